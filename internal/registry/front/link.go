@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -84,9 +85,9 @@ func clientTLS(c Config) (*tls.Config, error) {
 
 // Run connects, and hands on what arrives, until ctx ends.
 func (o *outside) Run(ctx context.Context) error {
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
+	var handing sync.WaitGroup
+	defer handing.Wait()
+	handing.Go(func() {
 		for {
 			select {
 			case m := <-o.Messages():
@@ -95,8 +96,7 @@ func (o *outside) Run(ctx context.Context) error {
 				return
 			}
 		}
-	}()
-	defer func() { <-ended }()
+	})
 	return o.Link.Run(ctx)
 }
 

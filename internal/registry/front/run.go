@@ -82,13 +82,8 @@ func (f *Front) settle(ctx context.Context) error {
 		case o := <-outcomes:
 			replies = f.follow(o)
 		}
-		for more := true; more; {
-			select {
-			case o := <-outcomes:
-				replies = append(replies, f.follow(o)...)
-			default:
-				more = false
-			}
+		for range len(outcomes) {
+			replies = append(replies, f.follow(<-outcomes)...)
 		}
 		waiting, room := f.intake.Waiting()
 		f.downlink.Sender.Reply(replies, waiting, room)

@@ -99,14 +99,9 @@ func (c *Committer) Run(ctx context.Context) error {
 		case j := <-c.jobs:
 			jobs = append(jobs, j)
 		}
-		for size := jobs[0].Size; size < maxCommitBytes && len(jobs) < maxCommitJobs; {
-			select {
-			case j := <-c.jobs:
-				jobs, size = append(jobs, j), size+j.Size
-				continue
-			default:
-			}
-			break
+		for size := jobs[0].Size; size < maxCommitBytes && len(jobs) < maxCommitJobs && len(c.jobs) > 0; {
+			j := <-c.jobs
+			jobs, size = append(jobs, j), size+j.Size
 		}
 		for _, o := range c.commit(ctx, jobs) {
 			select {

@@ -83,15 +83,13 @@ func (b *Inbox) Ask(ctx context.Context, e api.Enrolment) (api.Answer, error) {
 	b.wakeLocked()
 	b.mu.Unlock()
 	defer b.take(e.ID)
-	timer := time.NewTimer(answerTime)
-	defer timer.Stop()
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, errNoAnswer)
+	defer cancel()
 	select {
 	case a := <-answer:
 		return a, nil
-	case <-timer.C:
-		return api.Answer{}, errNoAnswer
 	case <-ctx.Done():
-		return api.Answer{}, ctx.Err()
+		return api.Answer{}, context.Cause(ctx)
 	}
 }
 
