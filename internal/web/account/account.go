@@ -1,0 +1,393 @@
+// Package account keeps who may use a house's page, and proves who is there: accounts
+// with a role and a password's argon2id hash, in one file that only the page's user
+// reads.
+//
+// It refuses passwords that are guessed first, a second owner by the code of the label,
+// and to say whether a name or a password was wrong.
+package account
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/alexedwards/argon2id"
+
+	"gatehouse/internal/durable"
+)
+
+// Role is what somebody may do on the page.
+type Role string
+
+// Roles of the page. What each may do stands in the routes of package web.
+const (
+	Owner     Role = "owner"     // the landlord
+	Helper    Role = "helper"    // who checks in and out for the landlord
+	Installer Role = "installer" // who sets the house up; ends at the handover
+)
+
+// Bounds of what people choose, in characters.
+const (
+	LeastPassword = 8
+	mostPassword  = 128
+	mostName      = 40
+	mostAccounts  = 20
+)
+
+// Errors that people can do something about.
+var (
+	ErrCode     = errors.New("this is not the code of the label")
+	ErrClaimed  = errors.New("the house has an owner already")
+	ErrPassword = errors.New("the password is too short, too long or among the first that are guessed")
+	ErrName     = errors.New("the name is empty, too long or taken")
+	ErrFull     = fmt.Errorf("there are %d accounts already", mostAccounts)
+	ErrUnknown  = errors.New("name and password do not belong together")
+)
+
+// Account is one person who may use the page.
+type Account struct {
+	ID   string `json:"id"` // random; a session names it
+	Name string `json:"name"`
+	Role Role   `json:"role"`
+	Hash string `json:"hash"` // argon2id, PHC string
+	// Since counts the changes of the password: a session from before one is over.
+	Since int `json:"since,omitempty"`
+}
+
+// Store is the file of accounts. Safe for concurrent use.
+type Store struct {
+	path, codePath string
+	params         *argon2id.Params
+	decoy          string // hash that stands for a name that nobody has, so that both take as long
+
+	hashing sync.Mutex // one at a time: each takes 19 MiB
+	mu      sync.Mutex
+	read    os.FileInfo // of the file as it was read; nil: there was none
+	all     []Account
+}
+
+// params cost 19 MiB and two passes, the least that OWASP names; a second on a small
+// board would lock out who types quickly.
+var params = argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+// Open reads the accounts in a directory, which must be there; without a file there are
+// none, and the house waits for its owner. A file that can't be read is an error: it
+// must not open the first run to whoever comes next.
+func Open(directory string) (*Store, error) {
+	p := params
+	s := &Store{path: filepath.Join(directory, "accounts.json"), codePath: filepath.Join(directory, "first-run-code"), params: &p}
+	err := s.load()
+	if err != nil {
+		return nil, err
+	}
+	if s.decoy, err = argon2id.CreateHash(rand.Text(), s.params); err != nil {
+		return nil, fmt.Errorf("try the hash of passwords: %w", err)
+	}
+	return s, nil
+}
+
+// load reads the file if it is another one than before: `gatehouse-page password` and a
+// restore change it beside a page that runs.
+func (s *Store) load() error {
+	info, err := os.Stat(s.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && s.read == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("the file of accounts %s is gone: put it back from a backup, or restart the page; then the code of the label makes a new owner", s.path)
+	case err != nil:
+		return fmt.Errorf("read the accounts: %w", err)
+	case s.read != nil && os.SameFile(info, s.read) && info.ModTime().Equal(s.read.ModTime()):
+		return nil
+	}
+	raw, err := os.ReadFile(s.path)
+	if err != nil {
+		return fmt.Errorf("read the accounts: %w", err)
+	}
+	var all []Account
+	if err := json.Unmarshal(raw, &all); err != nil || len(all) == 0 {
+		return fmt.Errorf("the file of accounts %s is damaged (%v): put it back from a backup; or remove it and all accounts with it, restart the page, and `gatehouse-page code` prints a new code", s.path, err)
+	}
+	s.all, s.read = all, info
+	return nil
+}
+
+// Claimed reports whether the house has an owner.
+func (s *Store) Claimed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.all) > 0
+}
+
+// Code returns the code that makes the first owner, and makes it if there is none: eight
+// digits, for a label. ErrClaimed once the house has an owner.
+func (s *Store) Code() (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.all) > 0 {
+		return "", ErrClaimed
+	}
+	raw, err := os.ReadFile(s.codePath)
+	if err == nil && len(plainCode(string(raw))) == codeDigits {
+		return plainCode(string(raw)), nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read the code of the label: %w", err)
+	}
+	code := newCode()
+	if err := durable.WriteFile(s.codePath, []byte(code+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("keep the code of the label: %w", err)
+	}
+	return code, nil
+}
+
+const codeDigits = 8
+
+// newCode draws eight digits, each as likely as the other.
+func newCode() string {
+	code := make([]byte, 0, codeDigits)
+	for b := [1]byte{}; len(code) < codeDigits; {
+		rand.Read(b[:])
+		if b[0] < 250 {
+			code = append(code, '0'+b[0]%10)
+		}
+	}
+	return string(code)
+}
+
+// plainCode is a code as it is compared: people type it in groups, and with full-width
+// digits.
+func plainCode(typed string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= '０' && r <= '９':
+			return r - '０' + '0'
+		case r >= '0' && r <= '9':
+			return r
+		case r == ' ' || r == '-' || r == '\n' || r == '\r' || r == '　':
+			return -1
+		}
+		return 'x'
+	}, typed)
+}
+
+// Claim makes the first owner by the code of the label, which is over then.
+func (s *Store) Claim(code, name, password string) (Account, error) {
+	want, err := s.Code()
+	if err != nil {
+		return Account{}, err
+	}
+	if subtle.ConstantTimeCompare([]byte(want), []byte(plainCode(code))) != 1 {
+		return Account{}, ErrCode
+	}
+	if plainCode(password) == want {
+		return Account{}, ErrPassword
+	}
+	a, err := s.add(name, Owner, password, true)
+	if err != nil {
+		return Account{}, err
+	}
+	return a, durable.Remove(s.codePath)
+}
+
+// Add makes an account.
+func (s *Store) Add(name string, role Role, password string) (Account, error) {
+	return s.add(name, role, password, false)
+}
+
+func (s *Store) add(name string, role Role, password string, first bool) (Account, error) {
+	name = strings.TrimSpace(name)
+	if name == "" || utf8.RuneCountInString(name) > mostName {
+		return Account{}, ErrName
+	}
+	hash, err := s.hash(password)
+	if err != nil {
+		return Account{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.load(); err != nil {
+		return Account{}, err
+	}
+	switch {
+	case first && len(s.all) > 0:
+		return Account{}, ErrClaimed
+	case len(s.all) >= mostAccounts:
+		return Account{}, ErrFull
+	case slices.ContainsFunc(s.all, func(a Account) bool { return strings.EqualFold(a.Name, name) }):
+		return Account{}, ErrName
+	}
+	a := Account{ID: rand.Text(), Name: name, Role: role, Hash: hash}
+	return a, s.save(append(slices.Clone(s.all), a))
+}
+
+// hash refuses what is guessed first, and makes the hash of the rest.
+func (s *Store) hash(password string) (string, error) {
+	n := utf8.RuneCountInString(password)
+	if n < LeastPassword || n > mostPassword || guessable(password) {
+		return "", ErrPassword
+	}
+	s.hashing.Lock()
+	defer s.hashing.Unlock()
+	hash, err := argon2id.CreateHash(password, s.params)
+	if err != nil {
+		return "", fmt.Errorf("hash a password: %w", err)
+	}
+	return hash, nil
+}
+
+// guessable finds what a thief types first: one character or two in turn, and a run of
+// the keyboard or of digits.
+func guessable(password string) bool {
+	p := strings.ToLower(password)
+	seen := map[rune]bool{}
+	for _, r := range p {
+		seen[r] = true
+	}
+	if len(seen) <= 2 {
+		return true
+	}
+	for _, run := range []string{"01234567890123456789", "98765432109876543210", "qwertyuiopasdfghjklzxcvbnm", "abcdefghijklmnopqrstuvwxyz"} {
+		if strings.Contains(run, p) {
+			return true
+		}
+	}
+	return slices.Contains([]string{"password", "passw0rd", "password1", "1qaz2wsx", "woaini1314", "a1234567", "a12345678", "gatehouse", "5201314520", "11223344", "12341234"}, p)
+}
+
+// Login returns who has this name and password; ErrUnknown if nobody has.
+func (s *Store) Login(name, password string) (Account, error) {
+	s.mu.Lock()
+	err := s.load()
+	s.mu.Unlock()
+	if err != nil {
+		return Account{}, err
+	}
+	a, found := s.Named(name)
+	hash := a.Hash
+	if !found {
+		hash = s.decoy
+	}
+	if utf8.RuneCountInString(password) > mostPassword {
+		return Account{}, ErrUnknown
+	}
+	s.hashing.Lock()
+	ok, err := argon2id.ComparePasswordAndHash(password, hash)
+	s.hashing.Unlock()
+	if err != nil {
+		return Account{}, fmt.Errorf("compare a password: %w", err)
+	}
+	if !ok || !found {
+		return Account{}, ErrUnknown
+	}
+	return a, nil
+}
+
+// Named returns an account by its name.
+func (s *Store) Named(name string) (Account, bool) {
+	return s.find(func(a Account) bool { return strings.EqualFold(a.Name, strings.TrimSpace(name)) })
+}
+
+// Find returns an account by its id.
+func (s *Store) Find(id string) (Account, bool) {
+	return s.find(func(a Account) bool { return a.ID == id })
+}
+
+func (s *Store) find(is func(Account) bool) (Account, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.load() // what was read before counts: a file that can't be read ends no session
+	if i := slices.IndexFunc(s.all, is); i >= 0 {
+		return s.all[i], true
+	}
+	return Account{}, false
+}
+
+// All returns the accounts without their hashes, owners first.
+func (s *Store) All() []Account {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.Clone(s.all)
+	for i := range all {
+		all[i].Hash = ""
+	}
+	return all
+}
+
+// SetPassword gives an account another password; its sessions from before are over.
+func (s *Store) SetPassword(id, password string) (Account, error) {
+	hash, err := s.hash(password)
+	if err != nil {
+		return Account{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.load(); err != nil {
+		return Account{}, err
+	}
+	all := slices.Clone(s.all)
+	i := slices.IndexFunc(all, func(a Account) bool { return a.ID == id })
+	if i < 0 {
+		return Account{}, ErrUnknown
+	}
+	all[i].Hash, all[i].Since = hash, all[i].Since+1
+	return all[i], s.save(all)
+}
+
+// EndSessions ends all sessions of an account, on whatever phone they are.
+func (s *Store) EndSessions(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.load(); err != nil {
+		return err
+	}
+	all := slices.Clone(s.all)
+	i := slices.IndexFunc(all, func(a Account) bool { return a.ID == id })
+	if i < 0 {
+		return ErrUnknown
+	}
+	all[i].Since++
+	return s.save(all)
+}
+
+// Remove ends an account. The last owner stays.
+func (s *Store) Remove(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.load(); err != nil {
+		return err
+	}
+	rest := slices.DeleteFunc(slices.Clone(s.all), func(a Account) bool { return a.ID == id })
+	if len(rest) == len(s.all) {
+		return ErrUnknown
+	}
+	if !slices.ContainsFunc(rest, func(a Account) bool { return a.Role == Owner }) {
+		return errors.New("a house keeps one owner")
+	}
+	return s.save(rest)
+}
+
+// save replaces the file, then what is in memory. The caller holds mu.
+func (s *Store) save(all []Account) error {
+	raw, err := json.MarshalIndent(all, "", "\t")
+	if err != nil {
+		return fmt.Errorf("write the accounts: %w", err)
+	}
+	if err := durable.WriteFile(s.path, raw, 0o600); err != nil {
+		return fmt.Errorf("keep the accounts: %w", err)
+	}
+	s.all = all
+	if s.read, err = os.Stat(s.path); err != nil {
+		return fmt.Errorf("read the accounts: %w", err)
+	}
+	return nil
+}

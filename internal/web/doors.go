@@ -1,0 +1,99 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"gatehouse/internal/control"
+)
+
+// doors is the screen of the doors (D1): in order, held, forced, emergency, fault. That
+// somebody goes through shows nowhere, since the daemon does not tell.
+type doors struct{ *Server }
+
+func (d doors) routes() []route {
+	return []route{
+		{"GET /doors", everyRole, d.page},
+		{"GET /doors/live", everyRole, d.live},
+		{"POST /doors/{door}/release", everyRole, d.release},
+	}
+}
+
+// doorView is one door as the page shows it.
+type doorView struct {
+	ID      string
+	State   string // key of its words
+	Alarm   bool
+	Lock    string // what is wrong with it; empty: nothing
+	Stuck   bool   // the exit button
+	Readers []control.Device
+}
+
+func (d doors) views(st control.Status) []doorView {
+	out := []doorView{}
+	for _, each := range st.Doors {
+		v := doorView{ID: each.ID, State: "doors.state_" + each.State, Alarm: each.State != "normal", Stuck: each.ExitPressed > 0}
+		if each.Lock != "ok" {
+			v.Lock = each.Lock
+		}
+		for _, dev := range each.Devices {
+			if !dev.Online || dev.Fault != "" {
+				v.Readers = append(v.Readers, dev)
+			}
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+// doorsView is the screen.
+type doorsView struct {
+	Doors  []doorView
+	Fire   *control.Fire
+	Opened string // a door that was just opened from here
+}
+
+func (d doors) page(v *visit) error {
+	st, err := d.watch.now(v.Context())
+	if err != nil {
+		return err
+	}
+	return v.show("doors", doorsView{d.views(st), st.Fire, v.URL.Query().Get("opened")})
+}
+
+// live sends the list of doors whenever it is another one (server-sent events).
+func (d doors) live(v *visit) error {
+	out := http.NewResponseController(v.w)
+	v.w.Header().Set("Content-Type", "text/event-stream")
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	for last := ""; ; {
+		st, err := d.watch.now(v.Context())
+		f := frame{v: v, Silent: err != nil, Data: doorsView{Doors: d.views(st), Fire: st.Fire}}
+		part, err := d.screens.part("doors", "list", f)
+		if err != nil {
+			return err
+		}
+		if part != last {
+			fmt.Fprintf(v.w, "data: %s\n\n", strings.ReplaceAll(part, "\n", "\ndata: "))
+			if out.Flush() != nil {
+				return nil
+			}
+			last = part
+		}
+		if !d.watch.next(v.Context()) {
+			return nil
+		}
+	}
+}
+
+func (d doors) release(v *visit) error {
+	r, err := d.o.Daemon.Release(v.Context(), v.PathValue("door"))
+	if err != nil {
+		return err
+	}
+	v.redirect("/doors?opened=" + r.Door)
+	return nil
+}

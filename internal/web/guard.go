@@ -1,0 +1,137 @@
+package web
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"gatehouse/internal/web/text"
+)
+
+// policy is what a browser may do for the page: nothing from elsewhere, no inline script,
+// in no other page's frame.
+const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+
+// guard is in front of every route: host, origin, size, headers, session.
+func (s *Server) guard(next http.Handler) http.Handler {
+	origin := http.NewCrossOriginProtection()
+	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, s.words.Say(languageOf(r), "page.foreign"), http.StatusForbidden)
+	}))
+	inner := s.sessions.LoadAndSave(origin.Handler(next))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		if !s.ownHost(r.Host) {
+			http.Error(w, s.words.Say(languageOf(r), "page.foreign"), http.StatusMisdirectedRequest)
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, mostBody)
+		if r.TLS != nil {
+			w = secureCookies{w}
+		}
+		inner.ServeHTTP(w, r)
+	})
+}
+
+// secureCookies marks the session's cookie Secure where the request came over TLS.
+type secureCookies struct{ http.ResponseWriter }
+
+func (w secureCookies) WriteHeader(status int) {
+	all := w.Header()["Set-Cookie"]
+	for i, c := range all {
+		if !strings.Contains(c, "; Secure") {
+			all[i] = c + "; Secure"
+		}
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w secureCookies) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// ownHost reports whether a request is for this gateway: by an address, or by a name of
+// its own. Another name may lead here by a foreign name server, whose page would then be
+// "the same origin" (DNS rebinding).
+func (s *Server) ownHost(hostport string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	host = strings.ToLower(strings.Trim(host, "[]"))
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	own := append([]string{"localhost", "gatehouse.local"}, s.o.Names...)
+	if name, err := os.Hostname(); err == nil {
+		own = append(own, strings.ToLower(name), strings.ToLower(name)+".local")
+	}
+	return slices.Contains(own, host)
+}
+
+// languageCookie keeps the language that somebody chose.
+const languageCookie = "gatehouse-language"
+
+func languageOf(r *http.Request) text.Language {
+	if c, err := r.Cookie(languageCookie); err == nil && (c.Value == string(text.Chinese) || c.Value == string(text.English)) {
+		return text.Language(c.Value)
+	}
+	return text.Choose(r.Header.Get("Accept-Language"))
+}
+
+// tries bounds how often passwords and codes are tried: by address, and over all. Safe
+// for concurrent use.
+type tries struct {
+	mu  sync.Mutex
+	all *rate.Limiter
+	by  map[netip.Addr]*rate.Limiter
+}
+
+// Bounds of tries. Who guesses a code of eight digits from one address has one chance in
+// twenty in a year of trying.
+const (
+	tryEvery    = 10 * time.Second
+	tryBurst    = 5
+	allEvery    = time.Second
+	allBurst    = 20
+	mostTriers  = 1024
+	nobodysAddr = "0.0.0.0"
+)
+
+func newTries() *tries {
+	return &tries{all: rate.NewLimiter(rate.Every(allEvery), allBurst), by: map[netip.Addr]*rate.Limiter{}}
+}
+
+// allow takes one try of whoever is at the other end of a connection. The limit of an
+// address comes first: who is over it takes nothing from the others.
+func (t *tries) allow(remote string) bool {
+	addr := netip.MustParseAddr(nobodysAddr)
+	if ap, err := netip.ParseAddrPort(remote); err == nil {
+		addr = ap.Addr().Unmap()
+		if addr.Is6() { // one machine has 2^64 addresses
+			p, _ := addr.WithZone("").Prefix(64)
+			addr = p.Addr()
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l, ok := t.by[addr]
+	if !ok {
+		if len(t.by) >= mostTriers {
+			clear(t.by)
+		}
+		l = rate.NewLimiter(rate.Every(tryEvery), tryBurst)
+		t.by[addr] = l
+	}
+	return l.Allow() && t.all.Allow()
+}

@@ -1,0 +1,71 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+)
+
+//go:embed templates/*.html static/*
+var embedded embed.FS
+
+// screens are the templates of the page by name: each is the frame with its own middle.
+type screens map[string]*template.Template
+
+const frameFile = "frame.html"
+
+func loadScreens() (screens, error) {
+	names, err := fs.Glob(embedded, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	all := screens{}
+	for _, name := range names {
+		if path.Base(name) == frameFile {
+			continue
+		}
+		t, err := template.ParseFS(embedded, "templates/"+frameFile, name)
+		if err != nil {
+			return nil, fmt.Errorf("screen %s: %w", name, err)
+		}
+		all[strings.TrimSuffix(path.Base(name), ".html")] = t
+	}
+	return all, nil
+}
+
+// write answers with a screen whole, or with nothing of it.
+func (all screens) write(w http.ResponseWriter, status int, screen string, f frame) error {
+	var page bytes.Buffer
+	if err := all[screen].ExecuteTemplate(&page, frameFile, f); err != nil {
+		return fmt.Errorf("screen %s: %w", screen, err)
+	}
+	w.WriteHeader(status)
+	_, err := page.WriteTo(w)
+	_ = err // who asked has gone
+	return nil
+}
+
+// part makes one block of a screen, for what is live on it.
+func (all screens) part(screen, block string, f frame) (string, error) {
+	var out bytes.Buffer
+	if err := all[screen].ExecuteTemplate(&out, block, f); err != nil {
+		return "", fmt.Errorf("part %s of screen %s: %w", block, screen, err)
+	}
+	return out.String(), nil
+}
+
+// files answers the style and the script, which are the same for everybody.
+type files struct{}
+
+func (files) routes() []route {
+	return []route{{"GET /static/{name}", anybody, func(v *visit) error {
+		v.w.Header().Set("Cache-Control", "max-age=600")
+		http.ServeFileFS(v.w, v.Request, embedded, "static/"+path.Base(v.PathValue("name")))
+		return nil
+	}}}
+}

@@ -1,0 +1,162 @@
+// Package web is the page of a house: what a landlord, a helper and an installer see and
+// do with a phone, in Chinese and English. It does nothing by itself: each thing goes
+// over the daemon's socket, as the tool's do, so that the page can do no more than the
+// tool, and a fault in it opens no door.
+//
+// It refuses to tell who came or went: doors are in order, held, forced or at fault, never
+// released, open or closed. It refuses requests that another site's page sends, a host
+// name that is not the gateway's, and a role's request for what is not on its list.
+package web
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/alexedwards/scs/v2/memstore"
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/network"
+	"gatehouse/internal/socket"
+	"gatehouse/internal/web/account"
+	"gatehouse/internal/web/text"
+)
+
+// Options of a Server. Daemon and Accounts are needed.
+type Options struct {
+	Daemon   *control.Client
+	Accounts *account.Store
+	// TLS is for Secure: at addresses of it the page speaks TLS.
+	TLS    *tls.Config
+	Secure []string // host:port
+	// Plain are addresses without TLS: loopback, and the box's own network. Others are
+	// refused.
+	Plain []string
+	// Names are host names of the gateway; addresses are always taken.
+	Names   []string
+	Network network.Network
+	Version string
+	Log     zerolog.Logger
+}
+
+// Server is the page. Make it with New and run it once.
+type Server struct {
+	o        Options
+	words    text.Words
+	screens  screens
+	sessions *scs.SessionManager
+	memory   *memstore.MemStore
+	handler  http.Handler
+	tries    *tries
+	watch    *watch
+	routes   []route
+}
+
+// Limits of a session and of a request.
+const (
+	sessionIdle = 12 * time.Hour
+	sessionLife = 30 * 24 * time.Hour
+	mostBody    = 256 << 10 // bytes; a list of cards is the largest
+)
+
+// New makes the page. It reads the words and the screens that come with the program.
+func New(o Options) (*Server, error) {
+	words, err := text.Load()
+	if err != nil {
+		return nil, err
+	}
+	pages, err := loadScreens()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{o: o, words: words, screens: pages, sessions: scs.New(), memory: memstore.NewWithCleanupInterval(0), tries: newTries(), watch: newWatch(o.Daemon)}
+	s.sessions.Store = s.memory
+	s.sessions.IdleTimeout, s.sessions.Lifetime = sessionIdle, sessionLife
+	s.sessions.Cookie.Name = "gatehouse"
+	s.sessions.Cookie.SameSite = http.SameSiteLaxMode
+	s.sessions.Cookie.Secure = false // the box's own network is without TLS; Set by guard where there is TLS
+	s.sessions.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
+		o.Log.Error().Err(err).Msg("sessions of the page")
+		http.Error(w, "the session can't be read; try again", http.StatusInternalServerError)
+	}
+	mux := http.NewServeMux()
+	for _, part := range []interface{ routes() []route }{entry{s}, home{s}, files{}, doors{s}, todo{s}, people{s}, more{s}} {
+		s.routes = append(s.routes, part.routes()...)
+	}
+	for _, r := range s.routes {
+		mux.Handle(r.pattern, s.serve(r))
+	}
+	s.handler = s.guard(mux)
+	return s, nil
+}
+
+// Handler answers requests, for tests and for whoever has a listener.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Run serves the page until ctx ends, and returns when no request is at work any more.
+// It fails if an address can't be opened.
+func (s *Server) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type door struct {
+		address string
+		tls     *tls.Config
+	}
+	var all []door
+	for _, a := range s.o.Secure {
+		all = append(all, door{a, s.o.TLS})
+	}
+	for _, a := range s.o.Plain {
+		if err := plainAllowed(a); err != nil {
+			return err
+		}
+		all = append(all, door{a, nil})
+	}
+	var running sync.WaitGroup
+	failed := make(chan error, len(all))
+	for _, d := range all {
+		l, err := s.o.Network.Listen(ctx, "tcp", d.address)
+		if err != nil {
+			cancel()
+			running.Wait()
+			return fmt.Errorf("open the page at %s: %w", d.address, err)
+		}
+		if d.tls != nil {
+			l = tls.NewListener(l, d.tls)
+		}
+		s.o.Log.Info().Str("address", l.Addr().String()).Bool("tls", d.tls != nil).Msg("the page is open")
+		running.Go(func() {
+			failed <- socket.ServeHTTP(ctx, l, &http.Server{Handler: s.handler, ReadTimeout: 20 * time.Second, MaxHeaderBytes: 16 << 10}, time.Second)
+			cancel()
+		})
+	}
+	running.Go(func() { s.watch.run(ctx) })
+	running.Wait()
+	close(failed)
+	var errs []error
+	for err := range failed {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// plainAllowed refuses an address without TLS that is not on the machine itself or one of
+// its private networks: a password would cross the internet.
+func plainAllowed(address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("address %q of the page: %w", address, err)
+	}
+	ip := net.ParseIP(host)
+	if host == "localhost" || ip != nil && (ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()) {
+		return nil
+	}
+	return fmt.Errorf("the page without TLS at %q: only at an address of the box's own network, such as 127.0.0.1:8080 or 192.168.4.1:80; use --listen for all others", address)
+}
