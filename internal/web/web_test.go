@@ -1,0 +1,375 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/socket"
+	"gatehouse/internal/web/account"
+	"gatehouse/internal/web/text"
+)
+
+// daemon is one that answers what the test says, on a real unix socket.
+type daemon struct {
+	socket *socket.Server
+	path   string
+	status control.Status
+	asked  chan string // door ids that were released
+	looked atomic.Int64
+}
+
+func newDaemon(t *testing.T) *daemon {
+	t.Helper()
+	d := &daemon{path: filepath.Join(t.TempDir(), "d.sock"), asked: make(chan string, 10)}
+	d.status = control.Status{Building: "lane-7", Gateway: "gw1", Doors: []control.Door{{ID: "front", State: "normal", Lock: "ok"}, {ID: "yard", State: "held", Lock: "ok"}}}
+	d.socket = socket.NewServer(socket.Options{Path: d.path, Name: "daemon", Mode: 0o600, MostBody: 1 << 20, Log: zerolog.Nop()})
+	socket.Handle(d.socket, "GET /v1/status", func(*http.Request, socket.None) (control.Status, error) {
+		d.looked.Add(1)
+		return d.status, nil
+	})
+	socket.Handle(d.socket, "GET /v1/tenancies", func(*http.Request, socket.None) ([]control.Tenancy, error) {
+		return []control.Tenancy{{ID: "t1", Flat: "3B", State: "active"}}, nil
+	})
+	socket.Handle(d.socket, "POST /v1/doors/{door}/release", func(r *http.Request, _ socket.None) (control.Released, error) {
+		d.asked <- r.PathValue("door")
+		return control.Released{Door: r.PathValue("door"), State: "normal"}, nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	l, err := d.socket.Listen(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { defer close(done); _ = d.socket.Serve(ctx, l) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return d
+}
+
+// site is a page over a daemon.
+type site struct {
+	*httptest.Server
+	page     *Server
+	daemon   *daemon
+	accounts *account.Store
+}
+
+const secret = "zwei Birnen 7"
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{daemon: newDaemon(t)}
+	var err error
+	if s.accounts, err = account.Open(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	if s.page, err = New(Options{Daemon: control.NewClient(s.daemon.path), Accounts: s.accounts, Log: zerolog.Nop()}); err != nil {
+		t.Fatal(err)
+	}
+	s.Server = httptest.NewServer(s.page.Handler())
+	t.Cleanup(s.Close)
+	return s
+}
+
+// claimed is a page with an owner and one account of each other role.
+func claimed(t *testing.T) *site {
+	t.Helper()
+	s := newSite(t)
+	code, err := s.accounts.Code()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.accounts.Claim(code, string(account.Owner), secret); err != nil {
+		t.Fatal(err)
+	}
+	for _, role := range []account.Role{account.Helper, account.Installer} {
+		if _, err := s.accounts.Add(string(role), role, secret); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// browser is one with its own cookies that follows no redirect.
+func browser(t *testing.T) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// answer is what came back.
+type answer struct {
+	status   int
+	location string
+	body     string
+	header   http.Header
+}
+
+func do(t *testing.T, c *http.Client, r *http.Request) answer {
+	t.Helper()
+	resp, err := c.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header.Get("Location"), string(body), resp.Header}
+}
+
+func (s *site) get(t *testing.T, c *http.Client, path string) answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "GET", s.URL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return do(t, c, r)
+}
+
+func (s *site) post(t *testing.T, c *http.Client, path string, pairs ...string) answer {
+	t.Helper()
+	form := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		form.Set(pairs[i], pairs[i+1])
+	}
+	r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return do(t, c, r)
+}
+
+// as is a browser in which somebody is signed in.
+func (s *site) as(t *testing.T, name string) *http.Client {
+	t.Helper()
+	c := browser(t)
+	s.page.tries = newTries() // a test signs in more often than people do
+	if a := s.post(t, c, "/login", "name", name, "password", secret); a.status != http.StatusSeeOther || a.location != "/" {
+		t.Fatalf("sign in as %s: %d %s", name, a.status, a.body)
+	}
+	return c
+}
+
+// TestFirstRun: the label's code makes the owner, once; then the page is there.
+func TestFirstRun(t *testing.T) {
+	s := newSite(t)
+	c := browser(t)
+	if a := s.get(t, c, "/"); a.location != "/welcome" {
+		t.Fatalf("a new page leads to %q", a.location)
+	}
+	code, err := s.accounts.Code()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, wrong := range [][2]string{{"00000000", secret}, {code, "12345678"}, {code, code}, {code, "short"}, {code, "aaaaaaaaaaaa"}} {
+		s.page.tries = newTries()
+		if a := s.post(t, c, "/welcome", "code", wrong[0], "password", wrong[1]); a.status != http.StatusUnprocessableEntity {
+			t.Errorf("code and password %q: status %d", wrong, a.status)
+		}
+	}
+	s.page.tries = newTries()
+	if a := s.post(t, c, "/welcome", "code", " "+code[:4]+"-"+code[4:], "password", secret); a.location != "/" {
+		t.Fatalf("the right code: %d %s", a.status, a.body)
+	}
+	if a := s.get(t, c, "/doors"); a.status != http.StatusOK || !strings.Contains(a.body, "front") {
+		t.Errorf("doors: %d %s", a.status, a.body)
+	}
+	if a := s.post(t, browser(t), "/welcome", "code", code, "password", secret); a.location != "/login" {
+		t.Errorf("the code a second time: %d %q", a.status, a.location)
+	}
+}
+
+// allowed is who may ask for what: the routes are held to it, so that a route that is
+// added stands here, too.
+var allowed = map[string]string{
+	"GET /welcome": "anybody", "POST /welcome": "anybody", "GET /login": "anybody", "POST /login": "anybody", "POST /language": "anybody",
+	"GET /{$}": "anybody", "/": "anybody", "GET /static/{name}": "anybody",
+	"POST /logout": "owner helper installer",
+	"GET /doors":   "owner helper installer", "GET /doors/live": "owner helper installer", "POST /doors/{door}/release": "owner helper installer",
+	"GET /todo": "owner helper installer", "GET /more": "owner helper installer",
+	"GET /people": "owner helper",
+}
+
+// TestRolesOfRoutes walks every route as every role: whoever is not on its list gets
+// nothing of it.
+func TestRolesOfRoutes(t *testing.T) {
+	s := claimed(t)
+	for pattern := range allowed {
+		if !slices.ContainsFunc(s.page.routes, func(r route) bool { return r.pattern == pattern }) {
+			t.Errorf("%q is on the list, and no route", pattern)
+		}
+	}
+	clients := map[string]*http.Client{"": browser(t)}
+	for _, role := range everyRole {
+		clients[string(role)] = s.as(t, string(role))
+	}
+	for _, r := range s.page.routes {
+		list, known := allowed[r.pattern]
+		if !known {
+			t.Errorf("%q is on no list", r.pattern)
+		}
+		if list == "anybody" || r.pattern == "POST /logout" || r.pattern == "GET /doors/live" {
+			continue
+		}
+		method, path, _ := strings.Cut(r.pattern, " ")
+		path = regexp.MustCompile(`{\w+}`).ReplaceAllString(path, "front")
+		for role, c := range clients {
+			var a answer
+			if method == "GET" {
+				a = s.get(t, c, path)
+			} else {
+				a = s.post(t, c, path)
+			}
+			may := role != "" && slices.Contains(strings.Fields(list), role)
+			refused := a.status == http.StatusForbidden || role == "" && a.location == "/login"
+			if may == refused {
+				t.Errorf("%s as %q: status %d, location %q, may %v", r.pattern, role, a.status, a.location, may)
+			}
+		}
+	}
+}
+
+// TestForeign: another site's page, a foreign name for this address, a frame.
+func TestForeign(t *testing.T) {
+	s := claimed(t)
+	c := s.as(t, "owner")
+	for _, header := range [][2]string{{"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}} {
+		r, _ := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/doors/front/release", nil)
+		r.Header.Set(header[0], header[1])
+		if a := do(t, c, r); a.status != http.StatusForbidden {
+			t.Errorf("%v: status %d", header, a.status)
+		}
+	}
+	r, _ := http.NewRequestWithContext(t.Context(), "GET", s.URL+"/login", nil)
+	r.Host = "evil.example"
+	if a := do(t, c, r); a.status != http.StatusMisdirectedRequest {
+		t.Errorf("a foreign host name: status %d", a.status)
+	}
+	if a := s.get(t, c, "/doors"); !strings.Contains(a.header.Get("Content-Security-Policy"), "frame-ancestors 'none'") || a.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("headers of a page: %v", a.header)
+	}
+	select {
+	case door := <-s.daemon.asked:
+		t.Errorf("door %s was released", door)
+	default:
+	}
+	if a := s.post(t, c, "/language", "to", "en", "back", "//evil.example"); a.location != "/" {
+		t.Errorf("back to %q", a.location)
+	}
+}
+
+// TestTries: who guesses is slowed down, and slows nobody else down.
+func TestTries(t *testing.T) {
+	s := claimed(t)
+	c := browser(t)
+	last := answer{}
+	for range 20 {
+		last = s.post(t, c, "/login", "name", "owner", "password", "wrong")
+	}
+	if last.status != http.StatusTooManyRequests {
+		t.Errorf("the 20th try: status %d", last.status)
+	}
+	l := newTries()
+	for i := range 1000 {
+		l.allow("192.0.2.1:" + fmt.Sprint(i+1))
+		l.allow("[2001:db8::" + fmt.Sprintf("%x", i+1) + "]:1")
+	}
+	if !l.allow("192.0.2.2:1") {
+		t.Error("somebody else may not try")
+	}
+}
+
+// TestLarge: a body over the bound is refused and kept nowhere.
+func TestLarge(t *testing.T) {
+	s := claimed(t)
+	r, _ := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/login", strings.NewReader("name="+strings.Repeat("a", 10<<20)))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := browser(t).Do(r)
+	if err != nil {
+		return // the connection was closed in the middle, which is as good
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode < 400 {
+		t.Errorf("10 MB: status %d", resp.StatusCode)
+	}
+}
+
+// TestStolenPhone: the password's change, and the end of all sessions, end a session on
+// a phone that is gone.
+func TestStolenPhone(t *testing.T) {
+	s := claimed(t)
+	stolen := s.as(t, "owner")
+	a, _ := s.accounts.Named("owner")
+	if err := s.accounts.EndSessions(a.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.get(t, stolen, "/doors"); got.location != "/login" {
+		t.Errorf("after the end of all sessions: %d %q", got.status, got.location)
+	}
+	again := s.as(t, "owner")
+	if _, err := s.accounts.SetPassword(a.ID, secret+"!"); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.get(t, again, "/doors"); got.location != "/login" {
+		t.Errorf("after the change of the password: %d %q", got.status, got.location)
+	}
+}
+
+// TestWords: every key that a screen or the code says is there in both languages.
+func TestWords(t *testing.T) {
+	words, err := text.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := regexp.MustCompile(`"((?:page|entry|doors|people|todo|more|setup)\.[a-z_0-9]+)"`)
+	files, _ := filepath.Glob("*.go")
+	screens, _ := filepath.Glob("templates/*.html")
+	for _, f := range append(files, screens...) {
+		raw, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range key.FindAllStringSubmatch(string(raw), -1) {
+			if !words.Has(m[1]) && !strings.HasSuffix(m[1], "_") {
+				t.Errorf("%s says %s, which has no words", f, m[1])
+			}
+		}
+	}
+}
+
+// TestOneLook: many who look at the doors cost the daemon what one does.
+func TestOneLook(t *testing.T) {
+	s := claimed(t)
+	w := newWatch(control.NewClient(s.daemon.path))
+	before := s.daemon.looked.Load()
+	began := time.Now()
+	for range 100 {
+		if _, err := w.now(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, most := s.daemon.looked.Load()-before, int64(time.Since(began)/fresh)+1; n > most {
+		t.Errorf("100 looks asked the daemon %d times, want at most %d", n, most)
+	}
+}
