@@ -18,20 +18,21 @@ require (
 
 require (
 	github.com/alecthomas/kong v1.17.0 // commands of the tool and the simulator; not linked into gatehoused
+	github.com/alexedwards/argon2id v1.0.0 // passwords of the page; not linked into gatehoused
+	github.com/alexedwards/scs/v2 v2.9.0 // sessions of the page; not linked into gatehoused
 	github.com/creack/pty v1.1.24 // ptys of the simulated readers; not linked into gatehoused
 	github.com/nats-io/nats-server/v2 v2.15.2 // the registry's broker; not linked into gatehoused
 	github.com/nats-io/nats.go v1.55.0 // the registry's own connection to it
 	github.com/transparency-dev/formats v0.1.1 // tests: a stock verifier opens our cosigned checkpoints
 	github.com/warthog618/go-gpiosim v0.1.1 // tests on the kernel's gpio-sim
 	golang.org/x/term v0.47.0 // answers typed without echo, in the tool
+	golang.org/x/time v0.16.0 // how often a password may be tried at the page, by address; not linked into gatehoused
 	modernc.org/sqlite v1.61.1 // the registry's store; not linked into gatehoused
 	pgregory.net/rapid v1.3.0 // tests: properties
 )
 
 require (
 	filippo.io/mldsa v0.0.0-20260215214346-43d0283efc3e // indirect
-	github.com/alexedwards/argon2id v1.0.0 // indirect
-	github.com/alexedwards/scs/v2 v2.9.0 // indirect
 	github.com/antithesishq/antithesis-sdk-go v0.8.0-default-no-op // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/google/go-tpm v0.9.8 // indirect
@@ -51,7 +52,6 @@ require (
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/sync v0.25.0 // indirect
-	golang.org/x/time v0.16.0 // indirect
 	modernc.org/libc v1.79.0 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect

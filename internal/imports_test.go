@@ -142,6 +142,13 @@ func TestEdgeLinksNoServer(t *testing.T) {
 	linksNone(t, "gatehoused", "nats-io", "sqlite", "creack/pty", "alecthomas/kong", "go-gpiosim", "devicetest", "osdptest", "idcardtest", "pn532test", "pgregory.net")
 }
 
+// TestPageLinksNoDaemon: the landlord's page is for hostile networks, and carries nothing
+// of what opens a door, writes the log or knows a key.
+func TestPageLinksNoDaemon(t *testing.T) {
+	linksNone(t, "gatehouse-page", "mqtt", "internal/keyring", "internal/keys", "internal/journal", "internal/door", "internal/desk", "internal/gateway", "internal/registry",
+		"sync/uplink", "bbolt", "device/gpio", "device/uart", "go-gpiocdev", "devicetest", "nats-io", "sqlite", "pgregory.net")
+}
+
 // TestToolLinksNoDaemon: the tool of landlord, installer and police talks to the
 // daemon, and carries nothing of what it is made of.
 func TestToolLinksNoDaemon(t *testing.T) {
