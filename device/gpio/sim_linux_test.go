@@ -39,7 +39,7 @@ func missing(t testing.TB, part, why string) {
 func needSim(t testing.TB) {
 	t.Helper()
 	if _, err := os.Stat("/sys/kernel/config/gpio-sim"); err != nil {
-		missing(t, "gpio", "no gpio-sim in this kernel; run with -exec packaging/testkernel/run-in-uml")
+		missing(t, "gpio", "no gpio-sim in this kernel; run with -exec internal/testkernel/run-in-uml")
 	}
 }
 
@@ -51,7 +51,7 @@ func needVirtualTime(t testing.TB) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(cmdline), "time-travel") {
-		missing(t, "virtual-time", "sleeps are not exact; run with -exec \"packaging/testkernel/run-in-uml -T\"")
+		missing(t, "virtual-time", "sleeps are not exact; run with -exec \"internal/testkernel/run-in-uml -T\"")
 	}
 }
 

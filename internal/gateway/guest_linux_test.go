@@ -20,7 +20,7 @@ import (
 	"gatehouse/internal/control"
 )
 
-// needSim skips where the kernel has no gpio-sim; packaging/testkernel has one.
+// needSim skips where the kernel has no gpio-sim; internal/testkernel has one.
 func needSim(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat("/sys/kernel/config/gpio-sim"); err == nil {
@@ -29,7 +29,7 @@ func needSim(t *testing.T) {
 	if slices.Contains(strings.Split(os.Getenv("GATEHOUSE_REQUIRE"), ","), "gpio") {
 		t.Fatal("needs gpio: no gpio-sim in this kernel")
 	}
-	t.Skip("SKIP (needs gpio): no gpio-sim in this kernel; run with -exec packaging/testkernel/run-in-uml")
+	t.Skip("SKIP (needs gpio): no gpio-sim in this kernel; run with -exec internal/testkernel/run-in-uml")
 }
 
 // Lines of the simulated chip.
