@@ -52,7 +52,7 @@ func newActor(o Options, n *nonces, d *display) *actor {
 		outbox: outbox{o.Link, o.Key, place, o.Log}, logbook: logbook{journal: o.Journal, log: o.Log, refusals: newRefusals()},
 		greeter:    greeter{formats: o.Formats, format: o.Formats, clock: o.Clock, fresh: o.Fresh, nonces: n},
 		deliveries: deliveries{desk: o.Records, log: o.Log},
-		siblings: siblings{place: place, key: o.Key, formats: o.Formats, keyring: o.Keyring, records: o.Records,
+		siblings: siblings{place: place, formats: o.Formats, keyring: o.Keyring, records: o.Records,
 			roll: o.Roll, chance: o.Chance, log: o.Log, talked: map[string]time.Time{}, newcomers: newNewcomers()},
 	}
 	a.holdings = holdings{lists.NewLending(o.Keyring, o.Log), lists.NewBorrowing(o.Keyring, place.Gateway, o.Formats)}
@@ -164,7 +164,7 @@ func (a *actor) fetch(now time.Time) (ask []message, next time.Time) {
 // borrow asks the siblings for a list.
 func (h *holdings) borrow(now time.Time) ([]message, time.Time) {
 	ask, next := h.borrowing.Borrow(now)
-	return toSiblings(ask), next
+	return holdingMessages(ask, true), next
 }
 
 // lend sends the registry what it lost and this gateway holds; nonce: of the newest hello.

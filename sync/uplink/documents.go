@@ -8,17 +8,8 @@ import (
 
 // documents are those of root and issuers. The keyring judges and keeps them.
 type documents struct {
-	keyring documentsKeyring
+	keyring Keyring
 	log     zerolog.Logger
-}
-
-// documentsKeyring is the part of the keyring that keeps them.
-type documentsKeyring interface {
-	Trust() wire.Trust
-	House() wire.House
-	SetTrust(envelope []byte) error
-	SetHouse(envelope []byte) error
-	Undo(envelope []byte) (wire.Floor, error)
 }
 
 // set takes the root's document or an issuer's, and returns what is to be recorded;

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"time"
 
-	"gatehouse/sync/uplink/lists"
-	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/journaled"
 )
 
@@ -35,18 +33,9 @@ type SignedTime struct {
 
 // floor judges the times that witnesses sign.
 type floor struct {
-	keyring floorKeyring
+	keyring Keyring
 	clock   func() journaled.Stamp
 	first   time.Time // the first ack of this run
-}
-
-// floorKeyring is the part of the keyring that keeps signed times.
-type floorKeyring interface {
-	Trust() wire.Trust
-	House() wire.House
-	Lists() lists.State
-	Floor() int64
-	RaiseFloor(unix int64, epoch uint64)
 }
 
 // hear takes the time of an ack, unix s, with the epoch of the key that signed it.

@@ -40,7 +40,7 @@ func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
 		a.greeter.begin(now)
 	}
 	a.outbox.say(ctx, message{kind: wire.TypeHello, body: a.greeter.body(a.hello())})
-	a.outbox.status(ctx, wire.Status{Nonce: a.greeter.nonce, Online: true})
+	a.outbox.say(ctx, message{kind: wire.TypeStatus, body: wire.Status{Nonce: a.greeter.nonce, Online: true}})
 	return a.greeter.said(now)
 }
 

@@ -5,14 +5,13 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/sync/uplink/entries"
 	"gatehouse/sync/wire"
 )
 
 // logbook puts into the journal and the log what the uplink has to say of itself.
 type logbook struct {
-	journal interface {
-		Queue(wire.Header, wire.Who) wire.Ref
-	}
+	journal  entries.Journal
 	log      zerolog.Logger
 	alarm    alarm
 	refusals refusals

@@ -50,10 +50,10 @@ func (s *newcomers) explained(gateway, kind string, why error, now time.Time) bo
 		return true
 	}
 	u := s.unsure[gateway]
-	if u == nil && len(s.unsure) >= maxUnsure {
-		return false
-	}
 	if u == nil {
+		if len(s.unsure) >= maxUnsure {
+			return false
+		}
 		u = &unsure{kind: kind, why: why, since: now}
 		s.unsure[gateway] = u
 	}

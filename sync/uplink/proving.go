@@ -13,7 +13,7 @@ const proveEvery = time.Minute
 
 // proving records which list is active: that entry is the proof.
 type proving struct {
-	keyring  interface{ Lists() lists.State }
+	keyring  Keyring
 	unproved uint64 // active version of which there is no entry yet; 0: none
 }
 

@@ -73,7 +73,7 @@ func (a *actor) holding(ctx context.Context, from string, payload []byte, now ti
 		a.outbox.sayAll(ctx, holdingMessages(a.holdings.lending.ToSibling(from, h.Nonce, now), true))
 	default:
 		if ask := a.holdings.borrowing.Hears(from, now); ask != nil {
-			a.outbox.sayAll(ctx, toSiblings(ask))
+			a.outbox.sayAll(ctx, holdingMessages(ask, true))
 			a.fetching.Soon(now)
 		}
 	}

@@ -40,12 +40,13 @@ type refusedCount struct {
 	entries int // so far; forgotten after an hour without one
 }
 
-// pause is how long after the last entry the next one may be.
+// pause is how long after the last entry the next one may be; after one that nothing
+// followed the kind is forgotten.
 func (c *refusedCount) pause() time.Duration {
-	if c.entries < refusedSoon {
-		return refusedEvery
+	if c.n == 0 || c.entries >= refusedSoon {
+		return refusedLater
 	}
-	return refusedLater
+	return refusedEvery
 }
 
 // entry is what the journal gets, and is counted as told.
@@ -64,10 +65,10 @@ func (r *refusals) add(source string, why wire.Reason) (first bool) {
 	}
 	kind := Refusal{Type: source, Reason: why}
 	c := r.kinds[kind]
-	if c == nil && len(r.kinds) >= maxRefusals {
-		return false
-	}
 	if c == nil {
+		if len(r.kinds) >= maxRefusals {
+			return false
+		}
 		c = &refusedCount{}
 		r.kinds[kind] = c
 	}
@@ -90,20 +91,16 @@ func incoming(kind string) bool {
 func (r *refusals) due(now time.Time) (entries []wire.Header, next time.Time) {
 	for _, kind := range r.list() {
 		c := r.kinds[kind]
-		if due := c.told.Add(c.pause()); now.Before(due) {
-			next = timing.Earlier(next, due)
-			continue
-		}
-		if c.n == 0 {
-			if due := c.told.Add(refusedLater); now.Before(due) {
-				next = timing.Earlier(next, due)
-				continue
-			}
+		due := c.told.Add(c.pause())
+		if !now.Before(due) && c.n == 0 {
 			delete(r.kinds, kind)
 			continue
 		}
-		entries = append(entries, c.entry(kind, now))
-		next = timing.Earlier(next, now.Add(c.pause()))
+		if !now.Before(due) {
+			entries = append(entries, c.entry(kind, now))
+			due = now.Add(c.pause())
+		}
+		next = timing.Earlier(next, due)
 	}
 	return entries, next
 }

@@ -390,3 +390,5 @@ func copyDirectory(t testing.TB, from, to string) {
 		t.Fatal(err)
 	}
 }
+
+func publicOf(key ed25519.PrivateKey) ed25519.PublicKey { return key.Public().(ed25519.PublicKey) }

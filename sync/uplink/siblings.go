@@ -2,7 +2,6 @@ package uplink
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
 	"slices"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gatehouse/sync/uplink/lists"
 	"gatehouse/sync/wire"
 )
 
@@ -25,10 +23,9 @@ const (
 // siblings talks with the other gateways of the building, with the registry
 // away too.
 type siblings struct {
-	place   wire.Place         // of this gateway
-	key     ed25519.PrivateKey // of this gateway
-	formats uint64             // that it speaks
-	keyring siblingsKeyring
+	place   wire.Place // of this gateway
+	formats uint64     // that it speaks
+	keyring Keyring
 	records Records
 	roll    time.Duration // between two rolls, roughly
 	chance  func(limit time.Duration) time.Duration
@@ -40,14 +37,6 @@ type siblings struct {
 	relayed wire.Hash               // the last of them that went to the registry
 
 	newcomers newcomers
-}
-
-// siblingsKeyring is the part of the keyring that the talk among siblings needs.
-type siblingsKeyring interface {
-	House() wire.House
-	Lists() lists.State
-	ShareBuildingKey(kem []byte, address string) ([]byte, error)
-	TakeBuildingKey(sealed []byte) error
 }
 
 // soon has the next roll said in a moment.
@@ -136,7 +125,7 @@ func (s *siblings) answer(gateway string, payload []byte, now time.Time) (list [
 	}
 	own, _ := s.records.Unsettled()
 	for _, envelope := range own {
-		if !slices.Contains(r.Have, s.idOf(envelope)) {
+		if !slices.Contains(r.Have, idOf(envelope)) {
 			s.talked[gateway] = now
 			list = append(list, message{building: true, signed: envelope})
 		}
@@ -149,11 +138,9 @@ func (s *siblings) answer(gateway string, payload []byte, now time.Time) (list [
 }
 
 // idOf reads the id of one of our own records.
-func (s *siblings) idOf(envelope []byte) wire.ID {
-	own := wire.Key{Role: wire.RoleGateway, Public: publicOf(s.key)}
-	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeRecord, Role: wire.RoleGateway, Address: s.place.Address()}, []wire.Key{own})
+func idOf(envelope []byte) wire.ID {
 	var r wire.Record
-	if err != nil || wire.Decode(payload, &r) != nil {
+	if payload, err := wire.PayloadOf(envelope); err != nil || wire.Decode(payload, &r) != nil {
 		return wire.ID{}
 	}
 	return r.ID

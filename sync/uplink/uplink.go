@@ -80,11 +80,8 @@ func (u *Uplink) Run(ctx context.Context) error {
 // that a gateway is gone.
 func (u *Uplink) Will() mqtt.Message {
 	place := u.o.Place
-	payload, err := wire.Encode(wire.Status{Nonce: u.nonces.connect()})
-	if err != nil {
-		panic(err) // all fields are ours
-	}
-	envelope, err := wire.Sign(wire.Protected{Type: wire.TypeStatus, Role: wire.RoleGateway, Address: place.Address()}, payload, u.o.Key)
+	envelope, err := wire.SignBody(wire.Protected{Type: wire.TypeStatus, Role: wire.RoleGateway, Address: place.Address()},
+		wire.Status{Nonce: u.nonces.connect()}, u.o.Key)
 	if err != nil {
 		panic(err) // key and place were checked by New
 	}

@@ -127,6 +127,8 @@ type Token struct {
 
 const tokenPrefix = "GH1-"
 
+var text32 = base32.StdEncoding.WithPadding(base32.NoPadding)
+
 // At returns the place that it is for.
 func (t Token) At() Place { return Place{t.Place[0], t.Place[1], t.Place[2], t.Place[3]} }
 
@@ -136,7 +138,7 @@ func (t Token) Text() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return tokenPrefix + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b), nil
+	return tokenPrefix + text32.EncodeToString(b), nil
 }
 
 // ParseToken reads a token; white space and letter case do not matter. Errors
@@ -147,7 +149,7 @@ func ParseToken(text string) (Token, error) {
 	if !ok {
 		return Token{}, fmt.Errorf("token: %w: it begins with %s", ErrMalformed, tokenPrefix)
 	}
-	b, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(body)
+	b, err := text32.DecodeString(body)
 	if err != nil {
 		return Token{}, fmt.Errorf("token: %w: a character is missing or wrong", ErrMalformed)
 	}
@@ -188,25 +190,26 @@ func (r EnrolRequest) Proved(secret [16]byte) bool {
 	return err == nil && hmac.Equal(want[:], r.Proof[:])
 }
 
-func (r EnrolRequest) proof(secret [16]byte) (h Hash, err error) {
+func (r EnrolRequest) proof(secret [16]byte) (Hash, error) {
 	r.Proof = Hash{}
 	b, err := Encode(r)
 	if err != nil {
-		return h, err
+		return Hash{}, err
 	}
+	return authenticate(secret, b), nil
+}
+
+// authenticate returns HMAC-SHA256 by a token's secret.
+func authenticate(secret [16]byte, message []byte) Hash {
 	mac := hmac.New(sha256.New, secret[:])
-	mac.Write(b)
-	mac.Sum(h[:0])
-	return h, nil
+	mac.Write(message)
+	return Hash(mac.Sum(nil))
 }
 
 // IntroduceProof is what who asks to be introduced shows: HMAC-SHA256 by the
 // token's secret over "introduce " and the gateway's address.
-func IntroduceProof(secret [16]byte, address string) (h Hash) {
-	mac := hmac.New(sha256.New, secret[:])
-	mac.Write([]byte("introduce " + address))
-	mac.Sum(h[:0])
-	return h
+func IntroduceProof(secret [16]byte, address string) Hash {
+	return authenticate(secret, []byte("introduce "+address))
 }
 
 // OpenEnrol opens the envelope of an EnrolRequest for an address: signed by the

@@ -90,34 +90,51 @@ const sign1Tag = 0xd2
 // Sign puts a payload into a COSE_Sign1 envelope (RFC 9052, Ed25519). It fills
 // algorithm and key id of p, and refuses what would exceed MaxMessage.
 func Sign(p Protected, payload []byte, key ed25519.PrivateKey) ([]byte, error) {
-	if len(key) != ed25519.PrivateKeySize {
-		return nil, errors.New("sign message: no Ed25519 key")
-	}
-	id := IDOf(ed25519.PublicKey(key[ed25519.PrivateKeySize-ed25519.PublicKeySize:]))
-	p.Algorithm, p.KeyID, p.Version = int64(cose.AlgorithmEdDSA), id, max(p.Version, 1)
-	if err := p.check(); err != nil {
+	b, err := sign(p, payload, key)
+	if err != nil {
 		return nil, fmt.Errorf("sign message: %w", err)
+	}
+	return b, nil
+}
+
+// SignBody is Encode and Sign, in the version that the body needs.
+func SignBody(p Protected, body Payload, key ed25519.PrivateKey) ([]byte, error) {
+	payload, err := Encode(body)
+	if err != nil {
+		return nil, err
+	}
+	p.Version = VersionOf(body)
+	return Sign(p, payload, key)
+}
+
+func sign(p Protected, payload []byte, key ed25519.PrivateKey) ([]byte, error) {
+	if len(key) != ed25519.PrivateKeySize {
+		return nil, errors.New("no Ed25519 key")
+	}
+	p.Algorithm, p.KeyID, p.Version = int64(cose.AlgorithmEdDSA), IDOf(key.Public().(ed25519.PublicKey)), max(p.Version, 1)
+	if err := p.check(); err != nil {
+		return nil, err
 	}
 	header, err := canonical.Marshal(p)
 	if err != nil {
-		return nil, fmt.Errorf("sign message: %w", err)
+		return nil, err
 	}
 	message, err := message(header, payload)
 	if err != nil {
-		return nil, fmt.Errorf("sign message: %w", err)
+		return nil, err
 	}
 	signer, err := cose.NewSigner(cose.AlgorithmEdDSA, key)
 	if err != nil {
-		return nil, fmt.Errorf("sign message: %w", err)
+		return nil, err
 	}
 	if err := message.Sign(nil, nil, signer); err != nil {
-		return nil, fmt.Errorf("sign message: %w", err)
+		return nil, err
 	}
 	b := append(make([]byte, 0, len(header)+len(payload)+len(message.Signature)+16), sign1Tag, canonical.Array|4)
 	b = canonical.AppendBytes(append(canonical.AppendBytes(b, header), canonical.Map), payload)
 	b = canonical.AppendBytes(b, message.Signature)
 	if len(b) > MaxMessage {
-		return nil, fmt.Errorf("sign message: %w: %d bytes with its envelope, at most %d", ErrTooLarge, len(b), MaxMessage)
+		return nil, fmt.Errorf("%w: %d bytes with its envelope, at most %d", ErrTooLarge, len(b), MaxMessage)
 	}
 	return b, nil
 }
@@ -130,26 +147,34 @@ func Sign(p Protected, payload []byte, key ed25519.PrivateKey) ([]byte, error) {
 func Open(envelope []byte, expect Expect, keys []Key) ([]byte, Protected, error) {
 	var p Protected
 	m, err := parse(envelope, &p)
+	if err == nil {
+		err = p.verify(m, expect, keys)
+	}
 	if err != nil {
 		return nil, p, fmt.Errorf("open envelope: %w", err)
 	}
+	return m.payload, p, nil
+}
+
+// verify judges what the envelope says of itself, then its signature.
+func (p Protected) verify(m sign1, expect Expect, keys []Key) error {
 	key, err := p.admit(expect, keys)
 	if err != nil {
-		return nil, p, fmt.Errorf("open envelope: %w", err)
+		return err
 	}
 	signed, err := message(m.protected, m.payload)
 	if err != nil {
-		return nil, p, fmt.Errorf("open envelope: %w", err)
+		return err
 	}
 	signed.Signature = m.signature
 	verifier, err := cose.NewVerifier(cose.AlgorithmEdDSA, key)
 	if err != nil {
-		return nil, p, fmt.Errorf("open envelope: %w", err)
+		return err
 	}
-	if err := signed.Verify(nil, verifier); err != nil {
-		return nil, p, fmt.Errorf("open envelope: %w", ErrBadSignature)
+	if signed.Verify(nil, verifier) != nil {
+		return ErrBadSignature
 	}
-	return m.payload, p, nil
+	return nil
 }
 
 func parse(envelope []byte, p *Protected) (m sign1, err error) {

@@ -96,15 +96,6 @@ type manifest1 struct {
 
 // Encode returns the one encoding of a manifest.
 func (m Manifest) Encode() ([]byte, error) {
-	m.Doors = append([]string{}, m.Doors...)
-	m.DoorSets = append([][]uint16{}, m.DoorSets...)
-	for i, set := range m.DoorSets {
-		m.DoorSets[i] = append([]uint16{}, set...)
-	}
-	m.Words = slices.Clone(m.Words)
-	for i := range m.Words {
-		m.Words[i].Cards = append([]CredentialID{}, m.Words[i].Cards...)
-	}
 	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("encode manifest: %w", err)
 	}
@@ -159,8 +150,6 @@ func (m Manifest) check() error {
 		return fmt.Errorf("%w: no version or no time of issue", ErrMalformed)
 	case m.Bits > MaxBucketBits || len(m.Buckets) != 1<<m.Bits:
 		return fmt.Errorf("%w: %d buckets by %d bits", ErrMalformed, len(m.Buckets), m.Bits)
-	case m.Doors == nil || m.DoorSets == nil:
-		return fmt.Errorf("%w: no door table", ErrMalformed)
 	}
 	return cmp.Or(checkSeen(m.Seen), checkWords(m.Words), m.checkDoors())
 }
@@ -175,9 +164,6 @@ func (m Manifest) checkDoors() error {
 		seen[id] = true
 	}
 	for i, set := range m.DoorSets {
-		if set == nil {
-			return fmt.Errorf("%w: door set %d is null", ErrMalformed, i)
-		}
 		for j, door := range set {
 			if int(door) >= len(m.Doors) || j > 0 && set[j-1] >= door {
 				return fmt.Errorf("%w: door set %d: out of range or order", ErrMalformed, i)

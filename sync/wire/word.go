@@ -56,7 +56,7 @@ func (w *Word) checkFields(ofCard bool) error {
 	switch {
 	case (w.Op == OpNotice) != (w.Until != 0) || (w.Op == OpNotice) != (w.Cause != 0) || w.Cause > CauseMistake:
 		return fmt.Errorf("%w: %s with end %d and cause %d", ErrMalformed, w.Op, w.Until, w.Cause)
-	case w.Cards == nil || ofCard != (len(w.Cards) > 0) || len(w.Cards) > maxWordCards:
+	case ofCard != (len(w.Cards) > 0) || len(w.Cards) > maxWordCards:
 		return fmt.Errorf("%w: %s of %d credentials", ErrMalformed, w.Op, len(w.Cards))
 	}
 	return nil

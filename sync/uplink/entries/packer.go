@@ -2,13 +2,11 @@ package entries
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
-	"github.com/rs/zerolog"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/tree"
@@ -42,15 +40,9 @@ type Batch struct {
 // cores work. Full batches wait in out; one that is not full is made only when
 // the sender has nothing to do.
 type packer struct {
-	journal Journal
-	keyring interface{ Trust() wire.Trust }
-	key     ed25519.PrivateKey
-	address string
-	batch   int           // entries of a batch at most
-	gather  time.Duration // how long one that is not full waits for more
-	out     chan Batch    // sealed
-	idle    chan struct{} // the sender has nothing in flight
-	log     zerolog.Logger
+	o    Options
+	out  chan Batch    // sealed
+	idle chan struct{} // the sender has nothing in flight
 }
 
 // packing is a packer at work.
@@ -61,12 +53,11 @@ type packing struct {
 	stopped sync.WaitGroup
 }
 
-// start packs from a place on, over whose entries before that r is the tree, in a
+// startPacking packs from a place on, over whose entries before that r is the tree, in a
 // goroutine of its own until ctx ends or end is called.
-func (p packer) start(ctx context.Context, at journaled.Position, r tree.Range) *packing {
-	p.out, p.idle = make(chan Batch, packAhead), make(chan struct{}, 1)
+func startPacking(ctx context.Context, o Options, at journaled.Position, r tree.Range) *packing {
 	ctx, stop := context.WithCancel(ctx)
-	w := &packing{packer: p, stop: stop}
+	w := &packing{packer: packer{o, make(chan Batch, packAhead), make(chan struct{}, 1)}, stop: stop}
 	w.stopped.Go(func() { w.run(ctx, at, r) })
 	return w
 }
@@ -98,7 +89,7 @@ func (p *packer) run(ctx context.Context, at journaled.Position, r tree.Range) {
 	next := at // to read
 	ripe := false
 	for ctx.Err() == nil {
-		changed := p.journal.Changed()
+		changed := p.o.Journal.Changed()
 		more, err := p.read(ctx, &next, len(have))
 		have = append(have, more...)
 		switch {
@@ -113,10 +104,10 @@ func (p *packer) run(ctx context.Context, at journaled.Position, r tree.Range) {
 			at, r = have[0].Position, tree.Range{} // an epoch has ended
 		}
 		n := p.cut(have)
-		if n == len(have) && len(more) > 0 && n < p.batch {
+		if n == len(have) && len(more) > 0 && n < p.o.Batch {
 			continue // read on before deciding that it is not full
 		}
-		if n == len(have) && n < p.batch && !ripe {
+		if n == len(have) && n < p.o.Batch && !ripe {
 			ripe = p.wait(ctx, n > 0, changed)
 			continue // with what has come meanwhile
 		}
@@ -133,12 +124,12 @@ func (p *packer) run(ctx context.Context, at journaled.Position, r tree.Range) {
 // read reads what is missing to a batch and one entry more, which shows that
 // it is full.
 func (p *packer) read(ctx context.Context, next *journaled.Position, have int) ([]journaled.Entry, error) {
-	if have > p.batch {
+	if have > p.o.Batch {
 		return nil, nil
 	}
-	list, after, err := p.journal.Entries(ctx, *next, 2*p.batch-have)
+	list, after, err := p.o.Journal.Entries(ctx, *next, 2*p.o.Batch-have)
 	if errors.Is(err, journaled.ErrGone) { // the epoch is gone, with all of it delivered or lost
-		list, after, err = p.journal.Entries(ctx, journaled.Position{}, 2*p.batch-have)
+		list, after, err = p.o.Journal.Entries(ctx, journaled.Position{}, 2*p.o.Batch-have)
 	}
 	if err == nil {
 		*next = after
@@ -150,7 +141,7 @@ func (p *packer) rest(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	p.log.Error().Err(err).Msg("entries can't be sent to the registry; it is tried again")
+	p.o.Log.Error().Err(err).Msg("entries can't be sent to the registry; it is tried again")
 	select {
 	case <-ctx.Done():
 	case <-time.After(readEvery):
@@ -171,10 +162,10 @@ func (p *packer) wait(ctx context.Context, some bool, changed <-chan struct{}) b
 		return false
 	case <-idle:
 	}
-	if p.gather > 0 {
+	if p.o.Gather > 0 {
 		select {
 		case <-ctx.Done():
-		case <-time.After(p.gather):
+		case <-time.After(p.o.Gather):
 		}
 	}
 	return true
@@ -205,7 +196,7 @@ func (p *packer) cut(list []journaled.Entry) int {
 			size += len(e.Who) + 3 + 17 + 4
 		}
 		follows := i == 0 || e.Epoch == list[i-1].Epoch && e.Sequence == list[i-1].Sequence+1
-		if i == p.batch || size > wire.MaxBatchSize || !follows {
+		if i == p.o.Batch || size > wire.MaxBatchSize || !follows {
 			return i
 		}
 	}
@@ -232,15 +223,12 @@ func (p *packer) pack(list []journaled.Entry, r tree.Range) (Batch, tree.Range, 
 	r = r.AddAll(leaves)
 	out := Batch{end: journaled.Position{Epoch: first.Epoch, Sequence: r.Size()}, root: wire.Hash(r.Root()), entries: len(list)}
 	b.Root = out.root
-	b.Signature = checkpoint.Checkpoint{Address: p.address, Epoch: first.Epoch, Size: r.Size(), Root: b.Root}.Sign(p.key)
+	b.Signature = checkpoint.Checkpoint{Address: p.o.Address, Epoch: first.Epoch, Size: r.Size(), Root: b.Root}.Sign(p.o.Key)
 	var err error
 	if b.Sealed, err = p.seal(whos, first); err != nil {
 		return Batch{}, r, err
 	}
-	payload, err := wire.Encode(b)
-	if err == nil {
-		out.envelope, err = wire.Sign(wire.Protected{Type: wire.TypeBatch, Role: wire.RoleGateway, Address: p.address}, payload, p.key)
-	}
+	out.envelope, err = wire.SignBody(wire.Protected{Type: wire.TypeBatch, Role: wire.RoleGateway, Address: p.o.Address}, b, p.o.Key)
 	if err != nil {
 		return Batch{}, r, fmt.Errorf("pack batch from %d in epoch %016x: %w", first.Sequence, first.Epoch, err)
 	}
@@ -257,7 +245,7 @@ func (p *packer) seal(whos []wire.SealedWho, first journaled.Position) ([]byte, 
 	if err != nil {
 		return nil, fmt.Errorf("seal who parts: %w", err)
 	}
-	return sealing.Seal(p.keyring.Trust().Records, sealing.Who, SealAddress(p.address, first.Epoch, first.Sequence), plain)
+	return sealing.Seal(p.o.Keyring.Trust().Records, sealing.Who, SealAddress(p.o.Address, first.Epoch, first.Sequence), plain)
 }
 
 // SealAddress is what the who parts of a batch are sealed for: the gateway's

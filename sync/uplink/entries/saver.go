@@ -83,15 +83,15 @@ func (s *Saver) write() {
 	if s.o.Checkpoint == "" || k.Cosignature == (wire.Signature{}) || !s.isNewer(*k, held) {
 		return
 	}
-	c, w, ok := s.cosigned(*k)
+	held, ok := s.cosigned(*k)
 	if !ok {
 		s.o.Log.Warn().Msg("the witness's key was taken back: checkpoint not kept")
 		return
 	}
 	s.mu.Lock()
-	s.held = heldNote{c, w}
+	s.held = held
 	s.mu.Unlock()
-	note := c.Note(s.o.Key.Public().(ed25519.PublicKey), c.Sign(s.o.Key), w)
+	note := held.Note(s.o.Key.Public().(ed25519.PublicKey), held.Sign(s.o.Key), held.by)
 	if err := durable.WriteFile(s.o.Checkpoint, []byte(note), 0o600); err != nil {
 		s.o.Log.Warn().Err(err).Msg("cosigned checkpoint is not written")
 	}
@@ -151,22 +151,19 @@ var errCosignature = fmt.Errorf("%w: the witness's cosignature is not over what 
 // the same: a registry that was set back, or whose clock was, must not cosign before it
 // has caught up with what it cosigned.
 func (s *Saver) Check(k wire.Ack2) error {
-	if k.Cosignature == (wire.Signature{}) {
-		return nil
-	}
-	if _, _, ok := s.cosigned(k); !ok {
+	if _, ok := s.cosigned(k); !ok && k.Cosignature != (wire.Signature{}) {
 		return errCosignature
 	}
 	return nil
 }
 
 // cosigned returns the checkpoint of an ack with the witness's signature.
-func (s *Saver) cosigned(k wire.Ack2) (checkpoint.Checkpoint, checkpoint.Cosignature, bool) {
+func (s *Saver) cosigned(k wire.Ack2) (heldNote, bool) {
 	c := checkpoint.Checkpoint{Address: s.o.Address, Epoch: k.Epoch, Size: k.Next, Root: k.Root}
 	for _, w := range s.o.Keyring.Trust().Keyset(wire.RoleWitness) {
 		if c.VerifyCosignature(w.Public, uint64(k.Time), k.Cosignature) {
-			return c, checkpoint.Cosignature{Name: checkpoint.WitnessName(s.o.Registry), Public: w.Public, Time: uint64(k.Time), Signature: k.Cosignature}, true
+			return heldNote{c, checkpoint.Cosignature{Name: checkpoint.WitnessName(s.o.Registry), Public: w.Public, Time: uint64(k.Time), Signature: k.Cosignature}}, true
 		}
 	}
-	return c, checkpoint.Cosignature{}, false
+	return heldNote{}, false
 }

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/internal/tree"
 	"gatehouse/sync/uplink/timing"
 	"gatehouse/sync/wire"
@@ -26,9 +24,7 @@ const (
 // Sending keeps batches until they are confirmed, and sends again from the last
 // confirmed place when that takes too long.
 type Sending struct {
-	journal Journal
-	packer  packer // as each packing begins
-	log     zerolog.Logger
+	o Options
 
 	cursor  journaled.Position // all before it is at the registry
 	flight  []Batch            // in order from the cursor
@@ -49,8 +45,7 @@ func NewSending(o Options) Sending {
 	if o.Batch <= 0 || o.Batch > wire.MaxBatch {
 		o.Batch = BatchEntries
 	}
-	return Sending{journal: o.Journal, log: o.Log, cursor: o.Journal.Acked(),
-		packer: packer{journal: o.Journal, keyring: o.Keyring, key: o.Key, address: o.Address, batch: o.Batch, gather: o.Gather, log: o.Log}}
+	return Sending{o: o, cursor: o.Journal.Acked()}
 }
 
 // Cursor is the place before which everything is at the registry.
@@ -190,9 +185,8 @@ func (s *Sending) Resume(ctx context.Context, at journaled.Position, r tree.Rang
 	if at == s.cursor && s.packing != nil {
 		return false, false
 	}
-	s.Stop()
-	s.cursor, s.flight, s.gap = at, nil, nil
-	s.packing = s.packer.start(ctx, at, r)
+	s.MoveTo(at)
+	s.packing = startPacking(ctx, s.o, at, r)
 	return true, false
 }
 
@@ -211,7 +205,7 @@ func (s *Sending) Stop() {
 }
 
 // InStep says whether the registry has all that is here.
-func (s *Sending) InStep() bool { return s.journal.Head().Position == s.cursor }
+func (s *Sending) InStep() bool { return s.o.Journal.Head().Position == s.cursor }
 
 // LostEpoch says whether the registry has nothing of an epoch of which it had
 // something: it lost its store, and may lack the epochs before as well. Those
@@ -230,15 +224,15 @@ func (s *Sending) NewEpoch(ctx context.Context, from journaled.Position, k wire.
 	s.forkWait = timing.Backoff(s.forkWait, forkFirst, forkMost)
 	s.forkDue = now.Add(s.forkWait)
 	s.Stop()
-	_ = s.journal.Ack(from) // so that a crash from here on repeats less; it may be there already, or farther
+	_ = s.o.Journal.Ack(from) // so that a crash from here on repeats less; it may be there already, or farther
 	cite := binary.BigEndian.AppendUint64(nil, k.Epoch)
 	cite = append(binary.BigEndian.AppendUint64(cite, k.Next), k.Root[:]...)
-	at, err := s.journal.NewEpoch(ctx, from, cite)
+	at, err := s.o.Journal.NewEpoch(ctx, from, cite)
 	if errors.Is(err, journaled.ErrGone) {
-		at, err = s.journal.NewEpoch(ctx, s.journal.Head().Oldest, cite)
+		at, err = s.o.Journal.NewEpoch(ctx, s.o.Journal.Head().Oldest, cite)
 	}
 	if err != nil {
-		s.log.Error().Err(err).Msg("new epoch of the journal can't be made; it is tried again")
+		s.o.Log.Error().Err(err).Msg("new epoch of the journal can't be made; it is tried again")
 	}
 	return at, err == nil
 }

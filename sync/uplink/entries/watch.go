@@ -23,16 +23,12 @@ func Watch(ctx context.Context, j Journal, out chan<- Sighting) {
 			at = j.Head().Position // it opens after us; what is old comes with the backlog
 		}
 		var list []journaled.Entry
-		var err error
+		wait := time.Hour // for changed
 		if at.Epoch != 0 {
-			var next journaled.Position
-			if list, next, err = j.Entries(ctx, at, 256); err == nil {
-				at = next
+			var err error
+			if list, at, err = j.Entries(ctx, at, 256); err != nil {
+				at, changed, wait = j.Head().Position, nil, time.Second // new epoch, or a sick disk: go on at the end
 			}
-		}
-		if err != nil {
-			at = j.Head().Position // new epoch, or a sick disk: go on at the end
-			changed = nil
 		}
 		if !sift(ctx, list, out) {
 			return
@@ -43,16 +39,9 @@ func Watch(ctx context.Context, j Journal, out chan<- Sighting) {
 		select {
 		case <-ctx.Done():
 		case <-changed:
-		case <-time.After(retryWatch(changed)):
+		case <-time.After(wait):
 		}
 	}
-}
-
-func retryWatch(changed <-chan struct{}) time.Duration {
-	if changed == nil {
-		return time.Second
-	}
-	return time.Hour
 }
 
 func sift(ctx context.Context, list []journaled.Entry, out chan<- Sighting) bool {

@@ -51,7 +51,7 @@ func (b *Borrowing) waits(now time.Time) bool {
 }
 
 // Borrow asks the siblings for their list until one has answered.
-func (b *Borrowing) Borrow(now time.Time) (ask *wire.Holding, next time.Time) {
+func (b *Borrowing) Borrow(now time.Time) (ask []wire.Holding, next time.Time) {
 	if !b.waits(now) {
 		return nil, time.Time{}
 	}
@@ -62,12 +62,12 @@ func (b *Borrowing) Borrow(now time.Time) (ask *wire.Holding, next time.Time) {
 }
 
 // ask says that there is no list here.
-func (b *Borrowing) ask(now time.Time) *wire.Holding {
+func (b *Borrowing) ask(now time.Time) []wire.Holding {
 	if b.question == (wire.Nonce{}) {
 		rand.Read(b.question[:]) // never fails: it ends the program instead
 	}
 	b.due = now.Add(BorrowEvery)
-	return &wire.Holding{Nonce: b.question, Parts: 1}
+	return []wire.Holding{{Nonce: b.question, Parts: 1}}
 }
 
 // IsQuestion says whether a sibling says that it has no list.
@@ -78,7 +78,7 @@ func IsQuestion(h wire.Holding) bool {
 // Hears that a sibling asks while there is no list here either: it has nothing
 // itself, and is not waited for. The first time it is asked, since it may have missed
 // our question, and waits for us.
-func (b *Borrowing) Hears(from string, now time.Time) (ask *wire.Holding) {
+func (b *Borrowing) Hears(from string, now time.Time) (ask []wire.Holding) {
 	if b.empty[from] {
 		return nil
 	}
