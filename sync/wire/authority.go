@@ -100,12 +100,11 @@ type HouseGateway struct {
 
 // Gateway returns the gateway of that id, nil if it is not of the building.
 func (h House) Gateway(id string) *HouseGateway {
-	for i := range h.Gateways {
-		if h.Gateways[i].ID == id {
-			return &h.Gateways[i]
-		}
+	i := slices.IndexFunc(h.Gateways, func(g HouseGateway) bool { return g.ID == id })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return &h.Gateways[i]
 }
 
 // Key returns the gateway's key as Open wants it.
@@ -212,17 +211,17 @@ func IntroduceProof(secret [16]byte, address string) Hash {
 	return authenticate(secret, []byte("introduce "+address))
 }
 
-// OpenEnrol opens the envelope of an EnrolRequest for an address: signed by the
-// very key that it names, which is no proof of anything but that the sender has
-// it. Who may enrol is told by Proved. The errors are those of Open and Decode.
+// OpenEnrol opens the envelope of an EnrolRequest for an address. The key that it
+// names has signed it, which proves only that the sender has that key: who may enrol
+// is told by Proved. The errors are those of Open and Decode.
 func OpenEnrol(envelope []byte, address string) (EnrolRequest, error) {
 	var r EnrolRequest
-	m, err := parse(envelope, new(Protected))
-	if err != nil {
-		return r, fmt.Errorf("open enrolment: %w", err)
+	payload, _, err := Read(envelope)
+	if err == nil {
+		err = Decode(payload, &r)
 	}
-	if err := Decode(m.payload, &r); err != nil {
-		return r, fmt.Errorf("open enrolment: %w", err)
+	if err != nil {
+		return EnrolRequest{}, fmt.Errorf("open enrolment: %w", err)
 	}
 	key := Key{Role: RoleGateway, Public: slices.Clone(r.Public[:])}
 	if _, _, err := Open(envelope, Expect{Type: TypeEnrol, Role: RoleGateway, Address: address}, []Key{key}); err != nil {

@@ -73,10 +73,9 @@ type Ref struct {
 	Counter uint64
 }
 
-// Header is the part of an entry that says what happened at the building, and
-// nothing of who. Sequence number and epoch are not in it, so that the tail of
-// a restored journal can be appended again with the same bytes. Zero fields
-// are left out.
+// Header is the part of an entry that says what happened, and nothing of who. It has
+// no sequence number or epoch, so that the tail of a restored journal can be appended
+// again with the same bytes. Zero fields are left out.
 type Header struct {
 	Boot      uint64       `cbor:"1,keyasint"`           // number of the daemon's run; the kernel's boot id stands in its boot entry
 	Counter   uint64       `cbor:"2,keyasint"`           // from 0 in each run
@@ -126,14 +125,12 @@ func (m Method) String() string {
 	return fmt.Sprintf("method %d", uint8(m))
 }
 
-// nobody reports whether no field names anybody.
 func (w Who) nobody() bool { return w.Credential == nil && w.Grant == nil && w.Tenancy == nil }
 
-// maxDetail bounds Header.Detail, so that an entry is never much over 200 bytes.
-const maxDetail = 64
-
-// maxWho is the size of a who part with every field.
-const maxWho = 1 + 19 + 18 + 18 + 2
+const (
+	maxDetail = 64                   // bytes of Header.Detail, so that an entry is never much over 200
+	maxWho    = 1 + 19 + 18 + 18 + 2 // bytes of a who part with every field
+)
 
 // Encode returns the one encoding of a header.
 func (h Header) Encode() ([]byte, error) {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"fmt"
 
 	"gatehouse/sync/wire/internal/canonical"
@@ -63,6 +64,7 @@ type Ack2 struct {
 // Cosigned is a checkpoint that a witness cosigned, without its root: the zero
 // value says that there is none, and is an empty array.
 type Cosigned struct {
+	_         struct{} `cbor:",toarray"`
 	Epoch     uint64
 	Size      uint64
 	Time      uint32 // unix s, of the signature
@@ -70,20 +72,14 @@ type Cosigned struct {
 }
 
 // cosigned is a Cosigned that there is.
-type cosigned struct {
-	_         struct{} `cbor:",toarray"`
-	Epoch     uint64
-	Size      uint64
-	Time      uint32
-	Signature Signature
-}
+type cosigned Cosigned
 
 // MarshalCBOR encodes it.
 func (c Cosigned) MarshalCBOR() ([]byte, error) {
 	if c == (Cosigned{}) {
 		return []byte{canonical.Array}, nil
 	}
-	return canonical.Marshal(cosigned{Epoch: c.Epoch, Size: c.Size, Time: c.Time, Signature: c.Signature})
+	return canonical.Marshal(cosigned(c))
 }
 
 // UnmarshalCBOR reads what MarshalCBOR makes. An error wraps ErrMalformed.
@@ -96,7 +92,7 @@ func (c *Cosigned) UnmarshalCBOR(b []byte) error {
 	if err := canonical.Decode("cosigned checkpoint", b, &in); err != nil {
 		return err
 	}
-	*c = Cosigned{in.Epoch, in.Size, in.Time, in.Signature}
+	*c = Cosigned(in)
 	return nil
 }
 
@@ -112,16 +108,8 @@ func (h Hello2) check() error {
 	if len(h.Zone) > maxText {
 		return fmt.Errorf("%w: time zone of %d bytes", ErrMalformed, len(h.Zone))
 	}
-	if err := h.Floor.check(); err != nil {
-		return err
-	}
-	return h.Hello.check()
+	return cmp.Or(h.Floor.check(), h.Hello.check())
 }
-
-func (Ack2) check() error { return nil }
-
-// maxFormats bounds the formats that a Hello2 names.
-const maxFormats = 16
 
 // VersionOf returns the version of the envelope that a message body goes into.
 func VersionOf(p Payload) uint64 {
@@ -140,8 +128,8 @@ func VersionOf(p Payload) uint64 {
 	return 1
 }
 
-// DecodeHello reads the payload of a hello by the version of its envelope. What
-// format 1 does not have stays zero, but for Formats, which are that one.
+// DecodeHello reads a hello by the version of its envelope. What format 1 does not
+// have stays zero, but for Formats, which are that one.
 func DecodeHello(version uint64, payload []byte) (h Hello2, err error) {
 	if version >= 2 {
 		return h, Decode(payload, &h)
@@ -150,8 +138,7 @@ func DecodeHello(version uint64, payload []byte) (h Hello2, err error) {
 	return h, Decode(payload, &h.Hello)
 }
 
-// DecodeAck reads the payload of an ack by the version of its envelope. What
-// format 1 does not have stays zero.
+// DecodeAck reads an ack by the version of its envelope: see DecodeHello.
 func DecodeAck(version uint64, payload []byte) (k Ack2, err error) {
 	if version >= 2 {
 		return k, Decode(payload, &k)

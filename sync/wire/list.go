@@ -209,9 +209,8 @@ type Grant struct {
 	Until      uint32 // unix s, exclusive; 0: no end
 }
 
-// Compare is the order of a list: by the 16 MAC bytes of the credential, its
-// key number, the grant. The MAC comes first, so that a list is one sorted run
-// and its buckets are slices of it, whatever the key number.
+// Compare is the order of a list: by the 16 MAC bytes of the credential, so that its
+// buckets are slices of one sorted run, then by its key number and the grant.
 func (g *Grant) Compare(o *Grant) int {
 	if c := bytes.Compare(g.Credential[1:], o.Credential[1:]); c != 0 {
 		return c
@@ -227,11 +226,14 @@ func (c CredentialID) Bucket(k uint8) int {
 	return int(binary.BigEndian.Uint32(c[1:5]) >> (32 - k))
 }
 
-// check refuses what no list may hold. Key numbers 0 and 255 are those of no
-// key and of the daily key for unknown cards.
+// named reports whether a credential is of a key: 0 is no key's number, and 255 that of
+// the daily key for unknown cards.
+func (c CredentialID) named() bool { return c[0] != 0 && c[0] != 255 }
+
+// check refuses what no list may hold.
 func (g *Grant) check() error {
 	switch {
-	case g.Credential[0] == 0 || g.Credential[0] == 255:
+	case !g.Credential.named():
 		return fmt.Errorf("%w: key number %d", ErrMalformed, g.Credential[0])
 	case g.ID == ID{} || g.Tenancy == ID{}:
 		return fmt.Errorf("%w: no grant or tenancy", ErrMalformed)
@@ -266,9 +268,8 @@ func EncodeBucket(grants []Grant) ([]byte, error) {
 	return slices.Clip(b), nil
 }
 
-// DecodeBucket reads bucket i of the list: the bytes whose hash the manifest
-// names, with nothing but credentials of that bucket and door sets of the
-// manifest, and nothing but the bytes that EncodeBucket makes.
+// DecodeBucket reads bucket i of the list: the bytes whose hash the manifest names, as
+// EncodeBucket makes them, with credentials of that bucket and door sets of the manifest.
 func (m Manifest) DecodeBucket(i int, b []byte) ([]Grant, error) {
 	if i < 0 || i >= len(m.Buckets) || sha256.Sum256(b) != m.Buckets[i] {
 		return nil, fmt.Errorf("bucket %d: %w: not the hash in the manifest", i, ErrMalformed)
@@ -317,11 +318,9 @@ func decodeBucket(b []byte) ([]Grant, error) {
 	return grants, nil
 }
 
-// Grants are written and read by hand: the shape is fixed, a building may have
-// a hundred thousand of them, and they stand between power-up and the first
+// Sizes of an encoded grant, in bytes. Grants are written and read by hand: a building
+// may have a hundred thousand of them, and they stand between power-up and the first
 // open door. The tests compare every byte with the CBOR library's.
-
-// Sizes of an encoded grant, in bytes.
 const (
 	grantFields = 9
 	minGrant    = 1 + 18 + 17 + 17 + 6*1

@@ -45,21 +45,21 @@ type Signature [64]byte
 
 // Limits of messages.
 const (
-	MaxBatch     = 1024     // entries
-	MaxBatchSize = 56 << 10 // bytes of a batch's payload
-	MaxPerson    = 16 << 10 // bytes of a sealed person
-	MaxWanted    = 256      // buckets
-	MaxHave      = 2048     // records in a Roll
-	MaxFlats     = 512      // flats of a house
-	// MaxTombstones is how many stand in one part of a Holding.
-	MaxTombstones = 3072
-	maxProof      = 63   // hashes: of the deepest tree
-	maxKEM        = 4096 // bytes of a public key of HPKE
-	maxGateways   = 64   // of a building
-	maxDoors      = 64   // of a gateway
-	maxText       = 64   // bytes of a short text
-	maxFalse      = 64   // epochs that a trust document takes back
-	maxAddresses  = 16   // that a trust document adds
+	MaxBatch      = 1024     // entries
+	MaxBatchSize  = 56 << 10 // bytes of a batch's payload
+	MaxPerson     = 16 << 10 // bytes of a sealed person
+	MaxWanted     = 256      // buckets
+	MaxHave       = 2048     // records in a Roll
+	MaxFlats      = 512      // flats of a house
+	MaxTombstones = 3072     // in one part of a Holding
+	maxProof      = 63       // hashes: of the deepest tree
+	maxKEM        = 4096     // bytes of a public key of HPKE
+	maxGateways   = 64       // of a building
+	maxDoors      = 64       // of a gateway
+	maxText       = 64       // bytes of a short text
+	maxFalse      = 64       // epochs that a trust document takes back
+	maxAddresses  = 16       // that a trust document adds
+	maxFormats    = 16       // that a Hello2 names
 )
 
 // Hello is what a gateway says after each connect, and every few hours.

@@ -163,11 +163,10 @@ func (c Change) check() error {
 	case c.At == 0 || c.Clock > ClockRegistry || c.Proof < ProofLandlord || c.Proof > ProofTerm || c.Tenancy == (ID{}) || c.Grant == (ID{}):
 		return fmt.Errorf("%w: change without time, clock, proof, tenancy or grant", ErrMalformed)
 	}
-	rest := c.checkNoCheckIn
 	if c.Op == OpCheckIn {
-		rest = c.checkIn
+		return cmp.Or(c.checkFields(), c.checkIn())
 	}
-	return cmp.Or(c.checkFields(), rest())
+	return cmp.Or(c.checkFields(), c.checkNoCheckIn())
 }
 
 // checkFields wants of credentials, cause and end what the kind of change has.
@@ -175,7 +174,7 @@ func (c Change) checkFields() error {
 	switch fields := changeFields[c.Op]; {
 	case fields.cards != (len(c.Credentials) > 0) || len(c.Credentials) > 16:
 		return fmt.Errorf("%w: %s with %d credentials", ErrMalformed, c.Op, len(c.Credentials))
-	case slices.ContainsFunc(c.Credentials, func(id CredentialID) bool { return id[0] == 0 || id[0] == 255 }):
+	case slices.ContainsFunc(c.Credentials, func(id CredentialID) bool { return !id.named() }):
 		return fmt.Errorf("%w: %s with a credential of no key", ErrMalformed, c.Op)
 	case fields.cause != (c.Cause != 0) || c.Cause > CauseMistake:
 		return fmt.Errorf("%w: %s with cause %d", ErrMalformed, c.Op, c.Cause)
@@ -223,10 +222,6 @@ func (p Person) check() error {
 	case named && (p.Document == 0 || p.Number == "" || len(p.Number) > maxText || p.Name == "" || len(p.Name) > 8*maxText):
 		return fmt.Errorf("%w: person without document, number or name", ErrMalformed)
 	}
-	return p.checkCards()
-}
-
-func (p Person) checkCards() error {
 	for _, c := range p.Cards {
 		if c.Bits == 0 || len(c.Data) != (int(c.Bits)+7)/8 {
 			return fmt.Errorf("%w: card of %d bits in %d bytes", ErrMalformed, c.Bits, len(c.Data))

@@ -6,10 +6,10 @@ import (
 	"fmt"
 )
 
-// Word is what a list of LogFormat says besides its rows: the newest word on a
-// notice, that a card proves its tenant, or that the registry has suspended it. It is a Change that a gateway may have
-// missed, or one that the registry made; the notice and the objection to it are
-// two words.
+// Word is what a list of LogFormat says besides its rows: the newest state of a
+// notice, that a card proves its tenant, or that the registry has suspended it. It is a
+// Change that a gateway may have missed, or one that the registry made; the notice and
+// the objection to it are two words.
 type Word struct {
 	_       struct{}       `cbor:",toarray"`
 	Grant   ID             // that rows name
@@ -21,9 +21,6 @@ type Word struct {
 	Cause   Cause          // of OpNotice; else 0
 	Cards   []CredentialID // of OpBind, OpSuspend: the forms of one card, ascending; else none
 }
-
-// maxWordCards is how many forms of a card a word names.
-const maxWordCards = 16
 
 // Size is how many bytes a word takes in a manifest, at most.
 func (w *Word) Size() int { return 1 + 17 + 1 + 1 + 5 + 17 + 5 + 1 + 1 + 18*len(w.Cards) }
@@ -64,15 +61,18 @@ func (w *Word) checkFields(ofCard bool) error {
 
 func (w *Word) checkCards() error {
 	for i, id := range w.Cards {
-		if id[0] == 0 || id[0] == 255 || i > 0 && bytes.Compare(w.Cards[i-1][:], id[:]) >= 0 {
+		if !id.named() || i > 0 && bytes.Compare(w.Cards[i-1][:], id[:]) >= 0 {
 			return fmt.Errorf("%w: credentials of a word out of range or order", ErrMalformed)
 		}
 	}
 	return nil
 }
 
-// maxWords bounds those of a manifest.
-const maxWords = 512
+// maxWords bounds those of a manifest; maxWordCards the forms of a card that one names.
+const (
+	maxWords     = 512
+	maxWordCards = 16
+)
 
 func checkWords(words []Word) error {
 	if len(words) > maxWords {
