@@ -42,8 +42,8 @@ type Keys interface {
 	OpenPass(text string) (qrpass.Pass, error) // error: no pass of this building
 }
 
-// Judge judges the passes of one gateway, for all of its doors: it is their
-// door.Passes. Make it with New. Safe for concurrent use.
+// Judge judges the passes of one gateway, for all of its doors. Make it with New. Safe
+// for concurrent use.
 type Judge struct {
 	keys    Keys
 	elapsed func() time.Duration // since New, on the monotonic clock
@@ -143,11 +143,9 @@ func (j *Judge) Recall(used []wire.ID) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.recalled = true
-	for _, mark := range used {
-		if i, seen := slices.BinarySearchFunc(j.used, mark, compare); !seen {
-			j.used = slices.Insert(j.used, i, mark)
-		}
-	}
+	j.used = append(j.used, used...)
+	slices.SortFunc(j.used, compare)
+	j.used = slices.Compact(j.used)
 	j.drop(max(0, len(j.used)-maxUsed))
 }
 

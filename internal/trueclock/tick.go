@@ -1,6 +1,9 @@
 package trueclock
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Tick lets time pass. Call it often: between two calls that are further apart
 // than an hour no more than an hour counts as steady.
@@ -145,13 +148,8 @@ func (c *Clock) moved(n counted) {
 
 // undoable keeps what was sure before signed time alone moved it first.
 func (c *Clock) undoable() {
-	for _, u := range c.s.Undo {
-		if u.Epoch == c.s.Epoch {
-			return
-		}
+	if !slices.ContainsFunc(c.s.Undo, func(u undo) bool { return u.Epoch == c.s.Epoch }) {
+		newest := c.s.Undo[max(0, len(c.s.Undo)+1-maxUndo):]
+		c.s.Undo = append(slices.Clone(newest), undo{c.s.Epoch, c.s.Sure, c.s.Firm})
 	}
-	if len(c.s.Undo) == maxUndo {
-		c.s.Undo = append([]undo(nil), c.s.Undo[1:]...)
-	}
-	c.s.Undo = append(c.s.Undo, undo{c.s.Epoch, c.s.Sure, c.s.Firm})
 }

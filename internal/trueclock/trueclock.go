@@ -14,6 +14,7 @@ package trueclock
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -143,7 +144,7 @@ func Continue(s State, boot string, at time.Duration) *Clock {
 			passed -= at // which may be no next one
 		}
 		s.Sure, s.Elapsed = s.Sure+passed, s.Elapsed+passed
-		s.Undo = append([]undo(nil), s.Undo...)
+		s.Undo = slices.Clone(s.Undo)
 		for i := range s.Undo {
 			s.Undo[i].Sure += passed
 		}
@@ -156,7 +157,7 @@ func Continue(s State, boot string, at time.Duration) *Clock {
 func (c *Clock) State(at time.Duration) State {
 	s := c.s
 	s.At = at
-	s.Undo = append([]undo(nil), s.Undo...)
+	s.Undo = slices.Clone(s.Undo)
 	return s
 }
 

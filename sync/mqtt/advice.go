@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -46,12 +47,8 @@ func causeOf(err error) Cause {
 
 // advice says in plain words what err means and what to do about it.
 func advice(err error) string {
-	for _, say := range []func(error) string{ofSubscription, ofCertificate, ofAlert, ofConnack, ofNetwork} {
-		if text := say(err); text != "" {
-			return text
-		}
-	}
-	return "unexpected: see the error, and the broker's log"
+	return cmp.Or(ofSubscription(err), ofCertificate(err), ofAlert(err), ofConnack(err), ofNetwork(err),
+		"unexpected: see the error, and the broker's log")
 }
 
 func ofSubscription(err error) string {
@@ -91,18 +88,16 @@ func ofAlert(err error) string {
 	if !isAlert(err) {
 		return ""
 	}
-	text := err.Error()
-	switch {
-	case strings.Contains(text, "expired certificate"):
-		return "our certificate has expired, or the broker's clock is wrong: a new certificate is being asked for"
-	case strings.Contains(text, "certificate required"):
-		return "the broker wants a client certificate and we have none: enrol this gateway"
-	case strings.Contains(text, "unknown certificate authority"):
-		return "the broker does not know the CA of our certificate: enrol this gateway with this registry"
-	case strings.Contains(text, "certificate"):
-		return "the broker refuses our certificate: expired, revoked, or of another CA"
-	case strings.Contains(text, "protocol version"):
-		return "the broker does not speak TLS 1.3: allow it there"
+	for _, known := range [...]struct{ text, advice string }{
+		{"expired certificate", "our certificate has expired, or the broker's clock is wrong: a new certificate is being asked for"},
+		{"certificate required", "the broker wants a client certificate and we have none: enrol this gateway"},
+		{"unknown certificate authority", "the broker does not know the CA of our certificate: enrol this gateway with this registry"},
+		{"certificate", "the broker refuses our certificate: expired, revoked, or of another CA"},
+		{"protocol version", "the broker does not speak TLS 1.3: allow it there"},
+	} {
+		if strings.Contains(err.Error(), known.text) {
+			return known.advice
+		}
 	}
 	return "the broker ended the TLS handshake: see its log"
 }

@@ -33,19 +33,17 @@ type Message struct {
 // default.
 type Config struct {
 	// Broker is mqtts://host[:port], 8883 if no port is given, or mqtt:// for
-	// a plain connection, 1883: only to a loopback address unless Insecure.
-	Broker   string
-	Insecure bool
+	// a plain connection to a loopback address, 1883.
+	Broker string
 
-	// Others are further addresses of the same broker, newer ones first, asked
-	// for at each attempt; nil: none. They are preferred to Broker at the start.
-	// What was up last is tried first, and the others in between for ever.
+	// Others are further addresses of the same broker, newer ones first, asked for at
+	// each attempt; nil: none. The one that was up last is tried first, at the start
+	// these before Broker, and the rest in between for ever.
 	Others func() []string
 
 	// TLS is asked at each attempt for the host of its address, so that a renewed
-	// certificate is used. The link raises the lowest version to 1.3 and fills in the server's
-	// name, nothing else: InsecureSkipVerify with a VerifyConnection of the
-	// caller's is how a gateway without a clock judges a certificate.
+	// certificate is used. The link only raises the lowest version to 1.3 and fills in
+	// the server's name: a gateway without a clock judges by its own VerifyConnection.
 	TLS func(host string) (*tls.Config, error)
 
 	// Refused is called after an attempt at which the broker refused our
@@ -72,10 +70,9 @@ type Config struct {
 	Log zerolog.Logger
 }
 
-// Jitter has the longest waits before an attempt. Each wait is random between a
-// fifth of it and all of it, so that gateways do not come back at once. The
-// defaults leave a broker that is there again no more than a minute and a half:
-// a revocation waits for that.
+// Jitter has the longest waits before an attempt. Each wait is random between a fifth
+// of it and all of it, so that gateways do not come back at once. With the defaults a
+// broker that is there again is found within a minute and a half: a revocation waits.
 type Jitter struct {
 	First time.Duration // before the first attempt of all; default 2 s
 	Loss  time.Duration // after a loss or the first failure, doubled at each further one; default 5 s
@@ -103,8 +100,7 @@ func upTo(limit time.Duration) time.Duration { return limit/5 + rand.N(limit-lim
 // pingsLate is how much later than due the client library looks at its pings.
 const pingsLate = 5 * time.Second
 
-// Silence is after how long a connection ends on which nothing comes any more, and
-// neither end was told, at the latest.
+// Silence is after how long a connection on which nothing comes any more ends, at most.
 func (c Config) Silence() time.Duration {
 	c = c.WithDefaults()
 	return c.KeepAlive + pingsLate + c.PingTimeout + pingsLate
@@ -166,7 +162,7 @@ func parseBroker(c Config) (endpoint, error) {
 	case e.tls:
 	case u.Scheme != "mqtt":
 		return e, fmt.Errorf("broker %q: unknown scheme, want mqtts", c.Broker)
-	case !c.Insecure && !loopback(e.host):
+	case !loopback(e.host):
 		return e, fmt.Errorf("broker %q: a plain connection is only made to this machine, want mqtts", c.Broker)
 	default:
 		port = "1883"

@@ -25,7 +25,6 @@ func TestConfig(t *testing.T) {
 		"plain, this machine":    {mqtt.Config{Broker: "mqtt://127.0.0.1:1883"}, ""},
 		"plain, this machine, 6": {mqtt.Config{Broker: "mqtt://[::1]"}, ""},
 		"plain, by name":         {mqtt.Config{Broker: "mqtt://localhost:1883"}, ""},
-		"plain, far, insecure":   {mqtt.Config{Broker: "mqtt://192.0.2.1:1883", Insecure: true}, ""},
 		"plain, far":             {mqtt.Config{Broker: "mqtt://192.0.2.1:1883"}, "plain connection"},
 		"plain, far, looks near": {mqtt.Config{Broker: "mqtt://localhost.example"}, "plain connection"},
 		"no TLS":                 {mqtt.Config{Broker: "mqtts://broker.example"}, "no TLS configuration"},

@@ -72,14 +72,8 @@ func New(cfg Config) (*Link, error) {
 	}
 	var id [16]byte
 	rand.Read(id[:])
-	return &Link{
-		cfg:      cfg,
-		broker:   broker,
-		clientID: hex.EncodeToString(id[:]),
-		messages: make(chan Message, backlog),
-		soon:     make(chan struct{}, 1),
-		changed:  make(chan struct{}),
-	}, nil
+	return &Link{cfg: cfg, broker: broker, clientID: hex.EncodeToString(id[:]),
+		messages: make(chan Message, backlog), soon: make(chan struct{}, 1), changed: make(chan struct{})}, nil
 }
 
 // Run connects and reconnects until ctx ends, then says goodbye to the broker,
@@ -226,11 +220,10 @@ func (l *Link) set(s *session, at endpoint) {
 	l.changed = make(chan struct{})
 }
 
-// Publish writes one message to the broker, QoS 0. Nil means written to the
-// socket, no more. It blocks while the socket does, WriteTimeout at most, after
-// which the connection ends; if ctx ends first the message may still go out, so
-// the payload may not be changed afterwards. ErrDown if there is no connection;
-// other errors for a topic or payload that can't be sent at all.
+// Publish writes one message to the broker, QoS 0. Nil means written to the socket, no
+// more. It blocks for WriteTimeout at most, after which the connection ends; if ctx ends
+// first the message may still go out, so the payload may not be changed afterwards.
+// ErrDown: there is no connection; other errors: topic or payload can't be sent at all.
 func (l *Link) Publish(ctx context.Context, topic string, payload []byte) error {
 	if err := checkTopic(topic); err != nil {
 		return fmt.Errorf("publish: %w", err)
@@ -283,8 +276,7 @@ func (l *Link) State() (up bool, changed <-chan struct{}) {
 func (l *Link) Status() Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := Status{Up: l.session != nil, Since: l.since, Err: l.last, Connects: l.connects.Load(), Dropped: l.dropped.Load()}
-	s.Address = l.at.addr
+	s := Status{Up: l.session != nil, Since: l.since, Err: l.last, Address: l.at.addr, Connects: l.connects.Load(), Dropped: l.dropped.Load()}
 	if s.Err != nil {
 		s.Advice, s.Cause = advice(s.Err), causeOf(s.Err)
 	}

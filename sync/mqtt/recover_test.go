@@ -115,8 +115,8 @@ func took(t *testing.T, l *mqtt.Link) time.Duration {
 // play runs a link on brokers in memory.
 func play(t *testing.T, others func() []string, f func(n *network, l *mqtt.Link)) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &network{up: map[string]bool{"old:1883": true}}
-		l, err := mqtt.New(mqtt.Config{Broker: "mqtt://old", Insecure: true, Subscribe: []string{"x"}, Others: others, Dial: n.dial, Log: zerolog.Nop()})
+		n := &network{up: map[string]bool{"127.0.0.1:1883": true}}
+		l, err := mqtt.New(mqtt.Config{Broker: "mqtt://127.0.0.1", Subscribe: []string{"x"}, Others: others, Dial: n.dial, Log: zerolog.Nop()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func TestBackSoon(t *testing.T) {
 	}{
 		"a router forgets the connection": {func(n *network) { n.dead = n.conns }, 0, func(*network) {}},
 		"the broker ends it":              {func(*network) {}, 0, func(n *network) {}},
-		"the broker is away for an hour":  {func(n *network) { n.up["old:1883"] = false }, time.Hour, func(n *network) { n.up["old:1883"] = true }},
+		"the broker is away for an hour":  {func(n *network) { n.up["127.0.0.1:1883"] = false }, time.Hour, func(n *network) { n.up["127.0.0.1:1883"] = true }},
 		"a dark line for an hour":         {func(n *network) { n.dark, n.dead = true, n.conns }, time.Hour, func(n *network) { n.dark = false }},
 		"a dark line for a minute":        {func(n *network) { n.dark, n.dead = true, n.conns }, time.Minute, func(n *network) { n.dark = false }},
 	} {
@@ -203,9 +203,9 @@ func TestAfterALoss(t *testing.T) {
 // up does not mind, nor does the next loss.
 func TestAgain(t *testing.T) {
 	play(t, nil, func(n *network, l *mqtt.Link) {
-		n.set(func(n *network) { n.up["old:1883"] = false })
+		n.set(func(n *network) { n.up["127.0.0.1:1883"] = false })
 		time.Sleep(time.Hour)
-		n.set(func(n *network) { n.up["old:1883"] = true })
+		n.set(func(n *network) { n.up["127.0.0.1:1883"] = true })
 		synctest.Wait()
 		l.Again()
 		if d := took(t, l); d > 0 {
@@ -230,16 +230,16 @@ func TestMove(t *testing.T) {
 	play(t, added, func(n *network, l *mqtt.Link) {
 		took(t, l)
 		mu.Lock()
-		others = []string{"mqtt://new", "no address"}
+		others = []string{"mqtt://127.0.0.2", "no address"}
 		mu.Unlock()
 		time.Sleep(held)
-		if got := l.Status(); got.Address != "old:1883" || got.Connects != 1 {
+		if got := l.Status(); got.Address != "127.0.0.1:1883" || got.Connects != 1 {
 			t.Errorf("a good connection is given up: %+v", got)
 		}
-		n.set(func(n *network) { n.up = map[string]bool{"new:1883": true} })
+		n.set(func(n *network) { n.up = map[string]bool{"127.0.0.2:1883": true} })
 		n.lose()
 		synctest.Wait()
-		if d := took(t, l); d > time.Minute || l.Status().Address != "new:1883" {
+		if d := took(t, l); d > time.Minute || l.Status().Address != "127.0.0.2:1883" {
 			t.Errorf("at %s after %v", l.Status().Address, d)
 		}
 		time.Sleep(held)
@@ -250,18 +250,18 @@ func TestMove(t *testing.T) {
 		n.mu.Lock()
 		old, current := 0, 0
 		for _, a := range n.dialled {
-			if a == "old:1883" {
+			if a == "127.0.0.1:1883" {
 				old++
 			} else {
 				current++
 			}
 		}
-		n.up = map[string]bool{"old:1883": true}
+		n.up = map[string]bool{"127.0.0.1:1883": true}
 		n.mu.Unlock()
 		if old < 30*23 || old > 30*25 || current < 100*old/2 {
 			t.Errorf("in thirty days the old address was tried %d times, the other one %d times", old, current)
 		}
-		if d := took(t, l); d > 61*time.Minute || l.Status().Address != "old:1883" {
+		if d := took(t, l); d > 61*time.Minute || l.Status().Address != "127.0.0.1:1883" {
 			t.Errorf("back at the old address only after %v, now at %s", d, l.Status().Address)
 		}
 	})

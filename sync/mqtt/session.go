@@ -128,12 +128,11 @@ func (l *Link) reach(ctx context.Context, at endpoint) (stream, raw net.Conn, er
 	return stream, raw, err
 }
 
-// Look shakes hands with the broker once more, beside the connection, which stays
-// as it is, and hangs up: so what Config.TLS has judge the broker sees the
-// certificate that it shows now, where a connection may outlast the one that it
-// began with by months. ErrDown while there is no connection, whose next attempt
-// sees it all the same; other errors where the broker can't be reached or is not
-// good. It takes no longer than Config.ConnectTimeout.
+// Look shakes hands with the broker once more, beside the connection, and hangs up: so
+// what Config.TLS has judge the broker sees the certificate that it shows now, since a
+// connection may outlast the one that it began with by months. ErrDown: there is no
+// connection, whose next attempt sees it all the same; other errors: the broker can't be
+// reached or is not good. It takes no longer than Config.ConnectTimeout.
 func (l *Link) Look(ctx context.Context) error {
 	l.mu.Lock()
 	up, at := l.session != nil, l.at
@@ -216,10 +215,9 @@ func (s *session) close() {
 	<-s.writer
 }
 
-// writePackets writes what Publish hands over. It is not paho's Publish because
-// that takes no context, and when a connection has just ended it waits for
-// goroutines that are gone. Packets of paho's own may come between ours: each
-// is one Write.
+// writePackets writes what Publish hands over. Paho's own Publish takes no context, and
+// waits for goroutines that are gone when a connection has just ended. Packets of paho's
+// may come between ours: each is one Write.
 func (s *session) writePackets() {
 	defer close(s.writer)
 	for {
