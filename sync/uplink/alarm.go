@@ -33,8 +33,8 @@ type alarm struct {
 // somebody came, and is not for owners.
 const EntriesAlone = "entries"
 
-// progress is called when the registry confirmed something. The one kind does
-// not pay for the other: the alarm's own entry must not end the alarm.
+// progress notes that the registry confirmed something of one kind. An overdue word of the
+// other keeps the alarm: its own entry must not end it.
 func (a *alarm) progress(of debt, now time.Time) []wire.Header {
 	a.owed[of] = time.Time{}
 	if other := a.owed[1-of]; other.IsZero() || now.Sub(other) < noAnswerAfter {

@@ -79,10 +79,9 @@ func (d *deliveries) next(now time.Time) (deliver []message, hello bool, next ti
 	return []message{{kind: wire.TypeDelivery, body: wire.Delivery{Record: p.Envelope, Person: p.Person}}}, false, d.due
 }
 
-// acked takes what an ack says of the records, and reports whether one that waits
-// is confirmed. answer: it is to a hello; safe: it says what the registry can't
-// lose. It counts for what this run has delivered: that the registry has so many is
-// no proof that it has these, if the disk was set back.
+// acked takes what an ack says of the records, and reports whether one that waits is
+// confirmed. answer: it is to a hello; safe: it says what the registry can't lose. Only
+// what this run has delivered counts, since the disk may have been set back.
 func (d *deliveries) acked(k wire.Ack2, answer, safe bool) (progress bool) {
 	line, made := d.desk.Head()
 	if made == 0 {
@@ -117,10 +116,9 @@ func (d *deliveries) confirm(k wire.Ack2, line uint64) (progress bool) {
 	return len(d.waiting) > 0 && d.waiting[0].Number <= n
 }
 
-// linesDiffer says whether the registry can take no record that is still here,
-// or has more than were made: one of both was set back. Only the answer to a
-// hello shows it; other acks may have been overtaken. A registry that has another
-// record of one of these numbers names no line.
+// linesDiffer reports whether the registry can take no record that is still here, or has
+// more than were made: one of both was set back. Only the answer to a hello shows it. A
+// registry that has another record of one of these numbers names no line.
 func (d *deliveries) linesDiffer(k wire.Ack2, line, made uint64) bool {
 	var first uint64 // that the registry must take next
 	if pending := d.desk.Pending(); len(pending) > 0 {
@@ -139,10 +137,9 @@ func (d *deliveries) linesDiffer(k wire.Ack2, line, made uint64) bool {
 	return false
 }
 
-// leaveLine begins a new line of records when the journal shows that this disk
-// was set back: as many may have been made since as were lost, so that numbers
-// alone would show nothing. It comes before the new epoch: after a crash between
-// the two it is done again, and not left out.
+// leaveLine begins a new line of records when the journal shows that this disk was set
+// back: numbers alone may not show it, if as many were made since as were lost. It comes
+// before the new epoch, so that a crash between the two repeats it.
 func (d *deliveries) leaveLine(k wire.Ack2, epoch uint64) bool {
 	if d.left == epoch {
 		return true

@@ -31,15 +31,6 @@ func (l *logbook) refuse(source string, err error) {
 	}
 }
 
-// refuseAll counts messages that nothing has explained.
-func (l *logbook) refuseAll(list []unsure) {
-	for _, u := range list {
-		for range u.n {
-			l.refuse(u.kind, u.why)
-		}
-	}
-}
-
 // refused records what was refused, and returns when to ask again.
 func (l *logbook) refused(now time.Time) time.Time {
 	list, next := l.refusals.due(now)

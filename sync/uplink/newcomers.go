@@ -14,11 +14,10 @@ import (
 // and what that sibling says on another way may come.
 const keyTurns = 5 * time.Minute
 
-// newcomers are siblings of which something came that the active House document
-// does not bear out. One that was taken in a moment ago is heard before the
-// document that names it, and what was signed with a key before may come after the
-// one that names the next. Neither is taken, and neither is anybody's fault: so it
-// is entered only if no document explains it.
+// newcomers are siblings whose messages the active House document does not bear out: a
+// new one is heard before the document that names it, and what was signed with an old key
+// may come after the one that names the next. Neither is taken, and it is entered only
+// if no document explains it.
 type newcomers struct {
 	unsure map[string]*unsure   // by gateway
 	turned map[string]time.Time // when a document named another key of it, or it for the first or the last time

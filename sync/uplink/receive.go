@@ -66,13 +66,13 @@ func (a *actor) holding(ctx context.Context, from string, payload []byte, now ti
 	}
 	switch {
 	case !lists.IsQuestion(h):
-		if whole := a.holdings.borrowing.Take(from, &h, now); whole != nil {
+		if whole := a.borrowing.Take(from, &h, now); whole != nil {
 			return a.inherit(ctx, *whole)
 		}
 	case a.o.Keyring.Lists().InForce > 0:
-		a.outbox.sayAll(ctx, holdingMessages(a.holdings.lending.ToSibling(from, h.Nonce, now), true))
+		a.outbox.sayAll(ctx, holdingMessages(a.lending.ToSibling(from, h.Nonce, now), true))
 	default:
-		if ask := a.holdings.borrowing.Hears(from, now); ask != nil {
+		if ask := a.borrowing.Hears(from, now); ask != nil {
 			a.outbox.sayAll(ctx, holdingMessages(ask, true))
 			a.fetching.Soon(now)
 		}
@@ -103,10 +103,9 @@ func (a *actor) down(ctx context.Context, kind string, envelope []byte) error {
 	return wire.ErrWrongType
 }
 
-// apply makes a list active. One that proves nothing may have come with the proof of
-// an earlier list of this gateway, so it is asked for again after a hello that names
-// the active one, and is an alarm once that is answered: what came before may have
-// been sent before.
+// apply makes a list active. One that proves nothing may have come with the proof of an
+// earlier list of this gateway: it is asked for again after a hello that names the active
+// one, and is refused only once that is answered.
 func (a *actor) apply(ctx context.Context, u lists.List) error {
 	before := a.o.Keyring.Lists()
 	err := a.o.Keyring.Apply(u)

@@ -67,9 +67,8 @@ func (s *siblings) talk(agrees bool, now time.Time) (list []message, next time.T
 	return list, s.due
 }
 
-// relay brings the registry what siblings' records no list has settled although
-// they are here for long: their maker may have lost them, be cut off or dead. The
-// registry takes each once and answers nothing; the list settles it.
+// relay brings the registry siblings' records that no list has settled for long: their
+// maker may be cut off or dead. The registry takes each once; a list settles it.
 func (s *siblings) relay(now time.Time) (list []message) {
 	held, due, start := make(map[wire.Hash]time.Time), [][]byte(nil), 0
 	for _, envelope := range s.records.Siblings() {
@@ -97,9 +96,8 @@ func hasOthers(h wire.House, own string) bool {
 	return slices.ContainsFunc(h.Gateways, func(g wire.HouseGateway) bool { return g.ID != own })
 }
 
-// open checks a message of another gateway of the building and returns its type,
-// also of one that is refused. One that the House document does not name (yet) is
-// not heard.
+// open checks a message of another gateway that the House document names and returns
+// its type, also of one that is refused.
 func (s *siblings) open(from wire.Place, envelope []byte) (kind string, payload []byte, err error) {
 	g := s.keyring.House().Gateway(from.Gateway)
 	if g == nil || from.District != s.place.District || from.Town != s.place.Town {
@@ -146,8 +144,7 @@ func idOf(envelope []byte) wire.ID {
 	return r.ID
 }
 
-// shareKey seals the building key to a gateway that an issuer says is of the
-// building.
+// shareKey seals the building key to a gateway of the House document.
 func (s *siblings) shareKey(gateway string) []message {
 	g := s.keyring.House().Gateway(gateway)
 	if g == nil {

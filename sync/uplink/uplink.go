@@ -75,9 +75,8 @@ func (u *Uplink) Run(ctx context.Context) error {
 	return nil
 }
 
-// Will is the last will of the next connection, which begins with the call: the
-// link's configuration takes it. Without it the registry learns only by silence
-// that a gateway is gone.
+// Will is the last will of the next connection, which begins with the call, for the
+// link's configuration. Without it only silence tells the registry of a gateway's end.
 func (u *Uplink) Will() mqtt.Message {
 	place := u.o.Place
 	envelope, err := wire.SignBody(wire.Protected{Type: wire.TypeStatus, Role: wire.RoleGateway, Address: place.Address()},

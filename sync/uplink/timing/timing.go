@@ -14,9 +14,9 @@ func Backoff(wait, low, high time.Duration) time.Duration {
 	return min(max(2*wait, low), high)
 }
 
-// Earlier returns the earlier of two times; the zero one is none.
+// Earlier returns the earlier of two times; a zero one is none.
 func Earlier(a, b time.Time) time.Time {
-	if a.IsZero() || b.Before(a) {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}
 	return a
