@@ -154,11 +154,7 @@ func (r *Records) sign(reg *keys.Registry, line, number uint64, c wire.Change, p
 }
 
 func (r *Records) envelope(reg *keys.Registry, rec wire.Record) ([]byte, error) {
-	b, err := wire.Encode(rec)
-	if err != nil {
-		return nil, err
-	}
-	return wire.Sign(wire.Protected{Type: wire.TypeRecord, Role: wire.RoleGateway, Address: reg.Place.Address()}, b, r.key)
+	return wire.SignBody(wire.Protected{Type: wire.TypeRecord, Role: wire.RoleGateway, Address: reg.Place.Address()}, rec, r.key)
 }
 
 // enterMost is how long a change waits for the disk to take its entry.

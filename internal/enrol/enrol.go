@@ -178,11 +178,7 @@ func (e *enrolment) request(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	payload, err := wire.Encode(r)
-	if err != nil {
-		return nil, fmt.Errorf("enrol: %w", err)
-	}
-	envelope, err := wire.Sign(wire.Protected{Type: wire.TypeEnrol, Role: wire.RoleGateway, Address: at.Address()}, payload, e.signing)
+	envelope, err := wire.SignBody(wire.Protected{Type: wire.TypeEnrol, Role: wire.RoleGateway, Address: at.Address()}, r, e.signing)
 	if err != nil {
 		return nil, fmt.Errorf("enrol: %w", err)
 	}

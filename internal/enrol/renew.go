@@ -195,11 +195,7 @@ func (r *Renewer) Renew(ctx context.Context) error {
 	if request.CSR, err = certificateRequest(reg.Place, client); err != nil {
 		return fmt.Errorf("renew certificate: %w", err)
 	}
-	payload, err := wire.Encode(request)
-	if err != nil {
-		return fmt.Errorf("renew certificate: %w", err)
-	}
-	envelope, err := wire.Sign(wire.Protected{Type: wire.TypeRenew, Role: wire.RoleGateway, Address: reg.Place.Address()}, payload, signing)
+	envelope, err := wire.SignBody(wire.Protected{Type: wire.TypeRenew, Role: wire.RoleGateway, Address: reg.Place.Address()}, request, signing)
 	if err != nil {
 		return fmt.Errorf("renew certificate: %w", err)
 	}

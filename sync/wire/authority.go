@@ -358,22 +358,14 @@ func (r EnrolRequest) check() error {
 }
 
 func (r RenewRequest) check() error {
-	if len(r.CSR) == 0 || len(r.CSR) > maxKEM {
-		return fmt.Errorf("%w: no request for a certificate", ErrMalformed)
-	}
-	return nil
+	return malformedIf(len(r.CSR) == 0 || len(r.CSR) > maxKEM, "no request for a certificate")
 }
 
 func (e Enrolled) check() error {
-	if len(e.Trust) == 0 || len(e.House) == 0 || len(e.Certificates) == 0 || len(e.Certificates) > 4 {
-		return fmt.Errorf("%w: enrolled without trust, house or certificate", ErrMalformed)
-	}
-	return nil
+	return malformedIf(len(e.Trust) == 0 || len(e.House) == 0 || len(e.Certificates) == 0 || len(e.Certificates) > 4,
+		"enrolled without trust, house or certificate")
 }
 
 func (i Introduction) check() error {
-	if len(i.Trust) == 0 {
-		return fmt.Errorf("%w: introduction without trust", ErrMalformed)
-	}
-	return nil
+	return malformedIf(len(i.Trust) == 0, "introduction without trust")
 }

@@ -44,10 +44,7 @@ func (u Undo) check() error {
 }
 
 func (f Floor) check() error {
-	if f.Role != "" && !ValidName(string(f.Role), false) {
-		return fmt.Errorf("%w: role %q", ErrMalformed, f.Role)
-	}
-	return nil
+	return malformedIf(!ValidName(string(f.Role), true), "role %q", f.Role)
 }
 
 // Ack2 is an Ack of format 2: what answers a Hello2, and what comes after it.

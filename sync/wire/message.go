@@ -202,10 +202,7 @@ type KeyShare struct {
 }
 
 func (h Hello) check() error {
-	if len(h.Software) > maxText {
-		return fmt.Errorf("%w: software of %d bytes", ErrMalformed, len(h.Software))
-	}
-	return nil
+	return malformedIf(len(h.Software) > maxText, "software of %d bytes", len(h.Software))
 }
 
 func (b Batch) check() error {
@@ -237,24 +234,15 @@ func (b Batch) Leaf(i int) []byte {
 }
 
 func (n Notice) check() error {
-	if n.Epoch == 0 || len(n.Header) == 0 {
-		return fmt.Errorf("%w: no epoch or header", ErrMalformed)
-	}
-	return nil
+	return malformedIf(n.Epoch == 0 || len(n.Header) == 0, "no epoch or header")
 }
 
 func (w Want) check() error {
-	if len(w.Buckets) > MaxWanted {
-		return fmt.Errorf("%w: %d buckets wanted, at most %d", ErrMalformed, len(w.Buckets), MaxWanted)
-	}
-	return nil
+	return malformedIf(len(w.Buckets) > MaxWanted, "%d buckets wanted, at most %d", len(w.Buckets), MaxWanted)
 }
 
 func (d Delivery) check() error {
-	if len(d.Record) == 0 || len(d.Person) > MaxPerson {
-		return fmt.Errorf("%w: record of %d bytes, person of %d", ErrMalformed, len(d.Record), len(d.Person))
-	}
-	return nil
+	return malformedIf(len(d.Record) == 0 || len(d.Person) > MaxPerson, "record of %d bytes, person of %d", len(d.Record), len(d.Person))
 }
 
 func (Status) check() error { return nil }
@@ -272,15 +260,10 @@ func (l ListPart) check() error {
 }
 
 func (r Roll) check() error {
-	if len(r.Have) > MaxHave || !slices.IsSortedFunc(r.Have, func(a, b ID) int { return bytes.Compare(a[:], b[:]) }) {
-		return fmt.Errorf("%w: %d records, at most %d, in order", ErrMalformed, len(r.Have), MaxHave)
-	}
-	return nil
+	return malformedIf(len(r.Have) > MaxHave || !slices.IsSortedFunc(r.Have, func(a, b ID) int { return bytes.Compare(a[:], b[:]) }),
+		"%d records, at most %d, in order", len(r.Have), MaxHave)
 }
 
 func (k KeyShare) check() error {
-	if !ValidName(k.To, false) || len(k.Sealed) == 0 || len(k.Sealed) > maxKEM {
-		return fmt.Errorf("%w: for nobody, or %d bytes", ErrMalformed, len(k.Sealed))
-	}
-	return nil
+	return malformedIf(!ValidName(k.To, false) || len(k.Sealed) == 0 || len(k.Sealed) > maxKEM, "for nobody, or %d bytes", len(k.Sealed))
 }

@@ -150,10 +150,8 @@ type Record struct {
 
 func (r Record) check() error {
 	const most = 8 << 10
-	if r.Line == 0 || r.Number == 0 || r.ID == (ID{}) || len(r.House) == 0 || len(r.House) > most || len(r.Desk) == 0 || len(r.Desk) > most {
-		return fmt.Errorf("%w: record without line, number, id or change", ErrMalformed)
-	}
-	return nil
+	return malformedIf(r.Line == 0 || r.Number == 0 || r.ID == (ID{}) || len(r.House) == 0 || len(r.House) > most || len(r.Desk) == 0 || len(r.Desk) > most,
+		"record without line, number, id or change")
 }
 
 func (c Change) check() error {
@@ -186,10 +184,8 @@ func (c Change) checkFields() error {
 
 // checkNoCheckIn refuses the fields of a check-in.
 func (c Change) checkNoCheckIn() error {
-	if c.Kind != 0 || len(c.Doors) > 0 || c.From != 0 || c.Flat != "" || c.Basis != 0 || c.Informed || c.Document != 0 {
-		return fmt.Errorf("%w: %s with fields of a check-in", ErrMalformed, c.Op)
-	}
-	return nil
+	return malformedIf(c.Kind != 0 || len(c.Doors) > 0 || c.From != 0 || c.Flat != "" || c.Basis != 0 || c.Informed || c.Document != 0,
+		"%s with fields of a check-in", c.Op)
 }
 
 // changeFields says what each change has besides the common part.
