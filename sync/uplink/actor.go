@@ -26,11 +26,16 @@ type actor struct {
 	notices    notices
 	deliveries deliveries
 	siblings   siblings
-	lending    lists.Lending
-	borrowing  *lists.Borrowing
+	holdings   holdings
 	fetching   lists.Fetching
 	authority  authority
 	logbook    logbook
+}
+
+// holdings are what this gateway and others have of the building's lists.
+type holdings struct {
+	lending   lists.Lending
+	borrowing *lists.Borrowing
 }
 
 // authority is what root, issuers and witnesses have signed.
@@ -51,8 +56,8 @@ func newActor(o Options, n *nonces, d *display) *actor {
 		siblings: siblings{place: place, formats: o.Formats, keyring: o.Keyring, records: o.Records,
 			roll: o.Roll, chance: o.Chance, log: o.Log, talked: map[string]time.Time{}, newcomers: newNewcomers()},
 	}
-	a.lending, a.borrowing = lists.NewLending(o.Keyring, o.Log), lists.NewBorrowing(o.Keyring, place.Gateway, o.Formats)
-	a.fetching = lists.NewFetching(o.Keyring, place.Address(), o.Formats, a.borrowing)
+	a.holdings = holdings{lists.NewLending(o.Keyring, o.Log), lists.NewBorrowing(o.Keyring, place.Gateway, o.Formats)}
+	a.fetching = lists.NewFetching(o.Keyring, place.Address(), o.Formats, a.holdings.borrowing)
 	a.authority = authority{documents{o.Keyring, o.Log}, floor{keyring: o.Keyring, clock: o.Clock}, proving{keyring: o.Keyring}}
 	return a
 }
@@ -96,7 +101,9 @@ type part func(context.Context, time.Time) time.Time
 func (a *actor) parts() []part {
 	return []part{a.greet, a.send, a.whileUp(a.notices.due), a.deliver, a.whileUp(a.fetch),
 		a.whileUp(func(now time.Time) ([]message, time.Time) { return a.siblings.talk(a.connection.agrees(), now) }),
-		a.whileUp(a.lend), a.whileUp(a.borrow), a.judge, a.refuse, a.prove}
+		a.whileUp(func(now time.Time) ([]message, time.Time) { return a.holdings.lend(a.greeter.nonce, now) }),
+		a.whileUp(a.holdings.borrow), a.judge,
+		func(_ context.Context, now time.Time) time.Time { return a.logbook.refused(&a.siblings.newcomers, now) }, a.prove}
 }
 
 // tick gives each part its turn, and returns when the next thing will be due.
@@ -149,14 +156,14 @@ func (a *actor) fetch(now time.Time) (ask []message, next time.Time) {
 }
 
 // borrow asks the siblings for a list.
-func (a *actor) borrow(now time.Time) ([]message, time.Time) {
-	ask, next := a.borrowing.Borrow(now)
+func (h *holdings) borrow(now time.Time) ([]message, time.Time) {
+	ask, next := h.borrowing.Borrow(now)
 	return holdingMessages(ask, true), next
 }
 
-// lend sends the registry what it lost and this gateway holds.
-func (a *actor) lend(now time.Time) ([]message, time.Time) {
-	parts, next := a.lending.ToRegistry(a.greeter.nonce, now)
+// lend sends the registry what it lost and this gateway holds; nonce: of the newest hello.
+func (h *holdings) lend(nonce wire.Nonce, now time.Time) ([]message, time.Time) {
+	parts, next := h.lending.ToRegistry(nonce, now)
 	return holdingMessages(parts, false), next
 }
 
@@ -206,17 +213,6 @@ func (a *actor) judge(_ context.Context, now time.Time) time.Time {
 		owesAck:    !a.connection.open() || a.sending.Busy() || a.logbook.alarm.raised != wire.ReasonNone && !a.sending.InStep(),
 		owesRecord: len(a.deliveries.waiting) > 0,
 	}, now)
-}
-
-// refuse records what was not taken, and what no House document has explained in time.
-func (a *actor) refuse(_ context.Context, now time.Time) time.Time {
-	list, unexplained := a.siblings.newcomers.unexplained(now)
-	for _, u := range list {
-		for range u.n {
-			a.logbook.refuse(u.kind, u.why)
-		}
-	}
-	return timing.Earlier(a.logbook.refused(now), unexplained)
 }
 
 // prove records which list is active.

@@ -6,6 +6,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/sync/uplink/entries"
+	"gatehouse/sync/uplink/timing"
 	"gatehouse/sync/wire"
 )
 
@@ -31,11 +32,18 @@ func (l *logbook) refuse(source string, err error) {
 	}
 }
 
-// refused records what was refused, and returns when to ask again.
-func (l *logbook) refused(now time.Time) time.Time {
-	list, next := l.refusals.due(now)
-	l.record(list)
-	return next
+// refused records what was not taken, and of newcomers what nothing has explained in time.
+// It returns when to ask again.
+func (l *logbook) refused(n *newcomers, now time.Time) time.Time {
+	list, again := n.unexplained(now)
+	for _, u := range list {
+		for range u.n {
+			l.refuse(u.kind, u.why)
+		}
+	}
+	due, next := l.refusals.due(now)
+	l.record(due)
+	return timing.Earlier(next, again)
 }
 
 // proved records that a list is active, and before it which were refused.

@@ -66,13 +66,13 @@ func (a *actor) holding(ctx context.Context, from string, payload []byte, now ti
 	}
 	switch {
 	case !lists.IsQuestion(h):
-		if whole := a.borrowing.Take(from, &h, now); whole != nil {
+		if whole := a.holdings.borrowing.Take(from, &h, now); whole != nil {
 			return a.inherit(ctx, *whole)
 		}
 	case a.o.Keyring.Lists().InForce > 0:
-		a.outbox.sayAll(ctx, holdingMessages(a.lending.ToSibling(from, h.Nonce, now), true))
+		a.outbox.sayAll(ctx, holdingMessages(a.holdings.lending.ToSibling(from, h.Nonce, now), true))
 	default:
-		if ask := a.borrowing.Hears(from, now); ask != nil {
+		if ask := a.holdings.borrowing.Hears(from, now); ask != nil {
 			a.outbox.sayAll(ctx, holdingMessages(ask, true))
 			a.fetching.Soon(now)
 		}

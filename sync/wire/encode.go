@@ -11,14 +11,6 @@ import (
 // package whose encoding is a CBOR map with integer keys.
 type Payload interface{ check() error }
 
-// malformedIf returns ErrMalformed with what is wrong where something is.
-func malformedIf(wrong bool, format string, args ...any) error {
-	if !wrong {
-		return nil
-	}
-	return fmt.Errorf("%w: %s", ErrMalformed, fmt.Sprintf(format, args...))
-}
-
 // Encode returns the one encoding of a message body. An error wraps
 // ErrMalformed: the body says something that none may.
 func Encode(p Payload) ([]byte, error) {

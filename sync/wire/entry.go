@@ -36,6 +36,10 @@ func (c CredentialID) MarshalText() ([]byte, error) { return hex.AppendEncode(ni
 // UnmarshalText reads hex of exactly its length.
 func (c *CredentialID) UnmarshalText(text []byte) error { return fromHex(c[:], text) }
 
+// named reports whether a credential is of a key: 0 is no key's number, and 255 that of
+// the daily key for unknown cards.
+func (c CredentialID) named() bool { return c[0] != 0 && c[0] != 255 }
+
 // ID is a random 128-bit name: of a tenancy, of a grant, of a boot.
 type ID [16]byte
 

@@ -97,16 +97,6 @@ func Sign(p Protected, payload []byte, key ed25519.PrivateKey) ([]byte, error) {
 	return b, nil
 }
 
-// SignBody is Encode and Sign, in the version that the body needs.
-func SignBody(p Protected, body Payload, key ed25519.PrivateKey) ([]byte, error) {
-	payload, err := Encode(body)
-	if err != nil {
-		return nil, err
-	}
-	p.Version = VersionOf(body)
-	return Sign(p, payload, key)
-}
-
 func sign(p Protected, payload []byte, key ed25519.PrivateKey) ([]byte, error) {
 	if len(key) != ed25519.PrivateKeySize {
 		return nil, errors.New("no Ed25519 key")

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"cmp"
+	"crypto/ed25519"
 	"fmt"
 
 	"gatehouse/sync/wire/internal/canonical"
@@ -123,6 +124,16 @@ func VersionOf(p Payload) uint64 {
 		}
 	}
 	return 1
+}
+
+// SignBody is Encode and Sign, in the version that the body needs.
+func SignBody(p Protected, body Payload, key ed25519.PrivateKey) ([]byte, error) {
+	payload, err := Encode(body)
+	if err != nil {
+		return nil, err
+	}
+	p.Version = VersionOf(body)
+	return Sign(p, payload, key)
 }
 
 // DecodeHello reads a hello by the version of its envelope. What format 1 does not

@@ -226,10 +226,6 @@ func (c CredentialID) Bucket(k uint8) int {
 	return int(binary.BigEndian.Uint32(c[1:5]) >> (32 - k))
 }
 
-// named reports whether a credential is of a key: 0 is no key's number, and 255 that of
-// the daily key for unknown cards.
-func (c CredentialID) named() bool { return c[0] != 0 && c[0] != 255 }
-
 // check refuses what no list may hold.
 func (g *Grant) check() error {
 	switch {

@@ -218,6 +218,10 @@ func (p Person) check() error {
 	case named && (p.Document == 0 || p.Number == "" || len(p.Number) > maxText || p.Name == "" || len(p.Name) > 8*maxText):
 		return fmt.Errorf("%w: person without document, number or name", ErrMalformed)
 	}
+	return p.checkCards()
+}
+
+func (p Person) checkCards() error {
 	for _, c := range p.Cards {
 		if c.Bits == 0 || len(c.Data) != (int(c.Bits)+7)/8 {
 			return fmt.Errorf("%w: card of %d bits in %d bytes", ErrMalformed, c.Bits, len(c.Data))

@@ -11,7 +11,19 @@
 // names of faults. All functions are safe for concurrent use.
 package wire
 
-import "gatehouse/sync/wire/internal/canonical"
+import (
+	"fmt"
+
+	"gatehouse/sync/wire/internal/canonical"
+)
 
 // ErrMalformed means bytes that are not the one encoding of a valid message.
 var ErrMalformed = canonical.ErrMalformed
+
+// malformedIf returns ErrMalformed with what is wrong where something is.
+func malformedIf(wrong bool, format string, args ...any) error {
+	if !wrong {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrMalformed, fmt.Sprintf(format, args...))
+}
