@@ -1,6 +1,7 @@
 package osdp
 
 import (
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -18,11 +19,11 @@ const staleAfter = 2 * time.Second
 type outbox struct {
 	source string
 	ch     chan<- device.Event
-	queue  [32]posted
-	first  int
-	n      int
-	lost   bool // a card or PIN was dropped and nobody told
+	queue  []posted // oldest first, up to mostWaiting
+	lost   bool     // a card or PIN was dropped and nobody told
 }
+
+const mostWaiting = 32
 
 type posted struct {
 	event device.Event
@@ -32,27 +33,26 @@ type posted struct {
 func (o *outbox) push(e device.Event, now time.Time) {
 	e.Source = o.source
 	o.flush(now)
-	if o.n == 0 && o.try(e) {
+	if len(o.queue) == 0 && o.try(e) {
 		return
 	}
-	if o.n == len(o.queue) {
+	if len(o.queue) == mostWaiting {
 		o.drop()
 	}
-	o.queue[(o.first+o.n)%len(o.queue)] = posted{e, now}
-	o.n++
+	o.queue = append(o.queue, posted{e, now})
 }
 
 // flush sends what there is room for.
 func (o *outbox) flush(now time.Time) {
-	for o.n > 0 {
-		p := &o.queue[o.first]
+	for len(o.queue) > 0 {
+		p := &o.queue[0]
 		if personal(p.event) && now.Sub(p.at) > staleAfter {
 			p.event = device.Event{Kind: device.FaultSeen, Source: o.source, Fault: fault.Stale}
 		}
 		if !o.try(p.event) {
 			return
 		}
-		o.pop()
+		o.remove(0)
 	}
 	if o.lost && o.try(device.Event{Kind: device.FaultSeen, Source: o.source, Fault: fault.Stale}) {
 		o.lost = false
@@ -70,27 +70,13 @@ func (o *outbox) try(e device.Event) bool {
 
 // drop makes room: of what only informs the oldest goes first, then the oldest.
 func (o *outbox) drop() {
-	victim := 0
-	for i := range o.n {
-		if k := o.at(i).event.Kind; k == device.FaultSeen || k == device.CardRead || k == device.PINEntered {
-			victim = i
-			break
-		}
-	}
-	o.lost = o.lost || personal(o.at(victim).event)
-	for i := victim; i > 0; i-- {
-		*o.at(i) = *o.at(i - 1)
-	}
-	o.pop()
+	victim := max(0, slices.IndexFunc(o.queue, func(p posted) bool { return p.event.Kind == device.FaultSeen || personal(p.event) }))
+	o.lost = o.lost || personal(o.queue[victim].event)
+	o.remove(victim)
 }
 
-func (o *outbox) at(i int) *posted { return &o.queue[(o.first+i)%len(o.queue)] }
-
-func (o *outbox) pop() {
-	o.queue[o.first] = posted{} // no card stays in memory
-	o.first = (o.first + 1) % len(o.queue)
-	o.n--
-}
+// remove takes one out: no card stays in memory behind the queue.
+func (o *outbox) remove(i int) { o.queue = slices.Delete(o.queue, i, i+1) }
 
 func personal(e device.Event) bool {
 	return e.Kind == device.CardRead || e.Kind == device.PINEntered
@@ -112,7 +98,7 @@ type reporter struct {
 
 func newReporter(c ReaderConfig, log zerolog.Logger) *reporter {
 	return &reporter{
-		log: log.With().Str("reader", c.Source).Logger(), out: outbox{source: c.Source, ch: c.Events},
+		log: log.With().Str("reader", c.Source).Logger(), out: outbox{source: c.Source, ch: c.Events, queue: make([]posted, 0, mostWaiting)},
 		lasting: map[fault.Code]bool{}, told: map[fault.Code]time.Time{},
 	}
 }

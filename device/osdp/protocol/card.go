@@ -26,11 +26,14 @@ func (f Frame) Keys(dst []byte) ([]byte, error) {
 	if !f.Reply || f.Block.Type == blockCryptReply || f.Code != ReplyKeypad {
 		return dst, f.unexpected("KEYPAD in clear text")
 	}
-	raw, err := parseKeypad(f.Data)
-	for _, b := range raw {
-		dst = append(dst, keyOf(b))
+	b := f.Data
+	if len(b) < 2 || int(b[1]) != len(b)-2 {
+		return dst, fmt.Errorf("%w: KEYPAD of %d bytes", ErrLength, len(b))
 	}
-	return dst, err
+	for _, key := range b[2:] {
+		dst = append(dst, keyOf(key))
+	}
+	return dst, nil
 }
 
 // parseRaw takes a card. Bits after the last one are dropped: not every reader
@@ -70,14 +73,6 @@ func parseFmt(b []byte) (device.Card, error) {
 		chars[i] = c
 	}
 	return device.NewCard(chars[:len(text)], 8*len(text))
-}
-
-// parseKeypad returns the keys as the wire has them.
-func parseKeypad(b []byte) ([]byte, error) {
-	if len(b) < 2 || int(b[1]) != len(b)-2 {
-		return nil, fmt.Errorf("%w: KEYPAD of %d bytes", ErrLength, len(b))
-	}
-	return b[2:], nil
 }
 
 // keyOf translates a key of KEYPAD to device.Keypad's; 0 for none.

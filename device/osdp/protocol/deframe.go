@@ -35,20 +35,16 @@ func (d *Deframer) Next() (Frame, bool) {
 			return Frame{}, false
 		}
 		n, err := frameSize(have)
-		if err != nil {
-			d.skip()
-			continue
-		}
-		if len(have) < n {
+		if err == nil && len(have) < n {
 			return Frame{}, false
 		}
-		f, err := Parse(have[:n])
-		if err != nil {
-			d.skip()
-			continue
+		if err == nil {
+			if f, err := Parse(have[:n]); err == nil {
+				d.head += n
+				return f, true
+			}
 		}
-		d.head += n
-		return f, true
+		d.skip()
 	}
 }
 

@@ -1,3 +1,8 @@
+// Package protocol is OSDP as the standard writes it (SIA OSDP v2.2, IEC
+// 60839-11-5), the control panel's side: frames and their check characters, the
+// payloads of commands and replies, and the secure channel of annex D. It is pure:
+// bytes in, values out, no clock, no port, and the random numbers of a handshake
+// come from the caller.
 package protocol
 
 import (
@@ -233,4 +238,40 @@ func (f Frame) appendCheck(dst []byte, start int) []byte {
 		return binary.LittleEndian.AppendUint16(dst, crc16(dst[start:]))
 	}
 	return append(dst, checksum(dst[start:]))
+}
+
+// crcTable is the table of the CRC-16 with polynomial 0x1021, most significant
+// bit first.
+var crcTable = func() (t [256]uint16) {
+	for i := range t {
+		c := uint16(i) << 8
+		for range 8 {
+			carry := c&0x8000 != 0
+			c <<= 1
+			if carry {
+				c ^= 0x1021
+			}
+		}
+		t[i] = c
+	}
+	return t
+}()
+
+// crc16 is the check of OSDP: preset 0x1D0F, no final exclusive or. It is sent
+// low byte first.
+func crc16(b []byte) uint16 {
+	c := uint16(0x1D0F)
+	for _, v := range b {
+		c = c<<8 ^ crcTable[byte(c>>8)^v]
+	}
+	return c
+}
+
+// checksum is the two's complement of the sum of all bytes.
+func checksum(b []byte) byte {
+	var sum byte
+	for _, v := range b {
+		sum += v
+	}
+	return -sum
 }

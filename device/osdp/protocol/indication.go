@@ -1,8 +1,10 @@
 package protocol
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -70,12 +72,8 @@ func (c Colour) String() string {
 
 // ColourNamed returns the colour of a name; false for none.
 func ColourNamed(name string) (Colour, bool) {
-	for i, n := range colours {
-		if n == name {
-			return Colour(i), true
-		}
-	}
-	return 0, false
+	i := slices.Index(colours[:], name)
+	return Colour(max(i, 0)), i >= 0
 }
 
 // Validate tells what no reader could show.
@@ -87,10 +85,7 @@ func (i Indication) Validate() error {
 		if l.OnColour > White || l.OffColour > White {
 			return fmt.Errorf("LED %d has no colour %v or %v", l.LED, l.OnColour, l.OffColour)
 		}
-		if err := durations(255*tick, l.On, l.Off); err != nil {
-			return err
-		}
-		if err := durations(65535*tick, l.For); err != nil {
+		if err := cmp.Or(durations(255*tick, l.On, l.Off), durations(65535*tick, l.For)); err != nil {
 			return err
 		}
 	}

@@ -25,18 +25,11 @@ func (f Frame) Identity() (Identity, error) {
 	if f.Code != replyPDID {
 		return Identity{}, f.unexpected("PDID")
 	}
-	return parsePDID(f.Data)
-}
-
-func parsePDID(b []byte) (i Identity, err error) {
+	b := f.Data
 	if len(b) != 12 {
-		return i, sizeError("PDID", len(b), 12)
+		return Identity{}, sizeError("PDID", len(b), 12)
 	}
-	i.Vendor = [3]byte(b[0:3])
-	i.Model, i.Version = b[3], b[4]
-	i.Serial = binary.LittleEndian.Uint32(b[5:])
-	i.Firmware = [3]byte(b[9:12])
-	return i, nil
+	return Identity{[3]byte(b), b[3], b[4], binary.LittleEndian.Uint32(b[5:]), [3]byte(b[9:])}, nil
 }
 
 // Capability is one thing that a reader can do (PDCAP), by the numbers of SIA
@@ -63,16 +56,13 @@ func (f Frame) Capabilities() ([]Capability, error) {
 	if f.Code != replyPDCap {
 		return nil, f.unexpected("PDCAP")
 	}
-	return parsePDCap(f.Data)
-}
-
-func parsePDCap(b []byte) ([]Capability, error) {
+	b := f.Data
 	if len(b)%3 != 0 || len(b) > 3*maxCaps {
 		return nil, fmt.Errorf("%w: PDCAP of %d bytes, want up to %d times 3", ErrLength, len(b), maxCaps)
 	}
-	caps := make([]Capability, 0, len(b)/3)
-	for ; len(b) > 0; b = b[3:] {
-		caps = append(caps, Capability{b[0], b[1], b[2]})
+	caps := make([]Capability, len(b)/3)
+	for i := range caps {
+		caps[i] = Capability{b[3*i], b[3*i+1], b[3*i+2]}
 	}
 	return caps, nil
 }
@@ -158,13 +148,13 @@ func (f Frame) Explain() string {
 		reason, err := f.Reason()
 		return explain(err, "%v", reason)
 	case replyPDID:
-		id, err := parsePDID(f.Data)
+		id, err := f.Identity()
 		return explain(err, "%v", id)
 	case ReplyRaw, ReplyFmt:
 		card, err := f.Card()
 		return explain(err, "%v", card)
 	case ReplyKeypad:
-		keys, err := parseKeypad(f.Data)
+		keys, err := f.Keys(nil)
 		return explain(err, "%d keys", len(keys))
 	case ReplyLStat:
 		tamper, power, err := f.LocalStatus()

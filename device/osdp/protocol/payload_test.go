@@ -61,12 +61,12 @@ func TestRawBits(t *testing.T) {
 }
 
 func TestCapabilities(t *testing.T) {
-	caps, err := parsePDCap(unhex(t, "040401 050201"))
+	caps, err := Frame{Code: replyPDCap, Data: unhex(t, "040401 050201")}.Capabilities()
 	if err != nil || len(caps) != 2 || caps[0] != (Capability{4, 4, 1}) || caps[1] != (Capability{5, 2, 1}) {
 		t.Errorf("%v, %v", caps, err)
 	}
 	for _, n := range []int{1, 2, 4, 97, 99} {
-		if caps, err := parsePDCap(make([]byte, n)); err == nil {
+		if caps, err := (Frame{Code: replyPDCap, Data: make([]byte, n)}).Capabilities(); err == nil {
 			t.Errorf("%d bytes: %v", n, caps)
 		}
 	}
@@ -106,7 +106,7 @@ func FuzzPayloads(f *testing.F) {
 				t.Fatalf("RAW %X written as %X", b, again)
 			}
 		}
-		if i, err := parsePDID(b); err == nil {
+		if i, err := (Frame{Code: replyPDID, Data: b}).Identity(); err == nil {
 			again := append(i.Vendor[:len(i.Vendor):3], i.Model, i.Version)
 			again = append(binary.LittleEndian.AppendUint32(again, i.Serial), i.Firmware[:]...)
 			if !bytes.Equal(again, b) {
@@ -119,10 +119,10 @@ func FuzzPayloads(f *testing.F) {
 		if c, err := (Frame{Code: replyCCrypt, Block: Block{blockCCrypt, []byte{1}}, Data: b}).Response(); err == nil && !bytes.Equal(append(c.random[:], c.cryptogram[:]...), b[8:]) {
 			t.Fatalf("CCRYPT %X read as %+v", b, c)
 		}
-		if caps, err := parsePDCap(b); err == nil && len(caps)*3 != len(b) {
+		if caps, err := (Frame{Code: replyPDCap, Data: b}).Capabilities(); err == nil && len(caps)*3 != len(b) {
 			t.Fatalf("PDCAP %X read as %v", b, caps)
 		}
-		if keys, err := parseKeypad(b); err == nil && len(keys)+2 != len(b) {
+		if keys, err := (Frame{Reply: true, Code: ReplyKeypad, Data: b}).Keys(nil); err == nil && len(keys)+2 != len(b) {
 			t.Fatalf("KEYPAD %X read as %X", b, keys)
 		}
 	})
