@@ -59,7 +59,7 @@ func openLabel(label string) (*os.File, error) {
 		found = path
 	}
 	if found == "" {
-		return nil, absent{label}
+		return nil, plain{fmt.Sprintf("no GPIO chip here has the name or label %q: gatehoused check lists those that there are", label), fs.ErrNotExist}
 	}
 	return openPath(found)
 }

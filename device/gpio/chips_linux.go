@@ -72,15 +72,6 @@ func userOf(chip *os.File, line int) string {
 	return "something without a name"
 }
 
-// absent is a chip that is not there: fs.ErrNotExist in plain words.
-type absent struct{ chip string }
-
-func (a absent) Error() string {
-	return fmt.Sprintf("no GPIO chip here has the name or label %q: gatehoused check lists those that there are", a.chip)
-}
-
-func (absent) Is(target error) bool { return target == fs.ErrNotExist }
-
 // hasLabel refuses a chip with another label: its lines are not those of the board.
 func hasLabel(chip *os.File, label string) error {
 	if label == "" {
@@ -91,19 +82,10 @@ func hasLabel(chip *os.File, label string) error {
 		return fmt.Errorf("ask for its label: %w", unplugged(err))
 	}
 	if got := uapi.BytesToString(info.Label[:]); got != label {
-		return otherChip{got, label}
+		return plain{fmt.Sprintf("that name is the chip %q here, and the board has %q: write chip = %q, or mend board", got, label, label), fs.ErrNotExist}
 	}
 	return nil
 }
-
-// otherChip is a chip that is not the board's, which is not there then.
-type otherChip struct{ got, want string }
-
-func (o otherChip) Error() string {
-	return fmt.Sprintf("that name is the chip %q here, and the board has %q: write chip = %q, or mend board", o.got, o.want, o.want)
-}
-
-func (otherChip) Is(target error) bool { return target == fs.ErrNotExist }
 
 // usedBy names who uses the lines that could not be had.
 func usedBy(chip *os.File, lines []int) error {
@@ -113,15 +95,19 @@ func usedBy(chip *os.File, lines []int) error {
 			if len(lines) > 1 {
 				which = fmt.Sprintf("line %d is", line)
 			}
-			return busyLine{fmt.Sprintf("%s used by %q: end that, or take what uses it out of the system's settings (dtoverlay in config.txt)", which, user)}
+			return plain{fmt.Sprintf("%s used by %q: end that, or take what uses it out of the system's settings (dtoverlay in config.txt)", which, user),
+				device.ErrLineBusy}
 		}
 	}
 	return nil
 }
 
-// busyLine is device.ErrLineBusy with who has the line.
-type busyLine struct{ text string }
+// plain says in plain words what an error means here.
+type plain struct {
+	text string
+	is   error
+}
 
-func (b busyLine) Error() string { return b.text }
+func (p plain) Error() string { return p.text }
 
-func (busyLine) Is(target error) bool { return target == device.ErrLineBusy }
+func (p plain) Unwrap() error { return p.is }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,7 +41,7 @@ func OpenLines(cfg device.LinesConfig) (device.Lines, error) {
 		_ = unix.Close(fd)
 		return nil, fmt.Errorf("open lines of %s: eventfd: %w", cfg.Chip, err)
 	}
-	l := &lines{chip: cfg.Chip, fd: fd, wake: wake, offsets: append([]int(nil), cfg.Offsets...)}
+	l := &lines{chip: cfg.Chip, fd: fd, wake: wake, offsets: slices.Clone(cfg.Offsets)}
 	l.poll = [2]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN}}
 	return l, nil
 }
@@ -141,28 +142,18 @@ func (l *lines) ready() error {
 
 // edge reads struct gpio_v2_line_event: u64 timestamp, u32 id, offset, seqno.
 func (l *lines) edge(b []byte) device.Edge {
-	e := device.Edge{
+	return device.Edge{
+		Line:   uint8(max(slices.Index(l.offsets, int(binary.NativeEndian.Uint32(b[12:]))), 0)),
 		At:     time.Duration(binary.NativeEndian.Uint64(b)),
 		Active: uapi.LineEventID(binary.NativeEndian.Uint32(b[8:])) == uapi.LineEventRisingEdge,
 		Seq:    binary.NativeEndian.Uint32(b[16:]),
 	}
-	offset := int(binary.NativeEndian.Uint32(b[12:]))
-	for i, o := range l.offsets {
-		if o == offset {
-			e.Line = uint8(i)
-		}
-	}
-	return e
 }
 
 // order sorts a batch by Seq, which is taken in the interrupt: each line has its
 // own thread that queues its edges, and one may overtake another.
 func order(edges []device.Edge) {
-	for i := 1; i < len(edges); i++ {
-		for k := i; k > 0 && int32(edges[k].Seq-edges[k-1].Seq) < 0; k-- {
-			edges[k], edges[k-1] = edges[k-1], edges[k]
-		}
-	}
+	slices.SortStableFunc(edges, func(a, b device.Edge) int { return int(int32(a.Seq - b.Seq)) })
 }
 
 func (l *lines) Levels(dst []bool) error {

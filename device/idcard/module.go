@@ -43,9 +43,6 @@ var (
 	ErrSilent = errors.New("the module does not answer")
 )
 
-// errNoise is a line on which something always comes.
-var errNoise = fmt.Errorf("%w: bytes come without a question", errDamaged)
-
 // Module is a SAM_V module at the far end of a port. For one goroutine.
 type Module struct {
 	port   device.Port
@@ -247,7 +244,7 @@ func (m *Module) drain(ctx context.Context) error {
 			return err
 		}
 	}
-	return errNoise
+	return fmt.Errorf("%w: bytes come without a question", errDamaged)
 }
 
 // receive reads into chunk what comes within a time; 0 bytes if nothing does.

@@ -1,6 +1,7 @@
 package idcard
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -23,20 +24,13 @@ const (
 	OldForeigner                 // the same, issued before
 )
 
-// String returns a name for people.
-func (k Kind) String() string {
-	switch k {
-	case Citizen:
-		return "resident identity card"
-	case Residence:
-		return "residence permit of Hong Kong, Macao and Taiwan"
-	case Foreigner:
-		return "foreigner's permanent residence card"
-	case OldForeigner:
-		return "foreigner's permanent residence card, old kind"
-	}
-	return "no card"
+var kindNames = map[Kind]string{
+	Citizen: "resident identity card", Residence: "residence permit of Hong Kong, Macao and Taiwan",
+	Foreigner: "foreigner's permanent residence card", OldForeigner: "foreigner's permanent residence card, old kind",
 }
+
+// String returns a name for people.
+func (k Kind) String() string { return cmp.Or(kindNames[k], "no card") }
 
 // Record is what a check-in needs of a card: kind, number, name, last day. All
 // else (sex, nation, address, issuer, photo, fingers; the date of birth is in the

@@ -10,6 +10,7 @@
 package pn532
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -179,7 +180,7 @@ func parse(listed []byte) (device.Card, fault.Code) {
 		return device.Card{}, fault.RandomUID
 	case n == 4 && uid[0] == 0x88:
 		return device.Card{}, fault.Length
-	case zero(uid):
+	case len(bytes.Trim(uid, "\x00")) == 0:
 		return device.Card{}, fault.Ghost
 	}
 	card, err := device.NewCard(uid, 8*n)
@@ -187,13 +188,4 @@ func parse(listed []byte) (device.Card, fault.Code) {
 		return device.Card{}, fault.Length
 	}
 	return card, fault.None
-}
-
-func zero(b []byte) bool {
-	for _, x := range b {
-		if x != 0 {
-			return false
-		}
-	}
-	return true
 }

@@ -1,6 +1,7 @@
 package serialcard
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -57,32 +58,13 @@ func (l *Layout) set(s Settings) error {
 	if l.Code() && (s.Base != "" || s.Order != "") {
 		return fmt.Errorf("a code has neither base nor order")
 	}
-	if err := choose(&t.base, "base", s.Base, bases); err != nil {
-		return err
-	}
-	if err := choose(&t.order, "order", s.Order, orders); err != nil {
-		return err
-	}
-	if err := choose(&t.check, "check", s.Check, checks); err != nil {
-		return err
-	}
-	if err := choose(&t.end, "end", s.End, ends); err != nil {
-		return err
-	}
 	if s.Digits != nil {
 		t.digits = slices.Clone(s.Digits)
 	}
-	if s.Prefix != "" {
-		t.prefix = s.Prefix
-	}
-	if s.Suffix != "" {
-		t.suffix = s.Suffix
-	}
-	if s.Skip != 0 {
-		t.skip = s.Skip
-	}
+	t.prefix, t.suffix, t.skip = cmp.Or(s.Prefix, t.prefix), cmp.Or(s.Suffix, t.suffix), cmp.Or(s.Skip, t.skip)
 	t.aim = t.aim || s.AIM
-	return nil
+	return cmp.Or(choose(&t.base, "base", s.Base, bases), choose(&t.order, "order", s.Order, orders),
+		choose(&t.check, "check", s.Check, checks), choose(&t.end, "end", s.End, ends))
 }
 
 // setBinary takes the one setting that a binary frame has.

@@ -168,12 +168,7 @@ func (t *text) read(body []byte) (device.Event, fault.Code) {
 	}
 	number := body[t.skip : len(body)-t.checkSize()]
 	if t.check == checkDigits {
-		var sum byte
-		for i := 0; i < len(number); i += 2 {
-			sum ^= nibble(number[i])<<4 | nibble(number[i+1])
-		}
-		want := body[len(body)-2:]
-		if sum != nibble(want[0])<<4|nibble(want[1]) {
+		if hexXOR(body[t.skip:]) != 0 { // the check digits take the sum to nothing
 			return device.Event{}, fault.Checksum
 		}
 	}
@@ -182,6 +177,14 @@ func (t *text) read(body []byte) (device.Event, fault.Code) {
 		return device.Event{}, fault.Length
 	}
 	return cardRead(card)
+}
+
+// hexXOR is the XOR of the bytes that hex digits stand for.
+func hexXOR(digits []byte) (sum byte) {
+	for i := 0; i < len(digits); i += 2 {
+		sum ^= nibble(digits[i])<<4 | nibble(digits[i+1])
+	}
+	return sum
 }
 
 func (t *text) readCode(s string) (device.Event, fault.Code) {
@@ -204,26 +207,15 @@ func cardRead(card device.Card) (device.Event, fault.Code) {
 
 // encode returns a whole frame. Skipped characters are zeros.
 func (t *text) encode(card device.Card) []byte {
-	out := append(make([]byte, 0, t.frameSize()), t.prefix...)
-	for range t.skip {
-		out = append(out, '0')
-	}
+	out := append([]byte(t.prefix), strings.Repeat("0", t.skip)...)
 	start := len(out)
 	out = t.base.appendDigits(out, card, t.order)
 	if t.check == checkDigits {
-		var sum byte
-		for i := start; i < len(out); i += 2 {
-			sum ^= nibble(out[i])<<4 | nibble(out[i+1])
-		}
-		out = t.base.appendByte(out, sum)
+		out = t.base.appendByte(out, hexXOR(out[start:]))
 	}
 	out = append(append(out, t.suffix...), endings[t.end]...)
 	if t.check == checkFrame {
-		var sum byte
-		for _, b := range out {
-			sum ^= b
-		}
-		out = append(out, sum)
+		out = append(out, xor(out))
 	}
 	return out
 }

@@ -1,7 +1,0 @@
-// Package gpio opens lines of the Linux GPIO character device (uAPI v2, kernel
-// 5.10 and later) as device.Lines and device.Output.
-//
-// It refuses to interpret: what an edge means is for whoever takes it. It
-// refuses sysfs GPIO, software debounce and the wall clock. On other systems
-// every call fails.
-package gpio
