@@ -216,7 +216,6 @@ func TestValidate(t *testing.T) {
 		"no keys":      func(c *BusConfig) { c.Readers[0].Keys = nil },
 		"no events":    func(c *BusConfig) { c.Readers[0].Events = nil },
 		"address":      func(c *BusConfig) { c.Readers[0].Address = 0x80 },
-		"security":     func(c *BusConfig) { c.Readers[0].Security = 2 },
 		"same address": func(c *BusConfig) { c.Readers = append(c.Readers, c.Readers[0]) },
 		"everybody's": func(c *BusConfig) {
 			c.Readers = append(c.Readers, c.Readers[0])

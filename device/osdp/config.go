@@ -12,16 +12,6 @@ import (
 	"gatehouse/device/osdp/protocol"
 )
 
-// Security says what a reader's words must be protected by.
-type Security uint8
-
-// The kinds of Security. SecureRequired is the zero value: a reader without
-// secure channel has to be named so.
-const (
-	SecureRequired Security = iota
-	ClearText
-)
-
 // MaxReaders is how many readers one Bus takes: as many as there are addresses
 // would need minutes for one round.
 const MaxReaders = 32
@@ -34,10 +24,10 @@ const (
 
 // ReaderConfig is what a Bus needs to know of one reader.
 type ReaderConfig struct {
-	Source   string // the reader's name in its events
-	Address  byte   // 0 to 0x7E; protocol.ConfigAddress only for the one reader of a bus
-	Security Security
-	Keys     KeyStore // of a reader with SecureRequired
+	Source    string   // the reader's name in its events
+	Address   byte     // 0 to 0x7E; protocol.ConfigAddress only for the one reader of a bus
+	ClearText bool     // of a reader without secure channel, which has to be named so
+	Keys      KeyStore // of any other
 
 	// Check judges a card before it becomes an event; nil takes all.
 	Check  func(device.Card) fault.Code
@@ -89,9 +79,7 @@ func (c ReaderConfig) validate() error {
 	switch {
 	case c.Address > protocol.ConfigAddress:
 		return fmt.Errorf("address %d: want 0 to %d", c.Address, protocol.ConfigAddress-1)
-	case c.Security > ClearText:
-		return fmt.Errorf("security %d", c.Security)
-	case c.Security == SecureRequired && c.Keys == nil:
+	case !c.ClearText && c.Keys == nil:
 		return errors.New("a secured reader needs a place for its keys")
 	case c.Events == nil:
 		return errors.New("no channel for its events")

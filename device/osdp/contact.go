@@ -62,7 +62,7 @@ func newContact(c ReaderConfig, log zerolog.Logger, wake chan<- struct{}) *conta
 }
 
 // secured says that clear text from this reader is not believed.
-func (c *contact) secured() bool { return c.reader.cfg.Security == SecureRequired }
+func (c *contact) secured() bool { return !c.reader.cfg.ClearText }
 
 // usable says that the reader is online, and its status tells how it is protected.
 func (c *contact) usable() bool {
@@ -217,7 +217,7 @@ func (c *contact) keep(now time.Time) {
 			c.due = now
 		}
 	}
-	c.events.out.flush(now)
+	c.events.flush(now)
 }
 
 // urgent says that somebody asked for something that can be told at once.

@@ -30,7 +30,7 @@ func TestClearCard(t *testing.T) {
 	})
 	bubble(t, "from a reader that knows no secure channel", func(t *testing.T) {
 		p := bare(1)
-		p.panel.Security, p.panel.Keys = SecureRequired, keyed(1).panel.Keys
+		p.panel.ClearText, p.panel.Keys = false, keyed(1).panel.Keys
 		g := build(t, p).run()
 		defer g.stop()
 		for n := range 100 {

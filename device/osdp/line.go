@@ -51,7 +51,7 @@ func (l *line) exchange(p *pending, timeout time.Duration) (answer, protocol.Fra
 	if err := l.quiet(); err != nil {
 		return silence, protocol.Frame{}, err
 	}
-	if _, err := l.port.Write(p.bytes()); err != nil {
+	if _, err := l.port.Write(p.tx[:p.n]); err != nil {
 		return silence, protocol.Frame{}, err
 	}
 	return l.receive(p.address, p.sequence, time.Now().Add(timeout+l.wire(p.n)))

@@ -26,8 +26,6 @@ type pending struct {
 	tx                      [1 + maxCommand]byte
 }
 
-func (p *pending) bytes() []byte { return p.tx[:p.n] }
-
 // restart makes the next command one with number 0, which ends a reader's session
 // and its memory of replies. The pending command is given up.
 func (l *link) restart() { l.next, l.pending.n = 0, 0 }

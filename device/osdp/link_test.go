@@ -62,7 +62,7 @@ func TestLinkModel(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"good": func(t *rapid.T) {
 				send()
-				if _, acked := reader.hear(t, l.pending.bytes()); !acked {
+				if _, acked := reader.hear(t, l.pending.tx[:l.pending.n]); !acked {
 					l.restart() // NAK 4
 					return
 				}
@@ -70,7 +70,7 @@ func TestLinkModel(t *testing.T) {
 				answered = append(answered, next)
 			},
 			"command lost": func(*rapid.T) { send() },
-			"reply lost":   func(t *rapid.T) { send(); reader.hear(t, l.pending.bytes()) },
+			"reply lost":   func(t *rapid.T) { send(); reader.hear(t, l.pending.tx[:l.pending.n]) },
 			"panel restarts": func(*rapid.T) {
 				l.restart()
 			},

@@ -53,7 +53,7 @@ func (r *Reader) Show(f device.Feedback) {
 // KeyProved or KeyFailed tell what came of it. For a local act by a person only:
 // whoever listens on the line meanwhile learns the new key.
 func (r *Reader) Install(d time.Duration) error {
-	if r.cfg.Security != SecureRequired {
+	if r.cfg.ClearText {
 		return fmt.Errorf("install reader %s: it is configured for clear text", r.cfg.Source)
 	}
 	if d <= 0 || d > maxWindow {
@@ -135,19 +135,14 @@ type Status struct {
 	BadMACs   uint64
 }
 
-func (s Status) clone() Status {
-	s.Capabilities = slices.Clone(s.Capabilities)
-	s.Inputs, s.Outputs = slices.Clone(s.Inputs), slices.Clone(s.Outputs)
-	return s
-}
-
 // Status returns a copy.
 func (r *Reader) Status() Status {
 	installing := r.requests.windowOpen() // asked first: who sees the window closed sees what came of it
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := r.status.clone()
+	s := r.status
 	s.Installing = installing
+	s.Capabilities, s.Inputs, s.Outputs = slices.Clone(s.Capabilities), slices.Clone(s.Inputs), slices.Clone(s.Outputs)
 	return s
 }
 

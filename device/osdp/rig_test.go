@@ -90,7 +90,7 @@ func keyed(address byte) pair {
 func bare(address byte) pair {
 	p := keyed(address)
 	p.peer.Key, p.peer.Enforce = nil, false
-	p.panel.Security, p.panel.Keys = ClearText, nil
+	p.panel.ClearText, p.panel.Keys = true, nil
 	return p
 }
 

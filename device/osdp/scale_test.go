@@ -129,9 +129,9 @@ func (q *quick) Write(b []byte) (int, error) {
 func steady(t testing.TB, secure bool) (*Bus, *quick) {
 	events := make(chan device.Event, 100)
 	q := &quick{out: make([]byte, 0, 64)}
-	c := ReaderConfig{Source: "a", Address: 1, Security: ClearText, Events: events}
+	c := ReaderConfig{Source: "a", Address: 1, ClearText: true, Events: events}
 	if secure {
-		c.Security, c.Keys = SecureRequired, &store{}
+		c.ClearText, c.Keys = false, &store{}
 	}
 	b := New(BusConfig{Baud: 115200, Readers: []ReaderConfig{c}}, nil)
 	b.line.port = q

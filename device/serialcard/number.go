@@ -1,7 +1,7 @@
 package serialcard
 
 import (
-	"math/bits"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -70,8 +70,8 @@ func (b base) parse(digits []byte, o order) (device.Card, bool) {
 	n := b.bits(len(digits)) / 8
 	number := raw[:n]
 	if b == decimal {
-		v, ok := parseDecimal(digits, 8*n)
-		if !ok {
+		v, err := strconv.ParseUint(string(digits), 10, 8*n)
+		if err != nil {
 			return device.Card{}, false
 		}
 		for i := range number {
@@ -83,19 +83,6 @@ func (b base) parse(digits []byte, o order) (device.Card, bool) {
 		}
 	}
 	return cardOf(number, o), true
-}
-
-func parseDecimal(digits []byte, size int) (uint64, bool) {
-	var v uint64
-	for _, c := range digits {
-		high, low := bits.Mul64(v, 10)
-		sum, carry := bits.Add64(low, uint64(c-'0'), 0)
-		if high != 0 || carry != 0 {
-			return 0, false
-		}
-		v = sum
-	}
-	return v, size == 64 || v>>size == 0
 }
 
 // cardOf makes a card of whole bytes, in place.
@@ -118,15 +105,12 @@ func (b base) appendDigits(out []byte, card device.Card, o order) []byte {
 		for _, x := range number {
 			v = v<<8 | uint64(x)
 		}
-		text := strconv.FormatUint(v, 10)
 		for n, size := range decimalBits {
 			if size == card.Len() {
-				for range n - len(text) {
-					out = append(out, '0')
-				}
+				out = fmt.Appendf(out, "%0*d", n, v)
 			}
 		}
-		return append(out, text...)
+		return out
 	}
 	for _, x := range number {
 		out = b.appendByte(out, x)

@@ -115,7 +115,7 @@ func (g *Gateway) osdpReader(r *Reader) osdp.ReaderConfig {
 	cfg := osdp.ReaderConfig{Source: r.Config.ID, Address: byte(*r.Config.Address), Events: r.Door.events,
 		Keypad: device.Keypad{Pause: r.Config.KeyPause(), Length: r.Config.PINLength}, Indications: indications(r.Config)}
 	if r.Config.Security == site.SecurityNone {
-		cfg.Security = osdp.ClearText
+		cfg.ClearText = true
 	} else {
 		r.Keys = g.Site.KeyFile(r.Door.Config.ID, r.Config)
 		for _, file := range r.Keys.Exposed() {
