@@ -124,20 +124,14 @@ func (l *lines) wait(timeout time.Duration) error {
 			return fmt.Errorf("wait for edges of %s: %w", l.chip, err)
 		case l.poll[1].Revents != 0:
 			return os.ErrClosed
+		case n > 0 && l.poll[0].Revents&unix.POLLIN == 0: // the chip has gone
+			return fmt.Errorf("wait for edges of %s: %w", l.chip, device.ErrUnplugged)
 		case n > 0:
-			return l.ready()
+			return nil
 		case timeout >= 0:
 			return os.ErrDeadlineExceeded
 		}
 	}
-}
-
-// ready tells a chip that has gone from one that has edges.
-func (l *lines) ready() error {
-	if l.poll[0].Revents&unix.POLLIN == 0 {
-		return fmt.Errorf("wait for edges of %s: %w", l.chip, device.ErrUnplugged)
-	}
-	return nil
 }
 
 // edge reads struct gpio_v2_line_event: u64 timestamp, u32 id, offset, seqno.

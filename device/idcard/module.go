@@ -207,8 +207,11 @@ func (m *Module) exchange(ctx context.Context, c Command) (r Reply, err error) {
 	want := answers[c]
 	for end := time.Now().Add(want.limit); ; {
 		left := time.Until(end)
-		if left <= 0 {
-			return r, m.unfinished()
+		switch {
+		case left <= 0 && m.framer.n > 0:
+			return r, fmt.Errorf("%w: it broke off", errDamaged)
+		case left <= 0:
+			return r, ErrSilent
 		}
 		n, err := m.receive(ctx, min(left, slice))
 		if err != nil {
@@ -222,14 +225,6 @@ func (m *Module) exchange(ctx context.Context, c Command) (r Reply, err error) {
 			return want.take(m.framer.frame())
 		}
 	}
-}
-
-// unfinished tells silence from a reply that broke off.
-func (m *Module) unfinished() error {
-	if m.framer.n > 0 {
-		return fmt.Errorf("%w: it broke off", errDamaged)
-	}
-	return ErrSilent
 }
 
 // drain drops what came unasked, until the line is quiet.

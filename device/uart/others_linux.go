@@ -102,26 +102,15 @@ type watch struct {
 	taken   bool        // what was there was gone when we read it
 }
 
-// own takes note of a read of ours: the kernel's time of it, which it keeps in
-// steps of 8 s, is no sign of another program.
-func (w *watch) own(fd int) {
+// noted takes note of the kernel's time of the last read, which it keeps in steps of
+// 8 s, and reports whether that is news: after a read of ours no sign of another program.
+func (w *watch) noted(fd int) (news bool) {
 	about := unix.Stat_t{}
-	if unix.Fstat(fd, &about) == nil {
-		w.read = int64(about.Atim.Sec)
+	if unix.Fstat(fd, &about) != nil {
+		return false
 	}
-}
-
-// others says by what it shows that another program reads the port: that bytes were
-// gone, or that the kernel knows of a read that was not ours.
-func (w *watch) others(fd int) bool {
-	about := unix.Stat_t{}
-	read := unix.Fstat(fd, &about) == nil && int64(about.Atim.Sec) != w.read
-	if read {
-		w.read = int64(about.Atim.Sec)
-	}
-	seen := read || w.taken
-	w.taken = false
-	return seen
+	news, w.read = int64(about.Atim.Sec) != w.read, int64(about.Atim.Sec)
+	return news
 }
 
 // stayed names the other programs that have the port open at this look and had it at the
@@ -157,7 +146,10 @@ func (t *tty) look(now time.Time) error {
 		_ = t.ResetInputBuffer() // it came under settings that were not ours
 		return device.ErrPortSettings
 	}
-	signs := w.others(t.fd)
+	// Another program reads the port if bytes were gone, or the kernel knows of a read
+	// that was not ours.
+	signs := w.noted(t.fd) || w.taken
+	w.taken = false
 	if !signs && now.Before(w.holders) {
 		return nil
 	}

@@ -154,7 +154,7 @@ func (t *tty) take(b []byte, ready int16) (int, error) {
 	n, err := unix.Read(t.fd, b)
 	switch {
 	case n > 0:
-		t.watch.own(t.fd)
+		t.watch.noted(t.fd)
 		return n, nil
 	case errors.Is(err, unix.EINTR):
 		return 0, nil

@@ -132,10 +132,6 @@ func (f *Framer) edge(e device.Edge) {
 	}
 }
 
-// noisy tells that the bits at hand are a fault already: nothing is lost by
-// looking at the rest of them later.
-func (f *Framer) noisy() bool { return f.state == broken }
-
 // begin opens a new run of bits.
 func (f *Framer) begin() {
 	f.state, f.card = open, device.Card{}
@@ -199,7 +195,7 @@ type judge struct {
 	formats []Format
 	pad     pad
 	learn   bool
-	reverse bool
+	reverse bool // the reader sends the bytes backward
 }
 
 // card tells what a frame is. What is the keypad's is never a card, and what is a
@@ -218,7 +214,10 @@ func (j *judge) card(c device.Card) Frame {
 			continue
 		}
 		if x.holds(c) {
-			return Frame{Card: j.turned(x, c)}
+			if j.reverse {
+				c, _ = reversed(*x, c)
+			}
+			return Frame{Card: c}
 		}
 		found = fault.Parity
 	}
@@ -226,14 +225,6 @@ func (j *judge) card(c device.Card) Frame {
 		found = fault.KeyBurst
 	}
 	return Frame{Fault: found}
-}
-
-// turned undoes the order of a reader that sends the bytes backward.
-func (j *judge) turned(x *Format, c device.Card) device.Card {
-	if j.reverse {
-		c, _ = reversed(*x, c)
-	}
-	return c
 }
 
 // checked tells whether a format can tell a wrong bit from a right one.

@@ -62,7 +62,7 @@ func (s *session) run() error {
 			s.framer.Edges(s.edges[:n])
 			s.cable.moved(s.edges[:n], now)
 			s.lastRead, s.stirred = now, true
-			if s.framer.noisy() {
+			if s.framer.state == broken { // a fault already: the rest may be looked at later
 				s.noise(n < len(s.edges))
 			}
 		case errors.Is(err, os.ErrDeadlineExceeded):
