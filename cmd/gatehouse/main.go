@@ -78,7 +78,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if cmd == nil {
 		return status
 	}
-	s := &session.Session{Ctx: ctx, Version: version, Client: control.NewClient(c.Socket), JSON: c.JSON, In: in, Out: command.Screen{To: out}, Err: command.Screen{To: errOut}}
+	s := &session.Session{Ctx: ctx, Version: version, Client: control.NewClient(c.Socket),
+		Console: command.Console{Name: tool.Name, JSON: c.JSON, In: in, Out: command.Screen{To: out}, Err: command.Screen{To: errOut}}}
 	if err := cmd.Run(s); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted")

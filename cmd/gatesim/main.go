@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 		if errors.As(err, &code) {
 			return int(code)
 		}
-		command.Complain(errOut, "gatesim", false, err)
+		command.Console{Name: tool.Name, Err: errOut}.Complain(err)
 		return 1
 	}
 	return 0

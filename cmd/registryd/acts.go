@@ -10,6 +10,7 @@ import (
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/socket"
 )
 
 // subject is what an act is on.
@@ -27,7 +28,7 @@ func act(s *session, a operator.Act) (err error) {
 		return err
 	}
 	d, err := s.issuer.Do(s.ctx, a)
-	return s.print(d, err, func(w io.Writer) {
+	return s.Print(d, err, func(w io.Writer) {
 		fmt.Fprintf(w, "%s of building %s; list %d\n", amount.Of(d.Grants, "grant"), d.Building, d.Version)
 		for _, id := range d.New {
 			fmt.Fprintf(w, "new grant %s\n", id)
@@ -149,7 +150,7 @@ func (c settleCmd) Run(s *session) error {
 			return err
 		}
 		if end.IsZero() {
-			return hinted("--reject lets it go on", "a notice that is upheld needs a last day")
+			return socket.Hinted("--reject lets it go on", "a notice that is upheld needs a last day")
 		}
 		a.Act, a.Until = operator.ActUphold, end
 	}

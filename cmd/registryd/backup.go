@@ -17,6 +17,7 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/dbfile"
 	"gatehouse/internal/registry/issuer"
+	"gatehouse/internal/socket"
 )
 
 type backupCmd struct {
@@ -57,9 +58,9 @@ func (c backupCmd) Run(s *session) error {
 		return err
 	}
 	if _, err := s.front.Kept(s.ctx, id); err != nil {
-		return hinted("the copies are good; make another backup, so that gateways hear of it", "tell the front of the backup: %v", err)
+		return socket.Hinted("the copies are good; make another backup, so that gateways hear of it", "tell the front of the backup: %v", err)
 	}
-	return s.print(map[string]any{"folder": b.Dir, "time": b.Time}, nil, func(w io.Writer) {
+	return s.Print(map[string]any{"folder": b.Dir, "time": b.Time}, nil, func(w io.Writer) {
 		fmt.Fprintf(w, "both databases are in %s; gateways hear that it is safe what they have\n", b.Dir)
 	})
 }
@@ -67,11 +68,11 @@ func (c backupCmd) Run(s *session) error {
 // fill makes the directory with the copies.
 func (b *backup) fill(s *session, id string) error {
 	if _, err := os.Lstat(b.Dir); err == nil {
-		return hinted("try again in a second", "%s is there already", b.Dir)
+		return socket.Hinted("try again in a second", "%s is there already", b.Dir)
 	}
 	temp := b.Dir + ".new"
 	if err := durable.MakeDir(temp, 0o700); err != nil {
-		return hinted("name a directory that you may write", "%v", err)
+		return socket.Hinted("name a directory that you may write", "%v", err)
 	}
 	for _, part := range []struct {
 		name string
@@ -133,7 +134,7 @@ func (c restoredCmd) Run(s *session) error {
 			return err
 		}
 	}
-	return s.print(all, nil, func(w io.Writer) {
+	return s.Print(all, nil, func(w io.Writer) {
 		for _, r := range all {
 			fmt.Fprintf(w, "%s  %s%s\n", clock(&r.Time), choose(r.Building == "", "", r.Building+": "), r.Text)
 		}

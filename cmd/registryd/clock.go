@@ -12,6 +12,7 @@ import (
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/socket"
 )
 
 type clockCmd struct {
@@ -55,7 +56,7 @@ func (s *session) showClocks(front agreed.Report, frontErr error, signer agreed.
 	if issuerErr == nil {
 		all.Issuer = &signer
 	}
-	if err := s.print(all, nil, func(w io.Writer) {
+	if err := s.Print(all, nil, func(w io.Writer) {
 		writeClock(w, "front", all.Front)
 		writeClock(w, "issuer", all.Issuer)
 	}); err != nil {
@@ -103,7 +104,7 @@ func (c clockUndoCmd) Run(s *session) error {
 	}
 	i := slices.IndexFunc(all, func(g api.Gateway) bool { return g.Building == c.Building && g.Gateway == c.Gateway })
 	if i < 0 || all[i].Signed == nil {
-		return hinted("registryd gateways shows them; a gateway names that time when it connects", "no time is known that was signed to gateway %s/%s", c.Building, c.Gateway)
+		return socket.Hinted("registryd gateways shows them; a gateway names that time when it connects", "no time is known that was signed to gateway %s/%s", c.Building, c.Gateway)
 	}
 	first, err := s.issuer.UndoClock(s.ctx, operator.Undo{Building: c.Building, Gateway: c.Gateway, Floor: *all[i].Signed})
 	if err != nil {
@@ -114,7 +115,7 @@ func (c clockUndoCmd) Run(s *session) error {
 		return err
 	}
 	p, err := s.front.PutUndo(s.ctx, both)
-	return s.print(p, err, func(w io.Writer) {
+	return s.Print(p, err, func(w io.Writer) {
 		fmt.Fprintf(w, "the time %s, which %s %d signed to %s/%s, is taken back: %s\n", time.Unix(int64(first.Floor.Unix), 0).In(calendar.Here()).Format(stamp),
 			first.Floor.Role, first.Floor.Epoch, c.Building, c.Gateway, choose(p.Pushed > 0, "the gateway was told", "the gateway hears of it when it connects"))
 	})

@@ -13,6 +13,7 @@ import (
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/command"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
 
@@ -32,8 +33,8 @@ type entriesCmd struct {
 
 // Run shows headers of entries.
 func (c entriesCmd) Run(s *session) error {
-	if c.CSV && s.json {
-		return hinted("leave one of them out", "--csv and --json are two forms of the same")
+	if c.CSV && s.JSON {
+		return socket.Hinted("leave one of them out", "--csv and --json are two forms of the same")
 	}
 	if _, err := c.filter(calendar.Here()); err != nil { // a slip shows without the front
 		return err
@@ -64,9 +65,9 @@ func (c entriesCmd) Run(s *session) error {
 		return err
 	case more != "":
 		c.After = more
-		fmt.Fprintf(s.err, "%s shown, and there are more\nhint: registryd %s\n", amount.Of(found, "entry"), c.command(s.json))
-	case found == 0 && !s.json:
-		fmt.Fprintln(s.err, "none")
+		fmt.Fprintf(s.Err, "%s shown, and there are more\nhint: registryd %s\n", amount.Of(found, "entry"), c.command(s.JSON))
+	case found == 0 && !s.JSON:
+		fmt.Fprintln(s.Err, "none")
 	}
 	return nil
 }
@@ -77,7 +78,7 @@ func (c entriesCmd) filter(zone *time.Location) (f api.EntryFilter, err error) {
 		return f, err
 	}
 	if f.Limit < 1 || f.Limit > 1_000_000 {
-		return f, hinted("from 1 to 1,000,000; without --limit 1,000", "at most %s", amount.Of(c.Limit, "entry"))
+		return f, socket.Hinted("from 1 to 1,000,000; without --limit 1,000", "at most %s", amount.Of(c.Limit, "entry"))
 	}
 	if f.From, err = calendar.Moment(c.From, zone); err != nil {
 		return f, err
@@ -118,15 +119,15 @@ func quoted(word string) string {
 // lines shows an entry as a line of text, or of JSON.
 func (c entriesCmd) lines(s *session, zone *time.Location) func(api.Entry) error {
 	return func(e api.Entry) error {
-		if s.json {
-			return s.encode(e)
+		if s.JSON {
+			return s.Encode(e)
 		}
 		at, mark := e.Time.In(zone).Format(stamp), ""
 		if e.Unsure {
 			at, mark = e.NotAfter.In(zone).Format(stamp)+"?", "  ("+unsure(e, zone)+")"
 		}
 		place := strings.Trim(e.Door+"/"+e.Source, "/")
-		_, err := fmt.Fprintf(s.out, "%s  %s/%s  %s:%d  %-14s %s%s\n", at, e.Building, e.Gateway, e.Epoch, e.Sequence, place, what(e), mark)
+		_, err := fmt.Fprintf(s.Out, "%s  %s/%s  %s:%d  %-14s %s%s\n", at, e.Building, e.Gateway, e.Epoch, e.Sequence, place, what(e), mark)
 		return err
 	}
 }
@@ -208,7 +209,7 @@ func entryKind(text string) (string, error) {
 		}
 	}
 	if text != "" && !slices.Contains(all, text) {
-		return "", hinted("one of "+strings.Join(all, ", "), "no kind of entries: %q", text)
+		return "", socket.Hinted("one of "+strings.Join(all, ", "), "no kind of entries: %q", text)
 	}
 	return text, nil
 }

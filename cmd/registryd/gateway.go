@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/socket"
 )
 
 type gatewayCmd struct {
@@ -33,14 +34,14 @@ type gatewayAddCmd struct {
 // Run makes a token.
 func (c gatewayAddCmd) Run(s *session) error {
 	if c.Hours < 1 || c.Hours > 30*24 {
-		return hinted("from 1 to 720", "a token for %s", amount.Of(c.Hours, "hour"))
+		return socket.Hinted("from 1 to 720", "a token for %s", amount.Of(c.Hours, "hour"))
 	}
 	t, err := s.issuer.AddGateway(s.ctx, operator.NewGateway{
 		Place: api.Place{District: c.District, Town: c.Town, Building: c.Building, Gateway: c.Gateway},
 		Flats: c.Flat, NoticeDays: c.NoticeDays, Hours: c.Hours, Replace: c.Replace})
-	return s.print(t, err, func(w io.Writer) {
+	return s.Print(t, err, func(w io.Writer) {
 		fmt.Fprintln(w, t.Text)
-		fmt.Fprintf(s.err, "give it to the landlord by hand, for gatehouse enrol; good until %s, once\n", clock(&t.Expires))
+		fmt.Fprintf(s.Err, "give it to the landlord by hand, for gatehouse enrol; good until %s, once\n", clock(&t.Expires))
 	})
 }
 
@@ -72,7 +73,7 @@ type gatewayRemoveCmd struct {
 // Run removes a gateway.
 func (c gatewayRemoveCmd) Run(s *session) error {
 	d, err := s.issuer.RemoveGateway(s.ctx, c.Building, c.Gateway)
-	return s.print(d, err, func(w io.Writer) {
+	return s.Print(d, err, func(w io.Writer) {
 		fmt.Fprintf(w, "%s/%s is out of its building%s\n", c.Building, c.Gateway, choose(d.Sent, " and cut off", "; "+d.Hint))
 	})
 }
@@ -87,7 +88,7 @@ type buildingKeyCmd struct {
 func (c buildingKeyCmd) Run(s *session) error {
 	private, err := keys.LoadSealKey(c.Key)
 	if err != nil {
-		return hinted("--key names escrow.key, which registryd init wrote into the offline directory", "%v", err)
+		return socket.Hinted("--key names escrow.key, which registryd init wrote into the offline directory", "%v", err)
 	}
 	e, err := s.issuer.Escrow(s.ctx, c.Building)
 	if err != nil {
@@ -98,10 +99,10 @@ func (c buildingKeyCmd) Run(s *session) error {
 		return err
 	}
 	if _, err := os.Lstat(c.Out); err == nil {
-		return hinted("name another file", "%s is there already", c.Out)
+		return socket.Hinted("name another file", "%s is there already", c.Out)
 	}
 	err = keys.SaveBuildingKey(c.Out, key)
-	return s.print(map[string]any{"number": e.Number, "file": c.Out}, err, func(w io.Writer) {
+	return s.Print(map[string]any{"number": e.Number, "file": c.Out}, err, func(w io.Writer) {
 		fmt.Fprintf(w, "key %d of building %s written; put it into STATE/keys of the new gateway before gatehouse enrol, then delete it\n", e.Number, c.Building)
 	})
 }

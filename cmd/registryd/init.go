@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gatehouse/internal/registry/issuer/authority"
+	"gatehouse/internal/socket"
 
 	"gatehouse/sync/wire"
 )
@@ -44,7 +45,7 @@ func (c initCmd) Run(s *session) error {
 	front := filepath.Join(dir, authority.DirFront)
 	setup.Config = fmt.Appendf(nil, configTemplate, c.Registry, front, setup.Broker, setup.Enrol)
 	err = authority.Init(dir, setup)
-	return s.print(map[string]string{"front": front, "issuer": filepath.Join(dir, authority.DirIssuer), "offline": filepath.Join(dir, authority.DirOffline)}, err,
+	return s.Print(map[string]string{"front": front, "issuer": filepath.Join(dir, authority.DirIssuer), "offline": filepath.Join(dir, authority.DirOffline)}, err,
 		func(w io.Writer) {
 			fmt.Fprintf(w, "%s  for registryd serve: no key in it signs a list or opens a seal\n", front)
 			fmt.Fprintf(w, "%s  for registryd issue: another user, better another machine\n", filepath.Join(dir, authority.DirIssuer))
@@ -61,10 +62,10 @@ func (c initCmd) Run(s *session) error {
 func (c initCmd) setup() (authority.Setup, error) {
 	setup := authority.Setup{Registry: c.Registry, Enrol: 8443, Broker: c.Broker, Now: time.Now()}
 	if !wire.ValidName(c.Registry, false) {
-		return setup, hinted("a-z, 0-9 and hyphens, at most 32, as city-1", "%q is no id of a registry", c.Registry)
+		return setup, socket.Hinted("a-z, 0-9 and hyphens, at most 32, as city-1", "%q is no id of a registry", c.Registry)
 	}
 	if len(c.Host) == 0 {
-		return setup, hinted("a name or address under which gateways reach the front", "no host is named")
+		return setup, socket.Hinted("a name or address under which gateways reach the front", "no host is named")
 	}
 	for n, h := range c.Host {
 		host, port, err := net.SplitHostPort(h)
@@ -72,7 +73,7 @@ func (c initCmd) setup() (authority.Setup, error) {
 			host, port = strings.TrimSuffix(strings.TrimPrefix(h, "["), "]"), ""
 		}
 		if !isHost(host) {
-			return setup, hinted("a name or address, maybe with a port, as registry.example.org:8443", "no host: %q", h)
+			return setup, socket.Hinted("a name or address, maybe with a port, as registry.example.org:8443", "no host: %q", h)
 		}
 		setup.Hosts = append(setup.Hosts, host)
 		if port == "" && err != nil {
@@ -80,14 +81,14 @@ func (c initCmd) setup() (authority.Setup, error) {
 		}
 		number, err := strconv.Atoi(port)
 		if err != nil || number < 1 || number > 65535 {
-			return setup, hinted("write it as registry.example.org:8443", "no port: %q", h)
+			return setup, socket.Hinted("write it as registry.example.org:8443", "no port: %q", h)
 		}
 		if n == 0 {
 			setup.Enrol = number
 		}
 	}
 	if c.Broker < 1 || c.Broker > 65535 || c.Broker == setup.Enrol {
-		return setup, hinted("another one than that of enrolment, from 1 to 65535", "%d can't be the broker's port", c.Broker)
+		return setup, socket.Hinted("another one than that of enrolment, from 1 to 65535", "%d can't be the broker's port", c.Broker)
 	}
 	return setup, nil
 }
@@ -109,7 +110,7 @@ type renewServerCmd struct {
 // Run gives the front its next certificate.
 func (c renewServerCmd) Run(s *session) error {
 	until, err := authority.RenewServer(c.Dir, c.Front, c.Host, time.Now())
-	return s.print(map[string]time.Time{"until": until}, err, func(w io.Writer) {
+	return s.Print(map[string]time.Time{"until": until}, err, func(w io.Writer) {
 		fmt.Fprintf(w, "the front's certificate is good until %s; a front that runs takes it by itself\n", clock(&until))
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"gatehouse/internal/amount"
 	"gatehouse/internal/registry/issuer"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/socket"
 )
 
 type issueCmd struct {
@@ -23,10 +24,10 @@ type issueCmd struct {
 
 // Run is the issuer until it is told to stop. Its own socket stands in its directory.
 func (c issueCmd) Run(s *session) error {
-	log := zerolog.New(s.err).With().Timestamp().Logger()
+	log := zerolog.New(s.Err).With().Timestamp().Logger()
 	i, err := issuer.Open(issuer.Options{Dir: c.Dir, Front: s.front, Log: log})
 	if errors.Is(err, fs.ErrPermission) {
-		return hinted("run this as the issuer's user", "%v", err)
+		return socket.Hinted("run this as the issuer's user", "%v", err)
 	}
 	if err != nil {
 		return err
@@ -52,7 +53,7 @@ type issuerCmd struct{}
 // Run shows how the issuer is.
 func (issuerCmd) Run(s *session) error {
 	st, err := s.issuer.Status(s.ctx)
-	return s.print(st, err, func(w io.Writer) {
+	return s.Print(st, err, func(w io.Writer) {
 		fmt.Fprintf(w, "registry   %s, %s\n", st.Registry, amount.Of(st.Buildings, "building"))
 		fmt.Fprintf(w, "front      %s; tenancy records taken in up to number %d\n", choose(st.Linked, "answers", "DOES NOT ANSWER"), st.After)
 		if st.Clock != "" {
@@ -75,7 +76,7 @@ type publishCmd struct{}
 // Run hands everything to the front again.
 func (publishCmd) Run(s *session) error {
 	st, err := s.issuer.Publish(s.ctx)
-	return s.print(st, err, func(w io.Writer) {
+	return s.Print(st, err, func(w io.Writer) {
 		fmt.Fprintf(w, "lists and house documents of %s handed over\n", amount.Of(st.Buildings, "building"))
 	})
 }

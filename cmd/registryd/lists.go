@@ -8,6 +8,7 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/socket"
 )
 
 type listsCmd struct {
@@ -17,7 +18,7 @@ type listsCmd struct {
 // Run shows the newest lists, and those that wait for a second signature.
 func (c listsCmd) Run(s *session) error {
 	all, err := s.issuer.Lists(s.ctx, c.Building)
-	return s.print(all, err, func(w io.Writer) {
+	return s.Print(all, err, func(w io.Writer) {
 		writeTable(w, all, "none", []string{"BUILDING", "LIST", "ISSUED", "CARD IDS", "STATE"}, func(l operator.List) []string {
 			return []string{l.Building, fmt.Sprint(l.Version), clock(&l.Issued), fmt.Sprint(l.Records), listStanding(l)}
 		})
@@ -74,7 +75,7 @@ func (c countersignCmd) Run(s *session) error {
 	}
 	second.Newest = c.Newest
 	d, err := s.issuer.Countersign(s.ctx, second)
-	return s.print(d, err, func(w io.Writer) {
+	return s.Print(d, err, func(w io.Writer) {
 		takes := ""
 		if len(l.Removes) > 0 {
 			takes = ", which takes something from " + amount.Of(len(l.Removes), "tenancy") + ","
@@ -97,8 +98,8 @@ func (c countersignCmd) choose(all []operator.List) (operator.List, error) {
 		case c.Newest:
 			return l, nil
 		case len(l.Doubted) > 0:
-			return l, hinted("if you mean it: "+operator.Doubt(l.Building, l.Version, l.Doubted), "no list of %s waits for a second signature by this registry's own count", c.Building)
+			return l, socket.Hinted("if you mean it: "+operator.Doubt(l.Building, l.Version, l.Doubted), "no list of %s waits for a second signature by this registry's own count", c.Building)
 		}
 	}
-	return operator.List{}, hinted("registryd lists shows what waits", "no list of %s waits for a second signature", c.Building)
+	return operator.List{}, socket.Hinted("registryd lists shows what waits", "no list of %s waits for a second signature", c.Building)
 }

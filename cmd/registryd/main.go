@@ -83,12 +83,13 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if cmd == nil {
 		return status
 	}
-	s := &session{ctx: ctx, front: api.NewClient(c.Front), issuer: operator.NewClient(c.Issuer), json: c.JSON, in: in, out: command.Screen{To: out}, raw: out, err: command.Screen{To: errOut}}
+	s := &session{ctx: ctx, front: api.NewClient(c.Front), issuer: operator.NewClient(c.Issuer), raw: out,
+		Console: command.Console{Name: tool.Name, JSON: c.JSON, In: in, Out: command.Screen{To: out}, Err: command.Screen{To: errOut}}}
 	if err := cmd.Run(s); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted")
 		}
-		s.complain(err)
+		s.Complain(err)
 		return 1
 	}
 	return 0

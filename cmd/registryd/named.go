@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/amount"
+	"gatehouse/internal/socket"
 )
 
 // part is the beginning of an id, as gatehouse shows it.
@@ -47,9 +48,9 @@ func whole(text, what, list string, ids func() ([]string, error)) (string, error
 	found := slices.DeleteFunc(all, func(id string) bool { return !strings.HasPrefix(id, text) })
 	switch len(found) {
 	case 0:
-		return "", hinted(list+" shows them", "no %s %q", what, text)
+		return "", socket.Hinted(list+" shows them", "no %s %q", what, text)
 	case 1:
 		return found[0], nil
 	}
-	return "", hinted("give more of its digits: "+list, "%q names %s", text, amount.Of(len(found), what))
+	return "", socket.Hinted("give more of its digits: "+list, "%q names %s", text, amount.Of(len(found), what))
 }

@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/socket"
 )
 
 type offersCmd struct {
@@ -27,7 +28,7 @@ func (offersShowCmd) Run(s *session) error {
 		return err
 	}
 	gateways, frontErr := s.front.Gateways(s.ctx, "") // without it the rest is worth showing
-	err = s.print(all, nil, func(w io.Writer) {
+	err = s.Print(all, nil, func(w io.Writer) {
 		for _, o := range all {
 			what := "grants that are over there, and active here"
 			if o.Key != "" {
@@ -47,7 +48,7 @@ func (offersShowCmd) Run(s *session) error {
 		}
 	})
 	if frontErr != nil {
-		fmt.Fprintf(s.err, "gateways that are too old to be asked are not named: %v\n", frontErr)
+		fmt.Fprintf(s.Err, "gateways that are too old to be asked are not named: %v\n", frontErr)
 	}
 	return err
 }
@@ -80,7 +81,7 @@ func (c offersDropCmd) Run(s *session) error { return decide(s, c.offer, false) 
 
 func decide(s *session, o offer, take bool) error {
 	d, err := s.issuer.Decide(s.ctx, operator.Decision{Building: o.Building, ID: o.ID, Take: take})
-	return s.print(d, err, func(w io.Writer) {
+	return s.Print(d, err, func(w io.Writer) {
 		fmt.Fprintf(w, "%s; list %d of building %s reckons with it\n", choose(take, "taken", "dropped"), d.Version, d.Building)
 		if d.Hint != "" {
 			fmt.Fprintln(w, d.Hint)
@@ -100,13 +101,13 @@ type houseImportCmd struct {
 func (c houseImportCmd) Run(s *session) error {
 	envelope, err := os.ReadFile(c.File)
 	if errors.Is(err, fs.ErrNotExist) {
-		return hinted("it is in a gateway's directory of keys: /var/lib/gatehouse/keys/house.cose", "%v", err)
+		return socket.Hinted("it is in a gateway's directory of keys: /var/lib/gatehouse/keys/house.cose", "%v", err)
 	}
 	if err != nil {
 		return err
 	}
 	d, err := s.issuer.ImportHouse(s.ctx, envelope)
-	return s.print(d, err, func(w io.Writer) {
+	return s.Print(d, err, func(w io.Writer) {
 		fmt.Fprintf(w, "building %s is known again; its gateways hand over what they hold when they connect\n", d.Building)
 	})
 }

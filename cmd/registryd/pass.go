@@ -22,11 +22,11 @@ func (c passCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	if s.json {
-		return s.encode(p)
+	if s.JSON {
+		return s.Encode(p)
 	}
-	fmt.Fprintf(s.err, "opens once, in building %s, until %s: whoever has it can use it; an alphanumeric QR code, as of qrencode, shows it to a scanner\n",
+	fmt.Fprintf(s.Err, "opens once, in building %s, until %s: whoever has it can use it; an alphanumeric QR code, as of qrencode, shows it to a scanner\n",
 		p.Building, clock(&p.Until))
-	_, err = fmt.Fprintln(s.out, p.Text)
+	_, err = fmt.Fprintln(s.Out, p.Text)
 	return err
 }

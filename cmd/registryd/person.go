@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/sealing"
 )
@@ -38,7 +39,7 @@ type person struct {
 func (c personCmd) Run(s *session) error {
 	key, err := keys.LoadSealKey(c.Key)
 	if err != nil {
-		return hinted("--key names records.key, which registryd init wrote into the offline directory", "%v", err)
+		return socket.Hinted("--key names records.key, which registryd init wrote into the offline directory", "%v", err)
 	}
 	if c.Tenancy, err = s.tenancyID(c.Tenancy); err != nil {
 		return err
@@ -54,9 +55,9 @@ func (c personCmd) Run(s *session) error {
 		}
 	}
 	if p.Missing == len(at.Seals) {
-		return hinted("it comes with the tenancy record, when the gateway is online", "the front has not got this person, or not as it was sealed")
+		return socket.Hinted("it comes with the tenancy record, when the gateway is online", "the front has not got this person, or not as it was sealed")
 	}
-	return s.print(p, nil, func(w io.Writer) {
+	return s.Print(p, nil, func(w io.Writer) {
 		fmt.Fprintf(w, "%s\n%s %s\n", p.Name, p.Document, p.Number)
 		if p.Holder != p.Number {
 			fmt.Fprintf(w, "its holder's for life: %s (the rest counts renewals)\n", p.Holder)
@@ -82,7 +83,7 @@ func (p *person) add(s *session, key []byte, seal operator.Seal) error {
 	}
 	plain, err := sealing.Unseal(key, sealing.Person, seal.Address, sealed)
 	if err != nil {
-		return hinted("is --key the records.key of this registry? What was sealed before a new one opens with the old one", "%v", err)
+		return socket.Hinted("is --key the records.key of this registry? What was sealed before a new one opens with the old one", "%v", err)
 	}
 	var in wire.Person
 	if err := wire.Decode(plain, &in); err != nil {

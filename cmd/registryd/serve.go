@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/registry/front"
+	"gatehouse/internal/socket"
 )
 
 type serveCmd struct {
@@ -18,13 +19,13 @@ func (c serveCmd) Run(s *session) error {
 	config, err := front.LoadConfig(c.Config)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return hinted("registryd init writes one into the front's directory; name it with --config", "%v", err)
+		return socket.Hinted("registryd init writes one into the front's directory; name it with --config", "%v", err)
 	case errors.Is(err, fs.ErrPermission):
-		return hinted("run this as the front's user", "%v", err)
+		return socket.Hinted("run this as the front's user", "%v", err)
 	case err != nil:
 		return err
 	}
-	log := zerolog.New(s.err).With().Timestamp().Logger().Level(zerolog.InfoLevel)
+	log := zerolog.New(s.Err).With().Timestamp().Logger().Level(zerolog.InfoLevel)
 	f, err := front.New(front.Options{Config: config, Version: version, Log: log})
 	if err != nil {
 		return err

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"gatehouse/internal/command"
@@ -19,38 +17,17 @@ var version = "dev"
 
 // session is what a command works with.
 type session struct {
+	command.Console
 	ctx    context.Context
 	front  *api.Client
 	issuer *operator.Client
-	json   bool
-	in     io.Reader
-	out    io.Writer
 	raw    io.Writer // standard output as it is: for a byte order mark, not for what others wrote
-	err    io.Writer // questions and remarks
 }
-
-// complain prints an error and what to do about it.
-func (s *session) complain(err error) { command.Complain(s.err, "registryd", s.json, err) }
-
-// hinted is an error that says what to do.
-func hinted(hint, format string, args ...any) error { return command.Hinted(hint, format, args...) }
-
-// print writes what was asked for as JSON, or lets people do; or returns why it is not
-// there.
-func (s *session) print(v any, err error, people func(io.Writer)) error {
-	if err != nil {
-		return err
-	}
-	return command.Print(s.out, s.json, v, people)
-}
-
-// encode writes one JSON object on a line of its own.
-func (s *session) encode(v any) error { return command.Encode(s.out, v) }
 
 // table prints what was asked for as JSON, or as a table of one row each; none is what
 // stands for an empty one.
 func table[T any](s *session, all []T, err error, none string, head []string, row func(T) []string) error {
-	return s.print(all, err, func(w io.Writer) { writeTable(w, all, none, head, row) })
+	return s.Print(all, err, func(w io.Writer) { writeTable(w, all, none, head, row) })
 }
 
 func writeTable[T any](w io.Writer, all []T, none string, head []string, row func(T) []string) {
@@ -58,12 +35,7 @@ func writeTable[T any](w io.Writer, all []T, none string, head []string, row fun
 		fmt.Fprintln(w, none)
 		return
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.Join(head, "\t"))
-	for _, v := range all {
-		fmt.Fprintln(t, strings.Join(row(v), "\t"))
-	}
-	_ = t.Flush() // into a string
+	command.Table(w, all, head, row)
 }
 
 // stamp is a time with the zone's offset.

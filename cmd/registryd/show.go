@@ -15,7 +15,7 @@ type statusCmd struct{}
 // Run shows how the front is.
 func (statusCmd) Run(s *session) error {
 	st, err := s.front.Status(s.ctx)
-	return s.print(st, err, func(w io.Writer) {
+	return s.Print(st, err, func(w io.Writer) {
 		fmt.Fprintf(w, "registry   %s (registryd %s), since %s\n", st.Registry, st.Version, clock(&st.Started))
 		fmt.Fprintf(w, "broker     %s, %s\n", st.Broker, choose(st.Linked, "connected", "NOT CONNECTED"))
 		fmt.Fprintf(w, "issuer     %s; newest tenancy record %d; trust document %d\n", choose(st.Issuer, "asks for work", "does not ask for work"), st.LastWork, st.Trust)
@@ -107,12 +107,12 @@ type vkeysCmd struct {
 // Run prints verifier keys, one a line.
 func (c vkeysCmd) Run(s *session) error {
 	keys, err := s.front.VKeys(s.ctx, c.Building)
-	return s.print(keys, err, func(w io.Writer) {
+	return s.Print(keys, err, func(w io.Writer) {
 		for _, k := range append(slices.Clone(keys.Witnesses), keys.Logs...) {
 			fmt.Fprintln(w, k)
 		}
 		if c.Building != "" && len(keys.Logs) == 0 {
-			fmt.Fprintln(s.err, "no gateway of that building has stored entries; registryd gateways lists buildings")
+			fmt.Fprintln(s.Err, "no gateway of that building has stored entries; registryd gateways lists buildings")
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gatehouse/internal/registry/issuer/authority"
+	"gatehouse/internal/socket"
 )
 
 type trustCmd struct {
@@ -23,7 +24,7 @@ type trustShowCmd struct {
 // Run shows the newest trust document.
 func (c trustShowCmd) Run(s *session) error {
 	t, err := authority.ShowTrust(c.Dir, c.Front)
-	return s.print(t, err, func(w io.Writer) { writeTrust(w, t) })
+	return s.Print(t, err, func(w io.Writer) { writeTrust(w, t) })
 }
 
 func writeTrust(w io.Writer, t authority.TrustStatement) {
@@ -57,12 +58,12 @@ type trustNewCmd struct {
 func (c trustNewCmd) Run(s *session) error {
 	switch {
 	case len(c.Replace)+len(c.Add)+len(c.Remove)+len(c.Drop) == 0:
-		return hinted("--replace KEY, --address URL, --remove URL or --drop ID", "the next document would say the same")
+		return socket.Hinted("--replace KEY, --address URL, --remove URL or --drop ID", "the next document would say the same")
 	case c.AsFalse && len(c.Replace) == 0:
-		return hinted("with --replace issuer or --replace witness", "--as-false is about keys that are replaced")
+		return socket.Hinted("with --replace issuer or --replace witness", "--as-false is about keys that are replaced")
 	}
 	done, err := authority.NextTrust{Dir: c.Dir, Front: c.Front, Root: c.Root, Replace: c.Replace, Drop: c.Drop, False: c.AsFalse, Add: c.Add, Remove: c.Remove, Now: time.Now()}.Sign()
-	return s.print(done, err, func(w io.Writer) {
+	return s.Print(done, err, func(w io.Writer) {
 		writeTrust(w, done.Trust)
 		for _, k := range done.Replaced {
 			fmt.Fprintf(w, "new      %s in %s%s\n", k.Role, k.File, choose(k.Old == "", "", "; the one before is "+k.Old+": destroy it when all works"))

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/command"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 )
@@ -32,7 +33,7 @@ func TestDaysOfTheBuilding(t *testing.T) {
 	until := time.Date(2028, 1, 31, 16, 0, 0, 0, time.UTC)
 	all := []operator.Tenancy{{ID: "x", Building: "lane-9", Flat: "1A", State: "not_begun", Since: since, Until: &until, Zone: "Asia/Shanghai"}}
 	out := new(strings.Builder)
-	if err := showTenancies(&session{out: out}, all); err != nil {
+	if err := showTenancies(&session{Console: command.Console{Out: out}}, all); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"LAST DAY (Asia/Shanghai)", "not begun", "2027-02-01", "2028-01-31"} {

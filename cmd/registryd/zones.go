@@ -5,6 +5,7 @@ import (
 
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/socket"
 )
 
 // days are those of a row: of a building, in its time zone, which may not be known yet.
@@ -93,7 +94,7 @@ func (s *session) zone(name, building string) (*time.Location, error) {
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
-		return nil, hinted("a name as Asia/Shanghai", "no time zone: %q", name)
+		return nil, socket.Hinted("a name as Asia/Shanghai", "no time zone: %q", name)
 	}
 	return zone, nil
 }

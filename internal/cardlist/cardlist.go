@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/amount"
+	"gatehouse/internal/socket"
 )
 
 // Options say what the file itself does not.
@@ -112,7 +113,7 @@ func (o Options) split(text string) ([]line, error) {
 		}
 		var wrong *csv.ParseError
 		if errors.As(err, &wrong) {
-			return nil, hinted("a cell with a quotation mark in it is written \"like \"\"this\"\"\"; save the list as CSV again, or take the mark out",
+			return nil, socket.Hinted("a cell with a quotation mark in it is written \"like \"\"this\"\"\"; save the list as CSV again, or take the mark out",
 				"line %d: a quotation mark that begins or ends no cell", wrong.StartLine)
 		}
 		if err != nil {

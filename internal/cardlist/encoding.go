@@ -7,6 +7,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"gatehouse/internal/socket"
+
 	"golang.org/x/text/encoding/simplifiedchinese"
 	textencoding "golang.org/x/text/encoding/unicode"
 )
@@ -24,22 +26,22 @@ func decode(b []byte, want string) (text, took string, err error) {
 	marked8, marked16 := bytes.HasPrefix(b, []byte("\ufeff")), bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff})
 	switch kind := otherFile(b); {
 	case kind != "":
-		return "", "", hinted("open it in a spreadsheet, and save it from there as CSV UTF-8", "the file is %s, and no CSV", kind)
+		return "", "", socket.Hinted("open it in a spreadsheet, and save it from there as CSV UTF-8", "the file is %s, and no CSV", kind)
 	case want == encodingUTF16 || want == "" && marked16:
 		text, err = utf16(b)
 		return text, encodingUTF16, err
 	case bytes.IndexByte(b, 0) >= 0:
-		return "", "", hinted("save it as CSV UTF-8, or give --encoding utf-16", "the file has bytes that are no text: it may be UTF-16, or a workbook and no CSV")
+		return "", "", socket.Hinted("save it as CSV UTF-8, or give --encoding utf-16", "the file has bytes that are no text: it may be UTF-16, or a workbook and no CSV")
 	case want == encodingGB18030:
 		text, err = gb18030(b)
 		return text, encodingGB18030, err
 	case utf8.Valid(b):
 		return strings.TrimPrefix(string(b), "\ufeff"), encodingUTF8, nil
 	case want == encodingUTF8 || marked8 || mostlyUTF8(b):
-		return "", "", hinted("look at that line in the program that wrote the file, and save it as CSV UTF-8 again; if the file is GB18030, give --encoding gb18030", "line %d is not UTF-8, as the rest of the file is", wrongLine(b))
+		return "", "", socket.Hinted("look at that line in the program that wrote the file, and save it as CSV UTF-8 again; if the file is GB18030, give --encoding gb18030", "line %d is not UTF-8, as the rest of the file is", wrongLine(b))
 	}
 	if good, bad := mixed(b); good > 0 && want == "" {
-		return "", "", hinted("look at both lines in the program that wrote the file, and save it as CSV UTF-8 again; --encoding gb18030 reads the whole file as that", "line %d is not UTF-8, and line %d is", bad, good)
+		return "", "", socket.Hinted("look at both lines in the program that wrote the file, and save it as CSV UTF-8 again; --encoding gb18030 reads the whole file as that", "line %d is not UTF-8, and line %d is", bad, good)
 	}
 	text, err = gb18030(b)
 	return text, encodingGB18030, err
@@ -80,7 +82,7 @@ func mixed(b []byte) (good, bad int) {
 func utf16(b []byte) (string, error) {
 	out, err := textencoding.UTF16(textencoding.LittleEndian, textencoding.UseBOM).NewDecoder().Bytes(b)
 	if err != nil || len(b)%2 != 0 || bytes.IndexByte(out, 0) >= 0 {
-		return "", hinted("save it as CSV UTF-8", "the file is cut off, or is not UTF-16")
+		return "", socket.Hinted("save it as CSV UTF-8", "the file is cut off, or is not UTF-16")
 	}
 	return string(out), nil
 }
@@ -98,7 +100,7 @@ func gb18030(b []byte) (string, error) {
 	}
 	if err != nil || lost*4 > others {
 		at := bytes.Count(out[:max(0, bytes.Index(out, []byte("\ufffd")))], []byte("\n")) + 1
-		return "", hinted("save it as CSV UTF-8", "line %d is neither UTF-8 nor GB18030", at)
+		return "", socket.Hinted("save it as CSV UTF-8", "line %d is neither UTF-8 nor GB18030", at)
 	}
 	return string(out), nil
 }

@@ -76,7 +76,7 @@ func fieldOf(heading string) string {
 func (o Options) head(lines []line) (heads, []line, error) {
 	first := slices.IndexFunc(lines, func(l line) bool { return !l.blank() })
 	if first < 0 {
-		return heads{}, nil, hinted("its first line names the columns: "+strings.Join(Fields(), ","), "the file is empty")
+		return heads{}, nil, socket.Hinted("its first line names the columns: "+strings.Join(Fields(), ","), "the file is empty")
 	}
 	at := first
 	for i, l := range lines[:min(len(lines), maxBefore)] {
@@ -124,11 +124,11 @@ func (h *heads) named(cells []string, o Options) (map[int]bool, error) {
 	for field, name := range o.Columns {
 		id, isDoor := strings.CutPrefix(field, doorPrefix)
 		if isDoor && id == "" || !isDoor && !slices.Contains(Fields(), field) {
-			return nil, hinted("name one of "+strings.Join(Fields(), ", ")+`, or door:ID, as --column number="Card Number"`, "no field %q", field)
+			return nil, socket.Hinted("name one of "+strings.Join(Fields(), ", ")+`, or door:ID, as --column number="Card Number"`, "no field %q", field)
 		}
 		i := slices.IndexFunc(cells, func(c string) bool { return foldHead(c) == foldHead(name) })
 		if i < 0 || foldHead(name) == "" {
-			return nil, hinted("headings: "+strings.Join(Shown(cells), ", "), "no column has the heading %q", name)
+			return nil, socket.Hinted("headings: "+strings.Join(Shown(cells), ", "), "no column has the heading %q", name)
 		}
 		if taken[i] = true; isDoor {
 			h.doors[id] = i
@@ -158,17 +158,17 @@ func (h *heads) assign(cells []string, o Options) error {
 		case field == "" || mapped:
 			unknown = append(unknown, c)
 		case twice:
-			return hinted(fmt.Sprintf("--column %s=%q takes that one", field, cells[other]), "columns %s may both be the %s", strings.Join(Shown([]string{cells[other], c}), " and "), field)
+			return socket.Hinted(fmt.Sprintf("--column %s=%q takes that one", field, cells[other]), "columns %s may both be the %s", strings.Join(Shown([]string{cells[other], c}), " and "), field)
 		default:
 			h.at[field] = i
 		}
 	}
 	if len(h.at) == 0 && len(o.Columns) == 0 {
-		return hinted("put a line above the cards that says what each column is: "+strings.Join(Fields(), ",")+`; or name the headings that there are, as --column number="HEADING"`,
+		return socket.Hinted("put a line above the cards that says what each column is: "+strings.Join(Fields(), ",")+`; or name the headings that there are, as --column number="HEADING"`,
 			"no heading of the first line is known: %s", strings.Join(Shown(cells), ", "))
 	}
 	if len(unknown) > 0 && len(o.Columns) == 0 {
-		return hinted("columns: "+strings.Join(Fields(), ", ")+`; --column number="HEADING" names one by its own heading, and columns that nobody names are left out then`,
+		return socket.Hinted("columns: "+strings.Join(Fields(), ", ")+`; --column number="HEADING" names one by its own heading, and columns that nobody names are left out then`,
 			"column %s is not known", Shown(unknown)[0])
 	}
 	if len(unknown) > 0 {
@@ -184,11 +184,11 @@ func (h *heads) complete(o Options) error {
 	_, doors := h.at[fieldDoors]
 	switch {
 	case !number:
-		return hinted("the first line names the columns: "+strings.Join(Fields(), ",")+`; or --column number="HEADING"`, `column "number" is missing`)
+		return socket.Hinted("the first line names the columns: "+strings.Join(Fields(), ",")+`; or --column number="HEADING"`, `column "number" is missing`)
 	case !form && o.Form == "":
-		return hinted("give --form for the whole file, as --form 10D, or a column for it", `column "form" is missing`)
+		return socket.Hinted("give --form for the whole file, as --form 10D, or a column for it", `column "form" is missing`)
 	case !doors && len(h.doors) == 0 && len(o.Doors) == 0:
-		return hinted(`give --door for the whole file, a column for it, or --column door:ID="HEADING" for a column with yes and no`, `column "doors" is missing`)
+		return socket.Hinted(`give --door for the whole file, a column for it, or --column door:ID="HEADING" for a column with yes and no`, `column "doors" is missing`)
 	}
 	return nil
 }
@@ -292,8 +292,4 @@ func Shown(words []string) []string {
 		}
 	}
 	return out
-}
-
-func hinted(hint, format string, args ...any) error {
-	return &socket.Error{Message: fmt.Sprintf(format, args...), Hint: hint}
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/alecthomas/kong"
 
@@ -48,42 +49,60 @@ func (t Tool) Parse(cli any, args []string, more ...kong.Option) (cmd *kong.Cont
 	return cmd, 0
 }
 
+// Console is what a command reads and writes.
+type Console struct {
+	Name string // of the tool, before its complaints
+	JSON bool   // results and errors are for programs
+	In   io.Reader
+	Out  io.Writer // results
+	Err  io.Writer // questions, remarks and errors
+}
+
 // Complain prints an error and, on lines of their own, what to do about it.
-func Complain(w io.Writer, name string, asJSON bool, err error) {
+func (c Console) Complain(err error) {
 	var fail *socket.Error
 	if !errors.As(err, &fail) {
 		fail = &socket.Error{}
 	}
-	if asJSON {
-		_ = json.NewEncoder(w).Encode(socket.Error{Message: err.Error(), Hint: fail.Hint, Conflict: fail.Conflict})
+	if c.JSON {
+		_ = json.NewEncoder(c.Err).Encode(socket.Error{Message: err.Error(), Hint: fail.Hint, Conflict: fail.Conflict})
 		return
 	}
-	fmt.Fprintf(w, "%s: %v\n", name, err)
+	fmt.Fprintf(c.Err, "%s: %v\n", c.Name, err)
 	if fail.Hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", fail.Hint)
+		fmt.Fprintf(c.Err, "hint: %s\n", fail.Hint)
 	}
 }
 
-// Hinted is an error that says what to do.
-func Hinted(hint, format string, args ...any) error {
-	return &socket.Error{Message: fmt.Sprintf(format, args...), Hint: hint}
-}
-
-// Print writes v as JSON, or lets people do; of text all or nothing.
-func Print(w io.Writer, asJSON bool, v any, people func(io.Writer)) error {
-	if asJSON {
-		return Encode(w, v)
+// Print writes v as JSON, or lets people write text, of which all is printed or nothing. With an
+// error there is no v, and Print returns the error.
+func (c Console) Print(v any, err error, people func(io.Writer)) error {
+	switch {
+	case err != nil:
+		return err
+	case c.JSON:
+		return c.Encode(v)
 	}
 	var b strings.Builder
 	people(&b)
-	_, err := io.WriteString(w, b.String())
+	_, err = io.WriteString(c.Out, b.String())
 	return err
 }
 
 // Encode writes one JSON object on a line of its own.
-func Encode(w io.Writer, v any) error {
-	if err := json.NewEncoder(w).Encode(v); err != nil {
+func (c Console) Encode(v any) error {
+	if err := json.NewEncoder(c.Out).Encode(v); err != nil {
 		return fmt.Errorf("write result: %w", err)
 	}
 	return nil
+}
+
+// Table writes a table of one row each under a head, for a Print's people.
+func Table[T any](w io.Writer, all []T, head []string, row func(T) []string) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, strings.Join(head, "\t"))
+	for _, v := range all {
+		fmt.Fprintln(t, strings.Join(row(v), "\t"))
+	}
+	_ = t.Flush() // into a string
 }

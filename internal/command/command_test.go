@@ -37,13 +37,13 @@ func TestParse(t *testing.T) {
 }
 
 func TestComplain(t *testing.T) {
-	err := fmt.Errorf("open: %w", Hinted("knock first", "%s is locked", "front"))
+	err := fmt.Errorf("open: %w", socket.Hinted("knock first", "%s is locked", "front"))
 	for asJSON, want := range map[bool]string{
 		false: "knock: open: front is locked\nhint: knock first\n",
 		true:  `{"error":"open: front is locked","hint":"knock first"}` + "\n",
 	} {
 		var b bytes.Buffer
-		if Complain(&b, "knock", asJSON, err); b.String() != want {
+		if (Console{Name: "knock", JSON: asJSON, Err: &b}).Complain(err); b.String() != want {
 			t.Errorf("%q, want %q", &b, want)
 		}
 	}
@@ -57,7 +57,7 @@ func TestPrint(t *testing.T) {
 	people := func(w io.Writer) { fmt.Fprint(w, "two doors\n") }
 	for asJSON, want := range map[bool]string{false: "two doors\n", true: "2\n"} {
 		var b bytes.Buffer
-		if err := Print(&b, asJSON, 2, people); err != nil || b.String() != want {
+		if err := (Console{JSON: asJSON, Out: &b}).Print(2, nil, people); err != nil || b.String() != want {
 			t.Errorf("%q, %v; want %q", &b, err, want)
 		}
 	}

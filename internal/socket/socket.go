@@ -30,6 +30,11 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
+// Hinted is an Error that says what to do.
+func Hinted(hint, format string, args ...any) error {
+	return &Error{Message: fmt.Sprintf(format, args...), Hint: hint}
+}
+
 // Peer says whom a client calls, in messages for people.
 type Peer struct {
 	Name   string // "daemon"

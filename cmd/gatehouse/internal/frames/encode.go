@@ -11,7 +11,7 @@ import (
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/device"
 	"gatehouse/device/wiegand"
-	"gatehouse/internal/command"
+	"gatehouse/internal/socket"
 )
 
 // Encode is the command that prints what a reader would send.
@@ -100,14 +100,14 @@ func (c encodeWiegandCmd) fields(f wiegand.Format) (wiegand.Fields, error) {
 		n := given[i]
 		switch {
 		case n == nil && p.has && p.required:
-			return v, command.Hinted("add --"+p.flag+", "+p.span(), "cards of format %s have a %s", f.Name, p.flag)
+			return v, socket.Hinted("add --"+p.flag+", "+p.span(), "cards of format %s have a %s", f.Name, p.flag)
 		case n == nil:
 		case !p.has && *n != 0:
-			return v, command.Hinted("leave --"+p.flag+" out: "+describe(f), "cards of format %s have no %s", f.Name, p.flag)
+			return v, socket.Hinted("leave --"+p.flag+" out: "+describe(f), "cards of format %s have no %s", f.Name, p.flag)
 		case p.fixed && *n != p.highest:
-			return v, command.Hinted("--"+p.flag+" is "+p.span(), "cards of format %s have another %s", f.Name, p.flag)
+			return v, socket.Hinted("--"+p.flag+" is "+p.span(), "cards of format %s have another %s", f.Name, p.flag)
 		case *n > p.highest:
-			return v, command.Hinted("--"+p.flag+" is "+p.span(), "--%s is too large for format %s", p.flag, f.Name)
+			return v, socket.Hinted("--"+p.flag+" is "+p.span(), "--%s is too large for format %s", p.flag, f.Name)
 		default:
 			*values[i] = *n
 		}
@@ -119,15 +119,15 @@ func (c encodeWiegandCmd) fields(f wiegand.Format) (wiegand.Fields, error) {
 func (c encodeWiegandCmd) encode(s *session.Session, f wiegand.Format, v wiegand.Fields, text string) error {
 	n, ok := new(big.Int).SetString(text, 10)
 	if !ok || strings.Trim(text, "0123456789") != "" {
-		return command.Hinted("decimal digits only, as 4567", "the card number is no number")
+		return socket.Hinted("decimal digits only, as 4567", "the card number is no number")
 	}
 	limit := f.Limits().Number()
 	if n.Cmp(limit) > 0 || !v.SetNumber(n) {
-		return command.Hinted(fmt.Sprintf("it is 0 to %v", limit), "the card number is too large for format %s", f.Name)
+		return socket.Hinted(fmt.Sprintf("it is 0 to %v", limit), "the card number is too large for format %s", f.Name)
 	}
 	card, err := f.Encode(v)
 	if err != nil {
-		return command.Hinted(describe(f), "%v", err)
+		return socket.Hinted(describe(f), "%v", err)
 	}
 	_, err = fmt.Fprintln(s.Out, bitText(card))
 	return err
@@ -164,7 +164,7 @@ func wiegandFormat(name string) (wiegand.Format, error) {
 			return f, nil
 		}
 	}
-	return wiegand.Format{}, command.Hinted("formats by the number of their bits, RAWn for any n bits from 16 to 256:\n"+formatColumns(),
+	return wiegand.Format{}, socket.Hinted("formats by the number of their bits, RAWn for any n bits from 16 to 256:\n"+formatColumns(),
 		"no Wiegand format %q", name)
 }
 

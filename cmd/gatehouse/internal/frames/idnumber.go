@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
-	"gatehouse/internal/command"
 	"gatehouse/internal/idnumber"
+	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
 
@@ -27,7 +27,7 @@ type decodedIDNumber struct {
 func (c decodeIDNumberCmd) Run(s *session.Session) error {
 	document, ok := idnumber.Named(c.Document)
 	if !ok {
-		return command.Hinted("one of "+strings.Join(idnumber.Documents(), ", "), "no such document")
+		return socket.Hinted("one of "+strings.Join(idnumber.Documents(), ", "), "no such document")
 	}
 	return eachLine(s, func(line string) any { return decodeIDNumber(document, line) })
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
-	"gatehouse/internal/command"
 	"gatehouse/internal/keys"
+	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/qrpass"
 )
@@ -56,7 +56,7 @@ func (c decodePassCmd) issuers() ([]wire.Key, error) {
 	}
 	root, err := keys.LoadRoot(c.Root)
 	if err != nil {
-		return nil, command.Hinted("--root names the root's public key, which signs the trust document", "%v", err)
+		return nil, socket.Hinted("--root names the root's public key, which signs the trust document", "%v", err)
 	}
 	envelope, err := os.ReadFile(c.Trust)
 	if err != nil {

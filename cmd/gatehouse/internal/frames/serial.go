@@ -15,7 +15,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/device/fault"
 	"gatehouse/device/serialcard"
-	"gatehouse/internal/command"
+	"gatehouse/internal/socket"
 )
 
 type decodeSerialCmd struct {
@@ -52,7 +52,7 @@ const serialChunk = 1 << 16
 func (c decodeSerialCmd) Run(s *session.Session) error {
 	layout, ok := serialcard.Lookup(strings.ToLower(c.Layout))
 	if !ok {
-		return command.Hinted("known: "+strings.Join(serialcard.Names(), ", "), "no serial layout %q", c.Layout)
+		return socket.Hinted("known: "+strings.Join(serialcard.Names(), ", "), "no serial layout %q", c.Layout)
 	}
 	layout, err := layout.With(serialcard.Settings{Base: c.Base, Order: c.Order, Digits: c.Digits, Prefix: c.Prefix,
 		Skip: c.Skip, Check: c.Check, Suffix: c.Suffix, End: c.End, AIM: c.AIM})

@@ -8,9 +8,9 @@ import (
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/cmd/gatehouse/internal/signing"
-	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/socket"
 )
 
 // Adopt is the command that names the unknown cards of a house that is being taken over.
@@ -27,7 +27,7 @@ type adoptOnCmd struct {
 
 func (c adoptOnCmd) Run(s *session.Session) error {
 	if c.Days < 1 {
-		return command.Hinted("gatehouse adopt off stops it", "--days must be at least 1")
+		return socket.Hinted("gatehouse adopt off stops it", "--days must be at least 1")
 	}
 	return adopt(s, c.Days)
 }
@@ -38,10 +38,7 @@ func (adoptOffCmd) Run(s *session.Session) error { return adopt(s, 0) }
 
 func adopt(s *session.Session, days int) error {
 	a, err := s.Client.SetAdopt(s.Ctx, control.AdoptRequest{Days: days})
-	if err != nil {
-		return err
-	}
-	return s.Print(a, func(w io.Writer) { fmt.Fprintln(w, adoptState(a)) })
+	return s.Print(a, err, func(w io.Writer) { fmt.Fprintln(w, adoptState(a)) })
 }
 
 func adoptState(a control.AdoptState) string {
@@ -55,10 +52,7 @@ type adoptListCmd struct{}
 
 func (adoptListCmd) Run(s *session.Session) error {
 	a, err := s.Client.Adopts(s.Ctx)
-	if err != nil {
-		return err
-	}
-	return s.Print(a, func(w io.Writer) { writeAdopts(w, a) })
+	return s.Print(a, err, func(w io.Writer) { writeAdopts(w, a) })
 }
 
 func writeAdopts(w io.Writer, a control.AdoptState) {
@@ -92,6 +86,6 @@ func (c adoptBindCmd) Run(s *session.Session) error {
 				return card.Card, nil
 			}
 		}
-		return control.Card{}, command.Hinted("gatehouse adopt list shows them", "no unknown card %q", c.Card)
+		return control.Card{}, socket.Hinted("gatehouse adopt list shows them", "no unknown card %q", c.Card)
 	})
 }

@@ -4,8 +4,8 @@ import (
 	"fmt"
 
 	"gatehouse/cmd/gatehouse/internal/session"
-	"gatehouse/internal/command"
 	"gatehouse/internal/control"
+	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
 
@@ -46,7 +46,7 @@ func holdUp(s *session.Session, c cardSource, doors []string) (control.Card, err
 		c.Reader = doors[0]
 	}
 	if c.Reader == "" {
-		return control.Card{}, command.Hinted("say at which door you hold it up", "give --reader")
+		return control.Card{}, socket.Hinted("say at which door you hold it up", "give --reader")
 	}
 	where := "the reader of door " + c.Reader
 	fmt.Fprintf(s.Err, "hold the card up to %s; the door stays as it is ...\n", where)

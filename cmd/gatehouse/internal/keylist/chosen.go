@@ -10,8 +10,8 @@ import (
 	"gatehouse/cmd/gatehouse/internal/signing"
 	"gatehouse/cmd/gatehouse/internal/takeover"
 	"gatehouse/internal/amount"
-	"gatehouse/internal/command"
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
 
@@ -49,7 +49,7 @@ func (c chosen) change(s *session.Session, done string, act func(*grantlist.Edit
 		Version uint64   `json:"version"`
 		Others  []string `json:"others"` // keys of the same label that open
 	}{id.String(), done, g.Version, others}
-	return s.Print(out, func(w io.Writer) {
+	return s.Print(out, nil, func(w io.Writer) {
 		fmt.Fprintf(w, "key %s is %s, active since list %d\n", out.Grant[:8], done, g.Version)
 		for _, o := range others {
 			if stops := done == stateEnded || done == stateSuspended; stops {
@@ -75,12 +75,12 @@ func find(e *grantlist.Editor, labels map[string]string, text string) (wire.ID, 
 		}
 	}
 	if len(found) > 1 {
-		return wire.ID{}, command.Hinted("name it by its id: gatehouse grant list", "%q names %s", text, amount.Of(len(found), "key"))
+		return wire.ID{}, socket.Hinted("name it by its id: gatehouse grant list", "%q names %s", text, amount.Of(len(found), "key"))
 	}
 	for id := range found {
 		return id, nil
 	}
-	return wire.ID{}, command.Hinted("gatehouse grant list shows them", "no key %q", text)
+	return wire.ID{}, socket.Hinted("gatehouse grant list shows them", "no key %q", text)
 }
 
 // free refuses a card that has another grant already. It returns those of ids
@@ -97,7 +97,7 @@ func free(e *grantlist.Editor, ids []wire.CredentialID, grant wire.ID, labels ma
 			if l := labels[g.ID.String()]; l != "" {
 				holder += " (" + l + ")"
 			}
-			return nil, command.Hinted("gatehouse grant card "+g.ID.String()[:8]+" adds the form in which a reader sees it to that key; for another flat use another card", "this card has key %s already, which is %s", holder, g.State)
+			return nil, socket.Hinted("gatehouse grant card "+g.ID.String()[:8]+" adds the form in which a reader sees it to that key; for another flat use another card", "this card has key %s already, which is %s", holder, g.State)
 		}
 	}
 	return have, nil
@@ -162,7 +162,7 @@ func (c grantForgetCmd) Run(s *session.Session) error {
 	return c.change(s, "forgotten", func(e *grantlist.Editor, id wire.ID) error {
 		for _, g := range e.Grants() {
 			if g.ID == id && g.State != wire.GrantRevoked {
-				return command.Hinted("end it first: gatehouse grant end", "the key is %s", g.State)
+				return socket.Hinted("end it first: gatehouse grant end", "the key is %s", g.State)
 			}
 		}
 		return e.End(id)

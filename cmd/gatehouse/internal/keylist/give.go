@@ -11,10 +11,10 @@ import (
 	"gatehouse/cmd/gatehouse/internal/signing"
 	"gatehouse/cmd/gatehouse/internal/takeover"
 	"gatehouse/internal/calendar"
-	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/naming"
+	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
 
@@ -37,17 +37,17 @@ func (t terms) grant(l control.List) (g grantlist.NewGrant, err error) {
 	}
 	label, err := naming.Label(t.Label) // before the card is held up
 	if err != nil {
-		return g, command.Hinted("a word of your own for the flat, as 3B", "%v", err)
+		return g, socket.Hinted("a word of your own for the flat, as 3B", "%v", err)
 	}
 	g = grantlist.NewGrant{Kind: kinds[t.Kind], Doors: slices.Clone(t.Door), Label: label}
 	if g.Label == "" {
-		return g, command.Hinted("a word of your own for the flat, as 3B", "the label is empty")
+		return g, socket.Hinted("a word of your own for the flat, as 3B", "the label is empty")
 	}
 	slices.Sort(g.Doors)
 	g.Doors = slices.Compact(g.Doors)
 	for _, d := range t.Door {
 		if !slices.Contains(l.Doors, d) {
-			return g, command.Hinted("doors of this gateway: "+strings.Join(l.Doors, ", "), "no door %q here", d)
+			return g, socket.Hinted("doors of this gateway: "+strings.Join(l.Doors, ", "), "no door %q here", d)
 		}
 	}
 	if g.From, err = calendar.First(t.From, zone); err != nil {
@@ -57,13 +57,13 @@ func (t terms) grant(l control.List) (g grantlist.NewGrant, err error) {
 		return g, err
 	}
 	if !g.Until.IsZero() && !g.From.Before(g.Until) {
-		return g, command.Hinted("--until is the last day on which the card opens", "the key would end before it begins")
+		return g, socket.Hinted("--until is the last day on which the card opens", "the key would end before it begins")
 	}
 	if !g.Until.IsZero() && g.Until.Before(time.Now()) {
-		return g, command.Hinted("--until is the last day on which the card opens", "%s is in the past", t.Until)
+		return g, socket.Hinted("--until is the last day on which the card opens", "%s is in the past", t.Until)
 	}
 	if t.Kind == "visitor" && g.Until.IsZero() {
-		return g, command.Hinted("give --until", "a visitor's key needs an end")
+		return g, socket.Hinted("give --until", "a visitor's key needs an end")
 	}
 	return g, nil
 }
@@ -112,5 +112,5 @@ func newKey(k signing.Flags, s *session.Session, t terms, kept bool, show func(g
 		return err
 	}
 	a.Version = done.Version
-	return s.Print(a, func(w io.Writer) { a.Write(w) })
+	return s.Print(a, nil, func(w io.Writer) { a.Write(w) })
 }

@@ -37,7 +37,7 @@ func (grantListCmd) Run(s *session.Session) error {
 		return err
 	}
 	slices.SortStableFunc(keys, func(a, b control.Key) int { return strings.Compare(a.Label+a.Grant, b.Label+b.Grant) })
-	return s.Print(keys, func(w io.Writer) { writeRows(w, keys) })
+	return s.Print(keys, nil, func(w io.Writer) { writeRows(w, keys) })
 }
 
 func writeRows(w io.Writer, rows []control.Key) {
@@ -79,7 +79,7 @@ func (c grantRestoreCmd) Run(s *session.Session) error {
 		return err
 	}
 	c.Keep(s, issuer)
-	return s.Print(g, func(w io.Writer) {
+	return s.Print(g, nil, func(w io.Writer) {
 		fmt.Fprintf(w, "active again, since list %d: %s\n", g.Version, amount.Of(g.Count, "card form"))
 	})
 }

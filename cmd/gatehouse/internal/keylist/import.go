@@ -16,8 +16,8 @@ import (
 	"gatehouse/cmd/gatehouse/internal/takeover"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/cardlist"
-	"gatehouse/internal/command"
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/socket"
 )
 
 // Import is the command that takes over the cards of an old system.
@@ -72,7 +72,7 @@ func (c Import) Run(s *session.Session) error {
 	p := takeover.PlanOf(h, rows, list.Labelled)
 	out := imported{Keys: p.Count(takeover.LineNew), Missing: takeover.MissingOf(rows), Plan: p.Tell(list, c.Update, h)}
 	if c.DryRun {
-		return s.Print(out, func(w io.Writer) { out.Plan.Write(w, c.name()) })
+		return s.Print(out, nil, func(w io.Writer) { out.Plan.Write(w, c.name()) })
 	}
 	if err := c.agreed(s, p, h, out); err != nil || !p.Work(h, c.Update) {
 		return err
@@ -80,7 +80,7 @@ func (c Import) Run(s *session.Session) error {
 	done, err := c.Edit(s, issuer, func(e *grantlist.Editor) error {
 		now := takeover.HouseOf(e, l.Labels)
 		if again := takeover.PlanOf(now, rows, list.Labelled); !reflect.DeepEqual(again, p) {
-			return command.Hinted("do it again and look at the plan", "somebody changed the keys since the plan was made: nothing was imported")
+			return socket.Hinted("do it again and look at the plan", "somebody changed the keys since the plan was made: nothing was imported")
 		}
 		return p.CarryOut(e, now, c.Update, list.Labelled)
 	})
@@ -88,7 +88,7 @@ func (c Import) Run(s *session.Session) error {
 		return err
 	}
 	out.Version = done.Version
-	return s.Print(out, func(w io.Writer) { out.write(w) })
+	return s.Print(out, nil, func(w io.Writer) { out.write(w) })
 }
 
 func (c Import) name() string {
@@ -115,9 +115,9 @@ func (c Import) agreed(s *session.Session, p takeover.Plan, h takeover.House, ou
 	case len(p.Lines) == 0:
 		return errors.New("no card in the file")
 	case !work && (p.Count(takeover.LineRefused) == len(p.Lines) || p.Count(takeover.LineRefused) > 0 && !c.Yes):
-		err = command.Hinted("put the lines right that the plan names", "nothing was imported: %s refused, and nothing to do for the others", amount.Of(p.Count(takeover.LineRefused), "line"))
+		err = socket.Hinted("put the lines right that the plan names", "nothing was imported: %s refused, and nothing to do for the others", amount.Of(p.Count(takeover.LineRefused), "line"))
 	case !work:
-		return s.Print(out, func(w io.Writer) { fmt.Fprintln(w, "nothing to do: no list was signed") })
+		return s.Print(out, nil, func(w io.Writer) { fmt.Fprintln(w, "nothing to do: no list was signed") })
 	case !c.Yes && p.Asks(c.SkipPast):
 		err = c.ask(s, p)
 	}
@@ -143,7 +143,7 @@ func (c Import) ask(s *session.Session, p takeover.Plan) error {
 	if p.Count(takeover.LineRefused) == 0 {
 		hint = fmt.Sprintf("--skip-past leaves out who has left and takes the other %s", amount.Of(rest, "line"))
 	}
-	return command.Hinted(hint, "nothing was imported: %s can't be taken", amount.Of(len(p.Lines)-rest, "line"))
+	return socket.Hinted(hint, "nothing was imported: %s can't be taken", amount.Of(len(p.Lines)-rest, "line"))
 }
 
 func (c Import) read(stdin io.Reader) (cardlist.List, error) {

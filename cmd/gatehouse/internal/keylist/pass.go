@@ -8,9 +8,9 @@ import (
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/amount"
-	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/qrpass"
 )
@@ -34,14 +34,14 @@ type madePass struct {
 // issuer's key alone makes it. The text goes to standard output alone.
 func (c grantPassCmd) Run(s *session.Session) error {
 	if c.Minutes < qrpass.Min/60 || c.Minutes > qrpass.Max/60 {
-		return command.Hinted("whoever photographs a pass has as long", "a pass is good for %d to %d minutes, not %d", qrpass.Min/60, qrpass.Max/60, c.Minutes)
+		return socket.Hinted("whoever photographs a pass has as long", "a pass is good for %d to %d minutes, not %d", qrpass.Min/60, qrpass.Max/60, c.Minutes)
 	}
 	st, err := s.Client.Status(s.Ctx)
 	if err != nil {
 		return err
 	}
 	if !st.Clock.Trusted {
-		return command.Hinted("gatehouse clock confirm, if the time in gatehouse status is right", "the gateway does not know the time, and takes no pass until it does")
+		return socket.Hinted("gatehouse clock confirm, if the time in gatehouse status is right", "the gateway does not know the time, and takes no pass until it does")
 	}
 	p, err := c.make(s, st.Clock)
 	if err != nil {
@@ -67,7 +67,7 @@ func (c grantPassCmd) make(s *session.Session, now control.Clock) (madePass, err
 	}
 	e, err := grantlist.NewEditor(grantlist.List{Manifest: l.Manifest, Buckets: l.Buckets}, l.Building, issuer.Key, 0)
 	if errors.Is(err, wire.ErrUnknownKey) {
-		return madePass{}, command.Hinted("use the key file that gatehouse init made for it", "this key did not sign the list of this building")
+		return madePass{}, socket.Hinted("use the key file that gatehouse init made for it", "this key did not sign the list of this building")
 	}
 	if err != nil {
 		return madePass{}, err
@@ -101,7 +101,7 @@ func opening(e *grantlist.Editor, id wire.ID, now uint32) (wire.ID, error) {
 		state = min(state, g.State)
 	}
 	if state == wire.GrantActive {
-		return wire.ID{}, command.Hinted("gatehouse grant list shows its days", "the key opens nothing today, so that it gets no pass")
+		return wire.ID{}, socket.Hinted("gatehouse grant list shows its days", "the key opens nothing today, so that it gets no pass")
 	}
-	return wire.ID{}, command.Hinted("gatehouse grant list shows the keys", "the key is %s, so that it gets no pass", state)
+	return wire.ID{}, socket.Hinted("gatehouse grant list shows the keys", "the key is %s, so that it gets no pass", state)
 }

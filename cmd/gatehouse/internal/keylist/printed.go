@@ -12,8 +12,8 @@ import (
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/cardnumber"
-	"gatehouse/internal/command"
 	"gatehouse/internal/control"
+	"gatehouse/internal/socket"
 )
 
 // What programs write for a whole number, in decimal.
@@ -56,10 +56,10 @@ func printed(s *session.Session, form string) (control.Card, error) {
 	line, err := bufio.NewReader(s.In).ReadString('\n')
 	number, form, wrong := printedOf(line, form, false)
 	if number == "" {
-		return control.Card{}, command.Hinted("type it, or pipe it: it must not stand in the command line", "no number came on standard input (%v)", err)
+		return control.Card{}, socket.Hinted("type it, or pipe it: it must not stand in the command line", "no number came on standard input (%v)", err)
 	}
 	if errors.Is(wrong, cardnumber.ErrTwo) {
-		return control.Card{}, command.Hinted("give one of them", "%s", wrong)
+		return control.Card{}, socket.Hinted("give one of them", "%s", wrong)
 	}
 	return s.Client.Printed(s.Ctx, control.PrintedRequest{Form: form, Number: number})
 }

@@ -30,7 +30,7 @@ func (c Log) Run(s *session.Session) error {
 		ask.Last = *c.Last
 	}
 	return s.Client.Log(s.Ctx, ask, func(e control.LogEntry) error {
-		return s.Print(e, func(w io.Writer) { writeEntry(w, e) })
+		return s.Print(e, nil, func(w io.Writer) { writeEntry(w, e) })
 	})
 }
 
@@ -65,7 +65,7 @@ func (c doorTestCmd) Run(s *session.Session) error {
 		fmt.Fprintf(s.Err, "door %s is tested for %s; Ctrl-C ends it ...\n", c.Door, amount.Of(c.Minutes, "minute"))
 	}
 	return s.Client.TestDoor(s.Ctx, c.Door, control.DoorTest{Minutes: c.Minutes}, begun, func(e control.LogEntry) error {
-		return s.Print(e, func(w io.Writer) { writeEntry(w, e) })
+		return s.Print(e, nil, func(w io.Writer) { writeEntry(w, e) })
 	})
 }
 

@@ -12,8 +12,8 @@ import (
 	"gatehouse/cmd/gatehouse/internal/signing"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
-	"gatehouse/internal/command"
 	"gatehouse/internal/control"
+	"gatehouse/internal/socket"
 )
 
 // Status is the command that shows how the gateway is.
@@ -21,10 +21,7 @@ type Status struct{}
 
 func (Status) Run(s *session.Session) error {
 	st, err := s.Client.Status(s.Ctx)
-	if err != nil {
-		return err
-	}
-	return s.Print(st, func(w io.Writer) { writeStatus(w, st) })
+	return s.Print(st, err, func(w io.Writer) { writeStatus(w, st) })
 }
 
 func writeStatus(w io.Writer, st control.Status) {
@@ -129,10 +126,7 @@ type Release struct {
 
 func (c Release) Run(s *session.Session) error {
 	r, err := s.Client.Release(s.Ctx, c.Door)
-	if err != nil {
-		return err
-	}
-	return s.Print(r, func(w io.Writer) { fmt.Fprintf(w, "door %s is %s\n", r.Door, r.State) })
+	return s.Print(r, err, func(w io.Writer) { fmt.Fprintf(w, "door %s is %s\n", r.Door, r.State) })
 }
 
 // Fire is the command for after a fire alarm.
@@ -144,10 +138,7 @@ type fireResetCmd struct{}
 
 func (fireResetCmd) Run(s *session.Session) error {
 	f, err := s.Client.ResetFire(s.Ctx)
-	if err != nil {
-		return err
-	}
-	return s.Print(f, func(w io.Writer) { fmt.Fprintf(w, "fire: %s\n", fireState(f)) })
+	return s.Print(f, err, func(w io.Writer) { fmt.Fprintf(w, "fire: %s\n", fireState(f)) })
 }
 
 // Clock is the command that says whether, or what, the gateway's clock is.
@@ -164,17 +155,14 @@ type clockSetCmd struct {
 func (c clockSetCmd) Run(s *session.Session) error {
 	at, err := calendar.Moment(c.Time, time.Local)
 	if err != nil || !strings.ContainsAny(c.Time, ":：") { // a day alone is no time of it
-		return command.Hinted("as \"2026-12-01 09:30\"", "%q is no time", c.Time)
+		return socket.Hinted("as \"2026-12-01 09:30\"", "%q is no time", c.Time)
 	}
 	issuer, err := c.Issuer(s)
 	if err != nil {
 		return err
 	}
 	k, err := issuer.SetClock(s.Ctx, at)
-	if err != nil {
-		return err
-	}
-	return s.Print(k, func(w io.Writer) {
+	return s.Print(k, err, func(w io.Writer) {
 		fmt.Fprintf(w, "clock: %s, %s. Visitors go by it now; residents end by it when the gateway has been on for a day and nothing else tells another time\n", session.Local(k.Now), clockState(k))
 	})
 }
@@ -183,8 +171,5 @@ type clockConfirmCmd struct{}
 
 func (clockConfirmCmd) Run(s *session.Session) error {
 	c, err := s.Client.ConfirmClock(s.Ctx)
-	if err != nil {
-		return err
-	}
-	return s.Print(c, func(w io.Writer) { fmt.Fprintf(w, "clock: %s, %s\n", session.Local(c.Now), clockState(c)) })
+	return s.Print(c, err, func(w io.Writer) { fmt.Fprintf(w, "clock: %s, %s\n", session.Local(c.Now), clockState(c)) })
 }

@@ -12,8 +12,8 @@ import (
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/amount"
-	"gatehouse/internal/command"
 	"gatehouse/internal/control"
+	"gatehouse/internal/socket"
 )
 
 // Reader is the command for OSDP readers, and lists all.
@@ -28,10 +28,7 @@ type readerListCmd struct{}
 
 func (readerListCmd) Run(s *session.Session) error {
 	all, err := s.Client.Readers(s.Ctx)
-	if err != nil {
-		return err
-	}
-	return s.Print(all, func(w io.Writer) { writeReaders(w, all) })
+	return s.Print(all, err, func(w io.Writer) { writeReaders(w, all) })
 }
 
 func writeReaders(w io.Writer, all []control.Reader) {
@@ -132,14 +129,11 @@ func (c readerInstallCmd) Run(s *session.Session) error {
 	}
 	// A window that nobody needs would let another reader in.
 	if r, err := c.find(s); err == nil && r.Online && r.Line == control.LineSecured {
-		return command.Hinted("gatehouse reader rekey gives it another key; for another reader in its place, take this one off the bus first",
+		return socket.Hinted("gatehouse reader rekey gives it another key; for another reader in its place, take this one off the bus first",
 			"reader %s of door %s is paired already: it has a key of its own and its line is secured", c.Reader, c.Door)
 	}
 	r, err := c.pair(s)
-	if err != nil {
-		return err
-	}
-	return s.Print(r, func(w io.Writer) {
+	return s.Print(r, err, func(w io.Writer) {
 		fmt.Fprintf(w, "reader %s of door %s is paired: it has a key of its own and its line is secured\n", c.Reader, c.Door)
 	})
 }
@@ -163,7 +157,7 @@ func (c readerInstallCmd) pair(s *session.Session) (r control.Reader, err error)
 		if hint == "" {
 			hint = "reset the reader to its delivered key or set it to install mode, then try again; gatehouse reader list shows what it says"
 		}
-		return r, command.Hinted(hint, "the window is over and reader %s of door %s is not paired", c.Reader, c.Door)
+		return r, socket.Hinted(hint, "the window is over and reader %s of door %s is not paired", c.Reader, c.Door)
 	}
 	return r, nil
 }
@@ -214,7 +208,7 @@ func (r oneReader) find(s *session.Session) (control.Reader, error) {
 			return o, nil
 		}
 	}
-	return control.Reader{}, command.Hinted("gatehouse reader list shows them", "no OSDP reader %s at door %s", r.Reader, r.Door)
+	return control.Reader{}, socket.Hinted("gatehouse reader list shows them", "no OSDP reader %s at door %s", r.Reader, r.Door)
 }
 
 type readerRekeyCmd struct{ oneReader }
@@ -243,14 +237,14 @@ func (c readerSetCmd) Run(s *session.Session) error {
 	}
 	in := control.Configure{Address: r.OSDP.Address, Baud: r.OSDP.Baud}
 	if c.Address == nil && c.Baud == nil {
-		return command.Hinted("--address N, --baud N", "say what to set")
+		return socket.Hinted("--address N, --baud N", "say what to set")
 	}
 	if c.Address != nil {
 		in.Address = *c.Address
 	}
 	if c.Baud != nil {
 		if !slices.Contains(busRates, *c.Baud) {
-			return command.Hinted("one of 9600, 19200, 38400, 57600, 115200, 230400", "OSDP knows no %d baud", *c.Baud)
+			return socket.Hinted("one of 9600, 19200, 38400, 57600, 115200, 230400", "OSDP knows no %d baud", *c.Baud)
 		}
 		in.Baud = *c.Baud
 	}

@@ -10,8 +10,8 @@ import (
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/amount"
-	"gatehouse/internal/command"
 	"gatehouse/internal/control"
+	"gatehouse/internal/socket"
 )
 
 // Teach is the command that finds out which format a reader sends.
@@ -32,7 +32,7 @@ Numbers of cards are shown: let nobody look on, and keep no record.`
 
 func (c Teach) Run(s *session.Session) error {
 	if c.Swipes < 1 || c.Swipes > 10 {
-		return command.Hinted("--swipes 3 is enough as a rule", "--swipes %d: want 1 to 10", c.Swipes)
+		return socket.Hinted("--swipes 3 is enough as a rule", "--swipes %d: want 1 to 10", c.Swipes)
 	}
 	if err := c.exists(s); err != nil {
 		return err
@@ -44,7 +44,7 @@ func (c Teach) Run(s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	return s.Print(t, func(w io.Writer) { writeTaught(w, t) })
+	return s.Print(t, nil, func(w io.Writer) { writeTaught(w, t) })
 }
 
 func isConflict(err error) bool {
@@ -68,10 +68,10 @@ func (c Teach) exists(s *session.Session) error {
 	}
 	i := slices.IndexFunc(all, func(r control.Reader) bool { return r.Door == c.Door && r.ID == c.Reader })
 	if i < 0 {
-		return command.Hinted("gatehouse reader list shows them", "no reader %s at door %s", c.Reader, c.Door)
+		return socket.Hinted("gatehouse reader list shows them", "no reader %s at door %s", c.Reader, c.Door)
 	}
 	if kind := all[i].Type; kind != "wiegand" && kind != "osdp" {
-		return command.Hinted("gatehouse decode serial shows what a serial reader sends",
+		return socket.Hinted("gatehouse decode serial shows what a serial reader sends",
 			"reader %s of door %s is of type %s, whose cards have no formats to find out", c.Reader, c.Door, kind)
 	}
 	return nil

@@ -11,10 +11,10 @@ import (
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/calendar"
-	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/idnumber"
 	"gatehouse/internal/naming"
+	"gatehouse/internal/socket"
 )
 
 // answers are those to the questions of a check-in; days as people write them.
@@ -99,7 +99,7 @@ func (a *answers) ask(from *session.Asker, desk control.Desk) (err error) {
 // told waits for a yes: at a terminal there is time to tell them.
 func told(answer string) (string, error) {
 	if strings.ToLower(answer) != "yes" {
-		return "", command.Hinted("tell them, then answer yes: the registry keeps name, document number and entries; the gateway keeps flat and term",
+		return "", socket.Hinted("tell them, then answer yes: the registry keeps name, document number and entries; the gateway keeps flat and term",
 			"the person has to know what is kept")
 	}
 	return answer, nil
@@ -113,7 +113,7 @@ func someDoors(desk control.Desk) func(string) (string, error) {
 	return func(answer string) (string, error) {
 		for _, d := range doorsIn(answer) {
 			if !slices.Contains(desk.Doors, d) {
-				return "", command.Hinted("doors of the building: "+strings.Join(desk.Doors, ", "), "no door %q here", d)
+				return "", socket.Hinted("doors of the building: "+strings.Join(desk.Doors, ", "), "no door %q here", d)
 			}
 		}
 		return answer, nil
@@ -123,7 +123,7 @@ func someDoors(desk control.Desk) func(string) (string, error) {
 func aName(answer string) (string, error) {
 	name, _, err := naming.Person(answer)
 	if err != nil {
-		return "", command.Hinted("as it stands in the document", "%v", err)
+		return "", socket.Hinted("as it stands in the document", "%v", err)
 	}
 	return name, nil
 }
@@ -131,7 +131,7 @@ func aName(answer string) (string, error) {
 func aLabel(answer string) (string, error) {
 	label, err := naming.Label(answer)
 	if err != nil {
-		return "", command.Hinted("name the flat in your own words", "%v", err)
+		return "", socket.Hinted("name the flat in your own words", "%v", err)
 	}
 	return label, nil
 }
@@ -143,11 +143,11 @@ func aFlat(desk control.Desk) func(string) (string, error) {
 		}
 		if answer != "" && len(desk.Flats) > 0 {
 			some := desk.Flats[:min(len(desk.Flats), 40)]
-			return "", command.Hinted("flats: "+strings.Join(some, ", ")+"; the registry's operator adds others", "the building has no flat %q", answer)
+			return "", socket.Hinted("flats: "+strings.Join(some, ", ")+"; the registry's operator adds others", "the building has no flat %q", answer)
 		}
 		flat, err := naming.Flat(answer)
 		if err != nil {
-			return "", command.Hinted("as 3B", "%v", err)
+			return "", socket.Hinted("as 3B", "%v", err)
 		}
 		return flat, nil
 	}
@@ -164,9 +164,9 @@ func lastAfter(desk control.Desk, first, last string) error {
 	case err != nil || until == nil:
 		return err
 	case from != nil && !until.After(*from):
-		return command.Hinted("the last day is still to come", "the term ends before it begins")
+		return socket.Hinted("the last day is still to come", "the term ends before it begins")
 	case desk.Trusted && !until.After(time.Now()):
-		return command.Hinted("the last day is still to come", "the term ends in the past")
+		return socket.Hinted("the last day is still to come", "the term ends in the past")
 	}
 	return nil
 }
@@ -184,7 +184,7 @@ func checkNumber(document, number string) (string, error) {
 	d, _ := idnumber.Named(document)                                      // its own question has seen to it
 	folded, err := idnumber.Check(d, number, time.Now().AddDate(1, 0, 0)) // the daemon knows the day
 	if err != nil {
-		return "", command.Hinted("read it again from the document", "%s: %v", document, err)
+		return "", socket.Hinted("read it again from the document", "%s: %v", document, err)
 	}
 	return folded, nil
 }

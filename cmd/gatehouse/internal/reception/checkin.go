@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 
 	"gatehouse/cmd/gatehouse/internal/session"
-	"gatehouse/internal/command"
 	"gatehouse/internal/idnumber"
+	"gatehouse/internal/socket"
 )
 
 // CheckIn is the command that registers a tenant.
@@ -41,7 +41,7 @@ term.`
 
 func (c CheckIn) Run(s *session.Session) error {
 	if c.Answers != "" && c.Answers != "-" {
-		return command.Hinted("--answers -", "names and numbers come by standard input only (refusal N12)")
+		return socket.Hinted("--answers -", "names and numbers come by standard input only (refusal N12)")
 	}
 	return atDesk(s, c.TakeOver, func(v visit) error {
 		a, err := c.gather(v)
@@ -101,10 +101,10 @@ func (c CheckIn) gather(v visit) (a answers, err error) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&a); err != nil {
-		return a, command.Hinted("gatehouse checkin --help names the fields", "the answers are not the JSON object that they have to be%s", where(err))
+		return a, socket.Hinted("gatehouse checkin --help names the fields", "the answers are not the JSON object that they have to be%s", where(err))
 	}
 	if dec.Decode(new(json.RawMessage)) != io.EOF {
-		return a, command.Hinted("one check-in is one object; call gatehouse checkin once for each", "something stands behind the answers")
+		return a, socket.Hinted("one check-in is one object; call gatehouse checkin once for each", "something stands behind the answers")
 	}
 	if c.IDCard != "" && (a.Document == "" || a.Number == "" || a.Name == "") {
 		_, err = c.lay(&session.Asker{}, v, &a)

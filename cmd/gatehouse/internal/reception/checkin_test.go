@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 )
 
@@ -28,7 +29,7 @@ func TestAnswers(t *testing.T) {
 		`"Testperson"`:                               "have to be: it is no object",
 		"{\"name\":\"\xd5\xc5\xce\xb0\"}":            "not UTF-8",
 	} {
-		s := &session.Session{In: strings.NewReader(text)}
+		s := &session.Session{Console: command.Console{In: strings.NewReader(text)}}
 		_, err := CheckIn{Answers: "-"}.gather(visit{s: s})
 		switch {
 		case want == "" && err != nil:
@@ -44,7 +45,7 @@ func TestAnswers(t *testing.T) {
 // TestLinesInUTF8: what a terminal in another encoding sends is refused at its question,
 // and never kept with a sign in place of what could not be read.
 func TestLinesInUTF8(t *testing.T) {
-	s := &session.Session{In: strings.NewReader("passport\nE0000005\n\xd5\xc5\xce\xb0\n7A\n\n\n\n\ncontract\nyes\n\n")}
+	s := &session.Session{Console: command.Console{In: strings.NewReader("passport\nE0000005\n\xd5\xc5\xce\xb0\n7A\n\n\n\n\ncontract\nyes\n\n")}}
 	var a answers
 	if err := a.ask(s.Asker(), control.Desk{}); err == nil || !strings.Contains(err.Error(), "not UTF-8") || a.Name != "" {
 		t.Errorf("%q, %v", a.Name, err)

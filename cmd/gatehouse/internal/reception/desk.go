@@ -85,7 +85,7 @@ func (v visit) report(done control.Done, missing []string, people func(io.Writer
 	for _, d := range missing {
 		done.Remarks = append(done.Remarks, fmt.Sprintf("door %s does not open for this card yet: gatehouse card add %s --reader %s", d, done.Tenancy.ID[:8], d))
 	}
-	return v.s.Print(done, func(w io.Writer) {
+	return v.s.Print(done, nil, func(w io.Writer) {
 		people(w)
 		for _, r := range done.Remarks {
 			fmt.Fprintf(w, "note: %s\n", r)

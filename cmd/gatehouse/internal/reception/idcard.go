@@ -13,7 +13,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/device/idcard"
 	"gatehouse/device/uart"
-	"gatehouse/internal/command"
+	"gatehouse/internal/socket"
 )
 
 // IDCard is the command that looks after the reader of identity cards.
@@ -44,9 +44,9 @@ func (c idCardTestCmd) Run(s *session.Session) error {
 		return err
 	})
 	if err != nil {
-		return command.Hinted(idCardHint(err), "%v", err)
+		return socket.Hinted(idCardHint(err), "%v", err)
 	}
-	return s.Print(state, func(w io.Writer) { fmt.Fprintf(w, "the module at %s is ready, number %s\n", state.Port, state.Module) })
+	return s.Print(state, nil, func(w io.Writer) { fmt.Fprintf(w, "the module at %s is ready, number %s\n", state.Port, state.Module) })
 }
 
 // idCardReader says where the identity-card module of the desk is.
@@ -70,14 +70,14 @@ func (c idCardReader) read(ctx context.Context) (r idcard.Record, err error) {
 		return err
 	})
 	if err != nil {
-		return idcard.Record{}, command.Hinted(idCardHint(err)+"; or type what the document says", "%v", err)
+		return idcard.Record{}, socket.Hinted(idCardHint(err)+"; or type what the document says", "%v", err)
 	}
 	return r, nil
 }
 
 func (c idCardReader) baud() error {
 	if !slices.Contains(idcard.BaudRates(), c.IDCardBaud) {
-		return command.Hinted("one of 115200, 57600, 38400, 19200, 9600; from the works it is the first", "ID-card modules know no %d baud", c.IDCardBaud)
+		return socket.Hinted("one of 115200, 57600, 38400, 19200, 9600; from the works it is the first", "ID-card modules know no %d baud", c.IDCardBaud)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/idnumber"
+	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
 
@@ -47,7 +48,7 @@ func laid(r idcard.Record, desk control.Desk, now time.Time) (l laidCard, err er
 		l.names = []string{r.English(), r.Name()}
 	}
 	if l.number, err = idnumber.Check(l.document, r.Number(), now.AddDate(1, 0, 0)); err != nil {
-		return laidCard{}, command.Hinted("type what the document says, and look at it closely", "the number in the card: %v", err)
+		return laidCard{}, socket.Hinted("type what the document says, and look at it closely", "the number in the card: %v", err)
 	}
 	zone, err := time.LoadLocation(desk.TimeZone)
 	if err != nil {
@@ -92,11 +93,11 @@ func (l laidCard) fill(a *answers) error {
 	name := strings.Join(strings.Fields(a.Name), " ")
 	switch {
 	case a.Document != "" && given != l.document:
-		return command.Hinted(hint, "the answers name another document than the card that was read, a %s", l.document)
+		return socket.Hinted(hint, "the answers name another document than the card that was read, a %s", l.document)
 	case a.Number != "" && idnumber.Fold(a.Number) != l.number:
-		return command.Hinted(hint, "the number in the answers is another than the card's")
+		return socket.Hinted(hint, "the number in the answers is another than the card's")
 	case name != "" && !slices.ContainsFunc(l.names, func(n string) bool { return n != "" && strings.Join(strings.Fields(n), " ") == name }):
-		return command.Hinted(hint, "the name in the answers is another than the card's")
+		return socket.Hinted(hint, "the name in the answers is another than the card's")
 	}
 	a.Document, a.Number, a.remarks = l.document.String(), l.number, l.remarks()
 	if name == "" {

@@ -44,7 +44,7 @@ func TestLaidCards(t *testing.T) {
 	} {
 		m.Place(c.card)
 		var errOut bytes.Buffer
-		s := &session.Session{Ctx: t.Context(), In: strings.NewReader(c.given), Err: &errOut}
+		s := &session.Session{Ctx: t.Context(), Console: command.Console{In: strings.NewReader(c.given), Err: &errOut}}
 		a, err := CheckIn{Answers: "-", idCardReader: idCardReader{port, 115200}}.gather(visit{s, control.Desk{TimeZone: "Asia/Shanghai", Trusted: true}})
 		said := errOut.String()
 		if err != nil {
@@ -80,13 +80,13 @@ func TestModuleFails(t *testing.T) {
 		"baud":    {idcardtest.Faults{}, port, 115201, []string{"115201", "115200, 57600"}},
 	} {
 		m.Misbehave(c.faults)
-		s := &session.Session{Ctx: t.Context(), In: strings.NewReader("\n"), Err: io.Discard}
+		s := &session.Session{Ctx: t.Context(), Console: command.Console{In: strings.NewReader("\n"), Err: io.Discard}}
 		_, err := CheckIn{idCardReader: idCardReader{c.port, c.baud}}.gather(visit{s, control.Desk{}})
 		if err == nil {
 			t.Fatalf("%s: done", name)
 		}
 		var told bytes.Buffer
-		(&session.Session{Err: &told}).Complain(err)
+		command.Console{Err: &told}.Complain(err)
 		for _, w := range c.words {
 			if !strings.Contains(told.String(), w) {
 				t.Errorf("%s: %q does not say %q", name, told.String(), w)
@@ -141,7 +141,7 @@ func (c *console) answer(words, line string) {
 // gather answers a check-in's questions at the console, the first ones by act.
 func (c *console) gather(port string, desk control.Desk, act func()) answers {
 	c.t.Helper()
-	s := &session.Session{Ctx: c.t.Context(), In: c.slave, Err: command.Screen{To: c.slave}}
+	s := &session.Session{Ctx: c.t.Context(), Console: command.Console{In: c.slave, Err: command.Screen{To: c.slave}}}
 	type result struct {
 		answers
 		err error

@@ -93,10 +93,7 @@ type tenancyListCmd struct{}
 
 func (tenancyListCmd) Run(s *session.Session) error {
 	all, err := s.Client.Tenancies(s.Ctx)
-	if err != nil {
-		return err
-	}
-	return s.Print(all, func(w io.Writer) {
+	return s.Print(all, err, func(w io.Writer) {
 		if len(all) == 0 {
 			fmt.Fprintln(w, "no tenancies yet")
 			return
@@ -121,10 +118,7 @@ type tenancyShowCmd struct {
 
 func (c tenancyShowCmd) Run(s *session.Session) error {
 	t, err := s.Client.Tenancy(s.Ctx, c.Tenancy)
-	if err != nil {
-		return err
-	}
-	return s.Print(t, func(w io.Writer) {
+	return s.Print(t, err, func(w io.Writer) {
 		fmt.Fprintf(w, "tenancy %s %s\n", called(t), inWords(t.State))
 		fmt.Fprintf(w, "doors %s, first day %s, last day %s (%s)\n", dash(strings.Join(t.Doors, ", ")), session.Date(firstDay(t), 0), lastDay(t), t.Zone)
 		if t.Notice != nil {

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/term"
+	"gatehouse/internal/socket"
 
-	"gatehouse/internal/command"
+	"golang.org/x/term"
 )
 
 // Asker gets answers from whoever is at the desk: at a terminal each question
@@ -41,7 +41,7 @@ func (a *Asker) Ask(question string, check func(string) (string, error)) (string
 		}
 		line, err := a.lines.ReadString('\n')
 		if err != nil && (line == "" || !errors.Is(err, io.EOF)) {
-			return "", command.Hinted("type it, or pipe it: one answer a line, in the order of the questions as --help has it", "no answer to: %s", question)
+			return "", socket.Hinted("type it, or pipe it: one answer a line, in the order of the questions as --help has it", "no answer to: %s", question)
 		}
 		if !utf8.ValidString(line) {
 			if a.terminal == nil {
@@ -84,13 +84,13 @@ func OneOf(what string, names ...string) func(string) (string, error) {
 				return n, nil
 			}
 		}
-		return "", command.Hinted("one of "+strings.Join(names, ", "), "this is no %s", what)
+		return "", socket.Hinted("one of "+strings.Join(names, ", "), "this is no %s", what)
 	}
 }
 
 // NotUTF8 is the error for text that no terminal of today sends.
 func NotUTF8(what string) error {
-	return command.Hinted("set the terminal, or the program that wrote it, to UTF-8", "%s can't be read: not UTF-8", what)
+	return socket.Hinted("set the terminal, or the program that wrote it, to UTF-8", "%s can't be read: not UTF-8", what)
 }
 
 // NewPIN asks a tenant to choose one; at a terminal twice, since nobody sees it.

@@ -3,7 +3,6 @@ package session
 
 import (
 	"context"
-	"io"
 	"slices"
 	"time"
 
@@ -13,13 +12,10 @@ import (
 
 // Session is what a command works with.
 type Session struct {
+	command.Console
 	Ctx     context.Context
 	Version string // of the tool
 	Client  *control.Client
-	JSON    bool
-	In      io.Reader
-	Out     io.Writer
-	Err     io.Writer // questions and remarks
 }
 
 // lastWord bounds what is still said to the daemon when a command is over, or was
@@ -30,17 +26,6 @@ const lastWord = 10 * time.Second
 func (s *Session) Parting() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(s.Ctx), lastWord)
 }
-
-// Complain prints an error and what to do about it.
-func (s *Session) Complain(err error) { command.Complain(s.Err, "gatehouse", s.JSON, err) }
-
-// Print writes v as JSON, or lets people do.
-func (s *Session) Print(v any, people func(io.Writer)) error {
-	return command.Print(s.Out, s.JSON, v, people)
-}
-
-// Encode writes one JSON object on a line of its own.
-func (s *Session) Encode(v any) error { return command.Encode(s.Out, v) }
 
 // Local is a moment as messages show it, in this machine's zone.
 func Local(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 -07:00") }

@@ -9,9 +9,9 @@ import (
 	"slices"
 
 	"gatehouse/cmd/gatehouse/internal/session"
-	"gatehouse/internal/command"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/site"
+	"gatehouse/internal/socket"
 )
 
 // Address is the command that shows and changes where the registry is.
@@ -29,7 +29,7 @@ type siteKeys struct {
 func (c siteKeys) dirs() (state, keys string, err error) {
 	site, err := site.Load(c.Config)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", "", command.Hinted("say where the site file is with --config", "%v", err)
+		return "", "", socket.Hinted("say where the site file is with --config", "%v", err)
 	}
 	if err != nil {
 		return "", "", err
@@ -40,10 +40,7 @@ func (c siteKeys) dirs() (state, keys string, err error) {
 // show prints what is known now.
 func (c siteKeys) show(s *session.Session, keys string) error {
 	a, err := enrol.LoadAddresses(keys)
-	if err != nil {
-		return err
-	}
-	return s.Print(a, func(w io.Writer) {
+	return s.Print(a, err, func(w io.Writer) {
 		for _, address := range a.Broker {
 			writeAddress(w, address, a.Added)
 		}

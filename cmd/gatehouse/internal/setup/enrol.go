@@ -12,9 +12,9 @@ import (
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/amount"
-	"gatehouse/internal/command"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/site"
+	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
 
@@ -43,7 +43,7 @@ const maxSkew = 5 * time.Minute
 func (c Enrol) Run(s *session.Session) error {
 	site, err := site.Load(c.Config)
 	if errors.Is(err, fs.ErrNotExist) {
-		return command.Hinted("say where the site file is with --config; docs/site-file.md has one to begin with", "%v", err)
+		return socket.Hinted("say where the site file is with --config; docs/site-file.md has one to begin with", "%v", err)
 	}
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (c Enrol) Run(s *session.Session) error {
 	}
 	e := enrolled{Registry: got.Registry.Name, Building: site.Building, Gateway: site.Gateway, Directory: o.Dir,
 		BuildingKey: got.BuildingKey, Expires: got.Expires.UTC(), Seconds: int64(got.Skew / time.Second)}
-	return s.Print(e, func(w io.Writer) { writeEnrolled(w, e) })
+	return s.Print(e, nil, func(w io.Writer) { writeEnrolled(w, e) })
 }
 
 func writeEnrolled(w io.Writer, e enrolled) {
@@ -90,11 +90,11 @@ func (c Enrol) token(s *session.Session) (wire.Token, error) {
 	if c.Token != "" {
 		b, err := os.ReadFile(c.Token)
 		if err != nil {
-			return wire.Token{}, command.Hinted(hint, "read token: %v", err)
+			return wire.Token{}, socket.Hinted(hint, "read token: %v", err)
 		}
 		token, err := wire.ParseToken(string(b))
 		if err != nil {
-			return token, command.Hinted(hint, "%s: %v", c.Token, err)
+			return token, socket.Hinted(hint, "%s: %v", c.Token, err)
 		}
 		return token, nil
 	}
@@ -109,11 +109,11 @@ func (c Enrol) token(s *session.Session) (wire.Token, error) {
 		}
 	}
 	if text == "" {
-		return wire.Token{}, command.Hinted(hint, "no token was given")
+		return wire.Token{}, socket.Hinted(hint, "no token was given")
 	}
 	token, err := wire.ParseToken(text)
 	if err != nil {
-		return token, command.Hinted(hint, "%v", err)
+		return token, socket.Hinted(hint, "%v", err)
 	}
 	return token, nil
 }

@@ -15,9 +15,9 @@ import (
 	"strconv"
 
 	"gatehouse/cmd/gatehouse/internal/session"
-	"gatehouse/internal/command"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/site"
+	"gatehouse/internal/socket"
 )
 
 // Init is the command that makes the keys of a building.
@@ -40,14 +40,14 @@ type made struct {
 func (c Init) Run(s *session.Session) error {
 	site, err := site.Load(c.Config)
 	if errors.Is(err, fs.ErrNotExist) {
-		return command.Hinted("say where the site file is with --config; docs/site-file.md has one to begin with", "%v", err)
+		return socket.Hinted("say where the site file is with --config; docs/site-file.md has one to begin with", "%v", err)
 	}
 	if err != nil {
 		return err
 	}
 	dir := filepath.Join(site.State, "keys")
 	if _, err := os.Stat(filepath.Join(dir, keys.BuildingKeyFile)); err == nil {
-		return command.Hinted("nothing to do; to begin anew, stop the daemon and move "+dir+" away", "this gateway has its keys already")
+		return socket.Hinted("nothing to do; to begin anew, stop the daemon and move "+dir+" away", "this gateway has its keys already")
 	}
 	if err := c.ready(dir); err != nil {
 		return err
@@ -55,7 +55,7 @@ func (c Init) Run(s *session.Session) error {
 	m := made{Building: site.Building, IssuerKey: c.Key, Copy: c.Key + ".building"}
 	issuer, building, restored, err := StickKeys(c.Key, m.Copy)
 	if errors.Is(err, fs.ErrPermission) {
-		return command.Hinted("name files that you may read", "%v", err)
+		return socket.Hinted("name files that you may read", "%v", err)
 	}
 	if err != nil {
 		return err
@@ -67,27 +67,27 @@ func (c Init) Run(s *session.Session) error {
 	if err := handOver(site.State, dir); err != nil {
 		return err
 	}
-	return s.Print(m, func(w io.Writer) { writeMade(w, m) })
+	return s.Print(m, nil, func(w io.Writer) { writeMade(w, m) })
 }
 
 // ready sees that nothing stands in the way before any key is made: keys of which the
 // gateway has a part, or the stick, are worse than none.
 func (c Init) ready(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, keys.RegistryFile)); err == nil {
-		return command.Hinted("its keys come from there; gatehouse status says what is missing", "this gateway is enrolled with a registry")
+		return socket.Hinted("its keys come from there; gatehouse status says what is missing", "this gateway is enrolled with a registry")
 	}
 	if info, err := os.Stat(c.Key); err == nil && !info.Mode().IsRegular() {
-		return command.Hinted("name a file in it, as "+filepath.Join(c.Key, "issuer.key"), "--key %s is no file", c.Key)
+		return socket.Hinted("name a file in it, as "+filepath.Join(c.Key, "issuer.key"), "--key %s is no file", c.Key)
 	}
 	if err := writable(filepath.Dir(c.Key)); err != nil {
-		return command.Hinted("plug the stick in, or name a file in a directory that is there and that you may write", "%v", err)
+		return socket.Hinted("plug the stick in, or name a file in a directory that is there and that you may write", "%v", err)
 	}
 	above := dir
 	for _, err := os.Stat(above); errors.Is(err, fs.ErrNotExist) && above != filepath.Dir(above); _, err = os.Stat(above) {
 		above = filepath.Dir(above)
 	}
 	if err := writable(above); err != nil {
-		return command.Hinted("call it by sudo, or name a directory of yours as state in the site file", "%v", err)
+		return socket.Hinted("call it by sudo, or name a directory of yours as state in the site file", "%v", err)
 	}
 	return c.sameIssuer(filepath.Join(dir, keys.IssuerFile))
 }
@@ -104,7 +104,7 @@ func (c Init) sameIssuer(path string) error {
 	}
 	key, err := keys.LoadPrivateKey(c.Key)
 	if err != nil || len(there) != 1 || !there[0].Public.Equal(key.Public()) {
-		return command.Hinted("name its stick by --key, or to begin anew, stop the daemon and move "+filepath.Dir(path)+" away", "%s has another issuer's key", path)
+		return socket.Hinted("name its stick by --key, or to begin anew, stop the daemon and move "+filepath.Dir(path)+" away", "%s has another issuer's key", path)
 	}
 	return nil
 }
@@ -144,7 +144,7 @@ func StickKeys(issuerPath, buildingPath string) (ed25519.PrivateKey, *keys.Build
 	building, err := keys.LoadBuildingKey(buildingPath)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && restored:
-		return nil, nil, false, command.Hinted("name the stick that has both files, or another file for a new key",
+		return nil, nil, false, socket.Hinted("name the stick that has both files, or another file for a new key",
 			"%s is there, but the building's key %s is not", issuerPath, buildingPath)
 	case errors.Is(err, fs.ErrNotExist):
 		if building, err = keys.GenerateBuildingKey(1); err == nil {

@@ -8,8 +8,8 @@ import (
 	"text/tabwriter"
 
 	"gatehouse/cmd/gatehouse/internal/session"
-	"gatehouse/internal/command"
 	"gatehouse/internal/profile"
+	"gatehouse/internal/socket"
 )
 
 // Profile is the command that shows and checks profiles. It needs no daemon.
@@ -27,10 +27,7 @@ type profileListCmd struct{}
 
 func (profileListCmd) Run(s *session.Session, c *Profile) error {
 	all, err := c.set().List()
-	if err != nil {
-		return err
-	}
-	return s.Print(all, func(w io.Writer) {
+	return s.Print(all, err, func(w io.Writer) {
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(t, "NAME\tKIND\tTRIED\tORIGIN\tTITLE")
 		for _, e := range all {
@@ -84,7 +81,7 @@ func (c profileShowCmd) Run(s *session.Session, in *Profile) error {
 		}
 		return s.Encode(v)
 	}
-	return command.Hinted("gatehouse profile list names them all", "no profile %q", c.Name)
+	return socket.Hinted("gatehouse profile list names them all", "no profile %q", c.Name)
 }
 
 type profileCheckCmd struct {
@@ -107,7 +104,7 @@ func (c profileCheckCmd) Run(s *session.Session) error {
 	}
 	v, got, err := parseProfile(raw)
 	if err != nil {
-		return command.Hinted("docs/profiles.md explains every key", "%s: %v", c.File, err)
+		return socket.Hinted("docs/profiles.md explains every key", "%s: %v", c.File, err)
 	}
 	switch p := v.(type) {
 	case profile.Reader:
@@ -119,11 +116,11 @@ func (c profileCheckCmd) Run(s *session.Session) error {
 		got.Notes = append(got.Notes, "it is used as "+name+" only: a profile's file is called as the profile")
 	}
 	got.OK = err == nil
-	if printed := s.Print(got, got.print); printed != nil {
+	if printed := s.Print(got, nil, got.print); printed != nil {
 		return printed
 	}
 	if err != nil {
-		return command.Hinted("mend the settings or the sample: a profile whose samples do not decode is not used", "%s: %v", c.File, err)
+		return socket.Hinted("mend the settings or the sample: a profile whose samples do not decode is not used", "%s: %v", c.File, err)
 	}
 	return nil
 }

@@ -5,11 +5,11 @@ import (
 	"fmt"
 
 	"gatehouse/cmd/gatehouse/internal/session"
-	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/issue"
 	"gatehouse/internal/keys"
+	"gatehouse/internal/socket"
 )
 
 // Flags are what every command needs that changes the list.
@@ -21,7 +21,7 @@ type Flags struct {
 func (k Flags) Issuer(s *session.Session) (issue.Issuer, error) {
 	key, err := keys.LoadPrivateKey(k.Key)
 	if err != nil {
-		return issue.Issuer{}, command.Hinted("--key names the file that gatehouse init wrote for this building, best on a stick", "%v", err)
+		return issue.Issuer{}, socket.Hinted("--key names the file that gatehouse init wrote for this building, best on a stick", "%v", err)
 	}
 	return issue.Issuer{Client: s.Client, Key: key}, nil
 }

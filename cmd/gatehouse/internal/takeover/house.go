@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
 
@@ -83,7 +83,7 @@ func (h House) holders(ids []wire.CredentialID) (live, ended []*heldKey) {
 func (h House) join(e *grantlist.Editor, k *heldKey, ids, kin []wire.CredentialID) error {
 	own, ok := k.has(slices.Concat(ids, kin))
 	if !ok {
-		return command.Hinted("gatehouse grant list shows the keys", "key %s has no form of this card", k.name())
+		return socket.Hinted("gatehouse grant list shows the keys", "key %s has no form of this card", k.name())
 	}
 	for _, id := range h.free(ids) {
 		if err := e.Join(k.id, id, own); err != nil {
@@ -144,16 +144,16 @@ func (h House) joins(g grantlist.NewGrant, card Shown) (*heldKey, error) {
 	}
 	k := live[0]
 	if len(live) > 1 {
-		return nil, command.Hinted("end the one that is wrong: gatehouse grant end", "forms of this card have two keys: %s and %s", k.name(), live[1].name())
+		return nil, socket.Hinted("end the one that is wrong: gatehouse grant end", "forms of this card have two keys: %s and %s", k.name(), live[1].name())
 	}
 	same := k.label != "" && sameFlat(k.label, g.Label)
 	sure := card.Kept && card.holds(g.Credentials, k) >= sureBits
 	switch {
 	case !same && !sure && card.Kept && k.label != "":
-		return nil, command.Hinted(fmt.Sprintf("if it is the same card, give --label %q and it joins that key; if not, a reader here can't tell the two apart: use another card", k.label),
+		return nil, socket.Hinted(fmt.Sprintf("if it is the same card, give --label %q and it joins that key; if not, a reader here can't tell the two apart: use another card", k.label),
 			"a form of this card has key %s already, which is %s", k.name(), k.state())
 	case !same && !sure, len(h.free(g.Credentials)) == 0:
-		return nil, command.Hinted("it opens by that key; gatehouse grant card "+k.id.String()[:8]+" adds the form in which another reader sees it; for another flat use another card",
+		return nil, socket.Hinted("it opens by that key; gatehouse grant card "+k.id.String()[:8]+" adds the form in which another reader sees it; for another flat use another card",
 			"this card has key %s already, which is %s", k.name(), k.state())
 	}
 	return k, nil
