@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -102,4 +105,103 @@ func (c countersignCmd) choose(all []operator.List) (operator.List, error) {
 		}
 	}
 	return operator.List{}, socket.Hinted("registryd lists shows what waits", "no list of %s waits for a second signature", c.Building)
+}
+
+type offersCmd struct {
+	Show offersShowCmd `cmd:"" default:"1" help:"Show what gateways hold that this registry may not believe."`
+	Take offersTakeCmd `cmd:"" help:"Believe one: the grants that it ends and the cards that it suspends are so here too."`
+	Drop offersDropCmd `cmd:"" help:"Believe nothing of one: it is a thief's, or a mistake."`
+}
+
+type offersShowCmd struct{}
+
+// Run shows what needs an operator's word.
+func (offersShowCmd) Run(s *session) error {
+	all, err := s.issuer.Offers(s.ctx)
+	if err != nil {
+		return err
+	}
+	gateways, frontErr := s.front.Gateways(s.ctx, "") // without it the rest is worth showing
+	err = s.Print(all, nil, func(w io.Writer) {
+		for _, o := range all {
+			what := "grants that are over there, and active here"
+			if o.Key != "" {
+				what = fmt.Sprintf("list %d, signed by %s", o.Version, signerText(o))
+			}
+			fmt.Fprintf(w, "%s  %s/%s  %s; taken, it ends a grant of %s (%s)\n", o.ID, o.Building, o.Gateway, what,
+				amount.Of(o.Grants, "tenancy"), choose(len(o.Flats) == 0, "flats unknown", "flats "+strings.Join(o.Flats, ", ")))
+			fmt.Fprintf(w, "    registryd offers take %s %s   or   registryd offers drop %s %s\n", o.Building, o.ID, o.Building, o.ID)
+		}
+		if len(all) == 0 {
+			fmt.Fprintln(w, "none")
+		}
+		for _, g := range gateways {
+			if g.TooOld {
+				fmt.Fprintf(w, "%s holds what this registry does not know, and its program is too old to be asked for it: registryd status says what to do\n", g.Address())
+			}
+		}
+	})
+	if frontErr != nil {
+		fmt.Fprintf(s.Err, "gateways that are too old to be asked are not named: %v\n", frontErr)
+	}
+	return err
+}
+
+// signerText says who has signed a list that no issuer trusted now has signed.
+func signerText(o operator.Offer) string {
+	switch {
+	case o.False:
+		return fmt.Sprintf("the retired key of epoch %d, whose word the root has taken back: a thief had it", o.Epoch)
+	case o.Retired:
+		return fmt.Sprintf("the retired key of epoch %d", o.Epoch)
+	}
+	return fmt.Sprintf("nobody we know (it names key %s of epoch %d)", o.Key, o.Epoch)
+}
+
+type offer struct {
+	Building string `arg:"" help:"Id of the building."`
+	ID       string `arg:"" help:"Of the offer."`
+}
+
+type offersTakeCmd struct{ offer }
+
+// Run takes an offer.
+func (c offersTakeCmd) Run(s *session) error { return decide(s, c.offer, true) }
+
+type offersDropCmd struct{ offer }
+
+// Run says that an offer is nothing.
+func (c offersDropCmd) Run(s *session) error { return decide(s, c.offer, false) }
+
+func decide(s *session, o offer, take bool) error {
+	d, err := s.issuer.Decide(s.ctx, operator.Decision{Building: o.Building, ID: o.ID, Take: take})
+	return s.Print(d, err, func(w io.Writer) {
+		fmt.Fprintf(w, "%s; list %d of building %s reckons with it\n", choose(take, "taken", "dropped"), d.Version, d.Building)
+		if d.Hint != "" {
+			fmt.Fprintln(w, d.Hint)
+		}
+	})
+}
+
+type houseCmd struct {
+	Import houseImportCmd `cmd:"" help:"Take a building's house document as one of its gateways has it: house.cose in its directory of keys."`
+}
+
+type houseImportCmd struct {
+	File string `arg:"" help:"house.cose of one of its gateways." placeholder:"FILE"`
+}
+
+// Run brings back a building that the registry has lost.
+func (c houseImportCmd) Run(s *session) error {
+	envelope, err := os.ReadFile(c.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return socket.Hinted("it is in a gateway's directory of keys: /var/lib/gatehouse/keys/house.cose", "%v", err)
+	}
+	if err != nil {
+		return err
+	}
+	d, err := s.issuer.ImportHouse(s.ctx, envelope)
+	return s.Print(d, err, func(w io.Writer) {
+		fmt.Fprintf(w, "building %s is known again; its gateways hand over what they hold when they connect\n", d.Building)
+	})
 }

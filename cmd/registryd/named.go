@@ -4,8 +4,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"gatehouse/internal/amount"
+	"gatehouse/internal/calendar"
+	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/socket"
 )
 
@@ -53,4 +56,112 @@ func whole(text, what, list string, ids func() ([]string, error)) (string, error
 		return found[0], nil
 	}
 	return "", socket.Hinted("give more of its digits: "+list, "%q names %s", text, amount.Of(len(found), what))
+}
+
+// days are those of a row: of a building, in its time zone, which may not be known yet.
+type days struct {
+	building string
+	zone     *string
+}
+
+func tenancyDays(all []operator.Tenancy) (of []days) {
+	for i := range all {
+		of = append(of, days{all[i].Building, &all[i].Zone})
+	}
+	return of
+}
+
+func grantDays(all []operator.Grant) (of []days) {
+	for i := range all {
+		of = append(of, days{all[i].Building, &all[i].Zone})
+	}
+	return of
+}
+
+// zonesOf names the time zone of some days.
+func zonesOf(all []days) string {
+	for _, d := range all {
+		if *d.zone != *all[0].zone {
+			return " (of each building)"
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return " (" + zoneNamed(*all[0].zone).String() + ")"
+}
+
+// fillZones asks the front for the zones that the issuer has not heard of yet: it
+// asks only once a minute. Where the front does not answer they stay unknown.
+func (s *session) fillZones(all []days) {
+	zones := map[string]string{}
+	for _, d := range all {
+		if *d.zone != "" {
+			continue
+		}
+		if _, asked := zones[d.building]; !asked {
+			gateways, _ := s.front.Gateways(s.ctx, d.building)
+			zone := ""
+			for _, g := range gateways {
+				zone = max(zone, g.Zone)
+			}
+			zones[d.building] = zone
+		}
+		*d.zone = zones[d.building]
+	}
+}
+
+// zoneNamed is a building's time zone, as its gateways say; this machine's where
+// they have not said.
+func zoneNamed(name string) *time.Location {
+	if zone, err := time.LoadLocation(name); err == nil && name != "" {
+		return zone
+	}
+	return calendar.Here()
+}
+
+// zoneOf is the time zone of a tenancy's building.
+func (s *session) zoneOf(tenancy string) (*time.Location, error) {
+	tenancy, err := s.tenancyID(tenancy)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.issuer.Tenancies(s.ctx, "")
+	s.fillZones(tenancyDays(all))
+	for _, t := range all {
+		if t.ID == tenancy {
+			return zoneNamed(t.Zone), err
+		}
+	}
+	return calendar.Here(), err
+}
+
+// zone is that of an option, else that of the building's gateways where they agree
+// (of all, for ""), else this machine's.
+func (s *session) zone(name, building string) (*time.Location, error) {
+	if name == "" {
+		return s.zoneOfGateways(building)
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, socket.Hinted("a name as Asia/Shanghai", "no time zone: %q", name)
+	}
+	return zone, nil
+}
+
+func (s *session) zoneOfGateways(building string) (*time.Location, error) {
+	all, err := s.front.Gateways(s.ctx, building)
+	if err != nil {
+		return nil, err
+	}
+	name := ""
+	for _, g := range all {
+		switch {
+		case name == "":
+			name = g.Zone
+		case g.Zone != "" && g.Zone != name:
+			return calendar.Here(), nil
+		}
+	}
+	return zoneNamed(name), nil
 }
