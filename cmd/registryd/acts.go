@@ -78,7 +78,6 @@ type revokeCmd struct {
 	Reason string `help:"moved_out, lease_over, agreed, never_came, died, order or mistake." default:"order"`
 }
 
-// Run ends a grant for good.
 func (c revokeCmd) Run(s *session) error {
 	return act(s, operator.Act{Act: operator.ActEnd, Grant: c.Grant, Tenancy: c.Tenancy, Reason: c.Reason})
 }
@@ -88,7 +87,6 @@ type endCmd struct {
 	Reason  string `required:"" help:"moved_out, lease_over, agreed, never_came, died, order or mistake."`
 }
 
-// Run ends a tenancy for good.
 func (c endCmd) Run(s *session) error {
 	return act(s, operator.Act{Act: operator.ActEnd, Tenancy: c.Tenancy, Reason: c.Reason})
 }
@@ -99,7 +97,6 @@ type suspendCmd struct {
 	Reason string `required:"" help:"lost, stolen or order."`
 }
 
-// Run suspends cards.
 func (c suspendCmd) Run(s *session) error {
 	return act(s, operator.Act{Act: operator.ActSuspend, Grant: c.Grant, Tenancy: c.Tenancy, Credential: c.Card, Reason: c.Reason})
 }
@@ -110,7 +107,6 @@ type resumeCmd struct {
 	Reason string `required:"" help:"found, order or mistake."`
 }
 
-// Run brings cards back.
 func (c resumeCmd) Run(s *session) error {
 	return act(s, operator.Act{Act: operator.ActResume, Grant: c.Grant, Tenancy: c.Tenancy, Credential: c.Card, Reason: c.Reason})
 }
@@ -121,7 +117,6 @@ type confirmCardCmd struct {
 	Reason string `required:"" help:"heard (the tenant was), or order."`
 }
 
-// Run confirms a card that the landlord gave.
 func (c confirmCardCmd) Run(s *session) error {
 	return act(s, operator.Act{Act: operator.ActConfirm, Grant: c.Grant, Tenancy: c.Tenancy, Credential: c.Card, Reason: c.Reason})
 }
@@ -137,7 +132,6 @@ type settleCmd struct {
 	Reason  string `help:"heard, order or agreed." default:"heard"`
 }
 
-// Run settles a dispute.
 func (c settleCmd) Run(s *session) error {
 	a := operator.Act{Act: operator.ActReject, Tenancy: c.Tenancy, Reason: c.Reason}
 	if c.Uphold != "" {
@@ -184,7 +178,6 @@ type reinstateCmd struct {
 	Until  string `help:"Its new last day, as 2026-12-31, where the old term is over, in the building's time zone; 9999-12-31: no end." placeholder:"DATE"`
 }
 
-// Run makes new grants for who was ended.
 func (c reinstateCmd) Run(s *session) error {
 	a := operator.Act{Act: operator.ActReinstate, Grant: c.Grant, Tenancy: c.Tenancy, Reason: c.Reason}
 	if c.Until != "" {

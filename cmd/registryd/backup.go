@@ -118,7 +118,6 @@ type restoredCmd struct {
 	Done bool `help:"Put away what is shown: it was looked at."`
 }
 
-// Run shows what restores have shown.
 func (c restoredCmd) Run(s *session) error {
 	front, err := s.front.Status(s.ctx)
 	if err != nil {

@@ -92,7 +92,6 @@ type clockUndoCmd struct {
 	secondKey
 }
 
-// Run takes back the highest time that was signed to a gateway.
 func (c clockUndoCmd) Run(s *session) error {
 	st, err := s.issuer.Status(s.ctx)
 	if err != nil {

@@ -31,7 +31,6 @@ type entriesCmd struct {
 	Zone     string `help:"Time zone of days and times, as Asia/Shanghai; else that of the gateways asked for, or of this machine." placeholder:"NAME"`
 }
 
-// Run shows headers of entries.
 func (c entriesCmd) Run(s *session) error {
 	if c.CSV && s.JSON {
 		return socket.Hinted("leave one of them out", "--csv and --json are two forms of the same")

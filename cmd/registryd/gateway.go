@@ -31,7 +31,6 @@ type gatewayAddCmd struct {
 	Replace    bool     `help:"Another machine takes the place of an enrolled one."`
 }
 
-// Run makes a token.
 func (c gatewayAddCmd) Run(s *session) error {
 	if c.Hours < 1 || c.Hours > 30*24 {
 		return socket.Hinted("from 1 to 720", "a token for %s", amount.Of(c.Hours, "hour"))
@@ -49,7 +48,6 @@ type gatewayListCmd struct {
 	Building string `help:"Only of this building." placeholder:"ID"`
 }
 
-// Run lists the gateways that the issuer knows.
 func (c gatewayListCmd) Run(s *session) error {
 	all, err := s.issuer.Gateways(s.ctx, c.Building)
 	at := func(t *time.Time, none string) string {
@@ -70,7 +68,6 @@ type gatewayRemoveCmd struct {
 	Gateway  string `arg:"" help:"Id of the gateway."`
 }
 
-// Run removes a gateway.
 func (c gatewayRemoveCmd) Run(s *session) error {
 	d, err := s.issuer.RemoveGateway(s.ctx, c.Building, c.Gateway)
 	return s.Print(d, err, func(w io.Writer) {
@@ -84,7 +81,6 @@ type buildingKeyCmd struct {
 	Out      string `required:"" help:"New file, for the directory of keys of the new gateway." placeholder:"FILE"`
 }
 
-// Run takes a building's key out of escrow, for a house whose last gateway is lost.
 func (c buildingKeyCmd) Run(s *session) error {
 	private, err := keys.LoadSealKey(c.Key)
 	if err != nil {

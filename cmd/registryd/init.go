@@ -32,7 +32,6 @@ type initCmd struct {
 	Dir      string   `help:"Where the three directories are made." default:"/var/lib/gatehouse-registry" placeholder:"DIRECTORY"`
 }
 
-// Run makes the keys of a registry.
 func (c initCmd) Run(s *session) error {
 	setup, err := c.setup()
 	if err != nil {
@@ -107,7 +106,6 @@ type renewServerCmd struct {
 	Host  []string `help:"Name or address of the front; without it those of the certificate before." placeholder:"HOST"`
 }
 
-// Run gives the front its next certificate.
 func (c renewServerCmd) Run(s *session) error {
 	until, err := authority.RenewServer(c.Dir, c.Front, c.Host, time.Now())
 	return s.Print(map[string]time.Time{"until": until}, err, func(w io.Writer) {
@@ -125,7 +123,6 @@ type trustShowCmd struct {
 	Front string `name:"front-dir" help:"Also the front's directory." placeholder:"DIRECTORY"`
 }
 
-// Run shows the newest trust document.
 func (c trustShowCmd) Run(s *session) error {
 	t, err := authority.ShowTrust(c.Dir, c.Front)
 	return s.Print(t, err, func(w io.Writer) { writeTrust(w, t) })
@@ -158,7 +155,6 @@ type trustNewCmd struct {
 	Remove  []string `help:"Take an added address out again." placeholder:"URL"`
 }
 
-// Run signs the next trust document.
 func (c trustNewCmd) Run(s *session) error {
 	switch {
 	case len(c.Replace)+len(c.Add)+len(c.Remove)+len(c.Drop) == 0:

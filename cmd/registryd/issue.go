@@ -51,7 +51,6 @@ func (c issueCmd) Run(s *session) error {
 
 type issuerCmd struct{}
 
-// Run shows how the issuer is.
 func (issuerCmd) Run(s *session) error {
 	st, err := s.issuer.Status(s.ctx)
 	return s.Print(st, err, func(w io.Writer) {
@@ -74,7 +73,6 @@ func (issuerCmd) Run(s *session) error {
 
 type publishCmd struct{}
 
-// Run hands everything to the front again.
 func (publishCmd) Run(s *session) error {
 	st, err := s.issuer.Publish(s.ctx)
 	return s.Print(st, err, func(w io.Writer) {
@@ -84,7 +82,6 @@ func (publishCmd) Run(s *session) error {
 
 type auditCmd struct{}
 
-// Run shows who did what at the issuer.
 func (auditCmd) Run(s *session) error {
 	all, err := s.issuer.Audit(s.ctx)
 	return table(s, all, err, "nothing was done yet", []string{"TIME", "WHO", "WHAT", "BUILDING", "SUBJECT", "REASON"}, func(a operator.Audit) []string {
@@ -96,7 +93,6 @@ type serveCmd struct {
 	Config string `help:"The front's configuration." default:"/var/lib/gatehouse-registry/front/front.toml" placeholder:"FILE"`
 }
 
-// Run serves until it is told to stop.
 func (c serveCmd) Run(s *session) error {
 	config, err := front.LoadConfig(c.Config)
 	switch {

@@ -18,7 +18,6 @@ type listsCmd struct {
 	Building string `help:"Only of this building." placeholder:"ID"`
 }
 
-// Run shows the newest lists, and those that wait for a second signature.
 func (c listsCmd) Run(s *session) error {
 	all, err := s.issuer.Lists(s.ctx, c.Building)
 	return s.Print(all, err, func(w io.Writer) {
@@ -58,7 +57,6 @@ type countersignCmd struct {
 	Newest bool `help:"Also where this registry's own count asks for no second signature, but a gateway does: after a database was put back."`
 }
 
-// Run signs a list that ends many tenancies as its second issuer.
 func (c countersignCmd) Run(s *session) error {
 	st, err := s.issuer.Status(s.ctx)
 	if err != nil {
@@ -115,7 +113,6 @@ type offersCmd struct {
 
 type offersShowCmd struct{}
 
-// Run shows what needs an operator's word.
 func (offersShowCmd) Run(s *session) error {
 	all, err := s.issuer.Offers(s.ctx)
 	if err != nil {
@@ -165,12 +162,10 @@ type offer struct {
 
 type offersTakeCmd struct{ offer }
 
-// Run takes an offer.
 func (c offersTakeCmd) Run(s *session) error { return decide(s, c.offer, true) }
 
 type offersDropCmd struct{ offer }
 
-// Run says that an offer is nothing.
 func (c offersDropCmd) Run(s *session) error { return decide(s, c.offer, false) }
 
 func decide(s *session, o offer, take bool) error {
@@ -191,7 +186,6 @@ type houseImportCmd struct {
 	File string `arg:"" help:"house.cose of one of its gateways." placeholder:"FILE"`
 }
 
-// Run brings back a building that the registry has lost.
 func (c houseImportCmd) Run(s *session) error {
 	envelope, err := os.ReadFile(c.File)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -12,7 +12,6 @@ import (
 
 type statusCmd struct{}
 
-// Run shows how the front is.
 func (statusCmd) Run(s *session) error {
 	st, err := s.front.Status(s.ctx)
 	return s.Print(st, err, func(w io.Writer) {
@@ -56,7 +55,6 @@ type gatewaysCmd struct {
 	Building string `help:"Only of this building." placeholder:"ID"`
 }
 
-// Run shows the gateways.
 func (c gatewaysCmd) Run(s *session) error {
 	all, err := s.front.Gateways(s.ctx, c.Building)
 	none := choose(c.Building == "", "none; registryd gateway add makes a token for one",
@@ -104,7 +102,6 @@ type vkeysCmd struct {
 	Building string `help:"Also the logs of the gateways of this building." placeholder:"ID"`
 }
 
-// Run prints verifier keys, one a line.
 func (c vkeysCmd) Run(s *session) error {
 	keys, err := s.front.VKeys(s.ctx, c.Building)
 	return s.Print(keys, err, func(w io.Writer) {
@@ -122,7 +119,6 @@ type alarmsCmd struct {
 	Limit    int    `help:"At most so many." default:"100"`
 }
 
-// Run shows alarms, newest first.
 func (c alarmsCmd) Run(s *session) error {
 	all, err := s.front.Alarms(s.ctx, c.Building, c.Limit)
 	return table(s, all, err, "none", []string{"TIME", "GATEWAY", "DOOR", "ALARM", ""}, func(a api.Alarm) []string {

@@ -24,7 +24,6 @@ type tenanciesCmd struct {
 	Problems bool   `help:"Show records that could not be taken in, and what is odd."`
 }
 
-// Run lists tenancies; nobody's name.
 func (c tenanciesCmd) Run(s *session) error {
 	if c.Problems {
 		return c.problems(s)
@@ -72,7 +71,6 @@ type grantsCmd struct {
 	Tenancy  string `help:"Only of this tenancy." placeholder:"ID"`
 }
 
-// Run lists grants.
 func (c grantsCmd) Run(s *session) error {
 	tenancy, err := s.tenancyID(c.Tenancy)
 	if err != nil {

@@ -106,3 +106,11 @@ func Table[T any](w io.Writer, all []T, head []string, row func(T) []string) {
 	}
 	_ = t.Flush() // into a string
 }
+
+// Choose is the word for what is so, or for what is not.
+func Choose(so bool, yes, no string) string {
+	if so {
+		return yes
+	}
+	return no
+}

@@ -27,7 +27,6 @@ type encodeWiegandCmd struct {
 	OEM      *uint64 `name:"oem" help:"OEM code, where the format has one; else 0."`
 }
 
-// Help is shown by --help.
 func (encodeWiegandCmd) Help() string {
 	return `For installers, to try a reader's settings with made-up cards. The command line
 can be read by every user of the machine: give the number of a real card by

@@ -4,11 +4,8 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
-
-	"golang.org/x/term"
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/cardnumber"
@@ -110,7 +107,7 @@ func printedOf(cell, form string, fill bool) (number, itsForm string, err error)
 
 // printed reads a number from standard input.
 func printed(s *session.Session, form string) (control.Card, error) {
-	if f, ok := s.In.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if session.Terminal(s.In) != nil {
 		fmt.Fprintf(s.Err, "number printed on the card (%s): ", form)
 	}
 	line, err := bufio.NewReader(s.In).ReadString('\n')

@@ -32,9 +32,9 @@ var kinds = map[string]wire.GrantKind{"resident": wire.GrantResident, "staff": w
 	"visitor": wire.GrantVisitor, "brigade": wire.GrantBrigade}
 
 func (t terms) grant(l control.List) (g grantlist.NewGrant, err error) {
-	zone, err := time.LoadLocation(l.TimeZone)
+	zone, err := session.Zone(l.TimeZone)
 	if err != nil {
-		return g, fmt.Errorf("time zone of the building: %w", err)
+		return g, err
 	}
 	label, err := naming.Label(t.Label) // before the card is held up
 	if err != nil {

@@ -9,8 +9,6 @@ import (
 	"reflect"
 	"strings"
 
-	"golang.org/x/term"
-
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/cmd/gatehouse/internal/signing"
 	"gatehouse/cmd/gatehouse/internal/takeover"
@@ -130,8 +128,7 @@ func (c Import) agreed(s *session.Session, p takeover.Plan, h takeover.House, ou
 // ask asks on a terminal; elsewhere --yes says it.
 func (c Import) ask(s *session.Session, p takeover.Plan) error {
 	rest := len(p.Lines) - p.Count(takeover.LineRefused) - p.Count(takeover.LinePast)
-	in, ok := s.In.(*os.File)
-	if ok && c.File != "-" && term.IsTerminal(int(in.Fd())) {
+	if c.File != "-" && session.Terminal(s.In) != nil {
 		fmt.Fprintf(s.Err, "take the other %s, and leave these out? [y/N] ", amount.Of(rest, "line"))
 		answer, _ := bufio.NewReader(s.In).ReadString('\n')
 		if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {

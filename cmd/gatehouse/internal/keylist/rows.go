@@ -2,7 +2,6 @@ package keylist
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,9 +20,9 @@ import (
 // resolve makes grants of the lines. What is wrong with one stands in its why; an error
 // is of the daemon.
 func resolve(s *session.Session, list cardlist.List, l control.List, fill bool) ([]takeover.Line, error) {
-	zone, err := time.LoadLocation(l.TimeZone)
+	zone, err := session.Zone(l.TimeZone)
 	if err != nil {
-		return nil, fmt.Errorf("time zone of the building: %w", err)
+		return nil, err
 	}
 	rows := make([]takeover.Line, 0, len(list.Rows))
 	for _, r := range list.Rows {

@@ -198,7 +198,6 @@ func (c Log) Run(s *session.Session) error {
 	})
 }
 
-// Help is shown by --help.
 func (Log) Help() string {
 	return `Faults, alarms, fire, doors that were held or forced, and what was done at the
 gateway. Who came and went, and that somebody did, is not shown to anybody here
@@ -216,7 +215,6 @@ type doorTestCmd struct {
 	Minutes int    `help:"For how long, 1 to 15." default:"5"`
 }
 
-// Help is shown by --help.
 func (doorTestCmd) Help() string {
 	return `Cards granted and denied, lock, contact and exit button of this door while the
 test runs, and nobody's card. Begin and end are journaled, its readers tell

@@ -101,7 +101,6 @@ type readerInstallCmd struct {
 	Close   bool `help:"Close the window now."`
 }
 
-// Help is shown by --help.
 func (readerInstallCmd) Help() string {
 	return `A reader as it is delivered, or after a reset, has the key that everybody knows.
 While the window is open the gateway accepts that key from this one reader and

@@ -21,7 +21,6 @@ type Teach struct {
 	Printed bool `help:"Ask for the number printed on each card, which tells formats apart that no bits tell apart."`
 }
 
-// Help is shown by --help.
 func (Teach) Help() string {
 	return `Finds out which format a Wiegand or OSDP reader sends. Hold up some cards, each
 once; while this runs the reader opens nothing. Write the format that fits into

@@ -76,7 +76,10 @@ func (a *answers) ask(from *session.Asker, desk control.Desk) (err error) {
 		{&a.Flat, "flat" + flats, aFlat(desk)},
 		{&a.Label, "your own word for it, no names (may be empty)", aLabel},
 		{&doors, "doors (of " + strings.Join(desk.Doors, ", ") + "; empty: all)", someDoors(desk)},
-		{&a.From, "first day (as 2026-12-01; empty: now)", aDay(desk)},
+		{&a.From, "first day (as 2026-12-01; empty: now)", func(first string) (string, error) {
+			_, err := dayIn(desk, first, calendar.First)
+			return first, err
+		}},
 		{&a.Until, "last day (empty: no end)", func(last string) (string, error) { return last, lastAfter(desk, a.From, last) }},
 		{&a.Basis, "legal basis (contract, duty, consent)", session.OneOf("legal basis", "contract", "duty", "consent")},
 	} {
@@ -120,20 +123,22 @@ func someDoors(desk control.Desk) func(string) (string, error) {
 	}
 }
 
+// hinting says what to do about a mistake; nil for none.
+func hinting(err error, hint string) error {
+	if err == nil {
+		return nil
+	}
+	return socket.Hinted(hint, "%v", err)
+}
+
 func aName(answer string) (string, error) {
 	name, _, err := naming.Person(answer)
-	if err != nil {
-		return "", socket.Hinted("as it stands in the document", "%v", err)
-	}
-	return name, nil
+	return name, hinting(err, "as it stands in the document")
 }
 
 func aLabel(answer string) (string, error) {
 	label, err := naming.Label(answer)
-	if err != nil {
-		return "", socket.Hinted("name the flat in your own words", "%v", err)
-	}
-	return label, nil
+	return label, hinting(err, "name the flat in your own words")
 }
 
 func aFlat(desk control.Desk) func(string) (string, error) {
@@ -146,10 +151,7 @@ func aFlat(desk control.Desk) func(string) (string, error) {
 			return "", socket.Hinted("flats: "+strings.Join(some, ", ")+"; the registry's operator adds others", "the building has no flat %q", answer)
 		}
 		flat, err := naming.Flat(answer)
-		if err != nil {
-			return "", socket.Hinted("as 3B", "%v", err)
-		}
-		return flat, nil
+		return flat, hinting(err, "as 3B")
 	}
 }
 
@@ -171,15 +173,7 @@ func lastAfter(desk control.Desk, first, last string) error {
 	return nil
 }
 
-func aDay(desk control.Desk) func(string) (string, error) {
-	return func(answer string) (string, error) {
-		_, err := dayIn(desk, answer, calendar.First)
-		return answer, err
-	}
-}
-
-// checkNumber finds a slip while the document is still at hand; the daemon
-// checks again.
+// checkNumber finds a slip while the document is still at hand; the daemon checks again.
 func checkNumber(document, number string) (string, error) {
 	d, _ := idnumber.Named(document)                                      // its own question has seen to it
 	folded, err := idnumber.Check(d, number, time.Now().AddDate(1, 0, 0)) // the daemon knows the day
@@ -191,9 +185,9 @@ func checkNumber(document, number string) (string, error) {
 
 // dayIn reads a first or last day in the building's zone; nil for none.
 func dayIn(desk control.Desk, text string, read func(string, *time.Location) (time.Time, error)) (*time.Time, error) {
-	zone, err := time.LoadLocation(desk.TimeZone)
+	zone, err := session.Zone(desk.TimeZone)
 	if err != nil {
-		return nil, fmt.Errorf("time zone of the building: %w", err)
+		return nil, err
 	}
 	t, err := read(text, zone)
 	if err != nil || t.IsZero() {

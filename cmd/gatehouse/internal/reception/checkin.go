@@ -22,7 +22,6 @@ type CheckIn struct {
 	Answers string `help:"\"-\": read the answers from standard input as one JSON object, with the fields document, number, name, flat, label, doors, from, until, basis, informed, pin." placeholder:"-"`
 }
 
-// Help is shown by --help.
 func (CheckIn) Help() string {
 	return `Questions are asked on a terminal. Else standard input has one answer a line:
 document (` + strings.Join(idnumber.Documents(), ", ") + `),
@@ -111,6 +110,3 @@ func (c CheckIn) gather(v visit) (a answers, err error) {
 	}
 	return a, err
 }
-
-// The checks below find a slip while its question stands; the daemon has the
-// last word.

@@ -43,11 +43,11 @@ func (v visit) swipe(door string, proof bool, what string) (control.DeskCard, er
 	if door == "" && len(v.desk.Here) > 0 {
 		door = v.desk.Here[0]
 	}
+	then := "; the door stays as it is"
 	if proof {
-		fmt.Fprintf(v.s.Err, "hold %s up to the reader of door %s, wait %d seconds with the door shut, and hold it up there again ...\n", what, door, v.desk.Pause[door])
-	} else {
-		fmt.Fprintf(v.s.Err, "hold %s up to the reader of door %s; the door stays as it is ...\n", what, door)
+		then = fmt.Sprintf(", wait %d seconds with the door shut, and hold it up there again", v.desk.Pause[door])
 	}
+	fmt.Fprintf(v.s.Err, "hold %s up to the reader of door %s%s ...\n", what, door, then)
 	card, err := v.s.Client.ShowCard(v.s.Ctx, v.desk.Session, control.DeskSwipe{SwipeRequest: control.SwipeRequest{Door: door}, Proof: proof})
 	if err == nil {
 		fmt.Fprintf(v.s.Err, "read at door %s\n", card.Door)
@@ -99,7 +99,7 @@ type proof struct {
 	keypadFlag
 }
 
-// keys say where the tenant types a PIN.
+// keypadFlag says where the tenant types a PIN.
 type keypadFlag struct {
 	Keypad string `help:"The tenant types the PIN at the keys of this door's reader instead of this terminal: nobody else sees it." placeholder:"DOOR"`
 }
@@ -109,42 +109,49 @@ type about struct {
 	Tenancy string `arg:"" optional:"" help:"Its id or the first digits of it, its flat or your label; not needed where a card is held up."`
 }
 
-// change asks for one change, with the proof and the cards that it needs. fresh
-// says that a new card is to be held up.
-func (v visit) change(r control.Change, at deskReader, keys keypadFlag, fresh bool) (done control.Done, missing []string, err error) {
-	r.Typed = keys.Keypad != ""
+// change opens the desk for one change, asks for the proof, PIN and card that it needs, and prints
+// what came of it.
+func change(s *session.Session, r control.Change, at deskReader, keypad keypadFlag) error {
+	r.Typed = keypad.Keypad != ""
+	return atDesk(s, at.TakeOver, func(v visit) (err error) {
+		if err := v.prove(&r, at.Reader, keypad.Keypad); err != nil {
+			return err
+		}
+		var missing []string
+		switch r.Action {
+		case "pin":
+			err = v.newPIN(&r, keypad.Keypad)
+		case "add", "replace":
+			missing, err = v.newCard(at.Reader, false, v.desk.Doors)
+		}
+		if err != nil {
+			return err
+		}
+		done, err := s.Client.Change(s.Ctx, v.desk.Session, r)
+		if err != nil {
+			return err
+		}
+		return v.report(done, session.Among(missing, done.Tenancy.Doors), func(w io.Writer) { outcome(w, done.Tenancy) })
+	})
+}
+
+// prove takes the tenant's card or PIN where the change rests on it.
+func (v visit) prove(r *control.Change, reader, keypad string) (err error) {
 	switch {
 	case r.Proof == "card":
-		card, err := v.swipe(at.Reader, true, "a card of the tenancy")
-		if err != nil {
-			return done, nil, err
-		}
-		if card.Tenancy != nil {
+		card, err := v.swipe(reader, true, "a card of the tenancy")
+		if err == nil && card.Tenancy != nil {
 			fmt.Fprintf(v.s.Err, "it is of tenancy %s\n", called(*card.Tenancy))
 		}
+		return err
 	case r.Proof == "pin" && r.Typed:
-		if err := v.typed(keys.Keypad, "the PIN of the tenant"); err != nil {
-			return done, nil, err
-		}
+		return v.typed(keypad, "the PIN of the tenant")
 	case r.Proof == "pin":
 		a := v.s.Asker()
-		if r.PIN, err = a.Secret("PIN of the tenant"); err != nil {
-			return done, nil, err
-		}
+		r.PIN, err = a.Secret("PIN of the tenant")
 		v.s.In = a.Rest()
 	}
-	if r.Action == "pin" {
-		if err := v.newPIN(&r, keys.Keypad); err != nil {
-			return done, nil, err
-		}
-	}
-	if fresh {
-		if missing, err = v.newCard(at.Reader, false, v.desk.Doors); err != nil {
-			return done, nil, err
-		}
-	}
-	done, err = v.s.Client.Change(v.s.Ctx, v.desk.Session, r)
-	return done, missing, err
+	return err
 }
 
 // typed waits for a PIN at a reader's keys. It comes to the daemon, not here.
@@ -163,15 +170,4 @@ func (v visit) newPIN(r *control.Change, keypad string) (err error) {
 		return err
 	}
 	return v.typed(keypad, "it once more")
-}
-
-// run opens the desk for one change and prints what came of it.
-func change(s *session.Session, r control.Change, at deskReader, keys keypadFlag, fresh bool) error {
-	return atDesk(s, at.TakeOver, func(v visit) error {
-		done, missing, err := v.change(r, at, keys, fresh)
-		if err != nil {
-			return err
-		}
-		return v.report(done, session.Among(missing, done.Tenancy.Doors), func(w io.Writer) { outcome(w, done.Tenancy) })
-	})
 }

@@ -10,13 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/term"
-
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/device"
 	"gatehouse/device/idcard"
 	"gatehouse/device/uart"
-	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/idnumber"
 	"gatehouse/internal/socket"
@@ -160,9 +157,9 @@ func laid(r idcard.Record, desk control.Desk, now time.Time) (l laidCard, err er
 	if l.number, err = idnumber.Check(l.document, r.Number(), now.AddDate(1, 0, 0)); err != nil {
 		return laidCard{}, socket.Hinted("type what the document says, and look at it closely", "the number in the card: %v", err)
 	}
-	zone, err := time.LoadLocation(desk.TimeZone)
+	zone, err := session.Zone(desk.TimeZone)
 	if err != nil {
-		return laidCard{}, fmt.Errorf("time zone of the building: %w", err)
+		return laidCard{}, err
 	}
 	year, month, dayOfMonth := now.In(zone).Date()
 	today := time.Date(year, month, dayOfMonth, 0, 0, 0, 0, time.UTC)
@@ -268,7 +265,7 @@ func (l laidCard) show(w io.Writer) {
 	switch {
 	case l.child:
 		fmt.Fprintf(w, "read: %s of a child, or the clock can't tell; name and number are not shown\n", l.document)
-	case !isTerminal(w):
+	case session.Terminal(w) == nil:
 		fmt.Fprintf(w, "read: %s; name and number are shown on a terminal only\n", l.document)
 	default:
 		names := slices.DeleteFunc(slices.Clone(l.names), func(n string) bool { return n == "" })
@@ -280,12 +277,4 @@ func (l laidCard) show(w io.Writer) {
 	for _, r := range l.remarks() {
 		fmt.Fprintf(w, "note: %s\n", r)
 	}
-}
-
-func isTerminal(w io.Writer) bool {
-	if s, ok := w.(command.Screen); ok {
-		w = s.To
-	}
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
+
+	"github.com/alecthomas/kong"
 
 	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/sync/wire"
 )
@@ -16,7 +18,7 @@ import (
 type Tenancy struct {
 	List     tenancyListCmd     `cmd:"" help:"List the tenancies: flats and terms, nobody's name."`
 	Show     tenancyShowCmd     `cmd:"" help:"Show one tenancy with its cards."`
-	Dispute  tenancyDisputeCmd  `cmd:"" help:"The tenant objects to a notice: then it counts only if the registry upholds it."`
+	Dispute  tenantOnly         `cmd:"" help:"The tenant objects to a notice: then it counts only if the registry upholds it."`
 	Withdraw tenancyWithdrawCmd `cmd:"" help:"The landlord takes a notice back."`
 	PIN      tenancyPINCmd      `cmd:"" name:"pin" help:"The tenant chooses a PIN, the first or another one."`
 }
@@ -29,7 +31,6 @@ type CheckOut struct {
 	Cause string `help:"moved_out, lease_over, agreed, never_came, died, order or mistake; asked for if not given. Arrears of rent and permits are none." placeholder:"WHY"`
 }
 
-// Help is shown by --help.
 func (CheckOut) Help() string {
 	return `With the tenant's card or PIN the tenancy ends at once. By the landlord alone it
 is a notice of some days (three, if the registry says nothing else): the tenant
@@ -49,7 +50,7 @@ func (c CheckOut) Run(s *session.Session) error {
 		}
 		c.Cause, s.In = cause, a.Rest()
 	}
-	return change(s, control.Change{Action: "checkout", Tenancy: c.Tenancy, Proof: c.By, Cause: c.Cause}, c.deskReader, c.keypadFlag, false)
+	return change(s, control.Change{Action: "checkout", Tenancy: c.Tenancy, Proof: c.By, Cause: c.Cause}, c.deskReader, c.keypadFlag)
 }
 
 // tenantOnly is a change that rests on the tenant's word alone.
@@ -60,24 +61,18 @@ type tenantOnly struct {
 	deskReader
 }
 
+// Run does what the command is called: pin or dispute.
+func (c tenantOnly) Run(s *session.Session, cmd *kong.Context) error {
+	return change(s, control.Change{Action: cmd.Selected().Name, Tenancy: c.Tenancy, Proof: c.By}, c.deskReader, c.keypadFlag)
+}
+
 type tenancyPINCmd struct{ tenantOnly }
 
-// Help is shown by --help.
 func (tenancyPINCmd) Help() string {
 	return `The tenant holds up a card, or types the old PIN, and chooses a new one. On a
 terminal it is not shown; with --keypad it is typed at a reader with keys, where
 nobody else sees it. A PIN that was typed at check-in opens doors, and proves
 nothing at the desk: whoever typed it for the tenant knows it.`
-}
-
-func (c tenancyPINCmd) Run(s *session.Session) error {
-	return change(s, control.Change{Action: "pin", Tenancy: c.Tenancy, Proof: c.By}, c.deskReader, c.keypadFlag, false)
-}
-
-type tenancyDisputeCmd struct{ tenantOnly }
-
-func (c tenancyDisputeCmd) Run(s *session.Session) error {
-	return change(s, control.Change{Action: "dispute", Tenancy: c.Tenancy, Proof: c.By}, c.deskReader, c.keypadFlag, false)
 }
 
 type tenancyWithdrawCmd struct {
@@ -86,7 +81,7 @@ type tenancyWithdrawCmd struct {
 }
 
 func (c tenancyWithdrawCmd) Run(s *session.Session) error {
-	return change(s, control.Change{Action: "withdraw", Tenancy: c.Tenancy, Proof: "landlord"}, deskReader{TakeOver: c.TakeOver}, keypadFlag{}, false)
+	return change(s, control.Change{Action: "withdraw", Tenancy: c.Tenancy, Proof: "landlord"}, deskReader{TakeOver: c.TakeOver}, keypadFlag{})
 }
 
 type tenancyListCmd struct{}
@@ -98,17 +93,11 @@ func (tenancyListCmd) Run(s *session.Session) error {
 			fmt.Fprintln(w, "no tenancies yet")
 			return
 		}
-		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-		fmt.Fprintf(t, "TENANCY\tFLAT\tLABEL\tSTATE\tFIRST DAY\tLAST DAY (%s)\tCARDS\tAT THE REGISTRY\n", all[0].Zone)
-		for _, v := range all {
-			stored := "yes"
-			if v.Unstored > 0 {
-				stored = fmt.Sprintf("%d to come", v.Unstored)
-			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", v.ID[:8], dash(v.Flat), dash(v.Label), stateShown(v), session.Date(firstDay(v), 0), lastDay(v),
-				len(v.Cards), stored)
-		}
-		_ = t.Flush()
+		head := []string{"TENANCY", "FLAT", "LABEL", "STATE", "FIRST DAY", "LAST DAY (" + all[0].Zone + ")", "CARDS", "AT THE REGISTRY"}
+		command.Table(w, all, head, func(v control.Tenancy) []string {
+			stored := command.Choose(v.Unstored > 0, fmt.Sprintf("%d to come", v.Unstored), "yes")
+			return []string{v.ID[:8], cmp.Or(v.Flat, "-"), cmp.Or(v.Label, "-"), stateShown(v), session.Date(firstDay(v), 0), lastDay(v), fmt.Sprint(len(v.Cards)), stored}
+		})
 	})
 }
 
@@ -120,7 +109,7 @@ func (c tenancyShowCmd) Run(s *session.Session) error {
 	t, err := s.Client.Tenancy(s.Ctx, c.Tenancy)
 	return s.Print(t, err, func(w io.Writer) {
 		fmt.Fprintf(w, "tenancy %s %s\n", called(t), inWords(t.State))
-		fmt.Fprintf(w, "doors %s, first day %s, last day %s (%s)\n", dash(strings.Join(t.Doors, ", ")), session.Date(firstDay(t), 0), lastDay(t), t.Zone)
+		fmt.Fprintf(w, "doors %s, first day %s, last day %s (%s)\n", cmp.Or(strings.Join(t.Doors, ", "), "-"), session.Date(firstDay(t), 0), lastDay(t), t.Zone)
 		if t.Notice != nil {
 			fmt.Fprintf(w, "notice (%s) to %s\n", t.Cause, minute(t.Notice, t.Zone))
 		} else if t.Ended != nil {
@@ -138,46 +127,31 @@ func (c tenancyShowCmd) Run(s *session.Session) error {
 		for _, k := range t.Cards {
 			fmt.Fprintf(w, "card %d: %s, given %s\n", k.Number, cardState(k), session.Date(k.Since, 0))
 		}
-		pin := "none"
-		if t.HasPIN {
-			pin = "yes"
-		}
-		fmt.Fprintf(w, "PIN: %s; changes that the registry's list does not have yet: %d\n", pin, t.Unstored)
+		fmt.Fprintf(w, "PIN: %s; changes that the registry's list does not have yet: %d\n", command.Choose(t.HasPIN, "yes", "none"), t.Unstored)
 	})
 }
 
 // Card is the command for a tenant's lost, found and further cards.
 type Card struct {
-	Suspend cardSuspendCmd `cmd:"" help:"Stop a lost card: at once on the tenant's word, after the days of a notice on the landlord's."`
-	Resume  cardResumeCmd  `cmd:"" help:"Bring a found card back: hold it up twice, or let the tenant type the PIN."`
-	Replace cardReplaceCmd `cmd:"" help:"Give another card in the place of a lost one, which stops: at once on the tenant's word, after the days of a notice on the landlord's."`
+	Suspend lostCard       `cmd:"" help:"Stop a lost card: at once on the tenant's word, after the days of a notice on the landlord's."`
+	Resume  lostCard       `cmd:"" help:"Bring a found card back: hold it up twice, or let the tenant type the PIN."`
+	Replace lostCard       `cmd:"" help:"Give another card in the place of a lost one, which stops: at once on the tenant's word, after the days of a notice on the landlord's."`
 	Add     cardAddCmd     `cmd:"" help:"Give a tenancy one more card, or the form in which another reader sees one."`
 	Confirm cardConfirmCmd `cmd:"" help:"The tenant confirms a card that came on the landlord's word: from then on it proves who it is."`
 }
 
-// lost names the card that is gone.
-type lost struct {
+// lostCard is a change of the card that is gone.
+type lostCard struct {
 	about
 	proof
 	deskReader
 	Card int `help:"Number of the card, as gatehouse tenancy show lists them; not needed if there is but one." placeholder:"N"`
 }
 
-func (l lost) change(s *session.Session, action string, fresh bool) error {
-	return change(s, control.Change{Action: action, Tenancy: l.Tenancy, Proof: l.By, Card: l.Card}, l.deskReader, l.keypadFlag, fresh)
+// Run does what the command is called: suspend, resume or replace.
+func (c lostCard) Run(s *session.Session, cmd *kong.Context) error {
+	return change(s, control.Change{Action: cmd.Selected().Name, Tenancy: c.Tenancy, Proof: c.By, Card: c.Card}, c.deskReader, c.keypadFlag)
 }
-
-type cardSuspendCmd struct{ lost }
-
-func (c cardSuspendCmd) Run(s *session.Session) error { return c.change(s, "suspend", false) }
-
-type cardResumeCmd struct{ lost }
-
-func (c cardResumeCmd) Run(s *session.Session) error { return c.change(s, "resume", false) }
-
-type cardReplaceCmd struct{ lost }
-
-func (c cardReplaceCmd) Run(s *session.Session) error { return c.change(s, "replace", true) }
 
 type cardAddCmd struct {
 	Tenancy string `arg:"" help:"Its id or the first digits of it, its flat or your label."`
@@ -187,7 +161,7 @@ type cardAddCmd struct {
 }
 
 func (c cardAddCmd) Run(s *session.Session) error {
-	return change(s, control.Change{Action: "add", Tenancy: c.Tenancy, Proof: c.By}, c.deskReader, c.keypadFlag, true)
+	return change(s, control.Change{Action: "add", Tenancy: c.Tenancy, Proof: c.By}, c.deskReader, c.keypadFlag)
 }
 
 type cardConfirmCmd struct {
@@ -195,7 +169,6 @@ type cardConfirmCmd struct {
 	Card int `help:"Number of the card, as gatehouse tenancy show lists them; not needed if there is but one." placeholder:"N"`
 }
 
-// Help is shown by --help.
 func (cardConfirmCmd) Help() string {
 	return `A card that the landlord added or handed out as another one opens, and proves
 nothing: he could have kept it. The tenant confirms it with an older card (held
@@ -203,5 +176,5 @@ up) or with the PIN.`
 }
 
 func (c cardConfirmCmd) Run(s *session.Session) error {
-	return change(s, control.Change{Action: "confirm", Tenancy: c.Tenancy, Proof: c.By, Card: c.Card}, c.deskReader, c.keypadFlag, false)
+	return change(s, control.Change{Action: "confirm", Tenancy: c.Tenancy, Proof: c.By, Card: c.Card}, c.deskReader, c.keypadFlag)
 }

@@ -67,13 +67,6 @@ func cardState(c control.TenancyCard) string {
 	return state
 }
 
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
 // firstDay is that of the term, or of the check-in where that is later.
 func firstDay(t control.Tenancy) *time.Time {
 	if t.From != nil && (t.Since == nil || t.From.After(*t.Since)) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -25,11 +26,7 @@ type Asker struct {
 
 // Asker asks on the session's input.
 func (s *Session) Asker() *Asker {
-	a := &Asker{s: s, lines: bufio.NewReader(s.In)}
-	if f, ok := s.In.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		a.terminal = f
-	}
-	return a
+	return &Asker{s: s, lines: bufio.NewReader(s.In), terminal: Terminal(s.In)}
 }
 
 // Ask returns an answer that check takes; it may change it. Empty answers are
@@ -79,10 +76,8 @@ func Anything(answer string) (string, error) { return answer, nil }
 func OneOf(what string, names ...string) func(string) (string, error) {
 	return func(answer string) (string, error) {
 		answer = strings.ReplaceAll(strings.ToLower(answer), "-", "_")
-		for _, n := range names {
-			if n == answer {
-				return n, nil
-			}
+		if slices.Contains(names, answer) {
+			return answer, nil
 		}
 		return "", socket.Hinted("one of "+strings.Join(names, ", "), "this is no %s", what)
 	}

@@ -3,8 +3,12 @@ package session
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"slices"
 	"time"
+
+	"golang.org/x/term"
 
 	"gatehouse/internal/command"
 	"gatehouse/internal/control"
@@ -25,6 +29,26 @@ const lastWord = 10 * time.Second
 // Parting is a context for that.
 func (s *Session) Parting() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(s.Ctx), lastWord)
+}
+
+// Terminal is the terminal that a stream reads or writes; nil: it is none.
+func Terminal(stream any) *os.File {
+	if s, ok := stream.(command.Screen); ok {
+		stream = s.To
+	}
+	if f, ok := stream.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return f
+	}
+	return nil
+}
+
+// Zone is the time zone of the building, by its name.
+func Zone(name string) (*time.Location, error) {
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, fmt.Errorf("time zone of the building: %w", err)
+	}
+	return zone, nil
 }
 
 // Local is a moment as messages show it, in this machine's zone.

@@ -186,7 +186,6 @@ type addressRemoveCmd struct {
 	URL []string `arg:"" help:"As gatehouse address list shows it."`
 }
 
-// Run takes addresses out.
 func (c addressRemoveCmd) Run(s *session.Session) error {
 	return c.change(s, c.URL, enrol.RemoveAddress)
 }
