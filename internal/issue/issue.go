@@ -20,6 +20,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
 
@@ -32,79 +33,68 @@ type Issuer struct {
 // attempts is how often an edit is made again when somebody else was faster.
 const attempts = 4
 
-// Earliest is the issue time of a list that nobody can date, unix s: no list was
+// earliest is the issue time of a list that nobody can date, unix s: no list was
 // made before this format was. It keeps a wrong clock from raising the floor,
 // and a clock before it is not set.
-const Earliest = 1767225600 // 2026-01-01T00:00:00Z
+const earliest = 1767225600 // 2026-01-01T00:00:00Z
 
 // apart is how far the clocks of this machine and of the gateway may differ.
 const apart = 24 * time.Hour
 
 // Edit calls change with the active list, signs what it made of it and hands
 // it in; change is called again if the list moved meanwhile.
-func (i Issuer) Edit(ctx context.Context, change func(*grantlist.Editor) error) (control.Grants, error) {
-	var conflict error
+func (i Issuer) Edit(ctx context.Context, change func(*grantlist.Editor) error) (g control.Grants, err error) {
 	for range attempts {
-		l, err := i.Client.List(ctx)
-		if err != nil {
-			return control.Grants{}, err
-		}
-		update, err := i.next(ctx, l, change)
-		if err != nil {
-			return control.Grants{}, err
-		}
-		g, err := i.Client.Apply(ctx, update)
 		var refused *control.Error
-		if !errors.As(err, &refused) || !refused.Conflict {
-			return g, err
+		if g, err = i.edit(ctx, change); !errors.As(err, &refused) || !refused.Conflict {
+			break
 		}
-		conflict = err
 	}
-	return control.Grants{}, conflict
+	return g, err
+}
+
+func (i Issuer) edit(ctx context.Context, change func(*grantlist.Editor) error) (control.Grants, error) {
+	l, err := i.Client.List(ctx)
+	if err != nil {
+		return control.Grants{}, err
+	}
+	e, err := i.Editor(l)
+	if err != nil {
+		return control.Grants{}, err
+	}
+	if err := change(e); err != nil {
+		return control.Grants{}, err
+	}
+	return i.apply(ctx, e)
 }
 
 // Editor starts from a list of the daemon. What it is made to is nowhere until Edit.
 func (i Issuer) Editor(l control.List) (*grantlist.Editor, error) {
 	e, err := grantlist.NewEditor(grantlist.List{Manifest: l.Manifest, Buckets: l.Buckets}, l.Building, i.Key, 0)
-	if err != nil {
-		if errors.Is(err, wire.ErrUnknownKey) {
-			return nil, &control.Error{Message: "this key did not sign the list of this building",
-				Hint: "use the key file that gatehouse init made for it"}
-		}
-		return nil, err
+	switch {
+	case errors.Is(err, wire.ErrUnknownKey):
+		return nil, socket.Hinted("use the key file that gatehouse init made for it", "this key did not sign the list of this building")
+	case err == nil && len(l.Manifest) == 0 && l.Last > 0:
+		return nil, socket.Hinted("hand in the copy that lies beside the issuer's key: gatehouse grant restore --key FILE", "this gateway has lost its list of keys")
 	}
-	if len(l.Manifest) == 0 && l.Last > 0 {
-		return nil, &control.Error{Message: "this gateway has lost its list of keys",
-			Hint: "hand in the copy that lies beside the issuer's key: gatehouse grant restore --key FILE"}
-	}
-	return e, nil
+	return e, err
 }
 
-func (i Issuer) next(ctx context.Context, l control.List, change func(*grantlist.Editor) error) (control.Update, error) {
-	e, err := i.Editor(l)
-	if err != nil {
-		return control.Update{}, err
-	}
-	if err := change(e); err != nil {
-		return control.Update{}, err
-	}
-	return i.sign(ctx, e)
-}
-
-func (i Issuer) sign(ctx context.Context, e *grantlist.Editor) (control.Update, error) {
+// apply signs what an editor holds and hands it in.
+func (i Issuer) apply(ctx context.Context, e *grantlist.Editor) (control.Grants, error) {
 	now, err := i.date(ctx)
 	if err != nil {
-		return control.Update{}, err
+		return control.Grants{}, err
 	}
 	u, err := e.Sign(now)
 	if err != nil {
-		return control.Update{}, err
+		return control.Grants{}, err
 	}
 	out := control.Update{Manifest: u.Manifest, Buckets: u.Buckets, Labels: map[string]string{}}
 	for id, label := range u.Labels {
 		out.Labels[id.String()] = label
 	}
-	return out, nil
+	return i.Client.Apply(ctx, out)
 }
 
 // date is the time of issue. A signed time is never taken back: one from a
@@ -117,12 +107,11 @@ func (i Issuer) date(ctx context.Context) (time.Time, error) {
 	}
 	now := time.Now()
 	if !st.Clock.Trusted {
-		return time.Unix(Earliest, 0), nil // Sign does not go back behind the list before
+		return time.Unix(earliest, 0), nil // Sign does not go back behind the list before
 	}
-	if d := now.Sub(st.Clock.Now); d > apart || d < -apart {
-		return time.Time{}, &control.Error{
-			Message: fmt.Sprintf("the clocks of this machine (%s) and of the gateway (%s) are more than a day apart", calendar.Minute(now, time.UTC), calendar.Minute(st.Clock.Now, time.UTC)),
-			Hint:    "set the wrong one first: a list from the future would end keys too early"}
+	if now.Sub(st.Clock.Now).Abs() > apart {
+		return time.Time{}, socket.Hinted("set the wrong one first: a list from the future would end keys too early",
+			"the clocks of this machine (%s) and of the gateway (%s) are more than a day apart", calendar.Minute(now, time.UTC), calendar.Minute(st.Clock.Now, time.UTC))
 	}
 	if now.After(st.Clock.Now) {
 		return st.Clock.Now, nil
@@ -151,8 +140,7 @@ func (i Issuer) Keep(ctx context.Context, path string) error {
 func (i Issuer) Restore(ctx context.Context, path string) (control.Grants, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return control.Grants{}, &control.Error{Message: "no copy of the list at " + path,
-			Hint: "every change of the keys leaves one beside the issuer's key; name that key with --key"}
+		return control.Grants{}, socket.Hinted("every change of the keys leaves one beside the issuer's key; name that key with --key", "no copy of the list at %s", path)
 	}
 	if err != nil {
 		return control.Grants{}, fmt.Errorf("read copy of the list: %w", err)
@@ -166,22 +154,17 @@ func (i Issuer) Restore(ctx context.Context, path string) (control.Grants, error
 		return control.Grants{}, err
 	}
 	if len(now.Manifest) > 0 {
-		return control.Grants{}, &control.Error{Message: "this gateway has an active list, which may be newer than the copy",
-			Hint: "gatehouse grant list shows it; nothing needs to be restored"}
+		return control.Grants{}, socket.Hinted("gatehouse grant list shows it; nothing needs to be restored", "this gateway has an active list, which may be newer than the copy")
 	}
 	e, err := grantlist.NewEditor(grantlist.List{Manifest: kept.Manifest, Buckets: kept.Buckets}, now.Building, i.Key, 0)
+	if err == nil {
+		e.Reissue(now.Last)
+		err = label(e, kept.Labels)
+	}
 	if err != nil {
 		return control.Grants{}, fmt.Errorf("copy of the list %s: %w", path, err)
 	}
-	e.Reissue(now.Last)
-	if err := label(e, kept.Labels); err != nil {
-		return control.Grants{}, fmt.Errorf("copy of the list %s: %w", path, err)
-	}
-	u, err := i.sign(ctx, e)
-	if err != nil {
-		return control.Grants{}, err
-	}
-	return i.Client.Apply(ctx, u)
+	return i.apply(ctx, e)
 }
 
 func label(e *grantlist.Editor, labels map[string]string) error {

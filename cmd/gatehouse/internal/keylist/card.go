@@ -29,10 +29,8 @@ func (c cardSource) card(s *session.Session, doors []string) (control.Card, erro
 	return holdUp(s, c, doors)
 }
 
-func credentials(card control.Card) ([]wire.CredentialID, error) { return parseAll(card.Credentials) }
-
-func parseAll(texts []string) ([]wire.CredentialID, error) {
-	var ids []wire.CredentialID
+// parse reads the ids of forms of a card.
+func parse(texts []string) (ids []wire.CredentialID, err error) {
 	for _, text := range texts {
 		id, err := wire.ParseCredentialID(text)
 		if err != nil {

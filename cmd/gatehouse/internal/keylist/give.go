@@ -5,13 +5,12 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
-	"gatehouse/cmd/gatehouse/internal/signing"
 	"gatehouse/cmd/gatehouse/internal/takeover"
 	"gatehouse/internal/calendar"
+	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/naming"
@@ -40,12 +39,10 @@ func (t terms) grant(l control.List) (g grantlist.NewGrant, err error) {
 	if err != nil {
 		return g, socket.Hinted("a word of your own for the flat, as 3B", "%v", err)
 	}
-	g = grantlist.NewGrant{Kind: kinds[t.Kind], Doors: slices.Clone(t.Door), Label: label}
+	g = grantlist.NewGrant{Kind: kinds[t.Kind], Doors: takeover.Union(nil, t.Door), Label: label}
 	if g.Label == "" {
 		return g, socket.Hinted("a word of your own for the flat, as 3B", "the label is empty")
 	}
-	slices.Sort(g.Doors)
-	g.Doors = slices.Compact(g.Doors)
 	for _, d := range t.Door {
 		if !slices.Contains(l.Doors, d) {
 			return g, socket.Hinted("doors of this gateway: "+strings.Join(l.Doors, ", "), "no door %q here", d)
@@ -70,17 +67,17 @@ func (t terms) grant(l control.List) (g grantlist.NewGrant, err error) {
 }
 
 type grantAddCmd struct {
-	signing.Flags
+	session.IssuerKey
 	terms
 	cardSource
 }
 
 func (c grantAddCmd) Run(s *session.Session) error {
-	return newKey(c.Flags, s, c.terms, false, func(g grantlist.NewGrant) (control.Card, error) { return c.card(s, g.Doors) })
+	return newKey(c.IssuerKey, s, c.terms, false, func(g grantlist.NewGrant) (control.Card, error) { return c.card(s, g.Doors) })
 }
 
 // newKey gives a key for the card that show comes back with; kept: one that a door saw.
-func newKey(k signing.Flags, s *session.Session, t terms, kept bool, show func(grantlist.NewGrant) (control.Card, error)) error {
+func newKey(k session.IssuerKey, s *session.Session, t terms, kept bool, show func(grantlist.NewGrant) (control.Card, error)) error {
 	issuer, err := k.Issuer(s)
 	if err != nil {
 		return err
@@ -97,11 +94,11 @@ func newKey(k signing.Flags, s *session.Session, t terms, kept bool, show func(g
 	if err != nil {
 		return err
 	}
-	if g.Credentials, err = credentials(card); err != nil {
+	if g.Credentials, err = parse(card.Credentials); err != nil {
 		return err
 	}
 	shown := takeover.Shown{Card: card, Kept: kept}
-	if shown.Kin, err = parseAll(card.Kin); err != nil {
+	if shown.Kin, err = parse(card.Kin); err != nil {
 		return err
 	}
 	var a takeover.Added
@@ -163,23 +160,21 @@ func writeAdopts(w io.Writer, a control.AdoptState) {
 	if len(a.Cards) == 0 {
 		return
 	}
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "\nCARD\tSEEN AT\tTIMES\tFIRST\tLAST")
-	for _, c := range a.Cards {
-		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\n", c.ID, c.Door, c.Count, session.Local(c.FirstSeen), session.Local(c.LastSeen))
-	}
-	_ = t.Flush()
+	fmt.Fprintln(w)
+	command.Table(w, a.Cards, []string{"CARD", "SEEN AT", "TIMES", "FIRST", "LAST"}, func(c control.Adopt) []string {
+		return []string{c.ID, c.Door, fmt.Sprint(c.Count), session.Local(c.FirstSeen), session.Local(c.LastSeen)}
+	})
 	fmt.Fprintln(w, "\nwhose? gatehouse adopt bind CARD --label FLAT --door DOOR --key FILE")
 }
 
 type adoptBindCmd struct {
-	signing.Flags
+	session.IssuerKey
 	terms
 	Card string `arg:"" help:"The card, as gatehouse adopt list names it."`
 }
 
 func (c adoptBindCmd) Run(s *session.Session) error {
-	return newKey(c.Flags, s, c.terms, true, func(grantlist.NewGrant) (control.Card, error) {
+	return newKey(c.IssuerKey, s, c.terms, true, func(grantlist.NewGrant) (control.Card, error) {
 		a, err := s.Client.Adopts(s.Ctx)
 		if err != nil {
 			return control.Card{}, err

@@ -7,13 +7,14 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"gatehouse/cmd/gatehouse/internal/session"
-	"gatehouse/cmd/gatehouse/internal/signing"
 	"gatehouse/cmd/gatehouse/internal/takeover"
 	"gatehouse/internal/amount"
+	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/socket"
@@ -23,9 +24,9 @@ import (
 // Grant is the command that gives, ends, suspends and lists keys.
 type Grant struct {
 	Add     grantAddCmd     `cmd:"" help:"Give a key: then swipe the card, or name --printed and type its number."`
-	End     grantEndCmd     `cmd:"" help:"End a key for good; its card is denied as revoked from now on."`
-	Suspend grantSuspendCmd `cmd:"" help:"Stop a key for a while: a lost card."`
-	Resume  grantResumeCmd  `cmd:"" help:"Bring a suspended key back."`
+	End     grantStateCmd   `cmd:"" help:"End a key for good; its card is denied as revoked from now on."`
+	Suspend grantStateCmd   `cmd:"" help:"Stop a key for a while: a lost card."`
+	Resume  grantStateCmd   `cmd:"" help:"Bring a suspended key back."`
 	Forget  grantForgetCmd  `cmd:"" help:"Take an ended key off the list; its card is denied as unknown from now on."`
 	Card    grantCardCmd    `cmd:"" help:"Add a card to a key, or the form in which another reader sees the same card."`
 	Pass    grantPassCmd    `cmd:"" help:"Print a pass for a key: a QR code's text that opens once, within minutes."`
@@ -49,13 +50,9 @@ func writeRows(w io.Writer, rows []control.Key) {
 		fmt.Fprintln(w, "no keys yet")
 		return
 	}
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "KEY\tLABEL\tKIND\tSTATE\tDOORS\tFROM\tUNTIL\tFORMS")
-	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", r.Grant[:8], r.Label, r.Kind, stateNow(r, time.Now()),
-			strings.Join(r.Doors, " "), session.Date(r.From, 0), session.Date(r.Until, -1), r.Credentials)
-	}
-	_ = t.Flush()
+	command.Table(w, rows, []string{"KEY", "LABEL", "KIND", "STATE", "DOORS", "FROM", "UNTIL", "FORMS"}, func(r control.Key) []string {
+		return []string{r.Grant[:8], r.Label, r.Kind, stateNow(r, time.Now()), strings.Join(r.Doors, " "), session.Date(r.From, 0), session.Date(r.Until, -1), fmt.Sprint(r.Credentials)}
+	})
 }
 
 // stateNow is the state in a landlord's words, with what the day makes of it.
@@ -71,7 +68,7 @@ func stateNow(k control.Key, now time.Time) string {
 	return k.State
 }
 
-type grantRestoreCmd struct{ signing.Flags }
+type grantRestoreCmd struct{ session.IssuerKey }
 
 func (c grantRestoreCmd) Run(s *session.Session) error {
 	issuer, err := c.Issuer(s)
@@ -90,7 +87,7 @@ func (c grantRestoreCmd) Run(s *session.Session) error {
 
 // chosen names one grant.
 type chosen struct {
-	signing.Flags
+	session.IssuerKey
 	Grant string `arg:"" help:"Its id, or the first digits of it, or its label."`
 }
 
@@ -125,18 +122,12 @@ func (c chosen) change(s *session.Session, done string, act func(*grantlist.Edit
 	return s.Print(out, nil, func(w io.Writer) {
 		fmt.Fprintf(w, "key %s is %s, active since list %d\n", out.Grant[:8], done, g.Version)
 		for _, o := range others {
-			if stops := done == stateEnded || done == stateSuspended; stops {
-				fmt.Fprintf(w, "but %s still opens by key %s: if that is the same card, gatehouse grant %s %s too\n", l.Labels[out.Grant], o, map[string]string{stateEnded: "end", stateSuspended: "suspend"}[done], o[:8])
+			if stop := map[string]string{"ended": "end", "suspended": "suspend"}[done]; stop != "" {
+				fmt.Fprintf(w, "but %s still opens by key %s: if that is the same card, gatehouse grant %s %s too\n", l.Labels[out.Grant], o, stop, o[:8])
 			}
 		}
 	})
 }
-
-// What grant end and suspend make of a key.
-const (
-	stateEnded     = "ended"
-	stateSuspended = "suspended"
-)
 
 // find returns the one grant that text names.
 func find(e *grantlist.Editor, labels map[string]string, text string) (wire.ID, error) {
@@ -190,7 +181,7 @@ func (c grantCardCmd) Run(s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	ids, err := credentials(card)
+	ids, err := parse(card.Credentials)
 	if err != nil {
 		return err
 	}
@@ -211,22 +202,18 @@ func (c grantCardCmd) Run(s *session.Session) error {
 	})
 }
 
-type grantEndCmd struct{ chosen }
+type grantStateCmd struct{ chosen }
 
-func (c grantEndCmd) Run(s *session.Session) error {
-	return c.change(s, stateEnded, func(e *grantlist.Editor, id wire.ID) error { return e.SetState(id, wire.GrantRevoked) })
-}
-
-type grantSuspendCmd struct{ chosen }
-
-func (c grantSuspendCmd) Run(s *session.Session) error {
-	return c.change(s, stateSuspended, func(e *grantlist.Editor, id wire.ID) error { return e.SetState(id, wire.GrantSuspended) })
-}
-
-type grantResumeCmd struct{ chosen }
-
-func (c grantResumeCmd) Run(s *session.Session) error {
-	return c.change(s, "active", func(e *grantlist.Editor, id wire.ID) error { return e.SetState(id, wire.GrantActive) })
+// Run does what the command is called: end, suspend or resume.
+func (c grantStateCmd) Run(s *session.Session, cmd *kong.Context) error {
+	done, to := "active", wire.GrantActive
+	switch cmd.Selected().Name {
+	case "end":
+		done, to = "ended", wire.GrantRevoked
+	case "suspend":
+		done, to = "suspended", wire.GrantSuspended
+	}
+	return c.change(s, done, func(e *grantlist.Editor, id wire.ID) error { return e.SetState(id, to) })
 }
 
 type grantForgetCmd struct{ chosen }

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"gatehouse/cmd/gatehouse/internal/session"
-	"gatehouse/cmd/gatehouse/internal/signing"
 	"gatehouse/cmd/gatehouse/internal/takeover"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/cardlist"
@@ -20,7 +19,7 @@ import (
 
 // Import is the command that takes over the cards of an old system.
 type Import struct {
-	signing.Flags
+	session.IssuerKey
 	File string `arg:"" help:"The list as the old system or a spreadsheet wrote it: CSV with commas, semicolons or tabs, in UTF-8, UTF-16 or GB18030; - reads standard input. Columns: label, doors, form, number, and if need be kind, from, until."`
 
 	Column   map[string]string `help:"A column by its own heading, as number=\"Card Number\", or door:ID=HEADING for one with yes and no; columns that nobody names are left out then." placeholder:"FIELD=HEADING" mapsep:"none"`

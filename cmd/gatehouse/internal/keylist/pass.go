@@ -2,7 +2,6 @@ package keylist
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"time"
 
@@ -65,10 +64,7 @@ func (c grantPassCmd) make(s *session.Session, now control.Clock) (madePass, err
 	if err != nil {
 		return madePass{}, err
 	}
-	e, err := grantlist.NewEditor(grantlist.List{Manifest: l.Manifest, Buckets: l.Buckets}, l.Building, issuer.Key, 0)
-	if errors.Is(err, wire.ErrUnknownKey) {
-		return madePass{}, socket.Hinted("use the key file that gatehouse init made for it", "this key did not sign the list of this building")
-	}
+	e, err := issuer.Editor(l)
 	if err != nil {
 		return madePass{}, err
 	}

@@ -105,10 +105,10 @@ func askNumber(s *session.Session, w *takeover.Line, fill bool) (why string, err
 	if err != nil {
 		return "", err
 	}
-	if w.Grant.Credentials, err = credentials(card); err != nil {
+	if w.Grant.Credentials, err = parse(card.Credentials); err != nil {
 		return "", err
 	}
-	w.Kin, err = parseAll(card.Kin)
+	w.Kin, err = parse(card.Kin)
 	w.Missing = session.Among(card.Missing, w.Grant.Doors)
 	return "", err
 }

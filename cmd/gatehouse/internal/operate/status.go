@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
-	"gatehouse/cmd/gatehouse/internal/signing"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/control"
@@ -149,7 +148,7 @@ type Clock struct {
 }
 
 type clockSetCmd struct {
-	signing.Flags
+	session.IssuerKey
 	Time string `arg:"" help:"The time now, as \"2026-12-01 09:30\", in this machine's zone."`
 }
 

@@ -12,6 +12,10 @@ import (
 
 	"gatehouse/internal/command"
 	"gatehouse/internal/control"
+	"gatehouse/internal/grantlist"
+	"gatehouse/internal/issue"
+	"gatehouse/internal/keys"
+	"gatehouse/internal/socket"
 )
 
 // Session is what a command works with.
@@ -63,13 +67,40 @@ func Date(t *time.Time, days int) string {
 	return t.AddDate(0, 0, days).Format(time.DateOnly)
 }
 
-// Among returns the doors of a that are in b.
+// Among returns the doors of a that are in b, never nil.
 func Among(a, b []string) []string {
-	out := []string{}
-	for _, v := range a {
-		if slices.Contains(b, v) {
-			out = append(out, v)
-		}
+	return slices.DeleteFunc(append([]string{}, a...), func(d string) bool { return !slices.Contains(b, d) })
+}
+
+// IssuerKey names the issuer's key of a standalone house, with which a command changes the list.
+type IssuerKey struct {
+	Key string `required:"" help:"The issuer's key file of gatehouse init." placeholder:"FILE"`
+}
+
+// Issuer loads the key from its file.
+func (k IssuerKey) Issuer(s *Session) (issue.Issuer, error) {
+	key, err := keys.LoadPrivateKey(k.Key)
+	if err != nil {
+		return issue.Issuer{}, socket.Hinted("--key names the file that gatehouse init wrote for this building, best on a stick", "%v", err)
 	}
-	return out
+	return issue.Issuer{Client: s.Client, Key: key}, nil
+}
+
+// Edit changes the list and leaves a copy of it beside the key.
+func (k IssuerKey) Edit(s *Session, issuer issue.Issuer, change func(*grantlist.Editor) error) (control.Grants, error) {
+	g, err := issuer.Edit(s.Ctx, change)
+	if err == nil {
+		k.Keep(s, issuer)
+	}
+	return g, err
+}
+
+// CopyPath is where the copy of the list lies.
+func (k IssuerKey) CopyPath() string { return k.Key + ".list" }
+
+// Keep leaves a copy. That it can't is a remark: the list is active.
+func (k IssuerKey) Keep(s *Session, issuer issue.Issuer) {
+	if err := issuer.Keep(s.Ctx, k.CopyPath()); err != nil {
+		fmt.Fprintf(s.Err, "done, but no copy of the list could be kept beside the key: %v\n", err)
+	}
 }
