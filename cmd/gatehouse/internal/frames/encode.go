@@ -2,9 +2,7 @@ package frames
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
-	"io"
 	"math/big"
 	"strings"
 
@@ -45,21 +43,12 @@ func (c encodeWiegandCmd) Run(s *session.Session) error {
 	if c.Card != "-" {
 		return c.encode(s, format, fields, c.Card)
 	}
-	in := bufio.NewReader(s.In)
-	for {
-		line, err := in.ReadString('\n')
-		if line = strings.TrimSpace(line); line != "" {
-			if err := c.encode(s, format, fields, line); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
+	return lines(bufio.NewReader(s.In), func(line string) error {
+		if line == "" {
 			return nil
 		}
-		if err != nil {
-			return fmt.Errorf("read standard input: %w", err)
-		}
-	}
+		return c.encode(s, format, fields, line)
+	})
 }
 
 // part is a number of a card beside the card number.
@@ -169,18 +158,17 @@ func wiegandFormat(name string) (wiegand.Format, error) {
 
 // formatColumns lists all formats, a line for each number of bits.
 func formatColumns() string {
-	var b strings.Builder
+	var lines []string
 	last := 0
 	for _, name := range wiegand.Names() {
 		if f, _ := wiegand.Lookup(name); f.Bits != last {
 			last = f.Bits
-			fmt.Fprintf(&b, "\n%5d  ", last)
+			lines = append(lines, fmt.Sprintf("%5d  ", last))
 		}
-		fmt.Fprintf(&b, "%-10s", name)
+		lines[len(lines)-1] += fmt.Sprintf("%-10s", name)
 	}
-	lines := strings.Split(strings.TrimPrefix(b.String(), "\n"), "\n")
-	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], " ")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ")
 	}
 	return strings.Join(lines, "\n")
 }

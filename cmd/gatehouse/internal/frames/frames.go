@@ -59,10 +59,15 @@ func (c decodeWiegandCmd) Run(s *session.Session) error {
 func eachLine(s *session.Session, decode func(line string) any) error {
 	in := bufio.NewReader(s.In)
 	skipMark(in)
+	return lines(in, func(line string) error { return s.Encode(decode(line)) })
+}
+
+// lines hands on each line of standard input, without the spaces around it.
+func lines(in *bufio.Reader, use func(line string) error) error {
 	for {
 		line, err := in.ReadString('\n')
 		if line != "" {
-			if err := s.Encode(decode(strings.TrimSpace(line))); err != nil {
+			if err := use(strings.TrimSpace(line)); err != nil {
 				return err
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/device/osdp/protocol"
+	"gatehouse/internal/command"
 )
 
 type decodeOSDPCmd struct{}
@@ -45,11 +46,8 @@ func decodeOSDPLine(line string) decodedOSDP {
 	}
 	d := decodedOSDP{
 		Address: &f.Address, Reply: &f.Reply, Sequence: &f.Sequence,
-		Code: new(f.Name()), CodeHex: new(fmt.Sprintf("%02X", f.Code)), Check: new("checksum"),
+		Code: new(f.Name()), CodeHex: new(fmt.Sprintf("%02X", f.Code)), Check: new(command.Choose(f.CRC, "crc", "checksum")),
 		Data: new(hex.EncodeToString(f.Data)),
-	}
-	if f.CRC {
-		d.Check = new("crc")
 	}
 	if f.Block.Type != 0 {
 		d.Secure = &osdpSecure{Type: f.Block.String(), Data: hex.EncodeToString(f.Block.Data)}

@@ -78,11 +78,7 @@ func (c grantAddCmd) Run(s *session.Session) error {
 
 // newKey gives a key for the card that show comes back with; kept: one that a door saw.
 func newKey(k session.IssuerKey, s *session.Session, t terms, kept bool, show func(grantlist.NewGrant) (control.Card, error)) error {
-	issuer, err := k.Issuer(s)
-	if err != nil {
-		return err
-	}
-	l, err := s.Client.List(s.Ctx)
+	issuer, l, err := k.Open(s)
 	if err != nil {
 		return err
 	}

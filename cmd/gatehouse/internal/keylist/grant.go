@@ -93,11 +93,7 @@ type chosen struct {
 
 // change finds the grant and lets act change it.
 func (c chosen) change(s *session.Session, done string, act func(*grantlist.Editor, wire.ID) error) error {
-	issuer, err := c.Issuer(s)
-	if err != nil {
-		return err
-	}
-	l, err := s.Client.List(s.Ctx)
+	issuer, l, err := c.Open(s)
 	if err != nil {
 		return err
 	}

@@ -45,11 +45,7 @@ type imported struct {
 
 // Run takes over all cards of a plan in one list, or none.
 func (c Import) Run(s *session.Session) error {
-	issuer, err := c.Issuer(s)
-	if err != nil {
-		return err
-	}
-	l, err := s.Client.List(s.Ctx)
+	issuer, l, err := c.Open(s)
 	if err != nil {
 		return err
 	}

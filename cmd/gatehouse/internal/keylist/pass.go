@@ -56,11 +56,7 @@ func (c grantPassCmd) Run(s *session.Session) error {
 
 // make signs a pass by the gateway's own clock, which will judge it.
 func (c grantPassCmd) make(s *session.Session, now control.Clock) (madePass, error) {
-	issuer, err := c.Issuer(s)
-	if err != nil {
-		return madePass{}, err
-	}
-	l, err := s.Client.List(s.Ctx)
+	issuer, l, err := c.Open(s)
 	if err != nil {
 		return madePass{}, err
 	}

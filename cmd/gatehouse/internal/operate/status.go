@@ -4,6 +4,7 @@ package operate
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
+	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
@@ -30,7 +32,7 @@ func writeStatus(w io.Writer, st control.Status) {
 	for _, d := range st.Doors {
 		fmt.Fprintf(t, "door %s\t%s\tlock %s\n", d.ID, d.State, d.Lock)
 		for _, dev := range d.Devices {
-			fmt.Fprintf(t, "  %s\t%s\t%s\n", dev.ID, dev.Type, deviceState(dev))
+			fmt.Fprintf(t, "  %s\t%s\t%s\n", dev.ID, dev.Type, session.DeviceState(dev.Online, dev.Fault))
 		}
 	}
 	if f := st.Fire; f != nil {
@@ -53,17 +55,6 @@ func writeStatus(w io.Writer, st control.Status) {
 	}
 }
 
-func deviceState(d control.Device) string {
-	state := "online"
-	if !d.Online {
-		state = "OUT OF ORDER"
-	}
-	if d.Fault != "" {
-		state += ", last fault: " + d.Fault
-	}
-	return state
-}
-
 func fireState(f control.Fire) string {
 	switch {
 	case f.Unreadable:
@@ -77,11 +68,7 @@ func fireState(f control.Fire) string {
 }
 
 func clockState(c control.Clock) string {
-	trust := "trusted"
-	if !c.Trusted {
-		trust = "not trusted"
-	}
-	return c.Quality + ", " + trust
+	return c.Quality + ", " + command.Choose(c.Trusted, "trusted", "not trusted")
 }
 
 func grantsState(g control.Grants) string {
@@ -240,16 +227,8 @@ func writeEntry(w io.Writer, e control.LogEntry) {
 	if e.Source != "" {
 		place = strings.TrimPrefix(place+"/"+e.Source, "/")
 	}
-	words = append(words, fmt.Sprintf("%-14s %s", place, e.Kind))
-	if e.Outcome != "" && e.Outcome != e.Reason {
-		words = append(words, e.Outcome)
-	}
-	if e.Reason != "" {
-		words = append(words, e.Reason)
-	}
-	if e.Direction != "" {
-		words = append(words, e.Direction)
-	}
+	words = append(words, fmt.Sprintf("%-14s %s", place, e.Kind), command.Choose(e.Outcome == e.Reason, "", e.Outcome), e.Reason, e.Direction)
+	words = slices.DeleteFunc(words, func(word string) bool { return word == "" })
 	switch {
 	case e.Count == 0:
 	case e.Kind == wire.KindListApplied.String(), e.Kind == wire.KindAuthority.String():

@@ -2,6 +2,7 @@
 package readers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -35,14 +36,7 @@ func writeReaders(w io.Writer, all []control.Reader) {
 	var table strings.Builder // what an OSDP reader says of itself must not widen its columns
 	t := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
 	for _, r := range all {
-		state := "online"
-		if !r.Online {
-			state = "OUT OF ORDER"
-		}
-		if r.Fault != "" {
-			state += ", last fault: " + r.Fault
-		}
-		fmt.Fprintf(t, "%s/%s\t%s\tline %s\t%s\n", r.Door, r.ID, r.Type, r.Line, state)
+		fmt.Fprintf(t, "%s/%s\t%s\tline %s\t%s\n", r.Door, r.ID, r.Type, r.Line, session.DeviceState(r.Online, r.Fault))
 	}
 	_ = t.Flush()
 	lines := strings.Split(table.String(), "\n")
@@ -52,11 +46,8 @@ func writeReaders(w io.Writer, all []control.Reader) {
 			fmt.Fprintf(w, "  %s, address %d, %d baud: %s\n  %s\n", o.Port, o.Address, o.Baud, readerName(*o), busState(*o))
 		}
 	}
-	for _, r := range all {
-		if r.Line == control.LineUnguarded || r.Line == control.LineClear {
-			fmt.Fprintln(w, "\nWhoever reaches the wires of a line that is not protected can read cards and send them again.\nOSDP readers with a key of their own are safe from that.")
-			break
-		}
+	if slices.ContainsFunc(all, func(r control.Reader) bool { return r.Line == control.LineUnguarded || r.Line == control.LineClear }) {
+		fmt.Fprintln(w, "\nWhoever reaches the wires of a line that is not protected can read cards and send them again.\nOSDP readers with a key of their own are safe from that.")
 	}
 	for _, r := range all {
 		if r.Hint != "" {
@@ -152,10 +143,7 @@ func (c readerInstallCmd) pair(s *session.Session) (r control.Reader, err error)
 		return r, err
 	}
 	if r.Line != control.LineSecured {
-		hint := r.Hint
-		if hint == "" {
-			hint = "reset the reader to its delivered key or set it to install mode, then try again; gatehouse reader list shows what it says"
-		}
+		hint := cmp.Or(r.Hint, "reset the reader to its delivered key or set it to install mode, then try again; gatehouse reader list shows what it says")
 		return r, socket.Hinted(hint, "the window is over and reader %s of door %s is not paired", c.Reader, c.Door)
 	}
 	return r, nil
@@ -165,8 +153,7 @@ func (c readerInstallCmd) pair(s *session.Session) (r control.Reader, err error)
 func (c readerInstallCmd) giveUp(s *session.Session) {
 	last, cancel := s.Parting()
 	defer cancel()
-	err := s.Client.CloseInstall(last, c.Door, c.Reader)
-	if err != nil {
+	if err := s.Client.CloseInstall(last, c.Door, c.Reader); err != nil {
 		fmt.Fprintf(s.Err, "the window may be open still: %v\n", err)
 	} else {
 		fmt.Fprintln(s.Err, "the window is closed; gatehouse reader list shows how the reader is")

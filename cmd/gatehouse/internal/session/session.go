@@ -67,6 +67,15 @@ func Date(t *time.Time, days int) string {
 	return t.AddDate(0, 0, days).Format(time.DateOnly)
 }
 
+// DeviceState says how a device is, and its last fault where it has had one.
+func DeviceState(online bool, fault string) string {
+	state := command.Choose(online, "online", "OUT OF ORDER")
+	if fault != "" {
+		state += ", last fault: " + fault
+	}
+	return state
+}
+
 // Among returns the doors of a that are in b, never nil.
 func Among(a, b []string) []string {
 	return slices.DeleteFunc(append([]string{}, a...), func(d string) bool { return !slices.Contains(b, d) })
@@ -84,6 +93,14 @@ func (k IssuerKey) Issuer(s *Session) (issue.Issuer, error) {
 		return issue.Issuer{}, socket.Hinted("--key names the file that gatehouse init wrote for this building, best on a stick", "%v", err)
 	}
 	return issue.Issuer{Client: s.Client, Key: key}, nil
+}
+
+// Open loads the key and asks the daemon for the list that it is to change.
+func (k IssuerKey) Open(s *Session) (issuer issue.Issuer, l control.List, err error) {
+	if issuer, err = k.Issuer(s); err == nil {
+		l, err = s.Client.List(s.Ctx)
+	}
+	return issuer, l, err
 }
 
 // Edit changes the list and leaves a copy of it beside the key.

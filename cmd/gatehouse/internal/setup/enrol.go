@@ -13,6 +13,7 @@ import (
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/amount"
+	"gatehouse/internal/command"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/site"
 	"gatehouse/internal/socket"
@@ -42,10 +43,7 @@ const maxSkew = 5 * time.Minute
 // Run makes the gateway known to a registry, with the one-time token that its
 // operator gave. It does no harm to call it again after it was interrupted.
 func (c Enrol) Run(s *session.Session) error {
-	site, err := site.Load(c.Config)
-	if errors.Is(err, fs.ErrNotExist) {
-		return socket.Hinted("say where the site file is with --config; docs/site-file.md has one to begin with", "%v", err)
-	}
+	site, err := loadSite(c.Config, "; docs/site-file.md has one to begin with")
 	if err != nil {
 		return err
 	}
@@ -70,6 +68,15 @@ func (c Enrol) Run(s *session.Session) error {
 	return s.Print(e, nil, func(w io.Writer) { writeEnrolled(w, e) })
 }
 
+// loadSite reads the site file; more is what else to say where there is none.
+func loadSite(path, more string) (*site.Site, error) {
+	s, err := site.Load(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = socket.Hinted("say where the site file is with --config"+more, "%v", err)
+	}
+	return s, err
+}
+
 func writeEnrolled(w io.Writer, e enrolled) {
 	fmt.Fprintf(w, "gateway %s of building %s is known to registry %s\n", e.Gateway, e.Building, e.Registry)
 	if e.BuildingKey {
@@ -86,15 +93,14 @@ func writeEnrolled(w io.Writer, e enrolled) {
 
 // token comes from a file, or line by line until it is whole: never by command
 // line, where every user of the machine could read it.
-func (c Enrol) token(s *session.Session) (wire.Token, error) {
+func (c Enrol) token(s *session.Session) (token wire.Token, err error) {
 	hint := "the registry's operator makes one: registryd gateway add"
 	if c.Token != "" {
 		b, err := os.ReadFile(c.Token)
 		if err != nil {
-			return wire.Token{}, socket.Hinted(hint, "read token: %v", err)
+			return token, socket.Hinted(hint, "read token: %v", err)
 		}
-		token, err := wire.ParseToken(string(b))
-		if err != nil {
+		if token, err = wire.ParseToken(string(b)); err != nil {
 			return token, socket.Hinted(hint, "%s: %v", c.Token, err)
 		}
 		return token, nil
@@ -102,17 +108,11 @@ func (c Enrol) token(s *session.Session) (wire.Token, error) {
 	fmt.Fprintln(s.Err, "the token that the registry's operator gave, then an empty line:")
 	const most = 4096 // bytes, over ten times a token
 	var text string
-	in := bufio.NewScanner(io.LimitReader(s.In, most))
-	for in.Scan() && in.Text() != "" {
+	err = errors.New("no token was given")
+	for in := bufio.NewScanner(io.LimitReader(s.In, most)); err != nil && in.Scan() && in.Text() != ""; {
 		text += in.Text()
-		if token, err := wire.ParseToken(text); err == nil {
-			return token, nil
-		}
+		token, err = wire.ParseToken(text)
 	}
-	if text == "" {
-		return wire.Token{}, socket.Hinted(hint, "no token was given")
-	}
-	token, err := wire.ParseToken(text)
 	if err != nil {
 		return token, socket.Hinted(hint, "%v", err)
 	}
@@ -132,10 +132,7 @@ type siteKeys struct {
 }
 
 func (c siteKeys) dirs() (state, keys string, err error) {
-	site, err := site.Load(c.Config)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", "", socket.Hinted("say where the site file is with --config", "%v", err)
-	}
+	site, err := loadSite(c.Config, "")
 	if err != nil {
 		return "", "", err
 	}
@@ -146,20 +143,14 @@ func (c siteKeys) dirs() (state, keys string, err error) {
 func (c siteKeys) show(s *session.Session, keys string) error {
 	a, err := enrol.LoadAddresses(keys)
 	return s.Print(a, err, func(w io.Writer) {
-		for _, address := range a.Broker {
-			writeAddress(w, address, a.Added)
-		}
+		all := slices.Clone(a.Broker)
 		for _, host := range a.Enrol {
-			writeAddress(w, "https://"+host, a.Added)
+			all = append(all, "https://"+host)
+		}
+		for _, address := range all {
+			fmt.Fprintln(w, address+command.Choose(slices.Contains(a.Added, address), "  added here", ""))
 		}
 	})
-}
-
-func writeAddress(w io.Writer, address string, added []string) {
-	if slices.Contains(added, address) {
-		address += "  added here"
-	}
-	fmt.Fprintln(w, address)
 }
 
 type addressListCmd struct{ siteKeys }

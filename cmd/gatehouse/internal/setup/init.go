@@ -15,8 +15,8 @@ import (
 	"strconv"
 
 	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/command"
 	"gatehouse/internal/keys"
-	"gatehouse/internal/site"
 	"gatehouse/internal/socket"
 )
 
@@ -38,10 +38,7 @@ type made struct {
 // Run makes the keys of a building. Keys that are on the stick already are used
 // again: that is how a gateway whose card died comes back without one swipe.
 func (c Init) Run(s *session.Session) error {
-	site, err := site.Load(c.Config)
-	if errors.Is(err, fs.ErrNotExist) {
-		return socket.Hinted("say where the site file is with --config; docs/site-file.md has one to begin with", "%v", err)
-	}
+	site, err := loadSite(c.Config, "; docs/site-file.md has one to begin with")
 	if err != nil {
 		return err
 	}
@@ -120,11 +117,7 @@ func writable(directory string) error {
 }
 
 func writeMade(w io.Writer, m made) {
-	verb := "made"
-	if m.Restored {
-		verb = "restored from the stick"
-	}
-	fmt.Fprintf(w, "keys of building %s %s\n", m.Building, verb)
+	fmt.Fprintf(w, "keys of building %s %s\n", m.Building, command.Choose(m.Restored, "restored from the stick", "made"))
 	fmt.Fprintf(w, "  %s signs lists of keys: take it away from the gateway and keep it safe\n", m.IssuerKey)
 	fmt.Fprintf(w, "  %s brings the cards back if the gateway dies: keep it with the first\n", m.Copy)
 	fmt.Fprintln(w, "start the daemon again if it runs: it reads its keys at the start")

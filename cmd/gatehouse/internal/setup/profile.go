@@ -1,13 +1,14 @@
 package setup
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 
 	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/command"
 	"gatehouse/internal/profile"
 	"gatehouse/internal/socket"
 )
@@ -28,37 +29,19 @@ type profileListCmd struct{}
 func (profileListCmd) Run(s *session.Session, c *Profile) error {
 	all, err := c.set().List()
 	return s.Print(all, err, func(w io.Writer) {
-		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "NAME\tKIND\tTRIED\tORIGIN\tTITLE")
-		for _, e := range all {
+		command.Table(w, all, []string{"NAME", "KIND", "TRIED", "ORIGIN", "TITLE"}, func(e profile.Entry) []string {
 			title := e.Title
 			if e.Error != "" {
-				title = "can't be used: " + firstLine(e.Error)
+				first, _, _ := strings.Cut(e.Error, "\n")
+				title = "can't be used: " + first
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", e.Name, kind(e), yesNo(e.Tried), e.Origin, title)
-		}
-		_ = t.Flush() // the writer behind it takes all
+			return []string{e.Name, cmp.Or(e.Type, one(e.Kind)), command.Choose(e.Tried, "yes", "no"), string(e.Origin), title}
+		})
 	})
 }
 
-func kind(e profile.Entry) string {
-	if e.Type != "" {
-		return e.Type
-	}
-	return strings.TrimSuffix(string(e.Kind), "s")
-}
-
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
-}
+// one names one profile of a kind.
+func one(k profile.Kind) string { return strings.TrimSuffix(string(k), "s") }
 
 type profileShowCmd struct {
 	Name string `arg:"" help:"Name of a board or reader, as the list has it."`
@@ -171,6 +154,6 @@ func (c checked) print(w io.Writer) {
 		fmt.Fprintf(w, "note: %s\n", n)
 	}
 	if c.OK {
-		fmt.Fprintf(w, "%s: this %s can be used\n", c.Name, strings.TrimSuffix(string(c.Kind), "s"))
+		fmt.Fprintf(w, "%s: this %s can be used\n", c.Name, one(c.Kind))
 	}
 }

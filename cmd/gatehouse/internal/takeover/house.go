@@ -180,9 +180,8 @@ func (c Shown) holds(ids []wire.CredentialID, k *heldKey) (most int) {
 
 // widen gives a key the doors of another.
 func (k *heldKey) widen(e *grantlist.Editor, doors []string) error {
-	all := slices.Concat(k.doors, doors)
-	slices.Sort(all)
-	if all = slices.Compact(all); slices.Equal(all, k.doors) {
+	all := Union(k.doors, doors)
+	if slices.Equal(all, k.doors) {
 		return nil
 	}
 	n := k.terms()

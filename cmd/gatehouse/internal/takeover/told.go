@@ -8,6 +8,7 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/cardlist"
+	"gatehouse/internal/command"
 )
 
 // Planned is a plan as people and programs see it.
@@ -51,14 +52,11 @@ func (p Plan) Tell(list cardlist.List, update bool, h House) Planned {
 	return out.worded(update)
 }
 
-// heading of a kind of lines.
+// worded puts a heading in the place of each kind of lines.
 func (p Planned) worded(update bool) Planned {
 	words := map[string]string{LineNew: "new", lineKnown: "known already", lineTwice: "of a card that stands above already: one key, with the doors of both lines",
 		lineEnded: "whose key was ended here, left out: gatehouse grant forget KEY first, if it is to open again", LinePast: "over by their last day, left out", LineRefused: "refused"}
-	words[lineChanged] = "otherwise than their keys, which stay: --update changes them"
-	if update {
-		words[lineChanged] = "otherwise than their keys, which are changed"
-	}
+	words[lineChanged] = "otherwise than their keys, which " + command.Choose(update, "are changed", "stay: --update changes them")
 	for i, g := range p.Groups {
 		p.Groups[i].What = words[g.What]
 	}
@@ -83,11 +81,7 @@ func (p Planned) Write(w io.Writer, name string) {
 			n += len(p.Groups[end].Lines)
 		}
 		if first := p.Groups[i]; end == i+1 && first.Why != "" {
-			lines := "line"
-			if n > 1 {
-				lines = "lines"
-			}
-			fmt.Fprintf(w, "%7d %s: %s %s: %s\n", n, first.What, lines, some(first.Lines), first.Why)
+			fmt.Fprintf(w, "%7d %s: %s %s: %s\n", n, first.What, command.Choose(n > 1, "lines", "line"), some(first.Lines), first.Why)
 			i = end
 			continue
 		}
