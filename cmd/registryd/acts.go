@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"gatehouse/internal/amount"
-	"gatehouse/internal/calendar"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/socket"
@@ -134,42 +133,17 @@ type settleCmd struct {
 
 func (c settleCmd) Run(s *session) error {
 	a := operator.Act{Act: operator.ActReject, Tenancy: c.Tenancy, Reason: c.Reason}
-	if c.Uphold != "" {
-		zone, err := s.zoneOf(c.Tenancy)
-		if err != nil {
-			return err
-		}
-		end, err := calendar.Last(c.Uphold, zone)
-		if err != nil {
-			return err
-		}
-		if end.IsZero() {
-			return socket.Hinted("--reject lets it go on", "a notice that is upheld needs a last day")
-		}
-		a.Act, a.Until = operator.ActUphold, end
+	if c.Uphold == "" {
+		return act(s, a)
+	}
+	var err error
+	if a.Until, err = s.lastDay(subject{Tenancy: c.Tenancy}, c.Uphold); err != nil {
+		return err
+	}
+	if a.Act = operator.ActUphold; a.Until.IsZero() {
+		return socket.Hinted("--reject lets it go on", "a notice that is upheld needs a last day")
 	}
 	return act(s, a)
-}
-
-// zoneOfSubject is the time zone of the building of a grant or tenancy.
-func (s *session) zoneOfSubject(of subject) (*time.Location, error) {
-	if of.Tenancy != "" {
-		return s.zoneOf(of.Tenancy)
-	}
-	grant, err := s.grantID(of.Grant)
-	if err != nil {
-		return nil, err
-	}
-	all, err := s.issuer.Grants(s.ctx, "", "")
-	if err != nil {
-		return nil, err
-	}
-	for _, g := range all {
-		if g.ID == grant {
-			return s.zoneOf(g.Tenancy)
-		}
-	}
-	return calendar.Here(), nil // the issuer says that there is no such grant
 }
 
 type reinstateCmd struct {
@@ -181,11 +155,8 @@ type reinstateCmd struct {
 func (c reinstateCmd) Run(s *session) error {
 	a := operator.Act{Act: operator.ActReinstate, Grant: c.Grant, Tenancy: c.Tenancy, Reason: c.Reason}
 	if c.Until != "" {
-		zone, err := s.zoneOfSubject(c.subject)
-		if err != nil {
-			return err
-		}
-		if a.Until, err = calendar.Last(c.Until, zone); err != nil {
+		var err error
+		if a.Until, err = s.lastDay(c.subject, c.Until); err != nil {
 			return err
 		}
 		a.NoEnd = a.Until.IsZero()

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"gatehouse/internal/command"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/dbfile"
@@ -135,7 +136,7 @@ func (c restoredCmd) Run(s *session) error {
 	}
 	return s.Print(all, nil, func(w io.Writer) {
 		for _, r := range all {
-			fmt.Fprintf(w, "%s  %s%s\n", clock(&r.Time), choose(r.Building == "", "", r.Building+": "), r.Text)
+			fmt.Fprintf(w, "%s  %s%s\n", clock(&r.Time), command.Choose(r.Building == "", "", r.Building+": "), r.Text)
 		}
 		switch {
 		case len(all) == 0:

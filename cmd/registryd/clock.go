@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
+	"gatehouse/internal/command"
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
@@ -31,38 +33,33 @@ type clockShowCmd struct{}
 
 // Run shows the clocks of both processes, as far as they answer.
 func (clockShowCmd) Run(s *session) error {
-	front, frontErr := s.front.Clock(s.ctx)
-	signer, issuerErr := s.issuer.Clock(s.ctx)
-	return s.showClocks(front, frontErr, signer, issuerErr)
+	return s.showClocks(s.front.Clock, s.issuer.Clock)
 }
 
 type clockConfirmCmd struct{}
 
 // Run takes the operator's word to both processes, as far as they answer.
 func (clockConfirmCmd) Run(s *session) error {
-	front, frontErr := s.front.ConfirmClock(s.ctx)
-	signer, issuerErr := s.issuer.ConfirmClock(s.ctx)
-	return s.showClocks(front, frontErr, signer, issuerErr)
+	return s.showClocks(s.front.ConfirmClock, s.issuer.ConfirmClock)
 }
 
-func (s *session) showClocks(front agreed.Report, frontErr error, signer agreed.Report, issuerErr error) error {
-	if frontErr != nil && issuerErr != nil {
-		return errors.Join(frontErr, issuerErr)
-	}
+func (s *session) showClocks(front, signer func(context.Context) (agreed.Report, error)) error {
 	var all clocks
-	if frontErr == nil {
-		all.Front = &front
-	}
-	if issuerErr == nil {
-		all.Issuer = &signer
-	}
-	if err := s.Print(all, nil, func(w io.Writer) {
-		writeClock(w, "front", all.Front)
-		writeClock(w, "issuer", all.Issuer)
-	}); err != nil {
+	ask := func(clock func(context.Context) (agreed.Report, error), into **agreed.Report) error {
+		r, err := clock(s.ctx)
+		if err == nil {
+			*into = &r
+		}
 		return err
 	}
-	return errors.Join(frontErr, issuerErr)
+	err := errors.Join(ask(front, &all.Front), ask(signer, &all.Issuer))
+	if all == (clocks{}) {
+		return err
+	}
+	return errors.Join(s.Print(all, nil, func(w io.Writer) {
+		writeClock(w, "front", all.Front)
+		writeClock(w, "issuer", all.Issuer)
+	}), err)
 }
 
 func writeClock(w io.Writer, who string, r *agreed.Report) {
@@ -72,8 +69,8 @@ func writeClock(w io.Writer, who string, r *agreed.Report) {
 	zone := calendar.Here()
 	at := func(t time.Time) string { return t.In(zone).Format(stamp) }
 	fmt.Fprintf(w, "%-7s machine %s (%s), %s\n", who, at(r.Wall), zone,
-		choose(r.Doubt == agreed.None, "and goes by it", "IN DOUBT ("+string(r.Doubt)+"), and goes by "+at(r.Agreed)))
-	fmt.Fprintf(w, "        time server: %s; gateways' clocks: of %s%s\n", choose(r.Synced, "yes", "none"), amount.Of(r.Voters, "building"), votes(r))
+		command.Choose(r.Doubt == agreed.None, "and goes by it", "IN DOUBT ("+string(r.Doubt)+"), and goes by "+at(r.Agreed)))
+	fmt.Fprintf(w, "        time server: %s; gateways' clocks: of %s%s\n", command.Choose(r.Synced, "yes", "none"), amount.Of(r.Voters, "building"), votes(r))
 	if advice := r.Advice(); advice != "" {
 		fmt.Fprintf(w, "        %s\n", advice)
 	}
@@ -116,6 +113,6 @@ func (c clockUndoCmd) Run(s *session) error {
 	p, err := s.front.PutUndo(s.ctx, both)
 	return s.Print(p, err, func(w io.Writer) {
 		fmt.Fprintf(w, "the time %s, which %s %d signed to %s/%s, is taken back: %s\n", time.Unix(int64(first.Floor.Unix), 0).In(calendar.Here()).Format(stamp),
-			first.Floor.Role, first.Floor.Epoch, c.Building, c.Gateway, choose(p.Pushed > 0, "the gateway was told", "the gateway hears of it when it connects"))
+			first.Floor.Role, first.Floor.Epoch, c.Building, c.Gateway, command.Choose(p.Pushed > 0, "the gateway was told", "the gateway hears of it when it connects"))
 	})
 }

@@ -189,7 +189,7 @@ func csvRow(e api.Entry, zone *time.Location) []string {
 		times = fmt.Sprint(e.Count)
 	}
 	// The epoch with a letter before it: a spreadsheet takes 0000000000000e12 for a number.
-	row := []string{e.Building, e.Gateway, "e-" + e.Epoch, fmt.Sprint(e.Sequence), at(&e.Time), e.Clock, choose(e.Unsure, "no", "yes"), at(e.NotBefore), at(e.NotAfter),
+	row := []string{e.Building, e.Gateway, "e-" + e.Epoch, fmt.Sprint(e.Sequence), at(&e.Time), e.Clock, command.Choose(e.Unsure, "no", "yes"), at(e.NotBefore), at(e.NotAfter),
 		at(&e.Received), e.Kind, e.Outcome, e.Reason, e.Direction, e.Door, e.Source, times}
 	for i := range row {
 		row[i] = command.Plain(row[i])

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gatehouse/internal/amount"
+	"gatehouse/internal/command"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
@@ -71,7 +72,7 @@ type gatewayRemoveCmd struct {
 func (c gatewayRemoveCmd) Run(s *session) error {
 	d, err := s.issuer.RemoveGateway(s.ctx, c.Building, c.Gateway)
 	return s.Print(d, err, func(w io.Writer) {
-		fmt.Fprintf(w, "%s/%s is out of its building%s\n", c.Building, c.Gateway, choose(d.Sent, " and cut off", "; "+d.Hint))
+		fmt.Fprintf(w, "%s/%s is out of its building%s\n", c.Building, c.Gateway, command.Choose(d.Sent, " and cut off", "; "+d.Hint))
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/command"
 	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
@@ -75,8 +76,8 @@ func (c initCmd) setup() (authority.Setup, error) {
 			return setup, socket.Hinted("a name or address, maybe with a port, as registry.example.org:8443", "no host: %q", h)
 		}
 		setup.Hosts = append(setup.Hosts, host)
-		if port == "" && err != nil {
-			continue
+		if err != nil {
+			continue // it has no port
 		}
 		number, err := strconv.Atoi(port)
 		if err != nil || number < 1 || number > 65535 {
@@ -166,7 +167,7 @@ func (c trustNewCmd) Run(s *session) error {
 	return s.Print(done, err, func(w io.Writer) {
 		writeTrust(w, done.Trust)
 		for _, k := range done.Replaced {
-			fmt.Fprintf(w, "new      %s in %s%s\n", k.Role, k.File, choose(k.Old == "", "", "; the one before is "+k.Old+": destroy it when all works"))
+			fmt.Fprintf(w, "new      %s in %s%s\n", k.Role, k.File, command.Choose(k.Old == "", "", "; the one before is "+k.Old+": destroy it when all works"))
 		}
 		for n, step := range c.steps(done) {
 			fmt.Fprintf(w, "then %d   %s\n", n+1, step)

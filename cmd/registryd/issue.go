@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/amount"
+	"gatehouse/internal/command"
 	"gatehouse/internal/registry/front"
 	"gatehouse/internal/registry/issuer"
 	"gatehouse/internal/registry/issuer/operator"
@@ -55,7 +56,7 @@ func (issuerCmd) Run(s *session) error {
 	st, err := s.issuer.Status(s.ctx)
 	return s.Print(st, err, func(w io.Writer) {
 		fmt.Fprintf(w, "registry   %s, %s\n", st.Registry, amount.Of(st.Buildings, "building"))
-		fmt.Fprintf(w, "front      %s; tenancy records taken in up to number %d\n", choose(st.Linked, "answers", "DOES NOT ANSWER"), st.After)
+		fmt.Fprintf(w, "front      %s; tenancy records taken in up to number %d\n", command.Choose(st.Linked, "answers", "DOES NOT ANSWER"), st.After)
 		if st.Clock != "" {
 			fmt.Fprintf(w, "clock      %s\n", st.Clock)
 		}

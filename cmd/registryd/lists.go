@@ -9,7 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/alecthomas/kong"
+
 	"gatehouse/internal/amount"
+	"gatehouse/internal/command"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/socket"
 )
@@ -81,7 +84,7 @@ func (c countersignCmd) Run(s *session) error {
 		if len(l.Removes) > 0 {
 			takes = ", which takes something from " + amount.Of(len(l.Removes), "tenancy") + ","
 		}
-		fmt.Fprintf(w, "list %d of %s%s is %s\n", d.Version, d.Building, takes, choose(d.Sent, "handed to the front", "signed; "+d.Hint))
+		fmt.Fprintf(w, "list %d of %s%s is %s\n", d.Version, d.Building, takes, command.Choose(d.Sent, "handed to the front", "signed; "+d.Hint))
 	})
 }
 
@@ -107,8 +110,8 @@ func (c countersignCmd) choose(all []operator.List) (operator.List, error) {
 
 type offersCmd struct {
 	Show offersShowCmd `cmd:"" default:"1" help:"Show what gateways hold that this registry may not believe."`
-	Take offersTakeCmd `cmd:"" help:"Believe one: the grants that it ends and the cards that it suspends are so here too."`
-	Drop offersDropCmd `cmd:"" help:"Believe nothing of one: it is a thief's, or a mistake."`
+	Take decideCmd     `cmd:"" help:"Believe one: the grants that it ends and the cards that it suspends are so here too."`
+	Drop decideCmd     `cmd:"" help:"Believe nothing of one: it is a thief's, or a mistake."`
 }
 
 type offersShowCmd struct{}
@@ -126,7 +129,7 @@ func (offersShowCmd) Run(s *session) error {
 				what = fmt.Sprintf("list %d, signed by %s", o.Version, signerText(o))
 			}
 			fmt.Fprintf(w, "%s  %s/%s  %s; taken, it ends a grant of %s (%s)\n", o.ID, o.Building, o.Gateway, what,
-				amount.Of(o.Grants, "tenancy"), choose(len(o.Flats) == 0, "flats unknown", "flats "+strings.Join(o.Flats, ", ")))
+				amount.Of(o.Grants, "tenancy"), command.Choose(len(o.Flats) == 0, "flats unknown", "flats "+strings.Join(o.Flats, ", ")))
 			fmt.Fprintf(w, "    registryd offers take %s %s   or   registryd offers drop %s %s\n", o.Building, o.ID, o.Building, o.ID)
 		}
 		if len(all) == 0 {
@@ -155,23 +158,17 @@ func signerText(o operator.Offer) string {
 	return fmt.Sprintf("nobody we know (it names key %s of epoch %d)", o.Key, o.Epoch)
 }
 
-type offer struct {
+type decideCmd struct {
 	Building string `arg:"" help:"Id of the building."`
 	ID       string `arg:"" help:"Of the offer."`
 }
 
-type offersTakeCmd struct{ offer }
-
-func (c offersTakeCmd) Run(s *session) error { return decide(s, c.offer, true) }
-
-type offersDropCmd struct{ offer }
-
-func (c offersDropCmd) Run(s *session) error { return decide(s, c.offer, false) }
-
-func decide(s *session, o offer, take bool) error {
-	d, err := s.issuer.Decide(s.ctx, operator.Decision{Building: o.Building, ID: o.ID, Take: take})
+// Run does what the command is called: take or drop.
+func (c decideCmd) Run(s *session, cmd *kong.Context) error {
+	take := cmd.Selected().Name == "take"
+	d, err := s.issuer.Decide(s.ctx, operator.Decision{Building: c.Building, ID: c.ID, Take: take})
 	return s.Print(d, err, func(w io.Writer) {
-		fmt.Fprintf(w, "%s; list %d of building %s reckons with it\n", choose(take, "taken", "dropped"), d.Version, d.Building)
+		fmt.Fprintf(w, "%s; list %d of building %s reckons with it\n", command.Choose(take, "taken", "dropped"), d.Version, d.Building)
 		if d.Hint != "" {
 			fmt.Fprintln(w, d.Hint)
 		}

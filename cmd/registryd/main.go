@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -134,13 +135,6 @@ func clock(t *time.Time) string {
 	return t.Local().Format(stamp)
 }
 
-func choose(yes bool, a, b string) string {
-	if yes {
-		return a
-	}
-	return b
-}
-
 // secondKey are the flags of whoever signs as another issuer.
 type secondKey struct {
 	Key  string `required:"" help:"Another issuer's key: second.key, on its stick." placeholder:"FILE"`
@@ -148,8 +142,5 @@ type secondKey struct {
 }
 
 func (k secondKey) root() string {
-	if k.Root != "" {
-		return k.Root
-	}
-	return filepath.Join(filepath.Dir(k.Key), api.FileRoot)
+	return cmp.Or(k.Root, filepath.Join(filepath.Dir(k.Key), api.FileRoot))
 }

@@ -120,18 +120,38 @@ func zoneNamed(name string) *time.Location {
 	return calendar.Here()
 }
 
-// zoneOf is the time zone of a tenancy's building.
-func (s *session) zoneOf(tenancy string) (*time.Location, error) {
-	tenancy, err := s.tenancyID(tenancy)
+// lastDay reads a last day in the time zone of the building of a grant or tenancy.
+func (s *session) lastDay(of subject, text string) (time.Time, error) {
+	zone, err := s.zoneOf(of)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return calendar.Last(text, zone)
+}
+
+// zoneOf is the time zone of that building; this machine's where there is no such grant or
+// tenancy, which the issuer says.
+func (s *session) zoneOf(of subject) (*time.Location, error) {
+	if of.Tenancy == "" {
+		grant, err := s.grantID(of.Grant)
+		if err != nil {
+			return nil, err
+		}
+		all, err := s.issuer.Grants(s.ctx, "", "")
+		if i := slices.IndexFunc(all, func(g operator.Grant) bool { return g.ID == grant }); i >= 0 {
+			s.fillZones(grantDays(all[i : i+1]))
+			return zoneNamed(all[i].Zone), nil
+		}
+		return calendar.Here(), err
+	}
+	tenancy, err := s.tenancyID(of.Tenancy)
 	if err != nil {
 		return nil, err
 	}
 	all, err := s.issuer.Tenancies(s.ctx, "")
-	s.fillZones(tenancyDays(all))
-	for _, t := range all {
-		if t.ID == tenancy {
-			return zoneNamed(t.Zone), err
-		}
+	if i := slices.IndexFunc(all, func(t operator.Tenancy) bool { return t.ID == tenancy }); i >= 0 {
+		s.fillZones(tenancyDays(all[i : i+1]))
+		return zoneNamed(all[i].Zone), nil
 	}
 	return calendar.Here(), err
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/internal/amount"
+	"gatehouse/internal/command"
 	"gatehouse/internal/registry/api"
 )
 
@@ -16,8 +17,8 @@ func (statusCmd) Run(s *session) error {
 	st, err := s.front.Status(s.ctx)
 	return s.Print(st, err, func(w io.Writer) {
 		fmt.Fprintf(w, "registry   %s (registryd %s), since %s\n", st.Registry, st.Version, clock(&st.Started))
-		fmt.Fprintf(w, "broker     %s, %s\n", st.Broker, choose(st.Linked, "connected", "NOT CONNECTED"))
-		fmt.Fprintf(w, "issuer     %s; newest tenancy record %d; trust document %d\n", choose(st.Issuer, "asks for work", "does not ask for work"), st.LastWork, st.Trust)
+		fmt.Fprintf(w, "broker     %s, %s\n", st.Broker, command.Choose(st.Linked, "connected", "NOT CONNECTED"))
+		fmt.Fprintf(w, "issuer     %s; newest tenancy record %d; trust document %d\n", command.Choose(st.Issuer, "asks for work", "does not ask for work"), st.LastWork, st.Trust)
 		fmt.Fprintf(w, "gateways   %d of %d online, in %s\n", st.Online, st.Gateways, amount.Of(st.Buildings, "building"))
 		fmt.Fprintf(w, "entries    %d stored, in %s, %.1f MB\n", st.Entries, amount.Of(st.Batches, "batch"), float64(st.Bytes)/1e6)
 		fmt.Fprintf(w, "messages   %d waiting, %d dropped for want of room, %d refused\n", st.Queued, st.Dropped, st.Refused)
@@ -48,7 +49,7 @@ func backupState(at, putBack *time.Time) string {
 		return "NONE that this database knows of: gateways keep longer what they have sent; registryd backup DIRECTORY makes one"
 	}
 	days := int(time.Since(*at).Hours() / 24)
-	return clock(at) + choose(days < 8, "", ", "+amount.Of(days, "day")+" ago: registryd backup DIRECTORY makes another one")
+	return clock(at) + command.Choose(days < 8, "", ", "+amount.Of(days, "day")+" ago: registryd backup DIRECTORY makes another one")
 }
 
 type gatewaysCmd struct {
@@ -57,7 +58,7 @@ type gatewaysCmd struct {
 
 func (c gatewaysCmd) Run(s *session) error {
 	all, err := s.front.Gateways(s.ctx, c.Building)
-	none := choose(c.Building == "", "none; registryd gateway add makes a token for one",
+	none := command.Choose(c.Building == "", "none; registryd gateway add makes a token for one",
 		"none of that building has enrolled; registryd gateway list shows whose token waits")
 	return table(s, all, err, none, []string{"GATEWAY", "STATE", "LAST HEARD", "STORED", "BEHIND", "RECORDS", "LIST", "ALARMS 24 h"}, func(g api.Gateway) []string {
 		return []string{g.District + "/" + g.Town + "/" + g.Building + "/" + g.Gateway, state(g), clock(g.Heard), fmt.Sprint(g.Total), fmt.Sprint(g.Behind),
@@ -122,6 +123,6 @@ type alarmsCmd struct {
 func (c alarmsCmd) Run(s *session) error {
 	all, err := s.front.Alarms(s.ctx, c.Building, c.Limit)
 	return table(s, all, err, "none", []string{"TIME", "GATEWAY", "DOOR", "ALARM", ""}, func(a api.Alarm) []string {
-		return []string{clock(&a.Time), a.Building + "/" + a.Gateway, a.Door, happened(a.Kind, a.Outcome, a.Reason), choose(a.Stored, "", "entry on its way")}
+		return []string{clock(&a.Time), a.Building + "/" + a.Gateway, a.Door, happened(a.Kind, a.Outcome, a.Reason), command.Choose(a.Stored, "", "entry on its way")}
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
+	"gatehouse/internal/command"
 	"gatehouse/internal/idnumber"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
@@ -41,7 +42,7 @@ func showTenancies(s *session, all []operator.Tenancy) error {
 	return table(s, all, nil, "none", head, func(t operator.Tenancy) []string {
 		zone := zoneNamed(t.Zone)
 		return []string{t.ID, t.Building, t.Flat, stateShown(t.State) + decisionShown(t), t.Since.In(zone).Format(time.DateOnly), calendar.LastDay(t.Until, zone), t.Cause, t.Document,
-			choose(len(t.Problems) > 0, "see --problems", "")}
+			command.Choose(len(t.Problems) > 0, "see --problems", "")}
 	})
 }
 
@@ -62,7 +63,7 @@ func decisionShown(t operator.Tenancy) string {
 func (c tenanciesCmd) problems(s *session) error {
 	all, err := s.issuer.Problems(s.ctx, c.Building)
 	return table(s, all, err, "none", []string{"BUILDING", "GATEWAY", "RECORD", "TENANCY", "PROBLEM"}, func(p operator.Problem) []string {
-		return []string{p.Building, p.Gateway, choose(p.Record > 0, fmt.Sprint(p.Record), ""), p.Tenancy, p.Text}
+		return []string{p.Building, p.Gateway, command.Choose(p.Record > 0, fmt.Sprint(p.Record), ""), p.Tenancy, p.Text}
 	})
 }
 
@@ -84,7 +85,7 @@ func (c grantsCmd) Run(s *session) error {
 	head := []string{"GRANT", "TENANCY", "BUILDING", "STATE", "LAST DAY" + zonesOf(grantDays(all)), "CARD IDS", "DOORS", ""}
 	return table(s, all, nil, "none", head, func(g operator.Grant) []string {
 		return []string{g.ID, g.Tenancy, g.Building, stateShown(g.State), calendar.LastDay(g.Until, zoneNamed(g.Zone)), cardsShown(g.Cards), strings.Join(g.Doors, " "),
-			choose(g.Listed, "", "off the list")}
+			command.Choose(g.Listed, "", "off the list")}
 	})
 }
 
