@@ -3,14 +3,20 @@ package reception
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/calendar"
+	"gatehouse/internal/control"
 	"gatehouse/internal/idnumber"
+	"gatehouse/internal/naming"
 	"gatehouse/internal/socket"
 )
 
@@ -109,4 +115,193 @@ func (c CheckIn) gather(v visit) (a answers, err error) {
 		_, err = c.lay(&session.Asker{}, v, &a)
 	}
 	return a, err
+}
+
+// answers are those to the questions of a check-in; days as people write them.
+type answers struct {
+	Document string   `json:"document"`
+	Number   string   `json:"number"`
+	Name     string   `json:"name"`
+	Flat     string   `json:"flat"`
+	Label    string   `json:"label"`
+	Doors    []string `json:"doors"`
+	From     string   `json:"from"`
+	Until    string   `json:"until"`
+	Basis    string   `json:"basis"`
+	Informed bool     `json:"informed"`
+	PIN      string   `json:"pin"`
+
+	remarks []string // of the card that was read
+}
+
+// maxAnswers bounds the answers to one check-in, bytes.
+const maxAnswers = 1 << 16
+
+// where tells the place of a mistake in JSON, and never what stands there: it
+// may be a name or a number.
+func where(err error) string {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &kind) && kind.Field == "":
+		return ": it is no object"
+	case errors.As(err, &kind):
+		return fmt.Sprintf(": %s must be %s", kind.Field, jsonKinds[kind.Type.Kind()])
+	case errors.As(err, &syntax):
+		return fmt.Sprintf(": no JSON at character %d", syntax.Offset)
+	case strings.HasPrefix(err.Error(), "json: unknown field"):
+		return ": it has a field that is not known"
+	}
+	return ""
+}
+
+// jsonKinds are the kinds of the answers' fields.
+var jsonKinds = map[reflect.Kind]string{reflect.String: "a string", reflect.Bool: "true or false", reflect.Slice: "a list of strings", reflect.Struct: "an object"}
+
+// ask gets the answers in their order, except those that a card has given.
+func (a *answers) ask(from *session.Asker, desk control.Desk) (err error) {
+	var doors string
+	flats := ""
+	if n := len(desk.Flats); n > 0 && n <= 40 {
+		flats = " (" + strings.Join(desk.Flats, ", ") + ")"
+	}
+	for _, q := range []struct {
+		to       *string
+		question string
+		check    func(string) (string, error)
+	}{
+		{&a.Document, "document (" + strings.Join(idnumber.Documents(), ", ") + ")", session.OneOf("document", idnumber.Documents()...)},
+		{&a.Number, "number of the document", func(n string) (string, error) { return checkNumber(a.Document, n) }},
+		{&a.Name, "name as in the document", aName},
+		{&a.Flat, "flat" + flats, aFlat(desk)},
+		{&a.Label, "your own word for it, no names (may be empty)", aLabel},
+		{&doors, "doors (of " + strings.Join(desk.Doors, ", ") + "; empty: all)", someDoors(desk)},
+		{&a.From, "first day (as 2026-12-01; empty: now)", func(first string) (string, error) {
+			_, err := dayIn(desk, first, calendar.First)
+			return first, err
+		}},
+		{&a.Until, "last day (empty: no end)", func(last string) (string, error) { return last, lastAfter(desk, a.From, last) }},
+		{&a.Basis, "legal basis (contract, duty, consent)", session.OneOf("legal basis", "contract", "duty", "consent")},
+	} {
+		if *q.to != "" {
+			continue
+		}
+		if *q.to, err = from.Ask(q.question, q.check); err != nil {
+			return err
+		}
+	}
+	a.Doors = doorsIn(doors)
+	if _, err = from.Ask("was the person told what is kept, and why? (yes)", told); err != nil {
+		return err
+	}
+	a.Informed = true
+	a.PIN, err = from.NewPIN("PIN for the doors that the tenant chooses, 4 to 8 digits (may be empty)")
+	return err
+}
+
+// told waits for a yes: at a terminal there is time to tell them.
+func told(answer string) (string, error) {
+	if strings.ToLower(answer) != "yes" {
+		return "", socket.Hinted("tell them, then answer yes: the registry keeps name, document number and entries; the gateway keeps flat and term",
+			"the person has to know what is kept")
+	}
+	return answer, nil
+}
+
+func doorsIn(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' })
+}
+
+func someDoors(desk control.Desk) func(string) (string, error) {
+	return func(answer string) (string, error) {
+		for _, d := range doorsIn(answer) {
+			if !slices.Contains(desk.Doors, d) {
+				return "", socket.Hinted("doors of the building: "+strings.Join(desk.Doors, ", "), "no door %q here", d)
+			}
+		}
+		return answer, nil
+	}
+}
+
+// hinting says what to do about a mistake; nil for none.
+func hinting(err error, hint string) error {
+	if err == nil {
+		return nil
+	}
+	return socket.Hinted(hint, "%v", err)
+}
+
+func aName(answer string) (string, error) {
+	name, _, err := naming.Person(answer)
+	return name, hinting(err, "as it stands in the document")
+}
+
+func aLabel(answer string) (string, error) {
+	label, err := naming.Label(answer)
+	return label, hinting(err, "name the flat in your own words")
+}
+
+func aFlat(desk control.Desk) func(string) (string, error) {
+	return func(answer string) (string, error) {
+		if same, ok := naming.Same(answer, desk.Flats); ok {
+			return same, nil
+		}
+		if answer != "" && len(desk.Flats) > 0 {
+			some := desk.Flats[:min(len(desk.Flats), 40)]
+			return "", socket.Hinted("flats: "+strings.Join(some, ", ")+"; the registry's operator adds others", "the building has no flat %q", answer)
+		}
+		flat, err := naming.Flat(answer)
+		return flat, hinting(err, "as 3B")
+	}
+}
+
+// lastAfter refuses a last day before the first, or one that is over.
+func lastAfter(desk control.Desk, first, last string) error {
+	from, err := dayIn(desk, first, calendar.First)
+	if err != nil {
+		return err
+	}
+	until, err := dayIn(desk, last, calendar.Last)
+	switch {
+	case err != nil || until == nil:
+		return err
+	case from != nil && !until.After(*from):
+		return socket.Hinted("the last day is still to come", "the term ends before it begins")
+	case desk.Trusted && !until.After(time.Now()):
+		return socket.Hinted("the last day is still to come", "the term ends in the past")
+	}
+	return nil
+}
+
+// checkNumber finds a slip while the document is still at hand; the daemon checks again.
+func checkNumber(document, number string) (string, error) {
+	d, _ := idnumber.Named(document)                                      // its own question has seen to it
+	folded, err := idnumber.Check(d, number, time.Now().AddDate(1, 0, 0)) // the daemon knows the day
+	if err != nil {
+		return "", socket.Hinted("read it again from the document", "%s: %v", document, err)
+	}
+	return folded, nil
+}
+
+// dayIn reads a first or last day in the building's zone; nil for none.
+func dayIn(desk control.Desk, text string, read func(string, *time.Location) (time.Time, error)) (*time.Time, error) {
+	zone, err := session.Zone(desk.TimeZone)
+	if err != nil {
+		return nil, err
+	}
+	t, err := read(text, zone)
+	if err != nil || t.IsZero() {
+		return nil, err
+	}
+	return &t, nil
+}
+
+func (a answers) checkIn(desk control.Desk) (in control.CheckIn, err error) {
+	in = control.CheckIn{Document: a.Document, Number: a.Number, Name: a.Name, Flat: a.Flat, Label: a.Label, Doors: a.Doors,
+		Basis: a.Basis, Informed: a.Informed, PIN: a.PIN}
+	if in.From, err = dayIn(desk, a.From, calendar.First); err != nil {
+		return in, err
+	}
+	in.Until, err = dayIn(desk, a.Until, calendar.Last)
+	return in, err
 }
