@@ -8,6 +8,7 @@
 package cardlist
 
 import (
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -197,14 +198,8 @@ func (l *List) read(h heads, lines []line, o Options) {
 		}
 		row := Row{Line: in.at}
 		row.Doors, row.Fault = h.doorsOf(in, o)
-		get := func(field, otherwise string) string {
-			if v := h.cell(in, field); v != "" {
-				return v
-			}
-			return otherwise
-		}
 		row.Label, row.Number = h.cell(in, fieldLabel), strings.TrimPrefix(h.cell(in, fieldNumber), "'")
-		row.Form, row.Kind = get(fieldForm, o.Form), get(fieldKind, o.Kind)
+		row.Form, row.Kind = cmp.Or(h.cell(in, fieldForm), o.Form), cmp.Or(h.cell(in, fieldKind), o.Kind)
 		row.From, row.Until = h.cell(in, fieldFrom), h.cell(in, fieldUntil)
 		if !l.Labelled {
 			row.Label = fmt.Sprintf("line %d", row.Line)

@@ -3,6 +3,7 @@ package cardlist
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -24,6 +25,7 @@ const (
 // says which it is, and what is UTF-8 is UTF-8.
 func decode(b []byte, want string) (text, took string, err error) {
 	marked8, marked16 := bytes.HasPrefix(b, []byte("\ufeff")), bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff})
+	good, bad := telling(b)
 	switch kind := otherFile(b); {
 	case kind != "":
 		return "", "", socket.Hinted("open it in a spreadsheet, and save it from there as CSV UTF-8", "the file is %s, and no CSV", kind)
@@ -38,9 +40,8 @@ func decode(b []byte, want string) (text, took string, err error) {
 	case utf8.Valid(b):
 		return strings.TrimPrefix(string(b), "\ufeff"), encodingUTF8, nil
 	case want == encodingUTF8 || marked8 || mostlyUTF8(b):
-		return "", "", socket.Hinted("look at that line in the program that wrote the file, and save it as CSV UTF-8 again; if the file is GB18030, give --encoding gb18030", "line %d is not UTF-8, as the rest of the file is", wrongLine(b))
-	}
-	if good, bad := mixed(b); good > 0 && want == "" {
+		return "", "", socket.Hinted("look at that line in the program that wrote the file, and save it as CSV UTF-8 again; if the file is GB18030, give --encoding gb18030", "line %d is not UTF-8, as the rest of the file is", bad)
+	case good > 0 && want == "":
 		return "", "", socket.Hinted("look at both lines in the program that wrote the file, and save it as CSV UTF-8 again; --encoding gb18030 reads the whole file as that", "line %d is not UTF-8, and line %d is", bad, good)
 	}
 	text, err = gb18030(b)
@@ -59,10 +60,10 @@ func otherFile(b []byte) string {
 	return ""
 }
 
-// mixed returns a line that has a character of three bytes in UTF-8 and nothing that is
-// not UTF-8, and one that is not UTF-8; zero where there are not both. Pasted together from two files, such a list has
-// labels that read wrong in either encoding.
-func mixed(b []byte) (good, bad int) {
+// telling returns the first line that has a character of three bytes in UTF-8 and nothing that is
+// not UTF-8, and the first that is not UTF-8; zero for none. A list with both was pasted together from
+// two files, and has labels that read wrong in either encoding.
+func telling(b []byte) (good, bad int) {
 	n := 0
 	for l := range bytes.Lines(b) {
 		n++
@@ -72,9 +73,6 @@ func mixed(b []byte) (good, bad int) {
 		case valid && good == 0 && bytes.ContainsFunc(l, func(r rune) bool { return r >= 0x800 }):
 			good = n
 		}
-	}
-	if good == 0 || bad == 0 {
-		return 0, 0
 	}
 	return good, bad
 }
@@ -132,31 +130,13 @@ func mostlyUTF8(b []byte) bool {
 	return long*2 >= all && common*2 <= pairs
 }
 
-// wrongLine is the first line that is not UTF-8.
-func wrongLine(b []byte) int {
-	n := 1
-	for l := range bytes.Lines(b) {
-		if !utf8.Valid(l) {
-			return n
-		}
-		n++
-	}
-	return n
-}
-
 // encoded says which encoding was taken where it had to be guessed, with a label to
 // look at.
 func (l *List) encoded(took, text string) []string {
-	label := ""
-	for _, r := range l.Rows {
-		if strings.ContainsFunc(r.Label, func(c rune) bool { return c >= utf8.RuneSelf }) {
-			label = r.Label
-			break
-		}
-	}
 	reads := ""
-	if shown := Shown([]string{label}); label != "" {
-		reads = "; the first label that shows it reads " + shown[0]
+	notASCII := func(c rune) bool { return c >= utf8.RuneSelf }
+	if i := slices.IndexFunc(l.Rows, func(r Row) bool { return strings.ContainsFunc(r.Label, notASCII) }); i >= 0 {
+		reads = "; the first label that shows it reads " + Shown([]string{l.Rows[i].Label})[0]
 	}
 	switch {
 	case took == encodingUTF16:

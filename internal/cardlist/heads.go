@@ -2,6 +2,7 @@ package cardlist
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -237,16 +238,10 @@ var dateOfLabel = regexp.MustCompile(`(?i)^(\d{1,2}月\d{1,2}日|\d{1,2}-(jan|fe
 
 // fault tells why a line can't be what it was.
 func (h *heads) fault(l line, row Row) string {
+	taken := slices.AppendSeq(slices.Collect(maps.Values(h.at)), maps.Values(h.doors))
 	for i, c := range l.cells {
-		used := i >= h.columns
-		for _, at := range h.at {
-			used = used || at == i
-		}
-		for _, at := range h.doors {
-			used = used || at == i
-		}
 		switch {
-		case !used:
+		case i < h.columns && !slices.Contains(taken, i):
 		case i >= h.columns && c != "":
 			return "it has more cells than there are headings: a comma within a number stands in quotes"
 		case strings.ContainsAny(c, "\r\n"):
@@ -267,23 +262,17 @@ func (h *heads) fault(l line, row Row) string {
 // shownMost is how many characters of a cell a message has.
 const shownMost = 40
 
+// digits are so many that they could be of a card's number.
+var digits = regexp.MustCompile(`\p{Nd}{4}`)
+
 // Shown quotes words of a file for a message, but for those that could be a card's
 // number.
 func Shown(words []string) []string {
 	var out []string
 	for _, w := range words {
-		digits := 0
-		for _, r := range w {
-			if digits++; !unicode.IsDigit(r) {
-				digits = 0
-			}
-			if digits > 3 {
-				break
-			}
-		}
 		switch {
 		case w == "":
-		case digits > 3 || strings.ContainsFunc(w, func(r rune) bool { return !unicode.IsGraphic(r) }):
+		case digits.MatchString(w) || strings.ContainsFunc(w, func(r rune) bool { return !unicode.IsGraphic(r) }):
 			out = append(out, "(not shown: it may be a number)")
 		case utf8.RuneCountInString(w) > shownMost:
 			out = append(out, fmt.Sprintf("%q ...", string([]rune(w)[:shownMost])))
