@@ -1,0 +1,60 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"gatehouse/internal/command"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/operator"
+)
+
+// version is set by the packager with -ldflags.
+var version = "dev"
+
+// session is what a command works with.
+type session struct {
+	command.Console
+	ctx    context.Context
+	front  *api.Client
+	issuer *operator.Client
+	raw    io.Writer // standard output as it is: for a byte order mark, not for what others wrote
+}
+
+// table prints what was asked for as JSON, or as a table of one row each; none is what
+// stands for an empty one.
+func table[T any](s *session, all []T, err error, none string, head []string, row func(T) []string) error {
+	return s.Print(all, err, func(w io.Writer) { writeTable(w, all, none, head, row) })
+}
+
+func writeTable[T any](w io.Writer, all []T, none string, head []string, row func(T) []string) {
+	if len(all) == 0 {
+		fmt.Fprintln(w, none)
+		return
+	}
+	command.Table(w, all, head, row)
+}
+
+// stamp is a time with the zone's offset.
+const stamp = "2006-01-02 15:04:05 -07:00"
+
+func clock(t *time.Time) string {
+	if t == nil {
+		return "never"
+	}
+	return t.Local().Format(stamp)
+}
+
+// secondKey are the flags of whoever signs as another issuer.
+type secondKey struct {
+	Key  string `required:"" help:"Another issuer's key: second.key, on its stick." placeholder:"FILE"`
+	Root string `help:"The root's public key; if not given, root.pub beside --key." placeholder:"FILE"`
+}
+
+func (k secondKey) root() string {
+	return cmp.Or(k.Root, filepath.Join(filepath.Dir(k.Key), api.FileRoot))
+}
