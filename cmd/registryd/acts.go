@@ -44,8 +44,7 @@ func act(s *session, a operator.Act) (err error) {
 // tellWait is how long a command waits for what the gateways say of a list.
 const tellWait = 4 * time.Second
 
-// tellTaken says what the building's gateways have said of the list, as far as they do
-// so at once.
+// tellTaken says what the building's gateways have said of the list, as far as they do so at once.
 func tellTaken(s *session, w io.Writer, d operator.Done) {
 	var all []api.Gateway
 	for end := time.Now().Add(tellWait); time.Now().Before(end) && s.ctx.Err() == nil; time.Sleep(200 * time.Millisecond) {

@@ -18,6 +18,7 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/dbfile"
 	"gatehouse/internal/registry/issuer"
+	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/socket"
 )
 
@@ -43,11 +44,7 @@ type backup struct {
 // front's is the newer one. Only when both are on the disk and whole, gateways hear
 // that what is in them is safe.
 func (c backupCmd) Run(s *session) error {
-	front, err := s.front.Status(s.ctx)
-	if err != nil {
-		return err
-	}
-	own, err := s.issuer.Status(s.ctx)
+	front, own, err := s.statuses()
 	if err != nil {
 		return err
 	}
@@ -64,6 +61,14 @@ func (c backupCmd) Run(s *session) error {
 	return s.Print(map[string]any{"folder": b.Dir, "time": b.Time}, nil, func(w io.Writer) {
 		fmt.Fprintf(w, "both databases are in %s; gateways hear that it is safe what they have\n", b.Dir)
 	})
+}
+
+// statuses are those of front and issuer, which must both answer.
+func (s *session) statuses() (front api.Status, own operator.Status, err error) {
+	if front, err = s.front.Status(s.ctx); err == nil {
+		own, err = s.issuer.Status(s.ctx)
+	}
+	return front, own, err
 }
 
 // fill makes the directory with the copies.
@@ -120,11 +125,7 @@ type restoredCmd struct {
 }
 
 func (c restoredCmd) Run(s *session) error {
-	front, err := s.front.Status(s.ctx)
-	if err != nil {
-		return err
-	}
-	own, err := s.issuer.Status(s.ctx)
+	front, own, err := s.statuses()
 	if err != nil {
 		return err
 	}

@@ -145,8 +145,7 @@ func what(e api.Entry) string {
 	return text + fmt.Sprintf(" x%d", e.Count)
 }
 
-// happened is what an entry or alarm says happened; a reason that is the outcome says
-// no more than that.
+// happened is what an entry or alarm says happened; a reason that is the outcome says no more than that.
 func happened(kind, outcome, reason string) string {
 	if reason == outcome {
 		reason = ""
@@ -165,8 +164,7 @@ func unsure(e api.Entry, zone *time.Location) string {
 	return text + e.NotAfter.In(zone).Format(time.DateTime) + ", received " + e.Received.In(zone).Format(time.DateTime)
 }
 
-// csvHead begins a table that spreadsheets open as UTF-8. The zone stands in it,
-// since a cell has none.
+// csvHead begins a table that spreadsheets open as UTF-8. The zone stands in it, since a cell has none.
 func csvHead(w io.Writer, table *csv.Writer, zone *time.Location) error {
 	table.UseCRLF = true
 	if _, err := io.WriteString(w, "\ufeff"); err != nil {
@@ -197,8 +195,7 @@ func csvRow(e api.Entry, zone *time.Location) []string {
 	return row
 }
 
-// entryKind refuses a kind that no entry has: its empty answer would look as if
-// nothing had happened.
+// entryKind refuses a kind that no entry has: its empty answer would look as if nothing had happened.
 func entryKind(text string) (string, error) {
 	text = strings.ReplaceAll(strings.ToLower(text), "-", "_")
 	var all []string

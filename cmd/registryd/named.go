@@ -37,8 +37,7 @@ func (s *session) grantID(text string) (string, error) {
 	})
 }
 
-// whole finds the one id that begins so. What is no beginning of an id is for the
-// issuer to judge.
+// whole finds the one id that begins so. What is no beginning of an id is for the issuer to judge.
 func whole(text, what, list string, ids func() ([]string, error)) (string, error) {
 	text = strings.ToLower(strings.TrimSpace(text))
 	if !part.MatchString(text) {
@@ -111,8 +110,7 @@ func (s *session) fillZones(all []days) {
 	}
 }
 
-// zoneNamed is a building's time zone, as its gateways say; this machine's where
-// they have not said.
+// zoneNamed is a building's time zone, as its gateways say; this machine's where they have not said.
 func zoneNamed(name string) *time.Location {
 	if zone, err := time.LoadLocation(name); err == nil && name != "" {
 		return zone

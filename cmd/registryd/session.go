@@ -25,8 +25,7 @@ type session struct {
 	raw    io.Writer // standard output as it is: for a byte order mark, not for what others wrote
 }
 
-// table prints what was asked for as JSON, or as a table of one row each; none is what
-// stands for an empty one.
+// table prints what was asked for as JSON, or as a table of one row each; none is what stands for an empty one.
 func table[T any](s *session, all []T, err error, none string, head []string, row func(T) []string) error {
 	return s.Print(all, err, func(w io.Writer) { writeTable(w, all, none, head, row) })
 }

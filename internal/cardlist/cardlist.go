@@ -150,8 +150,7 @@ func (o Options) separator(text *string) rune {
 	return sep
 }
 
-// headings returns the most headings that a line at the beginning has with that
-// separator.
+// headings returns the most headings that a line at the beginning has with that separator.
 func (o Options) headings(text string, sep rune) (most int) {
 	for _, l := range strings.SplitN(text, "\n", maxBefore+1)[:min(maxBefore, 1+strings.Count(text, "\n"))] {
 		n := 0
@@ -174,8 +173,7 @@ func textCells(text string, sep rune) string {
 	return begins.ReplaceAllStringFunc(text, func(cell string) string { return strings.Replace(cell, "=", "", 1) })
 }
 
-// tidy takes off what stands around a cell: spaces, and what tells a spreadsheet that it
-// is text.
+// tidy takes off what stands around a cell: spaces, and what tells a spreadsheet that it is text.
 func tidy(cell string) string {
 	cell = strings.TrimSpace(cell)
 	if inner, ok := strings.CutPrefix(cell, `="`); ok && strings.HasSuffix(inner, `"`) {

@@ -130,8 +130,7 @@ func mostlyUTF8(b []byte) bool {
 	return long*2 >= all && common*2 <= pairs
 }
 
-// encoded says which encoding was taken where it had to be guessed, with a label to
-// look at.
+// encoded says which encoding was taken where it had to be guessed, with a label to look at.
 func (l *List) encoded(took, text string) []string {
 	reads := ""
 	notASCII := func(c rune) bool { return c >= utf8.RuneSelf }
@@ -149,8 +148,7 @@ func (l *List) encoded(took, text string) []string {
 	return nil
 }
 
-// both reports whether a text in UTF-8 would be one in Chinese characters, too, if its
-// bytes were GB18030.
+// both reports whether a text in UTF-8 would be one in Chinese characters, too, if its bytes were GB18030.
 func both(text string) bool {
 	if strings.ContainsFunc(text, func(r rune) bool { return r >= 0x800 }) {
 		return false // three bytes: it is UTF-8

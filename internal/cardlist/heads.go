@@ -118,8 +118,7 @@ func (o Options) names(heading string) bool {
 	return false
 }
 
-// named gives columns the fields that Options.Columns has for them, and returns these
-// columns.
+// named gives columns the fields that Options.Columns has for them, and returns these columns.
 func (h *heads) named(cells []string, o Options) (map[int]bool, error) {
 	taken := map[int]bool{}
 	for field, name := range o.Columns {
@@ -265,8 +264,7 @@ const shownMost = 40
 // digits are so many that they could be of a card's number.
 var digits = regexp.MustCompile(`\p{Nd}{4}`)
 
-// Shown quotes words of a file for a message, but for those that could be a card's
-// number.
+// Shown quotes words of a file for a message, but for those that could be a card's number.
 func Shown(words []string) []string {
 	var out []string
 	for _, w := range words {

@@ -1,8 +1,7 @@
 // Package command is the frame of our command-line tools: arguments in, results
 // on standard output as text or JSON, errors on standard error with what to do.
 //
-// It refuses to end the process: Parse returns an exit status and the tool's
-// main ends it.
+// It refuses to end the process: Parse returns an exit status and the tool's main ends it.
 package command
 
 import (

@@ -180,8 +180,7 @@ func label(e *grantlist.Editor, labels map[string]string) error {
 	return nil
 }
 
-// SetClock signs the time and hands it in, for a nonce of the daemon's. It is good
-// once, and at this gateway alone.
+// SetClock signs the time and hands it in, for a nonce of the daemon's. It is good once, and at this gateway alone.
 func (i Issuer) SetClock(ctx context.Context, at time.Time) (control.Clock, error) {
 	ask, err := i.Client.AskClock(ctx)
 	if err != nil {

@@ -12,8 +12,7 @@ import (
 
 type decodeOSDPCmd struct{}
 
-// decodedOSDP is one frame of an OSDP bus. All but Error is null where the frame
-// is not right.
+// decodedOSDP is one frame of an OSDP bus. All but Error is null where the frame is not right.
 type decodedOSDP struct {
 	Address  *byte       `json:"address"`
 	Reply    *bool       `json:"reply"`

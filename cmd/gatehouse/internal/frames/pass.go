@@ -19,8 +19,7 @@ type decodePassCmd struct {
 	Key   string `help:"Check signatures by this public key of an issuer: keys/issuer.pub in the state directory of a standalone house." placeholder:"FILE" xor:"by"`
 }
 
-// decodedPass is one pass as it was read. Where the text is none, all but Error
-// is null.
+// decodedPass is one pass as it was read. Where the text is none, all but Error is null.
 type decodedPass struct {
 	Type      *string    `json:"type"`
 	Building  *string    `json:"building"`

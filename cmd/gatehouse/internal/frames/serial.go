@@ -183,8 +183,7 @@ func eventOf(e device.Event, ok bool) []device.Event {
 	return []device.Event{e}
 }
 
-// describe says what a line gave, and more of one that is noise only since its
-// digits are of another base.
+// describe says what a line gave, and more of one that is noise only since its digits are of another base.
 func (d *serialInput) describe(e device.Event, line []byte) decodedSerial {
 	out := describeSerial(d.layout, e)
 	if e.Kind != device.FaultSeen || e.Fault != fault.Noise {

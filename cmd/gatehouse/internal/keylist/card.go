@@ -41,8 +41,7 @@ func parse(texts []string) (ids []wire.CredentialID, err error) {
 	return ids, nil
 }
 
-// holdUp takes the card at one reader, and at the other reader families that
-// see it in another form.
+// holdUp takes the card at one reader, and at the other reader families that see it in another form.
 func holdUp(s *session.Session, c cardSource, doors []string) (control.Card, error) {
 	// Never any reader: a stranger at another door must not get the key.
 	if c.Reader == "" && len(doors) > 0 {

@@ -1,6 +1,7 @@
 package keylist
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -36,13 +37,13 @@ func (t terms) grant(l control.List) (g grantlist.NewGrant, err error) {
 		return g, err
 	}
 	label, err := naming.Label(t.Label) // before the card is held up
+	if err == nil && label == "" {
+		err = errors.New("the label is empty")
+	}
 	if err != nil {
 		return g, socket.Hinted("a word of your own for the flat, as 3B", "%v", err)
 	}
 	g = grantlist.NewGrant{Kind: kinds[t.Kind], Doors: takeover.Union(nil, t.Door), Label: label}
-	if g.Label == "" {
-		return g, socket.Hinted("a word of your own for the flat, as 3B", "the label is empty")
-	}
 	for _, d := range t.Door {
 		if !slices.Contains(l.Doors, d) {
 			return g, socket.Hinted("doors of this gateway: "+strings.Join(l.Doors, ", "), "no door %q here", d)
@@ -54,16 +55,15 @@ func (t terms) grant(l control.List) (g grantlist.NewGrant, err error) {
 	if g.Until, err = calendar.Last(t.Until, zone); err != nil {
 		return g, err
 	}
-	if !g.Until.IsZero() && !g.From.Before(g.Until) {
-		return g, socket.Hinted("--until is the last day on which the card opens", "the key would end before it begins")
+	switch ends := !g.Until.IsZero(); {
+	case ends && !g.From.Before(g.Until):
+		err = socket.Hinted("--until is the last day on which the card opens", "the key would end before it begins")
+	case ends && g.Until.Before(time.Now()):
+		err = socket.Hinted("--until is the last day on which the card opens", "%s is in the past", t.Until)
+	case t.Kind == "visitor" && !ends:
+		err = socket.Hinted("give --until", "a visitor's key needs an end")
 	}
-	if !g.Until.IsZero() && g.Until.Before(time.Now()) {
-		return g, socket.Hinted("--until is the last day on which the card opens", "%s is in the past", t.Until)
-	}
-	if t.Kind == "visitor" && g.Until.IsZero() {
-		return g, socket.Hinted("give --until", "a visitor's key needs an end")
-	}
-	return g, nil
+	return g, err
 }
 
 type grantAddCmd struct {

@@ -143,8 +143,7 @@ func find(e *grantlist.Editor, labels map[string]string, text string) (wire.ID, 
 	return wire.ID{}, socket.Hinted("gatehouse grant list shows them", "no key %q", text)
 }
 
-// free refuses a card that has another grant already. It returns those of ids
-// that the grant itself has.
+// free refuses a card that has another grant already. It returns those of ids that the grant itself has.
 func free(e *grantlist.Editor, ids []wire.CredentialID, grant wire.ID, labels map[string]string) (have []wire.CredentialID, err error) {
 	for _, g := range e.Grants() {
 		if !slices.Contains(ids, g.Credential) {

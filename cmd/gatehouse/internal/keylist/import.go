@@ -158,8 +158,7 @@ func (c Import) read(stdin io.Reader) (cardlist.List, error) {
 	return cardlist.Read(in, cardlist.Options{Columns: c.Column, Form: c.Form, Doors: c.Door, Kind: c.Kind, Encoding: c.Encoding})
 }
 
-// resolve makes grants of the lines. What is wrong with one stands in its why; an error
-// is of the daemon.
+// resolve makes grants of the lines. What is wrong with one stands in its why; an error is of the daemon.
 func resolve(s *session.Session, list cardlist.List, l control.List, fill bool) ([]takeover.Line, error) {
 	zone, err := session.Zone(l.TimeZone)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/amount"
+	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/socket"
 )
@@ -118,7 +119,7 @@ func (c readerInstallCmd) Run(s *session.Session) error {
 		return nil
 	}
 	// A window that nobody needs would let another reader in.
-	if r, err := c.find(s); err == nil && r.Online && r.Line == control.LineSecured {
+	if r, err := c.find(s, true); err == nil && r.Online && r.Line == control.LineSecured {
 		return socket.Hinted("gatehouse reader rekey gives it another key; for another reader in its place, take this one off the bus first",
 			"reader %s of door %s is paired already: it has a key of its own and its line is secured", c.Reader, c.Door)
 	}
@@ -137,7 +138,7 @@ func (c readerInstallCmd) pair(s *session.Session) (r control.Reader, err error)
 		return r, err
 	}
 	fmt.Fprintf(s.Err, "the window is open for %s: set the reader to install mode if it has one (Ctrl-C closes the window)\n", amount.Of(c.Minutes, "minute"))
-	r, err = paired(s.Ctx, func() (control.Reader, error) { return c.find(s) })
+	r, err = paired(s.Ctx, func() (control.Reader, error) { return c.find(s, true) })
 	if err != nil {
 		c.giveUp(s)
 		return r, err
@@ -184,17 +185,18 @@ func paired(ctx context.Context, look func() (control.Reader, error)) (control.R
 	}
 }
 
-func (r oneReader) find(s *session.Session) (control.Reader, error) {
+// find returns the reader, which must be an OSDP one if osdp says so.
+func (r oneReader) find(s *session.Session, osdp bool) (control.Reader, error) {
 	all, err := s.Client.Readers(s.Ctx)
 	if err != nil {
 		return control.Reader{}, err
 	}
 	for _, o := range all {
-		if o.Door == r.Door && o.ID == r.Reader && o.OSDP != nil {
+		if o.Door == r.Door && o.ID == r.Reader && (o.OSDP != nil || !osdp) {
 			return o, nil
 		}
 	}
-	return control.Reader{}, socket.Hinted("gatehouse reader list shows them", "no OSDP reader %s at door %s", r.Reader, r.Door)
+	return control.Reader{}, socket.Hinted("gatehouse reader list shows them", "no %s %s at door %s", command.Choose(osdp, "OSDP reader", "reader"), r.Reader, r.Door)
 }
 
 type readerRekeyCmd struct{ oneReader }
@@ -217,7 +219,7 @@ type readerSetCmd struct {
 }
 
 func (c readerSetCmd) Run(s *session.Session) error {
-	r, err := c.find(s)
+	r, err := c.find(s, true)
 	if err != nil {
 		return err
 	}

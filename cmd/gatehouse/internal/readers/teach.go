@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"text/tabwriter"
 
 	"gatehouse/cmd/gatehouse/internal/session"
@@ -58,22 +57,14 @@ func (c Teach) end(s *session.Session) {
 	_ = s.Client.EndTeach(last, c.Door, c.Reader) // it ends by itself
 }
 
-// exists refuses a reader that is not there, or has no formats, before anybody
-// walks to it with a card.
+// exists refuses a reader that is not there, or has no formats, before anybody walks to it with a card.
 func (c Teach) exists(s *session.Session) error {
-	all, err := s.Client.Readers(s.Ctx)
-	if err != nil {
-		return err
+	r, err := c.find(s, false)
+	if err == nil && r.Type != "wiegand" && r.Type != "osdp" {
+		err = socket.Hinted("gatehouse decode serial shows what a serial reader sends",
+			"reader %s of door %s is of type %s, whose cards have no formats to find out", c.Reader, c.Door, r.Type)
 	}
-	i := slices.IndexFunc(all, func(r control.Reader) bool { return r.Door == c.Door && r.ID == c.Reader })
-	if i < 0 {
-		return socket.Hinted("gatehouse reader list shows them", "no reader %s at door %s", c.Reader, c.Door)
-	}
-	if kind := all[i].Type; kind != "wiegand" && kind != "osdp" {
-		return socket.Hinted("gatehouse decode serial shows what a serial reader sends",
-			"reader %s of door %s is of type %s, whose cards have no formats to find out", c.Reader, c.Door, kind)
-	}
-	return nil
+	return err
 }
 
 // learn asks for one card after another.
@@ -107,8 +98,7 @@ func (c Teach) learn(s *session.Session) (t control.Taught, err error) {
 	return t, nil
 }
 
-// writeTaught shows the formats that fit, what to do next, and the likeliest as
-// it stands in the site file.
+// writeTaught shows the formats that fit, what to do next, and the likeliest as it stands in the site file.
 func writeTaught(w io.Writer, t control.Taught) {
 	tab := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for i, p := range t.Proposals {

@@ -137,8 +137,7 @@ type answers struct {
 // maxAnswers bounds the answers to one check-in, bytes.
 const maxAnswers = 1 << 16
 
-// where tells the place of a mistake in JSON, and never what stands there: it
-// may be a name or a number.
+// where tells the place of a mistake in JSON, and never what stands there: it may be a name or a number.
 func where(err error) string {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError

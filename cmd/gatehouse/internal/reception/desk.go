@@ -37,8 +37,7 @@ type deskReader struct {
 	TakeOver bool   `help:"End somebody else's visit at the desk."`
 }
 
-// swipe waits for a card at one door, never at any: a stranger elsewhere must
-// not prove or get anything.
+// swipe waits for a card at one door, never at any: a stranger elsewhere must not prove or get anything.
 func (v visit) swipe(door string, proof bool, what string) (control.DeskCard, error) {
 	if door == "" && len(v.desk.Here) > 0 {
 		door = v.desk.Here[0]
@@ -109,8 +108,7 @@ type about struct {
 	Tenancy string `arg:"" optional:"" help:"Its id or the first digits of it, its flat or your label; not needed where a card is held up."`
 }
 
-// change opens the desk for one change, asks for the proof, PIN and card that it needs, and prints
-// what came of it.
+// change opens the desk for one change, asks for the proof, PIN and card that it needs, and prints what came of it.
 func change(s *session.Session, r control.Change, at deskReader, keypad keypadFlag) error {
 	r.Typed = keypad.Keypad != ""
 	return atDesk(s, at.TakeOver, func(v visit) (err error) {

@@ -38,19 +38,9 @@ type idCardState struct {
 }
 
 func (c idCardTestCmd) Run(s *session.Session) error {
-	r := idCardReader{c.Port, c.Baud}
-	if err := r.baud(); err != nil {
-		return err
-	}
-	state := idCardState{Port: c.Port, State: "ready"}
-	err := r.with(s.Ctx, func(m *idcard.Module) (err error) {
-		state.Module, err = m.Number(s.Ctx)
-		return err
-	})
-	if err != nil {
-		return socket.Hinted(idCardHint(err), "%v", err)
-	}
-	return s.Print(state, nil, func(w io.Writer) { fmt.Fprintf(w, "the module at %s is ready, number %s\n", state.Port, state.Module) })
+	number, err := ask(s.Ctx, idCardReader{c.Port, c.Baud}, "", (*idcard.Module).Number)
+	state := idCardState{Port: c.Port, State: "ready", Module: number}
+	return s.Print(state, err, func(w io.Writer) { fmt.Fprintf(w, "the module at %s is ready, number %s\n", state.Port, state.Module) })
 }
 
 // idCardReader says where the identity-card module of the desk is.
@@ -63,27 +53,25 @@ type idCardReader struct {
 const cardTimeout = 30 * time.Second
 
 // read waits for a card and reads it.
-func (c idCardReader) read(ctx context.Context) (r idcard.Record, err error) {
-	if err := c.baud(); err != nil {
-		return r, err
-	}
+func (c idCardReader) read(ctx context.Context) (idcard.Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, cardTimeout)
 	defer cancel()
+	return ask(ctx, c, "; or type what the document says", (*idcard.Module).Read)
+}
+
+// ask asks the module, once it answers at all; otherwise is what else to do where it does not.
+func ask[T any](ctx context.Context, c idCardReader, otherwise string, what func(*idcard.Module, context.Context) (T, error)) (answer T, err error) {
+	if !slices.Contains(idcard.BaudRates(), c.IDCardBaud) {
+		return answer, socket.Hinted("one of 115200, 57600, 38400, 19200, 9600; from the works it is the first", "ID-card modules know no %d baud", c.IDCardBaud)
+	}
 	err = c.with(ctx, func(m *idcard.Module) (err error) {
-		r, err = m.Read(ctx)
+		answer, err = what(m, ctx)
 		return err
 	})
 	if err != nil {
-		return idcard.Record{}, socket.Hinted(idCardHint(err)+"; or type what the document says", "%v", err)
+		return answer, socket.Hinted(idCardHint(err)+otherwise, "%v", err)
 	}
-	return r, nil
-}
-
-func (c idCardReader) baud() error {
-	if !slices.Contains(idcard.BaudRates(), c.IDCardBaud) {
-		return socket.Hinted("one of 115200, 57600, 38400, 19200, 9600; from the works it is the first", "ID-card modules know no %d baud", c.IDCardBaud)
-	}
-	return nil
+	return answer, nil
 }
 
 // with opens the port, sees that a module answers there and lets it be used.
@@ -213,8 +201,7 @@ func (l laidCard) fill(a *answers) error {
 	return nil
 }
 
-// fromCard lets a card answer the first three questions, or leaves two of them
-// open where a document is typed.
+// fromCard lets a card answer the first three questions, or leaves two of them open where a document is typed.
 func (c idCardReader) fromCard(from *session.Asker, v visit, a *answers) error {
 	question := "lay the identity card on its reader and press Enter; or type the document (" + strings.Join(idnumber.Documents(), ", ") + ")"
 	for {

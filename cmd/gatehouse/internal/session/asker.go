@@ -29,8 +29,7 @@ func (s *Session) Asker() *Asker {
 	return &Asker{s: s, lines: bufio.NewReader(s.In), terminal: Terminal(s.In)}
 }
 
-// Ask returns an answer that check takes; it may change it. Empty answers are
-// check's business too.
+// Ask returns an answer that check takes; it may change it. Empty answers are check's business too.
 func (a *Asker) Ask(question string, check func(string) (string, error)) (string, error) {
 	for {
 		if a.terminal != nil {

@@ -26,8 +26,7 @@ type Session struct {
 	Client  *control.Client
 }
 
-// lastWord bounds what is still said to the daemon when a command is over, or was
-// interrupted.
+// lastWord bounds what is still said to the daemon when a command is over, or was interrupted.
 const lastWord = 10 * time.Second
 
 // Parting is a context for that.

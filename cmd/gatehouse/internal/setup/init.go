@@ -89,8 +89,7 @@ func (c Init) ready(dir string) error {
 	return c.sameIssuer(filepath.Join(dir, keys.IssuerFile))
 }
 
-// sameIssuer sees that a gateway which has an issuer's key already has that of the
-// stick.
+// sameIssuer sees that a gateway which has an issuer's key already has that of the stick.
 func (c Init) sameIssuer(path string) error {
 	there, err := keys.LoadIssuers(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -152,8 +151,7 @@ func StickKeys(issuerPath, buildingPath string) (ed25519.PrivateKey, *keys.Build
 	return issuer, building, restored, err
 }
 
-// handOver gives the files to the daemon's user, where root made them and there
-// is such a user.
+// handOver gives the files to the daemon's user, where root made them and there is such a user.
 func handOver(state, dir string) error {
 	daemon, err := user.Lookup("gatehouse")
 	if os.Getuid() != 0 || err != nil {

@@ -63,8 +63,7 @@ func (k *heldKey) has(ids []wire.CredentialID) (wire.CredentialID, bool) {
 	return wire.CredentialID{}, false
 }
 
-// holders returns the keys that have one of the forms and are not ended; ended has those
-// that are.
+// holders returns the keys that have one of the forms and are not ended; ended has those that are.
 func (h House) holders(ids []wire.CredentialID) (live, ended []*heldKey) {
 	for _, id := range ids {
 		for _, k := range h.byCard[id] {
@@ -80,8 +79,7 @@ func (h House) holders(ids []wire.CredentialID) (live, ended []*heldKey) {
 	return live, ended
 }
 
-// join gives a key those forms of its card that no key has yet; kin are others, of which
-// the key may have one.
+// join gives a key those forms of its card that no key has yet; kin are others, of which the key may have one.
 func (h House) join(e *grantlist.Editor, k *heldKey, ids, kin []wire.CredentialID) error {
 	own, ok := k.has(slices.Concat(ids, kin))
 	if !ok {
