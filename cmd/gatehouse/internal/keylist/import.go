@@ -18,6 +18,7 @@ import (
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/cardlist"
 	"gatehouse/internal/cardnumber"
+	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/naming"
@@ -91,12 +92,7 @@ func (c Import) Run(s *session.Session) error {
 	return s.Print(out, nil, func(w io.Writer) { out.write(w) })
 }
 
-func (c Import) name() string {
-	if c.File == "-" {
-		return "the list"
-	}
-	return c.File
-}
+func (c Import) name() string { return command.Choose(c.File == "-", "the list", c.File) }
 
 func (out imported) write(w io.Writer) {
 	fmt.Fprintf(w, "%s imported, active since list %d\n", amount.Of(out.Keys, "key"), out.Version)
