@@ -92,7 +92,7 @@ func TestStatusPage(t *testing.T) {
 
 // screens are the functions of the tools whose texts are all states.
 var screens = map[string][]string{
-	"gatehouse": {"deviceState", "fireState", "clockState", "grantsState", "journalState", "uplinkState", "stateShown", "cardState", "stateNow", "busState"},
+	"gatehouse": {"DeviceState", "fireState", "clockState", "grantsState", "journalState", "uplinkState", "stateShown", "cardState", "stateNow", "busState"},
 	"registryd": {"state", "listState", "decisionShown", "cardsShown", "listStanding"},
 	"issuer":    nil, // its states are constants
 }
