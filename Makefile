@@ -4,10 +4,13 @@ GO ?= go
 LDFLAGS := -s -w -buildid=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: demo quick test simulate mutants crash bench build clean
+.PHONY: demo demo-page quick test simulate mutants crash bench build clean
 
 demo: ## a whole building without hardware
 	$(GO) run ./cmd/gatesim demo
+
+demo-page: ## a house with its page for a browser on this machine, until Ctrl-C; no root, no network
+	$(GO) run ./cmd/gatesim page
 
 quick: ## vet, and the tests of what changed, within two minutes
 	.ci/quick

@@ -26,6 +26,7 @@ import (
 // cli is the command line; kong reads it from the tags.
 type cli struct {
 	Demo     demoCmd          `cmd:"" help:"Play a day in a building with two doors, and check the daemon's log against what happened."`
+	Page     pageCmd          `cmd:"" help:"Open a house with its page at this machine's own address, until Ctrl-C."`
 	Simulate simulateCmd      `cmd:"" help:"Play a building and its registry for days of virtual time, with all that goes wrong, and hold them to their laws."`
 	IDCard   idCardCmd        `cmd:"" name:"idcard" help:"Play the reader of identity cards of a desk, for gatehouse checkin --id-card."`
 	Child    simulateChildCmd `cmd:"" name:"simulate-child" hidden:"" help:"Be one process of a simulation."`

@@ -44,6 +44,15 @@ func (s *Second) Through() error {
 	return s.audit()
 }
 
+// Settle founds the house and moves its first tenants in, for whoever wants a house to
+// look at.
+func (s *Second) Settle() error {
+	if err := s.found(); err != nil {
+		return err
+	}
+	return s.arrivals()
+}
+
 // found starts the registry, enrols the gateway and starts its daemon.
 func (s *Second) found() error {
 	for _, what := range []string{theBroker, theFront, theIssuer} {
@@ -83,15 +92,18 @@ func (s *Second) found() error {
 // Building is the id of the building.
 const Building = "lane-9"
 
-// arrivals: three tenants check in, and live there before the registry knows.
+// FirstTenants is how many tenants check in on the first morning.
+const FirstTenants = 3
+
+// arrivals: the first tenants check in, and live there before the registry knows.
 func (s *Second) arrivals() error {
-	for _, who := range s.Day.House.People.Residents[:3] {
+	for _, who := range s.Day.House.People.Residents[:FirstTenants] {
 		if err := s.checkIn(who); err != nil {
 			return err
 		}
 	}
 	s.Day.Story.Say("desk", "three tenants check in: document, name, flat, card. Their cards open at once; their names are sealed to the registry")
-	for _, who := range s.Day.House.People.Residents[:3] {
+	for _, who := range s.Day.House.People.Residents[:FirstTenants] {
 		if err := play.ComeIn(s.Day, who, ledger.FrontDoor); err != nil {
 			return err
 		}

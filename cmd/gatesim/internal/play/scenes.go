@@ -219,11 +219,11 @@ func fireAlarm(p *Play) error {
 	return nil
 }
 
-// Live lets residents come in at random until Ctrl-C, so that there is something
-// to see in the log. Whoever watches may have ended a key meanwhile.
-func Live(p *Play) {
+// Live lets people come in at random until Ctrl-C, so that there is something to see in
+// the log. Whoever watches may have ended a key meanwhile.
+func Live(p *Play, all []*house.Person) {
 	for p.Wait(time.Duration(2+rand.IntN(5))*time.Second) == nil {
-		who, door := p.House.People.Residents[rand.IntN(len(p.House.People.Residents)-1)], []string{ledger.FrontDoor, ledger.YardDoor}[rand.IntN(2)]
+		who, door := all[rand.IntN(len(all))], []string{ledger.FrontDoor, ledger.YardDoor}[rand.IntN(2)]
 		if err := ComeIn(p, who, door); err != nil && p.Ctx.Err() == nil {
 			p.Story.Say(door, "%v", err)
 		}
