@@ -113,14 +113,14 @@ func (m *SerialModule) Present(ctx context.Context, number []byte, hold time.Dur
 		defer m.put(nil)
 		return pause(ctx, hold)
 	}
-	for end := time.Now().Add(hold); ; {
+	for left := hold; ; { // by what it waits for, not by a clock that a busy machine is late for
 		if err := m.transmit(ctx, frame); err != nil {
 			return err
 		}
 		m.mu.Lock()
 		every := m.every
 		m.mu.Unlock()
-		if time.Now().Add(every).After(end) {
+		if left -= every; left < 0 {
 			return nil
 		}
 		if err := pause(ctx, every); err != nil {
