@@ -66,7 +66,7 @@ type Account struct {
 // Store is the file of accounts. Safe for concurrent use.
 type Store struct {
 	path, codePath string
-	params         *argon2id.Params
+	params         argon2id.Params
 	decoy          string // hash that stands for a name that nobody has, so that both take as long
 
 	hashing sync.Mutex // one at a time: each takes 19 MiB
@@ -82,14 +82,15 @@ var params = argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, Sa
 // Open reads the accounts in a directory, which must be there; without a file there are
 // none, and the house waits for its owner. A file that can't be read is an error: it
 // must not open the first run to whoever comes next.
-func Open(directory string) (*Store, error) {
-	p := params
-	s := &Store{path: filepath.Join(directory, "accounts.json"), codePath: filepath.Join(directory, "first-run-code"), params: &p}
+func Open(directory string) (*Store, error) { return open(directory, params) }
+
+func open(directory string, params argon2id.Params) (*Store, error) {
+	s := &Store{path: filepath.Join(directory, "accounts.json"), codePath: filepath.Join(directory, "first-run-code"), params: params}
 	err := s.load()
 	if err != nil {
 		return nil, err
 	}
-	if s.decoy, err = argon2id.CreateHash(rand.Text(), s.params); err != nil {
+	if s.decoy, err = argon2id.CreateHash(rand.Text(), &s.params); err != nil {
 		return nil, fmt.Errorf("try the hash of passwords: %w", err)
 	}
 	return s, nil
@@ -125,6 +126,7 @@ func (s *Store) load() error {
 func (s *Store) Claimed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	_ = s.load() // a file that can't be read makes nobody an owner: Claim fails by it
 	return len(s.all) > 0
 }
 
@@ -133,8 +135,10 @@ func (s *Store) Claimed() bool {
 func (s *Store) Code() (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.all) > 0 {
+	if err := s.load(); len(s.all) > 0 {
 		return "", ErrClaimed
+	} else if err != nil {
+		return "", err
 	}
 	raw, err := os.ReadFile(s.codePath)
 	if err == nil && len(plainCode(string(raw))) == codeDigits {
@@ -238,7 +242,7 @@ func (s *Store) hash(password string) (string, error) {
 	}
 	s.hashing.Lock()
 	defer s.hashing.Unlock()
-	hash, err := argon2id.CreateHash(password, s.params)
+	hash, err := argon2id.CreateHash(password, &s.params)
 	if err != nil {
 		return "", fmt.Errorf("hash a password: %w", err)
 	}
