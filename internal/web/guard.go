@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -38,11 +39,41 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, mostBody)
+		if err := readForm(r); err != nil {
+			s.refuseForm(w, r, err)
+			return
+		}
+		// The request is read, in the time that it had. An answer may take longer: what is
+		// live stays open, and a card is waited for.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 		if r.TLS != nil {
 			w = secureCookies{w}
 		}
 		inner.ServeHTTP(w, r)
 	})
+}
+
+// readForm reads the form of a request, whose body is bounded.
+func readForm(r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return err
+	}
+	if err := r.ParseMultipartForm(mostBody); err != nil && !errors.Is(err, http.ErrNotMultipart) {
+		return err
+	}
+	return nil
+}
+
+// refuseForm answers what can't be read as a form, and closes the connection: what is left
+// of it would be read as the next request.
+func (s *Server) refuseForm(w http.ResponseWriter, r *http.Request, err error) {
+	status, key := http.StatusBadRequest, "page.bad_form"
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		status, key = http.StatusRequestEntityTooLarge, "page.too_large"
+	}
+	w.Header().Set("Connection", "close")
+	http.Error(w, s.words.Say(languageOf(r), key), status)
 }
 
 // secureCookies marks the session's cookie Secure where the request came over TLS.

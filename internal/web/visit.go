@@ -97,11 +97,7 @@ func (v *visit) redirect(path string) { http.Redirect(v.w, v.Request, path, http
 func (v *visit) refuse(err error) {
 	known := &socket.Error{Status: http.StatusInternalServerError, Message: err.Error()}
 	var e *socket.Error
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		known = &socket.Error{Status: http.StatusRequestEntityTooLarge, Message: v.say("page.fault")}
-	case errors.As(err, &e):
+	if errors.As(err, &e) {
 		known = e
 	}
 	status := known.Status

@@ -52,7 +52,6 @@ type Server struct {
 	words    text.Words
 	screens  screens
 	sessions *scs.SessionManager
-	memory   *memstore.MemStore
 	handler  http.Handler
 	tries    *tries
 	watch    *watch
@@ -76,16 +75,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, words: words, screens: pages, sessions: scs.New(), memory: memstore.NewWithCleanupInterval(0), tries: newTries(), watch: newWatch(o.Daemon)}
-	s.sessions.Store = s.memory
-	s.sessions.IdleTimeout, s.sessions.Lifetime = sessionIdle, sessionLife
-	s.sessions.Cookie.Name = "gatehouse"
-	s.sessions.Cookie.SameSite = http.SameSiteLaxMode
-	s.sessions.Cookie.Secure = false // the box's own network is without TLS; Set by guard where there is TLS
-	s.sessions.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
-		o.Log.Error().Err(err).Msg("sessions of the page")
-		http.Error(w, "the session can't be read; try again", http.StatusInternalServerError)
-	}
+	s := &Server{o: o, words: words, screens: pages, sessions: newSessions(o.Log), tries: newTries(), watch: newWatch(o.Daemon)}
 	mux := http.NewServeMux()
 	for _, part := range []interface{ routes() []route }{entry{s}, home{s}, files{}, doors{s}, todo{s}, people{s}, more{s}} {
 		s.routes = append(s.routes, part.routes()...)
@@ -95,6 +85,18 @@ func New(o Options) (*Server, error) {
 	}
 	s.handler = s.guard(mux)
 	return s, nil
+}
+
+// newSessions keeps sessions in memory. (scs.New would start a goroutine that nothing ends.)
+// The cookie is not Secure, since the box's own network is without TLS; guard sets that
+// where there is TLS.
+func newSessions(log zerolog.Logger) *scs.SessionManager {
+	return &scs.SessionManager{IdleTimeout: sessionIdle, Lifetime: sessionLife, Store: memstore.NewWithCleanupInterval(0), Codec: scs.GobCodec{},
+		Cookie: scs.SessionCookie{Name: "gatehouse", Path: "/", HttpOnly: true, Persist: true, SameSite: http.SameSiteLaxMode},
+		ErrorFunc: func(w http.ResponseWriter, _ *http.Request, err error) {
+			log.Error().Err(err).Msg("sessions of the page")
+			http.Error(w, "the session can't be read; try again", http.StatusInternalServerError)
+		}}
 }
 
 // Handler answers requests, for tests and for whoever has a listener.

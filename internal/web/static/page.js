@@ -8,16 +8,16 @@ for (const box of document.querySelectorAll("[data-live]")) {
 	};
 }
 let timer = 0;
+let ours = 0; // clicks until then come with a press of a button that is held
 function press(button) {
 	button.classList.add("held");
-	timer = setTimeout(() => {
-		button.dataset.ready = "1";
-		button.form.requestSubmit(button);
-	}, Number(button.dataset.hold));
+	ours = Infinity;
+	timer = setTimeout(() => button.form.requestSubmit(button), Number(button.dataset.hold));
 }
 function release(button) {
 	clearTimeout(timer);
 	button.classList.remove("held");
+	ours = performance.now() + 700;
 }
 const held = (e) => e.target.closest && e.target.closest("button[data-hold]");
 document.addEventListener("pointerdown", (e) => held(e) && press(held(e)));
@@ -26,5 +26,6 @@ document.addEventListener("keydown", (e) => held(e) && !e.repeat && (e.key === "
 document.addEventListener("keyup", (e) => held(e) && release(held(e)));
 document.addEventListener("click", (e) => {
 	const b = held(e);
-	if (b && !b.dataset.ready) e.preventDefault();
+	// A press that was long enough is sent already. A screen reader clicks without one, and is asked.
+	if (b && (performance.now() < ours || !confirm(b.textContent))) e.preventDefault();
 });
