@@ -1,22 +1,24 @@
 package server
 
 import (
+	"bytes"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
+	"time"
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/socket"
+	"gatehouse/internal/trueclock"
+	"gatehouse/sync/wire"
 )
 
 // acts are what is done at the doors by hand.
 type acts struct{ *gateway.Gateway }
-
-func (g acts) routes(s *socket.Server) {
-	socket.Handle(s, "POST /v1/doors/{door}/release", g.postRelease)
-	socket.Handle(s, "POST /v1/fire/reset", g.postFireReset)
-}
 
 func (g acts) postRelease(r *http.Request, _ socket.None) (any, error) {
 	d, err := doorOf(g.Gateway, r.PathValue("door"))
@@ -45,4 +47,84 @@ func (g acts) postFireReset(r *http.Request, _ socket.None) (any, error) {
 		return nil, err
 	}
 	return *fireStatus(g.Gateway), nil
+}
+
+// clockAsk is the one question for a signed time that is open.
+type clockAsk struct {
+	mu    sync.Mutex
+	nonce [16]byte
+	at    time.Duration // CLOCK_BOOTTIME
+	open  bool
+}
+
+// clocks are what is said of the time by hand.
+type clocks struct {
+	*gateway.Gateway
+	asked clockAsk
+}
+
+// answerWithin is how long a signed time may take: it is signed in the moment.
+const answerWithin = time.Minute
+
+func (a *clockAsk) ask(at time.Duration) []byte {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	rand.Read(a.nonce[:]) // never fails
+	a.at, a.open = at, true
+	return bytes.Clone(a.nonce[:])
+}
+
+// take reports how long ago the question was asked, once.
+func (a *clockAsk) take(nonce []byte, at time.Duration) (within time.Duration, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	ok = a.open && bytes.Equal(nonce, a.nonce[:]) && at-a.at <= answerWithin
+	a.open = a.open && !ok
+	return at - a.at, ok
+}
+
+// standalone refuses what only the landlord of a standalone house may do: where
+// there is a registry, it signs the time.
+func standalone(g *gateway.Gateway) error {
+	if g.Keyring.Keys.Registry() != nil {
+		return socket.Refused(http.StatusConflict, "gatehouse clock confirm makes the time shown count for visitors and for the desk", "this house has a registry, which signs the time")
+	}
+	return nil
+}
+
+func (g *clocks) postClockAsk(_ *http.Request, _ socket.None) (any, error) {
+	if err := standalone(g.Gateway); err != nil {
+		return nil, err
+	}
+	return control.ClockAsk{Building: g.Site.Building, Nonce: g.asked.ask(g.Clock.Read().Boot)}, nil
+}
+
+func (g *clocks) postClockSet(r *http.Request, in control.SignedClock) (any, error) {
+	if err := standalone(g.Gateway); err != nil {
+		return nil, err
+	}
+	payload, err := g.Keyring.Keys.OpenClock(in.Envelope)
+	if err != nil || len(payload) != 16+8 {
+		return nil, socket.Refused(http.StatusForbidden, "use the key with which gatehouse init made this house", "the time is not signed by the landlord's key")
+	}
+	within, ok := g.asked.take(payload[:16], g.Clock.Read().Boot)
+	if !ok {
+		return nil, socket.Refused(http.StatusConflict, "run the command again", "the signed time came too late, or a second time")
+	}
+	unix := int64(binary.BigEndian.Uint64(payload[16:]))
+	if unix < trueclock.Earliest || unix >= 1<<32 {
+		return nil, socket.Refused(http.StatusUnprocessableEntity, "as 2026-12-01 09:30", "that is no time of today")
+	}
+	g.Journal.Queue(g.Clock.Set(unix, within), wire.Who{})
+	return clockStatus(g.Gateway), nil
+}
+
+func (g *clocks) postClockConfirm(_ *http.Request, _ socket.None) (any, error) {
+	g.PollClock()
+	h, err := g.Clock.Confirm()
+	if err != nil {
+		return nil, socket.Refused(http.StatusConflict, "set the clock of the gateway first", "%v", err)
+	}
+	g.Journal.Queue(h, wire.Who{})
+	return clockStatus(g.Gateway), nil
 }

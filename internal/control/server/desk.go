@@ -1,7 +1,7 @@
 package server
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"math"
 	"net/http"
@@ -23,40 +23,32 @@ import (
 // counter is the desk, for whoever checks tenants in and out.
 type counter struct{ *gateway.Gateway }
 
-func (g counter) routes(s *socket.Server) {
-	socket.Handle(s, "POST /v1/desk", g.postDesk)
-	socket.Handle(s, "DELETE /v1/desk/{session}", g.deleteDesk)
-	socket.Handle(s, "POST /v1/desk/{session}/swipe", g.postDeskSwipe)
-	socket.Handle(s, "POST /v1/desk/{session}/pin", g.postDeskPIN)
-	socket.Handle(s, "POST /v1/desk/{session}/checkin", g.postCheckIn)
-	socket.Handle(s, "POST /v1/desk/{session}/change", g.postChange)
-	socket.Handle(s, "GET /v1/tenancies", g.getTenancies)
-	socket.Handle(s, "GET /v1/tenancy", g.getTenancy)
+// atDesk gives the errors of a request at the desk their status.
+func atDesk[In any](do func(*http.Request, In) (any, error)) func(*http.Request, In) (any, error) {
+	return func(r *http.Request, in In) (any, error) {
+		out, err := do(r, in)
+		return out, deskFailure(err)
+	}
 }
 
-// deskFailure gives a refusal of the desk its status.
 func deskFailure(err error) error {
 	var no *tenancy.Refusal
-	switch {
-	case errors.As(err, &no) && no.Busy:
-		return &socket.Error{Status: http.StatusConflict, Message: no.Message, Hint: no.Hint, Conflict: true}
-	case errors.As(err, &no):
-		return &socket.Error{Status: http.StatusUnprocessableEntity, Message: no.Message, Hint: no.Hint}
-	}
 	var known *socket.Error
-	if errors.As(err, &known) {
+	switch {
+	case err == nil, errors.As(err, &known):
 		return err
-	}
-	if errors.Is(err, syscall.ENOSPC) {
+	case errors.As(err, &no):
+		return &socket.Error{Status: choose(no.Busy, http.StatusConflict, http.StatusUnprocessableEntity), Message: no.Message, Hint: no.Hint, Conflict: no.Busy}
+	case errors.Is(err, syscall.ENOSPC):
 		return socket.Refused(http.StatusInsufficientStorage, "make room on the disk of the gateway, then try again", "the disk is full: %v", err)
 	}
 	return socket.Refused(http.StatusInsufficientStorage, "gatehouse status tells whether the disk is well; mend it, then try again", "%v", err)
 }
 
-func (g counter) postDesk(r *http.Request, in control.DeskRequest) (any, error) {
+func (g counter) postDesk(_ *http.Request, in control.DeskRequest) (any, error) {
 	s, err := g.Desk.Begin(in.TakeOver)
 	if err != nil {
-		return nil, deskFailure(err)
+		return nil, err
 	}
 	house := s.Registry.House
 	out := control.Desk{Session: s.ID, TimeZone: g.Site.TimeZone, Doors: []string{}, Here: []string{}, Pause: map[string]int{}, Flats: append([]string{}, house.Flats...),
@@ -83,25 +75,24 @@ func (g counter) postDeskSwipe(r *http.Request, in control.DeskSwipe) (any, erro
 	session := r.PathValue("session")
 	over, err := g.Desk.Wait(session)
 	if err != nil {
-		return nil, deskFailure(err)
+		return nil, err
 	}
-	ctx, cancel := until(r.Context(), over)
+	ctx, cancel := during(r.Context(), over)
 	defer cancel()
 	s, err := nextSwipe(ctx, g.Gateway, in.SwipeRequest, in.Proof)
 	if err != nil {
 		if _, ended := g.Desk.Wait(session); ended != nil {
 			err = ended
 		}
-		return nil, deskFailure(err)
+		return nil, err
 	}
 	forms, of, err := g.Desk.Show(session, in.Proof, s.Read)
 	if err != nil {
-		return nil, deskFailure(err)
+		return nil, err
 	}
 	out := control.DeskCard{Door: s.Shown.Door, Forms: len(forms), Missing: []string{}}
 	if of != nil {
-		t := tenancyOf(*of, zoneOf(g.Gateway))
-		out.Tenancy = &t
+		out.Tenancy = new(tenancyOf(*of, zoneOf(g.Gateway)))
 		return out, nil
 	}
 	as := swipe.Forms{UID: true} // what was held up is what readers send
@@ -110,19 +101,6 @@ func (g counter) postDeskSwipe(r *http.Request, in control.DeskSwipe) (any, erro
 	}
 	out.Missing = g.Swipes.Missing(as)
 	return out, nil
-}
-
-// until is a context that ends with the visit, too.
-func until(ctx context.Context, over <-chan struct{}) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	go func() {
-		select {
-		case <-over:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, cancel
 }
 
 // postDeskPIN waits for a PIN as long as the visit lasts.
@@ -134,15 +112,11 @@ func (g counter) postDeskPIN(r *http.Request, in control.DeskPIN) (any, error) {
 	session := r.PathValue("session")
 	over, err := g.Desk.Wait(session)
 	if err != nil {
-		return nil, deskFailure(err)
+		return nil, err
 	}
-	ctx, cancel := until(r.Context(), over)
+	ctx, cancel := during(r.Context(), over)
 	defer cancel()
-	wait := time.Duration(in.Seconds) * time.Second
-	if wait <= 0 {
-		wait = swipeDefault
-	}
-	ctx, stop := context.WithTimeout(ctx, min(wait, swipeMost))
+	ctx, stop := waitFor(ctx, in.Seconds, swipeDefault)
 	defer stop()
 	d.Show("", device.FeedbackEnterPIN)
 	p, err := g.Swipes.NextPIN(ctx, in.Door)
@@ -152,19 +126,13 @@ func (g counter) postDeskPIN(r *http.Request, in control.DeskPIN) (any, error) {
 	case err != nil:
 		return nil, socket.Refused(http.StatusRequestTimeout, "type it at a reader with keys, and end it with # or the enter key; gatehouse status shows whether the reader is online", "no PIN came")
 	}
-	if err := g.Desk.Type(session, p); err != nil {
-		return nil, deskFailure(err)
-	}
-	return struct{}{}, nil
+	return struct{}{}, g.Desk.Type(session, p)
 }
 
 func (g counter) postCheckIn(r *http.Request, in control.CheckIn) (any, error) {
-	from, err := unixOf(in.From)
-	if err != nil {
-		return nil, err
-	}
-	until, err := unixOf(in.Until)
-	if err != nil {
+	from, badFrom := unixOf(in.From)
+	until, badUntil := unixOf(in.Until)
+	if err := cmp.Or(badFrom, badUntil); err != nil {
 		return nil, err
 	}
 	session, a := r.PathValue("session"), tenancy.Arrival{Document: in.Document, Number: in.Number,
@@ -172,23 +140,20 @@ func (g counter) postCheckIn(r *http.Request, in control.CheckIn) (any, error) {
 		Basis: in.Basis, Informed: in.Informed, PIN: in.PIN}
 	if in.Check {
 		remarks, err := g.Desk.Judge(session, a)
-		return doneOf(g.Gateway, desk.Done{Remarks: remarks}, err)
+		return g.done(desk.Done{Remarks: remarks}), err
 	}
 	done, err := g.Desk.CheckIn(r.Context(), session, a)
-	return doneOf(g.Gateway, done, err)
+	return g.done(done), err
 }
 
 func (g counter) postChange(r *http.Request, in control.Change) (any, error) {
 	done, err := g.Desk.Change(r.Context(), desk.Request{Session: r.PathValue("session"), Action: in.Action, Tenancy: in.Tenancy,
 		Proof: in.Proof, PIN: in.PIN, Cause: in.Cause, Card: in.Card, NewPIN: in.NewPIN, Typed: in.Typed})
-	return doneOf(g.Gateway, done, err)
+	return g.done(done), err
 }
 
-func doneOf(g *gateway.Gateway, done desk.Done, err error) (any, error) {
-	if err != nil {
-		return nil, deskFailure(err)
-	}
-	return control.Done{Tenancy: tenancyOf(done.Tenancy, zoneOf(g)), Remarks: append([]string{}, done.Remarks...)}, nil
+func (g counter) done(d desk.Done) control.Done {
+	return control.Done{Tenancy: tenancyOf(d.Tenancy, zoneOf(g.Gateway)), Remarks: append([]string{}, d.Remarks...)}
 }
 
 func (g counter) getTenancies(_ *http.Request, _ socket.None) (any, error) {
@@ -202,20 +167,11 @@ func (g counter) getTenancies(_ *http.Request, _ socket.None) (any, error) {
 
 func (g counter) getTenancy(r *http.Request, _ socket.None) (any, error) {
 	t, err := g.Desk.Find(r.URL.Query().Get("name"))
-	if err != nil {
-		return nil, deskFailure(err)
-	}
-	return tenancyOf(t, zoneOf(g.Gateway)), nil
+	return tenancyOf(t, zoneOf(g.Gateway)), err
 }
 
 func tenancyOf(t tenancy.View, zone *time.Location) control.Tenancy {
-	at := func(s uint32) *time.Time {
-		v := timeOf(int64(s))
-		if v != nil {
-			*v = v.In(zone)
-		}
-		return v
-	}
+	at := func(s uint32) *time.Time { return timeOf(s, zone) }
 	out := control.Tenancy{ID: t.ID.String(), Flat: t.Flat, Label: t.Label, State: t.State, Doors: t.Doors, Since: at(t.Since), From: at(t.Term.From), Until: at(t.Term.Until), Zone: zone.String(),
 		Notice: at(t.Notice), Decided: t.Decided, Cause: t.Cause, Ended: at(t.Ended), Told: toldWords[t.Told], HasPIN: t.HasPIN, Cards: []control.TenancyCard{}, Doubtful: t.Doubtful, Unstored: t.Unstored}
 	for _, c := range t.Cards {
@@ -233,8 +189,8 @@ func unixOf(t *time.Time) (uint32, error) {
 	case t == nil:
 		return 0, nil
 	case t.Unix() <= 0 || t.Unix() >= math.MaxUint32:
-		return 0, &socket.Error{Status: http.StatusUnprocessableEntity, Message: "a term can't begin or end at " + t.Format(time.DateOnly),
-			Hint: "days from 1970-01-02 to 2106-02-06; leave it empty for none"}
+		return 0, socket.Refused(http.StatusUnprocessableEntity, "days from 1970-01-02 to 2106-02-06; leave it empty for none",
+			"a term can't begin or end at %s", t.Format(time.DateOnly))
 	}
 	return uint32(t.Unix()), nil
 }

@@ -126,10 +126,6 @@ type doorTest struct {
 	tests *doorTests
 }
 
-func (g doorTest) routes(s *socket.Server) {
-	socket.Stream(s, "POST /v1/doors/{door}/test", g.streamTest)
-}
-
 // streamTest writes what happens at a door while the test runs. It begins and ends
 // with an entry, and whoever comes in meanwhile is told at the reader.
 func (g doorTest) streamTest(w http.ResponseWriter, r *http.Request, in control.DoorTest) error {

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -25,16 +27,6 @@ type grants struct {
 	log zerolog.Logger
 }
 
-func (g grants) routes(s *socket.Server) {
-	socket.Handle(s, "GET /v1/keys", g.getKeys)
-	socket.Handle(s, "GET /v1/grants", g.getGrants)
-	socket.Handle(s, "PUT /v1/grants", g.putGrants)
-	socket.Handle(s, "POST /v1/swipe", g.postSwipe)
-	socket.Handle(s, "POST /v1/printed", g.postPrinted)
-	socket.Handle(s, "GET /v1/adopt", g.getAdopt)
-	socket.Handle(s, "POST /v1/adopt", g.postAdopt)
-}
-
 func (g grants) getGrants(_ *http.Request, _ socket.None) (any, error) {
 	l, err := g.Keyring.List()
 	if err != nil {
@@ -54,18 +46,7 @@ func (g grants) getGrants(_ *http.Request, _ socket.None) (any, error) {
 // cards have.
 func (g grants) getKeys(_ *http.Request, _ socket.None) (any, error) {
 	records, doors := g.Keyring.Rows()
-	labels := g.Keyring.Labels.All()
-	zone, err := time.LoadLocation(g.Site.TimeZone)
-	if err != nil {
-		return nil, err
-	}
-	local := func(s uint32) *time.Time {
-		t := timeOf(int64(s))
-		if t != nil {
-			*t = t.In(zone)
-		}
-		return t
-	}
+	labels, zone := g.Keyring.Labels.All(), zoneOf(g.Gateway)
 	keys, at := []control.Key{}, map[wire.ID]int{}
 	for _, r := range records {
 		i, ok := at[r.ID]
@@ -73,7 +54,7 @@ func (g grants) getKeys(_ *http.Request, _ socket.None) (any, error) {
 			i = len(keys)
 			at[r.ID] = i
 			keys = append(keys, control.Key{Grant: r.ID.String(), Label: labels[r.ID], Kind: r.Kind.String(), State: r.State.String(),
-				Doors: doors(r), From: local(r.From), Until: local(r.Until)})
+				Doors: doors(r), From: timeOf(r.From, zone), Until: timeOf(r.Until, zone)})
 		}
 		keys[i].Credentials++
 		if keys[i].State != r.State.String() {
@@ -120,10 +101,9 @@ func listFailure(err error, applied bool) error {
 	case applied && !errors.Is(err, keyring.ErrNotDurable):
 		return socket.Refused(http.StatusInsufficientStorage, "mend the disk; gatehouse grant list shows what is active",
 			"the list is active, but what belongs to it on this gateway could not be written: %v", err)
-	case errors.Is(err, keyring.ErrUnproved):
-		return socket.Refused(http.StatusConflict, "make the change again from the list of this gateway, with gatehouse grant", "%v", err)
-	case errors.Is(err, keyring.ErrTooFar):
-		return socket.Refused(http.StatusForbidden, "make the change again from the list of this gateway, with gatehouse grant", "%v", err)
+	case errors.Is(err, keyring.ErrUnproved), errors.Is(err, keyring.ErrTooFar):
+		return socket.Refused(choose(errors.Is(err, keyring.ErrUnproved), http.StatusConflict, http.StatusForbidden),
+			"make the change again from the list of this gateway, with gatehouse grant", "%v", err)
 	case errors.Is(err, keyring.ErrConflict):
 		return &socket.Error{Status: http.StatusConflict, Message: err.Error(), Hint: "somebody else changed the list: try again", Conflict: true}
 	case errors.Is(err, keyring.ErrNotDurable):
@@ -171,16 +151,8 @@ func (g grants) getAdopt(_ *http.Request, _ socket.None) (any, error) {
 		out.Until = &until
 	}
 	for _, c := range cards {
-		a := control.Adopt{ID: c.Credentials[0].String()[2:10], Door: c.Door, FirstSeen: time.Unix(c.First, 0), LastSeen: time.Unix(c.Last, 0), Count: c.Count,
-			Card: control.Card{Door: c.Door, Reader: c.Source, Bits: c.Bits, Missing: g.Swipes.Missing(lengthsOf(c))}}
-		for _, id := range c.Credentials {
-			a.Card.Credentials = append(a.Card.Credentials, id.String())
-		}
-		for _, id := range c.Kin {
-			a.Card.Kin = append(a.Card.Kin, id.String())
-		}
-		a.Card.Holds = c.Holds
-		out.Cards = append(out.Cards, a)
+		out.Cards = append(out.Cards, control.Adopt{ID: c.Credentials[0].String()[2:10], Door: c.Door, FirstSeen: time.Unix(c.First, 0), LastSeen: time.Unix(c.Last, 0), Count: c.Count,
+			Card: control.Card{Door: c.Door, Reader: c.Source, Bits: c.Bits, Credentials: texts(c.Credentials), Holds: c.Holds, Kin: texts(c.Kin), Missing: g.Swipes.Missing(lengthsOf(c))}})
 	}
 	return out, nil
 }
@@ -197,6 +169,51 @@ func (g grants) postAdopt(r *http.Request, in control.AdoptRequest) (any, error)
 	if err := g.Keyring.Adopt.Set(in.Days); err != nil {
 		return nil, socket.Refused(http.StatusUnprocessableEntity, "", "%v", err)
 	}
-	g.Journal.Queue(wire.Header{Kind: wire.KindAdopt, Outcome: map[bool]wire.Outcome{true: wire.OutcomeActive, false: wire.OutcomeIdle}[in.Days > 0]}, wire.Who{})
+	g.Journal.Queue(wire.Header{Kind: wire.KindAdopt, Outcome: choose(in.Days > 0, wire.OutcomeActive, wire.OutcomeIdle)}, wire.Who{})
 	return g.getAdopt(r, socket.None{})
+}
+
+// Limits of a wait for a card.
+const (
+	swipeDefault = 60 * time.Second
+	swipeMost    = 10 * time.Minute
+)
+
+// waitFor bounds a wait by so many seconds; 0: by what is usual.
+func waitFor(ctx context.Context, seconds int, usual time.Duration) (context.Context, context.CancelFunc) {
+	if seconds > 0 {
+		usual = time.Duration(min(seconds, int(swipeMost/time.Second))) * time.Second
+	}
+	return context.WithTimeout(ctx, min(usual, swipeMost))
+}
+
+// nextSwipe waits for a card at the reader that the request names: for one that is
+// held up twice, or (but for twice) is in use by nobody.
+func nextSwipe(ctx context.Context, g *gateway.Gateway, in control.SwipeRequest, twice bool) (swipe.Card, error) {
+	if !g.Keyring.Status().HasKey {
+		return swipe.Card{}, socket.Refused(http.StatusConflict, "run gatehouse init, then start the daemon again", "the building has no key yet")
+	}
+	if in.Door != "" {
+		if _, err := doorOf(g, in.Door); err != nil {
+			return swipe.Card{}, err
+		}
+	}
+	usual := swipeDefault
+	if twice {
+		usual += g.Swipes.Rest(in.Door)
+	}
+	ctx, cancel := waitFor(ctx, in.Seconds, usual)
+	defer cancel()
+	s, err := g.Swipes.Next(ctx, in.Door, in.Reader, twice)
+	switch {
+	case errors.Is(err, swipe.ErrBusy):
+		return s, socket.Refused(http.StatusConflict, "wait until that is done", "%v", err)
+	case err != nil && twice: // in the same words whoever has come by
+		return s, socket.Refused(http.StatusRequestTimeout, fmt.Sprintf("hold it up to the reader, wait %d seconds with the door shut, and hold it up there again; gatehouse status shows whether the reader is online",
+			g.Swipes.Pause(in.Door)), "no card was held up twice")
+	case err != nil:
+		return s, socket.Refused(http.StatusRequestTimeout, fmt.Sprintf("hold the card up to the reader for a second, and one that opens here already again %d seconds later; gatehouse status shows whether the reader is online",
+			g.Swipes.Pause(in.Door)), "no card came")
+	}
+	return s, nil
 }

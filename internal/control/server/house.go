@@ -3,6 +3,7 @@ package server
 // What several parts of the server ask of the gateway.
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -54,13 +55,12 @@ func clockStatus(g *gateway.Gateway) control.Clock {
 	return control.Clock{Now: r.Wall, Quality: r.Quality.String(), Trusted: r.Trusted}
 }
 
-// timeOf returns the time of unix seconds, nil for none.
-func timeOf(s int64) *time.Time {
+// timeOf returns the time of unix seconds in a zone, nil for none.
+func timeOf(s uint32, zone *time.Location) *time.Time {
 	if s == 0 {
 		return nil
 	}
-	t := time.Unix(s, 0)
-	return &t
+	return new(time.Unix(int64(s), 0).In(zone))
 }
 
 func fireStatus(g *gateway.Gateway) *control.Fire {
@@ -95,9 +95,28 @@ func choose[T any](yes bool, a, b T) T {
 	return b
 }
 
-func or(text, otherwise string) string {
-	if text == "" {
-		return otherwise
+// problems are lines of what somebody should do something about.
+type problems []string
+
+func (p *problems) add(format string, args ...any) { *p = append(*p, fmt.Sprintf(format, args...)) }
+
+// texts are some values as messages show them.
+func texts[T fmt.Stringer](values []T) (list []string) {
+	for _, v := range values {
+		list = append(list, v.String())
 	}
-	return text
+	return list
+}
+
+// during is a context that ends with over, too.
+func during(ctx context.Context, over <-chan struct{}) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-over:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }

@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
-	"gatehouse/internal/control"
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/socket"
@@ -23,8 +26,6 @@ type logs struct {
 	*gateway.Gateway
 	log zerolog.Logger
 }
-
-func (g logs) routes(s *socket.Server) { socket.Stream(s, "GET /v1/log", g.streamLog) }
 
 // streamLog writes what an owner may see of the log, one JSON object an entry.
 func (g logs) streamLog(w http.ResponseWriter, r *http.Request, _ socket.None) error {
@@ -79,38 +80,15 @@ func (g logs) lastShown(ctx context.Context, last int, shows func(wire.Header) b
 	return at, nil
 }
 
-// lines writes JSON objects, one a line, with times of the building's zone.
-type lines struct {
-	enc   *json.Encoder
-	flush func()
-	zone  *time.Location
-}
-
-func newLines(w http.ResponseWriter, zone *time.Location) lines {
-	c := http.NewResponseController(w)
-	return lines{json.NewEncoder(w), func() { _ = c.Flush() }, zone}
-}
-
-func (l lines) write(list []control.LogEntry) error {
-	for _, e := range list {
-		e.Time = e.Time.In(l.zone)
-		if err := l.enc.Encode(e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // stream writes the entries that a view shows as one JSON object a line, from a
 // place in the journal on, with follow until ctx ends.
 func (g logs) stream(ctx context.Context, w http.ResponseWriter, at journal.Position, follow bool, shows func(wire.Header) bool) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	out := newLines(w, zoneOf(g.Gateway))
+	enc, out := json.NewEncoder(w), http.NewResponseController(w)
 	for {
 		changed := g.Journal.Changed()
 		entries, next, err := g.Journal.Entries(ctx, at, logBatch)
-		list, bad := pick(entries, shows)
-		if bad != nil || out.write(list) != nil {
+		if writeShown(enc, entries, shows, zoneOf(g.Gateway)) != nil {
 			panic(http.ErrAbortHandler) // half a log must not look like a whole one
 		}
 		at = next
@@ -124,11 +102,59 @@ func (g logs) stream(ctx context.Context, w http.ResponseWriter, at journal.Posi
 		if len(entries) > 0 {
 			continue
 		}
-		out.flush()
+		_ = out.Flush()
 		select {
 		case <-ctx.Done():
 			return
 		case <-changed:
 		}
 	}
+}
+
+// logFilter is what of the log a query asks for: since a time, of doors, of kinds. It
+// only narrows what an owner may see.
+func logFilter(g *gateway.Gateway, q url.Values) (func(wire.Header) bool, error) {
+	since, err := sinceTime(g, q.Get("since"))
+	if err != nil {
+		return nil, socket.Refused(http.StatusBadRequest, "write --since 2h, 3d, 2026-12-01 or \"2026-12-01 09:30\"", "since = %q: no time", q.Get("since"))
+	}
+	for _, id := range q["door"] {
+		if _, err := doorOf(g, id); err != nil {
+			return nil, err
+		}
+	}
+	for _, kind := range q["kind"] {
+		if names := shownNames(); !slices.Contains(names, kind) {
+			return nil, socket.Refused(http.StatusBadRequest, "kinds of the log: "+strings.Join(names, ", "), "no kind %q", kind)
+		}
+	}
+	return func(h wire.Header) bool {
+		return shown(h) && !h.Time().Before(since) &&
+			(len(q["door"]) == 0 || slices.Contains(q["door"], h.Door)) &&
+			(len(q["kind"]) == 0 || slices.Contains(q["kind"], h.Kind.String()))
+	}, nil
+}
+
+// shownNames are the names of the kinds that an owner may see.
+func shownNames() (names []string) {
+	for kind := range shownKinds {
+		names = append(names, kind.String())
+	}
+	slices.Sort(names)
+	return names
+}
+
+// ago is a time before now: minutes, hours or days.
+var ago = regexp.MustCompile(`^(\d{1,6})([mhd])$`)
+
+// sinceTime reads a time of the building's zone, or how long ago it was; the zero time
+// for an empty text.
+func sinceTime(g *gateway.Gateway, text string) (time.Time, error) {
+	found := ago.FindStringSubmatch(text)
+	if found == nil {
+		return calendar.Moment(text, zoneOf(g))
+	}
+	n, _ := strconv.Atoi(found[1]) // six digits
+	unit := map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}[found[2]]
+	return g.Clock.Read().Wall.Add(-time.Duration(n) * unit), nil
 }

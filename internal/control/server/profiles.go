@@ -10,18 +10,13 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// profiles answers with profiles of the running daemon, for go tool pprof. They tell how often something was
-// done, and so whether somebody came: a server that has them lets only root and the daemon's user call.
-type profiles struct{}
-
-func (p profiles) routes(s *socket.Server) { socket.Stream(s, "GET /debug/pprof/{name}", p.get) }
-
 // longestProfile bounds a profile of the processor.
 const longestProfile = 5 * time.Minute
 
-// get writes the profile of a name: "profile" is of the processor, for ?seconds=30; the others are as
-// runtime/pprof names them, with ?debug=1 or 2 as text.
-func (p profiles) get(w http.ResponseWriter, r *http.Request, _ socket.None) error {
+// streamProfile writes a profile of the running daemon, for go tool pprof: "profile" is of the processor, for
+// ?seconds=30; the others are as runtime/pprof names them, with ?debug=1 or 2 as text. They tell how often
+// something was done, and so whether somebody came: a server that has them lets only root and the daemon's user call.
+func streamProfile(w http.ResponseWriter, r *http.Request, _ socket.None) error {
 	if name := r.PathValue("name"); name != "profile" {
 		found := pprof.Lookup(name)
 		if found == nil {

@@ -54,24 +54,59 @@ func New(g *gateway.Gateway, o Options) *Server {
 	}
 	srv := &Server{o: o, path: g.Site.Socket, teacher: &teacher{Gateway: g}, socket: socket.NewServer(socket.Options{Path: g.Site.Socket, Name: "daemon", Network: o.Network,
 		Mode: mode, Group: callers, Look: o.Look, Grace: time.Second, MostBody: maxRequest, Log: o.Log})}
-	shown := logs{g, o.Log}
-	for _, part := range []interface{ routes(*socket.Server) }{
-		report{g, o.Version, time.Now()}, acts{g}, &clocks{Gateway: g}, grants{g, o.Log}, counter{g}, readers{g}, srv.teacher, shown,
-		doorTest{shown, newDoorTests(g.Site.Path("doortests.json"), g.Clock.Elapsed, g.Site.DoorIDs(), o.Log)},
-	} {
-		part.routes(srv.socket)
-	}
-	if o.Profiles {
-		profiles{}.routes(srv.socket)
-	}
+	srv.routes(g)
 	return srv
 }
 
-// Back-off of a socket that can't be opened.
-const (
-	retryFirst = time.Second
-	retryMost  = 30 * time.Second
-)
+// routes are all that the daemon answers.
+func (srv *Server) routes(g *gateway.Gateway) {
+	s, log := srv.socket, srv.o.Log
+	socket.Handle(s, "GET /v1/status", report{g, srv.o.Version, time.Now()}.getStatus)
+	shown := logs{g, log}
+	socket.Stream(s, "GET /v1/log", shown.streamLog)
+	tested := doorTest{shown, newDoorTests(g.Site.Path("doortests.json"), g.Clock.Elapsed, g.Site.DoorIDs(), log)}
+	socket.Stream(s, "POST /v1/doors/{door}/test", tested.streamTest)
+
+	doors := acts{g}
+	socket.Handle(s, "POST /v1/doors/{door}/release", doors.postRelease)
+	socket.Handle(s, "POST /v1/fire/reset", doors.postFireReset)
+	clock := clocks{Gateway: g}
+	socket.Handle(s, "POST /v1/clock/confirm", clock.postClockConfirm)
+	socket.Handle(s, "POST /v1/clock/ask", clock.postClockAsk)
+	socket.Handle(s, "POST /v1/clock/set", clock.postClockSet)
+
+	list := grants{g, log}
+	socket.Handle(s, "GET /v1/keys", list.getKeys)
+	socket.Handle(s, "GET /v1/grants", list.getGrants)
+	socket.Handle(s, "PUT /v1/grants", list.putGrants)
+	socket.Handle(s, "POST /v1/swipe", list.postSwipe)
+	socket.Handle(s, "POST /v1/printed", list.postPrinted)
+	socket.Handle(s, "GET /v1/adopt", list.getAdopt)
+	socket.Handle(s, "POST /v1/adopt", list.postAdopt)
+
+	desk := counter{g}
+	socket.Handle(s, "POST /v1/desk", atDesk(desk.postDesk))
+	socket.Handle(s, "DELETE /v1/desk/{session}", atDesk(desk.deleteDesk))
+	socket.Handle(s, "POST /v1/desk/{session}/swipe", atDesk(desk.postDeskSwipe))
+	socket.Handle(s, "POST /v1/desk/{session}/pin", atDesk(desk.postDeskPIN))
+	socket.Handle(s, "POST /v1/desk/{session}/checkin", atDesk(desk.postCheckIn))
+	socket.Handle(s, "POST /v1/desk/{session}/change", atDesk(desk.postChange))
+	socket.Handle(s, "GET /v1/tenancies", atDesk(desk.getTenancies))
+	socket.Handle(s, "GET /v1/tenancy", atDesk(desk.getTenancy))
+
+	const reader = "/v1/doors/{door}/readers/{reader}/"
+	all := readers{g}
+	socket.Handle(s, "GET /v1/readers", all.getReaders)
+	socket.Handle(s, "POST "+reader+"install", all.postInstall)
+	socket.Handle(s, "DELETE "+reader+"install", all.deleteInstall)
+	socket.Handle(s, "POST "+reader+"rekey", all.postRekey)
+	socket.Handle(s, "POST "+reader+"configure", all.postConfigure)
+	socket.Handle(s, "POST "+reader+"teach", srv.teacher.postTeach)
+	socket.Handle(s, "DELETE "+reader+"teach", srv.teacher.deleteTeach)
+	if srv.o.Profiles {
+		socket.Stream(s, "GET /debug/pprof/{name}", streamProfile)
+	}
+}
 
 // group may use the socket. Where it is missing only the daemon's user may.
 const group = "gatehouse"
@@ -81,7 +116,7 @@ const group = "gatehouse"
 // for it.
 func (srv *Server) Serve(ctx context.Context) {
 	defer srv.teacher.learning.close()
-	for retry := backoff.New(retryFirst, retryMost); ctx.Err() == nil; retry.Wait(ctx) {
+	for retry := backoff.New(time.Second, 30*time.Second); ctx.Err() == nil; retry.Wait(ctx) {
 		err := srv.serve(ctx)
 		if ctx.Err() != nil {
 			return

@@ -11,6 +11,7 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
+	"gatehouse/internal/enrol"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/keys"
@@ -24,8 +25,6 @@ type report struct {
 	version string
 	started time.Time
 }
-
-func (g report) routes(s *socket.Server) { socket.Handle(s, "GET /v1/status", g.getStatus) }
 
 func (g report) getStatus(_ *http.Request, _ socket.None) (any, error) {
 	g.PollClock() // it may have leapt a moment ago
@@ -41,7 +40,7 @@ func (g report) getStatus(_ *http.Request, _ socket.None) (any, error) {
 	if s.Uplink != nil {
 		s.Registry = s.Uplink.Registry
 	}
-	s.Problems = problems(g.Gateway, s)
+	s.Problems = problemsOf(g.Gateway, s)
 	return s, nil
 }
 
@@ -54,13 +53,12 @@ func journalStatus(g *gateway.Gateway) control.Journal {
 	return j
 }
 
-// problems lists what somebody should do something about, in plain words.
-func problems(g *gateway.Gateway, s control.Status) (list []string) {
-	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+// problemsOf lists what somebody should do something about, in plain words.
+func problemsOf(g *gateway.Gateway, s control.Status) (list problems) {
 	if !s.Initialised {
-		add("%s", keysProblem(g))
+		list.add("%s", keysProblem(g))
 	} else if s.Grants.Version == 0 && !g.Keyring.Status().Lost {
-		add("no list of grants yet, so no card opens: %s", choose(g.Keyring.Keys.Registry() != nil,
+		list.add("no list of grants yet, so no card opens: %s", choose(g.Keyring.Keys.Registry() != nil,
 			"check a tenant in with gatehouse checkin", "give a key with gatehouse grant add"))
 	}
 	list = append(list, fireProblems(g.Fire)...)
@@ -70,73 +68,73 @@ func problems(g *gateway.Gateway, s control.Status) (list []string) {
 	list = append(list, uplinkProblems(g, s.Uplink)...)
 	list = append(list, endingProblems(g)...)
 	list = append(list, setAsideProblems(g)...)
-	list = append(list, lostProblems(g)...)
+	for _, what := range g.Journal.Lost() {
+		list.add("the journal: %s. Find out who or what did that, a hand or the disk; then remove %s", what, g.Journal.LostFile())
+	}
 	for _, what := range g.Missing {
 		list = append(list, missingProblem(g.Site, what))
 	}
 	if why := g.Clock.Unread(); why != nil {
-		add("%s can't be read (%s): what was known of the time is gone, nobody's term ends by that. Find out what did that, a hand or the disk; %s. This line goes with the next start",
+		list.add("%s can't be read (%s): what was known of the time is gone, nobody's term ends by that. Find out what did that, a hand or the disk; %s. This line goes with the next start",
 			g.Site.Path(clock.File), oneLine(why), timeAnew)
 	}
 	if doubt := g.Clock.Doubt(); doubt != "" {
 		if g.Keyring.Keys.Registry() == nil {
 			doubt += "; gatehouse clock set --key FILE \"2026-12-01 09:30\" makes a time that you sign count for all"
 		}
-		add("%s", doubt)
+		list.add("%s", doubt)
 	}
 	if s.Journal.Degraded != "" {
-		add("entries can't be made durable: %s. Doors go on; check the disk", s.Journal.Degraded)
+		list.add("entries can't be made durable: %s. Doors go on; check the disk", s.Journal.Degraded)
 	}
 	switch j := g.Journal.Status(); {
 	case j.Disk >= 90:
-		add("the disk is %d %% full: make room; when it is full, denials are no longer logged", j.Disk)
+		list.add("the disk is %d %% full: make room; when it is full, denials are no longer logged", j.Disk)
 	case j.Spent:
-		add("the disk was full: what is kept back there for entries is in use, and there is no room to make it again: make room; when it is full, denials are no longer logged")
+		list.add("the disk was full: what is kept back there for entries is in use, and there is no room to make it again: make room; when it is full, denials are no longer logged")
 	}
 	return list
 }
 
 // fireProblems say what is wrong at the fire input; nil where there is none.
-func fireProblems(fire *gateway.Fire) (list []string) {
+func fireProblems(fire *gateway.Fire) (list problems) {
 	if fire == nil {
 		return nil
 	}
-	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	f, err := fire.Now()
 	switch {
 	case f.Blind:
-		add("the fire input can't be read, so the doors are released: check its chip and line")
+		list.add("the fire input can't be read, so the doors are released: check its chip and line")
 	case f.Active:
-		add("the fire input is active: doors are released. If the panel is idle, its active level in the site file is wrong")
+		list.add("the fire input is active: doors are released. If the panel is idle, its active level in the site file is wrong")
 	case f.Latched:
-		add("doors stay released after a fire alarm: make sure that all is well, then run gatehouse fire reset")
+		list.add("doors stay released after a fire alarm: make sure that all is well, then run gatehouse fire reset")
 	}
 	if err != nil {
-		add("the fire latch can't be kept: %v", err)
+		list.add("the fire latch can't be kept: %v", err)
 	}
 	return list
 }
 
 // doorProblems say what is wrong with locks, buttons and readers.
-func doorProblems(doors []control.Door) (list []string) {
-	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+func doorProblems(doors []control.Door) (list problems) {
 	for _, d := range doors {
 		if d.Lock != "ok" {
-			add("door %s: the lock can't be driven: %s", d.ID, d.Lock)
+			list.add("door %s: the lock can't be driven: %s", d.ID, d.Lock)
 		}
 		if d.ExitPressed > 0 {
-			add("door %s: the exit button has been pressed for %s, so the door stays released: check the button, and its active level in the site file", d.ID, amount.Span(d.ExitPressed))
+			list.add("door %s: the exit button has been pressed for %s, so the door stays released: check the button, and its active level in the site file", d.ID, amount.Span(d.ExitPressed))
 		}
 		for _, dev := range d.Devices {
 			switch {
 			case dev.Hint == beingTaught:
-				add("door %s: %s %s", d.ID, dev.ID, dev.Hint)
+				list.add("door %s: %s %s", d.ID, dev.ID, dev.Hint)
 			case !dev.Online && dev.Hint == "":
-				add("door %s: %s has not answered yet", d.ID, dev.ID)
+				list.add("door %s: %s has not answered yet", d.ID, dev.ID)
 			case !dev.Online:
-				add("door %s: %s is out of order: %s", d.ID, dev.ID, dev.Hint)
+				list.add("door %s: %s is out of order: %s", d.ID, dev.ID, dev.Hint)
 			case dev.Hint != "":
-				add("door %s: %s reported %s: %s", d.ID, dev.ID, dev.Fault, dev.Hint)
+				list.add("door %s: %s reported %s: %s", d.ID, dev.ID, dev.Fault, dev.Hint)
 			}
 		}
 	}
@@ -145,21 +143,12 @@ func doorProblems(doors []control.Door) (list []string) {
 
 // setAsideProblems names damaged files for as long as they lie there: what is
 // in them is nowhere else.
-func setAsideProblems(g *gateway.Gateway) (list []string) {
+func setAsideProblems(g *gateway.Gateway) (list problems) {
 	for _, directory := range []string{"journal", "grants"} {
 		found, _ := filepath.Glob(g.Site.Path(directory, "*.bad-*")) // the pattern is right
 		for _, f := range found {
-			list = append(list, fmt.Sprintf("a damaged file was set aside: %s. Look after the disk; copy the file away, then remove it here", f))
+			list.add("a damaged file was set aside: %s. Look after the disk; copy the file away, then remove it here", f)
 		}
-	}
-	return list
-}
-
-// lostProblems tells what the journal found to be missing or changed, until
-// somebody has seen to it.
-func lostProblems(g *gateway.Gateway) (list []string) {
-	for _, what := range g.Journal.Lost() {
-		list = append(list, fmt.Sprintf("the journal: %s. Find out who or what did that, a hand or the disk; then remove %s", what, g.Journal.LostFile()))
 	}
 	return list
 }
@@ -207,3 +196,52 @@ func missingProblem(s *site.Site, what string) string {
 
 // timeAnew is what to do where what was known of the time is gone.
 const timeAnew = "the registry or a time server tells the time anew; without either, set the clock, then gatehouse clock confirm"
+
+// keyFileProblems name each file of an enrolment that is gone or can't be used, with
+// what brings it back: an enrolment makes anew what is missing, and keeps the rest.
+// Those without which no card opens have a line of their own (keysProblem). House and
+// trust document come again from the registry.
+func keyFileProblems(g *gateway.Gateway, initialised bool) (list problems) {
+	path := func(file string) string { return g.Site.Path("keys", file) }
+	if g.Keyring.Keys.Registry() == nil {
+		r, err := keys.LoadRegistry(path(""))
+		if r == nil && err != nil && initialised {
+			return []string{keyFileProblem(g, path(keys.RegistryFile), "it goes on as a standalone house", err)}
+		}
+		return nil
+	}
+	_, gatewayKey := keys.LoadPrivateKey(path(keys.GatewayKeyFile))
+	_, sealKey := keys.LoadSealKey(path(keys.SealKeyFile))
+	client, certificate := enrol.ClientFiles(path(""))
+	for _, f := range []struct {
+		file, without string
+		err           error
+	}{
+		{keys.GatewayKeyFile, "nothing that this gateway says is signed", gatewayKey},
+		{keys.SealKeyFile, "siblings can't send it the building's key", sealKey},
+		{keys.ClientKeyFile, "the registry's broker does not let it in", client},
+		{keys.ClientCertFile, "the registry's broker does not let it in. It is asked for anew by itself within minutes; if this line stays", certificate},
+	} {
+		if f.err != nil {
+			list = append(list, keyFileProblem(g, path(f.file), f.without, f.err))
+		}
+	}
+	return list
+}
+
+func keyFileProblem(g *gateway.Gateway, path, without string, err error) string {
+	what, first := "can't be used ("+oneLine(err)+")", "move "+path+" away and "
+	if errors.Is(err, fs.ErrNotExist) {
+		what, first = "is gone", ""
+	}
+	return fmt.Sprintf("%s %s, so %s: %s%s, then start the daemon again", path, what, without, first, enrolAgain(g))
+}
+
+// enrolAgain are the commands that enrol a gateway in its own place.
+func enrolAgain(g *gateway.Gateway) string {
+	at := ""
+	if r := g.Keyring.Keys.Registry(); r != nil {
+		at = fmt.Sprintf(" --district %s --town %s --building %s --gateway %s", r.Place.District, r.Place.Town, r.Place.Building, r.Place.Gateway)
+	}
+	return "enrol the gateway with a new token (at the registry registryd gateway add --replace" + at + ", here gatehouse enrol)"
+}

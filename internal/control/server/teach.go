@@ -46,11 +46,6 @@ type teacher struct {
 	learning learning
 }
 
-func (g *teacher) routes(s *socket.Server) {
-	socket.Handle(s, "POST /v1/doors/{door}/readers/{reader}/teach", g.postTeach)
-	socket.Handle(s, "DELETE /v1/doors/{door}/readers/{reader}/teach", g.deleteTeach)
-}
-
 // postTeach waits for one card at a reader whose format is to be found out, or
 // takes the number printed on the last one.
 func (g *teacher) postTeach(r *http.Request, in control.Teach) (any, error) {
@@ -77,11 +72,7 @@ func (g *teacher) postTeach(r *http.Request, in control.Teach) (any, error) {
 	if err := g.learning.begin(r.Context(), s, in.Again); err != nil {
 		return nil, err
 	}
-	wait := 60 * time.Second
-	if in.Seconds > 0 {
-		wait = time.Duration(min(in.Seconds, 600)) * time.Second
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), wait)
+	ctx, cancel := waitFor(r.Context(), in.Seconds, swipeDefault)
 	defer cancel()
 	card, err := g.nextCard(ctx, s)
 	if err != nil {
@@ -107,15 +98,16 @@ func (g *teacher) deleteTeach(r *http.Request, _ socket.None) (any, error) {
 // nextCard waits for a card at a reader that is taught, for as long as format learning
 // lasts: after it the next card is the door's.
 func (g *teacher) nextCard(ctx context.Context, s *gateway.Reader) (device.Card, error) {
-	ctx, cancel := during(ctx, g.learning.over)
-	defer cancel(nil)
+	over := g.learning.over
+	ctx, cancel := during(ctx, over)
+	defer cancel()
 	if !s.Lends() {
 		seen, err := g.Swipes.Next(ctx, s.Door.Config.ID, s.Config.ID, false)
 		if errors.Is(err, swipe.ErrBusy) {
 			return device.Card{}, socket.Refused(http.StatusConflict, "wait until they have done", "%v", err)
 		}
 		if err != nil {
-			return device.Card{}, noCard(ctx, fault.None, fmt.Sprintf("; one that somebody has is taken when it is held up again %d seconds later", g.Swipes.Pause(s.Door.Config.ID)))
+			return device.Card{}, noCard(over, fault.None, fmt.Sprintf("; one that somebody has is taken when it is held up again %d seconds later", g.Swipes.Pause(s.Door.Config.ID)))
 		}
 		return seen.Read, nil
 	}
@@ -130,22 +122,9 @@ func (g *teacher) nextCard(ctx context.Context, s *gateway.Reader) (device.Card,
 				found = e.Fault
 			}
 		case <-ctx.Done():
-			return device.Card{}, noCard(ctx, found, "")
+			return device.Card{}, noCard(over, found, "")
 		}
 	}
-}
-
-// during ends ctx with format learning, by errOver.
-func during(ctx context.Context, over <-chan struct{}) (context.Context, context.CancelCauseFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
-		select {
-		case <-over:
-			cancel(errOver())
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, cancel
 }
 
 // errOver is for who goes on with format learning that was ended meanwhile.
@@ -154,12 +133,13 @@ func errOver() error {
 }
 
 // noCard says why the wait for a card has ended without one, and more of what to do.
-func noCard(ctx context.Context, found fault.Code, more string) error {
-	var over *socket.Error
-	switch {
-	case errors.As(context.Cause(ctx), &over):
-		return over
-	case found != fault.None:
+func noCard(over <-chan struct{}, found fault.Code, more string) error {
+	select {
+	case <-over:
+		return errOver()
+	default:
+	}
+	if found != fault.None {
 		return socket.Refused(http.StatusGatewayTimeout, found.Hint(), "no card was read; the reader reported %s", found)
 	}
 	return socket.Refused(http.StatusGatewayTimeout, "hold a card up at the reader"+more+"; look at its power and its wires", "no card was read")

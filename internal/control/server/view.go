@@ -1,7 +1,9 @@
 package server
 
 import (
+	"encoding/json"
 	"fmt"
+	"time"
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/door"
@@ -51,8 +53,8 @@ func shown(h wire.Header) bool {
 }
 
 // viewed is an entry as people see it.
-func viewed(h wire.Header) control.LogEntry {
-	out := control.LogEntry{Time: h.Time(), Clock: h.Clock.String(), Kind: h.Kind.String(), Outcome: h.Outcome.String(),
+func viewed(h wire.Header, zone *time.Location) control.LogEntry {
+	out := control.LogEntry{Time: h.Time().In(zone), Clock: h.Clock.String(), Kind: h.Kind.String(), Outcome: h.Outcome.String(),
 		Reason: h.Reason.String(), Door: h.Door, Source: h.Source, Direction: h.Direction.String()}
 	if counted[h.Kind] || passageKinds[h.Kind] {
 		out.Count = h.Count
@@ -63,18 +65,18 @@ func viewed(h wire.Header) control.LogEntry {
 	return out
 }
 
-// pick returns those of some entries that a view shows.
-func pick(entries []journal.Entry, shows func(wire.Header) bool) (list []control.LogEntry, err error) {
+// writeShown writes those of some entries that a view shows, with times of a zone.
+func writeShown(enc *json.Encoder, entries []journal.Entry, shows func(wire.Header) bool, zone *time.Location) error {
 	for _, e := range entries {
 		h, err := wire.DecodeHeader(e.Header)
-		if err != nil {
-			return list, err
+		if err == nil && shows(h) {
+			err = enc.Encode(viewed(h, zone))
 		}
-		if shows(h) {
-			list = append(list, viewed(h))
+		if err != nil {
+			return err
 		}
 	}
-	return list, nil
+	return nil
 }
 
 // doorNormal is a door at which nothing is wrong, whoever goes through it.
