@@ -102,19 +102,14 @@ type Watchdog struct {
 	Source     []string `toml:"source" json:"source"`
 }
 
-// Pull returns "up", "down", or "" where the profile does not know, for a line
-// of the board's first chip.
-func (b Board) Pull(line int) string {
-	if len(b.Chips) == 0 {
-		return ""
-	}
-	return b.Chips[0].Pull(line)
-}
-
-// PullOf is Pull for a chip as a site file names it.
+// PullOf returns "up", "down", or "" where the profile does not know, for a line of a
+// chip as a site file names it.
 func (b Board) PullOf(chip string, line int) string {
-	if c, ok := b.ChipOf(chip); ok {
-		return c.Pull(line)
+	c, _ := b.ChipOf(chip)
+	for _, r := range c.Pulls {
+		if r.From <= line && line <= r.To {
+			return r.Level
+		}
 	}
 	return ""
 }
@@ -141,16 +136,6 @@ func (b Board) Labels() (list []string) {
 
 // Is says that a path means a UART on the lines of this one.
 func (p SerialPort) Is(path string) bool { return path == p.Device || slices.Contains(p.Names, path) }
-
-// Pull returns "up", "down", or "" where the profile does not know.
-func (c Chip) Pull(line int) string {
-	for _, r := range c.Pulls {
-		if r.From <= line && line <= r.To {
-			return r.Level
-		}
-	}
-	return ""
-}
 
 // ParseBoard reads a profile strictly. The error lists every fault, each with
 // what to do.

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -39,11 +40,22 @@ func newDecoder(r Reader) (decoder, error) {
 	case "serial", "code":
 		return serialDecoder(r)
 	case "pn532":
-		return pn532Decoder(r)
+		return ofBytes(pn532Card), nil
 	case "idcard":
-		return idcardDecoder(r)
+		return ofBytes(idcardNumber), nil
 	}
 	return nil, fmt.Errorf("type %q: this version has no decoder for its samples", r.Type)
+}
+
+// ofBytes decodes samples by their bytes on the wire.
+func ofBytes(decode func(raw []byte) ([]outcome, error)) decoder {
+	return func(s Sample) ([]outcome, error) {
+		raw, err := s.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		return decode(raw)
+	}
 }
 
 const (
@@ -65,10 +77,7 @@ func wiegandDecoder(r Reader) (decoder, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	interval := time.Duration(r.IntervalUS) * time.Microsecond
-	if interval == 0 {
-		interval = usualInterval
-	}
+	interval := cmp.Or(time.Duration(r.IntervalUS)*time.Microsecond, usualInterval)
 	return func(s Sample) ([]outcome, error) {
 		bursts := s.Bursts
 		if s.Bits != "" {
@@ -132,11 +141,7 @@ func serialDecoder(r Reader) (decoder, error) {
 	if layout.Code() != (r.Type == "code") {
 		return nil, fmt.Errorf(`layout %q with type = %q: scanners of codes are of type "code", readers of cards of type "serial"`, r.Layout, r.Type)
 	}
-	return func(s Sample) (got []outcome, err error) {
-		raw, err := s.Bytes()
-		if err != nil {
-			return nil, err
-		}
+	return ofBytes(func(raw []byte) (got []outcome, err error) {
 		d, err := serialcard.NewDecoder(layout)
 		if err != nil {
 			return nil, err
@@ -153,7 +158,7 @@ func serialDecoder(r Reader) (decoder, error) {
 			tell(d.Timeout())
 		}
 		return got, nil
-	}, nil
+	}), nil
 }
 
 // osdpDecoder parses each frame as the bus does and takes out what it reports.
@@ -162,11 +167,7 @@ func osdpDecoder(r Reader) (decoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(s Sample) ([]outcome, error) {
-		raw, err := s.Bytes()
-		if err != nil {
-			return nil, err
-		}
+	return ofBytes(func(raw []byte) ([]outcome, error) {
 		f, err := protocol.Parse(raw)
 		switch {
 		case errors.Is(err, protocol.ErrCheck):
@@ -182,7 +183,7 @@ func osdpDecoder(r Reader) (decoder, error) {
 			return nil, err
 		}
 		return []outcome{{card: card, fault: fits(card, formats)}}, nil
-	}, nil
+	}), nil
 }
 
 // typed puts keys together as a door does.
@@ -198,6 +199,9 @@ func typed(keys []byte) (got []outcome) {
 
 // fits checks the bits of an OSDP card, which have their Wiegand parity.
 func fits(card device.Card, formats []wiegand.Format) fault.Code {
+	if len(formats) == 0 {
+		return fault.None
+	}
 	found := fault.Length
 	for _, f := range formats {
 		switch err := f.Check(card); {
@@ -207,44 +211,29 @@ func fits(card device.Card, formats []wiegand.Format) fault.Code {
 			found = fault.Parity
 		}
 	}
-	if len(formats) == 0 {
-		return fault.None
-	}
 	return found
 }
 
-// pn532Decoder reads the frame in which a module lists a card.
-func pn532Decoder(Reader) (decoder, error) {
-	return func(s Sample) ([]outcome, error) {
-		raw, err := s.Bytes()
-		if err != nil {
-			return nil, err
-		}
-		card, found := pn532.Decode(raw)
-		if card.Len() == 0 && found == fault.None {
-			return nil, nil
-		}
-		return []outcome{{card: card, fault: found}}, nil
-	}, nil
+// pn532Card reads the frame in which a module lists a card.
+func pn532Card(raw []byte) ([]outcome, error) {
+	card, found := pn532.Decode(raw)
+	if card.Len() == 0 && found == fault.None {
+		return nil, nil
+	}
+	return []outcome{{card: card, fault: found}}, nil
 }
 
-// idcardDecoder reads the person's number out of a module's reply.
-func idcardDecoder(Reader) (decoder, error) {
-	return func(s Sample) ([]outcome, error) {
-		raw, err := s.Bytes()
-		if err != nil {
-			return nil, err
-		}
-		reply, err := idcard.ParseReply(raw)
-		if err != nil {
-			return nil, err
-		}
-		record, err := reply.Record()
-		if err != nil {
-			return nil, err
-		}
-		return []outcome{{number: record.Number()}}, nil
-	}, nil
+// idcardNumber reads the person's number out of a module's reply.
+func idcardNumber(raw []byte) ([]outcome, error) {
+	reply, err := idcard.ParseReply(raw)
+	if err != nil {
+		return nil, err
+	}
+	record, err := reply.Record()
+	if err != nil {
+		return nil, err
+	}
+	return []outcome{{number: record.Number()}}, nil
 }
 
 func errUnknown(what, name string, known []string) error {

@@ -188,7 +188,7 @@ func TestPull(t *testing.T) {
 		t.Fatal(err)
 	}
 	for line, want := range map[int]string{0: "up", 8: "up", 9: "down", 17: "down", 27: "down", 28: "", -1: ""} {
-		if got := b.Pull(line); got != want {
+		if got := b.PullOf(b.Chips[0].Label, line); got != want {
 			t.Errorf("line %d: pull %q, want %q", line, got, want)
 		}
 		if got := b.PullOf("pinctrl-bcm2711", line); got != want {

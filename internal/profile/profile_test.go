@@ -138,8 +138,8 @@ func TestSet(t *testing.T) {
 	if r, err := (Set{}).Reader("rdm6300"); err != nil || r.Type != "serial" {
 		t.Errorf("without a directory: %v, %v", r.Type, err)
 	}
-	if b, err := set.Board("raspberry-pi-4"); err != nil || b.Title != "mine" || b.Pull(17) != "" {
-		t.Errorf("board on disk: %q, pull %q, %v", b.Title, b.Pull(17), err)
+	if b, err := set.Board("raspberry-pi-4"); err != nil || b.Title != "mine" || len(b.Chips) != 0 {
+		t.Errorf("board on disk: %q, %d chips, %v", b.Title, len(b.Chips), err)
 	}
 	for name, want := range map[string]string{"renamed": "the name of its file", "wrong": "want card of 26 bits", "toaster": "known: ", "../mine": "want 1 to 48"} {
 		if _, err := set.Reader(name); err == nil || !strings.Contains(err.Error(), want) {

@@ -258,16 +258,15 @@ func (r Reader) checkSamples(f *strict.Faults, s *sources) {
 	}
 }
 
+// one reports whether exactly one of some things is given.
+func one(given ...bool) bool {
+	return len(slices.DeleteFunc(given, func(yes bool) bool { return !yes })) == 1
+}
+
 // inputs refuses a sample without exactly one input of its reader's kind.
 func (p Sample) inputs(kind string) error {
-	n := 0
-	for _, given := range []bool{p.Bits != "", len(p.Bursts) > 0, p.Hex != "", p.Text != ""} {
-		if given {
-			n++
-		}
-	}
 	onBits := p.Bits != "" || len(p.Bursts) > 0
-	if n != 1 || onBits != (kind == "wiegand") {
+	if !one(p.Bits != "", len(p.Bursts) > 0, p.Hex != "", p.Text != "") || onBits != (kind == "wiegand") {
 		return fmt.Errorf("give one of bits, bursts (both wiegand), hex, text (the others)")
 	}
 	for _, b := range append(slices.Clone(p.Bursts), p.Bits) {
@@ -294,14 +293,8 @@ func (p Sample) Bytes() ([]byte, error) {
 
 func (w Want) check() error {
 	card := w.Hex != "" || w.Bits != 0 || w.Format != "" || w.Facility != nil || w.Card != nil
-	n := 0
-	for _, given := range []bool{card, w.PIN != "", w.Code != "", w.Number != "", w.Fault != ""} {
-		if given {
-			n++
-		}
-	}
 	switch {
-	case n != 1:
+	case !one(card, w.PIN != "", w.Code != "", w.Number != "", w.Fault != ""):
 		return fmt.Errorf("say one of a card (bits and hex), pin, code, id_number, fault")
 	case !card:
 		return nil
@@ -310,11 +303,6 @@ func (w Want) check() error {
 	case w.Format == "" && (w.Facility != nil || w.Card != nil):
 		return fmt.Errorf("facility and card need the format that they are numbers of")
 	}
-	return w.checkHex()
-}
-
-// checkHex wants as many bytes as the bits take.
-func (w Want) checkHex() error {
 	if raw, err := hex.DecodeString(w.Hex); err != nil || len(raw) != (w.Bits+7)/8 {
 		return fmt.Errorf("hex = %q: want %d bytes for %d bits", w.Hex, (w.Bits+7)/8, w.Bits)
 	}
