@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"gatehouse/internal/durable"
-	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -38,11 +37,8 @@ type Addresses struct {
 
 // LoadAddresses reads them from a directory of keys.
 func LoadAddresses(dir string) (Addresses, error) {
-	r, err := keys.LoadRegistry(dir)
-	switch {
-	case r == nil && err == nil:
-		return Addresses{}, hinted("gatehouse enrol makes it known to one", "this gateway is a standalone house and has no registry")
-	case r == nil:
+	r, err := registryOf(dir)
+	if err != nil {
 		return Addresses{}, err
 	}
 	a := Addresses{}

@@ -61,23 +61,19 @@ func (i identity) check(a wire.Enrolled) (c checked, err error) {
 
 // certificate is the gateway's, judged at the registry's time.
 func (i identity) certificate(a wire.Enrolled, trust wire.Trust) (*x509.Certificate, error) {
-	var chain []*x509.Certificate
-	for _, der := range a.Certificates {
-		cert, err := x509.ParseCertificate(der)
-		if err != nil {
-			return nil, fmt.Errorf("certificate: %w: %w", wire.ErrMalformed, err)
-		}
-		chain = append(chain, cert)
+	chain, err := parseCertificates("certificate", a.Certificates)
+	if err != nil {
+		return nil, err
 	}
 	leaf := chain[0] // Enrolled has one at least
 	if public, ok := leaf.PublicKey.(*ecdsa.PublicKey); !ok || !public.Equal(i.client) {
 		return nil, hinted("tell the registry's operator", "the registry signed a certificate for another key")
 	}
-	roots, err := certPool(trust.CAs)
+	roots, err := parseCertificates(ofTrust, trust.CAs)
 	if err != nil {
 		return nil, err
 	}
-	if _, err = leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates(chain), CurrentTime: time.Unix(int64(a.Time), 0),
+	if _, err = leaf.Verify(x509.VerifyOptions{Roots: poolOf(roots...), Intermediates: poolOf(chain[1:]...), CurrentTime: time.Unix(int64(a.Time), 0),
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
 		return nil, hinted("tell the registry's operator", "the registry's certificate for this gateway does not verify: %v", err)
 	}
@@ -105,21 +101,22 @@ func openTrust(envelope []byte, root ed25519.PublicKey, registry string) (wire.T
 	return trust, nil
 }
 
-func certPool(ders [][]byte) (*x509.CertPool, error) {
-	pool := x509.NewCertPool()
+const ofTrust = "CA of the trust document"
+
+func parseCertificates(what string, ders [][]byte) (all []*x509.Certificate, err error) {
 	for _, der := range ders {
 		cert, err := x509.ParseCertificate(der)
 		if err != nil {
-			return nil, fmt.Errorf("CA of the trust document: %w: %w", wire.ErrMalformed, err)
+			return nil, fmt.Errorf("%s: %w: %w", what, wire.ErrMalformed, err)
 		}
-		pool.AddCert(cert)
+		all = append(all, cert)
 	}
-	return pool, nil
+	return all, nil
 }
 
-func intermediates(chain []*x509.Certificate) *x509.CertPool {
+func poolOf(certs ...*x509.Certificate) *x509.CertPool {
 	pool := x509.NewCertPool()
-	for _, cert := range chain[1:] {
+	for _, cert := range certs {
 		pool.AddCert(cert)
 	}
 	return pool
@@ -141,7 +138,7 @@ func judge(chain []*x509.Certificate, roots *x509.CertPool, host string, now tim
 	}
 	var errs []error
 	for _, t := range at {
-		_, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates(chain), DNSName: host, CurrentTime: t,
+		_, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: poolOf(chain[1:]...), DNSName: host, CurrentTime: t,
 			KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 		errs = append(errs, err)
 	}

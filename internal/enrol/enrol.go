@@ -72,7 +72,7 @@ func Enrol(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	var answer wire.Enrolled
-	if err := e.https.post(ctx, pathEnrol, typeCOSE, envelope, &answer); err != nil {
+	if err := post(ctx, e.https, pathEnrol, typeCOSE, envelope, &answer); err != nil {
 		if errors.Is(err, errRefused) {
 			os.Remove(e.file(pendingFile)) // the next try may be another; if this fails, the hint comes again
 		}
@@ -226,9 +226,8 @@ func (e *enrolment) compose(ctx context.Context) (r wire.EnrolRequest, err error
 
 // introduce asks whom to trust, and which building key the siblings have.
 func (e *enrolment) introduce(ctx context.Context) (trust wire.Trust, number uint8, err error) {
-	at := e.Token.At()
-	var i wire.Introduction
-	if err := e.https.introduce(ctx, at, e.Token.Secret, &i); err != nil {
+	i, err := e.https.introduce(ctx, e.Token.At(), e.Token.Secret)
+	if err != nil {
 		return trust, 0, err
 	}
 	trust, err = openTrust(i.Trust, e.Token.Root[:], e.Token.Registry)
@@ -250,7 +249,7 @@ func (e *enrolment) buildingKey(number uint8) (*keys.BuildingKey, error) {
 	switch {
 	case have == nil && number == 0:
 		if have, err = keys.GenerateBuildingKey(1); err == nil {
-			err = saveWhole(path, func(temp string) error { return keys.SaveBuildingKey(temp, have) })
+			err = keys.SaveBuildingKey(path, have)
 		}
 		return have, err
 	case have != nil && number != 0 && (have.Number() != number || e.wasByItself()):

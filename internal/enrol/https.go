@@ -72,9 +72,7 @@ func pinned(ca wire.Hash) verify {
 	return func(host string, chain []*x509.Certificate) error {
 		for _, cert := range chain {
 			if sha256.Sum256(cert.Raw) == ca {
-				roots := x509.NewCertPool()
-				roots.AddCert(cert)
-				return judge(chain, roots, host, time.Time{})
+				return judge(chain, poolOf(cert), host, time.Time{})
 			}
 		}
 		return errOtherCA
@@ -84,7 +82,7 @@ func pinned(ca wire.Hash) verify {
 var errOtherCA = errors.New("the server does not show the CA of the token")
 
 // introduce asks with a proof of the token, which the registry answers nobody without.
-func (c *client) introduce(ctx context.Context, at wire.Place, secret [16]byte, i *wire.Introduction) error {
+func (c *client) introduce(ctx context.Context, at wire.Place, secret [16]byte) (i wire.Introduction, err error) {
 	proof := wire.IntroduceProof(secret, at.Address())
 	body, err := json.Marshal(struct {
 		Building string `json:"building"`
@@ -92,15 +90,12 @@ func (c *client) introduce(ctx context.Context, at wire.Place, secret [16]byte, 
 		Proof    string `json:"proof"`
 	}{at.Building, at.Gateway, hex.EncodeToString(proof[:])})
 	if err != nil {
-		return err
+		return i, err
 	}
-	return post(ctx, c, pathIntroduce, typeJSON, body, i)
+	return i, post(ctx, c, pathIntroduce, typeJSON, body, &i)
 }
 
-func (c *client) post(ctx context.Context, path, kind string, body []byte, e *wire.Enrolled) error {
-	return post(ctx, c, path, kind, body, e)
-}
-
+// post sends a request and reads the answer, whole and strictly.
 func post[P wire.Payload](ctx context.Context, c *client, path, kind string, body []byte, answer *P) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+c.host+path, bytes.NewReader(body))
 	if err != nil {

@@ -27,22 +27,6 @@ const (
 	blockCertificate = "CERTIFICATE"
 )
 
-// saveWhole writes a key file under another name first, so that a cut of power
-// leaves the whole file or none; one that is there stays as it is.
-func saveWhole(path string, save func(temp string) error) error {
-	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("save %s: %w", path, fs.ErrExist)
-	}
-	temp := path + ".new"
-	if err := durable.Remove(temp); err != nil {
-		return err
-	}
-	if err := save(temp); err != nil {
-		return err
-	}
-	return durable.Rename(temp, path)
-}
-
 // signingKey loads or makes the gateway's own key.
 func signingKey(path string) (ed25519.PrivateKey, error) {
 	key, err := keys.LoadPrivateKey(path)
@@ -52,7 +36,7 @@ func signingKey(path string) (ed25519.PrivateKey, error) {
 	if _, key, err = ed25519.GenerateKey(rand.Reader); err != nil {
 		return nil, err
 	}
-	return key, saveWhole(path, func(temp string) error { return keys.SavePrivateKey(temp, key) })
+	return key, keys.SavePrivateKey(path, key)
 }
 
 // sealKey loads or makes the key that siblings and registry seal to.
@@ -64,7 +48,7 @@ func sealKey(path string) ([]byte, error) {
 	if key, _, err = sealing.GenerateKey(); err != nil {
 		return nil, err
 	}
-	return key, saveWhole(path, func(temp string) error { return keys.SaveSealKey(temp, key) })
+	return key, keys.SaveSealKey(path, key)
 }
 
 func sealPublic(private []byte) ([]byte, error) {

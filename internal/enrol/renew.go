@@ -10,30 +10,24 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/internal/backoff"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/network"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
 )
 
 // Renewer keeps the client certificate of an enrolled gateway fresh: it asks
 // for the next one when two thirds of its life are over, and still when it has
 // expired, since the request is signed by the gateway's own key.
 type Renewer struct {
-	dir     string
-	now     func() time.Time
-	trusted func() bool
-	network network.Network
-	log     zerolog.Logger
-	renewed func()
-	chance  func(limit time.Duration) time.Duration
-	share   float64 // of the jitter, so that a city's gateways do not come at once
-	soon    chan struct{}
-	renew   func(context.Context) error
-	due     func() (time.Time, error)
+	o     RenewerOptions
+	share float64 // of the jitter, so that a city's gateways do not come at once
+	soon  chan struct{}
+	renew func(context.Context) error
+	due   func() (time.Time, error)
 
 	mu   sync.Mutex
 	last error // of the last try
@@ -67,8 +61,7 @@ func NewRenewer(o RenewerOptions) *Renewer {
 	if o.Chance == nil {
 		o.Chance = rand.N[time.Duration]
 	}
-	r := &Renewer{dir: o.Dir, now: o.Now, trusted: o.Trusted, network: o.Network, log: o.Log, renewed: o.Renewed, chance: o.Chance,
-		share: o.Chance(time.Hour).Hours(), soon: make(chan struct{}, 1)}
+	r := &Renewer{o: o, share: o.Chance(time.Hour).Hours(), soon: make(chan struct{}, 1)}
 	r.renew, r.due = r.Renew, r.readDue
 	return r
 }
@@ -122,9 +115,9 @@ func (r *Renewer) Run(ctx context.Context) error {
 			continue
 		}
 		pause := retry.Next()
-		wait := pause/2 + r.chance(pause)
+		wait := pause/2 + r.o.Chance(pause)
 		next, deaf = time.Now().Add(wait), time.Now().Add(soonEvery)
-		r.log.Warn().Err(err).Dur("again_in", wait).Msg("client certificate could not be renewed")
+		r.o.Log.Warn().Err(err).Dur("again_in", wait).Msg("client certificate could not be renewed")
 	}
 }
 
@@ -136,19 +129,16 @@ func (r *Renewer) told(err error) {
 	if err != nil {
 		return
 	}
-	r.log.Info().Msg("client certificate renewed")
-	if r.renewed != nil {
-		r.renewed()
+	r.o.Log.Info().Msg("client certificate renewed")
+	if r.o.Renewed != nil {
+		r.o.Renewed()
 	}
 }
 
 // Expires is when the certificate ends. Safe for concurrent use.
 func (r *Renewer) Expires() (time.Time, error) {
-	chain, err := loadCertificates(filepath.Join(r.dir, keys.ClientCertFile))
-	if err != nil {
-		return time.Time{}, err
-	}
-	return chain[0].NotAfter, nil
+	_, until, err := r.life()
+	return until, err
 }
 
 // Err is why the last try did not renew; nil: it did, or there was none. Safe
@@ -164,42 +154,48 @@ func (r *Renewer) Err() error {
 func (r *Renewer) untilDue() time.Duration {
 	due, err := r.due()
 	if err != nil {
-		r.log.Error().Err(err).Msg("client certificate can't be read")
+		r.o.Log.Error().Err(err).Msg("client certificate can't be read")
 		return firstRetry
 	}
-	return max(due.Sub(r.now()), firstRetry)
+	return max(due.Sub(r.o.Now()), firstRetry)
 }
 
 // readDue is two thirds into the certificate's life and up to a thirtieth more.
 func (r *Renewer) readDue() (time.Time, error) {
-	chain, err := loadCertificates(filepath.Join(r.dir, keys.ClientCertFile))
+	from, until, err := r.life()
+	life := until.Sub(from)
+	return from.Add(life/3*2 + time.Duration(r.share*float64(life/30))), err
+}
+
+// life is when the certificate begins and ends.
+func (r *Renewer) life() (from, until time.Time, err error) {
+	chain, err := loadCertificates(filepath.Join(r.o.Dir, keys.ClientCertFile))
 	if err != nil {
-		return time.Time{}, err
+		return from, until, err
 	}
-	life := chain[0].NotAfter.Sub(chain[0].NotBefore)
-	return chain[0].NotBefore.Add(life/3*2 + time.Duration(r.share*float64(life/30))), nil
+	return chain[0].NotBefore, chain[0].NotAfter, nil
 }
 
 // Renew asks once and writes the new certificate, for the key that is there.
 func (r *Renewer) Renew(ctx context.Context) error {
-	reg, roots, err := servers(r.dir)
+	reg, roots, err := servers(r.o.Dir)
 	if err != nil {
 		return fmt.Errorf("renew certificate: %w", err)
 	}
-	signing, errSigning := keys.LoadPrivateKey(filepath.Join(r.dir, keys.GatewayKeyFile))
-	client, errClient := loadClientKey(filepath.Join(r.dir, keys.ClientKeyFile))
+	signing, errSigning := keys.LoadPrivateKey(filepath.Join(r.o.Dir, keys.GatewayKeyFile))
+	client, errClient := loadClientKey(filepath.Join(r.o.Dir, keys.ClientKeyFile))
 	if err := errors.Join(errSigning, errClient); err != nil {
 		return fmt.Errorf("renew certificate: %w", err)
 	}
-	var request wire.RenewRequest
-	if request.CSR, err = certificateRequest(reg.Place, client); err != nil {
-		return fmt.Errorf("renew certificate: %w", err)
-	}
-	envelope, err := wire.SignBody(wire.Protected{Type: wire.TypeRenew, Role: wire.RoleGateway, Address: reg.Place.Address()}, request, signing)
+	csr, err := certificateRequest(reg.Place, client)
 	if err != nil {
 		return fmt.Errorf("renew certificate: %w", err)
 	}
-	answer, err := r.ask(ctx, byRoots(roots, r.now, r.trusted), envelope)
+	envelope, err := wire.SignBody(wire.Protected{Type: wire.TypeRenew, Role: wire.RoleGateway, Address: reg.Place.Address()}, wire.RenewRequest{CSR: csr}, signing)
+	if err != nil {
+		return fmt.Errorf("renew certificate: %w", err)
+	}
+	answer, err := r.ask(ctx, byRoots(roots, r.o.Now, r.o.Trusted), envelope)
 	if err != nil {
 		return fmt.Errorf("renew certificate: %w", err)
 	}
@@ -208,19 +204,19 @@ func (r *Renewer) Renew(ctx context.Context) error {
 	if _, err := want.check(answer); err != nil {
 		return fmt.Errorf("renew certificate: %w", err)
 	}
-	return durable.WriteFile(filepath.Join(r.dir, keys.ClientCertFile), certificatesPEM(answer.Certificates), 0o600)
+	return durable.WriteFile(filepath.Join(r.o.Dir, keys.ClientCertFile), certificatesPEM(answer.Certificates), 0o600)
 }
 
 // ask sends the request to the registry's addresses in their order, until one
 // has judged it.
 func (r *Renewer) ask(ctx context.Context, good verify, envelope []byte) (answer wire.Enrolled, err error) {
-	at, err := LoadAddresses(r.dir)
+	at, err := LoadAddresses(r.o.Dir)
 	if err != nil {
 		return answer, err
 	}
 	var errs []error
 	for _, host := range at.Enrol {
-		err := newClient(r.network, host, good).post(ctx, pathRenew, typeCOSE, envelope, &answer)
+		err := post(ctx, newClient(r.o.Network, host, good), pathRenew, typeCOSE, envelope, &answer)
 		if err == nil || errors.Is(err, errRefused) || ctx.Err() != nil {
 			return answer, err
 		}

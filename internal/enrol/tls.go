@@ -68,23 +68,26 @@ func byRoots(roots *x509.CertPool, now func() time.Time, trusted func() bool) ve
 
 // servers returns what is known of the registry, and the CAs of its servers.
 func servers(dir string) (*keys.Registry, *x509.CertPool, error) {
-	r, err := keys.LoadRegistry(dir)
-	switch {
-	case r == nil && err == nil:
-		return nil, nil, hinted("gatehouse enrol makes it known to one", "this gateway is a standalone house and has no registry")
-	case r == nil:
-		return nil, nil, err
-	case len(r.Trust.CAs) > 0:
-		roots, err := certPool(r.Trust.CAs)
-		return r, roots, err
-	}
-	kept, err := loadCertificates(filepath.Join(dir, keys.CAFile))
+	r, err := registryOf(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	roots := x509.NewCertPool()
-	for _, ca := range kept {
-		roots.AddCert(ca)
+	roots, err := parseCertificates(ofTrust, r.Trust.CAs)
+	if len(r.Trust.CAs) == 0 {
+		roots, err = loadCertificates(filepath.Join(dir, keys.CAFile))
 	}
-	return r, roots, nil
+	return r, poolOf(roots...), err
+}
+
+// registryOf returns what is known of the registry of an enrolled gateway, as far as it
+// can be read.
+func registryOf(dir string) (*keys.Registry, error) {
+	r, err := keys.LoadRegistry(dir)
+	switch {
+	case r != nil:
+		return r, nil
+	case err == nil:
+		err = hinted("gatehouse enrol makes it known to one", "this gateway is a standalone house and has no registry")
+	}
+	return nil, err
 }
