@@ -149,9 +149,7 @@ func ParseBoard(raw []byte) (Board, error) {
 	s := newSources(&f, b.Sources)
 	chips := map[string]Chip{}
 	for _, c := range b.Chips {
-		if chips[c.Label].Label != "" {
-			f.Add("chip %q stands twice", c.Label)
-		}
+		f.If(chips[c.Label].Label != "", "chip %q stands twice", c.Label)
 		chips[c.Label] = c
 		c.check(&f, s)
 	}
@@ -167,27 +165,20 @@ func ParseBoard(raw []byte) (Board, error) {
 }
 
 func checkHead(f *strict.Faults, name, title string) {
-	if !validName(name) {
-		f.Add("name = %q: want 1 to 48 of a-z, 0-9 and -, as the file is named", name)
-	}
-	if title == "" {
-		f.Add("title is missing: the maker's name of it")
-	}
+	f.If(!validName(name), "name = %q: want 1 to 48 of a-z, 0-9 and -, as the file is named", name)
+	f.If(title == "", "title is missing: the maker's name of it")
 }
 
 func (c Chip) check(f *strict.Faults, s *sources) {
 	at := fmt.Sprintf("chip %q", c.Label)
-	if c.Label == "" {
-		f.Add("chip: label is missing: gpiodetect prints it in brackets")
-	}
+	f.If(c.Label == "", "chip: label is missing: gpiodetect prints it in brackets")
 	f.Within(at+": lines", c.Lines, 1, 1024)
 	s.cite(at, c.Source...)
 	last := -1
 	for _, r := range c.Pulls {
 		what := fmt.Sprintf("%s: pull of lines %d to %d", at, r.From, r.To)
-		if r.From <= last || r.To < r.From || r.To >= c.Lines {
-			f.Add("%s: ranges must rise, not overlap, and stay below lines = %d", what, c.Lines)
-		}
+		f.If(r.From <= last || r.To < r.From || r.To >= c.Lines,
+			"%s: ranges must rise, not overlap, and stay below lines = %d", what, c.Lines)
 		f.OneOf(what+": level", r.Level, "up", "down")
 		s.cite(what, r.Source...)
 		last = r.To
@@ -197,20 +188,13 @@ func (c Chip) check(f *strict.Faults, s *sources) {
 func (h Header) check(f *strict.Faults, s *sources, chips map[string]Chip) {
 	at := fmt.Sprintf("header %q", h.Name)
 	c, ok := chips[h.Chip]
-	if h.Name == "" || !ok {
-		f.Add("%s: chip %q: give a name, and the label of a [[chip]]", at, h.Chip)
-	}
-	if len(h.Pins) == 0 {
-		f.Add("%s: pins is missing: {11 = 17} says that pin 11 is line 17", at)
-	}
+	f.If(h.Name == "" || !ok, "%s: chip %q: give a name, and the label of a [[chip]]", at, h.Chip)
+	f.If(len(h.Pins) == 0, "%s: pins is missing: {11 = 17} says that pin 11 is line 17", at)
 	lines := map[int]bool{}
 	for pin, line := range h.Pins {
-		if !pinNumber(pin) {
-			f.Add("%s: pin %q: pins are numbered from 1", at, pin)
-		}
-		if line < 0 || ok && line >= c.Lines || lines[line] {
-			f.Add("%s: pin %s: line %d: each line of the chip, 0 to %d, is at one pin", at, pin, line, c.Lines-1)
-		}
+		f.If(!pinNumber(pin), "%s: pin %q: pins are numbered from 1", at, pin)
+		f.If(line < 0 || ok && line >= c.Lines || lines[line],
+			"%s: pin %s: line %d: each line of the chip, 0 to %d, is at one pin", at, pin, line, c.Lines-1)
 		lines[line] = true
 	}
 	s.cite(at, h.Source...)
@@ -236,45 +220,72 @@ func (r RelayLine) check(f *strict.Faults, b Board) {
 // check refuses lines that no chip of the board has.
 func (p SerialPort) check(f *strict.Faults, b Board) {
 	c, ok := b.ChipOf(p.Chip)
-	if (p.Chip != "" || len(p.Lines) > 0) && (!ok || len(p.Lines) != 2) {
-		f.Add("serial %s: chip and lines: want the label of a [[chip]] and the lines of TX and RX", p.Device)
-	}
+	f.If((p.Chip != "" || len(p.Lines) > 0) && (!ok || len(p.Lines) != 2),
+		"serial %s: chip and lines: want the label of a [[chip]] and the lines of TX and RX", p.Device)
 	for _, line := range p.Lines {
-		if ok && (line < 0 || line >= c.Lines) {
-			f.Add("serial %s: line %d: chip %q has lines 0 to %d", p.Device, line, c.Label, c.Lines-1)
-		}
+		f.If(ok && (line < 0 || line >= c.Lines), "serial %s: line %d: chip %q has lines 0 to %d", p.Device, line, c.Label, c.Lines-1)
 	}
 }
 
 func (b Board) checkSystem(f *strict.Faults, s *sources) {
 	for _, o := range b.Outputs {
 		f.OneOf("outputs: after_exit", o.After, "pull", "kept")
-		if o.With == "" {
-			f.Add("outputs: with is missing: the system that this is true of")
-		}
+		f.If(o.With == "", "outputs: with is missing: the system that this is true of")
 		s.cite("outputs", o.Source...)
 	}
 	for _, p := range b.Ports {
-		if !strings.HasPrefix(p.Device, "/dev/") {
-			f.Add("serial: device = %q: want a path under /dev", p.Device)
-		}
+		f.If(!strings.HasPrefix(p.Device, "/dev/"), "serial: device = %q: want a path under /dev", p.Device)
 		p.check(f, b)
 		s.cite("serial "+p.Device, p.Source...)
 	}
 	if l := b.Levels; l != nil {
-		if !(l.Volts >= 1 && l.Volts <= 24) {
-			f.Add("levels: volts = %v: want 1 to 24", l.Volts)
-		}
+		f.If(!(l.Volts >= 1 && l.Volts <= 24), "levels: volts = %v: want 1 to 24", l.Volts)
 		s.cite("levels", l.Source...)
 	}
 	if b.Clock != nil {
 		s.cite("clock", b.Clock.Source...)
 	}
 	if w := b.Watchdog; w != nil {
-		if w.Driver == "" {
-			f.Add("watchdog: driver is missing: the kernel's name of it")
-		}
+		f.If(w.Driver == "", "watchdog: driver is missing: the kernel's name of it")
 		f.Within("watchdog: max_seconds", w.MaxSeconds, 1, 1<<20)
 		s.cite("watchdog", w.Source...)
+	}
+}
+
+// sources are the papers that a profile rests on: key, and what it is so that
+// somebody else finds it.
+type sources struct {
+	all  map[string]string
+	used map[string]bool
+	f    *strict.Faults
+}
+
+// computed is the source of a sample that no paper has: it was made from the
+// format by hand, and proves the settings rather than the device.
+const computed = "computed"
+
+func newSources(f *strict.Faults, all map[string]string) *sources {
+	f.If(len(all) == 0, "[sources] is missing: name the data sheet, manual or file that each fact is from")
+	for key, text := range all {
+		f.If(len(text) < 8 || key == computed, "source %s = %q: say what it is so that somebody else finds it", key, text)
+	}
+	return &sources{all: all, used: map[string]bool{}, f: f}
+}
+
+// cite notes that a fact rests on the sources.
+func (s *sources) cite(what string, keys ...string) {
+	for _, k := range keys {
+		if _, ok := s.all[k]; !ok {
+			s.f.Add("%s: source %q is none of [sources]", what, k)
+		}
+		s.used[k] = true
+	}
+	s.f.If(len(keys) == 0, "%s: source is missing: a list of keys of [sources]", what)
+}
+
+// done refuses sources that nothing rests on.
+func (s *sources) done() {
+	for key := range s.all {
+		s.f.If(!s.used[key], "source %q is used by no fact: remove it or cite it", key)
 	}
 }

@@ -138,17 +138,13 @@ func ParseReader(raw []byte) (Reader, error) {
 	}
 	var f strict.Faults
 	checkHead(&f, r.Name, r.Title)
-	if r.Maker == "" {
-		f.Add(`maker is missing; "various" where many make it`)
-	}
+	f.If(r.Maker == "", `maker is missing; "various" where many make it`)
 	f.OneOf("type", r.Type, types()...)
 	s := newSources(&f, r.Sources)
 	s.cite("settings", r.Source...)
 	r.checkSettings(&f)
 	for _, w := range r.Wires {
-		if w.Name == "" || w.Colour == "" {
-			f.Add("wire %q: give name and colour", w.Name)
-		}
+		f.If(w.Name == "" || w.Colour == "", "wire %q: give name and colour", w.Name)
 		if w.Active != "" {
 			f.OneOf("wire "+w.Name+": active", w.Active, "high", "low")
 		}
@@ -158,9 +154,7 @@ func ParseReader(raw []byte) (Reader, error) {
 		in.check(&f, name)
 	}
 	for _, q := range r.Quirks {
-		if q.Versions == "" || q.Text == "" {
-			f.Add("quirk: give versions and text")
-		}
+		f.If(q.Versions == "" || q.Text == "", "quirk: give versions and text")
 		s.cite("quirk of "+q.Versions, q.Source...)
 	}
 	r.checkSamples(&f, s)
@@ -180,15 +174,12 @@ func (r Reader) checkSettings(f *strict.Faults) {
 		"reverse_bytes": r.ReverseBytes, "pulse_us": r.PulseUS != 0, "interval_us": r.IntervalUS != 0,
 		"layout": r.Layout != "", "settings": r.Settings != nil, "baud": r.Baud != 0}
 	for key, ok := range given {
-		if ok && !slices.Contains(only[key], r.Type) {
-			f.Add("%s belongs to type %s, not to %s: remove it", key, strings.Join(only[key], ", "), r.Type)
-		}
+		f.If(ok && !slices.Contains(only[key], r.Type),
+			"%s belongs to type %s, not to %s: remove it", key, strings.Join(only[key], ", "), r.Type)
 	}
 	switch r.Type {
 	case "wiegand":
-		if len(r.Formats) == 0 && r.Keypad == nil {
-			f.Add(`formats is missing: what this reader sends, the usual first, like ["H10301"]`)
-		}
+		f.If(len(r.Formats) == 0 && r.Keypad == nil, `formats is missing: what this reader sends, the usual first, like ["H10301"]`)
 		if given["pulse_us"] {
 			f.Within("pulse_us", r.PulseUS, 10, 1000)
 		}
@@ -207,9 +198,7 @@ func (in Indication) check(f *strict.Faults, name string) {
 		f.OneOf(at+": led", in.LED, colours()...)
 	}
 	for what, v := range map[string]int{"on_ms": in.OnMS, "off_ms": in.OffMS, "for_ms": in.ForMS, "beep_ms": in.BeepMS} {
-		if v%100 != 0 {
-			f.Add("%s: %s = %d: readers count in steps of 100 ms", at, what, v)
-		}
+		f.If(v%100 != 0, "%s: %s = %d: readers count in steps of 100 ms", at, what, v)
 		most := 25500
 		if what == "for_ms" {
 			most = 6553500
@@ -217,31 +206,19 @@ func (in Indication) check(f *strict.Faults, name string) {
 		f.Within(at+": "+what, v, 0, most)
 	}
 	f.Within(at+": beeps", in.Beeps, 0, 255)
-	if (in.Beeps > 0) != (in.BeepMS > 0) {
-		f.Add("%s: beeps and beep_ms belong together", at)
-	}
-	if (in.OnMS > 0) != (in.OffMS > 0) {
-		f.Add("%s: on_ms and off_ms belong together: leave both out for a steady light", at)
-	}
-	if in.LED == "" && in.Beeps == 0 && in.Text == "" {
-		f.Add("%s shows nothing: give led, beeps or text", at)
-	}
-	if len(in.Text) > 32 {
-		f.Add("%s: text of %d bytes: a reader's display has 32", at, len(in.Text))
-	}
+	f.If((in.Beeps > 0) != (in.BeepMS > 0), "%s: beeps and beep_ms belong together", at)
+	f.If((in.OnMS > 0) != (in.OffMS > 0), "%s: on_ms and off_ms belong together: leave both out for a steady light", at)
+	f.If(in.LED == "" && in.Beeps == 0 && in.Text == "", "%s shows nothing: give led, beeps or text", at)
+	f.If(len(in.Text) > 32, "%s: text of %d bytes: a reader's display has 32", at, len(in.Text))
 }
 
 func (r Reader) checkSamples(f *strict.Faults, s *sources) {
-	if len(r.Samples) == 0 {
-		f.Add("no [[sample]]: give at least one frame and what must come of it: a profile has its proof inside")
-	}
+	f.If(len(r.Samples) == 0, "no [[sample]]: give at least one frame and what must come of it: a profile has its proof inside")
 	f.Within("number of samples", len(r.Samples), 0, maxSamples)
 	good := false
 	for i, p := range r.Samples {
 		at := fmt.Sprintf("sample %d (%s)", i+1, p.Title)
-		if p.Title == "" {
-			f.Add("%s: title is missing: say what it shows", at)
-		}
+		f.If(p.Title == "", "%s: title is missing: say what it shows", at)
 		if !slices.Equal(p.Source, []string{computed}) {
 			s.cite(at, p.Source...)
 		}
@@ -253,9 +230,7 @@ func (r Reader) checkSamples(f *strict.Faults, s *sources) {
 		}
 		good = good || p.Want.Fault == ""
 	}
-	if !good && len(r.Samples) > 0 {
-		f.Add("every sample wants a fault: give one that the device sends for a card")
-	}
+	f.If(!good && len(r.Samples) > 0, "every sample wants a fault: give one that the device sends for a card")
 }
 
 // one reports whether exactly one of some things is given.

@@ -13,12 +13,8 @@ import (
 
 func (s *Site) check() error {
 	var f strict.Faults
-	if !wire.ValidName(s.Building, false) {
-		f.Add("building = %q: want 1 to 32 of a-z, 0-9 and -", s.Building)
-	}
-	if !wire.ValidName(s.Gateway, false) {
-		f.Add("gateway = %q: want 1 to 32 of a-z, 0-9 and -", s.Gateway)
-	}
+	f.If(!wire.ValidName(s.Building, false), "building = %q: want 1 to 32 of a-z, 0-9 and -", s.Building)
+	f.If(!wire.ValidName(s.Gateway, false), "gateway = %q: want 1 to 32 of a-z, 0-9 and -", s.Gateway)
 	if _, err := time.LoadLocation(s.TimeZone); err != nil {
 		f.Add("time_zone = %q: want a name like Asia/Shanghai", s.TimeZone)
 	}
@@ -29,22 +25,14 @@ func (s *Site) check() error {
 		f.Add("board = %q: %w", s.Board, err)
 	}
 	s.checkJournal(&f)
-	if len(s.Socket) > maxSocket {
-		f.Add("socket: a path of %d bytes: the system allows %d", len(s.Socket), maxSocket)
-	}
-	if !filepath.IsAbs(s.State) || !filepath.IsAbs(s.Socket) {
-		f.Add("state and socket must be whole paths, beginning with /")
-	}
-	if len(s.Doors) == 0 {
-		f.Add("no [[door]]: a gateway serves at least one")
-	}
+	f.If(len(s.Socket) > maxSocket, "socket: a path of %d bytes: the system allows %d", len(s.Socket), maxSocket)
+	f.If(!filepath.IsAbs(s.State) || !filepath.IsAbs(s.Socket), "state and socket must be whole paths, beginning with /")
+	f.If(len(s.Doors) == 0, "no [[door]]: a gateway serves at least one")
 	s.checkFire(&f)
 	ids := map[string]bool{}
 	for i := range s.Doors {
 		d := &s.Doors[i]
-		if ids[d.ID] {
-			f.Add("door %q stands twice: give each its own id", d.ID)
-		}
+		f.If(ids[d.ID], "door %q stands twice: give each its own id", d.ID)
 		ids[d.ID] = true
 		s.checkDoor(&f, d)
 	}
@@ -55,15 +43,11 @@ func (s *Site) check() error {
 }
 
 func (s *Site) checkJournal(f *strict.Faults) {
-	if s.Journal.BudgetMS < 1 || s.Journal.BudgetMS > 2000 {
-		f.Add("journal.budget_ms = %d: want 1 to 2000 (a door must start to open within 2 s)", s.Journal.BudgetMS)
-	}
-	if s.Journal.WhoDays < 1 || s.Journal.WhoDays > 366 {
-		f.Add("journal.who_days = %d: want 1 to 366 (so many days after a file is closed, and safe at the registry, it names nobody any more)", s.Journal.WhoDays)
-	}
-	if s.Journal.MaxMB < 64 {
-		f.Add("journal.max_mb = %d: want at least 64 (200,000 entries not yet sent must fit)", s.Journal.MaxMB)
-	}
+	f.If(s.Journal.BudgetMS < 1 || s.Journal.BudgetMS > 2000,
+		"journal.budget_ms = %d: want 1 to 2000 (a door must start to open within 2 s)", s.Journal.BudgetMS)
+	f.If(s.Journal.WhoDays < 1 || s.Journal.WhoDays > 366,
+		"journal.who_days = %d: want 1 to 366 (so many days after a file is closed, and safe at the registry, it names nobody any more)", s.Journal.WhoDays)
+	f.If(s.Journal.MaxMB < 64, "journal.max_mb = %d: want at least 64 (200,000 entries not yet sent must fit)", s.Journal.MaxMB)
 }
 
 func (s *Site) checkFire(f *strict.Faults) {
@@ -72,27 +56,21 @@ func (s *Site) checkFire(f *strict.Faults) {
 	} else {
 		s.checkInput(f, "fire", s.Fire)
 	}
-	if s.Fire != nil && s.Fire.FilterMS != nil {
-		f.Add("fire: filter_ms: fire is believed at the first look, and latched at the second: remove it")
-	}
+	f.If(s.Fire != nil && s.Fire.FilterMS != nil,
+		"fire: filter_ms: fire is believed at the first look, and latched at the second: remove it")
 }
 
 func (s *Site) checkDoor(f *strict.Faults, d *Door) {
 	at := fmt.Sprintf("door %q", d.ID)
-	if !wire.ValidName(d.ID, false) {
-		f.Add("%s: id: want 1 to 32 of a-z, 0-9 and -", at)
-	}
+	f.If(!wire.ValidName(d.ID, false), "%s: id: want 1 to 32 of a-z, 0-9 and -", at)
 	f.OneOf(at+": egress", d.Egress, "mechanical", "electric")
 	f.OneOf(at+": lock", d.Lock, "fail-safe", "fail-secure")
-	if d.Egress == "electric" && d.Lock == "fail-secure" {
-		f.Add(`%s: egress = "electric" with lock = "fail-secure" would lock people in when the power fails: use a fail-safe lock, or a handle that always opens and egress = "mechanical"`, at)
-	}
-	if !between(d.ReleaseSeconds, minRelease, 600) {
-		f.Add("%s: release_seconds = %v: want 3 to 600 (3 s is the least that IEC 60839-11-1 allows)", at, d.ReleaseSeconds)
-	}
-	if !between(*d.HeldSeconds, 0, 86400) || !between(d.MaxReleaseSeconds, 0, 86400) {
-		f.Add("%s: held_seconds and max_release_seconds: want 0 (off) to 86400", at)
-	}
+	f.If(d.Egress == "electric" && d.Lock == "fail-secure",
+		`%s: egress = "electric" with lock = "fail-secure" would lock people in when the power fails: use a fail-safe lock, or a handle that always opens and egress = "mechanical"`, at)
+	f.If(!between(d.ReleaseSeconds, minRelease, 600),
+		"%s: release_seconds = %v: want 3 to 600 (3 s is the least that IEC 60839-11-1 allows)", at, d.ReleaseSeconds)
+	f.If(!between(*d.HeldSeconds, 0, 86400) || !between(d.MaxReleaseSeconds, 0, 86400),
+		"%s: held_seconds and max_release_seconds: want 0 (off) to 86400", at)
 	if d.MaxReleaseSeconds > 0 {
 		s.checkMaxRelease(f, at, d)
 	}
@@ -102,49 +80,39 @@ func (s *Site) checkDoor(f *strict.Faults, d *Door) {
 	checkFilter(f, at+": exit", d.Exit, maxExitFilter)
 	checkFilter(f, at+": contact", d.Contact, maxContactFilter)
 	if d.Signal != nil {
-		checkLine(f, at+": signal", d.Signal.Chip, d.Signal.Line)
-		f.OneOf(at+": signal.active", d.Signal.Active, "high", "low")
+		checkActive(f, at+": signal", d.Signal.Chip, d.Signal.Line, d.Signal.Active)
 	}
-	if d.Egress == "electric" && d.Exit == nil {
-		f.Add(`%s: egress = "electric" needs exit = {chip = ..., line = ...}, the button that people leave by`, at)
-	}
+	f.If(d.Egress == "electric" && d.Exit == nil,
+		`%s: egress = "electric" needs exit = {chip = ..., line = ...}, the button that people leave by`, at)
 	names := map[string]bool{device.InputExit: true, device.InputContact: true, device.InputFire: true, "relay": true}
 	for i := range d.Readers {
 		r := &d.Readers[i]
-		if names[r.ID] {
-			f.Add("%s: reader id %q is taken: give each reader its own", at, r.ID)
-		}
+		f.If(names[r.ID], "%s: reader id %q is taken: give each reader its own", at, r.ID)
 		names[r.ID] = true
 		r.check(f, fmt.Sprintf("%s: reader %q", at, r.ID))
 	}
 }
 
 func (s *Site) checkMaxRelease(f *strict.Faults, at string, d *Door) {
-	if d.Lock == "fail-safe" {
-		f.Add("%s: max_release_seconds limits how long a fail-secure lock is driven; a fail-safe lock is released when de-energised: remove it", at)
-	}
-	if d.MaxReleaseSeconds < d.ReleaseSeconds {
-		f.Add("%s: max_release_seconds is less than release_seconds", at)
-	}
-	if s.Fire != nil {
-		f.Add("%s: with a fire input the lock must bear being released until the reset: use a lock rated for continuous duty and remove max_release_seconds", at)
-	}
+	f.If(d.Lock == "fail-safe",
+		"%s: max_release_seconds limits how long a fail-secure lock is driven; a fail-safe lock is released when de-energised: remove it", at)
+	f.If(d.MaxReleaseSeconds < d.ReleaseSeconds, "%s: max_release_seconds is less than release_seconds", at)
+	f.If(s.Fire != nil,
+		"%s: with a fire input the lock must bear being released until the reset: use a lock rated for continuous duty and remove max_release_seconds", at)
 }
 
 // checkRelay refuses a relay whose board would energise it while nobody drives
 // the line: from power-on to start, and after a crash.
 func (s *Site) checkRelay(f *strict.Faults, at string, r Relay) {
-	checkLine(f, at, r.Chip, r.Line)
-	f.OneOf(at+".active", r.Active, "high", "low")
+	checkActive(f, at, r.Chip, r.Line, r.Active)
 	pull := s.relayPull(r)
 	if pull == "" {
 		f.Add(`%s: say pull = "down" or "up", what the board does to the line while nobody drives it (or name a board that knows)`, at)
 		return
 	}
 	f.OneOf(at+".pull", pull, "up", "down")
-	if (r.Active == "high") != (pull == "down") {
-		f.Add("%s: active = %q with pull = %q would energise the relay at power-on and after a crash: choose a line with the other pull, or add a resistor and say pull", at, r.Active, pull)
-	}
+	f.If((r.Active == "high") != (pull == "down"),
+		"%s: active = %q with pull = %q would energise the relay at power-on and after a crash: choose a line with the other pull, or add a resistor and say pull", at, r.Active, pull)
 }
 
 func (s *Site) relayPull(r Relay) string {
@@ -158,8 +126,7 @@ func (s *Site) checkInput(f *strict.Faults, at string, in *Input) {
 	if in == nil {
 		return
 	}
-	checkLine(f, at, in.Chip, in.Line)
-	f.OneOf(at+".active", in.Active, "high", "low")
+	checkActive(f, at, in.Chip, in.Line, in.Active)
 	f.OneOf(at+".bias", in.Bias, "pull-up", "pull-down", "none", "as-is")
 }
 
@@ -174,4 +141,23 @@ func checkFilter(f *strict.Faults, at string, in *Input, most int) {
 func brokerAddress(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "mqtts" || u.Scheme == "mqtt") && u.Hostname() != "" && u.User == nil && u.Path == ""
+}
+
+// between is false for what is no number, too.
+func between(v, least, most float64) bool { return v >= least && v <= most }
+
+// checkActive judges a line that has an active level.
+func checkActive(f *strict.Faults, at, chip string, line *int, active string) {
+	checkLine(f, at, chip, line)
+	f.OneOf(at+".active", active, "high", "low")
+}
+
+func checkLine(f *strict.Faults, at, chip string, line *int) {
+	f.If(chip == "", `%s: chip is missing: name the GPIO chip, as "gpiochip0" or by its label`, at)
+	switch {
+	case line == nil:
+		f.Add("%s: line is missing: give the line's number on its chip, from 0", at)
+	case *line < 0 || *line > 1023:
+		f.Add("%s: line = %d: lines of a chip are counted from 0", at, *line)
+	}
 }

@@ -15,9 +15,7 @@ import (
 )
 
 func (r *Reader) check(f *strict.Faults, at string) {
-	if !wire.ValidName(r.ID, false) {
-		f.Add("%s: id: want 1 to 32 of a-z, 0-9 and -", at)
-	}
+	f.If(!wire.ValidName(r.ID, false), "%s: id: want 1 to 32 of a-z, 0-9 and -", at)
 	f.OneOf(at+": direction", r.Direction, "in", "out")
 	if r.aboutErr != nil {
 		f.Add("%s: profile = %q: %w", at, r.Profile, r.aboutErr)
@@ -54,9 +52,8 @@ func (r *Reader) check(f *strict.Faults, at string) {
 // and whoever wrote them expects something of them.
 func (r *Reader) checkForeign(f *strict.Faults, at string) {
 	foreign := func(given bool, key string, types ...string) {
-		if given && !slices.Contains(types, r.Type) {
-			f.Add("%s: %s belongs to readers of type %s: remove it", at, key, strings.Join(types, ", "))
-		}
+		f.If(given && !slices.Contains(types, r.Type),
+			"%s: %s belongs to readers of type %s: remove it", at, key, strings.Join(types, ", "))
 	}
 	foreign(r.Chip != "" || r.D0 != nil || r.D1 != nil, "chip, d0, d1", TypeWiegand)
 	foreign(r.Active != "", "active", TypeWiegand)
@@ -79,26 +76,18 @@ func (r *Reader) checkForeign(f *strict.Faults, at string) {
 func (r *Reader) checkPIN(f *strict.Faults, at string) {
 	if r.PIN != "" {
 		f.OneOf(at+": pin", r.PIN, PINWithCard)
-		if r.Direction == "out" {
-			f.Add("%s: pin: no rule may stand before the way out: remove it", at)
-		}
-		if !r.hasKeypad() {
-			f.Add(`%s: pin = %q needs a reader with keys: OSDP, or Wiegand with keypad = {kind = ...}`, at, r.PIN)
-		}
+		f.If(r.Direction == "out", "%s: pin: no rule may stand before the way out: remove it", at)
+		f.If(!r.hasKeypad(), `%s: pin = %q needs a reader with keys: OSDP, or Wiegand with keypad = {kind = ...}`, at, r.PIN)
 	}
-	if (r.PINLength != 0 || r.PINPause != 0) && !r.hasKeypad() {
-		f.Add("%s: pin_length and pin_pause_seconds need a reader with keys: OSDP, or Wiegand with keypad = {kind = ...}", at)
-	}
+	f.If((r.PINLength != 0 || r.PINPause != 0) && !r.hasKeypad(),
+		"%s: pin_length and pin_pause_seconds need a reader with keys: OSDP, or Wiegand with keypad = {kind = ...}", at)
 	least, most := 1, device.MaxPIN
 	if r.PIN == PINWithCard {
 		least, most = 4, 8 // what a tenant can choose at the check-in
 	}
-	if r.PINLength != 0 && (r.PINLength < least || r.PINLength > most) {
-		f.Add("%s: pin_length = %d: want %d to %d, or nothing where # ends each PIN", at, r.PINLength, least, most)
-	}
-	if r.PINPause != 0 && (r.PINPause < 1 || r.PINPause > 30) {
-		f.Add("%s: pin_pause_seconds = %d: want 1 to 30", at, r.PINPause)
-	}
+	f.If(r.PINLength != 0 && (r.PINLength < least || r.PINLength > most),
+		"%s: pin_length = %d: want %d to %d, or nothing where # ends each PIN", at, r.PINLength, least, most)
+	f.If(r.PINPause != 0 && (r.PINPause < 1 || r.PINPause > 30), "%s: pin_pause_seconds = %d: want 1 to 30", at, r.PINPause)
 }
 
 func (r *Reader) checkWiegand(f *strict.Faults, at string) {
@@ -107,8 +96,7 @@ func (r *Reader) checkWiegand(f *strict.Faults, at string) {
 	f.OneOf(at+": active", r.Active, "high", "low")
 	f.OneOf(at+": bias", r.Bias, "pull-up", "pull-down", "none", "as-is")
 	for _, o := range r.outputs() {
-		checkLine(f, at+": "+o.name, o.Chip, o.Line)
-		f.OneOf(at+": "+o.name+".active", o.Active, "high", "low")
+		checkActive(f, at+": "+o.name, o.Chip, o.Line, o.Active)
 	}
 	if len(r.Formats) == 0 && r.Keypad == nil {
 		f.Add(`%s: formats is missing: what this reader sends, like ["H10301"]. If nobody knows: write that, start, and call gatehouse teach`, at)
@@ -152,12 +140,9 @@ var osdpRates = []int{9600, 19200, 38400, 57600, 115200, 230400}
 var serialRates = []int{300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600}
 
 func (r *Reader) checkPort(f *strict.Faults, at string, rates []int) {
-	if r.Port == "" {
-		f.Add("%s: port is missing: best a path under /dev/serial/by-id, which stays the same", at)
-	}
-	if !slices.Contains(rates, r.Baud) {
-		f.Add("%s: baud = %d: want one of %s", at, r.Baud, strings.Join(strings.Fields(strings.Trim(fmt.Sprint(rates), "[]")), ", "))
-	}
+	f.If(r.Port == "", "%s: port is missing: best a path under /dev/serial/by-id, which stays the same", at)
+	f.If(!slices.Contains(rates, r.Baud),
+		"%s: baud = %d: want one of %s", at, r.Baud, strings.Join(strings.Fields(strings.Trim(fmt.Sprint(rates), "[]")), ", "))
 }
 
 func (r *Reader) checkLayout(f *strict.Faults, at string) {
@@ -169,9 +154,8 @@ func (r *Reader) checkLayout(f *strict.Faults, at string) {
 	if _, err := l.With(r.Settings); err != nil {
 		f.Add("%s: %w", at, err)
 	}
-	if l.Code() != (r.Type == TypeCode) {
-		f.Add(`%s: layout %q with type = %q: scanners of codes are of type "code", readers of cards of type "serial"`, at, r.Layout, r.Type)
-	}
+	f.If(l.Code() != (r.Type == TypeCode),
+		`%s: layout %q with type = %q: scanners of codes are of type "code", readers of cards of type "serial"`, at, r.Layout, r.Type)
 }
 
 func (r *Reader) checkOSDP(f *strict.Faults, at string) {
@@ -182,12 +166,8 @@ func (r *Reader) checkOSDP(f *strict.Faults, at string) {
 		f.Add("%s: address = %d: want 0 to 126 (127 is for all readers at once)", at, *r.Address)
 	}
 	f.OneOf(at+": security", r.Security, securityRequired, SecurityNone)
-	if r.Security == SecurityNone && r.KeyFile != "" {
-		f.Add(`%s: key_file with security = "none": remove one of them`, at)
-	}
-	if r.KeyFile != "" && !filepath.IsAbs(r.KeyFile) {
-		f.Add("%s: key_file = %q: want a whole path, beginning with /", at, r.KeyFile)
-	}
+	f.If(r.Security == SecurityNone && r.KeyFile != "", `%s: key_file with security = "none": remove one of them`, at)
+	f.If(r.KeyFile != "" && !filepath.IsAbs(r.KeyFile), "%s: key_file = %q: want a whole path, beginning with /", at, r.KeyFile)
 	r.checkFormats(f, at)
 }
 
@@ -199,25 +179,22 @@ func (s *Site) checkPorts(f *strict.Faults) {
 		r    *Reader
 	}
 	used := map[string][]user{}
-	for i := range s.Doors {
-		for j := range s.Doors[i].Readers {
-			r := &s.Doors[i].Readers[j]
-			me := user{s.Doors[i].ID + " " + r.ID, r}
-			if r.Port == "" {
-				continue
-			}
-			for _, o := range used[r.Port] {
-				switch {
-				case r.Type != TypeOSDP || o.r.Type != TypeOSDP:
-					f.Add("port %s is used for %s and for %s", r.Port, o.name, me.name)
-				case r.Baud != o.r.Baud:
-					f.Add("%s and %s are on one bus (%s) with baud = %d and %d: all readers of a bus have the same", o.name, me.name, r.Port, o.r.Baud, r.Baud)
-				case r.Address != nil && o.r.Address != nil && *r.Address == *o.r.Address:
-					f.Add("%s and %s are on one bus (%s) with address = %d: each needs its own", o.name, me.name, r.Port, *r.Address)
-				}
-			}
-			used[r.Port] = append(used[r.Port], me)
+	for door, r := range s.readers() {
+		if r.Port == "" {
+			continue
 		}
+		me := user{door + " " + r.ID, r}
+		for _, o := range used[r.Port] {
+			switch {
+			case r.Type != TypeOSDP || o.r.Type != TypeOSDP:
+				f.Add("port %s is used for %s and for %s", r.Port, o.name, me.name)
+			case r.Baud != o.r.Baud:
+				f.Add("%s and %s are on one bus (%s) with baud = %d and %d: all readers of a bus have the same", o.name, me.name, r.Port, o.r.Baud, r.Baud)
+			case r.Address != nil && o.r.Address != nil && *r.Address == *o.r.Address:
+				f.Add("%s and %s are on one bus (%s) with address = %d: each needs its own", o.name, me.name, r.Port, *r.Address)
+			}
+		}
+		used[r.Port] = append(used[r.Port], me)
 	}
 }
 
@@ -225,17 +202,14 @@ func (s *Site) checkPorts(f *strict.Faults) {
 // own over the other's. Names may make that, too: a-b with c, and a with b-c.
 func (s *Site) checkKeyFiles(f *strict.Faults) {
 	used := map[string]string{}
-	for _, d := range s.Doors {
-		for i := range d.Readers {
-			r := &d.Readers[i]
-			if r.Type != TypeOSDP || r.Security == SecurityNone {
-				continue
-			}
-			path, me := filepath.Clean(s.KeyFile(d.ID, r).path), r.Name(d.ID)
-			if other, ok := used[path]; ok {
-				f.Add("%s and %s keep their keys in one file (%s): give one of them another key_file", other, me, path)
-			}
-			used[path] = me
+	for door, r := range s.readers() {
+		if !r.hasKey() {
+			continue
 		}
+		path, me := filepath.Clean(s.KeyFile(door, r).path), r.Name(door)
+		if other, ok := used[path]; ok {
+			f.Add("%s and %s keep their keys in one file (%s): give one of them another key_file", other, me, path)
+		}
+		used[path] = me
 	}
 }

@@ -20,8 +20,6 @@ import (
 // reader has.
 type KeyFile struct{ path string }
 
-func (k KeyFile) next() string { return k.path + ".next" }
-
 // Problem tells why the keys can't be used; nil where there is none yet.
 func (k KeyFile) Problem() error {
 	keys, err := k.Load()
@@ -40,7 +38,7 @@ func (k KeyFile) Problem() error {
 }
 
 // files are that of the active key and that of the next one.
-func (k KeyFile) files() [2]string { return [...]string{k.path, k.next()} }
+func (k KeyFile) files() [2]string { return [...]string{k.path, k.path + ".next"} }
 
 // Exposed names the files that others can read.
 func (k KeyFile) Exposed() (list []string) {
@@ -54,14 +52,13 @@ func (k KeyFile) Exposed() (list []string) {
 
 // Load reads both files; a file that is missing is no key.
 func (k KeyFile) Load() (keys osdp.Keys, err error) {
-	if keys.Current, err = k.read(k.path); err != nil {
-		return keys, err
+	if keys.Current, err = readKey(k.files()[0]); err == nil {
+		keys.Next, err = readKey(k.files()[1])
 	}
-	keys.Next, err = k.read(k.next())
 	return keys, err
 }
 
-func (k KeyFile) read(path string) (*protocol.Key, error) {
+func readKey(path string) (*protocol.Key, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -82,35 +79,28 @@ func (k KeyFile) read(path string) (*protocol.Key, error) {
 // not be saved before, it stands in the second file alone, which the next one
 // takes.
 func (k KeyFile) Save(keys osdp.Keys) error {
-	if keys.Current != nil {
-		if err := k.write(k.path, keys.Current); err != nil {
-			return err
+	for i, key := range []*protocol.Key{keys.Current, keys.Next} {
+		if key == nil {
+			continue
 		}
-	}
-	if keys.Next != nil {
-		if err := k.write(k.next(), keys.Next); err != nil {
+		if err := writeKey(k.files()[i], key); err != nil {
 			return err
 		}
 	}
 	if keys.Next == nil {
-		return k.remove(k.next())
+		if err := os.Remove(k.files()[1]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove reader's old key: %w", err)
+		}
 	}
 	return nil
 }
 
-func (k KeyFile) write(path string, key *protocol.Key) error {
+func writeKey(path string, key *protocol.Key) error {
 	if err := durable.MakeDir(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("directory of reader's key: %w", err)
 	}
 	if err := durable.WriteFile(path, fmt.Appendf(nil, "%x\n", key[:]), 0o600); err != nil {
 		return fmt.Errorf("write reader's key: %w", err)
-	}
-	return nil
-}
-
-func (k KeyFile) remove(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove reader's old key: %w", err)
 	}
 	return nil
 }

@@ -37,7 +37,13 @@ func (s *Site) uses() (all []use) {
 			add(d.ID+" signal", d.Signal.Chip, d.Signal.Line)
 		}
 		for i := range d.Readers {
-			d.Readers[i].claim(d.ID+" "+d.Readers[i].ID, add)
+			r := &d.Readers[i]
+			me := d.ID + " " + r.ID
+			add(me+" d0", r.Chip, r.D0)
+			add(me+" d1", r.Chip, r.D1)
+			for _, o := range r.outputs() {
+				add(me+" "+o.name, o.Chip, o.Line)
+			}
 		}
 	}
 	return all

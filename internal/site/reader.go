@@ -13,7 +13,7 @@ import (
 	"gatehouse/internal/profile"
 )
 
-func (r *Reader) defaults(known profileSet) {
+func (r *Reader) defaults(known profile.Set) {
 	if r.Profile != "" {
 		r.fill(known)
 	}
@@ -58,13 +58,8 @@ func (r *Reader) outputs() (all []output) {
 	return all
 }
 
-// profileSet is what the site asks of profiles.
-type profileSet interface {
-	Reader(name string) (profile.Reader, error)
-}
-
 // fill takes from the profile what the site file leaves out.
-func (r *Reader) fill(known profileSet) {
+func (r *Reader) fill(known profile.Set) {
 	p, err := known.Reader(r.Profile)
 	if err != nil {
 		r.aboutErr = err
@@ -99,6 +94,9 @@ func (r *Reader) Indications() map[string]profile.Indication {
 	}
 	return r.about.Indications
 }
+
+// hasKey reports whether a reader's line is secured by a key of its own.
+func (r *Reader) hasKey() bool { return r.Type == TypeOSDP && r.Security != SecurityNone }
 
 func (r *Reader) hasKeypad() bool {
 	return r.Type == TypeOSDP || r.Type == TypeWiegand && r.Keypad != nil
@@ -184,12 +182,10 @@ func (r *Reader) Shapes() (all []cardnumber.Shape) {
 
 // Shapes returns how the site's readers send numbers.
 func (s *Site) Shapes() (all []cardnumber.Shape) {
-	for _, d := range s.Doors {
-		for _, r := range d.Readers {
-			for _, shape := range r.Shapes() {
-				if !slices.Contains(all, shape) {
-					all = append(all, shape)
-				}
+	for _, r := range s.readers() {
+		for _, shape := range r.Shapes() {
+			if !slices.Contains(all, shape) {
+				all = append(all, shape)
 			}
 		}
 	}
@@ -198,12 +194,3 @@ func (s *Site) Shapes() (all []cardnumber.Shape) {
 
 // Name is how messages name a reader of a door.
 func (r *Reader) Name(door string) string { return fmt.Sprintf("%s/%s", door, r.ID) }
-
-// claim tells which lines the reader uses.
-func (r *Reader) claim(what string, claim func(what, chip string, line *int)) {
-	claim(what+" d0", r.Chip, r.D0)
-	claim(what+" d1", r.Chip, r.D1)
-	for _, o := range r.outputs() {
-		claim(what+" "+o.name, o.Chip, o.Line)
-	}
-}

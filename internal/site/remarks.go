@@ -1,9 +1,11 @@
 package site
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -13,13 +15,10 @@ import (
 func (s *Site) Remarks() []string {
 	list := append(s.boardRemarks(), s.uartRemarks()...)
 	var open []string
-	for _, d := range s.Doors {
-		for i := range d.Readers {
-			r := &d.Readers[i]
-			list = append(list, s.readerRemarks(d.ID, r)...)
-			if r.about == nil && (r.Type != TypeOSDP && r.Type != TypeCode || r.Security == SecurityNone) {
-				open = append(open, r.Name(d.ID))
-			}
+	for door, r := range s.readers() {
+		list = append(list, s.readerRemarks(door, r)...)
+		if r.about == nil && (r.Type != TypeOSDP && r.Type != TypeCode || r.Security == SecurityNone) {
+			open = append(open, r.Name(door))
 		}
 	}
 	if len(open) > 0 {
@@ -34,10 +33,7 @@ func (s *Site) boardRemarks() (list []string) {
 		if o.After != "kept" {
 			continue
 		}
-		remedy := "no remedy is known but the service manager's"
-		if o.Remedy != "" {
-			remedy = o.Remedy
-		}
+		remedy := cmp.Or(o.Remedy, "no remedy is known but the service manager's")
 		list = append(list, fmt.Sprintf("%s with %s keeps a relay as it is when the daemon dies: %s. Let the service manager run gatehoused secure after a stop", b.Title, o.With, remedy))
 	}
 	return list
@@ -54,11 +50,131 @@ func (s *Site) readerRemarks(door string, r *Reader) (list []string) {
 	if r.Keypad != nil && r.PIN == "" && r.Direction == "in" {
 		list = append(list, fmt.Sprintf("reader %s has keys, and nothing uses them: write pin = %q in its [[door.reader]], which asks for card and PIN, and name its formats, or leave keypad out; until then keys are ignored", r.Name(door), PINWithCard))
 	}
-	if r.Type != TypeOSDP || r.Security == SecurityNone {
+	if !r.hasKey() {
 		return list
 	}
 	if err := s.KeyFile(door, r).Problem(); err != nil && !errors.Is(err, fs.ErrPermission) {
 		list = append(list, fmt.Sprintf("reader %s: mend its key file, or remove it and pair the reader again: %v", r.Name(door), err))
 	}
 	return list
+}
+
+// Found is what a look at this machine found of what a site file names.
+type Found struct {
+	Ports    []FoundPort
+	Consoles []string // the kernel's names of the terminals that its console is on
+	Chips    []FoundChip
+}
+
+// FoundChip is a GPIO chip.
+type FoundChip struct {
+	Names []string // under /dev, its own first
+	Label string
+	Lines int
+	Users map[int]string // by line: what the kernel calls who uses it
+}
+
+func (c FoundChip) String() string { return fmt.Sprintf("%s [%s]", c.Names[0], c.Label) }
+
+// FoundPort is a serial port with the other programs that have it open.
+type FoundPort struct {
+	Path    string // as the site file has it
+	TTY     string // the kernel's name of it, as ttyAMA0
+	Holders []PortHolder
+	Hidden  bool // only root may see whether there are more
+	NoPort  bool // it is a file, a directory or another device, and no serial port
+}
+
+// PortHolder is a program that has a port open.
+type PortHolder struct {
+	Command string // as ps has it
+	PID     int
+}
+
+// Against tells what was found on this machine that does not go with the site
+// file, each with what to do.
+func (s *Site) Against(found Found) (list []string) {
+	list = s.againstChips(found.Chips)
+	hidden, ttys := false, map[string]string{}
+	for _, p := range found.Ports {
+		if p.NoPort {
+			list = append(list, fmt.Sprintf("port %s is no serial port: ls -l /dev/serial/by-id shows those that are plugged in", p.Path))
+			continue
+		}
+		if other, ok := ttys[p.TTY]; ok {
+			list = append(list, fmt.Sprintf("ports %s and %s are the same one, %s: each reader needs its own; readers of one OSDP bus name it by one path", other, p.Path, p.TTY))
+		}
+		ttys[p.TTY] = p.Path
+		if slices.Contains(found.Consoles, p.TTY) {
+			list = append(list, fmt.Sprintf("port %s: the kernel's console is on it: take console=%s (or console=serial0) out of the kernel's command line and start the machine again", p.Path, p.TTY))
+		}
+		for _, h := range p.Holders {
+			if cure := h.cure(p.TTY); cure != "" {
+				list = append(list, fmt.Sprintf("port %s: %s (process %d) has it open, too, and takes what the reader sends: %s", p.Path, h.Command, h.PID, cure))
+			}
+		}
+		hidden = hidden || p.Hidden
+	}
+	if hidden {
+		list = append(list, "only root may see which other programs have the ports open: sudo gatehoused check")
+	}
+	return list
+}
+
+// cure ends a program's hold on a port; empty for the daemon, whose port it is.
+func (h PortHolder) cure(tty string) string {
+	switch h.Command {
+	case "gatehoused":
+		return ""
+	case "agetty", "getty", "login":
+		return fmt.Sprintf("it waits for somebody who logs in: sudo systemctl disable --now serial-getty@%s.service, and take console=%s (or console=serial0) out of the kernel's command line", tty, tty)
+	case "ModemManager":
+		return "it looks for modems: put packaging/udev/77-gatehouse.rules to /etc/udev/rules.d and start again, or sudo systemctl disable --now ModemManager"
+	}
+	return fmt.Sprintf("end it: sudo kill %d", h.PID)
+}
+
+// againstChips tells which lines of the site file this machine does not have for us.
+// A machine without any chip is not the gateway: nothing is told.
+func (s *Site) againstChips(chips []FoundChip) (list []string) {
+	if len(chips) == 0 {
+		return nil
+	}
+	told := map[string]bool{}
+	add := func(format string, args ...any) {
+		if text := fmt.Sprintf(format, args...); !told[text] {
+			told[text] = true
+			list = append(list, text)
+		}
+	}
+	b := s.board()
+	for _, u := range s.uses() {
+		i := slices.IndexFunc(chips, func(c FoundChip) bool { return c.Label == u.chip || slices.Contains(c.Names, u.chip) })
+		if i < 0 {
+			add("chip %q is not on this machine, which has %s: write the label of the right one, or mend board", u.chip, chipNames(chips))
+			continue
+		}
+		c := chips[i]
+		if want, ok := b.ChipOf(u.chip); ok && want.Label != c.Label {
+			add("chip %q has the label %q here, and on a %s it has %q: write chip = %q, or mend board", u.chip, c.Label, b.Title, want.Label, want.Label)
+		}
+		if u.line >= c.Lines {
+			add("%s: line %d: %s has lines 0 to %d here", u.what, u.line, c, c.Lines-1)
+		}
+		if user := c.Users[u.line]; user != "" && !strings.HasPrefix(user, consumerPrefix) {
+			add("%s: %s line %d is used by %q: end that, or take what uses it out of the system's settings (dtoverlay in config.txt), or choose another line", u.what, c, u.line, user)
+		}
+	}
+	return list
+}
+
+// consumerPrefix begins what the kernel calls the daemon as the user of a line.
+const consumerPrefix = "gatehouse-"
+
+func chipNames(chips []FoundChip) string {
+	var names []string
+	for _, c := range chips {
+		names = append(names, c.String())
+	}
+	return strings.Join(names, ", ")
 }

@@ -7,7 +7,9 @@ package site
 
 import (
 	"crypto/sha256"
+	"iter"
 	"path/filepath"
+	"slices"
 
 	"gatehouse/device"
 	"gatehouse/device/serialcard"
@@ -194,15 +196,24 @@ func (s *Site) Path(parts ...string) string {
 	return filepath.Join(append([]string{s.State}, parts...)...)
 }
 
+// readers are those of all doors, each with its door's id.
+func (s *Site) readers() iter.Seq2[string, *Reader] {
+	return func(yield func(string, *Reader) bool) {
+		for _, d := range s.Doors {
+			for i := range d.Readers {
+				if !yield(d.ID, &d.Readers[i]) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // Ports are the serial ports that the site file names, each once.
 func (s *Site) Ports() (list []string) {
-	seen := map[string]bool{}
-	for _, d := range s.Doors {
-		for _, r := range d.Readers {
-			if r.Port != "" && !seen[r.Port] {
-				seen[r.Port] = true
-				list = append(list, r.Port)
-			}
+	for _, r := range s.readers() {
+		if r.Port != "" && !slices.Contains(list, r.Port) {
+			list = append(list, r.Port)
 		}
 	}
 	return list
