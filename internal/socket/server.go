@@ -168,15 +168,12 @@ func (s *Server) Run(ctx context.Context) error {
 
 // Listen opens the socket. One that a dead process left behind is replaced, one that
 // somebody answers on is not.
-func (s *Server) Listen(ctx context.Context) (net.Listener, error) {
-	l, err := s.listen(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", s.o.Path, err)
-	}
-	return l, nil
-}
-
-func (s *Server) listen(ctx context.Context) (net.Listener, error) {
+func (s *Server) Listen(ctx context.Context) (l net.Listener, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("listen on %s: %w", s.o.Path, err)
+		}
+	}()
 	look, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if c, err := s.o.Network.Dial(look, "unix", s.o.Path); err == nil {
@@ -186,8 +183,7 @@ func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 	if err := os.Remove(s.o.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("remove the old socket: %w", err)
 	}
-	l, err := s.o.Network.Listen(ctx, "unix", s.o.Path)
-	if err != nil {
+	if l, err = s.o.Network.Listen(ctx, "unix", s.o.Path); err != nil {
 		return nil, err
 	}
 	mode := s.o.Mode

@@ -73,8 +73,9 @@ func (g readers) deleteInstall(r *http.Request, _ socket.None) (any, error) {
 	return struct{}{}, err
 }
 
-// rekeyWait is how long a reader may take to show that it has its new key.
-const rekeyWait = 20 * time.Second
+// readerWait is how long a reader may take to show that it has its new key, or to
+// change its settings.
+const readerWait = 20 * time.Second
 
 // postRekey answers when the reader has shown that it has its new key.
 func (g readers) postRekey(r *http.Request, _ socket.None) (any, error) {
@@ -89,7 +90,7 @@ func (g readers) postRekey(r *http.Request, _ socket.None) (any, error) {
 	if err := s.OSDP.Rekey(); err != nil {
 		return nil, socket.Refused(http.StatusConflict, "gatehouse reader list shows how it is", "%v", err)
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), rekeyWait)
+	ctx, cancel := context.WithTimeout(r.Context(), readerWait)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -119,9 +120,6 @@ func onBus(g *gateway.Gateway, s *gateway.Reader, address int) *gateway.Reader {
 	return nil
 }
 
-// configureWait is how long a reader may take to change its settings.
-const configureWait = 20 * time.Second
-
 func (g readers) postConfigure(r *http.Request, in control.Configure) (any, error) {
 	s, err := served(g.Gateway, r)
 	if err != nil {
@@ -137,7 +135,7 @@ func (g readers) postConfigure(r *http.Request, in control.Configure) (any, erro
 		return nil, socket.Refused(http.StatusConflict, "each reader of a bus needs its own", "reader %s on %s has address %d",
 			o.Config.Name(o.Door.Config.ID), o.Config.Port, in.Address)
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), configureWait)
+	ctx, cancel := context.WithTimeout(r.Context(), readerWait)
 	defer cancel()
 	if err := s.OSDP.Configure(ctx, byte(in.Address), in.Baud); err != nil {
 		return nil, socket.Refused(http.StatusConflict, "gatehouse reader list shows how it is", "%v", err)
