@@ -63,18 +63,13 @@ func (s *Site) defaults() {
 	for i := range s.Doors {
 		d := &s.Doors[i]
 		set(&d.ReleaseSeconds, defaultRelease)
-		if d.HeldSeconds == nil {
-			d.HeldSeconds = new(float64)
-			*d.HeldSeconds = defaultHeld
-		}
+		set(&d.HeldSeconds, new(float64(defaultHeld)))
 		set(&d.Relay.Active, "high")
 		if d.Signal != nil {
 			set(&d.Signal.Active, "high")
 		}
 		for j := range d.Readers {
-			if d.Readers[j].ID == "" {
-				d.Readers[j].ID = fmt.Sprintf("reader-%d", j+1)
-			}
+			set(&d.Readers[j].ID, fmt.Sprintf("reader-%d", j+1))
 			d.Readers[j].defaults(s.profiles())
 		}
 		d.Exit.defaults(defaultExitFilter)
@@ -91,7 +86,5 @@ func (in *Input) defaults(filter int) {
 	}
 	set(&in.Active, "low")
 	set(&in.Bias, "pull-up")
-	if in.FilterMS == nil {
-		in.FilterMS = &filter
-	}
+	set(&in.FilterMS, &filter)
 }

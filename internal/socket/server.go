@@ -2,6 +2,7 @@ package socket
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -70,26 +71,25 @@ type None = struct{}
 // Handle answers a pattern of http.ServeMux by what do returns, as JSON; what is sent is
 // read from JSON before. An error of do is a refusal.
 func Handle[In, Out any](s *Server, pattern string, do func(*http.Request, In) (Out, error)) {
-	s.handle(pattern, func(w http.ResponseWriter, r *http.Request) {
-		in, err := read[In](s, r)
-		if err != nil {
-			s.refuse(w, err)
-			return
-		}
+	Stream(s, pattern, func(w http.ResponseWriter, r *http.Request, in In) error {
 		out, err := do(r, in)
 		if err != nil {
-			s.refuse(w, err)
-			return
+			return err
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(out) // whoever asked may be gone
+		return nil
 	})
 }
 
 // Stream is Handle for a function that writes the answer itself: lines that follow
 // something, or a file. It returns an error, a refusal, only before it writes.
 func Stream[In any](s *Server, pattern string, do func(http.ResponseWriter, *http.Request, In) error) {
-	s.handle(pattern, func(w http.ResponseWriter, r *http.Request) {
+	s.patterns = append(s.patterns, pattern)
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		s.requests.Add(1)
+		defer s.requests.Done()
+		r.Body = http.MaxBytesReader(w, r.Body, s.o.MostBody)
 		in, err := read[In](s, r)
 		if err == nil {
 			err = do(w, r, in)
@@ -97,16 +97,6 @@ func Stream[In any](s *Server, pattern string, do func(http.ResponseWriter, *htt
 		if err != nil {
 			s.refuse(w, err)
 		}
-	})
-}
-
-func (s *Server) handle(pattern string, f http.HandlerFunc) {
-	s.patterns = append(s.patterns, pattern)
-	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		s.requests.Add(1)
-		defer s.requests.Done()
-		r.Body = http.MaxBytesReader(w, r.Body, s.o.MostBody)
-		f(w, r)
 	})
 }
 
@@ -147,12 +137,8 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 	default:
 		fail = &Error{Status: http.StatusInternalServerError, Message: err.Error()}
 	}
-	status := fail.Status
-	if status == 0 {
-		status = http.StatusUnprocessableEntity
-	}
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
+	w.WriteHeader(cmp.Or(fail.Status, http.StatusUnprocessableEntity))
 	_ = json.NewEncoder(w).Encode(fail)
 }
 
