@@ -28,8 +28,7 @@ func siteFile(flags *flag.FlagSet, config string) (string, error) {
 	return config, nil
 }
 
-// check tells what is wrong with a site file, and what of this machine does not go
-// with it.
+// check tells what is wrong with a site file, and what of this machine does not go with it.
 func check(file string, stdout io.Writer) error {
 	site, err := site.Load(file)
 	if err != nil {
@@ -42,8 +41,7 @@ func check(file string, stdout io.Writer) error {
 	return nil
 }
 
-// look finds on this machine what the site file names. What is not there is not
-// looked at: the file may be for another machine.
+// look finds on this machine what the site file names. The file may be for another machine.
 func look(s *site.Site) (found site.Found) {
 	for _, path := range s.Ports() {
 		who, whole, err := uart.Holders(path)

@@ -95,8 +95,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// verify checks a file of the journal, or its directory against the grants beside it, and
-// returns the exit status.
+// verify checks a file of the journal, or its directory against the grants beside it; it returns the exit status.
 func verify(path string, stdout io.Writer) int {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		grants := filepath.Join(filepath.Dir(filepath.Clean(path)), "grants")

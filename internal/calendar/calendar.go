@@ -28,8 +28,7 @@ const (
 	openHint = "leave it empty for no end"
 )
 
-// shape is a day with the year first, perhaps with the midnight that
-// spreadsheets add.
+// shape is a day with the year first, perhaps with the midnight that spreadsheets add.
 var shape = regexp.MustCompile(`^(\d{4})(?:([-/.,‐‑–—−])(\d{1,2})[-/.,‐‑–—−](\d{1,2})\.?|年(\d{1,2})月(\d{1,2})[日号]?|(\d{2})(\d{2}))(?:[ T]0?0:00(?::00(?:\.0+)?)?Z?)?$`)
 
 // spaced is one with spaces alone between its parts.
@@ -51,8 +50,7 @@ var (
 	vague = []string{"forever", "never", "none", "no end", "unlimited", "permanent", "indefinite", "无", "無", "无期限", "无固定期限", "不限"}
 )
 
-// First returns the midnight at the start of a first day in a zone; the zero
-// time for an empty text.
+// First returns the midnight at the start of a first day in a zone; the zero time for an empty text.
 func First(text string, zone *time.Location) (time.Time, error) { return read(text, 0, zone) }
 
 // Last returns the midnight that ends a last day in a zone; the zero time for
@@ -107,8 +105,7 @@ func LastDay(end *time.Time, zone *time.Location) string {
 	return end.Add(-time.Second).In(zone).Format(time.DateOnly)
 }
 
-// Minute is a moment in a message for people, as both ends write it: to the minute,
-// with the name of its zone.
+// Minute is a moment in a message for people: to the minute, with the name of its zone.
 func Minute(at time.Time, zone *time.Location) string {
 	return at.In(zone).Format("2006-01-02 15:04 ") + zone.String()
 }
@@ -169,8 +166,7 @@ func read(text string, plus int, zone *time.Location) (time.Time, error) {
 	return t, nil
 }
 
-// tidy folds full-width characters to those of ASCII, and spaces to one where
-// they stand between numbers and none elsewhere.
+// tidy folds full-width characters to ASCII, and spaces to one between numbers and none elsewhere.
 func tidy(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {

@@ -17,8 +17,7 @@ import (
 // Client calls one daemon. Safe for concurrent use.
 type Client struct{ socket *socket.Client }
 
-// NewClient makes a client of the daemon behind a unix socket. It connects
-// when it is first used.
+// NewClient makes a client of the daemon behind a unix socket. It connects when first used.
 func NewClient(path string) *Client { return NewClientOver(network.Network{}, path) }
 
 // NewClientOver is NewClient over another network than the machine's own.

@@ -75,8 +75,7 @@ type Device struct {
 	Hint   string `json:"hint,omitempty"`
 }
 
-// Journal is the state of the log. How much stands in it would tell how many
-// people came in.
+// Journal is the state of the log, without how much stands in it: that would tell how many people came in.
 type Journal struct {
 	Epoch    string `json:"epoch"`
 	Degraded string `json:"degraded,omitempty"`
@@ -184,8 +183,7 @@ type SwipeRequest struct {
 	Seconds int    `json:"seconds,omitempty"` // default 60
 }
 
-// PrintedRequest asks for the credentials of a number printed on a card. It
-// stands in the request's body, never in a path.
+// PrintedRequest asks for the credentials of a number printed on a card; it stands in a body, never in a path.
 type PrintedRequest struct {
 	Form   string `json:"form"` // of cardnumber.PrintedForms
 	Number string `json:"number"`
@@ -220,8 +218,7 @@ type AdoptState struct {
 	Cards []Adopt    `json:"cards"`
 }
 
-// AdoptRequest switches adopt mode on for so many days; 0 switches it off and
-// forgets the cards.
+// AdoptRequest switches adopt mode on for so many days; 0 switches it off and forgets the cards.
 type AdoptRequest struct {
 	Days int `json:"days"`
 }

@@ -13,8 +13,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// AddressFile has the addresses of the registry that were added on site, one a
-// line, in the directory of keys.
+// AddressFile, in the directory of keys, has the addresses that were added on site, one a line.
 const AddressFile = "addresses"
 
 // maxAdded bounds them.

@@ -105,8 +105,7 @@ type enrolment struct {
 	house   uint64 // and of the house document
 }
 
-// prepare refuses what can't go well before anything is sent, and makes the
-// gateway's own keys.
+// prepare refuses what can't go well before anything is sent, and makes the gateway's own keys.
 func prepare(o Options) (*enrolment, error) {
 	at := o.Token.At()
 	if at.Building != o.Building || at.Gateway != o.Gateway {
@@ -259,16 +258,14 @@ func (e *enrolment) buildingKey(number uint8) (*keys.BuildingKey, error) {
 	return have, nil
 }
 
-// wasByItself tells a house that was its own authority from one whose key was
-// restored: both may have key number 1.
+// wasByItself tells a standalone house from one whose key was restored: both may have key number 1.
 func (e *enrolment) wasByItself() bool {
 	_, err := os.Stat(e.file(keys.IssuerFile))
 	_, enrolled := os.Stat(e.file(keys.RegistryFile))
 	return err == nil && enrolled != nil
 }
 
-// keep writes the answer. A crash between two files leaves an enrolment that
-// was not done, and is done by the next call.
+// keep writes the answer. A crash between two files leaves an enrolment that the next call finishes.
 func (e *enrolment) keep(r *keys.Registry, a wire.Enrolled) error {
 	for _, f := range []struct {
 		name string

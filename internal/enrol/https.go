@@ -36,8 +36,7 @@ const (
 	maxAnswer      = 256 << 10        // bytes: two envelopes and a chain are far below
 )
 
-// client talks to the registry's HTTPS. No proxy of the environment is used,
-// and no redirect is followed.
+// client talks to the registry's HTTPS. It uses no proxy of the environment and follows no redirect.
 type client struct {
 	host string // host:port
 	http *http.Client
@@ -60,8 +59,7 @@ func newClient(n network.Network, host string, v verify) *client {
 	}}
 }
 
-// tlsConfig is TLS 1.3 with our own judgement of the server in place of the
-// system's list of CAs.
+// tlsConfig is TLS 1.3 with our own judgement of the server in place of the system's list of CAs.
 func tlsConfig(host string, v verify) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS13, ServerName: host,
 		InsecureSkipVerify: true, // VerifyConnection judges, and runs on every connection
@@ -137,8 +135,7 @@ func refusal(status int, body []byte) error {
 	return &wrapped{&said, errRefused}
 }
 
-// errRefused means that the issuer has judged the request: the same again would
-// be judged the same.
+// errRefused means that the issuer has judged the request: the same again would be judged the same.
 var errRefused = errors.New("refused by the issuer")
 
 // explain says what to do about a connection that could not be made.
@@ -179,11 +176,9 @@ type Broker struct {
 	Seen    func(server *x509.Certificate)
 }
 
-// TLS returns what the link to the broker asks for at each attempt: TLS 1.3, the
-// gateway's client certificate, and a server judged by the CAs of the trust
-// active document (by those of ca.pem where that can't be read), never by the
-// system's. All is read anew at each call, so that renewed files are used. A
-// server that was found good is shown to Seen.
+// TLS returns what the link to the broker asks for at each attempt: TLS 1.3, the gateway's client certificate,
+// and a server judged by the CAs of the active trust document (of ca.pem where that can't be read), never by the
+// system's. All is read anew at each call. A server that was found good is shown to Seen.
 func (b Broker) TLS(host string) (*tls.Config, error) {
 	_, roots, err := servers(b.Dir)
 	if err != nil {
@@ -240,8 +235,7 @@ func servers(dir string) (*keys.Registry, *x509.CertPool, error) {
 	return r, poolOf(roots...), err
 }
 
-// registryOf returns what is known of the registry of an enrolled gateway, as far as it
-// can be read.
+// registryOf returns what is known of the registry of an enrolled gateway, as far as it can be read.
 func registryOf(dir string) (*keys.Registry, error) {
 	r, err := keys.LoadRegistry(dir)
 	switch {

@@ -141,8 +141,7 @@ func (r *Renewer) Expires() (time.Time, error) {
 	return until, err
 }
 
-// Err is why the last try did not renew; nil: it did, or there was none. Safe
-// for concurrent use.
+// Err is why the last try did not renew; nil: it did, or there was none. Safe for concurrent use.
 func (r *Renewer) Err() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -207,8 +206,7 @@ func (r *Renewer) Renew(ctx context.Context) error {
 	return durable.WriteFile(filepath.Join(r.o.Dir, keys.ClientCertFile), certificatesPEM(answer.Certificates), 0o600)
 }
 
-// ask sends the request to the registry's addresses in their order, until one
-// has judged it.
+// ask sends the request to the registry's addresses in their order, until one has judged it.
 func (r *Renewer) ask(ctx context.Context, good verify, envelope []byte) (answer wire.Enrolled, err error) {
 	at, err := LoadAddresses(r.o.Dir)
 	if err != nil {

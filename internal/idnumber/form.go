@@ -69,8 +69,7 @@ func Documents() (names []string) {
 	return names
 }
 
-// Named finds a kind of document by its stable name, in any case and with hyphens as
-// people write it; false for none.
+// Named finds a kind of document by its stable name, in any case and with hyphens; false for none.
 func Named(name string) (wire.DocumentType, bool) {
 	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
 	for d := wire.DocumentResidentID; d <= wire.LastDocument; d++ {

@@ -99,8 +99,7 @@ var documents = map[wire.DocumentType]func(string, time.Time) error{
 	wire.DocumentOther:      func(n string, _ time.Time) error { return other(n) },
 }
 
-// areas are the first two digits of a citizen's number, by province. The rest of
-// the area code changes with the map, so it is not judged.
+// areas are the first two digits of a citizen's number, by province. The rest changes with the map: not judged.
 const areas = "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71"
 
 // residents are those of residence permits.
@@ -120,8 +119,7 @@ func citizen(n string, today time.Time, areas string) error {
 	return born(n[6:14], today)
 }
 
-// eighteen checks length, digits and the check character: weights 2^(17-i) mod
-// 11 (ISO 7064, MOD 11-2).
+// eighteen checks length, digits and check character: weights 2^(17-i) mod 11 (ISO 7064, MOD 11-2).
 func eighteen(n string) error {
 	if len(n) == 15 && allDigits(n) {
 		return errors.New("the number has 15 characters, as before 1999: such a card is not valid since 2013, today's has a number of 18")
@@ -147,8 +145,7 @@ func checkCharacter(digits string) byte {
 	return "10X98765432"[sum]
 }
 
-// oldest is the first year of birth that is taken for true. The standard's own
-// example was born in 1880.
+// oldest is the first year of birth that is taken for true. The standard's own example was born in 1880.
 const oldest = 1850
 
 // born checks a date YYYYMMDD.
@@ -204,8 +201,7 @@ func other(n string) error {
 	return nil
 }
 
-// taiwan: travel permit for Taiwan residents: 8 digits of the holder, older ones
-// with 2 more.
+// taiwan: travel permit for Taiwan residents: 8 digits of the holder, older ones with 2 more.
 func taiwan(n string) error { return serial(n, "this permit's number") }
 
 func serial(n, what string) error {

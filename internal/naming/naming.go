@@ -105,8 +105,7 @@ func seen(what, text string, most int) (string, error) {
 	return text, nil
 }
 
-// hidden reports whether a character can't be seen. Those of private use can, on the
-// system that has them.
+// hidden reports whether a character can't be seen. Those of private use can, on the system that has them.
 func hidden(r rune) bool {
 	switch {
 	case r == ' ', r == '\t', unicode.Is(unicode.Co, r):
@@ -117,8 +116,7 @@ func hidden(r rune) bool {
 	return !unicode.IsGraphic(r)
 }
 
-// dots makes what keyboards have for the dot between parts of a name in Chinese
-// characters the one of the register, U+00B7.
+// dots makes any dot between parts of a name in Chinese characters the one of the register, U+00B7.
 func dots(name string) string {
 	all := []rune(name)
 	out := make([]rune, 0, len(all))

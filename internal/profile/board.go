@@ -34,8 +34,7 @@ type Chip struct {
 	Source  []string    `toml:"source" json:"source"`
 }
 
-// PullRange says what a range of lines does while nobody drives it, from
-// power-on on.
+// PullRange says what a range of lines does while nobody drives it, from power-on on.
 type PullRange struct {
 	From   int      `toml:"from" json:"from"`
 	To     int      `toml:"to" json:"to"`
@@ -51,8 +50,7 @@ type Header struct {
 	Source []string       `toml:"source" json:"source"`
 }
 
-// RelayLine is a line that suits a relay: while nobody drives it, the relay is
-// off.
+// RelayLine is a line that suits a relay: while nobody drives it, the relay is off.
 type RelayLine struct {
 	Chip   string `toml:"chip" json:"chip"`
 	Line   int    `toml:"line" json:"line"`
@@ -114,8 +112,7 @@ func (b Board) PullOf(chip string, line int) string {
 	return ""
 }
 
-// ChipOf finds a chip as a site file names it: by label or by a name under /dev,
-// with or without it.
+// ChipOf finds a chip as a site file names it: by label or by a name under /dev, with or without it.
 func (b Board) ChipOf(chip string) (Chip, bool) {
 	chip = strings.TrimPrefix(chip, "/dev/")
 	for _, c := range b.Chips {
@@ -137,8 +134,7 @@ func (b Board) Labels() (list []string) {
 // Is says that a path means a UART on the lines of this one.
 func (p SerialPort) Is(path string) bool { return path == p.Device || slices.Contains(p.Names, path) }
 
-// ParseBoard reads a profile strictly. The error lists every fault, each with
-// what to do.
+// ParseBoard reads a profile strictly. The error lists every fault, each with what to do.
 func ParseBoard(raw []byte) (Board, error) {
 	var b Board
 	if err := parse(raw, &b); err != nil {
@@ -252,8 +248,7 @@ func (b Board) checkSystem(f *strict.Faults, s *sources) {
 	}
 }
 
-// sources are the papers that a profile rests on: key, and what it is so that
-// somebody else finds it.
+// sources are the papers that a profile rests on, by their keys.
 type sources struct {
 	all  map[string]string
 	used map[string]bool

@@ -16,8 +16,7 @@ import (
 	"gatehouse/device/wiegand"
 )
 
-// outcome is one thing that came of a sample: a card, PIN or code, the number
-// of an ID card, or a fault.
+// outcome is one thing that came of a sample: a card, PIN or code, the number of an ID card, or a fault.
 type outcome struct {
 	card   device.Card
 	pin    device.PIN
@@ -29,8 +28,7 @@ type outcome struct {
 // decoder makes of one sample what a door would see of it.
 type decoder func(Sample) ([]outcome, error)
 
-// newDecoder returns what decodes the samples of this reader, or an error for
-// settings that its driver does not take.
+// newDecoder returns what decodes the samples of a reader; an error for settings that its driver refuses.
 func newDecoder(r Reader) (decoder, error) {
 	switch r.Type {
 	case "wiegand":
@@ -87,8 +85,7 @@ func wiegandDecoder(r Reader) (decoder, error) {
 	}, nil
 }
 
-// play sends one frame after another, a key pause apart, and collects what a
-// door would see.
+// play sends one frame after another, a key pause apart, and collects what a door would see.
 func play(cfg wiegand.Config, interval time.Duration, bursts []string) (got []outcome) {
 	keys := device.Keypad{Length: cfg.Keypad.Length}
 	f := wiegand.NewFramer(cfg, func(x wiegand.Frame) {

@@ -66,8 +66,7 @@ type Wire struct {
 	Source []string `toml:"source" json:"source"`
 }
 
-// Indication is what the reader shows for one feedback: steady light, blinking,
-// buzzer and text. Times are in milliseconds.
+// Indication is what the reader shows for one feedback. Times are in milliseconds.
 type Indication struct {
 	LED    string `toml:"led" json:"led,omitempty"`       // colour
 	OnMS   int    `toml:"on_ms" json:"on_ms,omitempty"`   // of a blinking light; 0: steady
@@ -112,8 +111,7 @@ type Sample struct {
 	Want   Want     `toml:"want" json:"want"`
 }
 
-// Want is the expected result of a sample: one of card, PIN, code, ID number,
-// fault.
+// Want is the expected result of a sample: one of card, PIN, code, ID number, fault.
 type Want struct {
 	Bits     int     `toml:"bits" json:"bits,omitempty"`     // of the card
 	Hex      string  `toml:"hex" json:"hex,omitempty"`       // the card left-justified
@@ -253,8 +251,7 @@ func (p Sample) inputs(kind string) error {
 	return err
 }
 
-// Bytes returns the sample's bytes on the wire: its text, or its hex in which
-// spaces and line ends may stand.
+// Bytes returns the sample's bytes on the wire: its text, or its hex, which may have spaces and line ends.
 func (p Sample) Bytes() ([]byte, error) {
 	if p.Text != "" {
 		return []byte(p.Text), nil

@@ -16,8 +16,7 @@ import (
 	"gatehouse/internal/strict"
 )
 
-// maxFile is the largest profile in bytes: a card with a photo among the samples
-// takes 4 KiB.
+// maxFile is the largest profile in bytes: a card with a photo among the samples takes 4 KiB.
 const maxFile = 64 << 10
 
 // Kind is what a profile describes, and the directory that its file is in.
@@ -59,8 +58,7 @@ func sorted(f strict.Faults) error {
 
 var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,47}$`)
 
-// validName reports whether a profile may have the name: 1 to 48 of a-z, 0-9 and
-// -, and no - first.
+// validName reports whether a profile may have the name: 1 to 48 of a-z, 0-9 and -, and no - first.
 func validName(name string) bool { return nameForm.MatchString(name) }
 
 // DefaultDir is where a house keeps profiles of its own.
@@ -178,8 +176,7 @@ func ReadFile(path string) ([]byte, error) {
 	return raw, nil
 }
 
-// List returns all profiles, boards first, by name. One that can't be used is
-// listed with what is wrong with it.
+// List returns all profiles, boards first, by name; one that can't be used with what is wrong with it.
 func (s Set) List() ([]Entry, error) {
 	var all []Entry
 	for _, k := range []Kind{Boards, Readers} {

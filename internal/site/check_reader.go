@@ -48,8 +48,7 @@ func (r *Reader) check(f *strict.Faults, at string) {
 	r.checkForeign(f, at)
 }
 
-// checkForeign refuses keys of another type of reader: they would be ignored,
-// and whoever wrote them expects something of them.
+// checkForeign refuses keys of another type of reader: they would be ignored.
 func (r *Reader) checkForeign(f *strict.Faults, at string) {
 	foreign := func(given bool, key string, types ...string) {
 		f.If(given && !slices.Contains(types, r.Type),
@@ -171,8 +170,7 @@ func (r *Reader) checkOSDP(f *strict.Faults, at string) {
 	r.checkFormats(f, at)
 }
 
-// checkPorts refuses one port for two readers, unless it is a bus of OSDP readers
-// that have addresses of their own and one baud rate.
+// checkPorts refuses one port for two readers, but for OSDP readers with own addresses and one baud rate.
 func (s *Site) checkPorts(f *strict.Faults) {
 	type user struct {
 		name string

@@ -14,10 +14,8 @@ import (
 	"gatehouse/internal/durable"
 )
 
-// KeyFile keeps the keys of one OSDP reader: one line of 32 hex digits, the key
-// (SCBK) active. While a new one is being given to the reader it stands in a
-// second file beside it, so that a crash at any moment leaves the one that the
-// reader has.
+// KeyFile keeps the active key (SCBK) of one OSDP reader: one line of 32 hex digits. A key that is being
+// given to the reader stands in a second file beside it: a crash at any moment leaves the one that it has.
 type KeyFile struct{ path string }
 
 // Problem tells why the keys can't be used; nil where there is none yet.
@@ -75,9 +73,7 @@ func readKey(path string) (*protocol.Key, error) {
 	return &key, nil
 }
 
-// Save makes the files say the same. The proved key goes first: where it could
-// not be saved before, it stands in the second file alone, which the next one
-// takes.
+// Save makes the files say the same, the proved key first: until now it may stand in the second file alone.
 func (k KeyFile) Save(keys osdp.Keys) error {
 	for i, key := range []*protocol.Key{keys.Current, keys.Next} {
 		if key == nil {

@@ -49,8 +49,7 @@ func (s *Site) uses() (all []use) {
 	return all
 }
 
-// uartUses are the lines of the board's UARTs that the site file names as ports, or,
-// if others is true, of those that it does not name.
+// uartUses are the lines of the board's UARTs that the site file names as ports, or (others) does not name.
 func (s *Site) uartUses(b profile.Board, others bool) (all []use) {
 	for _, p := range b.Ports {
 		if slices.ContainsFunc(s.Ports(), p.Is) == others || len(p.Lines) != 2 {
@@ -63,8 +62,7 @@ func (s *Site) uartUses(b profile.Board, others bool) (all []use) {
 	return all
 }
 
-// checkLines refuses lines that the board does not have, and one line in two places,
-// by whichever of its names.
+// checkLines refuses lines that the board does not have, and one line in two places, by whichever of its names.
 func (s *Site) checkLines(f *strict.Faults) {
 	b := s.board()
 	all := s.uses()
@@ -108,8 +106,7 @@ func relayLines(b profile.Board, uses ...use) string {
 // for the first chip; the character device counts each chip's lines from 0.
 const sysfsBase = 512
 
-// checkChips refuses what the board's profile knows to be no chip of its header, or
-// no line of a chip.
+// checkChips refuses what the board's profile knows to be no chip of its header, or no line of a chip.
 func checkChips(f *strict.Faults, b profile.Board, all []use) {
 	told := map[string]bool{}
 	for _, u := range all {
@@ -129,8 +126,7 @@ func checkChips(f *strict.Faults, b profile.Board, all []use) {
 	}
 }
 
-// uartRemarks warn of outputs on the pins of a UART that the site file does not use:
-// a console would write there.
+// uartRemarks warn of outputs on the pins of a UART that the site file does not use: a console would write there.
 func (s *Site) uartRemarks() (list []string) {
 	b := s.board()
 	uarts := s.uartUses(b, true)
@@ -148,8 +144,7 @@ func (s *Site) uartRemarks() (list []string) {
 	return list
 }
 
-// Label is the label of a GPIO chip on the board's profile, by whichever name the site
-// file uses; empty where no profile knows it.
+// Label is the label of a GPIO chip by whichever name the site file uses; empty where no profile knows it.
 func (s *Site) Label(chip string) string {
 	c, _ := s.board().ChipOf(chip)
 	return c.Label

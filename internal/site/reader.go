@@ -86,8 +86,7 @@ func (r *Reader) fill(known profile.Set) {
 	}
 }
 
-// Indications are what the profile says that this reader shows, by feedback; nil:
-// nothing is said.
+// Indications are what the profile says that this reader shows, by feedback; nil: nothing is said.
 func (r *Reader) Indications() map[string]profile.Indication {
 	if r.about == nil {
 		return nil
@@ -160,8 +159,7 @@ func (r *Reader) Bits() []int {
 	return all
 }
 
-// Shapes returns how the reader sends numbers. A format that leaves bits of them out
-// is none.
+// Shapes returns how the reader sends numbers. A format that leaves bits of them out is none.
 func (r *Reader) Shapes() (all []cardnumber.Shape) {
 	known := r.Bits()
 	switch {

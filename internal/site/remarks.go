@@ -91,8 +91,7 @@ type PortHolder struct {
 	PID     int
 }
 
-// Against tells what was found on this machine that does not go with the site
-// file, each with what to do.
+// Against tells what was found on this machine that does not go with the site file, each with what to do.
 func (s *Site) Against(found Found) (list []string) {
 	list = s.againstChips(found.Chips)
 	hidden, ttys := false, map[string]string{}

@@ -222,8 +222,7 @@ func (s *Site) Ports() (list []string) {
 // profiles are those in the program, behind those of the site's directory.
 func (s *Site) profiles() profile.Set { return profile.Set{Dir: s.Profiles} }
 
-// board is the profile of the board that the site names; one without chips where it
-// names none that is known.
+// board is the profile of the board that the site names; without chips where none is known.
 func (s *Site) board() profile.Board {
 	if s.Board == "" {
 		return profile.Board{}

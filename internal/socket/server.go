@@ -152,8 +152,7 @@ func (s *Server) Run(ctx context.Context) error {
 	return s.Serve(ctx, l)
 }
 
-// Listen opens the socket. One that a dead process left behind is replaced, one that
-// somebody answers on is not.
+// Listen opens the socket. One that a dead process left is replaced, one that somebody answers on is not.
 func (s *Server) Listen(ctx context.Context) (l net.Listener, err error) {
 	defer func() {
 		if err != nil {
@@ -254,8 +253,7 @@ func (s *Server) removed(ctx context.Context) bool {
 	}
 }
 
-// headerTime is how long the TLS handshake, and then the header of a request,
-// may take.
+// headerTime is how long the TLS handshake, and then the header of a request, may take.
 const headerTime = 10 * time.Second
 
 // ServeHTTP serves until ctx ends; requests end with it, or after grace their

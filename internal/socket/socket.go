@@ -49,8 +49,7 @@ type Client struct {
 	http *http.Client
 }
 
-// NewClient makes a client of the daemon behind the socket at path. It connects
-// when it is first used.
+// NewClient makes a client of the daemon behind the socket at path. It connects when first used.
 func NewClient(n network.Network, path string, peer Peer) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return n.Dial(ctx, "unix", path)
@@ -58,8 +57,7 @@ func NewClient(n network.Network, path string, peer Peer) *Client {
 	return &Client{path: path, peer: peer, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
 }
 
-// Call sends in, if it is not nil, and reads the answer into out, if that is
-// not nil.
+// Call sends in, if it is not nil, and reads the answer into out, if that is not nil.
 func (c *Client) Call(ctx context.Context, method, path string, in, out any) error {
 	body, err := c.Open(ctx, method, path, in)
 	if err != nil {
@@ -75,8 +73,7 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 	return nil
 }
 
-// Open sends in, if it is not nil, and returns the body of the answer, which the
-// caller closes.
+// Open sends in, if it is not nil, and returns the body of the answer, which the caller closes.
 func (c *Client) Open(ctx context.Context, method, path string, in any) (io.ReadCloser, error) {
 	var body io.Reader
 	if in != nil {

@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// Faults collects what a check finds wrong with a file that could be read. The zero value
-// has none.
+// Faults collects what a check finds wrong with a file that could be read. The zero value has none.
 type Faults []error
 
 // Add notes a fault.

@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// schema is what a file may hold: the type that it is decoded into, and how values of a
-// type are written.
+// schema is what a file may hold: the type that it is decoded into, and how values of a type are written.
 type schema struct {
 	root     reflect.Type
 	examples map[reflect.Type]string
@@ -44,8 +43,7 @@ func (s schema) written(t reflect.Type) string {
 	return "another kind of value"
 }
 
-// meant says which key was probably meant by an unknown one, from those that may stand at
-// the same place.
+// meant says which key was probably meant by an unknown one, from those that may stand at the same place.
 func (s schema) meant(key []string) string {
 	if len(key) == 0 {
 		return ""

@@ -35,8 +35,7 @@ func (g acts) postRelease(r *http.Request, _ socket.None) (any, error) {
 	return control.Released{Door: d.Config.ID, State: string(state)}, nil
 }
 
-// postFireReset secures the doors again. Only the socket leads here, and only
-// somebody on site has it.
+// postFireReset secures the doors again. Only the socket leads here, for somebody on site.
 func (g acts) postFireReset(r *http.Request, _ socket.None) (any, error) {
 	if g.Fire == nil {
 		return nil, socket.Refused(http.StatusConflict, "", "this gateway has no fire input")
@@ -83,8 +82,7 @@ func (a *clockAsk) take(nonce []byte, at time.Duration) (within time.Duration, o
 	return at - a.at, ok
 }
 
-// standalone refuses what only the landlord of a standalone house may do: where
-// there is a registry, it signs the time.
+// standalone refuses what only the landlord of a standalone house may do: a registry signs the time itself.
 func standalone(g *gateway.Gateway) error {
 	if g.Keyring.Keys.Registry() != nil {
 		return socket.Refused(http.StatusConflict, "gatehouse clock confirm makes the time shown count for visitors and for the desk", "this house has a registry, which signs the time")

@@ -182,8 +182,7 @@ func tenancyOf(t tenancy.View, zone *time.Location) control.Tenancy {
 
 var toldWords = map[tenancy.Told]string{tenancy.ToldNotYet: "not yet", tenancy.ToldYes: "yes"}
 
-// unixOf returns a time as records have it; 0 for none. What no record can hold
-// is refused: cut off it would be another day.
+// unixOf returns a time as records have it; 0 for none. What no record can hold would be another day, and is refused.
 func unixOf(t *time.Time) (uint32, error) {
 	switch {
 	case t == nil:

@@ -21,12 +21,10 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// testsPerDay is for how long a door may be tested within a day: what an
-// installer needs, and no way to watch a door.
+// testsPerDay is for how long a door may be tested within a day: enough to install it, too little to watch it.
 const testsPerDay = time.Hour
 
-// doorTests bounds the tests of doors. What was tested is kept in a file, so that a
-// start does not begin the day anew.
+// doorTests bounds the tests of doors; its file carries the day over a start.
 type doorTests struct {
 	path string
 	own  func() time.Duration // the gateway's own clock: a start goes on from it, nobody can move it on

@@ -42,8 +42,7 @@ func (g grants) getGrants(_ *http.Request, _ socket.None) (any, error) {
 	return out, nil
 }
 
-// getKeys lists the grants for people: one row a grant, however many forms its
-// cards have.
+// getKeys lists the grants for people: one row a grant, however many forms its cards have.
 func (g grants) getKeys(_ *http.Request, _ socket.None) (any, error) {
 	records, doors := g.Keyring.Rows()
 	labels, zone := g.Keyring.Labels.All(), zoneOf(g.Gateway)
@@ -86,8 +85,7 @@ func (g grants) putGrants(r *http.Request, in control.Update) (any, error) {
 	return grantsStatus(s), nil
 }
 
-// refusedList records what was handed in with a wrong signature or content. A
-// list that only came too late is no news.
+// refusedList records a wrong signature or content. A list that only came too late is no news.
 func (g grants) refusedList(err error) {
 	g.log.Warn().Err(err).Msg("list of grants refused")
 	if errors.Is(err, keyring.ErrRefused) || errors.Is(err, keyring.ErrUnproved) {

@@ -80,8 +80,7 @@ func (g logs) lastShown(ctx context.Context, last int, shows func(wire.Header) b
 	return at, nil
 }
 
-// stream writes the entries that a view shows as one JSON object a line, from a
-// place in the journal on, with follow until ctx ends.
+// stream writes the entries that a view shows from a place on, one JSON object a line; with follow until ctx ends.
 func (g logs) stream(ctx context.Context, w http.ResponseWriter, at journal.Position, follow bool, shows func(wire.Header) bool) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	enc, out := json.NewEncoder(w), http.NewResponseController(w)
@@ -111,8 +110,7 @@ func (g logs) stream(ctx context.Context, w http.ResponseWriter, at journal.Posi
 	}
 }
 
-// logFilter is what of the log a query asks for: since a time, of doors, of kinds. It
-// only narrows what an owner may see.
+// logFilter is what of the log a query asks for. It only narrows what an owner may see.
 func logFilter(g *gateway.Gateway, q url.Values) (func(wire.Header) bool, error) {
 	since, err := sinceTime(g, q.Get("since"))
 	if err != nil {
@@ -147,8 +145,7 @@ func shownNames() (names []string) {
 // ago is a time before now: minutes, hours or days.
 var ago = regexp.MustCompile(`^(\d{1,6})([mhd])$`)
 
-// sinceTime reads a time of the building's zone, or how long ago it was; the zero time
-// for an empty text.
+// sinceTime reads a time of the building's zone, or how long ago it was; the zero time for an empty text.
 func sinceTime(g *gateway.Gateway, text string) (time.Time, error) {
 	found := ago.FindStringSubmatch(text)
 	if found == nil {

@@ -73,8 +73,7 @@ func (g readers) deleteInstall(r *http.Request, _ socket.None) (any, error) {
 	return struct{}{}, err
 }
 
-// readerWait is how long a reader may take to show that it has its new key, or to
-// change its settings.
+// readerWait is how long a reader may take to prove its new key or change its settings.
 const readerWait = 20 * time.Second
 
 // postRekey answers when the reader has shown that it has its new key.
@@ -176,8 +175,7 @@ func deviceStatus(id, kind string, s door.Status) control.Device {
 	return out
 }
 
-// stuckExit is how long an exit button may be pressed before somebody should
-// look at it.
+// stuckExit is how long an exit button may be pressed before it looks stuck.
 const stuckExit = 15 * time.Second
 
 // beingTaught is the hint of a reader that is away from its door for format learning.

@@ -111,9 +111,8 @@ func (srv *Server) routes(g *gateway.Gateway) {
 // group may use the socket. Where it is missing only the daemon's user may.
 const group = "gatehouse"
 
-// Serve answers the tool on the unix socket until ctx ends, and returns when no request
-// is at work any more. A socket that can't be opened is tried again: doors do not wait
-// for it.
+// Serve answers the tool on the unix socket until ctx ends, and returns when no request is at work any more. A
+// socket that can't be opened is tried again.
 func (srv *Server) Serve(ctx context.Context) {
 	defer srv.teacher.learning.close()
 	for retry := backoff.New(time.Second, 30*time.Second); ctx.Err() == nil; retry.Wait(ctx) {

@@ -141,8 +141,7 @@ func doorProblems(doors []control.Door) (list problems) {
 	return list
 }
 
-// setAsideProblems names damaged files for as long as they lie there: what is
-// in them is nowhere else.
+// setAsideProblems names damaged files that were set aside: what is in them is nowhere else.
 func setAsideProblems(g *gateway.Gateway) (list problems) {
 	for _, directory := range []string{"journal", "grants"} {
 		found, _ := filepath.Glob(g.Site.Path(directory, "*.bad-*")) // the pattern is right
@@ -153,9 +152,8 @@ func setAsideProblems(g *gateway.Gateway) (list problems) {
 	return list
 }
 
-// keysProblem says what to do where the gateway has not all its keys. It never
-// asks for keys to be moved away that came after the daemon's start, or that a
-// registry knows: those are nowhere else.
+// keysProblem says what to do where keys of the gateway are missing. It never has keys moved away that came
+// after the daemon's start, or that a registry knows: those are nowhere else.
 func keysProblem(g *gateway.Gateway) string {
 	const none = "so no card opens"
 	has := func(file string) bool {
@@ -197,10 +195,8 @@ func missingProblem(s *site.Site, what string) string {
 // timeAnew is what to do where what was known of the time is gone.
 const timeAnew = "the registry or a time server tells the time anew; without either, set the clock, then gatehouse clock confirm"
 
-// keyFileProblems name each file of an enrolment that is gone or can't be used, with
-// what brings it back: an enrolment makes anew what is missing, and keeps the rest.
-// Those without which no card opens have a line of their own (keysProblem). House and
-// trust document come again from the registry.
+// keyFileProblems name each file of an enrolment that is gone or can't be used, with what brings it back. Those
+// without which no card opens are keysProblem's; house and trust document come again from the registry.
 func keyFileProblems(g *gateway.Gateway, initialised bool) (list problems) {
 	path := func(file string) string { return g.Site.Path("keys", file) }
 	if g.Keyring.Keys.Registry() == nil {

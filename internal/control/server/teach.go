@@ -20,8 +20,7 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// learnIdle ends format learning that nobody goes on with: the reader serves its door
-// again, and the numbers of the cards leave memory.
+// learnIdle ends format learning that nobody goes on with: the reader serves its door, the cards leave memory.
 const learnIdle = 30 * time.Second
 
 // learnMost is how many cards one format learning takes.
@@ -46,8 +45,7 @@ type teacher struct {
 	learning learning
 }
 
-// postTeach waits for one card at a reader whose format is to be found out, or
-// takes the number printed on the last one.
+// postTeach waits for one card at a reader that is taught, or takes the number printed on the last one.
 func (g *teacher) postTeach(r *http.Request, in control.Teach) (any, error) {
 	s, err := served(g.Gateway, r)
 	if err != nil {

@@ -48,8 +48,7 @@ func uplinkStatus(g *gateway.Gateway) *control.Uplink {
 	return out
 }
 
-// shownLink is the state of the uplink as an owner sees it. That entries are on
-// their way would tell that somebody has just come in.
+// shownLink is the uplink's state for an owner: entries on their way would tell that somebody has just come in.
 func shownLink(s uplink.State) uplink.State {
 	if s == uplink.StateSending {
 		return uplink.StateInStep
@@ -57,8 +56,7 @@ func shownLink(s uplink.State) uplink.State {
 	return s
 }
 
-// shownAlarm is a status without an alarm that came of entries alone: it would tell
-// that somebody has come in since.
+// shownAlarm is a status without an alarm of entries alone, which would tell that somebody has come in since.
 func shownAlarm(s uplink.Status) uplink.Status {
 	if s.Quiet {
 		s.Problem = wire.ReasonNone
@@ -151,8 +149,7 @@ func (p *problems) ending(what string, until, now time.Time, todo string) {
 	}
 }
 
-// certificateProblem says which certificate keeps the link down: that is known
-// at the first try, and does not pass by itself.
+// certificateProblem says which certificate keeps the link down; that does not pass by itself.
 func certificateProblem(c *gateway.Central, l mqtt.Status) string {
 	switch l.Cause {
 	case mqtt.CauseOurCertificate:
@@ -167,8 +164,7 @@ func certificateProblem(c *gateway.Central, l mqtt.Status) string {
 	return ""
 }
 
-// refusalProblems say what of the registry's is not taken here, and what its
-// operator does about it.
+// refusalProblems say what of the registry's is not taken here, and what its operator does about it.
 func refusalProblems(g *gateway.Gateway, u *control.Uplink, s uplink.Status) (list problems) {
 	var newer bool // its own line says what to do
 	if g.Keyring != nil {

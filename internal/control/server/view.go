@@ -16,8 +16,7 @@ import (
 // gateway. That somebody came or went shows nowhere: no passage, no number with
 // gaps, no count, no time that moves with one (refusals N2 and N7).
 
-// shownKinds are the kinds of entries in `gatehouse log`. A kind that is added is
-// not shown until it stands here.
+// shownKinds are the kinds of entries in `gatehouse log`. A new kind is hidden until it stands here.
 var shownKinds = map[wire.Kind]bool{
 	wire.KindBoot: true, wire.KindStop: true, wire.KindSite: true, wire.KindHeld: true, wire.KindForced: true,
 	wire.KindFire: true, wire.KindFireReset: true, wire.KindFault: true, wire.KindOffline: true, wire.KindOnline: true,
@@ -39,10 +38,8 @@ var detailed = map[wire.Kind]bool{wire.KindBoot: true, wire.KindSite: true, wire
 // counted are the kinds whose count is not one of entries or people.
 var counted = map[wire.Kind]bool{wire.KindFault: true, wire.KindListApplied: true, wire.KindRefused: true, wire.KindAuthority: true}
 
-// shown reports whether an owner may see an entry. Wrong PINs at a door are
-// somebody's coming home; they go to the registry. So is that the registry did not
-// confirm an entry. That who parts were erased tells
-// that there were some.
+// shown reports whether an owner may see an entry. Hidden are those that tell of somebody's coming home: wrong
+// PINs at a door, an entry that the registry did not confirm, who parts that were erased.
 func shown(h wire.Header) bool {
 	switch {
 	case h.Kind == wire.KindTenancy && h.Reason == wire.ReasonWrongPIN && h.Count > 0, h.Reason == wire.ReasonWhosErased,
