@@ -8,58 +8,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	profiles "gatehouse/firmware-profiles"
-	"gatehouse/internal/strict"
 )
-
-// maxFile is the largest profile in bytes: a card with a photo among the samples takes 4 KiB.
-const maxFile = 64 << 10
-
-// Kind is what a profile describes, and the directory that its file is in.
-type Kind string
-
-// The kinds of profiles.
-const (
-	Boards  Kind = "boards"
-	Readers Kind = "readers"
-)
-
-// KindOf tells a board from a reader: only readers have a type.
-func KindOf(raw []byte) (Kind, error) {
-	var keys map[string]any
-	if err := parse(raw, &keys); err != nil {
-		return "", err
-	}
-	for key := range keys {
-		if strings.EqualFold(key, "type") {
-			return Readers, nil
-		}
-	}
-	return Boards, nil
-}
-
-// parse reads TOML strictly.
-func parse(raw []byte, v any) error {
-	if len(raw) > maxFile {
-		return fmt.Errorf("%d bytes: a profile has at most %d; keep only the samples that prove something new", len(raw), maxFile)
-	}
-	return strict.Read(raw, v, nil)
-}
-
-// sorted makes one error of all faults, in a steady order.
-func sorted(f strict.Faults) error {
-	slices.SortStableFunc(f, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return f.Join()
-}
-
-var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,47}$`)
-
-// validName reports whether a profile may have the name: 1 to 48 of a-z, 0-9 and -, and no - first.
-func validName(name string) bool { return nameForm.MatchString(name) }
 
 // DefaultDir is where a house keeps profiles of its own.
 const DefaultDir = "/etc/gatehouse/profiles"
