@@ -13,13 +13,9 @@ import (
 	"syscall"
 	_ "time/tzdata" // a small system has no time zones of its own
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/device/gpio"
 	"gatehouse/device/uart"
-	"gatehouse/internal/control/server"
 	"gatehouse/internal/gateway"
-	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/keyring/copies"
@@ -65,7 +61,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	switch command {
 	case "serve":
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-		err = serve(ctx, *config, *profiles, stderr)
+		err = serve(ctx, service{config: *config, profiles: *profiles, hardware: hardware(), env: os.Getenv, stderr: stderr})
 		stop()
 	case "check":
 		var file string
@@ -106,32 +102,6 @@ func verify(path string, stdout io.Writer) int {
 
 func hardware() gateway.Hardware {
 	return gateway.Hardware{Lines: gpio.OpenLines, Output: gpio.OpenOutput, Port: new(uart.Ports).Open}
-}
-
-// serve serves a building until ctx ends.
-func serve(ctx context.Context, config string, profiles bool, stderr io.Writer) error {
-	site, err := site.Load(config)
-	if err != nil {
-		return err
-	}
-	out := newLogWriter(stderr)
-	defer out.close()
-	log := zerolog.New(out).With().Timestamp().Logger()
-	// A damaged file can kill who opens it; that must not be this process.
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find own program: %w", err)
-	}
-	g, err := gateway.New(gateway.Options{
-		Site: site, Hardware: hardware(), Time: clock.System(), Version: version,
-		Verify: segment.VerifyBy(self, "verify"), Log: log,
-		Ready: func() { log.Info().Str("building", site.Building).Str("version", version).Msg("doors are served") },
-	})
-	if err != nil {
-		return err
-	}
-	srv := server.New(g, server.Options{Version: version, Profiles: profiles, Log: log})
-	return g.Run(ctx, srv.Serve)
 }
 
 // secure leaves every relay de-energised: for the service manager, on

@@ -31,7 +31,9 @@ func TestPprofFlag(t *testing.T) {
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- serve(ctx, config, profiles, io.Discard) }()
+		go func() {
+			ended <- serve(ctx, service{config: config, profiles: profiles, hardware: hardware(), env: func(string) string { return "" }, stderr: io.Discard})
+		}()
 		client := socket.NewClient(network.Network{}, filepath.Join(dir, "sock"), socket.Peer{Name: "daemon"})
 		status := 0
 		for end := time.Now().Add(time.Minute); status == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {

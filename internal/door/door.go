@@ -1,6 +1,7 @@
 package door
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -112,6 +113,9 @@ func (d *Door) Run(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for ctx.Err() == nil {
+		if d.p.Tick != nil {
+			d.p.Tick()
+		}
 		d.arm(timer)
 		select {
 		case <-ctx.Done():
@@ -184,7 +188,7 @@ func (d *Door) end() error {
 }
 
 func (d *Door) arm(t *time.Timer) {
-	wait := time.Hour
+	wait := cmp.Or(max(d.cfg.Tick, 0), time.Hour)
 	if at, ok := d.machine.Deadline(); ok {
 		wait = min(wait, time.Until(d.start.Add(at)))
 	}

@@ -71,7 +71,8 @@ type Config struct {
 	Budget   time.Duration // longest wait for a record before the door opens anyway
 	Hold     time.Duration // the same card seen again within this is one presentation
 	Readers  []Reader
-	Fire     Fire // at the start
+	Fire     Fire          // at the start
+	Tick     time.Duration // longest time between two ticks; 0: any
 }
 
 func (c Config) reader(id string) Reader {
@@ -107,7 +108,7 @@ type Seen struct {
 	Openeds      uint64 // how often the door was opened by then, where it has a contact
 }
 
-// Parts are what a Door works with; all are needed but Monotonic, and PINs and Passes
+// Parts are what a Door works with; all are needed but Monotonic and Tick, and PINs and Passes
 // where no reader asks for them.
 type Parts struct {
 	Lock     device.Lock
@@ -128,6 +129,9 @@ type Parts struct {
 	// their card. That it was granted the Recorder tells, which knows whose it was.
 	// It must not block.
 	Show func(reader string, f device.Feedback)
+	// Tick is called each time that the loop goes round, once the lock is driven; nil:
+	// nobody is. It must not block.
+	Tick func()
 	Log  zerolog.Logger
 }
 

@@ -192,7 +192,7 @@ func (g *Gateway) deskClock() tenancy.Time {
 
 func (g *Gateway) makeDoor(d *Door) {
 	cfg := door.Config{ID: d.Config.ID, Rules: rules(d.Config), FailSafe: d.relay.failSafe,
-		Budget: time.Duration(g.Site.Journal.BudgetMS) * time.Millisecond, Hold: hold}
+		Budget: time.Duration(g.Site.Journal.BudgetMS) * time.Millisecond, Hold: hold, Tick: g.o.Watchdog.Each()}
 	if g.Fire != nil {
 		cfg.Fire, _ = g.Fire.Now()
 	}
@@ -212,7 +212,7 @@ func (g *Gateway) makeDoor(d *Door) {
 	}
 	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.Journal, g.Desk.Doors, d.Show, d.tells(), d.tested.Load}, Keys: g.Keyring,
 		Clock: g.Clock.Decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.Swipes.Watch, Typed: g.Swipes.Typed, PINs: g.Desk.Doors,
-		Passes: g.passes, Show: d.Show, Log: g.o.Log})
+		Passes: g.passes, Show: d.Show, Tick: g.o.Watchdog.Loop(), Log: g.o.Log})
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
@@ -281,6 +281,7 @@ func (g *Gateway) Run(ctx context.Context, beside ...func(context.Context)) erro
 			devices.Go(func() { run(ctx) })
 		}
 	}
+	doors.Go(func() { g.o.Watchdog.Run(doorCtx) })
 	if g.Fire != nil {
 		devices.Go(func() { g.Fire.input.run(ctx) })
 	}

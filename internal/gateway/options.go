@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/internal/gateway/clock"
+	"gatehouse/internal/gateway/watchdog"
 	"gatehouse/internal/network"
 	"gatehouse/internal/site"
 	"gatehouse/sync/mqtt"
@@ -65,7 +66,9 @@ type Options struct {
 	Formats uint64
 	// Ready is called once the doors run.
 	Ready func()
-	Log   zerolog.Logger
+	// Watchdog hears the loops of the doors; nil: nobody listens.
+	Watchdog *watchdog.Watchdog
+	Log      zerolog.Logger
 	// Network is where the registry's HTTPS is.
 	Network network.Network
 	Cadence Cadence
