@@ -340,6 +340,37 @@ func TestOneFileAnew(t *testing.T) {
 	}
 }
 
+// TestAfterTheEndOfTheCA: a gateway of a registry whose CA was over enrols in its place by
+// a token that names the next one, with the building's key that it has. So does one
+// of which nothing but that key is left.
+func TestAfterTheEndOfTheCA(t *testing.T) {
+	for _, kept := range []bool{true, false} {
+		i := newIssuer(t)
+		o := i.options(t.TempDir())
+		_, err := Enrol(t.Context(), o)
+		fatal(t, err)
+		building, err := os.ReadFile(filepath.Join(o.Dir, keys.BuildingKeyFile))
+		fatal(t, err)
+		next := newIssuer(t, func(n *issuer) {
+			n.root, n.rootSigns, n.signing, n.escrow, n.keyNumber = i.root, i.root, i.signing, i.escrow, i.keyNumber
+			n.trust.Escrow, n.trust.Keys, n.trust.Version, n.house.Version = i.trust.Escrow, i.trust.Keys, i.trust.Version+1, i.house.Version+1
+		})
+		again := next.options(o.Dir)
+		if !kept {
+			again.Dir = t.TempDir()
+			fatal(t, os.WriteFile(filepath.Join(again.Dir, keys.BuildingKeyFile), building, 0o600))
+		}
+		got, err := Enrol(t.Context(), again)
+		fatal(t, err)
+		if now, err := os.ReadFile(filepath.Join(again.Dir, keys.BuildingKeyFile)); !got.BuildingKey || err != nil || !slices.Equal(now, building) {
+			t.Errorf("all keys kept %v: the building's key is another one (%v)", kept, err)
+		}
+		if r := got.Registry; !slices.Equal(r.Trust.CAs[0], next.ca.Raw) || r.Trust.Version != i.trust.Version+1 {
+			t.Errorf("all keys kept %v: the trust before counts", kept)
+		}
+	}
+}
+
 // TestNoTime: a server whose certificate is not yet valid by our clock is taken
 // at enrolment, because the clock may know nothing.
 func TestNoTime(t *testing.T) {

@@ -90,3 +90,21 @@ func TestRefusedCertificateIsToDo(t *testing.T) {
 		t.Errorf("status says\n%s", text)
 	}
 }
+
+// TestEndOfTheCA: a gateway whose registry can't be believed any more is enrolled anew in its
+// place. The building's key stays: where there is no other gateway, no card would open
+// until the operator has taken it from escrow.
+func TestEndOfTheCA(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().AddDate(-20, 0, 0), NotAfter: time.Now().AddDate(0, 0, -1), IsCA: true, BasicConstraintsValid: true}
+	ca, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	must(t, err)
+	h := newHouse(t)
+	h.enrolAt(ca)
+	h.startWith(deadLink{mqtt.Status{Err: errors.New("no"), Advice: "unexpected"}}.dial)
+	const want = "can be believed here: enrol the gateway with a new token (at the registry registryd gateway add --replace --district panyu --town shiqiao --building lane-7 --gateway gw1, here gatehouse enrol)"
+	if text := h.toDo(); !strings.Contains(text, want) || strings.Contains(text, "empty directory") || strings.Contains(text, "away") {
+		t.Errorf("status says\n%s", text)
+	}
+}

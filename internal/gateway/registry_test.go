@@ -46,7 +46,10 @@ type town struct {
 
 // enrol makes the house known to a registry, as gatehouse enrol does, and
 // starts that.
-func (h *house) enrol() *town {
+func (h *house) enrol() *town { return h.enrolAt([]byte{0}) }
+
+// enrolAt does so at a registry with a CA; what is none is never over.
+func (h *house) enrolAt(ca []byte) *town {
 	h.t.Helper()
 	dir := filepath.Join(h.dir, "state", "keys")
 	keyset, err := keys.LoadKeys(dir)
@@ -58,7 +61,7 @@ func (h *house) enrol() *town {
 	private, public, err := sealing.GenerateKey()
 	must(h.t, err)
 	own := keyset.Gateway.Public().(ed25519.PublicKey)
-	trust := wire.Trust{Version: 1, Issued: 1, Registry: "town", CAs: [][]byte{{0}}, Records: public, Desk: public, Escrow: public,
+	trust := wire.Trust{Version: 1, Issued: 1, Registry: "town", CAs: [][]byte{ca}, Records: public, Desk: public, Escrow: public,
 		Keys: []wire.RoleKey{{Role: wire.RoleIssuer, Public: [32]byte(h.issuer.Public().(ed25519.PublicKey))}, {Role: wire.RoleWitness, Public: [32]byte(witness)}}}
 	house := wire.House{Version: 1, Issued: 1, District: "panyu", Town: "shiqiao", Gateways: []wire.HouseGateway{{ID: "gw1", Public: [32]byte(own), KEM: public, Doors: []string{"front", "yard"}}}}
 	must(h.t, os.WriteFile(filepath.Join(dir, keys.TrustFile), sealed(h.t, wire.TypeTrust, wire.RoleRoot, "town", trust, rootKey), 0o600))

@@ -63,6 +63,10 @@ func TestAdviceOnKeys(t *testing.T) {
 			h.enrol()
 			must(t, os.Remove(keyset(h, keys.RootFile)))
 		}, nil, "registryd gateway add --replace --district panyu"},
+		"of an enrolled house one is damaged: the building's key is not": {func(t *testing.T, h *house) {
+			h.enrol()
+			must(t, os.Remove(keyset(h, keys.RootFile)))
+		}, nil, "/keys but building.key away, enrol the gateway"},
 		"of an enrolled house one is damaged: no word of which registry": {func(t *testing.T, h *house) {
 			h.enrol()
 			must(t, os.Remove(keyset(h, keys.IssuerFile)))

@@ -58,7 +58,7 @@ func listProblems(s keyring.Status, enrolled bool) (list problems) {
 				"If these people are to come in again, give them a new key with gatehouse grant add"))
 	}
 	for _, id := range s.House.Shut {
-		list.add("the registry names gateway %s with a key that was taken out of this building before, so it is not heard: if it belongs here, enrol it with a new token into an empty directory (registryd gateway add --replace); if not, its operator runs registryd gateway remove", id)
+		list.add("the registry names gateway %s with a key that was taken out of this building before, so it is not heard: if it belongs here, enrol it with a new token and nothing but building.key in its directory of keys (registryd gateway add --replace); if not, its operator runs registryd gateway remove", id)
 	}
 	if s.House.Doubt > 0 {
 		list.add("house document %d does not follow the active one here, so it waits for a day from when it came: the registry was set back, or somebody else signs. Its operator runs registryd status; it asks this gateway for its document by itself", s.House.Doubt)

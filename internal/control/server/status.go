@@ -173,8 +173,12 @@ func keysProblem(g *gateway.Gateway) string {
 	case err == nil, !enrolled && now.Registry != nil:
 		return "keys of the building are there since the daemon started: start it again"
 	case enrolled || has(keys.RegistryFile) || has(keys.ClientCertFile):
+		away := g.Site.Path("keys")
+		if now.Building != nil { // in a house with no other gateway it is nowhere but here and in escrow
+			away = "all in " + away + " but " + keys.BuildingKeyFile
+		}
 		return fmt.Sprintf("the keys of this gateway can't be read, %s (%s): mend what is wrong with the file and start the daemon again, or move %s away, %s and start the daemon again",
-			none, oneLine(err), g.Site.Path("keys"), enrolAgain(g))
+			none, oneLine(err), away, enrolAgain(g))
 	}
 	return fmt.Sprintf("the keys of the building can't be read, %s (%s): move %s away, run gatehouse init with the same stick, start the daemon again, then gatehouse grant restore",
 		none, oneLine(err), g.Site.Path("keys"))

@@ -131,7 +131,7 @@ func endingProblems(g *gateway.Gateway) (list problems) {
 	if ca := reg.Trust.LastCA(); ca != nil {
 		todo := "its operator runs registryd trust new --replace ca in time"
 		if !now.Wall.Before(ca.NotAfter) {
-			todo = "nothing that the registry says now can be believed here. Its operator makes a token (registryd gateway add --replace), and gatehouse enrol with an empty directory of keys makes this gateway known to it again"
+			todo = "nothing that the registry says now can be believed here: " + enrolAgain(g) + ", then start the daemon again; all files of its keys stay where they are"
 		}
 		list.ending(fmt.Sprintf("the registry's CA %q", ca.Subject.CommonName), ca.NotAfter, now.Wall, todo)
 	}

@@ -1,11 +1,13 @@
 package office
 
 import (
+	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"gatehouse/internal/keys"
 	"gatehouse/internal/simulate/testbed"
 	"gatehouse/internal/simulate/world"
 )
@@ -74,7 +76,7 @@ func (h *Hints) Follow() {
 		h.w.Report.Say("the registry says: %s", text)
 		if m := impostor.FindStringSubmatch(text); m != nil {
 			if b := h.w.Bed.Gateway(m[1]); b != nil {
-				h.enrolAnew(b, nil)
+				h.enrolAnew(b, h.awayOf(b, []string{text}))
 			}
 		}
 	}
@@ -112,8 +114,8 @@ func (h *Hints) followAt(b *testbed.Gateway) []string {
 		h.w.Must(b.Name, b.Start())
 	}
 	switch {
-	case asks(s.Problems, "with an empty directory of keys", "enrol the gateway with a new token"):
-		h.enrolAnew(b, awayOf(s.Problems))
+	case asks(s.Problems, "enrol the gateway with a new token"):
+		h.enrolAnew(b, h.awayOf(b, s.Problems))
 	case asks(s.Problems, "gatehouse enrol"):
 		h.Replace(b)
 	}
@@ -137,14 +139,26 @@ func (h *Hints) registrySays() (texts []string) {
 // impostor is how a registry's status names a gateway in whose name another machine speaks.
 var impostor = regexp.MustCompile(`speaks as gateway ` + testbed.Building + `/(\S+) with a key`)
 
-// moveAway is how a status names the file of a gateway's keys that has to make way.
-var moveAway = regexp.MustCompile(`move \S+/keys/(\S+) away`)
+// moveAway is how a status names what of a gateway's keys has to make way.
+var moveAway = regexp.MustCompile(`move (all in )?(?:\S+/keys|its directory of keys)(?:/(\S+))?(?: but building\.key)? away`)
 
-// awayOf are the files of keys that problems want to be moved away.
-func awayOf(problems []string) (files []string) {
+// awayOf are the files of a gateway's keys that problems want to be moved away; "": the
+// whole directory.
+func (h *Hints) awayOf(b *testbed.Gateway, problems []string) (files []string) {
 	for _, p := range problems {
-		if m := moveAway.FindStringSubmatch(p); m != nil {
-			files = append(files, m[1])
+		m := moveAway.FindStringSubmatch(p)
+		switch {
+		case m == nil:
+		case m[1] == "":
+			files = append(files, m[2])
+		default:
+			all, err := os.ReadDir(b.Disk.Path("state", "keys"))
+			h.w.Must(b.Name, err)
+			for _, f := range all {
+				if f.Name() != keys.BuildingKeyFile {
+					files = append(files, f.Name())
+				}
+			}
 		}
 	}
 	return files

@@ -3,6 +3,8 @@ package office
 import (
 	"errors"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"gatehouse/internal/keys"
@@ -33,29 +35,33 @@ func (h *Hints) Replace(b *testbed.Gateway) {
 	h.w.Entries.Forget(b.Name)
 }
 
-// enrolAnew moves a gateway's keys away, or those that its status names, and enrols it
-// with a new token, as that says where they can't be read or nothing that the registry
-// says can be believed.
+// enrolAnew enrols a gateway with a new token, after what its status names of its keys has
+// been moved away. What asks for it is what shows the loss.
 func (h *Hints) enrolAnew(b *testbed.Gateway, files []string) {
 	began := h.w.Now()
 	b.Stop()
-	what, signs := "its keys", []string{""}
-	if len(files) > 0 { // the loss is that of the file, of which its status has spoken
-		what, signs = strings.Join(files, " and "), nil
-	} else {
-		files = []string{""}
+	what := strings.Join(files, " and ")
+	switch {
+	case len(files) == 0:
+		what = "nothing"
+	case slices.Contains(files, ""):
+		what, files = "its keys", []string{""}
+	case len(files) > 2:
+		what = "its keys but the building's"
 	}
-	var err error
+	aside := b.Disk.Path("state", "keys.aside")
+	err := os.RemoveAll(aside)
+	if !slices.Contains(files, "") {
+		err = errors.Join(err, os.Mkdir(aside, 0o700))
+	}
 	for _, file := range files {
-		path := b.Disk.Path("state", "keys", file)
-		_ = os.RemoveAll(path + ".aside")
-		err = errors.Join(err, os.Rename(path, path+".aside"))
+		err = errors.Join(err, os.Rename(b.Disk.Path("state", "keys", file), filepath.Join(aside, file)))
 	}
 	if err == nil {
 		err = b.EnrolPatiently()
 	}
 	h.w.Report.Say("%s has %s moved away and is enrolled anew%s", b.Name, what, world.Said(err))
-	h.w.Lost(began, b.Name+" was enrolled anew", signs...)
+	h.w.Lost(began, b.Name+" was enrolled anew")
 	h.w.Must(b.Name, b.Start())
 }
 

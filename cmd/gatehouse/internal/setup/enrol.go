@@ -15,6 +15,7 @@ import (
 	"gatehouse/internal/amount"
 	"gatehouse/internal/command"
 	"gatehouse/internal/enrol"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/site"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
@@ -65,7 +66,7 @@ func (c Enrol) Run(s *session.Session) error {
 	}
 	e := enrolled{Registry: got.Registry.Name, Building: site.Building, Gateway: site.Gateway, Directory: o.Dir,
 		BuildingKey: got.BuildingKey, Expires: got.Expires.UTC(), Seconds: int64(got.Skew / time.Second)}
-	return s.Print(e, nil, func(w io.Writer) { writeEnrolled(w, e) })
+	return s.Print(e, nil, func(w io.Writer) { writeEnrolled(w, e, len(got.Registry.House.Gateways) == 1) })
 }
 
 // loadSite reads the site file; more is what else to say where there is none.
@@ -77,11 +78,16 @@ func loadSite(path, more string) (*site.Site, error) {
 	return s, err
 }
 
-func writeEnrolled(w io.Writer, e enrolled) {
+// writeEnrolled tells what was done; alone: the building has no other gateway.
+func writeEnrolled(w io.Writer, e enrolled, alone bool) {
 	fmt.Fprintf(w, "gateway %s of building %s is known to registry %s\n", e.Gateway, e.Building, e.Registry)
-	if e.BuildingKey {
+	switch {
+	case e.BuildingKey:
 		fmt.Fprintln(w, "  the building's key is here, and a copy for emergencies is sealed at the registry")
-	} else {
+	case alone:
+		fmt.Fprintf(w, "  the building's key is not here, and no other gateway of the building could send it: the registry's operator takes it from escrow (registryd building-key); put it to %s; until then no card opens here\n",
+			filepath.Join(e.Directory, keys.BuildingKeyFile))
+	default:
 		fmt.Fprintln(w, "  the building's key comes from another gateway of the building as soon as both are connected; until then no card opens here")
 	}
 	fmt.Fprintf(w, "  its certificate is good until %s and is renewed by the daemon\n", session.Local(e.Expires))

@@ -68,7 +68,7 @@ func (p *Page) ofGateways() []string {
 		add(&short, p.short(g, of, now))
 		if !of.Stranger.IsZero() && now.Sub(of.Stranger) < strangerFor {
 			add(&strangers, fmt.Sprintf("somebody speaks as gateway %s with a key that is not its key, or is no more: the machine that was replaced, or an old copy of its card. "+
-				"If that is the machine that shall serve, enrol it anew with an empty directory of keys (registryd gateway add --replace, and gatehouse enrol there); else switch it off", g.Address()))
+				"If that is the machine that shall serve, move all in its directory of keys but building.key away and enrol it anew (registryd gateway add --replace, and gatehouse enrol there); else switch it off", g.Address()))
 		}
 	}
 	const and = "and %s more: registryd gateways"
