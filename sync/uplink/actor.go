@@ -54,7 +54,7 @@ func newActor(o Options, n *nonces, d *display) *actor {
 		greeter:    greeter{formats: o.Formats, format: o.Formats, clock: o.Clock, fresh: o.Fresh, nonces: n},
 		deliveries: deliveries{desk: o.Records, log: o.Log},
 		siblings: siblings{place: place, formats: o.Formats, keyring: o.Keyring, records: o.Records,
-			roll: o.Roll, chance: o.Chance, log: o.Log, talked: map[string]time.Time{}, newcomers: newNewcomers()},
+			roll: o.Roll, chance: o.Chance, log: o.Log, talked: map[string]time.Time{}, keyless: map[string]bool{}, newcomers: newNewcomers()},
 	}
 	a.holdings = holdings{lists.NewLending(o.Keyring, o.Log), lists.NewBorrowing(o.Keyring, place.Gateway, o.Formats)}
 	a.fetching = lists.NewFetching(o.Keyring, place.Address(), o.Formats, a.holdings.borrowing)
@@ -238,5 +238,5 @@ func (a *actor) report() {
 	alarm, refusals := &a.logbook.alarm, &a.logbook.refusals
 	a.display.show(Status{State: state, Stored: a.sending.Cursor(), LastAck: a.connection.lastAck, Problem: alarm.raised, Quiet: alarm.quiet,
 		List: a.fetching.Named().Number, Withheld: a.fetching.Lacking(), Records: len(a.deliveries.waiting),
-		Refused: refusals.total, Refusals: refusals.list()}, time.Now())
+		KeyNowhere: a.siblings.keyNowhere(), Refused: refusals.total, Refusals: refusals.list()}, time.Now())
 }

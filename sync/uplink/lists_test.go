@@ -368,3 +368,43 @@ func TestBuildingKeyFromASibling(t *testing.T) {
 		<-ended
 	})
 }
+
+// TestBuildingKeyNowhere: that no gateway of the building has its key shows once each other
+// one has said so, and no more as soon as one says that it has it.
+func TestBuildingKeyNowhere(t *testing.T) {
+	others := []wire.Place{{District: "d", Town: "t", Building: "b", Gateway: "other"}, {District: "d", Town: "t", Building: "b", Gateway: "third"}}
+	key := func(n int) ed25519.PrivateKey { return ed25519.NewKeyFromSeed(append(make([]byte, 31), byte(7+n))) }
+	bubble(t, func(w *world) {
+		house := w.keys.house(2, wire.HouseGateway{ID: "g", Public: [32]byte(publicOf(w.keys.gateway)), KEM: w.keys.kemPublic})
+		for n, o := range others {
+			house.Gateways = append(house.Gateways, wire.HouseGateway{ID: o.Gateway, Public: [32]byte(publicOf(key(n))), KEM: w.keys.kemPublic})
+		}
+		w.ring.mu.Lock()
+		w.ring.status.HasKey, w.ring.status.KeyNumber = false, 0
+		w.ring.reg.House = house
+		w.ring.mu.Unlock()
+		for _, step := range []struct {
+			who    int
+			number uint8
+			want   bool
+		}{{0, 0, false}, {1, 0, true}, {0, 1, false}, {0, 0, true}} {
+			payload, err := wire.Encode(wire.Roll{KeyNumber: step.number})
+			if err != nil {
+				t.Fatal(err)
+			}
+			from := others[step.who]
+			w.broker.Inject(mqtt.Message{Topic: from.House(from.Gateway), Payload: sign(wire.TypeRoll, wire.RoleGateway, from.Address(), payload, key(step.who))})
+			time.Sleep(time.Second)
+			if got := w.uplink.Status().KeyNowhere; got != step.want {
+				t.Errorf("after %s said number %d: nowhere %v", from.Gateway, step.number, got)
+			}
+		}
+		w.ring.mu.Lock()
+		w.ring.status.HasKey, w.ring.status.KeyNumber = true, 1
+		w.ring.mu.Unlock()
+		time.Sleep(time.Minute + time.Second)
+		if w.uplink.Status().KeyNowhere {
+			t.Error("nowhere, although it is here")
+		}
+	})
+}

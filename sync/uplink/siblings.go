@@ -33,6 +33,7 @@ type siblings struct {
 
 	due     time.Time               // of the next roll
 	talked  map[string]time.Time    // when a sibling was answered last; of the House document only
+	keyless map[string]bool         // whether a sibling has said last that it has no building key
 	heldFor map[wire.Hash]time.Time // since when siblings' unsettled envelopes are here
 	relayed wire.Hash               // the last of them that went to the registry
 
@@ -118,6 +119,7 @@ func (s *siblings) answer(gateway string, payload []byte, now time.Time) (list [
 	if err := wire.Decode(payload, &r); err != nil {
 		return nil, err
 	}
+	s.keyless[gateway] = r.KeyNumber == 0
 	if last, ok := s.talked[gateway]; ok && now.Sub(last) < answerEvery {
 		return nil, nil
 	}
@@ -142,6 +144,14 @@ func idOf(envelope []byte) wire.ID {
 		return wire.ID{}
 	}
 	return r.ID
+}
+
+// keyNowhere reports whether no gateway of the building has its key, by their own word:
+// then none can send it.
+func (s *siblings) keyNowhere() bool {
+	return !s.keyring.Lists().HasKey && !slices.ContainsFunc(s.keyring.House().Gateways, func(g wire.HouseGateway) bool {
+		return g.ID != s.place.Gateway && !s.keyless[g.ID]
+	})
 }
 
 // shareKey seals the building key to a gateway of the House document.

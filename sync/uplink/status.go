@@ -32,8 +32,11 @@ type Status struct {
 	List     uint64             // newest version that the registry named
 	Withheld time.Time          // since when it is named and not active; zero: it is
 	Records  int                // tenancy records that the registry has not stored
-	Refused  uint64             // messages since the start
-	Refusals []Refusal          // the kinds of the last hour
+	// KeyNowhere says that the building's key is not here, and that each other gateway of the
+	// building has said since the start that it has none either.
+	KeyNowhere bool
+	Refused    uint64    // messages since the start
+	Refusals   []Refusal // the kinds of the last hour
 }
 
 // display holds the status for whoever asks.

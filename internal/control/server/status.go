@@ -163,11 +163,12 @@ func keysProblem(g *gateway.Gateway) string {
 	enrolled := g.Keyring.Keys.Registry() != nil
 	now, err := keys.LoadKeys(g.Site.Path("keys"))
 	switch {
-	case enrolled && !has(keys.BuildingKeyFile) && len(g.Keyring.Keys.Registry().House.Gateways) == 1:
+	case enrolled && !has(keys.BuildingKeyFile) && keyNowhere(g):
 		return "the building's key is not here, " + none + ", and no other gateway of the house could send it: the registry's operator takes it from escrow (registryd building-key); put it to " +
 			g.Site.Path("keys", keys.BuildingKeyFile) + " and start the daemon again"
 	case enrolled && !has(keys.BuildingKeyFile):
-		return "the building's key has not come yet, " + none + ": it comes from a sibling gateway as soon as both are online"
+		return "the building's key has not come yet, " + none + ": it comes from a sibling gateway as soon as both are online. If none of them comes back, the registry's operator has it in escrow (registryd building-key), for " +
+			g.Site.Path("keys", keys.BuildingKeyFile)
 	case !enrolled && !has(keys.BuildingKeyFile) && !has(keys.RegistryFile):
 		return "no keys of the building yet, " + none + ": run gatehouse init, or with a registry gatehouse enrol, then start the daemon again"
 	case err == nil, !enrolled && now.Registry != nil:
@@ -182,6 +183,13 @@ func keysProblem(g *gateway.Gateway) string {
 	}
 	return fmt.Sprintf("the keys of the building can't be read, %s (%s): move %s away, run gatehouse init with the same stick, start the daemon again, then gatehouse grant restore",
 		none, oneLine(err), g.Site.Path("keys"))
+}
+
+// keyNowhere reports whether no gateway of the house has the building's key: there is no other
+// one, or each has said so.
+func keyNowhere(g *gateway.Gateway) bool {
+	c := g.Central
+	return len(g.Keyring.Keys.Registry().House.Gateways) == 1 || c != nil && c.Err == nil && c.Uplink.Status().KeyNowhere
 }
 
 // missingProblem says what is gone with it, and what to do.

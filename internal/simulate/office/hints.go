@@ -108,7 +108,7 @@ func (h *Hints) followAt(b *testbed.Gateway) []string {
 		_, err := b.Client.ConfirmClock(h.w.Bed.Ctx)
 		h.w.Report.Say("the landlord at %s: gatehouse clock confirm%s", b.Name, world.Refusal(err))
 	}
-	if asks(s.Problems, "registryd building-key") {
+	if asks(s.Problems, "takes it from escrow (registryd building-key)") {
 		b.Stop()
 		h.w.Report.Say("the operator: registryd building-key, for %s%s", b.Name, world.Said(h.fromEscrow(b)))
 		h.w.Must(b.Name, b.Start())
