@@ -15,6 +15,7 @@ type Board struct {
 	Tried    bool              `toml:"tried" json:"tried"` // somebody ran Gatehouse on the real board
 	Notes    []string          `toml:"notes" json:"notes,omitempty"`
 	Sources  map[string]string `toml:"sources" json:"sources"`
+	Trees    []string          `toml:"compatible" json:"compatible,omitempty"` // the first word of "compatible" in its device tree
 	Chips    []Chip            `toml:"chip" json:"chips,omitempty"`
 	Headers  []Header          `toml:"header" json:"headers,omitempty"`
 	Relays   []RelayLine       `toml:"relay" json:"relays,omitempty"`
@@ -23,6 +24,7 @@ type Board struct {
 	Levels   *Levels           `toml:"levels" json:"levels,omitempty"`
 	Clock    *HardwareClock    `toml:"clock" json:"clock,omitempty"`
 	Watchdog *Watchdog         `toml:"watchdog" json:"watchdog,omitempty"`
+	Wiring   *Wiring           `toml:"wiring" json:"wiring,omitempty"`
 }
 
 // Chip is one GPIO chip. The first of a board is the one that its relays are on.
@@ -156,6 +158,7 @@ func ParseBoard(raw []byte) (Board, error) {
 		r.check(&f, b)
 	}
 	b.checkSystem(&f, s)
+	b.checkWiring(&f)
 	s.done()
 	return b, sorted(f)
 }

@@ -266,3 +266,55 @@ func blocks(page, fence string) (all []string) {
 		page = rest
 	}
 }
+
+// TestWiring: the wiring that setup proposes has lines that are there and free, and a relay
+// that its pull does not energise.
+func TestWiring(t *testing.T) {
+	const board = `
+name = "b"
+title = "B"
+[sources]
+sheet = "a board, data sheet, chapter 3"
+[[chip]]
+label = "c"
+lines = 16
+source = ["sheet"]
+pull = [{from = 0, to = 3, level = "up", source = ["sheet"]}]
+[[header]]
+name = "X1"
+chip = "c"
+pins = {3 = 8}
+source = ["sheet"]
+[[serial]]
+device = "/dev/ttyS1"
+chip = "c"
+lines = [14, 15]
+source = ["sheet"]
+[wiring]
+chip = "c"
+fire = 4
+[[wiring.door]]
+relay = 8
+exit = 9
+contact = 10
+d0 = 11
+d1 = 12
+`
+	for old, c := range map[string]struct{ fresh, want string }{
+		"relay = 8":                {"relay = 8", ""},
+		"chip = \"c\"\nfire":       {"chip = \"d\"\nfire", `chip = "d": want the label`},
+		"relay = 8\nexit":          {"relay = 3\nexit", "would energise the relay"},
+		"d1 = 12":                  {"d1 = 16", "door 1 d1: line 16: chip \"c\" has lines 0 to 15"},
+		"exit = 9":                 {"exit = 4", "door 1 exit: line 4 is used for fire"},
+		"contact = 10":             {"contact = 14", "door 1 contact: line 14 is used for /dev/ttyS1"},
+		"[[wiring.door]]\nrelay =": {"[[wiring.door]]\nrelais =", `unknown key "wiring.door.relais"`},
+	} {
+		b, err := ParseBoard([]byte(strings.Replace(board, old, c.fresh, 1)))
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v; want %q", c.fresh, err, c.want)
+		}
+		if c.want == "" && (len(b.Wiring.Inputs()) != 5 || b.PinOf("c", b.Wiring.Doors[0].Relay) != "pin 3 of the X1") {
+			t.Errorf("%+v, %q", b.Wiring.Inputs(), b.PinOf("c", 8))
+		}
+	}
+}

@@ -61,34 +61,34 @@ func (s *Site) readerRemarks(door string, r *Reader) (list []string) {
 
 // Found is what a look at this machine found of what a site file names.
 type Found struct {
-	Ports    []FoundPort
-	Consoles []string // the kernel's names of the terminals that its console is on
-	Chips    []FoundChip
+	Ports    []FoundPort `json:"ports,omitempty"`
+	Consoles []string    `json:"consoles,omitempty"` // the kernel's names of the terminals that its console is on
+	Chips    []FoundChip `json:"chips,omitempty"`
 }
 
 // FoundChip is a GPIO chip.
 type FoundChip struct {
-	Names []string // under /dev, its own first
-	Label string
-	Lines int
-	Users map[int]string // by line: what the kernel calls who uses it
+	Names []string       `json:"names"` // under /dev, its own first
+	Label string         `json:"label"`
+	Lines int            `json:"lines"`
+	Users map[int]string `json:"users,omitempty"` // by line: what the kernel calls who uses it
 }
 
 func (c FoundChip) String() string { return fmt.Sprintf("%s [%s]", c.Names[0], c.Label) }
 
 // FoundPort is a serial port with the other programs that have it open.
 type FoundPort struct {
-	Path    string // as the site file has it
-	TTY     string // the kernel's name of it, as ttyAMA0
-	Holders []PortHolder
-	Hidden  bool // only root may see whether there are more
-	NoPort  bool // it is a file, a directory or another device, and no serial port
+	Path    string       `json:"path"` // as the site file has it
+	TTY     string       `json:"tty"`  // the kernel's name of it, as ttyAMA0
+	Holders []PortHolder `json:"holders,omitempty"`
+	Hidden  bool         `json:"hidden,omitempty"`  // only root may see whether there are more
+	NoPort  bool         `json:"no_port,omitempty"` // it is a file, a directory or another device, and no serial port
 }
 
 // PortHolder is a program that has a port open.
 type PortHolder struct {
-	Command string // as ps has it
-	PID     int
+	Command string `json:"command"` // as ps has it
+	PID     int    `json:"pid"`
 }
 
 // Against tells what was found on this machine that does not go with the site file, each with what to do.
@@ -96,26 +96,33 @@ func (s *Site) Against(found Found) (list []string) {
 	list = s.againstChips(found.Chips)
 	hidden, ttys := false, map[string]string{}
 	for _, p := range found.Ports {
-		if p.NoPort {
-			list = append(list, fmt.Sprintf("port %s is no serial port: ls -l /dev/serial/by-id shows those that are plugged in", p.Path))
-			continue
-		}
-		if other, ok := ttys[p.TTY]; ok {
+		if other, ok := ttys[p.TTY]; ok && !p.NoPort {
 			list = append(list, fmt.Sprintf("ports %s and %s are the same one, %s: each reader needs its own; readers of one OSDP bus name it by one path", other, p.Path, p.TTY))
 		}
-		ttys[p.TTY] = p.Path
-		if slices.Contains(found.Consoles, p.TTY) {
-			list = append(list, fmt.Sprintf("port %s: the kernel's console is on it: take console=%s (or console=serial0) out of the kernel's command line and start the machine again", p.Path, p.TTY))
+		if !p.NoPort {
+			ttys[p.TTY] = p.Path
 		}
-		for _, h := range p.Holders {
-			if cure := h.cure(p.TTY); cure != "" {
-				list = append(list, fmt.Sprintf("port %s: %s (process %d) has it open, too, and takes what the reader sends: %s", p.Path, h.Command, h.PID, cure))
-			}
-		}
+		list = append(list, found.PortProblems(p)...)
 		hidden = hidden || p.Hidden
 	}
 	if hidden {
 		list = append(list, "only root may see which other programs have the ports open: sudo gatehoused check")
+	}
+	return list
+}
+
+// PortProblems tells why no reader can be used at a port, each with what to do.
+func (found Found) PortProblems(p FoundPort) (list []string) {
+	if p.NoPort {
+		return []string{fmt.Sprintf("port %s is no serial port: ls -l /dev/serial/by-id shows those that are plugged in", p.Path)}
+	}
+	if slices.Contains(found.Consoles, p.TTY) {
+		list = append(list, fmt.Sprintf("port %s: the kernel's console is on it: take console=%s (or console=serial0) out of the kernel's command line and start the machine again", p.Path, p.TTY))
+	}
+	for _, h := range p.Holders {
+		if cure := h.cure(p.TTY); cure != "" {
+			list = append(list, fmt.Sprintf("port %s: %s (process %d) has it open, too, and takes what the reader sends: %s", p.Path, h.Command, h.PID, cure))
+		}
 	}
 	return list
 }
