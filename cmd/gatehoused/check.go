@@ -21,29 +21,35 @@ func siteFile(flags *flag.FlagSet, config string) (string, error) {
 	flags.Visit(func(f *flag.Flag) { named = named || f.Name == "config" })
 	switch {
 	case flags.NArg() > 1, flags.NArg() == 1 && named:
-		return "", errors.New("want one site file")
+		return "", misuse("check: want one site file")
 	case flags.NArg() == 1:
 		return flags.Arg(0), nil
 	}
 	return config, nil
 }
 
-// check tells what is wrong with a site file, and what of this machine does not go with it.
-func check(file string, stdout io.Writer) error {
+// check tells what is wrong with a site file, and what of this machine does not go
+// with it.
+func check(flags *flag.FlagSet, config string, stdout io.Writer) error {
+	file, err := siteFile(flags, config)
+	if err != nil {
+		return err
+	}
 	site, err := site.Load(file)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "%s: building %s, gateway %s, %s\n", file, site.Building, site.Gateway, amount.Of(len(site.Doors), "door"))
-	for _, remark := range append(site.Remarks(), site.Against(look(site))...) {
+	for _, remark := range append(site.Remarks(), site.Against(look(site.Ports()))...) {
 		fmt.Fprintf(stdout, "  - %s\n", remark)
 	}
 	return nil
 }
 
-// look finds on this machine what the site file names. The file may be for another machine.
-func look(s *site.Site) (found site.Found) {
-	for _, path := range s.Ports() {
+// look finds what this machine has at these ports, and its chips and consoles. What is not
+// there is not looked at: a site file may be for another machine.
+func look(ports []string) (found site.Found) {
+	for _, path := range ports {
 		who, whole, err := uart.Holders(path)
 		if errors.Is(err, uart.ErrNoPort) {
 			found.Ports = append(found.Ports, site.FoundPort{Path: path, NoPort: true})

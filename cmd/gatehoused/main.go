@@ -15,6 +15,7 @@ import (
 
 	"gatehouse/device/gpio"
 	"gatehouse/device/uart"
+	"gatehouse/internal/discovery"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/journal/segment"
@@ -30,6 +31,9 @@ const usage = `usage:
                                      has profiles of the daemon, and is for root and its user alone
   gatehoused check [FILE]            read FILE, look at this machine, and say what is wrong; as root
                                      also which other programs have the ports open
+  gatehoused discover [PORT ...]     find the board, and the readers at its lines and serial ports, or at
+                                     those named; --listen 30s also those that speak when a card is
+                                     held up; --json for programs. Call it as root, with the daemon stopped
   gatehoused secure --config FILE    leave every relay de-energised, and end
   gatehoused verify FILE             check a file of the journal
   gatehoused verify DIRECTORY           check a journal whole, and with what the grants beside it say it must have
@@ -49,6 +53,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	showVersion := flags.Bool("version", false, "print the version")
 	config := flags.String("config", "/etc/gatehouse/site.toml", "the site file")
 	profiles := flags.Bool("pprof", false, "answer with profiles of the daemon on its socket, which is for root and the daemon's user alone then")
+	asJSON := flags.Bool("json", false, "discover: print JSON for programs")
+	listen := flags.Duration("listen", 0, "discover: how long to listen for cards")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
@@ -64,31 +70,42 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = serve(ctx, service{config: *config, profiles: *profiles, hardware: hardware(), env: os.Getenv, stderr: stderr})
 		stop()
 	case "check":
-		var file string
-		if file, err = siteFile(flags, *config); err != nil {
-			fmt.Fprintf(stderr, "gatehoused: check: %v\n%s", err, usage)
-			return 2
-		}
-		err = check(file, stdout)
+		err = check(flags, *config, stdout)
+	case "discover":
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+		err = discover(ctx, discovery.Request{Ports: flags.Args(), Listen: *listen}, *asJSON, stdout, stderr)
+		stop()
 	case "secure":
 		err = secure(*config)
 	case "verify":
-		if flags.NArg() != 1 {
-			fmt.Fprintf(stderr, "gatehoused: verify: want one file of the journal, or its directory\n%s", usage)
-			return 2
+		if flags.NArg() == 1 {
+			return verify(flags.Arg(0), stdout)
 		}
-		return verify(flags.Arg(0), stdout)
+		err = misuse("verify: want one file of the journal, or its directory")
 	case "version":
 		fmt.Fprintln(stdout, "gatehoused", version)
 	default:
-		fmt.Fprintf(stderr, "gatehoused: no command %q\n%s", command, usage)
+		err = misuse(fmt.Sprintf("no command %q", command))
+	}
+	return complain(stderr, err)
+}
+
+// misuse is the error of a program that was called wrongly.
+type misuse string
+
+func (m misuse) Error() string { return string(m) }
+
+// complain tells what went wrong and returns the exit status.
+func complain(stderr io.Writer, err error) int {
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(stderr, "gatehoused: %v\n", err)
+	if wrong := misuse(""); errors.As(err, &wrong) {
+		fmt.Fprint(stderr, usage)
 		return 2
 	}
-	if err != nil {
-		fmt.Fprintf(stderr, "gatehoused: %v\n", err)
-		return 1
-	}
-	return 0
+	return 1
 }
 
 // verify checks a file of the journal, or its directory against the grants beside it; it returns the exit status.

@@ -2,6 +2,7 @@ package osdp
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gatehouse/device"
@@ -169,12 +170,7 @@ func (b *Bus) disturbed(code fault.Code, err error, now time.Time) {
 
 // anybody says that some reader can be used.
 func (b *Bus) anybody() bool {
-	for _, c := range b.contacts {
-		if c.presence.standing == online && c.presence.missed == 0 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(b.contacts, func(c *contact) bool { return c.presence.standing == online && c.presence.missed == 0 })
 }
 
 // silent is a turn without answer. The first repetitions come at once, in the next

@@ -51,10 +51,8 @@ func (k *keyring) load() error {
 		return err
 	}
 	for _, key := range []*protocol.Key{keys.Current, keys.Next} {
-		if key != nil {
-			if err := key.Weak(); err != nil {
-				return err
-			}
+		if key != nil && key.Weak() != nil {
+			return key.Weak()
 		}
 	}
 	k.keys, k.loaded = keys, true

@@ -67,7 +67,7 @@ func TestScan(t *testing.T) {
 				t.Fatalf("%+v, %v", got, err)
 			}
 			for i, f := range got {
-				if f.Address != c.want[i] || f.Secure != c.secure[i] || !f.Known {
+				if f.Address != c.want[i] || f.Secure != c.secure[i] || f.Identity == nil {
 					t.Errorf("%+v", f)
 				}
 				if f.Address == 0 && (f.Identity.Serial != 7 || f.Identity.Vendor != one.Vendor) {

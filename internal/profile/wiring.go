@@ -55,7 +55,7 @@ func (b Board) checkWiring(f *strict.Faults) {
 	all := w.Inputs()
 	for i, d := range w.Doors {
 		all = append(all, NamedLine{fmt.Sprintf("door %d relay", i+1), d.Relay})
-		if c.Pull(d.Relay) == "up" {
+		if b.PullOf(w.Chip, d.Relay) == "up" {
 			f.Add("wiring: door %d relay: line %d is pulled up, and would energise the relay at power-on and after a crash", i+1, d.Relay)
 		}
 	}
