@@ -91,9 +91,9 @@ func allowed(from, to string, leaves []string) bool {
 		return under(from, "cmd/gatesim", "internal/faultnet", "internal/simulate")
 	case under(from, "internal/simulate"): // both ends in one process
 		return true
-	case to == "internal/control/server": // it acts through the gateway, which does not know it
+	case under(to, "internal/control/server") && !under(from, "internal/control/server"): // it acts through the gateway, which does not know it
 		return under(from, "cmd")
-	case under(from, "internal/gateway"), from == "internal/control/server":
+	case under(from, "internal/gateway", "internal/control/server"):
 		return to != "device/gpio" && !isFake(to) && !under(to, "internal/registry")
 	case under(from, pureIssuer...): // what is known and what follows from it: no store, no lock, no key
 		return under(to, append([]string{"sync/wire", "internal/tree", "internal/grantlist", "internal/calendar", "internal/registry/api"}, pureIssuer...)...)

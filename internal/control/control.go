@@ -26,7 +26,16 @@ type Status struct {
 	Doors       []Door    `json:"doors"`
 	Journal     Journal   `json:"journal"`
 	Grants      Grants    `json:"grants"`
-	Problems    []string  `json:"problems"` // each with what to do
+	Problems    []string  `json:"problems"` // the texts of ToDo
+	ToDo        []ToDo    `json:"to_do"`
+}
+
+// ToDo is one thing that somebody should look after.
+type ToDo struct {
+	Code string   `json:"code"`           // as docs/status.md has it; others may come
+	Door string   `json:"door,omitempty"` // that it is about
+	Args []string `json:"args,omitempty"` // of Text: door, device, number, file, reason
+	Text string   `json:"text"`           // what is wrong and what to do, in English
 }
 
 // Clock is the state of the wall clock.

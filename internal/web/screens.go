@@ -39,7 +39,7 @@ func loadScreens() (screens, error) {
 }
 
 // write answers with a screen whole, or with nothing of it.
-func (all screens) write(w http.ResponseWriter, status int, screen string, f frame) error {
+func (all screens) write(w http.ResponseWriter, status int, screen string, f any) error {
 	var page bytes.Buffer
 	if err := all[screen].ExecuteTemplate(&page, frameFile, f); err != nil {
 		return fmt.Errorf("screen %s: %w", screen, err)
@@ -51,21 +51,10 @@ func (all screens) write(w http.ResponseWriter, status int, screen string, f fra
 }
 
 // part makes one block of a screen, for what is live on it.
-func (all screens) part(screen, block string, f frame) (string, error) {
+func (all screens) part(screen, block string, f any) (string, error) {
 	var out bytes.Buffer
 	if err := all[screen].ExecuteTemplate(&out, block, f); err != nil {
 		return "", fmt.Errorf("part %s of screen %s: %w", block, screen, err)
 	}
 	return out.String(), nil
-}
-
-// files answers the style and the script, which are the same for everybody.
-type files struct{}
-
-func (files) routes() []route {
-	return []route{{"GET /static/{name}", anybody, func(v *visit) error {
-		v.w.Header().Set("Cache-Control", "max-age=600")
-		http.ServeFileFS(v.w, v.Request, embedded, "static/"+path.Base(v.PathValue("name")))
-		return nil
-	}}}
 }

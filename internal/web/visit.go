@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"time"
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/socket"
@@ -151,7 +150,7 @@ func (v *visit) showStatus(status int, screen string, data any) error {
 		if err != nil {
 			f.Silent, f.House = true, "Gatehouse"
 		} else {
-			f.House, f.ToDo, f.Contact = st.Building, len(st.Problems), v.contact(st)
+			f.House, f.ToDo, f.Contact = st.Building, len(toDoOf(st)), v.contact(st)
 		}
 	}
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -172,6 +171,3 @@ func (v *visit) contact(st control.Status) string {
 
 // screens2tabs says which tab a screen stands under.
 var screens2tabs = map[string]string{"doors": "doors", "todo": "todo", "people": "people", "more": "more"}
-
-// wait is how long the page waits for an answer of the daemon that waits for nobody.
-const wait = 10 * time.Second

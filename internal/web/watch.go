@@ -101,3 +101,17 @@ func (w *watch) run(ctx context.Context) {
 		w.mu.Unlock()
 	}
 }
+
+// wait is how long the page waits for an answer of the daemon that waits for nobody.
+const wait = 10 * time.Second
+
+// toDoOf is the list of a status. A daemon from before there were codes has sentences alone.
+func toDoOf(st control.Status) []control.ToDo {
+	list := st.ToDo
+	if len(list) == 0 {
+		for _, text := range st.Problems {
+			list = append(list, control.ToDo{Text: text})
+		}
+	}
+	return list
+}

@@ -28,17 +28,18 @@ import (
 
 // daemon is one that answers what the test says, on a real unix socket.
 type daemon struct {
-	socket *socket.Server
-	path   string
-	status control.Status
-	asked  chan string // door ids that were released
-	looked atomic.Int64
-	forced atomic.Bool // the first door
+	socket    *socket.Server
+	path      string
+	status    control.Status
+	asked     chan string // door ids that were released
+	looked    atomic.Int64
+	confirmed chan struct{} // a time for each confirmation of the clock
+	forced    atomic.Bool   // the first door
 }
 
 func newDaemon(t *testing.T) *daemon {
 	t.Helper()
-	d := &daemon{path: filepath.Join(t.TempDir(), "d.sock"), asked: make(chan string, 10)}
+	d := &daemon{path: filepath.Join(t.TempDir(), "d.sock"), asked: make(chan string, 10), confirmed: make(chan struct{}, 10)}
 	d.status = control.Status{Building: "lane-7", Gateway: "gw1", Doors: []control.Door{{ID: "front", State: "normal", Lock: "ok"}, {ID: "yard", State: "held", Lock: "ok"}}}
 	d.socket = socket.NewServer(socket.Options{Path: d.path, Name: "daemon", Mode: 0o600, MostBody: 1 << 20, Log: zerolog.Nop()})
 	socket.Handle(d.socket, "GET /v1/status", func(*http.Request, socket.None) (control.Status, error) {
@@ -53,6 +54,10 @@ func newDaemon(t *testing.T) *daemon {
 	socket.Handle(d.socket, "POST /v1/doors/{door}/release", func(r *http.Request, _ socket.None) (control.Released, error) {
 		d.asked <- r.PathValue("door")
 		return control.Released{Door: r.PathValue("door"), State: "normal"}, nil
+	})
+	socket.Handle(d.socket, "POST /v1/clock/confirm", func(*http.Request, socket.None) (control.Clock, error) {
+		d.confirmed <- struct{}{}
+		return control.Clock{Trusted: true}, nil
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

@@ -84,9 +84,6 @@ func grantsStatus(s keyring.Status) control.Grants {
 	return out
 }
 
-// oneLine is an error of several parts as a line of its own shows it.
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
-
 // choose is a where yes, else b.
 func choose[T any](yes bool, a, b T) T {
 	if yes {
@@ -94,11 +91,6 @@ func choose[T any](yes bool, a, b T) T {
 	}
 	return b
 }
-
-// problems are lines of what somebody should do something about.
-type problems []string
-
-func (p *problems) add(format string, args ...any) { *p = append(*p, fmt.Sprintf(format, args...)) }
 
 // texts are some values as messages show them.
 func texts[T fmt.Stringer](values []T) (list []string) {

@@ -10,6 +10,7 @@ import (
 	"gatehouse/device/fault"
 	"gatehouse/device/osdp/protocol"
 	"gatehouse/internal/control"
+	"gatehouse/internal/control/server/todo"
 	"gatehouse/internal/door"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/site"
@@ -178,15 +179,12 @@ func deviceStatus(id, kind string, s door.Status) control.Device {
 // stuckExit is how long an exit button may be pressed before it looks stuck.
 const stuckExit = 15 * time.Second
 
-// beingTaught is the hint of a reader that is away from its door for format learning.
-const beingTaught = "is being taught: until format learning is over it opens nothing"
-
 // readerStatus is what people see of a reader. What is wrong with its key file says
 // more than what the reader makes of that.
 func readerStatus(r *gateway.Reader, s door.Status) control.Device {
 	dev := deviceStatus(r.Config.ID, r.Config.Type, s)
 	if !dev.Online && r.Taught() {
-		dev.Hint = beingTaught
+		dev.Hint = todo.BeingTaught
 	}
 	if lineOf(r) == control.LineWaiting {
 		if err := r.Keys.Problem(); err != nil {

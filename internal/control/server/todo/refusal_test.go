@@ -1,4 +1,4 @@
-package server
+package todo
 
 import (
 	"strings"
@@ -28,7 +28,7 @@ func TestRefusalsAreToDo(t *testing.T) {
 		"trust":  {uplink.Status{Refusals: []uplink.Refusal{{Type: wire.TypeTrust, Reason: wire.ReasonBadSignature}}}, "a trust document of the registry is refused here"},
 		"an ack": {uplink.Status{Refusals: []uplink.Refusal{{Type: wire.TypeAck, Reason: wire.ReasonMalformed}}}, ""},
 	} {
-		got := strings.Join(refusalProblems(g, &control.Uplink{List: 9}, c.s), "\n")
+		got := strings.Join(refusalProblems(g, &control.Uplink{List: 9}, c.s).texts(), "\n")
 		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
@@ -37,7 +37,7 @@ func TestRefusalsAreToDo(t *testing.T) {
 
 // TestNewerFormatIsToDo: a list that this program can't read is a line with what to do.
 func TestNewerFormatIsToDo(t *testing.T) {
-	got := strings.Join(grantProblems(keyring.Status{Version: 4, Active: keyring.ActiveList{Version: 4}, Refusal: &keyring.Refusal{Version: 5, Why: signedlist.ErrNewerFormat}}, true), "\n")
+	got := strings.Join(grantProblems(keyring.Status{Version: 4, Active: keyring.ActiveList{Version: 4}, Refusal: &keyring.Refusal{Version: 5, Why: signedlist.ErrNewerFormat}}, true).texts(), "\n")
 	if !strings.Contains(got, "list 5 is of a format that this program does not read") || !strings.Contains(got, "list 4 stays active") || !strings.Contains(got, "gatehoused version") {
 		t.Errorf("%q", got)
 	}

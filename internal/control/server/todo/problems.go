@@ -1,0 +1,214 @@
+package todo
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"gatehouse/internal/amount"
+	"gatehouse/internal/control"
+	"gatehouse/internal/gateway"
+	"gatehouse/internal/gateway/clock"
+	"gatehouse/internal/keys"
+	"gatehouse/internal/site"
+)
+
+// Of lists what somebody should do something about at a gateway, and the sentences alone.
+func Of(g *gateway.Gateway, s control.Status) ([]control.ToDo, []string) {
+	list := problems(g, s)
+	return list, list.texts()
+}
+
+func problems(g *gateway.Gateway, s control.Status) (list toDo) {
+	enrolled := g.Keyring.Keys.Registry() != nil
+	switch {
+	case !s.Initialised:
+		list = append(list, keysProblem(g)...)
+	case s.Grants.Version > 0 || g.Keyring.Status().Lost:
+	case enrolled:
+		list.add("no_list", "", "no list of grants yet, so no card opens: check a tenant in with gatehouse checkin")
+	default:
+		list.add("no_list_alone", "", "no list of grants yet, so no card opens: give a key with gatehouse grant add")
+	}
+	list = append(list, fireProblems(g.Fire)...)
+	list = append(list, doorProblems(s.Doors)...)
+	list = append(list, grantProblems(g.Keyring.Status(), enrolled)...)
+	list = append(list, keyFileProblems(g, s.Initialised)...)
+	list = append(list, uplinkProblems(g, s.Uplink)...)
+	list = append(list, endingProblems(g)...)
+	list = append(list, setAsideProblems(g)...)
+	list = append(list, lostProblems(g)...)
+	for _, what := range g.Missing {
+		list = append(list, missingProblem(g.Site, what)...)
+	}
+	list = append(list, clockProblems(g, enrolled)...)
+	return append(list, diskProblems(g, s.Journal.Degraded)...)
+}
+
+// clockProblems say what is wrong with the time.
+func clockProblems(g *gateway.Gateway, enrolled bool) (list toDo) {
+	if why := g.Clock.Unread(); why != nil {
+		list.add("clock_unread", "", "%s can't be read (%s): what was known of the time is gone, nobody's term ends by that. Find out what did that, a hand or the disk; %s. This line goes with the next start",
+			g.Site.Path(clock.File), oneLine(why), timeAnew)
+	}
+	if doubt := g.Clock.Doubt(); doubt != "" {
+		if !enrolled {
+			doubt += "; gatehouse clock set --key FILE \"2026-12-01 09:30\" makes a time that you sign count for all"
+		}
+		list.add("clock_doubt", "", "%s", doubt)
+	}
+	return list
+}
+
+// diskProblems say what is wrong with the disk of the log.
+func diskProblems(g *gateway.Gateway, degraded string) (list toDo) {
+	if degraded != "" {
+		list.add("log_not_durable", "", "entries can't be made durable: %s. Doors go on; check the disk", degraded)
+	}
+	switch j := g.Journal.Status(); {
+	case j.Disk >= 90:
+		list.add("disk_filling", "", "the disk is %d %% full: make room; when it is full, denials are no longer logged", j.Disk)
+	case j.Spent:
+		list.add("disk_reserve", "", "the disk was full: what is kept back there for entries is in use, and there is no room to make it again: make room; when it is full, denials are no longer logged")
+	}
+	return list
+}
+
+// fireProblems say what is wrong at the fire input; nil where there is none.
+func fireProblems(fire *gateway.Fire) (list toDo) {
+	if fire == nil {
+		return nil
+	}
+	f, err := fire.Now()
+	switch {
+	case f.Blind:
+		list.add("fire_unreadable", "", "the fire input can't be read, so the doors are released: check its chip and line")
+	case f.Active:
+		list.add("fire_active", "", "the fire input is active: doors are released. If the panel is idle, its active level in the site file is wrong")
+	case f.Latched:
+		list.add("fire_latched", "", "doors stay released after a fire alarm: make sure that all is well, then run gatehouse fire reset")
+	}
+	if err != nil {
+		list.add("fire_latch", "", "the fire latch can't be kept: %v", err)
+	}
+	return list
+}
+
+// doorProblems say what is wrong with locks, buttons and readers.
+func doorProblems(doors []control.Door) (list toDo) {
+	for _, d := range doors {
+		if d.Lock != "ok" {
+			list.add("lock", d.ID, "door %s: the lock can't be driven: %s", d.ID, d.Lock)
+		}
+		if d.ExitPressed > 0 {
+			list.add("exit_pressed", d.ID, "door %s: the exit button has been pressed for %s, so the door stays released: check the button, and its active level in the site file", d.ID, amount.Span(d.ExitPressed))
+		}
+		for _, dev := range d.Devices {
+			switch {
+			case dev.Hint == BeingTaught:
+				list.add("reader_taught", d.ID, "door %s: %s %s", d.ID, dev.ID, dev.Hint)
+			case !dev.Online && dev.Hint == "":
+				list.add("device_silent", d.ID, "door %s: %s has not answered yet", d.ID, dev.ID)
+			case !dev.Online:
+				list.add(deviceCode("device_out", dev), d.ID, "door %s: %s is out of order: %s", d.ID, dev.ID, dev.Hint)
+			case dev.Hint != "":
+				list.add(deviceCode("device_fault", dev), d.ID, "door %s: %s reported %s: %s", d.ID, dev.ID, dev.Fault, dev.Hint)
+			}
+		}
+	}
+	return list
+}
+
+// deviceCode is the code of what a device reports: its fault stands in it, since each
+// wants another hand.
+func deviceCode(code string, dev control.Device) string {
+	if dev.Fault == "" {
+		return code
+	}
+	return code + "/" + dev.Fault
+}
+
+// setAsideProblems names damaged files for as long as they lie there: what is
+// in them is nowhere else.
+func setAsideProblems(g *gateway.Gateway) (list toDo) {
+	for _, directory := range []string{"journal", "grants"} {
+		found, _ := filepath.Glob(g.Site.Path(directory, "*.bad-*")) // the pattern is right
+		for _, f := range found {
+			list.add("file_set_aside", "", "a damaged file was set aside: %s. Look after the disk; copy the file away, then remove it here", f)
+		}
+	}
+	return list
+}
+
+// lostProblems tells what the journal found to be missing or changed, until
+// somebody has seen to it.
+func lostProblems(g *gateway.Gateway) (list toDo) {
+	for _, what := range g.Journal.Lost() {
+		list.add("log_changed", "", "the journal: %s. Find out who or what did that, a hand or the disk; then remove %s", what, g.Journal.LostFile())
+	}
+	return list
+}
+
+// keysProblem says what to do where the gateway has not all its keys. It never
+// asks for keys to be moved away that came after the daemon's start, or that a
+// registry knows: those are nowhere else.
+func keysProblem(g *gateway.Gateway) (list toDo) {
+	const none = "so no card opens"
+	has := func(file string) bool {
+		_, err := os.Stat(g.Site.Path("keys", file))
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	enrolled := g.Keyring.Keys.Registry() != nil
+	now, err := keys.LoadKeys(g.Site.Path("keys"))
+	switch {
+	case enrolled && !has(keys.BuildingKeyFile) && keyNowhere(g):
+		list.add("building_key_gone", "", "the building's key is not here, %s, and no other gateway of the house could send it: the registry's operator takes it from escrow (registryd building-key); put it to %s and start the daemon again",
+			none, g.Site.Path("keys", keys.BuildingKeyFile))
+	case enrolled && !has(keys.BuildingKeyFile):
+		list.add("building_key_waits", "", "the building's key has not come yet, %s: it comes from a sibling gateway as soon as both are online. If none of them comes back, the registry's operator has it in escrow (registryd building-key), for %s",
+			none, g.Site.Path("keys", keys.BuildingKeyFile))
+	case !enrolled && !has(keys.BuildingKeyFile) && !has(keys.RegistryFile):
+		list.add("no_keys", "", "no keys of the building yet, "+none+": run gatehouse init, or with a registry gatehouse enrol, then start the daemon again")
+	case err == nil, !enrolled && now.Registry != nil:
+		list.add("keys_new", "", "keys of the building are there since the daemon started: start it again")
+	case enrolled || has(keys.RegistryFile) || has(keys.ClientCertFile):
+		away := g.Site.Path("keys")
+		if now.Building != nil { // in a house with no other gateway it is nowhere but here and in escrow
+			away = "all in " + away + " but " + keys.BuildingKeyFile
+		}
+		list.add("keys_unreadable", "", "the keys of this gateway can't be read, %s (%s): mend what is wrong with the file and start the daemon again, or move %s away, %s and start the daemon again",
+			none, oneLine(err), away, enrolAgain(g))
+	default:
+		list.add("keys_unreadable_alone", "", "the keys of the building can't be read, %s (%s): move %s away, run gatehouse init with the same stick, start the daemon again, then gatehouse grant restore",
+			none, oneLine(err), g.Site.Path("keys"))
+	}
+	return list
+}
+
+// keyNowhere reports whether no gateway of the house has the building's key: there is no other
+// one, or each has said so.
+func keyNowhere(g *gateway.Gateway) bool {
+	c := g.Central
+	return len(g.Keyring.Keys.Registry().House.Gateways) == 1 || c != nil && c.Err == nil && c.Uplink.Status().KeyNowhere
+}
+
+// missingProblem says what is gone with it, and what to do.
+func missingProblem(s *site.Site, what string) (list toDo) {
+	add := func(code, gone, todo string) {
+		list.add(code, "", "%s is missing: %s. Find out who or what did that, a hand or the disk; %s. This line goes with the next start", s.Path(what), gone, todo)
+	}
+	const pins = "tenants choose their PIN anew with gatehouse tenancy pin"
+	switch what {
+	case "grants":
+		add("missing_list", "the registry sends the list again (a standalone house: gatehouse grant restore), labels and PINs of the desk are gone", pins)
+	case clock.File:
+		add("missing_clock", "what was known of the time is gone, nobody's term ends by that", timeAnew)
+	default:
+		add("missing_desk", "labels and PINs of the desk are gone, cards open as before", pins)
+	}
+	return list
+}
+
+// timeAnew is what to do where what was known of the time is gone.
+const timeAnew = "the registry or a time server tells the time anew; without either, set the clock, then gatehouse clock confirm"

@@ -1,0 +1,100 @@
+package web
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"gatehouse/device/fault"
+	"gatehouse/internal/control"
+	"gatehouse/internal/refusalstest"
+	"gatehouse/internal/web/text"
+)
+
+// codesToDo are the codes of what is to be done, as docs/status.md has them; a test of the
+// daemon holds that list against what it says.
+func codesToDo(t *testing.T) []string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.FromSlash("../../docs/status.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes, ok := refusalstest.Block(string(page), "to-do")
+	if !ok || len(codes) < 20 {
+		t.Fatalf("docs/status.md has %d codes of what is to be done", len(codes))
+	}
+	return codes
+}
+
+// TestToDoWords: each code of the daemon and each fault of a device has words in both
+// languages, and there are no words of codes that are gone.
+func TestToDoWords(t *testing.T) {
+	words, err := text.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	want := func(key string) {
+		known[key] = true
+		if !words.Has("todo." + key) {
+			t.Errorf("text/todo.toml has no words of %s", key)
+		}
+	}
+	for _, code := range codesToDo(t) {
+		want(code)
+		want(code + "_do")
+	}
+	for c := fault.Code(1); c < 1000; c++ {
+		if c.Known() {
+			want("fault_" + c.String())
+		}
+	}
+	raw, err := os.ReadFile("text/todo.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ofCodes, _ := strings.Cut(string(raw), "\n\n")
+	for _, m := range regexp.MustCompile(`(?m)^([a-z_]+) = `).FindAllStringSubmatch(ofCodes, -1) {
+		if !known[m[1]] {
+			t.Errorf("text/todo.toml has words of %s, which the daemon does not say", m[1])
+		}
+	}
+}
+
+// TestToDo: the list is the daemon's, in the words of the page's language, with its
+// sentence for the installer; what is not known is shown as the daemon says it. The head
+// counts the same.
+func TestToDo(t *testing.T) {
+	s := claimed(t)
+	s.daemon.status.ToDo = []control.ToDo{
+		{Code: "device_out/unplugged", Door: "front", Args: []string{"front", "street-in", "plug it in"}, Text: "door front: street-in is out of order"},
+		{Code: "clock_doubt", Text: "the clocks differ"},
+		{Code: "of_next_year", Text: "mend the flux"},
+	}
+	c := s.as(t, "owner")
+	for lang, want := range map[string][]string{
+		"zh": {"front：street-in 坏了或没接上。", "插回去", "street-in is out of order", "mend the flux", "要处理 3", "时间是对的"},
+		"en": {"front: street-in is out of order.", "plug it in again", "mend the flux", "To do 3", "The time is right"},
+	} {
+		s.post(t, c, "/language", "to", lang)
+		body := s.get(t, c, "/todo").body
+		for _, w := range want {
+			if !strings.Contains(body, w) {
+				t.Errorf("%s: the list lacks %q:\n%s", lang, w, body)
+			}
+		}
+	}
+	if a := s.post(t, c, "/todo/time"); a.status != http.StatusSeeOther || len(s.daemon.confirmed) != 1 {
+		t.Errorf("the time is right: %d, the daemon heard it %d times", a.status, len(s.daemon.confirmed))
+	}
+	if body := s.get(t, s.as(t, "helper"), "/todo").body; strings.Contains(body, "/todo/time") {
+		t.Error("a helper may confirm the time")
+	}
+	// A daemon from before there were codes has sentences alone.
+	if old := toDoOf(control.Status{Problems: []string{"the disk is 95 % full"}}); len(old) != 1 || old[0].Text != "the disk is 95 % full" {
+		t.Errorf("of an older daemon: %+v", old)
+	}
+}
