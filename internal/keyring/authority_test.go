@@ -75,6 +75,27 @@ func TestSetHouse(t *testing.T) {
 	}
 }
 
+// TestHouseInAnotherFormat: a version of the House document that comes in two formats is no set-back.
+// Another document of that version is one, whatever it names before it.
+func TestHouseInAnotherFormat(t *testing.T) {
+	k, _ := enrolled(t)
+	doc, first := houseDoc(t, 2, 1)
+	must(t, k.Authority.SetHouse(first))
+	inSecond := func(h wire.House) []byte {
+		h.Earlier = []wire.Hash{{1}, {2}}
+		return signed(t, wire.TypeHouse, wire.RoleIssuer, "house-1", encoded(t, h), 1)
+	}
+	must(t, k.Authority.SetHouse(inSecond(doc)))
+	must(t, k.Authority.SetHouse(first))
+	if r := restarted(t, k).Keys.Registry(); r.House.Version != 2 || len(r.House.Gateways) != len(doc.Gateways) {
+		t.Fatalf("house %+v", r.House)
+	}
+	doc.NoticeDays++
+	if err := k.Authority.SetHouse(inSecond(doc)); !errors.Is(err, ErrRefused) || !errors.Is(err, ErrRolledBack) {
+		t.Errorf("another document of the version: %v", err)
+	}
+}
+
 // TestIssuersFollowTrust: lists are taken from those whom the root names now. The
 // active list stays when its issuer is taken back, at a restart too.
 func TestIssuersFollowTrust(t *testing.T) {
