@@ -116,7 +116,8 @@ type Done struct {
 	Remarks []string `json:"remarks"`
 }
 
-// OpenDesk opens a visit. A *Error with Conflict means that somebody else is at the desk.
+// OpenDesk opens a visit. A *Error with Conflict means that somebody else is at the desk;
+// one with http.StatusGone, of any other call, that the visit is over.
 func (c *Client) OpenDesk(ctx context.Context, r DeskRequest) (d Desk, err error) {
 	return d, c.socket.Call(ctx, http.MethodPost, "/v1/desk", r, &d)
 }

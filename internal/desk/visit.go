@@ -101,7 +101,7 @@ func (d *Desk) at(session string) (*visit, error) {
 		return nil, err
 	}
 	if d.visit == nil || d.visit.id != session {
-		return nil, tenancy.Refuse("begin anew", "this visit at the desk is over: it was idle for too long, or somebody took the desk over")
+		return nil, &tenancy.Refusal{Over: true, Hint: "begin anew", Message: "this visit at the desk is over: it was idle for too long, or somebody took the desk over"}
 	}
 	d.visit.used = time.Now()
 	return d.visit, nil

@@ -104,6 +104,7 @@ func (e entry) signIn(v *visit) error {
 }
 
 func (e entry) signOut(v *visit) error {
+	e.counter.End(v.Context(), e.sessions.GetString(v.Context(), keyDesk))
 	if err := e.sessions.Destroy(v.Context()); err != nil {
 		return err
 	}

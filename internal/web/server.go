@@ -10,6 +10,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/network"
 	"gatehouse/internal/web/account"
+	"gatehouse/internal/web/reception"
 	"gatehouse/internal/web/text"
 )
 
@@ -39,5 +40,6 @@ type Server struct {
 	handler  http.Handler
 	tries    *tries
 	watch    *watch
+	counter  *reception.Counter
 	routes   []route
 }

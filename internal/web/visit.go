@@ -116,6 +116,7 @@ type frame struct {
 	Contact string
 	Silent  bool // the daemon does not answer
 	Tab     string
+	Bare    bool // in the tenant's hands: without the ways to other screens
 	Data    any
 }
 
@@ -144,7 +145,7 @@ func (f frame) May(pattern string) bool {
 func (v *visit) show(screen string, data any) error { return v.showStatus(http.StatusOK, screen, data) }
 
 func (v *visit) showStatus(status int, screen string, data any) error {
-	f := frame{v: v, Data: data, Tab: screens2tabs[screen]}
+	f := frame{v: v, Data: data, Tab: screens2tabs[screen], Bare: screen == "desk_tenant"}
 	if v.Account.ID != "" {
 		st, err := v.s.watch.now(v.Context())
 		if err != nil {
@@ -170,4 +171,6 @@ func (v *visit) contact(st control.Status) string {
 }
 
 // screens2tabs says which tab a screen stands under.
-var screens2tabs = map[string]string{"doors": "doors", "todo": "todo", "people": "people", "more": "more"}
+var screens2tabs = map[string]string{"doors": "doors", "todo": "todo", "people": "people", "more": "more",
+	"tenancy": "people", "roster": "people", "slip": "people", "notice": "people", "desk_details": "people", "desk_choose": "people", "desk_card": "people", "desk_pin": "people",
+	"desk_done": "people", "desk_paused": "people", "desk_busy": "people", "desk_none": "people"}

@@ -23,6 +23,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/socket"
+	"gatehouse/internal/web/reception"
 	"gatehouse/internal/web/text"
 )
 
@@ -43,9 +44,9 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, words: words, screens: pages, sessions: newSessions(o.Log), tries: newTries(), watch: newWatch(o.Daemon)}
+	s := &Server{o: o, words: words, screens: pages, sessions: newSessions(o.Log), tries: newTries(), watch: newWatch(o.Daemon), counter: reception.NewCounter(o.Daemon)}
 	mux := http.NewServeMux()
-	for _, part := range []interface{ routes() []route }{entry{s}, home{s}, files{}, doors{s}, todo{s}, people{s}, more{s}} {
+	for _, part := range []interface{ routes() []route }{entry{s}, home{s}, files{}, doors{s}, todo{s}, people{s}, desk{s}, more{s}} {
 		s.routes = append(s.routes, part.routes()...)
 	}
 	for _, r := range s.routes {
@@ -109,6 +110,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	running.Go(func() { s.watch.run(ctx) })
 	running.Wait()
+	s.counter.Close(context.WithoutCancel(ctx))
 	close(failed)
 	var errs []error
 	for err := range failed {

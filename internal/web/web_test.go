@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,12 +36,16 @@ type daemon struct {
 	looked    atomic.Int64
 	confirmed chan struct{} // a time for each confirmation of the clock
 	forced    atomic.Bool   // the first door
+
+	mu        sync.Mutex
+	tenancies []control.Tenancy
 }
 
 func newDaemon(t *testing.T) *daemon {
 	t.Helper()
 	d := &daemon{path: filepath.Join(t.TempDir(), "d.sock"), asked: make(chan string, 10), confirmed: make(chan struct{}, 10)}
 	d.status = control.Status{Building: "lane-7", Gateway: "gw1", Doors: []control.Door{{ID: "front", State: "normal", Lock: "ok"}, {ID: "yard", State: "held", Lock: "ok"}}}
+	d.tenancies = []control.Tenancy{{ID: "t1", Flat: "3B", State: "active"}}
 	d.socket = socket.NewServer(socket.Options{Path: d.path, Name: "daemon", Mode: 0o600, MostBody: 1 << 20, Log: zerolog.Nop()})
 	socket.Handle(d.socket, "GET /v1/status", func(*http.Request, socket.None) (control.Status, error) {
 		d.looked.Add(1)
@@ -49,7 +54,9 @@ func newDaemon(t *testing.T) *daemon {
 		return st, nil
 	})
 	socket.Handle(d.socket, "GET /v1/tenancies", func(*http.Request, socket.None) ([]control.Tenancy, error) {
-		return []control.Tenancy{{ID: "t1", Flat: "3B", State: "active"}}, nil
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.tenancies, nil
 	})
 	socket.Handle(d.socket, "POST /v1/doors/{door}/release", func(r *http.Request, _ socket.None) (control.Released, error) {
 		d.asked <- r.PathValue("door")
@@ -346,8 +353,10 @@ func TestWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := regexp.MustCompile(`"((?:page|entry|doors|people|todo|more|setup)\.[a-z_0-9]+)"`)
+	key := regexp.MustCompile(`"((?:page|entry|doors|people|todo|more|setup|desk)\.[a-z_0-9]+)"`)
 	files, _ := filepath.Glob("*.go")
+	steps, _ := filepath.Glob("reception/*.go")
+	files = append(files, steps...)
 	screens, _ := filepath.Glob("templates/*.html")
 	for _, f := range append(files, screens...) {
 		raw, err := os.ReadFile(f)

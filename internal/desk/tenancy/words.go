@@ -73,6 +73,7 @@ type Refusal struct {
 	Message string
 	Hint    string // what to do; may be empty
 	Busy    bool   // somebody else is at the desk
+	Over    bool   // the visit at the desk is
 }
 
 func (r *Refusal) Error() string { return r.Message }

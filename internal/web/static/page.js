@@ -29,3 +29,16 @@ document.addEventListener("click", (e) => {
 	// A press that was long enough is sent already. A screen reader clicks without one, and is asked.
 	if (b && (performance.now() < ours || !confirm(b.textContent))) e.preventDefault();
 });
+// A form that waits for a card says so meanwhile; where the reader is known, it begins by
+// itself. Sheets are printed by a button.
+for (const form of document.querySelectorAll("form[data-wait]")) {
+	form.addEventListener("submit", () => {
+		const line = form.querySelector("[data-waiting]");
+		line.textContent = line.dataset.said;
+	});
+	if ("auto" in form.dataset) form.requestSubmit(form.querySelector("button"));
+}
+for (const b of document.querySelectorAll("[data-print]")) {
+	b.hidden = false;
+	b.addEventListener("click", () => print());
+}

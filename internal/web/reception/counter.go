@@ -1,0 +1,135 @@
+// Package reception is the desk of a house as the page has it: one visit at a time, step
+// by step, each step by a form of its own. What is typed of a person stays in memory, for
+// that visit alone.
+//
+// It refuses to give back a name, the number of a document or a PIN: they go to the
+// daemon, and to nobody who asks for the visit. It refuses to do a step twice: a form that
+// was sent again, or that an earlier page sent, changes nothing.
+package reception
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"sync"
+	"time"
+
+	"gatehouse/internal/control"
+)
+
+// Idle ends a visit that nobody uses, and forgets what was typed in it.
+const Idle = 10 * time.Minute
+
+// patience is how long an answer of the daemon that waits for nobody may take.
+const patience = 20 * time.Second
+
+// ErrUnfinished means that this session has another visit that is not finished.
+var ErrUnfinished = errors.New("another visit of this session is not finished")
+
+// Counter has the visit of this page, if there is one. Safe for concurrent use.
+type Counter struct {
+	daemon *control.Client
+
+	mu    sync.Mutex
+	visit *Visit
+}
+
+// NewCounter makes one without a visit.
+func NewCounter(daemon *control.Client) *Counter { return &Counter{daemon: daemon} }
+
+// Of returns the visit that a token names and counts it as used; nil: it is over.
+func (c *Counter) Of(token string) *Visit {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if token == "" || c.visit == nil || c.visit.Token != token {
+		return nil
+	}
+	c.visit.idle.Reset(Idle)
+	return c.visit
+}
+
+// Begin opens a visit for a purpose and a tenancy (empty for a check-in), in place of the
+// one that mine names. One for the same is that visit. The
+// error is ErrUnfinished, or the daemon's: with Conflict somebody else is at the desk.
+func (c *Counter) Begin(ctx context.Context, mine string, p Purpose, tenancy string, takeOver bool) (*Visit, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if old := c.visit; old != nil && mine != "" && old.Token == mine && old.Step() != Done {
+		switch {
+		case old.is(p, tenancy):
+			return old, nil
+		case old.begun():
+			return nil, ErrUnfinished
+		}
+		c.drop(ctx)
+	}
+	v := newVisit(c.daemon, p)
+	if tenancy != "" {
+		t, err := c.daemon.Tenancy(ctx, tenancy)
+		if err != nil {
+			return nil, err
+		}
+		v.state.change.Tenancy, v.state.tenancy = t.ID, t
+	}
+	d, err := c.daemon.OpenDesk(ctx, control.DeskRequest{TakeOver: takeOver})
+	if err != nil {
+		return nil, err
+	}
+	c.drop(ctx)
+	v.state.desk = d
+	c.sit(v)
+	return v, nil
+}
+
+// sit makes a visit the one there is, until it is idle. The caller holds mu.
+func (c *Counter) sit(v *Visit) {
+	v.idle = time.AfterFunc(Idle, func() { c.expire(v) })
+	c.visit = v
+}
+
+// End ends the visit that a token names, whatever was done in it.
+func (c *Counter) End(ctx context.Context, token string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.visit != nil && c.visit.Token == token {
+		c.drop(ctx)
+	}
+}
+
+// Close ends the visit there is, as the page ends.
+func (c *Counter) Close(ctx context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drop(ctx)
+}
+
+// expire forgets a visit that was idle for too long. The daemon ends its own likewise.
+func (c *Counter) expire(v *Visit) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.visit == v {
+		c.visit = nil
+		v.forget()
+	}
+}
+
+// drop ends the visit there is, here and at the daemon. The caller holds mu.
+func (c *Counter) drop(ctx context.Context) {
+	v := c.visit
+	if v == nil {
+		return
+	}
+	c.visit = nil
+	v.idle.Stop()
+	v.leave(ctx)
+	v.forget()
+}
+
+func newVisit(daemon *control.Client, p Purpose) *Visit {
+	ctx, cancel := context.WithCancel(context.Background())
+	v := &Visit{Token: rand.Text(), daemon: daemon, purpose: p, turn: make(chan struct{}, 1), over: ctx, end: cancel}
+	v.state.change.Action = actions[p]
+	return v
+}

@@ -1,0 +1,72 @@
+package reception
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"gatehouse/internal/calendar"
+	"gatehouse/internal/control"
+)
+
+// Form is what is typed of a check-in, as it is typed.
+type Form struct {
+	Document, Number, Name string
+	Flat, Label            string
+	Doors                  []string // none: all
+	Term                   string   // year, half or open; date: Until
+	From, Until            string   // days as people write them; empty: now, and no end
+	Basis                  string
+}
+
+// terms are the lengths that can be chosen, in months; 0: no end.
+var terms = map[string]int{"year": 12, "half": 6, "open": 0}
+
+// arrival reads the form for a building.
+func (f Form) arrival(d control.Desk) (in control.CheckIn, err error) {
+	in = control.CheckIn{Document: f.Document, Number: f.Number, Name: f.Name, Flat: f.Flat, Label: f.Label, Doors: f.Doors, Basis: f.Basis}
+	zone, err := time.LoadLocation(d.TimeZone)
+	if err != nil {
+		return in, fmt.Errorf("time zone of the building: %w", err)
+	}
+	first, err := calendar.First(f.From, zone)
+	if err != nil {
+		return in, Word("desk.bad_day")
+	}
+	if !first.IsZero() {
+		in.From = &first
+	}
+	months, listed := terms[f.Term]
+	switch {
+	case f.Term == "date" && strings.TrimSpace(f.Until) == "", f.Term != "date" && !listed:
+		return in, Word("desk.no_term")
+	case f.Term == "date":
+		last, err := calendar.Last(f.Until, zone)
+		if err != nil {
+			return in, Word("desk.bad_day")
+		}
+		if !last.IsZero() {
+			in.Until = &last
+		}
+	case months > 0 && first.IsZero() && !d.Trusted:
+		return in, Word("desk.no_clock")
+	case months > 0:
+		if first.IsZero() {
+			first = time.Now().In(zone)
+		}
+		end := after(first, months)
+		in.Until = &end
+	}
+	return in, nil
+}
+
+// after returns the midnight with which a term of so many months ends. Half a year from
+// the 31st of August ends with February.
+func after(first time.Time, months int) time.Time {
+	y, m, day := first.Date()
+	end := time.Date(y, m+time.Month(months), day, 0, 0, 0, 0, first.Location())
+	if end.Day() != day {
+		end = end.AddDate(0, 0, 1-end.Day())
+	}
+	return end
+}

@@ -1,0 +1,276 @@
+package reception
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/socket"
+)
+
+// Arrive takes the details of who arrives. Name and number that were taken before stay
+// where they are empty.
+func (v *Visit) Arrive(ctx context.Context, f Form) {
+	v.act(ctx, func(ctx context.Context) error {
+		before := v.now()
+		if f.Number == "" && f.Document == before.arrival.Document {
+			f.Number = before.arrival.Number
+		}
+		if f.Name == "" {
+			f.Name = before.arrival.Name
+		}
+		a, err := f.arrival(before.desk)
+		v.with(func(s *state) { s.form, s.arrival = f, a })
+		if err != nil {
+			return err
+		}
+		a.Check, a.Informed = true, true // whether the tenant was told is asked when the tenant has the phone
+		if err := sure(ctx, func(ctx context.Context) error {
+			_, err := v.daemon.CheckIn(ctx, before.desk.Session, a)
+			return err
+		}); err != nil {
+			if strings.HasPrefix(err.Error(), strings.ToLower(f.Document)+": ") { // the number is wrong, so it is asked for again
+				v.with(func(s *state) { s.form.Number, s.arrival.Number = "", "" })
+			}
+			return err
+		}
+		v.with(func(s *state) { s.judged = true })
+		return nil
+	}, Details)
+}
+
+// Choice says on whose word a change is made.
+type Choice struct {
+	Proof string // card, pin or landlord
+	Card  int    // number of the card that it is about; 0: the only one
+	Cause string // of a check-out
+	Only  bool   // a lost card is stopped, and none is given in its place
+}
+
+// Choose takes the choice of a change.
+func (v *Visit) Choose(ctx context.Context, c Choice) {
+	v.act(ctx, func(context.Context) error {
+		if c.Proof != "card" && c.Proof != "pin" && c.Proof != "landlord" {
+			return Word("desk.no_proof")
+		}
+		if v.purpose == MoveOut && c.Cause == "" {
+			return Word("desk.no_cause")
+		}
+		v.with(func(s *state) {
+			s.chosen = true
+			s.change.Proof, s.change.Card, s.change.Cause = c.Proof, c.Card, c.Cause
+			if s.change.Action = actions[v.purpose]; v.purpose == Lost && c.Only {
+				s.change.Action = "suspend"
+			}
+		})
+		return nil
+	}, Choose)
+}
+
+// Show waits for a card at the reader of a door (empty: the first): to be given, or to
+// prove the tenant. It waits for a minute, and longer for one that is held up twice.
+func (v *Visit) Show(ctx context.Context, door string) {
+	v.act(ctx, func(ctx context.Context) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(v.over, cancel)()
+		s, proof := v.now(), v.Step() == ByCard
+		if door == "" && len(s.desk.Here) > 0 {
+			door = s.desk.Here[0]
+		}
+		card, err := v.daemon.ShowCard(ctx, s.desk.Session, control.DeskSwipe{SwipeRequest: control.SwipeRequest{Door: door}, Proof: proof})
+		switch {
+		case ctx.Err() != nil: // whoever asked has gone
+			return nil
+		case err != nil && strings.HasPrefix(err.Error(), "this is another card"):
+			return v.anew(ctx)
+		case err != nil:
+			return err
+		case proof && card.Tenancy != nil && card.Tenancy.ID != s.change.Tenancy:
+			return Word("desk.other_tenancy")
+		}
+		v.with(func(s *state) {
+			if proof {
+				s.proved = true
+			} else {
+				s.shown, s.missing = true, card.Missing
+			}
+		})
+		return nil
+	}, ByCard, Card)
+}
+
+// anew opens another visit at the daemon, which forgets a card of this one.
+func (v *Visit) anew(ctx context.Context) error {
+	s := v.now()
+	return sure(ctx, func(ctx context.Context) error {
+		_ = v.daemon.CloseDesk(ctx, s.desk.Session)
+		d, err := v.daemon.OpenDesk(ctx, control.DeskRequest{})
+		if err != nil {
+			v.with((*state).pause)
+			return err
+		}
+		v.with(func(s *state) {
+			s.pause()
+			s.desk = d
+		})
+		return Word("desk.other_card")
+	})
+}
+
+// Enough leaves doors out that don't read the card yet.
+func (v *Visit) Enough(ctx context.Context) {
+	v.act(ctx, func(context.Context) error {
+		v.with(func(s *state) { s.enough = s.shown })
+		return nil
+	}, Card)
+}
+
+// PIN takes the PIN of the tenant.
+func (v *Visit) PIN(ctx context.Context, pin string) {
+	v.act(ctx, func(context.Context) error {
+		if pin == "" {
+			return Word("desk.no_pin")
+		}
+		v.with(func(s *state) { s.change.PIN, s.pinned = pin, true })
+		return nil
+	}, ByPIN)
+}
+
+// same refuses two PINs that are not one: a slip of the finger would lock the tenant out.
+func same(pin, again string) error {
+	if pin != again {
+		return Word("desk.pins_differ")
+	}
+	return nil
+}
+
+// SetPIN takes the PIN that the tenant chooses.
+func (v *Visit) SetPIN(ctx context.Context, pin, again string) {
+	v.act(ctx, func(context.Context) error {
+		if pin == "" {
+			return Word("desk.no_pin")
+		}
+		if err := same(pin, again); err != nil {
+			return err
+		}
+		v.with(func(s *state) { s.change.NewPIN, s.pinChosen = pin, true })
+		return nil
+	}, TwicePIN)
+}
+
+// Type waits for a PIN at the keys of a door's readers: the tenant's, or the new one,
+// which is asked for twice. It is not seen here.
+func (v *Visit) Type(ctx context.Context, door string) {
+	v.act(ctx, func(ctx context.Context) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(v.over, cancel)()
+		step := v.Step()
+		err := v.daemon.TypePIN(ctx, v.now().desk.Session, control.DeskPIN{Door: door})
+		if err != nil && ctx.Err() != nil { // whoever asked has gone
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		v.with(func(s *state) {
+			s.change.Typed = true
+			if step == ByPIN {
+				s.pinned = true
+			} else {
+				s.keyed++
+				s.pinChosen = s.keyed == 2
+			}
+		})
+		return nil
+	}, ByPIN, TwicePIN)
+}
+
+// Inform takes the tenant's word and PIN (empty: none), and checks the tenant in.
+func (v *Visit) Inform(ctx context.Context, informed bool, pin, again string) {
+	v.act(ctx, func(ctx context.Context) error {
+		if !informed {
+			return Word("desk.not_informed")
+		}
+		if err := same(pin, again); err != nil {
+			return err
+		}
+		s := v.now()
+		in := s.arrival
+		in.Informed, in.PIN = true, pin
+		return v.finish(ctx, func(ctx context.Context) (control.Done, error) { return v.daemon.CheckIn(ctx, s.desk.Session, in) })
+	}, Tenant)
+}
+
+// carryOut does the change. What was refused is asked for again.
+func (v *Visit) carryOut(ctx context.Context) error {
+	s := v.now()
+	err := v.finish(ctx, func(ctx context.Context) (control.Done, error) { return v.daemon.Change(ctx, s.desk.Session, s.change) })
+	if err != nil {
+		v.with(func(s *state) {
+			s.unproved()
+			s.chosen = s.chosen && s.change.Proof != "landlord"
+		})
+	}
+	return err
+}
+
+// finish does what the visit is for, once. Where the daemon fell silent meanwhile, nobody
+// knows whether it was done, and that is said.
+func (v *Visit) finish(ctx context.Context, do func(context.Context) (control.Done, error)) error {
+	return sure(ctx, func(ctx context.Context) error {
+		done, err := do(ctx)
+		var e *socket.Error
+		if err != nil && (!errors.As(err, &e) || e.Status == 0) {
+			v.with((*state).pause)
+			return Word("desk.unsure")
+		}
+		if err != nil {
+			return err
+		}
+		_ = v.daemon.CloseDesk(ctx, v.now().desk.Session) // it ends by itself when it is idle
+		v.with(func(s *state) {
+			left := v.missing()
+			*s = state{desk: control.Desk{NoticeDays: s.desk.NoticeDays, TimeZone: s.desk.TimeZone}, tenancy: done.Tenancy, done: &done, missing: left,
+				change: control.Change{Action: s.change.Action, Proof: s.change.Proof, Tenancy: s.change.Tenancy}}
+		})
+		return nil
+	})
+}
+
+// Back leads to the first questions again. What was typed stays.
+func (v *Visit) Back(ctx context.Context) {
+	v.act(ctx, func(context.Context) error {
+		v.with(func(s *state) {
+			s.judged, s.chosen = false, false
+			s.unproved()
+		})
+		return nil
+	}, ByCard, ByPIN, TwicePIN, Card, Tenant)
+}
+
+// Resume goes on in another visit at the daemon. The error is the daemon's: with Conflict
+// somebody else is at the desk.
+func (v *Visit) Resume(ctx context.Context, takeOver bool) (err error) {
+	v.act(ctx, func(ctx context.Context) error {
+		var d control.Desk
+		err = sure(ctx, func(ctx context.Context) (err error) {
+			d, err = v.daemon.OpenDesk(ctx, control.DeskRequest{TakeOver: takeOver})
+			return err
+		})
+		if err == nil {
+			v.with(func(s *state) { s.desk, s.chosen = d, false })
+		}
+		return err
+	}, Paused)
+	return err
+}
+
+// Busy reports whether an error of the daemon means that somebody else is at the desk.
+func Busy(err error) bool {
+	var e *socket.Error
+	return errors.As(err, &e) && e.Status == http.StatusConflict && e.Conflict
+}
