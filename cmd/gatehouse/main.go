@@ -25,6 +25,7 @@ import (
 	"gatehouse/cmd/gatehouse/internal/reception"
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/cmd/gatehouse/internal/setup"
+	"gatehouse/cmd/gatehouse/internal/wiring"
 	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 )
@@ -41,6 +42,7 @@ type cli struct {
 	Log      operate.Log        `cmd:"" help:"Show faults, alarms and what was done here; nobody's comings and goings."`
 	Door     operate.Door       `cmd:"" help:"Test a door."`
 	Release  operate.Release    `cmd:"" help:"Let people through a door now."`
+	Setup    wiring.Setup       `cmd:"" help:"Find the board and the readers, and write the site file."`
 	Init     setup.Init         `cmd:"" help:"Make the keys of a building."`
 	Enrol    setup.Enrol        `cmd:"" help:"Make this gateway known to a central registry."`
 	Address  setup.Address      `cmd:"" help:"Where the registry is."`

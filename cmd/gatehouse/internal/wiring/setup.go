@@ -1,0 +1,202 @@
+// Package wiring is the command that finds what hangs on a machine and writes its site file.
+package wiring
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/commission"
+	"gatehouse/internal/discovery"
+	"gatehouse/internal/profile"
+	"gatehouse/internal/site"
+	"gatehouse/internal/socket"
+)
+
+// Setup is the command that writes the site file of a gateway.
+type Setup struct {
+	Config  string        `help:"The site file to write." default:"/etc/gatehouse/site.toml" placeholder:"FILE"`
+	Answers string        `help:"A file with the answers (docs/setup.md); without it they are asked for." placeholder:"FILE"`
+	Found   string        `help:"What gatehoused discover --json found, in a file; without it this machine is looked at." placeholder:"FILE"`
+	Daemon  string        `help:"The program that looks at this machine." default:"gatehoused" placeholder:"PATH"`
+	Port    []string      `help:"Look at this serial port, and at no others but those named so." placeholder:"PATH"`
+	Listen  time.Duration `help:"How long to listen for cards where no reader answers." default:"20s"`
+	Replace bool          `help:"Write over a site file that is there; it is kept beside the new one as FILE.old."`
+	DryRun  bool          `help:"Show what would be written, and write nothing."`
+}
+
+// Help is what --help says besides.
+func (Setup) Help() string {
+	return "It looks at the machine (call it by sudo, with the daemon stopped), shows what it found, asks for what it can't know, and writes the site file whole or not at all." +
+		" The questions, in their order: the building's id, the gateway's; whether a fire contact is wired; how many doors; of each door its id, egress, lock, whether there is an exit button" +
+		" (not where people leave by one), whether there is a contact, and its reader by number, 0 for none; at last, whether to write. Exit status 1: nothing was written."
+}
+
+// outcome tells programs what setup did.
+type outcome struct {
+	Found   discovery.Found   `json:"found"`
+	Items   []commission.Item `json:"items"`
+	Text    string            `json:"text,omitempty"`
+	File    string            `json:"file"`
+	Written bool              `json:"written"`
+}
+
+// Run looks, asks, proposes and writes.
+func (c Setup) Run(s *session.Session) error {
+	if err := c.ready(); err != nil {
+		return err
+	}
+	found, err := c.look(s)
+	if err != nil {
+		return err
+	}
+	known := profile.Set{Dir: profile.DefaultDir}
+	found.Write(s.Err, known)
+	asker := s.Asker()
+	answers, err := c.answers(asker, found, known)
+	if err != nil {
+		return err
+	}
+	plan := commission.Propose(found, answers, known)
+	o := outcome{Found: found, Items: plan.Items, Text: plan.Text, File: c.Config}
+	if !plan.Faulty() && !c.DryRun {
+		if err := c.write(asker, plan); err != nil {
+			return err
+		}
+		o.Written = true
+	}
+	if err := s.Print(o, nil, func(w io.Writer) { c.tell(w, o) }); err != nil {
+		return err
+	}
+	if plan.Faulty() {
+		return socket.Hinted("mend what is marked fault above, and call setup again", "no site file was written")
+	}
+	return nil
+}
+
+// ready sees that the file can be written before anybody is asked anything.
+func (c Setup) ready() error {
+	if c.DryRun {
+		return nil
+	}
+	if _, err := os.Lstat(c.Config); err == nil && !c.Replace {
+		return socket.Hinted("sudo gatehoused check "+c.Config+" says how it is; setup --replace writes over it, setup --config FILE writes another", "%s is there already", c.Config)
+	}
+	above := filepath.Dir(c.Config)
+	for _, err := os.Stat(above); errors.Is(err, fs.ErrNotExist) && above != filepath.Dir(above); _, err = os.Stat(above) {
+		above = filepath.Dir(above)
+	}
+	f, err := os.CreateTemp(above, ".gatehouse-*")
+	if err != nil {
+		return socket.Hinted("call it by sudo, or name a file in a directory of yours by --config", "%v", err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// look gets what was found: from a file, or from the daemon's program, which may open
+// lines and ports. What that says meanwhile goes to whoever holds the cards.
+func (c Setup) look(s *session.Session) (found discovery.Found, err error) {
+	raw, err := os.ReadFile(c.Found)
+	if c.Found == "" {
+		fmt.Fprintf(s.Err, "looking at this machine; for %s hold a card to each reader until it is named: three seconds to it, three seconds away\n", c.Listen)
+		var out bytes.Buffer
+		cmd := exec.CommandContext(s.Ctx, c.program(), append([]string{"discover", "--json", "--listen", c.Listen.String()}, c.Port...)...)
+		cmd.Stdout, cmd.Stderr = &out, s.Err
+		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+		if err = cmd.Run(); err != nil {
+			return found, socket.Hinted("name the program by --daemon, or call sudo gatehoused discover to see what is wrong", "look at this machine: %v", err)
+		}
+		raw = out.Bytes()
+	}
+	if err != nil {
+		return found, fmt.Errorf("read what was found: %w", err)
+	}
+	if err := json.Unmarshal(raw, &found); err != nil {
+		return found, socket.Hinted("want what gatehoused discover --json prints, of the same version", "read what was found: %v", err)
+	}
+	return found, nil
+}
+
+// program is the daemon's: as it is named, or beside this one, or where the system has its programs.
+func (c Setup) program() string {
+	if filepath.Base(c.Daemon) != c.Daemon {
+		return c.Daemon
+	}
+	if self, err := os.Executable(); err == nil {
+		beside := filepath.Join(filepath.Dir(self), c.Daemon)
+		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() {
+			return beside
+		}
+	}
+	return c.Daemon
+}
+
+func (c Setup) answers(asker *session.Asker, found discovery.Found, known profile.Set) (a commission.Answers, err error) {
+	if c.Answers == "" {
+		return ask(asker, found, known)
+	}
+	raw, err := os.ReadFile(c.Answers)
+	if err != nil {
+		return a, fmt.Errorf("read answers: %w", err)
+	}
+	if a, err = commission.ParseAnswers(raw); err != nil {
+		return a, socket.Hinted("docs/setup.md has every key, and examples/ has files of answers", "answers in %s: %v", c.Answers, err)
+	}
+	return a, nil
+}
+
+// write shows the plan to whoever is asked, and writes if they agree; answers in a file
+// have agreed.
+func (c Setup) write(asker *session.Asker, plan commission.Plan) error {
+	if c.Answers == "" {
+		write, err := asker.Ask("write "+c.Config+"? yes or no", yesOrNo)
+		if err != nil {
+			return err
+		}
+		if write == "no" {
+			return socket.Hinted("call setup again", "nothing was written")
+		}
+	}
+	return commission.Write(c.Config, plan.Text, c.Replace)
+}
+
+// tell says what came of it, and what comes next.
+func (c Setup) tell(w io.Writer, o outcome) {
+	for _, i := range o.Items {
+		fmt.Fprintf(w, "%-6s %s: %s\n", i.State, i.What, i.Words)
+	}
+	if !o.Written {
+		if o.Text != "" {
+			fmt.Fprintf(w, "\n%s", o.Text)
+		}
+		return
+	}
+	fmt.Fprintf(w, "%s is written. Next:\n  sudo gatehoused check %s\n", c.Config, c.Config)
+	if s, err := site.Parse([]byte(o.Text)); err == nil && s.Registry == site.NoRegistry {
+		fmt.Fprintf(w, "  sudo gatehouse init --config %s --key /media/stick/issuer.key    # a stick is there: the keys are kept away from the gateway\n", c.Config)
+	} else {
+		fmt.Fprintf(w, "  sudo gatehouse enrol --config %s    # with the registry's token; without a registry: gatehouse init\n", c.Config)
+	}
+	fmt.Fprintf(w, "  %s\n", c.start())
+}
+
+// units are where the service manager finds what the package brings.
+var units = []string{"/usr/lib/systemd/system/gatehoused.service", "/lib/systemd/system/gatehoused.service", "/etc/systemd/system/gatehoused.service"}
+
+// start is the command that starts the daemon with this site file here.
+func (c Setup) start() string {
+	for _, unit := range units {
+		if _, err := os.Stat(unit); err == nil && c.Config == "/etc/gatehouse/site.toml" {
+			return "sudo systemctl start gatehoused"
+		}
+	}
+	return "sudo gatehoused --config " + c.Config
+}
