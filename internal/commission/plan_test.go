@@ -3,6 +3,7 @@ package commission
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -188,4 +189,25 @@ func TestExamples(t *testing.T) {
 			t.Error(r.Fault)
 		}
 	}
+}
+
+// TestEveryAnswerIsExplained: docs/setup.md has every key of the answers.
+func TestEveryAnswerIsExplained(t *testing.T) {
+	page, err := os.ReadFile("../../docs/setup.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var walk func(prefix string, s reflect.Type)
+	walk = func(prefix string, s reflect.Type) {
+		for i := range s.NumField() {
+			key := prefix + s.Field(i).Tag.Get("toml")
+			if !strings.Contains(string(page), "`"+key+"`") {
+				t.Errorf("docs/setup.md does not have %s", key)
+			}
+			if f := s.Field(i).Type; f.Kind() == reflect.Slice && f.Elem().Kind() == reflect.Struct {
+				walk(key+".", f.Elem())
+			}
+		}
+	}
+	walk("", reflect.TypeFor[Answers]())
 }

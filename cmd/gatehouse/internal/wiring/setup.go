@@ -68,7 +68,7 @@ func (c Setup) Run(s *session.Session) error {
 	plan := commission.Propose(found, answers, known)
 	o := outcome{Found: found, Items: plan.Items, Text: plan.Text, File: c.Config}
 	if !plan.Faulty() && !c.DryRun {
-		if err := c.write(asker, plan); err != nil {
+		if err := c.write(s, asker, plan); err != nil {
 			return err
 		}
 		o.Written = true
@@ -155,8 +155,9 @@ func (c Setup) answers(asker *session.Asker, found discovery.Found, known profil
 
 // write shows the plan to whoever is asked, and writes if they agree; answers in a file
 // have agreed.
-func (c Setup) write(asker *session.Asker, plan commission.Plan) error {
+func (c Setup) write(s *session.Session, asker *session.Asker, plan commission.Plan) error {
 	if c.Answers == "" {
+		list(s.Err, plan.Items)
 		write, err := asker.Ask("write "+c.Config+"? yes or no", yesOrNo)
 		if err != nil {
 			return err
@@ -168,10 +169,17 @@ func (c Setup) write(asker *session.Asker, plan commission.Plan) error {
 	return commission.Write(c.Config, plan.Text, c.Replace)
 }
 
+// list shows the parts of a plan.
+func list(w io.Writer, items []commission.Item) {
+	for _, i := range items {
+		fmt.Fprintf(w, "%-6s %s: %s\n", i.State, i.What, i.Words)
+	}
+}
+
 // tell says what came of it, and what comes next.
 func (c Setup) tell(w io.Writer, o outcome) {
-	for _, i := range o.Items {
-		fmt.Fprintf(w, "%-6s %s: %s\n", i.State, i.What, i.Words)
+	if !o.Written || c.Answers != "" { // else they were shown before they were agreed to
+		list(w, o.Items)
 	}
 	if !o.Written {
 		if o.Text != "" {

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"gatehouse/device/osdp/osdptest"
+	"gatehouse/internal/commission"
+	"gatehouse/internal/site"
+)
+
+// foundText is what gatehoused discover --json prints on a Raspberry Pi 4 with an OSDP reader.
+const foundText = `{"model":"Raspberry Pi 4 Model B Rev 1.4","board":"raspberry-pi-4",
+ "machine":{"chips":[{"names":["gpiochip0"],"label":"pinctrl-bcm2711","lines":58}]},
+ "readers":[{"type":"osdp","port":"/dev/serial/by-id/usb-FTDI_A1","baud":9600,"address":0}]}`
+
+const answersText = `
+building = "lane-7"
+registry = "none"
+[[door]]
+id = "front"
+egress = "mechanical"
+lock = "fail-secure"
+  [[door.reader]]
+  id = "in"
+  type = "osdp"
+`
+
+// alone runs the tool without a gateway.
+func alone(t *testing.T, in string, args ...string) (status int, out, errs string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	status = run(t.Context(), args, strings.NewReader(in), &o, &e)
+	return status, o.String(), e.String()
+}
+
+func put(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	must(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+// TestSetupUnattended: a file of answers and what was found make the site file, once: a
+// second time nothing changes until it is said.
+func TestSetupUnattended(t *testing.T) {
+	dir := t.TempDir()
+	found, answers, file := put(t, dir, "found.json", foundText), put(t, dir, "answers.toml", answersText), filepath.Join(dir, "etc", "site.toml")
+	args := []string{"setup", "--found", found, "--answers", answers, "--config", file}
+	status, out, errs := alone(t, "", append(args, "--dry-run")...)
+	if _, err := os.Stat(file); status != 0 || err == nil || !strings.Contains(out, "[[door.reader]]") {
+		t.Errorf("dry run: status %d, %v\n%s%s", status, err, out, errs)
+	}
+	status, out, errs = alone(t, "", args...)
+	if status != 0 || !strings.Contains(errs, "reader 1: OSDP reader 0 at /dev/serial/by-id/usb-FTDI_A1") {
+		t.Fatalf("status %d\n%s%s", status, out, errs)
+	}
+	s, err := site.Load(file)
+	must(t, err)
+	if *s.Doors[0].Readers[0].Address != 0 || s.Board != "raspberry-pi-4" {
+		t.Errorf("%+v", s)
+	}
+	for _, want := range []string{"ok     door front, relay: line 17", "sudo gatehoused check " + file, "sudo gatehouse init --config " + file, "sudo gatehoused --config " + file} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	before, err := os.ReadFile(file)
+	must(t, err)
+	must(t, os.WriteFile(answers, []byte(strings.Replace(answersText, "lane-7", "lane-8", 1)), 0o600))
+	if status, _, errs = alone(t, "", args...); status != 1 || !strings.Contains(errs, "is there already") || !strings.Contains(errs, "--replace") {
+		t.Errorf("a second time: status %d, %s", status, errs)
+	}
+	if after, _ := os.ReadFile(file); !bytes.Equal(after, before) {
+		t.Error("it was written over")
+	}
+	status, out, _ = alone(t, "", append([]string{"--json"}, append(args, "--replace")...)...)
+	var told struct {
+		Items   []commission.Item
+		File    string
+		Written bool
+	}
+	if err := json.Unmarshal([]byte(out), &told); status != 0 || err != nil || !told.Written || told.File != file || len(told.Items) < 3 {
+		t.Errorf("status %d, %v: %s", status, err, out)
+	}
+	if old, _ := os.ReadFile(file + ".old"); !bytes.Equal(old, before) {
+		t.Error("the old one is not kept")
+	}
+}
+
+// TestSetupRefuses: what is wrong is said, and nothing is written.
+func TestSetupRefuses(t *testing.T) {
+	for name, c := range map[string]struct{ found, answers, want string }{
+		"people locked in": {foundText, strings.Replace(answersText, "mechanical", "electric", 1), "would lock people in"},
+		"no such reader":   {foundText, strings.Replace(answersText, `"osdp"`, `"pn532"`, 1), "no such reader was found"},
+		"unknown key":      {foundText, "bilding = 'x'\n" + answersText, `did you mean "building"?`},
+		"nothing found":    {"{}", answersText, "answer board = NAME"},
+		"no JSON":          {"hello", answersText, "gatehoused discover --json"},
+	} {
+		dir := t.TempDir()
+		file := filepath.Join(dir, "site.toml")
+		status, out, errs := alone(t, "", "setup", "--found", put(t, dir, "found.json", c.found), "--answers", put(t, dir, "answers.toml", c.answers), "--config", file)
+		if status != 1 || !strings.Contains(out+errs, c.want) || !strings.Contains(errs, "hint: ") {
+			t.Errorf("%s: status %d\n%s%s", name, status, out, errs)
+		}
+		if entries, _ := os.ReadDir(dir); len(entries) != 2 {
+			t.Errorf("%s: left %v", name, entries)
+		}
+	}
+}
+
+// TestSetupAsks: the questions come in the order of the help, and "no" at the end writes nothing.
+func TestSetupAsks(t *testing.T) {
+	dir := t.TempDir()
+	found, file := put(t, dir, "found.json", foundText), filepath.Join(dir, "site.toml")
+	say := "lane-7\n\nyes\n2\nfront\nelectric\nfail-safe\nyes\n1\nyard\nmechanical\nfail-secure\nno\nno\n2\n"
+	args := []string{"setup", "--found", found, "--config", file}
+	if status, out, errs := alone(t, say+"no\n", args...); status != 1 || !strings.Contains(errs, "nothing was written") {
+		t.Errorf("status %d\n%s%s", status, out, errs)
+	}
+	if status, out, errs := alone(t, say+"yes\n", args...); status != 0 {
+		t.Fatalf("status %d\n%s%s", status, out, errs)
+	}
+	s, err := site.Load(file)
+	must(t, err)
+	if s.Building != "lane-7" || s.Fire == nil || len(s.Doors) != 2 || s.Doors[0].Contact == nil || s.Doors[0].Readers[0].Type != "osdp" || s.Doors[1].Readers[0].Type != "wiegand" || s.Doors[1].Exit != nil {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestSetupLooks: the daemon's own program, on a terminal of the kernel's, finds the reader
+// that the answers name, and its check takes the file that comes of it.
+func TestSetupLooks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the daemon")
+	}
+	dir := t.TempDir()
+	daemon := filepath.Join(dir, "gatehoused")
+	if out, err := exec.Command("go", "build", "-o", daemon, "gatehouse/cmd/gatehoused").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	line, err := osdptest.NewTerminal(filepath.Join(dir, "rs485"), osdptest.NewReader(osdptest.Config{Address: 5}))
+	must(t, err)
+	defer line.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	all.Go(func() { _ = line.Run(ctx) })
+	answers, file := put(t, dir, "answers.toml", "board = \"raspberry-pi-4\"\n"+answersText), filepath.Join(dir, "site.toml")
+	status, out, errs := alone(t, "", "setup", "--daemon", daemon, "--port", line.Path(), "--listen", "0s", "--answers", answers, "--config", file)
+	if status != 0 || !strings.Contains(errs, "OSDP reader 5 at "+line.Path()) {
+		t.Fatalf("status %d\n%s%s", status, out, errs)
+	}
+	if said, err := exec.Command(daemon, "check", file).CombinedOutput(); err != nil || !strings.Contains(string(said), "building lane-7") {
+		t.Errorf("%v: %s", err, said)
+	}
+}
