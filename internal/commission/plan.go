@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/discovery"
 	"gatehouse/internal/profile"
 	"gatehouse/internal/site"
@@ -128,7 +129,7 @@ func (p *planner) fire() {
 func (p *planner) door(i int, d DoorAnswer) {
 	at := "door " + d.ID
 	if i >= len(p.board.Wiring.Doors) {
-		p.add(at, Fault, "the profile %q proposes lines for %d doors: write the others into the site file by hand", p.board.Name, len(p.board.Wiring.Doors))
+		p.add(at, Fault, "the profile %q proposes lines for %s: write the others into the site file by hand", p.board.Name, amount.Of(len(p.board.Wiring.Doors), "door"))
 		return
 	}
 	w := p.board.Wiring.Doors[i]
