@@ -105,6 +105,7 @@ func watchFire(t *testing.T, line *disturbed, start bool) (s seenFire, f *Fire) 
 // and for whatever part of the time, releases the doors at the first look and
 // latches within two periods, while it runs and at a start.
 func TestDisturbedFireLine(t *testing.T) {
+	t.Parallel()
 	for _, hz := range []int{50, 100} {
 		period := time.Second / time.Duration(hz)
 		for duty := 1; duty <= 100; duty += 3 {

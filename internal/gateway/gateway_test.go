@@ -94,6 +94,7 @@ func TestReasons(t *testing.T) {
 
 // TestClockLeaps: a year forward and back, nobody expires.
 func TestClockLeaps(t *testing.T) {
+	t.Parallel()
 	for name, leap := range map[string]time.Duration{"forward": 366 * 24 * time.Hour, "back": -200 * 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)

@@ -46,6 +46,7 @@ func (l *lastingLink) Look(context.Context) error {
 // certificate says that this ends for no longer than a day after it was renewed, and
 // looks at it only while it says so, once a day.
 func TestRenewedCertificateIsSeen(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "clock")
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()

@@ -11,6 +11,7 @@ import (
 // written, is told at the start after it, with what to do, and is an entry; a whole
 // directory, its neighbours and what the registry has confirmed count no less.
 func TestWhatIsGone(t *testing.T) {
+	t.Parallel()
 	remove := os.RemoveAll
 	spoil := func(path string) error { return os.WriteFile(path, []byte("no time"), 0o600) }
 	for name, c := range map[string]struct {

@@ -138,6 +138,7 @@ func TestOSDPPairing(t *testing.T) {
 // TestOSDPKeyFile: a key that somebody put there is used; with another one, or
 // one that anybody would try, the reader is told as it is, and opens nothing.
 func TestOSDPKeyFile(t *testing.T) {
+	t.Parallel()
 	const good = "9f3c1d0b7a64e85f20c9b1d7446af3e2"
 	const weak = "303132333435363738393a3b3c3d3e3f\n"
 	for name, c := range map[string]struct{ file, next, want, hint string }{
@@ -199,6 +200,7 @@ func TestOSDPClearText(t *testing.T) {
 // TestOSDPConfigure: the reader's address and speed change by a command. An
 // address that is used on another bus, or by the reader itself, is free.
 func TestOSDPConfigure(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	r := h.bus(osdptest.Config{}, "security = \"none\"\n")
 	h.site += "[[door.reader]]\nid = \"side\"\ntype = \"osdp\"\nport = \"" + filepath.Join(h.dir, "bus") + "\"\nbaud = 115200\naddress = 7\nsecurity = \"none\"\n" +
@@ -265,6 +267,7 @@ func TestPass(t *testing.T) {
 
 // TestUnsafeReaders: what the site file refuses, and what it says.
 func TestUnsafeReaders(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ reader, want string }{
 		"no address":         {`type = "osdp"` + "\nport = \"/dev/bus\"", "address is missing"},
 		"address of all":     {`type = "osdp"` + "\nport = \"/dev/bus\"\naddress = 127", "0 to 126"},
@@ -316,6 +319,7 @@ func (h *house) tenancy() (id wire.ID) {
 // each release; a Wiegand reader repeats a card that rests there, and that is one
 // entry.
 func TestTapsAgain(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.yardReader("profile = \"id-12la\"\nport = \"" + h.dir + "/tty\"\n") // which tells of each tap
 	h.start()

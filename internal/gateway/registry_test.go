@@ -218,6 +218,7 @@ func (w *town) dial(publish func(context.Context) error) func(*gateway.Options) 
 // TestRegistry: what happens at a door comes to the registry, a list that it
 // pushes is active at once and proved, and status tells.
 func TestRegistry(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	w := h.enrol()
 	h.startWith(w.dial(nil))

@@ -22,6 +22,7 @@ func (h *house) problems() string {
 // TestAdviceOnKeys: what status says about missing keys fits how the house gets
 // them, and never asks for keys to be moved away that nobody else has.
 func TestAdviceOnKeys(t *testing.T) {
+	t.Parallel()
 	keyset := func(h *house, file string) string { return filepath.Join(h.dir, "state", "keys", file) }
 	for name, c := range map[string]struct {
 		before, after func(*testing.T, *house)

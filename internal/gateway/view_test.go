@@ -143,6 +143,7 @@ func (h *house) tenantOnNotice(facility, card uint64) {
 // often and when, no answer of the daemon and no line of its log changes by a
 // byte, while they walk and after. Not that a tenant on notice came home, either.
 func TestNoViewTellsOfPassages(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	w := h.enrol()
 	h.startWith(w.dial(nil))
@@ -182,6 +183,7 @@ func TestNoViewTellsOfPassages(t *testing.T) {
 // TestDeskIsNoWatch: a desk that waits for a tenant's card hears nothing of tenants who
 // come home, and the door opens for them as always.
 func TestDeskIsNoWatch(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	w := h.enrol()
 	h.startWith(w.dial(nil))
@@ -220,6 +222,7 @@ func TestDeskIsNoWatch(t *testing.T) {
 // TestDoorTest: an installer sees one door for some minutes, and nobody's card;
 // begin and end are journaled, and there is an end to it.
 func TestDoorTest(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.start()
 	h.wiegandOpens("somebody came in before")
