@@ -172,6 +172,7 @@ func lines(answers ...string) string { return strings.Join(answers, "\n") + "\n"
 // TestDesk walks through the life of a tenancy with the tool alone, with no
 // registry in reach, and finds nobody's name or number anywhere afterwards.
 func TestDesk(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.enrolled()
 	stop := b.serve()

@@ -61,6 +61,7 @@ func TestEncodeWiegand(t *testing.T) {
 
 // TestWiegandVectors: every golden card goes through both commands.
 func TestWiegandVectors(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../device/wiegand/testdata/vectors.txt")
 	must(t, err)
 	seen := map[string]bool{}

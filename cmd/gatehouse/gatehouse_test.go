@@ -176,6 +176,7 @@ func (b *bench) fails(stdin string, words []string, args ...string) {
 
 // TestHouse walks through the life of a house with the tool alone.
 func TestHouse(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	key := b.path("issuer.key")
 	b.fails("", []string{"no daemon answers", "hint: start gatehoused"}, "status")
@@ -324,6 +325,7 @@ func TestAdopt(t *testing.T) {
 // TestLostList: a gateway that lost its list, or its whole card, gets it back
 // from the copy beside the key, and so do the landlord's labels.
 func TestLostList(t *testing.T) {
+	t.Parallel()
 	for name, lose := range map[string]string{"the list": "state/grants/grants-*.db", "everything": "state"} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)

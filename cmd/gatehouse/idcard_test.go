@@ -85,6 +85,7 @@ func TestCheckInByCard(t *testing.T) {
 
 // TestIDCardTest: the installer's question.
 func TestIDCardTest(t *testing.T) {
+	t.Parallel()
 	m, port := idCardDesk(t)
 	m.Place(laidCitizen)
 	var out, errOut bytes.Buffer

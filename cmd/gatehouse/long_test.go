@@ -10,6 +10,7 @@ import (
 // TestPlanOfALongList: 2,000 lines with 5 % faults, as a person sees the plan: each
 // kind of fault in one line, on one screen.
 func TestPlanOfALongList(t *testing.T) {
+	t.Parallel()
 	b, key, _ := newOldHouse(t)
 	out := b.ok(longList(), "import", "--key", key, "--dry-run", "-")
 	page, err := os.ReadFile("../../docs/takeover.md")

@@ -205,6 +205,7 @@ func checkIn(t *testing.T, reg *keys.Registry, keys *keys.Keys) (topic string, m
 
 // TestRegistry runs a whole registry through the life of one tenancy.
 func TestRegistry(t *testing.T) {
+	t.Parallel()
 	r := newCentre(t)
 	r.refused("is there already", "init", "--registry", "registry-1", "--host", "localhost", "--dir", r.dir)
 	dir := r.gateway("gw-1", "--flat", "3b")

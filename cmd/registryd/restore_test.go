@@ -269,6 +269,7 @@ func (w *town) says(want string) {
 
 // TestRestore plays docs/restore.md.
 func TestRestore(t *testing.T) {
+	t.Parallel()
 	for name, play := range map[string]func(*town){
 		"front.db lost": func(w *town) {
 			w.day()
@@ -390,6 +391,7 @@ func (w *town) file(path ...string) []byte {
 // TestRestoreKeys plays the loss of each key that trust new replaces, by what it
 // prints. A lost one is deleted first, a stolen one is there still.
 func TestRestoreKeys(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		key  string
 		path []string
@@ -475,6 +477,7 @@ func TestOldGateway(t *testing.T) {
 // TestOldGatewayHolds: after the loss of everything a gateway that reads format 1 only is
 // named, since it can't be asked, until a newer one of the building has handed over the same.
 func TestOldGatewayHolds(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	old := w.newGate(w.gateway("gw-2"), 1)
 	w.until("it has the list", func() bool { return old.opens(0) })
@@ -543,6 +546,7 @@ func (w *town) second() []string {
 // TestRestoreKeepsTheDay: what lists took before a restore counts against the next one
 // here as it does at the gateway, so that this waits for a second signature, and gets it.
 func TestRestoreKeepsTheDay(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	for range 3 {
 		w.tenant()
@@ -569,6 +573,7 @@ func TestRestoreKeepsTheDay(t *testing.T) {
 // TestCountersignNewest: where a gateway counts more than the registry, lists and status
 // name the command that releases the newest list all the same, and it works.
 func TestCountersignNewest(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	for range 3 {
 		w.tenant()

@@ -150,6 +150,7 @@ func TestEndedByAClock(t *testing.T) {
 // after it: it is in the next list, nobody whose term runs is named as over or left
 // out, and the list's time is never one that has not come.
 func TestRevokeWaitsForNoClock(t *testing.T) {
+	t.Parallel()
 	const day = 24 * time.Hour
 	outages := []time.Duration{0, time.Minute, 3 * time.Hour, 5 * day, 90 * day}
 	if testing.Short() {

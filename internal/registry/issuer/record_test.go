@@ -95,6 +95,7 @@ func TestOrderWithinALine(t *testing.T) {
 // arrive, however often records are repeated and the issuer restarts, the list
 // says the same.
 func TestInterleavings(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b := w.enrolled("gw-1"), w.enrolled("gw-2")
 	scripts := [2][]wire.Change{

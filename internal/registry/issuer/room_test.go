@@ -53,6 +53,7 @@ func crowded(n int) (c wire.CredentialID) {
 // TestThiefOfOneGateway: whatever the key of one gateway says, revocations of the
 // building get into lists, and check-ins of the other gateway do.
 func TestThiefOfOneGateway(t *testing.T) {
+	t.Parallel()
 	many := 9000
 	if testing.Short() {
 		many = 1000

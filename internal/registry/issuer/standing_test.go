@@ -53,6 +53,7 @@ func noticesAndDecisions(t *testing.T, w *world, g *box) {
 // record: it comes back with the list that gateways have, whatever records come again
 // and in whatever lines, and after the next loss too.
 func TestDecisionsPutBack(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ none, records, twice bool }{
 		"a copy":              {},
 		"a copy and records":  {records: true},

@@ -205,6 +205,7 @@ func TestConfirmCard(t *testing.T) {
 // learnt from the list, and proves nothing: the operator confirms it, before its record
 // comes again or after. Where the list says that he has, it stays so.
 func TestConfirmAfterPutBack(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ known, before, record, twice bool }{
 		"grant known":            {known: true},
 		"grant of the list":      {},
