@@ -134,21 +134,31 @@ func (l *Losses) flip(n [4]int) {
 	began := l.w.Now()
 	b.Stop()
 	files, err := filepath.Glob(b.Disk.Path("state", name))
-	if err == nil && len(files) > 0 && flipBit(files[0], n[2]) == nil {
-		l.w.Report.Say("a bit of %s of %s flips", name, b.Name)
-		l.w.Model.Minds[b.Name].Damaged = true
-		l.w.Lost(began, "a bit of "+name+" of "+b.Name+" flipped", "")
+	if err == nil && len(files) > 0 {
+		harmless, err := flipBit(files[0], n[2])
+		switch {
+		case err != nil:
+		case harmless:
+			l.w.Report.Say("a bit of %s of %s flips where it holds nothing", name, b.Name)
+			l.w.Lost(began, "")
+		default:
+			l.w.Report.Say("a bit of %s of %s flips", name, b.Name)
+			l.w.Model.Minds[b.Name].Damaged = true
+			l.w.Lost(began, "a bit of "+name+" of "+b.Name+" flipped", "")
+		}
 	}
 	l.w.Must(b.Name, b.Start())
 }
 
-func flipBit(path string, n int) error {
+// flipBit turns a bit of a file, and reports whether nobody reads that.
+func flipBit(path string, n int) (harmless bool, err error) {
 	raw, err := os.ReadFile(path)
 	if err != nil || len(raw) == 0 {
-		return os.ErrNotExist
+		return false, os.ErrNotExist
 	}
+	harmless = holdsNothing(raw, n%len(raw))
 	raw[n%len(raw)] ^= 1 << (n % 8)
-	return os.WriteFile(path, raw, 0o600)
+	return harmless, os.WriteFile(path, raw, 0o600)
 }
 
 // newMachine puts a new machine in the place of a gateway.
