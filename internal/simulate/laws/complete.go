@@ -24,8 +24,12 @@ type noted struct {
 // NewEntries is that of a house in which nothing was entered.
 func NewEntries() *Entries { return &Entries{map[string]map[testbed.Spot]noted{}} }
 
-// Forget forgets the entries of a gateway, which has become another machine.
-func (e *Entries) Forget(gateway string) { delete(e.seen, gateway) }
+// Forget forgets the entries of a gateway, which has become another machine. What they told
+// of a loss was shown.
+func (e *Entries) Forget(gateway string, s *Shown) {
+	e.show(gateway, s)
+	delete(e.seen, gateway)
+}
 
 // Note notes the entries that a gateway has at a moment since the beginning, and returns
 // those that were not seen before.
@@ -44,11 +48,15 @@ func (e *Entries) Note(gateway string, all []testbed.Entry, now time.Duration) (
 
 // Show lets law W5 know of entries that tell of a loss.
 func (e *Entries) Show(s *Shown) {
-	for gateway, all := range e.seen {
-		for _, one := range all {
-			if one.kind == "damaged" || one.kind == "gap" {
-				s.Says(one.at, "%s has an entry %s %s", gateway, one.kind, one.why)
-			}
+	for gateway := range e.seen {
+		e.show(gateway, s)
+	}
+}
+
+func (e *Entries) show(gateway string, s *Shown) {
+	for _, one := range e.seen[gateway] {
+		if one.kind == "damaged" || one.kind == "gap" {
+			s.Says(one.at, "%s has an entry %s %s", gateway, one.kind, one.why)
 		}
 	}
 }

@@ -98,7 +98,13 @@ func TestEntries(t *testing.T) {
 	s := NewShown()
 	e.Show(s)
 	check(t, "an entry tells of a gap", s.Judge, "W5")
-	e.Forget("gw1")
+	shown := NewShown()
+	shown.Lost(time.Minute, "a file", "^gw1 has an entry damaged ")
+	shown.Lost(time.Hour, "another", "^gw1 has an entry damaged ")
+	e.Note("gw1", []testbed.Entry{{At: testbed.Spot{Epoch: "c", N: 9}, Kind: "damaged", Why: "missing_file"}}, 2*time.Minute)
+	e.Forget("gw1", shown)
+	e.Show(shown)
+	check(t, "what was entered before another machine came, and a loss after it", shown.Judge, "W5")
 	check(t, "of another machine", judge(false, 0, 0))
 }
 

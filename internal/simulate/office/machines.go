@@ -32,7 +32,7 @@ func (h *Hints) Replace(b *testbed.Gateway) {
 		h.Follow()
 	}
 	h.w.Lost(began, b.Name+" is a new machine")
-	h.w.Entries.Forget(b.Name)
+	h.w.Entries.Forget(b.Name, h.w.Shown)
 }
 
 // enrolAnew enrols a gateway with a new token, after what its status names of its keys has
