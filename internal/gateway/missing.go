@@ -24,13 +24,14 @@ func lacks(s *site.Site, elem ...string) bool {
 // grants says that of the directory of the grants. The desk's book and the file of the
 // time are written at the first start, before anything of the registry's can come.
 func missingFiles(s *site.Site, grants bool, k keyring.Status) (all []string) {
+	listed := k.Last > 0 || !lacks(s, "grants", "grants-a.db") || !lacks(s, "grants", "grants-b.db") // without keys no list is read
 	switch {
 	case grants:
 		all = append(all, "grants")
-	case k.Last > 0 && lacks(s, "grants", desk.BookFile):
+	case listed && lacks(s, "grants", desk.BookFile):
 		all = append(all, "grants/"+desk.BookFile)
 	}
-	if lacks(s, clock.File) && (k.Last > 0 || !lacks(s, "journal", "acked")) {
+	if lacks(s, clock.File) && (listed || !lacks(s, "journal", "acked")) {
 		all = append(all, clock.File)
 	}
 	return all

@@ -24,6 +24,7 @@ func TestWhatIsGone(t *testing.T) {
 		"what the clock holds":     {spoil, []string{"clock"}, []string{"clock can't be read", "gatehouse clock confirm"}, "damaged damaged_file"},
 		"the book":                 {remove, []string{"grants/tenancies.json"}, []string{"tenancies.json is missing"}, "damaged missing_file"},
 		"the grants":               {remove, []string{"grants"}, []string{"grants is missing", "gatehouse grant restore"}, "damaged missing_file"},
+		"the book, after the keys": {remove, []string{"keys", "grants/tenancies.json"}, []string{"tenancies.json is missing"}, "damaged missing_file"},
 		"the grants and the clock": {remove, []string{"grants", "clock", "journal/acked"}, []string{"grants is missing"}, "damaged missing_file"},
 	} {
 		t.Run(name, func(t *testing.T) {
