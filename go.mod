@@ -20,6 +20,8 @@ require (
 	github.com/alecthomas/kong v1.17.0 // commands of the tool and the simulator; not linked into gatehoused
 	github.com/alexedwards/argon2id v1.0.0 // passwords of the page; not linked into gatehoused
 	github.com/alexedwards/scs/v2 v2.9.0 // sessions of the page; not linked into gatehoused
+	github.com/chromedp/cdproto v0.160.1 // tests: what chromedp sends
+	github.com/chromedp/chromedp v0.23.0 // tests: the page in a real Chromium
 	github.com/creack/pty v1.1.24 // ptys of the simulated readers; not linked into gatehoused
 	github.com/nats-io/nats-server/v2 v2.15.2 // the registry's broker; not linked into gatehoused
 	github.com/nats-io/nats.go v1.55.0 // the registry's own connection to it
@@ -35,6 +37,7 @@ require (
 	filippo.io/mldsa v0.0.0-20260215214346-43d0283efc3e // indirect
 	github.com/antithesishq/antithesis-sdk-go v0.8.0-default-no-op // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
+	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/google/go-tpm v0.9.8 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/gorilla/websocket v1.5.3 // indirect

@@ -69,7 +69,8 @@ relay = {chip = "sim0", line = 4, pull = "down"}
 contact = {chip = "sim0", line = 5, active = "high", bias = "pull-down", filter_ms = 20}
 `
 
-const secret = "zwei Birnen 7"
+// The owner's name is the one that a Chinese page begins with.
+const name, secret = "房东", "zwei Birnen 7"
 
 // house is a real gateway on fake lines, and the page over its socket.
 type house struct {
@@ -238,7 +239,7 @@ func (h *house) owner() {
 	h.t.Helper()
 	code, err := h.accounts.Code()
 	must(h.t, err)
-	_, err = h.accounts.Claim(code, "owner", secret)
+	_, err = h.accounts.Claim(code, name, secret)
 	must(h.t, err)
 }
 
@@ -304,7 +305,7 @@ func send(c *http.Client, address string, pairs ...string) (status int, location
 func (h *house) signIn(base, address string) *http.Client {
 	h.t.Helper()
 	c := at(h.t, address)
-	if status, to, err := send(c, base+"/login", "name", "owner", "password", secret); err != nil || to != "/" {
+	if status, to, err := send(c, base+"/login", "name", name, "password", secret); err != nil || to != "/" {
 		h.t.Fatalf("sign in: status %d, %q, %v", status, to, err)
 	}
 	return c

@@ -34,7 +34,7 @@ func TestGuesses(t *testing.T) {
 				}
 				path, form := "/welcome", []string{"code", "12345670", "password", secret}
 				if i%2 == 1 {
-					path, form = "/login", []string{"name", "owner", "password", "12345670"}
+					path, form = "/login", []string{"name", name, "password", "12345670"}
 				}
 				status, _, err := send(thief, base+path, form...)
 				if err != nil {
@@ -52,7 +52,7 @@ func TestGuesses(t *testing.T) {
 	}
 	h.eventually("the thief is refused", func() bool { return refused.Load() > 50 })
 	owner := at(t, "127.0.0.3")
-	if status, to, err := send(owner, base+"/welcome", "code", code, "name", "owner", "password", secret); err != nil || to != "/" {
+	if status, to, err := send(owner, base+"/welcome", "code", code, "name", name, "password", secret); err != nil || to != "/" {
 		t.Errorf("the owner's code meanwhile: status %d, %q, %v", status, to, err)
 	}
 	h.swipe()

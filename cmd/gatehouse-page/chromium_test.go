@@ -1,0 +1,313 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"gatehouse/internal/refusalstest"
+)
+
+// tab is one tab of a real Chromium, with cookies of its own.
+type tab struct {
+	t    testing.TB
+	ctx  context.Context
+	base string
+}
+
+// chromium starts a browser for a test, which ends with it.
+func chromium(t testing.TB) context.Context {
+	t.Helper()
+	if _, err := exec.LookPath("chromium"); err != nil {
+		missing(t, "chromium", "no chromium in the path")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.DisableGPU) // it sees nothing but our page
+	ctx, endAll := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, end := chromedp.NewContext(ctx)
+	t.Cleanup(func() { end(); endAll() })
+	must(t, chromedp.Do(ctx))
+	return ctx
+}
+
+// open opens a tab in a browser, as somebody has it who was never here.
+func open(t testing.TB, browser context.Context, base, path string) *tab {
+	t.Helper()
+	ctx, end := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	t.Cleanup(end)
+	b := &tab{t, ctx, base}
+	b.do(chromedp.EmulateViewport(390, 844), chromedp.Navigate(base+path))
+	return b
+}
+
+func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	must(b.t, chromedp.Do(b.ctx, steps...))
+}
+
+// eval evaluates an expression in the tab; a promise is awaited.
+func eval[T any](b *tab, expression string) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.t.Fatalf("%.100s: %v", expression, err)
+	}
+	return v
+}
+
+// until waits until an expression is true, also over the loading of another page.
+func (b *tab) until(what, expression string) {
+	b.t.Helper()
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("document.readyState == 'complete' && ("+expression+")")); err == nil && ok {
+			return
+		}
+	}
+	text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("location.href + ' ' + document.body.innerText"))
+	b.t.Fatalf("never: %s\n%s", what, text)
+}
+
+// says waits until the page has a text.
+func (b *tab) says(words string) {
+	b.t.Helper()
+	b.until("the page says "+words, fmt.Sprintf("document.body.innerText.includes(%q)", words))
+}
+
+// speak chooses a language of the page.
+func (b *tab) speak(language string) {
+	b.t.Helper()
+	eval[int](b, fmt.Sprintf(`fetch("/language", {method: "POST", body: new URLSearchParams({to: %q, back: "/more"})}).then((r) => r.status)`, language))
+}
+
+// mouse does something with the left button in the middle of an element.
+func (b *tab) mouse(what input.DispatchMouseEventType, selector string) {
+	b.t.Helper()
+	at := eval[[]float64](b, fmt.Sprintf(`{const e = document.querySelector(%q); e.scrollIntoView({block: "center"}); const r = e.getBoundingClientRect(); [r.x + r.width/2, r.y + r.height/2]}`, selector))
+	b.do(chromedp.MouseEvent(what, at[0], at[1], chromedp.ButtonLeft, func(p *input.DispatchMouseEventParams) { p.ClickCount = 1 }))
+}
+
+// key presses or lets go a key.
+func (b *tab) key(what input.DispatchKeyEventType, r rune) {
+	b.t.Helper()
+	for _, k := range kb.Encode(r) {
+		if k.Type == what {
+			b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+				_, err := cdp.Call(ctx, t, input.DispatchKeyEvent, *k)
+				return err
+			}))
+		}
+	}
+}
+
+const openFront = `form[action="/doors/front/release"] button`
+
+// TestChromium is a landlord at the page, in a real browser over a real gateway.
+func TestChromium(t *testing.T) {
+	browser := chromium(t)
+	h := newHouse(t)
+	base := h.page()
+	b := open(t, browser, base, "/")
+	t.Run("a screen reader before there is an owner", func(t *testing.T) { audit(t, b, "/welcome") })
+	t.Run("first run", func(t *testing.T) { firstRun(t, h, b) })
+	t.Run("doors are live", func(t *testing.T) { liveDoors(t, h, b) })
+	t.Run("language", func(t *testing.T) { language(t, b) })
+	t.Run("hold to open", func(t *testing.T) { holdToOpen(t, h, b) })
+	t.Run("keyboard", func(t *testing.T) { keyboard(t, h, open(t, browser, base, "/")) })
+	t.Run("a screen reader", func(t *testing.T) { audit(t, b, h.screens(base)...) })
+	t.Run("a screen reader at the sign-in", func(t *testing.T) { audit(t, open(t, browser, base, "/login"), "/login") })
+}
+
+// firstRun: a wrong code is told, the right one as it is typed on a Chinese keyboard is taken.
+func firstRun(t *testing.T, h *house, b *tab) {
+	b.speak("zh")
+	b.do(chromedp.Navigate(b.base + "/"))
+	code, err := h.accounts.Code()
+	must(t, err)
+	wide := strings.Map(func(r rune) rune { return r - '0' + '０' }, code)
+	fill := func(code string) {
+		b.do(chromedp.SendKeys(chromedp.CSS(`[name=code]`), code), chromedp.SendKeys(chromedp.CSS(`[name=password]`), secret), chromedp.Click(chromedp.CSS(`main button`)))
+	}
+	fill("00000000")
+	b.says("代码不对")
+	if h.accounts.Claimed() {
+		t.Fatal("a wrong code made an owner")
+	}
+	fill(wide[:len(wide)/2] + " " + wide[len(wide)/2:])
+	b.until("the owner is at the doors", `location.pathname == "/doors"`)
+	b.says("front")
+}
+
+// liveDoors: a door that is held open shows without a click, and that it is closed again.
+func liveDoors(t *testing.T, h *house, b *tab) {
+	b.do(chromedp.Navigate(b.base + "/doors"))
+	b.says("正常")
+	eval[bool](b, `window.here = true`)
+	must(t, h.board.Set("yard-contact", true))
+	b.says("门没关上")
+	must(t, h.board.Set("yard-contact", false))
+	b.until("the door is in order again", `!document.querySelector("#live").innerText.includes("门没关上")`)
+	if !eval[bool](b, `window.here === true`) {
+		t.Error("the page was loaded again")
+	}
+}
+
+// language: a click changes it, on the same screen.
+func language(t *testing.T, b *tab) {
+	b.do(chromedp.Navigate(b.base + "/todo"))
+	for _, want := range []string{"en", "zh", "en"} {
+		b.do(chromedp.Click(chromedp.CSS(`form[action="/language"] button`)))
+		b.until("the page speaks "+want, fmt.Sprintf(`document.documentElement.lang == %q && location.pathname == "/todo"`, want))
+	}
+	if h1 := eval[string](b, `document.querySelector("h1").innerText`); h1 != "To do" {
+		t.Errorf("heading %q", h1)
+	}
+}
+
+// holdToOpen: a click does nothing; a second of it opens the door, once, and is journaled as
+// a command; a click without a press, as a screen reader makes it, asks first.
+func holdToOpen(t *testing.T, h *house, b *tab) {
+	b.do(chromedp.Navigate(b.base + "/doors"))
+	eval[bool](b, `window.sent = 0; document.addEventListener("submit", (e) => { e.preventDefault(); window.sent++; }); true`)
+	b.mouse(chromedp.MousePressed, openFront)
+	b.mouse(chromedp.MouseReleased, openFront)
+	if n := eval[int](b, `window.sent`); n != 0 {
+		t.Errorf("a click sent the form %d times", n)
+	}
+	b.mouse(chromedp.MousePressed, openFront)
+	b.until("a press of a second sends the form", `window.sent > 0`)
+	b.mouse(chromedp.MouseReleased, openFront)
+	if n := eval[int](b, `window.sent`); n != 1 {
+		t.Errorf("a press that is let go late sent the form %d times", n)
+	}
+
+	b.do(chromedp.Navigate(b.base + "/doors"))
+	released, commands := h.released.Load(), h.commands()
+	b.mouse(chromedp.MousePressed, openFront)
+	b.until("the page says that the door was opened", `location.search == "?opened=front"`)
+	b.mouse(chromedp.MouseReleased, openFront)
+	h.eventually("the door is released", func() bool { return h.released.Load() == released+1 })
+	h.eventually("the command is in the log", func() bool { return h.commands() == commands+1 })
+	h.locked()
+
+	b.do(chromedp.Navigate(b.base + "/doors"))
+	eval[bool](b, fmt.Sprintf(`window.confirm = (words) => { window.asked = words; return false; }; document.querySelector(%q).click(); true`, openFront))
+	if asked := eval[string](b, `window.asked`); asked == "" {
+		t.Error("a click without a press was not asked about")
+	}
+	eval[bool](b, fmt.Sprintf(`window.confirm = () => true; document.querySelector(%q).click(); true`, openFront))
+	b.until("the page says that the door was opened", `location.search == "?opened=front"`)
+	h.locked()
+	if n := h.commands(); n != commands+2 {
+		t.Errorf("the log has %d commands, want %d", n, commands+2)
+	}
+}
+
+// keyboard: all of it without a mouse, and the focus is seen at each step.
+func keyboard(t *testing.T, h *house, b *tab) {
+	b.until("the sign-in waits for the password", `document.activeElement.name == "password"`)
+	b.do(chromedp.KeyEvent(kb.Shift+kb.Tab, chromedp.KeyModifiers(chromedp.ModifierShift)))
+	b.until("the name is before it", `document.activeElement.name == "name"`)
+	eval[bool](b, `document.activeElement.select() || true`)
+	b.do(chromedp.KeyEvent("房东"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(secret), chromedp.KeyEvent(kb.Enter))
+	b.until("the owner is at the doors", `location.pathname == "/doors"`)
+	for step := 0; !eval[bool](b, fmt.Sprintf(`document.activeElement.matches(%q)`, openFront)); step++ {
+		if step > 30 {
+			t.Fatal("the tab key does not come to the door's button")
+		}
+		b.do(chromedp.KeyEvent(kb.Tab))
+		if step == 0 && eval[string](b, `document.activeElement.className`) != "skip" {
+			t.Error("the first thing that the tab key finds does not skip to the content")
+		}
+		if eval[string](b, `getComputedStyle(document.activeElement).outlineStyle`) != "solid" {
+			t.Errorf("nobody sees that %s has the focus", eval[string](b, `document.activeElement.outerHTML`))
+		}
+	}
+	commands := h.commands()
+	b.key(kb.KeyDown, '\r')
+	b.until("the page says that the door was opened", `location.search == "?opened=front"`)
+	b.key(kb.KeyUp, '\r')
+	h.locked()
+	if n := h.commands(); n != commands+1 {
+		t.Errorf("the log has %d commands, want %d", n, commands+1)
+	}
+}
+
+// screens are all pages that a signed-in owner can look at: docs/refusals.md lists the
+// routes, and a test of package web compares.
+func (h *house) screens(base string) (all []string) {
+	h.t.Helper()
+	page, err := os.ReadFile(filepath.FromSlash("../../docs/refusals.md"))
+	must(h.t, err)
+	lines, _ := refusalstest.Block(string(page), "page")
+	c := h.signIn(base, "127.0.0.1")
+	for _, line := range lines {
+		pattern, _, _ := strings.Cut(line, ": ")
+		path, get := strings.CutPrefix(pattern, "GET ")
+		if !get || strings.Contains(path, "{") {
+			continue
+		}
+		resp, err := c.Get(base + path)
+		must(h.t, err)
+		if resp.StatusCode == http.StatusOK && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") {
+			all = append(all, path)
+		}
+		must(h.t, resp.Body.Close()) // a live one has no end
+	}
+	if len(all) < 4 {
+		h.t.Errorf("only %v", all)
+	}
+	return append(all, "/nowhere")
+}
+
+// mostPaint is how many bytes a screen may take until it can be used.
+const mostPaint = 100 << 10
+
+// audit looks at screens in both languages, in Chinese light and in English dark: axe finds
+// nothing serious, and they weigh little.
+func audit(t *testing.T, b *tab, paths ...string) {
+	axe, err := os.ReadFile(filepath.FromSlash("testdata/axe/axe.min.js"))
+	must(t, err)
+	heaviest, where := 0, ""
+	for lang, scheme := range map[string]string{"zh": "light", "en": "dark"} {
+		b.speak(lang)
+		b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+			_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+			return err
+		}))
+		for _, path := range paths {
+			b.do(chromedp.Navigate(b.base + path))
+			b.until(path+" speaks "+lang, fmt.Sprintf(`document.documentElement.lang == %q && document.querySelectorAll("h1").length == 1`, lang))
+			if n := eval[int](b, `performance.getEntriesByType("navigation").concat(performance.getEntriesByType("resource")).reduce((n, e) => n + e.encodedBodySize + 300, 0)`); n > heaviest {
+				heaviest, where = n, path
+			}
+			eval[bool](b, string(axe)+"; true")
+			for _, v := range eval[[]violation](b, `axe.run(document, {resultTypes: ["violations"]}).then((r) => r.violations.filter((v) => v.impact == "serious" || v.impact == "critical").map((v) => ({id: v.id, help: v.help, at: v.nodes.map((n) => n.html)})))`) {
+				told, _ := json.Marshal(v)
+				t.Errorf("%s in %s, %s: %s", path, lang, scheme, told)
+			}
+		}
+	}
+	t.Logf("%d screens in two languages; the heaviest is %s with %d bytes", len(paths), where, heaviest)
+	if heaviest > mostPaint {
+		t.Errorf("%s takes %d bytes until it can be used, want at most %d", where, heaviest, mostPaint)
+	}
+}
+
+// violation is what axe finds.
+type violation struct {
+	ID   string   `json:"id"`
+	Help string   `json:"help"`
+	At   []string `json:"at"`
+}
