@@ -4,7 +4,7 @@ GO ?= go
 LDFLAGS := -s -w -buildid=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: demo demo-page quick test simulate mutants crash bench build clean
+.PHONY: demo demo-page quick test simulate mutants crash bench screens build clean
 
 demo: ## a whole building without hardware
 	$(GO) run ./cmd/gatesim demo
@@ -30,6 +30,9 @@ crash: ## the full crash proof of the journal: about half an hour
 
 bench: ## the figures of docs/benchmarks.md
 	.ci/bench
+
+screens: ## the pictures of docs/screens, in Chromium
+	GATEHOUSE_SCREENS=$(CURDIR)/docs/screens $(GO) test -count=1 -run '^TestScreens$$' ./cmd/gatehouse-page
 
 build: ## stripped programs for this machine in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS) -X main.version=$(VERSION)' -o bin/ ./cmd/...

@@ -112,28 +112,47 @@ func TestSlowRequests(t *testing.T) {
 	})
 }
 
-// TestLongAnswer: an answer that waits, as what is live does and a card that is waited for,
-// is not cut off with the time that a request may take.
-func TestLongAnswer(t *testing.T) {
+// TestLiveForLong: what is live stays open for longer than a request may take.
+func TestLiveForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := alone(t, network.Network{})
-		p, ended := newPipes(), make(chan error, 1)
-		server := &http.Server{ReadTimeout: 20 * time.Second, Handler: s.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			select {
-			case <-r.Context().Done():
-				ended <- r.Context().Err()
-			case <-time.After(time.Hour):
-				ended <- nil
-			}
-		}))}
-		go func() { _ = server.Serve(p) }()
-		c := p.dial()
-		go func() { _, _ = io.Copy(io.Discard, c) }()
-		fmt.Fprintf(c, "GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-		if err := <-ended; err != nil {
-			t.Errorf("cut off: %v", err)
+		p := newPipes()
+		s := alone(t, network.Network{Listener: func(context.Context, string, string) (net.Listener, error) { return p, nil }})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		h := &hand{t, s.Handler(), map[string]*http.Cookie{}}
+		h.ask("POST", "/login", "name", "owner", "password", secret)
+		c, ended := p.dial(), make(chan struct{})
+		fmt.Fprintf(c, "GET /doors/live HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: gatehouse=%s\r\n\r\n", h.cookies["gatehouse"].Value)
+		answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || answer.Header.Get("Content-Type") != "text/event-stream" {
+			t.Fatalf("%v, %v", answer, err)
 		}
-		_ = server.Close()
+		heard := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+				if strings.Contains(lines.Text(), "<h2>front") {
+					close(heard)
+				}
+			}
+		}()
+		time.Sleep(time.Hour)
+		s.watch.mu.Lock() // as if the daemon had come back
+		s.watch.at, s.watch.err, s.watch.status = time.Now(), nil, control.Status{Doors: []control.Door{{ID: "front", State: "normal", Lock: "ok"}}}
+		close(s.watch.changed)
+		s.watch.changed = make(chan struct{})
+		s.watch.mu.Unlock()
+		select {
+		case <-ended:
+			t.Error("cut off")
+		case <-heard:
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		<-ended
 		_ = c.Close()
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 )
 
 // policy is what a browser may do for the page: nothing from elsewhere, no inline script,
@@ -38,9 +37,6 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			s.refuseForm(w, r, err)
 			return
 		}
-		// The request is read, in the time that it had. An answer may take longer: what is
-		// live stays open, and a card is waited for.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 		if r.TLS != nil {
 			w = secureCookies{w}
 		}

@@ -1,0 +1,52 @@
+package main_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestScreens makes the pictures of docs/screens again (make screens).
+func TestScreens(t *testing.T) {
+	dir := os.Getenv("GATEHOUSE_SCREENS")
+	if dir == "" {
+		t.Skip("SKIP: only for make screens")
+	}
+	browser := chromium(t)
+	h := newHouse(t)
+	base := h.page()
+	picture := func(b *tab, path, screen string, width int64) {
+		t.Helper()
+		for _, lang := range []string{"zh", "en"} {
+			b.speak(lang)
+			b.do(chromedp.EmulateViewport(width, 600), chromedp.Navigate(b.base+path))
+			b.until(path+" speaks "+lang, fmt.Sprintf(`document.documentElement.lang == %q`, lang))
+			png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+			must(t, err)
+			must(t, os.WriteFile(filepath.Join(dir, screen+"-"+lang+".png"), png, 0o644))
+		}
+	}
+	guest := open(t, browser, base, "/")
+	picture(guest, "/welcome", "welcome", 390)
+	h.owner()
+	picture(guest, "/login", "login", 390)
+	landlord := open(t, browser, base, "/login")
+	landlord.do(chromedp.SetValue(chromedp.CSS(`[name=name]`), name), chromedp.SendKeys(chromedp.CSS(`[name=password]`), secret), chromedp.Click(chromedp.CSS(`main button`)))
+	landlord.until("the owner is at the doors", `location.pathname == "/doors"`)
+	must(t, h.board.Set("yard-contact", true)) // something to see
+	landlord.says("Held open")
+	seen := map[string]bool{}
+	for _, path := range h.screens(base) {
+		screen := strings.ReplaceAll(strings.Trim(path, "/"), "/", "-")
+		if screen == "" || screen == "nowhere" || screen == "login" || seen[screen] {
+			continue
+		}
+		seen[screen] = true
+		picture(landlord, path, screen, 390)
+	}
+	picture(landlord, "/doors", "doors-wide", 1100)
+}
