@@ -4,7 +4,7 @@ GO ?= go
 LDFLAGS := -s -w -buildid=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: demo demo-page quick test simulate mutants crash bench screens build clean
+.PHONY: demo demo-page quick test simulate mutants crash bench screens build deb clean
 
 demo: ## a whole building without hardware
 	$(GO) run ./cmd/gatesim demo
@@ -36,6 +36,9 @@ screens: ## the pictures of docs/screens, in Chromium
 
 build: ## stripped programs for this machine in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS) -X main.version=$(VERSION)' -o bin/ ./cmd/...
+
+deb: ## the packages gatehouse and gatehouse-registry for amd64 and arm64 in bin/
+	packaging/deb/build bin
 
 clean:
 	rm -rf bin
