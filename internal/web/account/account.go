@@ -69,10 +69,11 @@ type Store struct {
 	params         argon2id.Params
 	decoy          string // hash that stands for a name that nobody has, so that both take as long
 
-	hashing sync.Mutex // one at a time: each takes 19 MiB
-	mu      sync.Mutex
-	read    os.FileInfo // of the file as it was read; nil: there was none
-	all     []Account
+	hashing  sync.Mutex // one at a time: each takes 19 MiB
+	inviting sync.Mutex // over the file of invitations; taken before mu
+	mu       sync.Mutex
+	read     os.FileInfo // of the file as it was read; nil: there was none
+	all      []Account
 }
 
 // params cost 19 MiB and two passes, the least that OWASP names; a second on a small
