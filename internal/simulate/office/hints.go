@@ -44,7 +44,7 @@ func (h *Hints) remedies() []remedy {
 		{regexp.MustCompile(`registryd publish`), h.publish},
 		{regexp.MustCompile(`registryd countersign`), h.op.countersign},
 		{regexp.MustCompile(`registryd clock undo`), h.undoTimes},
-		{regexp.MustCompile(`registryd offers`), h.dropOffers},
+		{regexp.MustCompile(`registryd offers`), h.answerOffers},
 		{regexp.MustCompile(`registryd reinstate`), h.reinstateRobbed},
 		{regexp.MustCompile(`Run registryd renew-server`), h.renewServer},
 	}

@@ -77,22 +77,45 @@ func (h *Hints) undoTimes() {
 	}
 }
 
-// dropOffers is the operator who looks at what gateways hold and no issuer trusted
+// answerOffers is the operator who looks at what gateways hold and no issuer trusted
 // now has signed: a list is a thief's, since nobody has restored anything with another
-// key here. Endings are left to those who live in the house.
-func (h *Hints) dropOffers() {
+// key here. Endings are true where those who live in the house say so, as they do of
+// what a restored registry has forgotten; else a thief's.
+func (h *Hints) answerOffers() {
 	all, err := h.w.Bed.Registry.Op.Offers(h.w.Bed.Ctx)
-	if err != nil || h.w.Keys == world.Safe {
+	if err != nil {
 		return
 	}
 	for _, o := range all {
-		if o.Key == "" {
+		d, what := operator.Decision{Building: o.Building, ID: o.ID}, "drop, for the list that "+o.Gateway+" holds"
+		switch {
+		case o.Key == "" && h.w.Keys != world.Safe:
 			h.reinstateRobbed()
 			continue
+		case o.Key == "" && h.overIn(o.Flats) >= o.Grants:
+			d.Take, what = true, "take, for endings that "+o.Gateway+" holds"
+		case h.w.Keys == world.Safe:
+			continue
 		}
-		_, err := h.w.Bed.Registry.Op.Decide(h.w.Bed.Ctx, operator.Decision{Building: o.Building, ID: o.ID})
-		h.w.Report.Say("the operator: registryd offers drop, for the list that %s holds%s", o.Gateway, world.Said(err))
+		_, err := h.w.Bed.Registry.Op.Decide(h.w.Bed.Ctx, d)
+		h.w.Report.Say("the operator: registryd offers %s%s", what, world.Said(err))
 	}
+}
+
+// overIn is how many tenancies of flats are over, as people say, and go on at the
+// registry.
+func (h *Hints) overIn(flats []string) (n int) {
+	all, err := h.w.Bed.Registry.Op.Tenancies(h.w.Bed.Ctx, testbed.Building)
+	if err != nil {
+		return 0
+	}
+	for _, t := range h.w.Model.Tenancies {
+		goesOn := slices.ContainsFunc(all, func(o operator.Tenancy) bool { return o.ID == t.ID && o.State != "ended" })
+		if goesOn && slices.Contains(flats, t.Flat) && h.w.Model.EndedByAnyone(t) {
+			n++
+		}
+	}
+	return n
 }
 
 // reinstateRobbed is the operator who is told that grants were ended by a list that
