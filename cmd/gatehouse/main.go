@@ -18,6 +18,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"gatehouse/cmd/gatehouse/internal/doctor"
 	"gatehouse/cmd/gatehouse/internal/frames"
 	"gatehouse/cmd/gatehouse/internal/keylist"
 	"gatehouse/cmd/gatehouse/internal/operate"
@@ -39,6 +40,7 @@ type cli struct {
 	JSON   bool   `help:"Print JSON for programs."`
 
 	Status   operate.Status     `cmd:"" help:"Show how the gateway, its doors and its log are."`
+	Doctor   doctor.Doctor      `cmd:"" help:"Look at everything that the gateway stands on, and say what to do; works without the daemon."`
 	Log      operate.Log        `cmd:"" help:"Show faults, alarms and what was done here; nobody's comings and goings."`
 	Door     operate.Door       `cmd:"" help:"Test a door."`
 	Release  operate.Release    `cmd:"" help:"Let people through a door now."`

@@ -1,0 +1,149 @@
+// Package doctor is the command that looks at everything a gateway stands on and says of each
+// thing what is there, why it matters, and what to do.
+//
+// It changes nothing, works without the daemon and as any user, and says what it could not
+// see. What it writes into a file for others to read names nobody and no door.
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/amount"
+	"gatehouse/internal/control"
+	"gatehouse/internal/site"
+)
+
+// Doctor is the command.
+type Doctor struct {
+	Config string `help:"The site file." default:"/etc/gatehouse/site.toml" aliases:"site" placeholder:"FILE"`
+	Bundle string `help:"Write a file for whoever helps you, without anything about people, flats, cards or doors' names." placeholder:"FILE"`
+	Report bool   `help:"Print the line for docs/hardware.md by which you tell that this board and these readers work."`
+}
+
+// state is how a check came out.
+type state string
+
+const (
+	good   state = "ok"
+	bad    state = "problem"
+	unseen state = "not seen" // by this user, or on this machine
+)
+
+// check is one thing that was looked at.
+type check struct {
+	Name  string `json:"name"`
+	State state  `json:"state"`
+	What  string `json:"what"`          // is there
+	Why   string `json:"why,omitempty"` // it matters
+	Do    string `json:"do,omitempty"`  // what to do
+}
+
+// seen is what was found: everything that the checks, the bundle and the report rest on.
+type seen struct {
+	machine machine
+	site    *site.Site // nil: it could not be read
+	status  *control.Status
+	checks  []check
+}
+
+// Run looks, and fails where something is to be done.
+func (c Doctor) Run(s *session.Session) error {
+	found := c.look(s, machine{root: "/"})
+	switch {
+	case c.Report:
+		return s.Print(found.report(s.Version), nil, func(w io.Writer) { found.report(s.Version).write(w) })
+	case c.Bundle != "":
+		if err := found.bundle(s, c.Bundle); err != nil {
+			return err
+		}
+		fmt.Fprintf(s.Err, "%s has what a helper needs, and nobody's name, flat or card: look into it with tar -tzf before you send it\n", c.Bundle)
+	}
+	if err := s.Print(found.checks, nil, func(w io.Writer) { write(w, found.checks) }); err != nil {
+		return err
+	}
+	n := 0
+	for _, k := range found.checks {
+		if k.State == bad {
+			n++
+		}
+	}
+	if n > 0 {
+		return fmt.Errorf("%s of %d need somebody", amount.Of(n, "check"), len(found.checks))
+	}
+	return nil
+}
+
+// answerWithin bounds how long the daemon is waited for: one that hangs is a finding.
+const answerWithin = 10 * time.Second
+
+func (c Doctor) look(s *session.Session, m machine) *seen {
+	f := &seen{machine: m}
+	f.checks = append(f.checks, f.siteFile(c.Config))
+	ctx, cancel := context.WithTimeout(s.Ctx, answerWithin)
+	defer cancel()
+	st, err := s.Client.Status(ctx)
+	if err == nil {
+		f.status = &st
+	}
+	f.checks = append(f.checks, daemonCheck(st, err))
+	if f.status != nil {
+		f.checks = append(f.checks, ofStatus(st)...)
+	}
+	f.checks = append(f.checks, f.ofMachine(time.Now())...)
+	return f
+}
+
+// siteFile reads the site file, which says where everything else is.
+func (f *seen) siteFile(path string) check {
+	k := check{Name: "site file", State: good, Why: "it says how the doors are wired: the daemon does not start without it"}
+	s, err := site.Load(path)
+	if err == nil {
+		f.site, k.What = s, fmt.Sprintf("%s, %s", path, amount.Of(len(s.Doors), "door"))
+		return k
+	}
+	k.State, k.What, k.Do = bad, err.Error(), "mend it until gatehoused check "+path+" is content; docs/site-file.md has every key"
+	if denied(err) {
+		k.State, k.Do = unseen, "run this as root: sudo gatehouse doctor"
+	} else if absent(err) {
+		k.Do = "say where it is with --config, or write it: docs/site-file.md"
+	}
+	return k
+}
+
+func daemonCheck(st control.Status, err error) check {
+	k := check{Name: "daemon", State: good, Why: "without it no card opens; exit buttons work only as they are wired"}
+	var fail *control.Error
+	switch {
+	case err == nil:
+		k.What = fmt.Sprintf("gatehoused %s answers, up since %s", st.Version, session.Local(st.Started))
+	case errors.As(err, &fail) && strings.HasPrefix(fail.Message, "not allowed"):
+		k.State, k.What, k.Do = unseen, fail.Message, fail.Hint
+	case errors.As(err, &fail):
+		k.State, k.What, k.Do = bad, fail.Message, fail.Hint+"; if it does not stay up: journalctl -u gatehoused"
+	default:
+		k.State, k.What, k.Do = bad, err.Error(), "it runs and does not answer: start it again, and keep journalctl -u gatehoused for whoever helps you"
+	}
+	return k
+}
+
+func write(w io.Writer, all []check) {
+	for _, k := range all {
+		mark := map[state]string{good: "ok      ", bad: "PROBLEM ", unseen: "not seen"}[k.State]
+		fmt.Fprintf(w, "%s  %s: %s\n", mark, k.Name, strings.ReplaceAll(k.What, "\n", "\n              "))
+		if k.State == good {
+			continue
+		}
+		if k.Why != "" {
+			fmt.Fprintf(w, "          why: %s\n", k.Why)
+		}
+		if k.Do != "" {
+			fmt.Fprintf(w, "          do:  %s\n", k.Do)
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package doctor
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/profile"
+)
+
+// hardware is one row of docs/hardware.md: what somebody tried, and what of it was proved.
+type hardware struct {
+	Profiles []string `json:"profiles"` // of this program, that the site file names
+	Board    string   `json:"board"`
+	System   string   `json:"system"` // kernel, distribution, architecture
+	Version  string   `json:"version"`
+	Readers  []string `json:"readers"` // profiles, or types
+	Proved   []string `json:"proved"`
+}
+
+// report tells only what the daemon has just seen to work.
+func (f *seen) report(version string) hardware {
+	m := f.machine
+	h := hardware{Version: version, Profiles: []string{}, Readers: []string{}, Proved: []string{},
+		Board: cmp.Or(m.word("proc/device-tree/model"), m.word("sys/class/dmi/id/product_name"), "unknown board")}
+	h.System = fmt.Sprintf("Linux %s, %s, %s", cmp.Or(m.word("proc/sys/kernel/osrelease"), "unknown"), m.distribution(), runtime.GOARCH)
+	if f.site == nil || f.status == nil {
+		return h
+	}
+	kinds, profiles := map[string]string{}, map[string]bool{} // of readers, by door and id
+	profiles[builtIn(profile.Boards, f.site.Board)] = true
+	for _, d := range f.site.Doors {
+		for _, r := range d.Readers {
+			name := builtIn(profile.Readers, r.Profile)
+			kinds[d.ID+"/"+r.ID], profiles[name] = cmp.Or(name, r.Type), true
+		}
+	}
+	delete(profiles, "")
+	h.Profiles = slices.Sorted(maps.Keys(profiles))
+	readers, proved := map[string]bool{}, map[string]int{}
+	for _, d := range f.status.Doors {
+		if d.Lock == "ok" {
+			proved["relay driven"]++
+		}
+		for _, dev := range d.Devices {
+			kind, reader := kinds[d.ID+"/"+dev.ID]
+			readers[kind] = readers[kind] || reader
+			switch {
+			case !dev.Online || dev.Hint != "": // it is not proved
+			case reader:
+				proved[kind+" online"]++
+			default:
+				proved[dev.ID+" input read"]++
+			}
+		}
+	}
+	delete(readers, "")
+	h.Readers = slices.Sorted(maps.Keys(readers))
+	for _, what := range slices.Sorted(maps.Keys(proved)) {
+		h.Proved = append(h.Proved, fmt.Sprintf("%d x %s", proved[what], what))
+	}
+	if f.status.Clock.Quality == "rtc" || f.status.Clock.Quality == "ntp" {
+		h.Proved = append(h.Proved, "clock from "+f.status.Clock.Quality)
+	}
+	return h
+}
+
+// builtIn is the name of a profile that is in the program; empty for a house's own, which may be
+// called as the house.
+func builtIn(k profile.Kind, name string) string {
+	if _, _, err := (profile.Set{}).Text(k, name); err != nil {
+		return ""
+	}
+	return name
+}
+
+// distribution is the name that the system gives itself.
+func (m machine) distribution() string {
+	for line := range strings.Lines(m.word("etc/os-release")) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "PRETTY_NAME="); ok {
+			return strings.Trim(name, `"`)
+		}
+	}
+	return "unknown system"
+}
+
+// write prints a row for each profile, or one for hardware that has none yet.
+func (h hardware) write(w io.Writer) {
+	cell := func(all []string) string {
+		return cmp.Or(strings.Join(all, ", "), "nothing: the daemon does not answer")
+	}
+	names := h.Profiles
+	if len(names) == 0 {
+		names = []string{"none yet"}
+	}
+	for _, name := range names {
+		fmt.Fprintf(w, "| `%s` | %s | %s | %s | %s | %s | YOUR NAME |\n", name, strings.ReplaceAll(h.Board, "|", "/"), h.System, h.Version, cell(h.Readers), cell(h.Proved))
+	}
+}
