@@ -19,17 +19,29 @@ type Found struct {
 
 // Scan asks for the readers of an open line at the port's speed, in clear text, and returns them by
 // address. It changes nothing at them but ends another panel's session. It takes a second where nobody
-// speaks, else 8 s. The error is the port's, or ctx's. For one goroutine, with no Bus at the same port.
+// speaks, else 8 s, and 30 s with a slow one. The error is the port's, or ctx's. For one goroutine, with no Bus at the same port.
 func Scan(ctx context.Context, port device.Port, baud int) (all []Found, err error) {
 	l := line{port: port, baud: baud}
 	got, _, err := l.ask(protocol.ConfigAddress, protocol.CmdID, true, replyTime)
-	last := byte(8) // where nobody answers the address of all: readers are delivered with 0 or 1
-	if got != silence {
-		last = protocol.ConfigAddress
+	switch {
+	case err != nil:
+		return nil, err
+	case got == silence:
+		return l.scan(ctx, 8, probeTime) // readers are delivered with 0 or 1
+	case got != answered:
+		return l.scan(ctx, 32, probeTime) // noise, or several at once
 	}
+	if all, err = l.scan(ctx, protocol.ConfigAddress, probeTime); err == nil && len(all) == 0 {
+		return l.scan(ctx, protocol.ConfigAddress, replyTime) // one that is slow
+	}
+	return all, err
+}
+
+// scan asks at the addresses below last, and at all once somebody answered.
+func (l *line) scan(ctx context.Context, last byte, timeout time.Duration) (all []Found, err error) {
 	for f := (Found{}); err == nil && ctx.Err() == nil && f.Address < last; f = (Found{Address: f.Address + 1}) {
 		var there bool
-		if there, err = l.identify(&f); there {
+		if there, err = l.identify(&f, timeout); there {
 			all, last = append(all, f), protocol.ConfigAddress
 		}
 	}
@@ -37,16 +49,16 @@ func Scan(ctx context.Context, port device.Port, baud int) (all []Found, err err
 }
 
 // identify asks one address who is there and what it can do.
-func (l *line) identify(f *Found) (there bool, err error) {
+func (l *line) identify(f *Found, timeout time.Duration) (there bool, err error) {
 	for _, crc := range []bool{true, false} { // some know the one-byte sum alone
-		got, reply, err := l.ask(f.Address, protocol.CmdID, crc, probeTime)
+		got, reply, err := l.ask(f.Address, protocol.CmdID, crc, timeout)
 		if err != nil || got == silence || got == garbled {
 			return there, err
 		}
 		there = true
 		if id, wrong := reply.Identity(); wrong == nil {
 			f.Identity = &id
-			_, reply, err = l.ask(f.Address, protocol.CmdCap, crc, probeTime)
+			_, reply, err = l.ask(f.Address, protocol.CmdCap, crc, timeout)
 			caps, _ := reply.Capabilities() // who does not tell has none
 			for _, c := range caps {
 				f.Secure = f.Secure || c.Function == protocol.CapSecurity && c.Compliance&1 != 0

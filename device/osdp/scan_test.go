@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"gatehouse/device"
 	"gatehouse/device/osdp/osdptest"
@@ -46,6 +47,7 @@ func TestScan(t *testing.T) {
 	one := osdptest.Config{Address: 0, Vendor: [3]byte{0, 6, 0x8E}, Serial: 7, Capabilities: secure, Key: &key, Enforce: true}
 	far := osdptest.Config{Address: 0x41, Capabilities: plain}
 	sums := osdptest.Config{Address: 3, ChecksumOnly: true, Capabilities: plain}
+	slow := osdptest.Config{Address: 5, Turnaround: 120 * time.Millisecond, Capabilities: plain}
 	for name, c := range map[string]struct {
 		baud    int
 		readers []osdptest.Config
@@ -58,6 +60,7 @@ func TestScan(t *testing.T) {
 		"checksums alone":                      {9600, []osdptest.Config{sums}, nil, []byte{3}, []bool{false}},
 		"all on one line":                      {9600, []osdptest.Config{far, one, sums}, nil, []byte{0, 3, 0x41}, []bool{true, false, false}},
 		"an adapter that echoes":               {9600, []osdptest.Config{one}, func(l *osdptest.Line) { l.SetEcho(true) }, []byte{0}, []bool{true}},
+		"a slow one":                           {9600, []osdptest.Config{slow}, nil, []byte{5}, []bool{false}},
 		"another speed":                        {115200, []osdptest.Config{one, far}, nil, nil, nil},
 		"nobody":                               {9600, nil, nil, nil, nil},
 	} {

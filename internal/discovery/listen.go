@@ -118,7 +118,7 @@ type candidate struct {
 var candidates = []candidate{
 	{layout: "rdm6300"}, {layout: "id12"}, {layout: "em18"}, {layout: "7941d"}, {layout: "idteck"}, {layout: "codatex"},
 	{layout: "mf7", baud: 19200}, {layout: "line"}, inHex("hex", 8), inHex("hex", 10), inHex("hex_lower", 8), inHex("hex_lower", 10),
-	{layout: "sp-d300"}, {layout: "code"},
+	{layout: "sp-d300", baud: 38400}, {layout: "code"},
 }
 
 // inHex is a line of text with so many hex digits.
