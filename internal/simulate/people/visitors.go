@@ -57,7 +57,7 @@ type annex struct {
 // last signature, or any after a day in which nobody said otherwise. Until then a time
 // server alone moves nothing (T1).
 func (a *annex) sureOf(moment time.Time) bool {
-	return !moment.After(a.signed) || a.Clock.Boot() > plan.Day+time.Hour
+	return !moment.After(a.signed) || a.Clock.Steady() > plan.Day+time.Hour
 }
 
 type visitor struct {

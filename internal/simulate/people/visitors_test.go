@@ -22,5 +22,15 @@ func TestSureOf(t *testing.T) {
 		if !a.sureOf(later) {
 			t.Error("not sure after a day")
 		}
+		a.Clock.Set(-time.Hour, true)
+		time.Sleep(25 * time.Hour)
+		a.Clock.Set(0, true)
+		if a.sureOf(later) || !a.sureOf(a.signed) {
+			t.Error("sure as soon as a time server that was wrong is right")
+		}
+		time.Sleep(25*time.Hour + time.Second)
+		if !a.sureOf(later) {
+			t.Error("not sure a day after that")
+		}
 	})
 }

@@ -17,6 +17,7 @@ type Clock struct {
 	mu      sync.Mutex
 	wrong   time.Duration // wall clock less true time
 	booted  time.Time     // true time of the boot
+	set     time.Time     // true time at which the wall clock was set last; zero: never
 	quality wire.ClockQuality
 	Battery bool // it has a battery clock, which goes on without power
 	told    bool // in this boot something right has told it the time
@@ -42,6 +43,13 @@ func (c *Clock) Boot() time.Duration {
 	return time.Since(c.booted)
 }
 
+// Steady is for how long the wall clock has gone on in this boot without being set.
+func (c *Clock) Steady() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return min(time.Since(c.booted), time.Since(c.set))
+}
+
 // Quality is what the machine's kernel says of the wall clock.
 func (c *Clock) Quality() (wire.ClockQuality, time.Duration) {
 	c.mu.Lock()
@@ -62,7 +70,7 @@ func (c *Clock) Source() agreed.Source {
 func (c *Clock) Set(wrong time.Duration, server bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.wrong = wrong
+	c.wrong, c.set = wrong, time.Now()
 	switch {
 	case server:
 		c.quality = wire.ClockNTP
