@@ -33,7 +33,7 @@ type doorView struct {
 func (d doors) views(st control.Status) []doorView {
 	out := []doorView{}
 	for _, each := range st.Doors {
-		v := doorView{ID: each.ID, State: "doors.state_" + each.State, Alarm: each.State != "normal", Stuck: each.ExitPressed > 0}
+		v := doorView{ID: each.ID, State: "doors.state_" + each.State, Alarm: each.State != doorNormal, Stuck: each.ExitPressed > 0}
 		if each.Lock != "ok" {
 			v.Lock = each.Lock
 		}
@@ -46,6 +46,19 @@ func (d doors) views(st control.Status) []doorView {
 	}
 	return out
 }
+
+// alarms counts the doors that somebody should look at.
+func alarms(st control.Status) (n int) {
+	for _, d := range st.Doors {
+		if d.State != doorNormal {
+			n++
+		}
+	}
+	return n
+}
+
+// doorNormal is the state of a door at which nothing is wrong, whoever goes through it.
+const doorNormal = "normal"
 
 // doorsView is the screen.
 type doorsView struct {

@@ -113,6 +113,7 @@ type frame struct {
 	Title   string
 	House   string
 	ToDo    int
+	Doors   int // that are held, forced or released by an emergency
 	Contact string
 	Silent  bool // the daemon does not answer
 	Tab     string
@@ -151,7 +152,7 @@ func (v *visit) showStatus(status int, screen string, data any) error {
 		if err != nil {
 			f.Silent, f.House = true, "Gatehouse"
 		} else {
-			f.House, f.ToDo, f.Contact = st.Building, len(toDoOf(st)), v.contact(st)
+			f.House, f.ToDo, f.Doors, f.Contact = st.Building, len(toDoOf(st)), alarms(st), v.contact(st)
 		}
 	}
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")

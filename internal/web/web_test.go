@@ -388,3 +388,18 @@ func TestOneLook(t *testing.T) {
 		t.Errorf("100 looks asked the daemon %d times, want at most %d", n, most)
 	}
 }
+
+// TestHead: a door that somebody should look at stands at the head of every page, before
+// what is to be done; without one and without anything to do all is fine.
+func TestHead(t *testing.T) {
+	s := claimed(t)
+	c := s.as(t, "owner")
+	if body := s.get(t, c, "/more").body; !strings.Contains(body, "门要看 1") || strings.Contains(body, "一切正常") {
+		t.Errorf("the head with a door that is held open: %s", body)
+	}
+	s.daemon.status.Doors[1].State = "normal"
+	s.page.watch.at = time.Time{}
+	if body := s.get(t, c, "/more").body; strings.Contains(body, "门要看") || !strings.Contains(body, "一切正常") {
+		t.Errorf("the head of a house in order: %s", body)
+	}
+}
