@@ -56,7 +56,7 @@ func (p *pipes) dial() net.Conn {
 // alone is a page whose daemon is away, with an owner.
 func alone(t *testing.T, n network.Network) *Server {
 	t.Helper()
-	accounts, err := account.Open(t.TempDir())
+	accounts, err := account.OpenAtCost(t.TempDir(), cheap)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alexedwards/argon2id"
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/control"
@@ -87,13 +88,17 @@ type site struct {
 	accounts *account.Store
 }
 
+// cheap is a hash that takes no time: with the real one each sign-in of a test took a
+// second, and ten with the race detector.
+var cheap = argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
 const secret = "zwei Birnen 7"
 
 func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{daemon: newDaemon(t)}
 	var err error
-	if s.accounts, err = account.Open(t.TempDir()); err != nil {
+	if s.accounts, err = account.OpenAtCost(t.TempDir(), cheap); err != nil {
 		t.Fatal(err)
 	}
 	if s.page, err = New(Options{Daemon: control.NewClient(s.daemon.path), Accounts: s.accounts, Log: zerolog.Nop()}); err != nil {

@@ -84,9 +84,10 @@ var params = argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, Sa
 // Open reads the accounts in a directory, which must be there; without a file there are
 // none, and the house waits for its owner. A file that can't be read is an error: it
 // must not open the first run to whoever comes next.
-func Open(directory string) (*Store, error) { return open(directory, params) }
+func Open(directory string) (*Store, error) { return OpenAtCost(directory, params) }
 
-func open(directory string, params argon2id.Params) (*Store, error) {
+// OpenAtCost is Open with another cost of a hash: for tests, which make hundreds.
+func OpenAtCost(directory string, params argon2id.Params) (*Store, error) {
 	s := &Store{path: filepath.Join(directory, "accounts.json"), codePath: filepath.Join(directory, "first-run-code"), params: params}
 	err := s.load()
 	if err != nil {

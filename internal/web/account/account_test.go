@@ -21,7 +21,7 @@ func cheap(t interface {
 	Fatal(...any)
 }, directory string) *Store {
 	t.Helper()
-	s, err := open(directory, argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+	s, err := OpenAtCost(directory, argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 	if err != nil {
 		t.Fatal(err)
 	}
