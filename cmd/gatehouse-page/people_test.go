@@ -79,15 +79,16 @@ func (l *lines) String() string {
 // house is a running gateway on hardware that is played, and a page over its socket with
 // a landlord who is signed in.
 type house struct {
-	t      *testing.T
-	dir    string
-	board  *devicetest.Board
-	source *devicetest.WiegandSource
-	client *control.Client
-	log    lines
-	page   *httptest.Server
-	http   *http.Client
-	seen   strings.Builder // every page and address that the browser got
+	accounts *account.Store
+	t        *testing.T
+	dir      string
+	board    *devicetest.Board
+	source   *devicetest.WiegandSource
+	client   *control.Client
+	log      lines
+	page     *httptest.Server
+	http     *http.Client
+	seen     strings.Builder // every page and address that the browser got
 }
 
 func must(t *testing.T, err error) {
@@ -108,11 +109,11 @@ func newHouse(t *testing.T) *house {
 	h.source = &devicetest.WiegandSource{Board: h.board, D0: "d0", D1: "d1"}
 	h.client = control.NewClient(h.path("sock"))
 	h.enrolled()
-	accounts, err := account.Open(t.TempDir())
+	h.accounts, err = account.Open(t.TempDir())
 	must(t, err)
-	code, err := accounts.Code()
+	code, err := h.accounts.Code()
 	must(t, err)
-	page, err := web.New(web.Options{Daemon: h.client, Accounts: accounts, Log: zerolog.New(&h.log)})
+	page, err := web.New(web.Options{Daemon: h.client, Accounts: h.accounts, Log: zerolog.New(&h.log)})
 	must(t, err)
 	h.page = httptest.NewServer(page.Handler())
 	t.Cleanup(h.page.Close)
@@ -328,6 +329,23 @@ func TestTenancyByPage(t *testing.T) {
 	h.serve() // the daemon was started anew, and knows what was done
 	h.leave(tenancy, second)
 	h.nobody()
+	h.byOwner()
+}
+
+// byOwner: each change has its entry, with the role and number of the account that made it.
+func (h *house) byOwner() {
+	h.t.Helper()
+	who, _ := h.accounts.Named("landlord")
+	n := 0
+	must(h.t, h.client.Log(h.t.Context(), control.LogQuery{Last: -1, Kinds: []string{"tenancy"}}, func(e control.LogEntry) error {
+		if n++; e.By != fmt.Sprintf("owner-%d", who.Number()) {
+			h.t.Errorf("%s %s by %q", e.Reason, e.Outcome, e.By)
+		}
+		return nil
+	}))
+	if n < 7 {
+		h.t.Errorf("%d entries of changes", n)
+	}
 }
 
 func (h *house) first() control.Tenancy {

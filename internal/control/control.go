@@ -127,6 +127,7 @@ type LogEntry struct {
 	Reason    string    `json:"reason,omitempty"`
 	Door      string    `json:"door,omitempty"`
 	Source    string    `json:"source,omitempty"`
+	By        string    `json:"by,omitempty"` // who did it, as package caller writes it; empty: the gateway by itself
 	Direction string    `json:"direction,omitempty"`
 	Count     uint64    `json:"count,omitempty"`
 	Detail    string    `json:"detail,omitempty"` // hex

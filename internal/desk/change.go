@@ -7,6 +7,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/internal/amount"
+	"gatehouse/internal/caller"
 	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
@@ -23,6 +24,8 @@ type Request struct {
 	Card    int    // number of the card that it is about; 0: the only one
 	NewPIN  string // that the tenant chose; of pin
 	Typed   bool   // PINs are those of Type
+
+	by string // who asks, for the entries
 }
 
 // typed takes the PINs from those that came from a reader's keys, in their order:
@@ -48,6 +51,7 @@ func (r *Request) typed(s *visit) error {
 
 // Change does what is asked for, or refuses it and says what would do.
 func (d *Desk) Change(ctx context.Context, r Request) (Done, error) {
+	r.by = caller.Of(ctx).String()
 	d.book.Lock()
 	defer d.book.Unlock()
 	s, err := d.at(r.Session)
@@ -75,7 +79,7 @@ func (d *Desk) Change(ctx context.Context, r Request) (Done, error) {
 		return Done{}, err
 	}
 	if chosen != nil {
-		remarks = append(remarks, d.pins.keep(at.Tenancy, chosen)...)
+		remarks = append(remarks, d.pins.keep(at.Tenancy, chosen, r.by)...)
 	}
 	s.empty()
 	return d.done(d.book.tenancy(at.Tenancy.ID), remarks), nil
@@ -160,7 +164,7 @@ func (d *Desk) prove(at *tenancy.Situation, s *visit, r Request) error {
 		if err := at.ProvePIN(r.Action); err != nil {
 			return err
 		}
-		return d.pins.check(at.Tenancy, r.PIN)
+		return d.pins.check(at.Tenancy, r.PIN, r.by)
 	case wire.ProofCard.String():
 		at.Proof = wire.ProofCard
 		var shown [][]wire.CredentialID

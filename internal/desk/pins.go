@@ -20,9 +20,9 @@ type pins struct {
 	pauses  map[wire.ID]time.Time // no PIN is taken before
 }
 
-// check proves a tenant by PIN. Five wrong ones in a row cost a quarter of an
+// check proves a tenant by PIN, to whoever asks (by). Five wrong ones in a row cost a quarter of an
 // hour; a restart in between begins it anew.
-func (p *pins) check(t *tenancy.Tenancy, text string) error {
+func (p *pins) check(t *tenancy.Tenancy, text, by string) error {
 	if t.PIN == nil {
 		return tenancy.Refuse("prove it by card", "this tenancy has no PIN here")
 	}
@@ -32,7 +32,7 @@ func (p *pins) check(t *tenancy.Tenancy, text string) error {
 		p.pauses[t.ID] = until
 	}
 	if wait := time.Until(until); wait > 0 {
-		p.enter(t, wire.OutcomeRefused, wire.ReasonWrongPIN)
+		p.enter(t, wire.OutcomeRefused, wire.ReasonWrongPIN, by)
 		return tenancy.Refuse("or prove it by card", "too many wrong PINs: wait %s", amount.Of(int((wait+time.Minute-1)/time.Minute), "minute"))
 	}
 	if t.PIN.Wrong >= tenancy.PINTries {
@@ -52,7 +52,7 @@ func (p *pins) check(t *tenancy.Tenancy, text string) error {
 		_ = p.book.save() // logged there; at worst a right one counts as a try
 		return nil
 	}
-	p.enter(t, wire.OutcomeRefused, wire.ReasonWrongPIN)
+	p.enter(t, wire.OutcomeRefused, wire.ReasonWrongPIN, by)
 	if t.PIN.Wrong >= tenancy.PINTries {
 		p.pauses[t.ID] = time.Now().Add(pinPause)
 	}
@@ -60,7 +60,7 @@ func (p *pins) check(t *tenancy.Tenancy, text string) error {
 }
 
 // keep writes a PIN that the tenant chose, and that it was chosen.
-func (p *pins) keep(t *tenancy.Tenancy, chosen *tenancy.PIN) (remarks []string) {
+func (p *pins) keep(t *tenancy.Tenancy, chosen *tenancy.PIN, by string) (remarks []string) {
 	chosen.Own = true
 	if p.book.Tenancies.Find(t.ID) == nil { // only the list knew it
 		p.book.Tenancies = append(p.book.Tenancies, t)
@@ -70,11 +70,11 @@ func (p *pins) keep(t *tenancy.Tenancy, chosen *tenancy.PIN) (remarks []string) 
 	if p.book.save() != nil {
 		remarks = append(remarks, "the PIN could not be written: see gatehouse status about the disk")
 	}
-	p.enter(t, wire.OutcomeDone, wire.ReasonPINChosen)
+	p.enter(t, wire.OutcomeDone, wire.ReasonPINChosen, by)
 	return remarks
 }
 
-func (p *pins) enter(t *tenancy.Tenancy, o wire.Outcome, r wire.Reason) {
+func (p *pins) enter(t *tenancy.Tenancy, o wire.Outcome, r wire.Reason, by string) {
 	id := t.ID
-	p.journal.Queue(wire.Header{Kind: wire.KindTenancy, Outcome: o, Reason: r}, wire.Who{Tenancy: &id})
+	p.journal.Queue(wire.Header{Kind: wire.KindTenancy, Outcome: o, Reason: r, Source: by}, wire.Who{Tenancy: &id})
 }

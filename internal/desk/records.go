@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/caller"
 	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/journal"
@@ -168,7 +169,7 @@ func (r *Records) enter(ctx context.Context, l record.Local) bool {
 	detail := sha256.Sum256(l.Record.Desk)
 	grant, tenancy := l.Change.Grant, l.Change.Tenancy
 	_, err := r.journal.Append(ctx, wire.Header{Kind: wire.KindTenancy, Outcome: wire.OutcomeDone,
-		Reason: reasonOf(l.Change.Op), Detail: detail[:]}, wire.Who{Grant: &grant, Tenancy: &tenancy})
+		Reason: reasonOf(l.Change.Op), Source: caller.Of(ctx).String(), Detail: detail[:]}, wire.Who{Grant: &grant, Tenancy: &tenancy})
 	if err != nil {
 		r.queued[l.Record.ID] = !errors.Is(err, journal.ErrDropped)
 		r.log.Warn().Err(err).Str("change", l.Change.Op.String()).Msg("entry of a tenancy's change is not durable yet")

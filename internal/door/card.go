@@ -120,7 +120,7 @@ func (d *Door) grant(ctx context.Context, head wire.Header, who wire.Who, doubtf
 }
 
 func (d *Door) granted(r appendResult) {
-	d.stepFor(GrantCard, &r.ref)
+	d.stepFor(GrantCard, cause{ref: &r.ref})
 	if r.err != nil {
 		d.p.Log.Debug().Err(r.err).Str("door", d.cfg.ID).Msg("released before its record was durable")
 		d.records.queue(wire.Header{Kind: wire.KindReleasedLate, Reason: wire.ReasonSlowDisk, Source: r.head.Source, Ref: &r.ref}, wire.Who{})

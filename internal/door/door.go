@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/fault"
+	"gatehouse/internal/caller"
 	"gatehouse/sync/wire"
 )
 
@@ -50,6 +51,7 @@ type beside struct {
 type command struct {
 	input Input
 	head  wire.Header
+	by    string // who asked, for the entry that the input itself makes
 	done  chan State
 }
 
@@ -81,13 +83,13 @@ func (d *Door) Status() Status { return *d.status.Load() }
 // has been driven. Safe for concurrent use.
 func (d *Door) Release(ctx context.Context) (State, error) {
 	return d.command(ctx, command{input: OperatorOpen, head: wire.Header{
-		Kind: wire.KindCommand, Outcome: wire.OutcomeDone, Reason: wire.ReasonOperator}})
+		Kind: wire.KindCommand, Outcome: wire.OutcomeDone, Reason: wire.ReasonOperator, Source: caller.Of(ctx).String()}})
 }
 
 // ResetFire ends an emergency, unless the fire input is still active: then the
 // state returned is still Emergency. Only for an act on site.
 func (d *Door) ResetFire(ctx context.Context) (State, error) {
-	return d.command(ctx, command{input: FireReset})
+	return d.command(ctx, command{input: FireReset, by: caller.Of(ctx).String()})
 }
 
 func (d *Door) command(ctx context.Context, c command) (State, error) {
@@ -271,7 +273,7 @@ func (d *Door) input(e device.Event) {
 }
 
 func (d *Door) obey(c command) {
-	d.step(c.input)
+	d.stepFor(c.input, cause{by: c.by})
 	if c.head.Kind != 0 {
 		if d.lock.err != "" {
 			c.head.Outcome = wire.OutcomeRefused
@@ -281,11 +283,17 @@ func (d *Door) obey(c command) {
 	c.done <- d.machine.State()
 }
 
-func (d *Door) step(in Input) { d.stepFor(in, nil) }
+func (d *Door) step(in Input) { d.stepFor(in, cause{}) }
+
+// cause is what the entries of a step name.
+type cause struct {
+	ref *wire.Ref // the entry that a release belongs to
+	by  string    // who ended an emergency
+}
 
 // stepFor steps the machine and carries out what it asks: the lock first, then
-// the records. ref is the entry that a release belongs to.
-func (d *Door) stepFor(in Input, ref *wire.Ref) {
+// the records.
+func (d *Door) stepFor(in Input, why cause) {
 	d.machine, d.acts = d.machine.Step(in, time.Since(d.start), d.acts[:0])
 	var refused error
 	for _, a := range d.acts {
@@ -300,8 +308,11 @@ func (d *Door) stepFor(in Input, ref *wire.Ref) {
 		if refused != nil && (a.Header.Kind == wire.KindReleased || a.Header.Kind == wire.KindSecured) {
 			a.Header.Outcome = wire.OutcomeRefused // the lock did not move
 		}
-		if a.Header.Kind == wire.KindReleased && ref != nil {
-			a.Header.Ref = ref
+		switch a.Header.Kind {
+		case wire.KindReleased:
+			a.Header.Ref = why.ref
+		case wire.KindFireReset:
+			a.Header.Source = why.by
 		}
 		d.records.queue(a.Header, wire.Who{})
 		if a.Header.Kind == wire.KindHeld {

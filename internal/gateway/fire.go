@@ -11,6 +11,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/fault"
+	"gatehouse/internal/caller"
 	"gatehouse/internal/door"
 	"gatehouse/internal/durable"
 	"gatehouse/sync/wire"
@@ -267,7 +268,7 @@ func (g *Gateway) fireEvent(e device.Event) {
 // again. It fails with ErrFireActive while the panel has not been reset.
 func (g *Gateway) ResetFire(ctx context.Context) error {
 	if err := g.Fire.reset(); errors.Is(err, ErrFireActive) {
-		g.Journal.Queue(wire.Header{Kind: wire.KindFireReset, Outcome: wire.OutcomeRefused, Source: device.InputFire}, wire.Who{})
+		g.Journal.Queue(wire.Header{Kind: wire.KindFireReset, Outcome: wire.OutcomeRefused, Source: caller.Of(ctx).String()}, wire.Who{})
 		return err
 	} else if err != nil {
 		return fmt.Errorf("the latch can't be written, so the doors stay released: %w", err)

@@ -214,6 +214,14 @@ func TestFire(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.eventually("secured", func() bool { return !h.isReleased("front") && !h.isReleased("yard") })
+	h.eventually("the log says who did it", func() bool {
+		by := map[string]int{}
+		must(t, h.client.Log(t.Context(), control.LogQuery{Last: -1, Kinds: []string{"fire_reset"}}, func(e control.LogEntry) error {
+			by[e.Outcome+" by "+e.By]++
+			return nil
+		}))
+		return by["refused by operator"] == 1 && by["done by operator"] == 2 && len(by) == 2
+	})
 }
 
 // TestUnreadableLatch: after doubt the doors stay released.

@@ -52,6 +52,7 @@ func (h *house) views() map[string]string {
 		h.t.Fatal("docs/refusals.md has no routes")
 	}
 	for _, pattern := range routes {
+		pattern, _, _ = strings.Cut(pattern, ": ") // behind it stand the roles
 		path, isGet := strings.CutPrefix(pattern, "GET ")
 		if !isGet {
 			continue

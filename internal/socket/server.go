@@ -44,6 +44,9 @@ type Options struct {
 	ReadTimeout time.Duration // of a whole request; 0: any
 	// Caller adds to a request's context what is known of who calls; nil: nothing.
 	Caller func(context.Context, net.Conn) context.Context
+	// Admit looks at a request before anything of it is read, and returns it as it goes on;
+	// nil: whoever can connect may ask for everything.
+	Admit func(pattern string, r *http.Request) (*http.Request, error)
 	// Explain makes a refusal of an error that is none; nil: 500 and the error's words.
 	Explain  func(error) *Error
 	Log      zerolog.Logger
@@ -89,15 +92,25 @@ func Stream[In any](s *Server, pattern string, do func(http.ResponseWriter, *htt
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		s.requests.Add(1)
 		defer s.requests.Done()
-		r.Body = http.MaxBytesReader(w, r.Body, s.o.MostBody)
-		in, err := read[In](s, r)
-		if err == nil {
-			err = do(w, r, in)
-		}
-		if err != nil {
+		if err := answer(s, pattern, w, r, do); err != nil {
 			s.refuse(w, err)
 		}
 	})
+}
+
+// answer admits a request, reads it and does it.
+func answer[In any](s *Server, pattern string, w http.ResponseWriter, r *http.Request, do func(http.ResponseWriter, *http.Request, In) error) (err error) {
+	if s.o.Admit != nil {
+		if r, err = s.o.Admit(pattern, r); err != nil {
+			return err
+		}
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, s.o.MostBody)
+	in, err := read[In](s, r)
+	if err != nil {
+		return err
+	}
+	return do(w, r, in)
 }
 
 // read reads what was sent, if anything is wanted.

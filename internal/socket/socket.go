@@ -17,8 +17,13 @@ import (
 	"net/http"
 	"syscall"
 
+	"gatehouse/internal/caller"
 	"gatehouse/internal/network"
 )
+
+// CallerHeader says for whom a request is, as the caller of its context is written. It is
+// a claim: whether it counts the server decides by who is at the other end.
+const CallerHeader = "Gatehouse-Caller"
 
 // Error is the body of every answer that is not 2xx.
 type Error struct {
@@ -89,6 +94,9 @@ func (c *Client) Open(ctx context.Context, method, path string, in any) (io.Read
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.peer.Name+path, body)
 	if err != nil {
 		return nil, err
+	}
+	if who := caller.Of(ctx).String(); who != "" {
+		req.Header.Set(CallerHeader, who)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

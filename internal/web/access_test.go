@@ -2,12 +2,16 @@ package web
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/account"
@@ -138,7 +142,7 @@ func TestLogInWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nowhere := "access repeated flood released released_late secured opened closed exit adopt told "
+	nowhere := "access repeated flood released released_late secured opened closed exit told "
 	for k := wire.Kind(1); !strings.HasPrefix(k.String(), "kind_"); k++ {
 		if has := words.Has("log.kind_" + k.String()); has == strings.Contains(nowhere, k.String()+" ") {
 			t.Errorf("kind %s has words for the owner's log: %v", k, has)
@@ -156,4 +160,37 @@ func (d *daemon) streamLog() {
 		}
 		return nil
 	})
+}
+
+// TestForWhom: the page says to the daemon for whom it asks, by role and number; what it
+// looks at for all who look it asks for itself. The owner sees whose number is whose.
+func TestForWhom(t *testing.T) {
+	s := claimed(t)
+	want := map[string]bool{"/v1/status for page": true}
+	numbers := map[string]bool{}
+	for _, role := range everyRole {
+		c := s.as(t, string(role))
+		s.post(t, c, "/doors/front/release")
+		a, _ := s.accounts.Named(string(role))
+		want[fmt.Sprintf("/v1/doors/front/release for %s-%d", role, a.Number())] = true
+		numbers[strconv.Itoa(int(a.Number()))] = true
+		if s.get(t, c, "/people"); role != account.Installer {
+			want[fmt.Sprintf("/v1/tenancies for %s-%d", role, a.Number())] = true
+		}
+	}
+	if !maps.Equal(s.daemon.callers, want) {
+		t.Errorf("the daemon heard %v, want %v", s.daemon.callers, want)
+	}
+	owner := s.as(t, "owner")
+	body := s.get(t, owner, "/access").body
+	for n := range numbers {
+		if len(n) != 6 || !strings.Contains(body, n) {
+			t.Errorf("the owner does not see the number %s of an account", n)
+		}
+	}
+	a, _ := s.accounts.Named("helper")
+	s.daemon.log = []control.LogEntry{{Kind: "command", Outcome: "done", Reason: "operator", By: caller.Caller{Role: account.Helper, Account: a.Number()}.String()}, {Kind: "clock", By: "of next year"}}
+	if body := s.get(t, owner, "/log").body; !strings.Contains(body, "帮手 "+strconv.Itoa(int(a.Number()))) || strings.Count(body, "谁：") != 1 {
+		t.Errorf("the log does not tell who did it:\n%s", body)
+	}
 }

@@ -3,7 +3,9 @@ package web
 import (
 	"context"
 	"slices"
+	"strconv"
 
+	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
 )
 
@@ -27,7 +29,7 @@ func (m more) page(v *visit) error {
 }
 
 // entryView is an entry of the log in words.
-type entryView struct{ Time, Door, What, Why, Code string }
+type entryView struct{ Time, Door, What, Why, By, Code string }
 
 // lastEntries is how many the page shows.
 const lastEntries = 100
@@ -60,6 +62,12 @@ func (m more) entry(v *visit, e control.LogEntry) entryView {
 	for _, key := range []string{"log.reason_" + e.Reason, "todo.fault_" + e.Reason} {
 		if out.Why == "" && m.words.Has(key) {
 			out.Why = v.say(key)
+		}
+	}
+	if who, err := caller.Parse(e.By); err == nil {
+		out.By = v.say("log.by_" + string(who.Role))
+		if who.Account != 0 {
+			out.By += " " + strconv.FormatUint(uint64(who.Account), 10)
 		}
 	}
 	for _, word := range []string{e.Kind, e.Outcome, e.Reason, e.Source} {

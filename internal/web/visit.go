@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 
+	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/account"
@@ -47,6 +48,7 @@ func (s *Server) serve(r route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		v := &visit{Request: req, w: w, s: s, Lang: languageOf(req)}
 		v.Account = v.who()
+		v.Request = req.WithContext(caller.With(req.Context(), v.caller()))
 		if len(r.roles) > 0 {
 			switch {
 			case v.Account.ID == "":
@@ -74,6 +76,14 @@ func (v *visit) who() account.Account {
 		return account.Account{}
 	}
 	return a
+}
+
+// caller is for whom the daemon is asked.
+func (v *visit) caller() caller.Caller {
+	if v.Account.ID == "" {
+		return caller.Caller{Role: caller.Page}
+	}
+	return caller.Caller{Role: v.Account.Role, Account: v.Account.Number()}
 }
 
 // enter signs somebody in.

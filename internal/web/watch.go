@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
 )
 
@@ -48,7 +49,7 @@ func (w *watch) now(ctx context.Context) (control.Status, error) {
 func (w *watch) ask(ctx context.Context) (control.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	st, err := w.daemon.Status(ctx)
+	st, err := w.daemon.Status(caller.With(ctx, caller.Caller{Role: caller.Page})) // for all who look
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return st, err
 	}

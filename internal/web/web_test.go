@@ -41,27 +41,37 @@ type daemon struct {
 
 	mu        sync.Mutex
 	tenancies []control.Tenancy
+	callers   map[string]bool // path and for whom, of all that was asked
+}
+
+func (d *daemon) hear(r *http.Request) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.callers[r.URL.Path+" for "+r.Header.Get(socket.CallerHeader)] = true
 }
 
 func newDaemon(t *testing.T) *daemon {
 	t.Helper()
-	d := &daemon{path: filepath.Join(t.TempDir(), "d.sock"), asked: make(chan string, 10), confirmed: make(chan struct{}, 10)}
+	d := &daemon{path: filepath.Join(t.TempDir(), "d.sock"), asked: make(chan string, 10), confirmed: make(chan struct{}, 10), callers: map[string]bool{}}
 	d.status = control.Status{Building: "lane-7", Gateway: "gw1", Doors: []control.Door{{ID: "front", State: "normal", Lock: "ok"}, {ID: "yard", State: "held", Lock: "ok"}}}
 	d.tenancies = []control.Tenancy{{ID: "t1", Flat: "3B", State: "active"}}
 	d.socket = socket.NewServer(socket.Options{Path: d.path, Name: "daemon", Mode: 0o600, MostBody: 1 << 20, Log: zerolog.Nop()})
-	socket.Handle(d.socket, "GET /v1/status", func(*http.Request, socket.None) (control.Status, error) {
+	socket.Handle(d.socket, "GET /v1/status", func(r *http.Request, _ socket.None) (control.Status, error) {
+		d.hear(r)
 		d.looked.Add(1)
 		st := d.status
 		st.Doors = forcedDoors(&d.forced, st.Doors)
 		return st, nil
 	})
 	d.streamLog()
-	socket.Handle(d.socket, "GET /v1/tenancies", func(*http.Request, socket.None) ([]control.Tenancy, error) {
+	socket.Handle(d.socket, "GET /v1/tenancies", func(r *http.Request, _ socket.None) ([]control.Tenancy, error) {
+		d.hear(r)
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		return d.tenancies, nil
 	})
 	socket.Handle(d.socket, "POST /v1/doors/{door}/release", func(r *http.Request, _ socket.None) (control.Released, error) {
+		d.hear(r)
 		d.asked <- r.PathValue("door")
 		return control.Released{Door: r.PathValue("door"), State: "normal"}, nil
 	})

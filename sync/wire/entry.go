@@ -90,7 +90,7 @@ type Header struct {
 	Outcome   Outcome      `cbor:"7,keyasint,omitempty"`
 	Reason    Reason       `cbor:"8,keyasint,omitempty"`
 	Door      string       `cbor:"9,keyasint,omitempty"`  // [a-z0-9-]{1,32}
-	Source    string       `cbor:"10,keyasint,omitempty"` // reader or input of the door, [a-z0-9-]{1,32}
+	Source    string       `cbor:"10,keyasint,omitempty"` // reader or input of the door, or who did it (a role, and behind it an account's number), [a-z0-9-]{1,32}
 	Direction Direction    `cbor:"11,keyasint,omitempty"`
 	Ref       *Ref         `cbor:"12,keyasint,omitempty"` // the entry that this one belongs to
 	Count     uint64       `cbor:"13,keyasint,omitempty"` // of repeated, flood, gap: how many it stands for

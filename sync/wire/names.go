@@ -127,6 +127,9 @@ const (
 
 	ReasonDoorTest Reason = 115 // an installer's test of a door; outcome active or idle
 
+	ReasonReaderSet    Reason = 116 // a reader's address or speed was set
+	ReasonReaderTaught Reason = 117 // a reader was taken from its door, to find out what it sends
+
 	ReasonDiskFull     Reason = 512
 	ReasonIO           Reason = 513
 	ReasonDamaged      Reason = 514
@@ -198,7 +201,7 @@ var reasonNames = map[uint16]string{
 	10: "pin_missing", 11: "wrong_pin_at_door", 12: "pin_alone", 13: "bad_code", 14: "pass_over", 15: "replayed", 16: "term_doubtful",
 	100: "card", 101: "exit", 102: "fire", 103: "operator", 104: "start", 105: "timer",
 	106: "capture", 107: "lockdown", 108: "shutdown", 109: "fire_latch",
-	110: "install_opened", 111: "install_closed", 112: "key_sent", 113: "key_proved", 114: "key_failed", 115: "door_test",
+	110: "install_opened", 111: "install_closed", 112: "key_sent", 113: "key_proved", 114: "key_failed", 115: "door_test", 116: "reader_set", 117: "reader_taught",
 	512: "disk_full", 513: "disk_error", 514: "damaged_file", 515: "queue_full",
 	516: "slow_disk", 517: "pruned", 518: "clock_leapt", 519: "clock_set",
 	520: "no_building_key", 521: "list_refused", 522: "bad_signature", 523: "misaddressed",

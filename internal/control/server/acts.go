@@ -14,7 +14,6 @@ import (
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/trueclock"
-	"gatehouse/sync/wire"
 )
 
 // acts are what is done at the doors by hand.
@@ -113,16 +112,16 @@ func (g *clocks) postClockSet(r *http.Request, in control.SignedClock) (any, err
 	if unix < trueclock.Earliest || unix >= 1<<32 {
 		return nil, socket.Refused(http.StatusUnprocessableEntity, "as 2026-12-01 09:30", "that is no time of today")
 	}
-	g.Journal.Queue(g.Clock.Set(unix, within), wire.Who{})
+	enter(g.Gateway, r, g.Clock.Set(unix, within))
 	return clockStatus(g.Gateway), nil
 }
 
-func (g *clocks) postClockConfirm(_ *http.Request, _ socket.None) (any, error) {
+func (g *clocks) postClockConfirm(r *http.Request, _ socket.None) (any, error) {
 	g.PollClock()
 	h, err := g.Clock.Confirm()
 	if err != nil {
 		return nil, socket.Refused(http.StatusConflict, "set the clock of the gateway first", "%v", err)
 	}
-	g.Journal.Queue(h, wire.Who{})
+	enter(g.Gateway, r, h)
 	return clockStatus(g.Gateway), nil
 }

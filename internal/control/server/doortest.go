@@ -15,6 +15,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/internal/amount"
+	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/socket"
@@ -144,7 +145,7 @@ func (g doorTest) streamTest(w http.ResponseWriter, r *http.Request, in control.
 	defer d.SetTested(false)
 	ctx, cancel := context.WithTimeout(r.Context(), length)
 	defer cancel()
-	head := wire.Header{Kind: wire.KindCommand, Outcome: wire.OutcomeActive, Reason: wire.ReasonDoorTest, Door: d.Config.ID}
+	head := wire.Header{Kind: wire.KindCommand, Outcome: wire.OutcomeActive, Reason: wire.ReasonDoorTest, Door: d.Config.ID, Source: caller.Of(r.Context()).String()}
 	from := g.Journal.Status().Position
 	if _, err := g.Journal.Append(ctx, head, wire.Who{}); err != nil {
 		return socket.Refused(http.StatusServiceUnavailable, "gatehouse status tells whether the disk is well", "a test that is not journaled is none: %v", err)

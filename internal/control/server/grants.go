@@ -76,20 +76,20 @@ func (g grants) putGrants(r *http.Request, in control.Update) (any, error) {
 	err := g.Keyring.Apply(u)
 	s := g.Keyring.Status()
 	if s.Version != before.Version {
-		g.Journal.Queue(wire.Header{Kind: wire.KindListApplied, Count: s.Version, Detail: s.Hash[:]}, wire.Who{})
+		enter(g.Gateway, r, wire.Header{Kind: wire.KindListApplied, Count: s.Version, Detail: s.Hash[:]})
 	}
 	if err != nil {
-		g.refusedList(err)
+		g.refusedList(r, err)
 		return nil, listFailure(err, s.Version != before.Version)
 	}
 	return grantsStatus(s), nil
 }
 
 // refusedList records a wrong signature or content. A list that only came too late is no news.
-func (g grants) refusedList(err error) {
+func (g grants) refusedList(r *http.Request, err error) {
 	g.log.Warn().Err(err).Msg("list of grants refused")
 	if errors.Is(err, keyring.ErrRefused) || errors.Is(err, keyring.ErrUnproved) {
-		g.Journal.Queue(wire.Header{Kind: wire.KindCommand, Outcome: wire.OutcomeRefused, Reason: choose(errors.Is(err, keyring.ErrUnproved), wire.ReasonUnproved, wire.ReasonListRefused)}, wire.Who{})
+		enter(g.Gateway, r, wire.Header{Kind: wire.KindCommand, Outcome: wire.OutcomeRefused, Reason: choose(errors.Is(err, keyring.ErrUnproved), wire.ReasonUnproved, wire.ReasonListRefused)})
 	}
 }
 
@@ -167,7 +167,7 @@ func (g grants) postAdopt(r *http.Request, in control.AdoptRequest) (any, error)
 	if err := g.Keyring.Adopt.Set(in.Days); err != nil {
 		return nil, socket.Refused(http.StatusUnprocessableEntity, "", "%v", err)
 	}
-	g.Journal.Queue(wire.Header{Kind: wire.KindAdopt, Outcome: choose(in.Days > 0, wire.OutcomeActive, wire.OutcomeIdle)}, wire.Who{})
+	enter(g.Gateway, r, wire.Header{Kind: wire.KindAdopt, Outcome: choose(in.Days > 0, wire.OutcomeActive, wire.OutcomeIdle)})
 	return g.getAdopt(r, socket.None{})
 }
 

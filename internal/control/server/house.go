@@ -10,11 +10,19 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
 )
+
+// enter records an act, with who asked for it.
+func enter(g *gateway.Gateway, r *http.Request, h wire.Header) {
+	h.Source = caller.Of(r.Context()).String()
+	g.Journal.Queue(h, wire.Who{})
+}
 
 // doorOf finds a door by its id.
 func doorOf(g *gateway.Gateway, id string) (*gateway.Door, error) {

@@ -15,6 +15,7 @@ import (
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/site"
 	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
 )
 
 // readers are those of the doors, as installers see and set them.
@@ -63,6 +64,7 @@ func (g readers) postInstall(r *http.Request, in control.Install) (any, error) {
 	if err := s.OSDP.Install(time.Duration(in.Minutes) * time.Minute); err != nil {
 		return nil, socket.Refused(http.StatusUnprocessableEntity, "1 to 10 minutes", "%v", err)
 	}
+	g.done(r, s, wire.ReasonInstallOpened)
 	return struct{}{}, nil
 }
 
@@ -70,8 +72,15 @@ func (g readers) deleteInstall(r *http.Request, _ socket.None) (any, error) {
 	s, err := secured(g.Gateway, r)
 	if err == nil {
 		s.OSDP.CloseInstall()
+		g.done(r, s, wire.ReasonInstallClosed)
 	}
 	return struct{}{}, err
+}
+
+// done records that somebody did something to a reader. What became of it the reader
+// tells, in entries of its own.
+func (g readers) done(r *http.Request, s *gateway.Reader, what wire.Reason) {
+	enter(g.Gateway, r, wire.Header{Kind: wire.KindCommand, Outcome: wire.OutcomeDone, Reason: what, Door: s.Door.Config.ID})
 }
 
 // readerWait is how long a reader may take to prove its new key or change its settings.
@@ -90,6 +99,7 @@ func (g readers) postRekey(r *http.Request, _ socket.None) (any, error) {
 	if err := s.OSDP.Rekey(); err != nil {
 		return nil, socket.Refused(http.StatusConflict, "gatehouse reader list shows how it is", "%v", err)
 	}
+	g.done(r, s, wire.ReasonKeySent)
 	ctx, cancel := context.WithTimeout(r.Context(), readerWait)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -140,6 +150,7 @@ func (g readers) postConfigure(r *http.Request, in control.Configure) (any, erro
 	if err := s.OSDP.Configure(ctx, byte(in.Address), in.Baud); err != nil {
 		return nil, socket.Refused(http.StatusConflict, "gatehouse reader list shows how it is", "%v", err)
 	}
+	g.done(r, s, wire.ReasonReaderSet)
 	return struct{}{}, nil
 }
 

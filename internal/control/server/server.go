@@ -53,7 +53,7 @@ func New(g *gateway.Gateway, o Options) *Server {
 		mode, callers = 0o600, ""
 	}
 	srv := &Server{o: o, path: g.Site.Socket, teacher: &teacher{Gateway: g}, socket: socket.NewServer(socket.Options{Path: g.Site.Socket, Name: "daemon", Network: o.Network,
-		Mode: mode, Group: callers, Look: o.Look, Grace: time.Second, MostBody: maxRequest, Log: o.Log})}
+		Mode: mode, Group: callers, Look: o.Look, Grace: time.Second, MostBody: maxRequest, Caller: peer, Admit: newGate().admit, Log: o.Log})}
 	srv.routes(g)
 	return srv
 }

@@ -18,6 +18,7 @@ import (
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/swipe"
 	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
 )
 
 // learnIdle ends format learning that nobody goes on with: the reader serves its door, the cards leave memory.
@@ -67,8 +68,10 @@ func (g *teacher) postTeach(r *http.Request, in control.Teach) (any, error) {
 	if in.Printed != "" {
 		return g.learning.compare(in.Printed)
 	}
-	if err := g.learning.begin(r.Context(), s, in.Again); err != nil {
+	if begun, err := g.learning.begin(r.Context(), s, in.Again); err != nil {
 		return nil, err
+	} else if begun {
+		readers{g.Gateway}.done(r, s, wire.ReasonReaderTaught)
 	}
 	ctx, cancel := waitFor(r.Context(), in.Seconds, swipeDefault)
 	defer cancel()
@@ -143,25 +146,25 @@ func noCard(over <-chan struct{}, found fault.Code, more string) error {
 	return socket.Refused(http.StatusGatewayTimeout, "hold a card up at the reader"+more+"; look at its power and its wires", "no card was read")
 }
 
-// begin takes a reader from its door, unless it is here already.
-func (c *learning) begin(ctx context.Context, s *gateway.Reader, again bool) error {
+// begin takes a reader from its door, unless it is here already; then begun is false.
+func (c *learning) begin(ctx context.Context, s *gateway.Reader, again bool) (begun bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.reader == s {
 		if again {
 			c.cards, c.printed = nil, map[int]string{}
 		}
-		return nil
+		return false, nil
 	}
 	c.end()
 	c.events, c.over = make(chan device.Event, 64), make(chan struct{})
 	if err := s.Teach(ctx, c.events, c.over); err != nil {
-		return socket.Refused(http.StatusServiceUnavailable, "gatehouse status tells what is wrong with it", "%v", err)
+		return false, socket.Refused(http.StatusServiceUnavailable, "gatehouse status tells what is wrong with it", "%v", err)
 	}
 	c.reader, c.printed = s, map[int]string{}
 	c.ends = time.AfterFunc(learnIdle, c.expire)
 	c.ends.Stop()
-	return nil
+	return true, nil
 }
 
 // idle lets format learning end if nobody goes on with it.

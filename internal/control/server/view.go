@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
 	"gatehouse/internal/door"
 	"gatehouse/internal/journal"
@@ -38,6 +39,12 @@ var detailed = map[wire.Kind]bool{wire.KindBoot: true, wire.KindSite: true, wire
 // counted are the kinds whose count is not one of entries or people.
 var counted = map[wire.Kind]bool{wire.KindFault: true, wire.KindListApplied: true, wire.KindRefused: true, wire.KindAuthority: true}
 
+// actKinds are the kinds of what somebody does at the gateway: their source is who did it,
+// or that of an older gateway, none.
+var actKinds = map[wire.Kind]bool{
+	wire.KindFireReset: true, wire.KindCommand: true, wire.KindListApplied: true, wire.KindClock: true, wire.KindAdopt: true, wire.KindTenancy: true,
+}
+
 // shown reports whether an owner may see an entry. Hidden are those that tell of somebody's coming home: wrong
 // PINs at a door, an entry that the registry did not confirm, who parts that were erased.
 func shown(h wire.Header) bool {
@@ -45,6 +52,8 @@ func shown(h wire.Header) bool {
 	case h.Kind == wire.KindTenancy && h.Reason == wire.ReasonWrongPIN && h.Count > 0, h.Reason == wire.ReasonWhosErased,
 		h.Kind == wire.KindUplink && h.Source == uplink.EntriesAlone:
 		return false
+	case h.Kind == wire.KindAdopt: // who was met at a door is not shown, that somebody switched it is
+		return h.Door == "" && h.Source != ""
 	}
 	return shownKinds[h.Kind]
 }
@@ -53,6 +62,9 @@ func shown(h wire.Header) bool {
 func viewed(h wire.Header, zone *time.Location) control.LogEntry {
 	out := control.LogEntry{Time: h.Time().In(zone), Clock: h.Clock.String(), Kind: h.Kind.String(), Outcome: h.Outcome.String(),
 		Reason: h.Reason.String(), Door: h.Door, Source: h.Source, Direction: h.Direction.String()}
+	if who, err := caller.Parse(h.Source); err == nil && actKinds[h.Kind] {
+		out.Source, out.By = "", who.String()
+	}
 	if counted[h.Kind] || passageKinds[h.Kind] {
 		out.Count = h.Count
 	}

@@ -8,7 +8,9 @@ package account
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,17 +25,18 @@ import (
 
 	"github.com/alexedwards/argon2id"
 
+	"gatehouse/internal/caller"
 	"gatehouse/internal/durable"
 )
 
 // Role is what somebody may do on the page.
-type Role string
+type Role = caller.Role
 
 // Roles of the page. What each may do stands in the routes of package web.
 const (
-	Owner     Role = "owner"     // the landlord
-	Helper    Role = "helper"    // who checks in and out for the landlord
-	Installer Role = "installer" // who sets the house up; ends at the handover
+	Owner     = caller.Owner
+	Helper    = caller.Helper
+	Installer = caller.Installer
 )
 
 // Bounds of what people choose, in characters.
@@ -62,6 +65,13 @@ type Account struct {
 	Hash string `json:"hash"` // argon2id, PHC string
 	// Since counts the changes of the password: a session from before one is over.
 	Since int `json:"since,omitempty"`
+}
+
+// Number is what stands for the account in the gateway's log: six digits that tell
+// nothing of whose it is.
+func (a Account) Number() uint32 {
+	sum := sha256.Sum256([]byte(a.ID))
+	return 100_000 + binary.BigEndian.Uint32(sum[:])%900_000
 }
 
 // Store is the file of accounts. Safe for concurrent use.

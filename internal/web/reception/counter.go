@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
 )
 
@@ -65,7 +66,7 @@ func (c *Counter) Begin(ctx context.Context, mine string, p Purpose, tenancy str
 		}
 		c.drop(ctx)
 	}
-	v := newVisit(c.daemon, p)
+	v := newVisit(c.daemon, p, caller.Of(ctx))
 	if tenancy != "" {
 		t, err := c.daemon.Tenancy(ctx, tenancy)
 		if err != nil {
@@ -127,9 +128,9 @@ func (c *Counter) drop(ctx context.Context) {
 	v.forget()
 }
 
-func newVisit(daemon *control.Client, p Purpose) *Visit {
+func newVisit(daemon *control.Client, p Purpose, by caller.Caller) *Visit {
 	ctx, cancel := context.WithCancel(context.Background())
-	v := &Visit{Token: rand.Text(), daemon: daemon, purpose: p, turn: make(chan struct{}, 1), over: ctx, end: cancel}
+	v := &Visit{Token: rand.Text(), daemon: daemon, by: by, purpose: p, turn: make(chan struct{}, 1), over: ctx, end: cancel}
 	v.state.change.Action = actions[p]
 	return v
 }

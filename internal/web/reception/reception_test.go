@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
 )
 
@@ -12,7 +13,7 @@ import (
 // a card then waits no more.
 func TestIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, v := NewCounter(nil), newVisit(nil, CheckIn)
+		c, v := NewCounter(nil), newVisit(nil, CheckIn, caller.Caller{})
 		c.sit(v)
 		v.state.arrival.Name = "Testperson Eins"
 		for range 3 {

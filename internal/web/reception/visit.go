@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
 	"gatehouse/internal/socket"
 )
@@ -60,6 +61,7 @@ func (w Word) Error() string { return string(w) }
 type Visit struct {
 	Token   string // names it, in the session and in its forms
 	daemon  *control.Client
+	by      caller.Caller // who opened it, and ends it
 	purpose Purpose
 	turn    chan struct{} // one step at a time
 	over    context.Context
@@ -282,7 +284,7 @@ func (v *Visit) forget() {
 func (v *Visit) leave(ctx context.Context) {
 	v.end()
 	if session := v.now().desk.Session; session != "" {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		ctx, cancel := context.WithTimeout(caller.With(context.WithoutCancel(ctx), v.by), patience)
 		defer cancel()
 		_ = v.daemon.CloseDesk(ctx, session)
 	}

@@ -236,5 +236,8 @@ func writeEntry(w io.Writer, e control.LogEntry) {
 	default:
 		words = append(words, fmt.Sprintf("x%d", e.Count))
 	}
+	if e.By != "" {
+		words = append(words, "by "+e.By)
+	}
 	fmt.Fprintln(w, strings.Join(words, "  "))
 }
