@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gatehouse/internal/command"
+	"gatehouse/internal/registry/ceremony"
 	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
@@ -34,16 +35,11 @@ type initCmd struct {
 }
 
 func (c initCmd) Run(s *session) error {
-	setup, err := c.setup()
-	if err != nil {
-		return err
-	}
-	dir, err := filepath.Abs(c.Dir)
+	setup, dir, err := c.place()
 	if err != nil {
 		return err
 	}
 	front := filepath.Join(dir, authority.DirFront)
-	setup.Config = fmt.Appendf(nil, configTemplate, c.Registry, front, setup.Broker, setup.Enrol)
 	err = authority.Init(dir, setup)
 	return s.Print(map[string]string{"front": front, "issuer": filepath.Join(dir, authority.DirIssuer), "offline": filepath.Join(dir, authority.DirOffline)}, err,
 		func(w io.Writer) {
@@ -55,6 +51,18 @@ func (c initCmd) Run(s *session) error {
 			fmt.Fprintln(w, "  records.key  opens names and who went through a door; needed for registryd person")
 			fmt.Fprintln(w, "  escrow.key   opens building keys; needed when a building's last gateway is lost")
 		})
+}
+
+// place is what is made, and the directory in which its directories go.
+func (c initCmd) place() (setup authority.Setup, dir string, err error) {
+	if setup, err = c.setup(); err != nil {
+		return setup, "", err
+	}
+	if dir, err = filepath.Abs(c.Dir); err != nil {
+		return setup, "", err
+	}
+	setup.Config = fmt.Appendf(nil, configTemplate, c.Registry, filepath.Join(dir, authority.DirFront), setup.Broker, setup.Enrol)
+	return setup, dir, nil
 }
 
 // setup reads hosts and ports: they stand in certificate and tokens, where a
@@ -164,6 +172,9 @@ func (c trustNewCmd) Run(s *session) error {
 		return socket.Hinted("with --replace issuer or --replace witness", "--as-false is about keys that are replaced")
 	}
 	done, err := authority.NextTrust{Dir: c.Dir, Front: c.Front, Root: c.Root, Replace: c.Replace, Drop: c.Drop, False: c.AsFalse, Add: c.Add, Remove: c.Remove, Now: time.Now()}.Sign()
+	if err == nil {
+		_, err = ceremony.Renew(filepath.Dir(c.Root), c.Dir, c.Front)
+	}
 	return s.Print(done, err, func(w io.Writer) {
 		writeTrust(w, done.Trust)
 		for _, k := range done.Replaced {

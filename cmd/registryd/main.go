@@ -29,6 +29,7 @@ type cli struct {
 	JSON   bool   `help:"Print JSON for programs."`
 
 	Init        initCmd        `cmd:"" help:"Make the keys of a registry: three directories, for front, issuer and stick."`
+	Ceremony    ceremonyCmd    `cmd:"" help:"The same with two people: keys on sticks that are proved, and a record to sign; the yearly look; back from a stick."`
 	Trust       trustCmd       `cmd:"" help:"Whose signatures count: show it, or say it anew with the root's key."`
 	RenewServer renewServerCmd `cmd:"" help:"Give the front its next certificate."`
 

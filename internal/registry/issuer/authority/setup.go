@@ -41,8 +41,8 @@ type Setup struct {
 // Init makes the keys of a registry in three new directories below dir. It
 // overwrites nothing; what an interrupted Init left is made anew.
 func Init(dir string, s Setup) error {
-	if !wire.ValidName(s.Registry, false) || len(s.Hosts) == 0 {
-		return errors.New("init registry: an id [a-z0-9-]{1,32} and a host are needed")
+	if err := s.check(); err != nil {
+		return err
 	}
 	dirs := []string{DirFront, DirIssuer, DirOffline}
 	if err := os.MkdirAll(dir, 0o755); err != nil { // the directories in it are private, each to another user
@@ -58,13 +58,34 @@ func Init(dir string, s Setup) error {
 			return fmt.Errorf("init registry: %w", err)
 		}
 	}
-	if err := s.fill(temp[DirFront], temp[DirIssuer], temp[DirOffline]); err != nil {
-		return fmt.Errorf("init registry: %w", err)
+	if err := s.Make(temp[DirFront], temp[DirIssuer], temp[DirOffline]); err != nil {
+		return err
 	}
 	for _, f := range dirs {
 		if err := durable.Rename(temp[f], filepath.Join(dir, f)); err != nil {
 			return fmt.Errorf("init registry: %w", err)
 		}
+	}
+	return nil
+}
+
+func (s Setup) check() error {
+	if !wire.ValidName(s.Registry, false) || len(s.Hosts) == 0 {
+		return errors.New("init registry: an id [a-z0-9-]{1,32} and a host are needed")
+	}
+	return nil
+}
+
+// Make fills three empty directories with new keys that belong together, and with the
+// trust document that says so. They may lie on different disks. Where it fails, what it
+// has made is to be thrown away.
+func (s Setup) Make(front, issuer, offline string) error {
+	err := s.check()
+	if err == nil {
+		err = s.fill(front, issuer, offline)
+	}
+	if err != nil {
+		return fmt.Errorf("init registry: %w", err)
 	}
 	return nil
 }
@@ -95,7 +116,7 @@ func (s Setup) fill(front, issuer, offline string) error {
 	if t.CAs, err = s.certificates(front, issuer); err != nil {
 		return err
 	}
-	envelope, err := signOneTrust(t, root)
+	envelope, err := SignTrust(t, root)
 	if err != nil {
 		return err
 	}

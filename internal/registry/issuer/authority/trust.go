@@ -106,16 +106,18 @@ func signTrust(t *wire.Trust, root ed25519.PrivateKey) (envelopes map[string][]b
 	if wire.VersionOf(*t) > 1 {
 		plain := *t
 		plain.False, plain.Addresses = nil, nil
-		if envelopes[FileTrustPlain], err = signOneTrust(plain, root); err != nil {
+		if envelopes[FileTrustPlain], err = SignTrust(plain, root); err != nil {
 			return nil, err
 		}
 		t.Version++
 	}
-	envelopes[api.FileTrust], err = signOneTrust(*t, root)
+	envelopes[api.FileTrust], err = SignTrust(*t, root)
 	return envelopes, err
 }
 
-func signOneTrust(t wire.Trust, root ed25519.PrivateKey) ([]byte, error) {
+// SignTrust signs a trust document as it is. The same document and key make the same
+// bytes, which is how a root's key that was restored is known to be the root's.
+func SignTrust(t wire.Trust, root ed25519.PrivateKey) ([]byte, error) {
 	payload, err := wire.Encode(t)
 	if err != nil {
 		return nil, api.Hinted("an address is https://host:port of enrolment, or mqtts://host:port of the broker", "trust document: %v", err)
