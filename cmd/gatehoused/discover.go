@@ -8,9 +8,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gatehouse/device/gpio"
-	"gatehouse/device/uart"
 	"gatehouse/internal/discovery"
+	"gatehouse/internal/gateway"
 	"gatehouse/internal/profile"
 )
 
@@ -18,8 +17,7 @@ import (
 // stderr as it comes, for whoever holds a card up.
 func discover(ctx context.Context, req discovery.Request, asJSON bool, stdout, stderr io.Writer) error {
 	req.Told = func(text string) { fmt.Fprintf(stderr, "found: %s\n", text) }
-	known := profile.Set{Dir: profile.DefaultDir}
-	m := discovery.Machine{Root: "/", Look: look, Port: new(uart.Ports).Open, Lines: gpio.OpenLines, Profiles: known, Log: zerolog.Nop()}
+	m := machine(hardware())
 	found := m.Discover(ctx, req)
 	switch err := ctx.Err(); {
 	case err != nil:
@@ -27,6 +25,11 @@ func discover(ctx context.Context, req discovery.Request, asJSON bool, stdout, s
 	case asJSON:
 		return json.NewEncoder(stdout).Encode(found)
 	}
-	found.Write(stdout, known)
+	found.Write(stdout, m.Profiles)
 	return nil
+}
+
+// machine is this machine, for a look at it.
+func machine(hw gateway.Hardware) discovery.Machine {
+	return discovery.Machine{Root: "/", Look: look, Port: hw.Port, Lines: hw.Lines, Profiles: profile.Set{Dir: profile.DefaultDir}, Log: zerolog.Nop()}
 }

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -27,8 +28,9 @@ import (
 var version = "dev"
 
 const usage = `usage:
-  gatehoused --config FILE           serve the building that FILE describes; with --pprof its socket
-                                     has profiles of the daemon, and is for root and its user alone
+  gatehoused --config FILE           serve the building that FILE describes, and while there is no such
+                                     file, or a wrong one, serve no door and wait for it; with --pprof its
+                                     socket has profiles of the daemon, and is for root and its user alone
   gatehoused check [FILE]            read FILE, look at this machine, and say what is wrong; as root
                                      also which other programs have the ports open
   gatehoused discover [PORT ...]     find the board, and the readers at its lines and serial ports, or at
@@ -122,9 +124,12 @@ func hardware() gateway.Hardware {
 }
 
 // secure leaves every relay de-energised: for the service manager, on
-// kernels that keep the level of a line whose holder died.
+// kernels that keep the level of a line whose holder died. Without a site file there is none.
 func secure(config string) error {
 	site, err := site.Load(config)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

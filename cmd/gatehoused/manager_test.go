@@ -119,7 +119,7 @@ func (m *manager) start(lines, config string) {
 	m.t.Helper()
 	m.fault("")
 	m.daemon = exec.Command(os.Args[0], "--config", config)
-	m.daemon.Env = append(os.Environ(), "GATEHOUSED_PLAY="+lines, "NOTIFY_SOCKET="+filepath.Join(m.dir, "notify"), "WATCHDOG_USEC="+usec)
+	m.daemon.Env = append(os.Environ(), "GATEHOUSED_PLAY="+lines, "NOTIFY_SOCKET="+filepath.Join(m.dir, "notify"), "WATCHDOG_USEC="+usec, "RUNTIME_DIRECTORY="+m.dir+":/other")
 	if err := m.daemon.Start(); err != nil {
 		m.t.Fatal(err)
 	}

@@ -6,11 +6,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/control/server"
+	"gatehouse/internal/control/server/setup"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/gateway/watchdog"
@@ -28,12 +33,10 @@ type service struct {
 	stderr   io.Writer
 }
 
-// serve serves a building until ctx ends.
+// serve serves a building until ctx ends, and until it has a site file waits for one. Where
+// it is to begin anew a service manager starts it again, with all that comes before a house
+// is served: time to check the log, ports without a login prompt. Without one it goes on.
 func serve(ctx context.Context, s service) error {
-	site, err := site.Load(s.config)
-	if err != nil {
-		return err
-	}
 	manager, err := notify.FromEnvironment(s.env, os.Getpid())
 	if err != nil {
 		return err
@@ -41,26 +44,73 @@ func serve(ctx context.Context, s service) error {
 	out := newLogWriter(s.stderr)
 	defer out.close()
 	log := zerolog.New(out).With().Timestamp().Logger()
+	for again := true; again; {
+		house, err := site.Load(s.config)
+		if err == nil {
+			again, err = s.house(ctx, house, manager, log)
+		} else {
+			again, err = s.setup(ctx, manager, log, err), nil
+		}
+		if err != nil {
+			return err
+		}
+		again = again && manager == nil
+	}
+	return nil
+}
+
+// house serves a building until ctx ends, or until it is to begin anew.
+func (s service) house(ctx context.Context, house *site.Site, manager *notify.Manager, log zerolog.Logger) (again bool, err error) {
 	// A damaged file can kill who opens it; that must not be this process.
 	self, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("find own program: %w", err)
+		return false, fmt.Errorf("find own program: %w", err)
 	}
 	g, err := gateway.New(gateway.Options{
-		Site: site, Hardware: s.hardware, Time: clock.System(), Version: version,
+		Site: house, Hardware: s.hardware, Time: clock.System(), Version: version,
 		Verify: segment.VerifyBy(self, "verify"), Log: log, Watchdog: watchdogOf(manager, log),
-		Ready: func() { log.Info().Str("building", site.Building).Str("version", version).Msg("doors are served") },
+		Ready: func() { log.Info().Str("building", house.Building).Str("version", version).Msg("doors are served") },
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
-	srv := server.New(g, server.Options{Version: version, Profiles: s.profiles, Log: log})
-	return g.Run(ctx, srv.Serve, func(ctx context.Context) {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	var anew atomic.Bool
+	srv := server.New(g, server.Options{Version: version, Profiles: s.profiles, Log: log, Again: func() { anew.Store(true); end() }})
+	err = g.Run(ctx, srv.Serve, func(ctx context.Context) {
 		<-ctx.Done()
-		if manager != nil {
-			warn(log, manager.Stopping())
-		}
+		stopping(manager, log)
 	})
+	return anew.Load(), err
+}
+
+// lookEach is how often a daemon without a house looks for a site file.
+const lookEach = time.Second
+
+// setup waits until there is a site file with which a house can be served; false: ctx ended.
+func (s service) setup(ctx context.Context, manager *notify.Manager, log zerolog.Logger, why error) bool {
+	dog := watchdogOf(manager, log)
+	waiting := setup.New(setup.Options{Socket: s.socket(), Group: server.Group, File: s.config, Machine: machine(s.hardware),
+		Each: min(lookEach, cmp.Or(dog.Each(), lookEach)), Tick: dog.Loop(), Log: log}, why)
+	fed, end := context.WithCancel(ctx)
+	var feeding sync.WaitGroup
+	feeding.Go(func() { dog.Run(fed) })
+	found := waiting.Run(ctx)
+	end()
+	feeding.Wait()
+	stopping(manager, log)
+	return found
+}
+
+// socket is where it answers while no site file says where: in the directory that the
+// service manager made for it.
+func (s service) socket() string {
+	made, _, _ := strings.Cut(s.env("RUNTIME_DIRECTORY"), ":")
+	if made == "" {
+		return site.DefaultSocket
+	}
+	return filepath.Join(made, filepath.Base(site.DefaultSocket))
 }
 
 // unwatched is how often a service manager is told at least that the doors are served, where
@@ -84,6 +134,12 @@ func watchdogOf(m *notify.Manager, log zerolog.Logger) *watchdog.Watchdog {
 		}
 		failing = err != nil
 	})
+}
+
+func stopping(m *notify.Manager, log zerolog.Logger) {
+	if m != nil {
+		warn(log, m.Stopping())
+	}
 }
 
 func warn(log zerolog.Logger, err error) {

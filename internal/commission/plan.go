@@ -6,36 +6,11 @@ import (
 	"strings"
 
 	"gatehouse/internal/amount"
+	"gatehouse/internal/control"
 	"gatehouse/internal/discovery"
 	"gatehouse/internal/profile"
 	"gatehouse/internal/site"
 )
-
-// State is how one part of a plan is.
-type State string
-
-// The states of an Item.
-const (
-	OK    State = "ok"
-	Look  State = "look"  // it can be used; somebody should look after it
-	Fault State = "fault" // no site file comes of it
-)
-
-// Item is one part of a plan.
-type Item struct {
-	What  string `json:"what"`
-	State State  `json:"state"`
-	Words string `json:"words"`
-}
-
-// Plan is what is proposed.
-type Plan struct {
-	Items []Item `json:"items"`
-	Text  string `json:"text,omitempty"` // the site file; empty where there is a fault
-}
-
-// Faulty says that no site file came of it.
-func (p Plan) Faulty() bool { return p.Text == "" }
 
 // Propose puts together what was found and what was answered. The file that comes of it is
 // held to the same rules as any other.
@@ -76,8 +51,8 @@ type planner struct {
 	text    text
 }
 
-func (p *planner) add(what string, s State, format string, args ...any) {
-	p.Items = append(p.Items, Item{what, s, fmt.Sprintf(format, args...)})
+func (p *planner) add(what string, s control.PartState, format string, args ...any) {
+	p.Items = append(p.Items, Item{What: what, State: s, Words: fmt.Sprintf(format, args...)})
 }
 
 // judge holds the file to the rules that gatehoused check has.
@@ -166,7 +141,7 @@ func (p *planner) reader(door string, w profile.DoorWiring, a ReaderAnswer) {
 	case i >= 0:
 		p.used[i] = true
 		p.foundReader(at, p.found.Readers[i], a)
-	case a.onLines():
+	case onLines(a):
 		p.unseen(at, door, w, a)
 	default:
 		p.add(at, Fault, "no such reader was found%s: see to its power and wires, hold a card to it while setup looks, or answer another type, port or address", p.others())
@@ -177,7 +152,7 @@ func (p *planner) reader(door string, w profile.DoorWiring, a ReaderAnswer) {
 func (p *planner) match(w profile.DoorWiring, a ReaderAnswer) int {
 	for i, r := range p.found.Readers {
 		here := r.D0 == nil || *r.D0 == w.D0 && r.Chip == p.board.Wiring.Chip
-		if here && !p.used[i] && a.fits(r.Type, r.Port, r.Address) {
+		if here && !p.used[i] && fits(a, r.Type, r.Port, r.Address) {
 			return i
 		}
 	}

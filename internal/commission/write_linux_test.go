@@ -29,6 +29,7 @@ func TestWriter(t *testing.T) {
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: uint64(most), Max: uint64(most)}); err != nil {
 		t.Fatal(err)
 	}
+	unix.Umask(0o077) // as the daemon's unit has it
 	if err := Write(path, siteText, os.Getenv("COMMISSION_REPLACE") != ""); err != nil {
 		os.Exit(7)
 	}
@@ -89,5 +90,20 @@ func TestWriteOnce(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || !strings.HasPrefix(info.Mode().String(), "-rw-r--r--") {
 		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
+// TestWriteReadable: a daemon that keeps its own files to itself writes one that others read.
+func TestWriteReadable(t *testing.T) {
+	for _, replace := range []string{"", "yes"} {
+		path := filepath.Join(t.TempDir(), "site.toml")
+		cmd := exec.Command(os.Args[0], "-test.run=^TestWriter$")
+		cmd.Env = append(os.Environ(), "COMMISSION_WRITER="+path, "COMMISSION_MOST=1000000", "COMMISSION_REPLACE="+replace)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o644 {
+			t.Errorf("%v, %v", info.Mode(), err)
+		}
 	}
 }

@@ -112,20 +112,37 @@ func (l *look) opener(path string, baud int) func() (device.Port, error) {
 
 // answers runs the driver of a module that is asked until it says that the module is there.
 func (l *look) answers(r Reader) bool {
+	_, came := first(l.ctx, answerTime, device.CameOnline, l.driver(r))
+	return came
+}
+
+// driver runs the driver of a module that is asked.
+func (l *look) driver(r Reader) func(context.Context, chan<- device.Event) error {
 	open := l.opener(r.Port, r.Baud)
-	_, came := first(l.ctx, answerTime, device.CameOnline, func(ctx context.Context, events chan<- device.Event) error {
+	return func(ctx context.Context, events chan<- device.Event) error {
 		if r.Type == site.TypePN532 {
 			return pn532.New(pn532.Config{Source: r.Port, Log: l.Log}, open, events).Run(ctx)
 		}
 		layout, _ := serialcard.Lookup(r.Layout)
 		return serialcard.New(serialcard.Config{Source: r.Port, Layout: layout, Log: l.Log}, open, events).Run(ctx)
-	})
-	return came
+	}
 }
 
 // first runs a reader until it tells an event of a kind, or the time is over. It returns
 // when the reader has ended.
 func first(ctx context.Context, limit time.Duration, kind device.EventKind, run func(context.Context, chan<- device.Event) error) (came device.Event, ok bool) {
+	watch(ctx, limit, run, func(e device.Event) bool {
+		if e.Kind == kind && !ok {
+			came, ok = e, true
+		}
+		return ok
+	})
+	return came, ok
+}
+
+// watch runs a reader until one of its events is enough, or the time is over. It returns
+// when the reader has ended.
+func watch(ctx context.Context, limit time.Duration, run func(context.Context, chan<- device.Event) error, enough func(device.Event) bool) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	events, ended := make(chan device.Event), make(chan struct{})
@@ -136,12 +153,11 @@ func first(ctx context.Context, limit time.Duration, kind device.EventKind, run 
 	for {
 		select {
 		case e := <-events:
-			if e.Kind == kind && !ok {
-				came, ok = e, true
+			if enough(e) {
 				cancel()
 			}
 		case <-ended:
-			return came, ok
+			return
 		}
 	}
 }

@@ -42,6 +42,7 @@ type Reader struct {
 	D1       *int                 `json:"d1,omitempty"`
 	Formats  []string             `json:"formats,omitempty"`
 	Swapped  bool                 `json:"swapped,omitempty"` // Wiegand: D0 and D1 are exchanged
+	Card     bool                 `json:"card,omitempty"`    // a card was held to it
 }
 
 // String says which reader it is, in words.

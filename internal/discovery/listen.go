@@ -5,12 +5,15 @@ import (
 	"errors"
 	"os"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"gatehouse/device"
 	"gatehouse/device/fault"
+	"gatehouse/device/osdp"
 	"gatehouse/device/serialcard"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/profile"
@@ -27,8 +30,9 @@ const (
 // listenSpeeds are those of modules that speak by themselves, the usual one first.
 var listenSpeeds = []int{9600, 19200, 38400, 115200}
 
-// listen waits for cards at the ports that were silent and at the wiring's Wiegand lines.
-func (l *look) listen(limit time.Duration, deaf []string, w *profile.Wiring) {
+// listen waits for cards at the ports that were silent and at the wiring's Wiegand lines,
+// and if it is to, at the readers that answered.
+func (l *look) listen(limit time.Duration, deaf []string, w *profile.Wiring, answered bool) {
 	ctx, cancel := context.WithTimeout(l.ctx, limit)
 	defer cancel()
 	var all sync.WaitGroup
@@ -38,7 +42,54 @@ func (l *look) listen(limit time.Duration, deaf []string, w *profile.Wiring) {
 	for _, pair := range l.pairs(w) {
 		all.Go(func() { l.listenLines(ctx, limit, pair) })
 	}
+	for _, readers := range l.byPort(answered) {
+		all.Go(func() { l.listenReaders(ctx, limit, readers) })
+	}
 	all.Wait()
+}
+
+// byPort are the readers that answered, those of one port together; none if nobody wants them.
+func (l *look) byPort(wanted bool) map[string][]Reader {
+	all := map[string][]Reader{}
+	for _, r := range l.found.Readers { // nobody adds any yet
+		if wanted {
+			all[r.Port] = append(all[r.Port], r)
+		}
+	}
+	return all
+}
+
+// listenReaders waits until a card was held to each of the readers of a port. An OSDP reader
+// is listened to in clear text: one that holds a key of its own may keep silent.
+func (l *look) listenReaders(ctx context.Context, limit time.Duration, readers []Reader) {
+	run, waiting := l.driver(readers[0]), len(readers)
+	if readers[0].Type == site.TypeOSDP {
+		run = l.bus(readers)
+	}
+	seen := make([]bool, len(readers))
+	watch(ctx, limit, run, func(e device.Event) bool {
+		i := slices.IndexFunc(readers, func(r Reader) bool { return r.Type != site.TypeOSDP || source(r) == e.Source })
+		if e.Kind == device.CardRead && i >= 0 && !seen[i] {
+			seen[i] = true
+			waiting--
+			l.held(readers[i])
+		}
+		return waiting == 0
+	})
+}
+
+// source is an OSDP reader's name in its events.
+func source(r Reader) string { return strconv.Itoa(*r.Address) }
+
+// bus runs the panel of a line with these readers.
+func (l *look) bus(readers []Reader) func(context.Context, chan<- device.Event) error {
+	return func(ctx context.Context, events chan<- device.Event) error {
+		cfg := osdp.BusConfig{Baud: readers[0].Baud, Log: l.Log}
+		for _, r := range readers {
+			cfg.Readers = append(cfg.Readers, osdp.ReaderConfig{Source: source(r), Address: byte(*r.Address), ClearText: true, Events: events})
+		}
+		return osdp.New(cfg, l.opener(readers[0].Port, readers[0].Baud)).Run(ctx)
+	}
 }
 
 // listenPort listens at one port, at one speed after the other, until it knows who speaks.
@@ -58,7 +109,7 @@ func (l *look) listenPort(ctx context.Context, path string) {
 			l.unusable(err)
 			return
 		case who.Type != "":
-			who.Port = path
+			who.Port, who.Card = path, true
 			l.heard(who)
 			return
 		}
@@ -213,6 +264,6 @@ func (l *look) listenLines(ctx context.Context, limit time.Duration, p pair) {
 		return
 	}
 	if all := wiegand.Propose([]device.Card{e.Card}); len(all) > 0 {
-		l.heard(Reader{Type: site.TypeWiegand, Chip: p.chip, D0: &p.d0, D1: &p.d1, Formats: []string{all[0].Format}, Swapped: all[0].Swapped})
+		l.heard(Reader{Type: site.TypeWiegand, Chip: p.chip, D0: &p.d0, D1: &p.d1, Formats: []string{all[0].Format}, Swapped: all[0].Swapped, Card: true})
 	}
 }

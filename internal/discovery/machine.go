@@ -29,10 +29,17 @@ type Machine struct {
 
 // Request is what is looked for.
 type Request struct {
+	Board  string        // the profile's name; empty: as it is found
 	Ports  []string      // at these ports alone; none: at all that the machine has
 	Listen time.Duration // how long is listened for cards where nobody answers; 0: not at all
+	// Cards has the look listen also at readers that answered, so that one shows to which
+	// a card is held.
+	Cards bool
 	// Told is told what happens, in words, by one goroutine at a time; nil: nobody.
 	Told func(string)
+	// Seen is given what was found until now whenever there is more of it, by one goroutine
+	// at a time; nil: nobody is.
+	Seen func(Found)
 }
 
 // consumer is what the kernel calls us as the user of a line.
@@ -42,14 +49,16 @@ const consumer = "gatehouse-setup"
 // listens until every place has shown a card, Listen is over, or ctx ends. What can't be
 // looked at is a problem in what it returns. For one goroutine.
 func (m Machine) Discover(ctx context.Context, req Request) Found {
-	look := &look{Machine: m, ctx: ctx, told: req.Told}
+	look := &look{Machine: m, ctx: ctx, told: req.Told, seen: req.Seen}
 	look.found.Model = m.text("proc/device-tree/model")
 	paths := req.Ports
 	if len(paths) == 0 {
 		paths = m.ports()
 	}
 	look.found.Machine = m.Look(paths)
-	look.found.Board = m.boardOf(look.found.Machine.Chips)
+	if look.found.Board = req.Board; req.Board == "" {
+		look.found.Board = m.boardOf(look.found.Machine.Chips)
+	}
 	board, _ := m.Profiles.Board(look.found.Board) // none is known: one without wiring
 	if len(req.Ports) == 0 {
 		look.boardPorts(board)
@@ -57,9 +66,10 @@ func (m Machine) Discover(ctx context.Context, req Request) Found {
 	if board.Wiring != nil {
 		look.inputs(board.Wiring)
 	}
+	look.show()
 	deaf := look.ask()
 	if req.Listen > 0 {
-		look.listen(req.Listen, deaf, board.Wiring)
+		look.listen(req.Listen, deaf, board.Wiring, req.Cards)
 	}
 	return look.result(deaf)
 }
@@ -71,7 +81,24 @@ type look struct {
 
 	mu    sync.Mutex
 	told  func(string)
+	seen  func(Found)
 	found Found
+}
+
+// show tells what was found until now.
+func (l *look) show() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.showLocked()
+}
+
+func (l *look) showLocked() {
+	if l.seen == nil {
+		return
+	}
+	f := l.found
+	f.Readers, f.Inputs, f.Problems = slices.Clone(f.Readers), slices.Clone(f.Inputs), slices.Clone(f.Problems)
+	l.seen(f)
 }
 
 // heard takes a reader that spoke.
@@ -84,6 +111,24 @@ func (l *look) heard(all ...Reader) {
 			l.told(fmt.Sprintf("%s%s", r, r.more()))
 		}
 	}
+	if len(all) > 0 {
+		l.showLocked()
+	}
+}
+
+// held takes that a card was held to a reader that was found.
+func (l *look) held(r Reader) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.IndexFunc(l.found.Readers, func(f Reader) bool { return f.Type == r.Type && place(f) == place(r) })
+	if i < 0 || l.found.Readers[i].Card {
+		return
+	}
+	l.found.Readers[i].Card = true
+	if l.told != nil {
+		l.told(fmt.Sprintf("%s: a card was held to it", r))
+	}
+	l.showLocked()
 }
 
 func (l *look) problem(format string, args ...any) {

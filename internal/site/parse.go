@@ -54,7 +54,7 @@ var examples = map[reflect.Type]string{
 
 func (s *Site) defaults() {
 	set(&s.State, defaultState)
-	set(&s.Socket, defaultSocket)
+	set(&s.Socket, DefaultSocket)
 	set(&s.Profiles, profile.DefaultDir)
 	set(&s.TimeZone, "Asia/Shanghai")
 	set(&s.Journal.BudgetMS, defaultBudget)

@@ -144,10 +144,12 @@ var readerTypes = []string{TypeWiegand, TypeOSDP, TypeSerial, TypePN532, TypeCod
 // NoRegistry is what a standalone house has in the place of its registry's address.
 const NoRegistry = "none"
 
+// DefaultSocket is where a daemon answers whose site file says nothing else.
+const DefaultSocket = "/run/gatehouse/gatehouse.sock"
+
 // Defaults of the site file.
 const (
 	defaultState   = "/var/lib/gatehouse"
-	defaultSocket  = "/run/gatehouse/gatehouse.sock"
 	defaultBudget  = 250 // ms
 	defaultMaxMB   = 512
 	defaultWhoDays = 30

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/backoff"
 	"gatehouse/internal/network"
 )
 
@@ -163,6 +165,21 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	return s.Serve(ctx, l)
+}
+
+// Keep is Run for a daemon that does more than answer: it makes the socket's directory, and
+// where the socket can't be opened it says so and tries again.
+func (s *Server) Keep(ctx context.Context) {
+	for retry := backoff.New(time.Second, 30*time.Second); ctx.Err() == nil; retry.Wait(ctx) {
+		err := os.MkdirAll(filepath.Dir(s.o.Path), 0o755)
+		if err == nil {
+			err = s.Run(ctx)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		s.o.Log.Error().Err(err).Msg("the tool can't connect")
+	}
 }
 
 // Listen opens the socket. One that a dead process left is replaced, one that somebody answers on is not.

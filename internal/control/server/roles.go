@@ -27,6 +27,7 @@ var (
 // is for the operator alone: whoever adds one for the page adds it here, too.
 var routeRoles = map[string][]caller.Role{
 	"GET /v1/status":                  everybody,
+	"GET /v1/setup":                   everybody,
 	"POST /v1/doors/{door}/release":   atHouse,
 	"GET /v1/log":                     landlord,
 	"POST /v1/clock/confirm":          landlord,
@@ -51,18 +52,25 @@ const unknownUser = ^uint32(0)
 // can't do a landlord's act for a helper. For whom a request is it takes from the page's
 // user, and from those who may do everything anyway; from nobody else.
 type gate struct {
-	page uint32 // its user; unknownUser: this machine has none
-	own  uint32 // the daemon's
+	roles map[string][]caller.Role // by route, beside the operator
+	page  uint32 // its user; unknownUser: this machine has none
+	own   uint32 // the daemon's
 }
 
-func newGate() gate {
-	g := gate{page: unknownUser, own: uint32(os.Getuid())}
+func newGate(roles map[string][]caller.Role) gate {
+	g := gate{roles: roles, page: unknownUser, own: uint32(os.Getuid())}
 	if u, err := user.Lookup(pageUser); err == nil {
 		if id, err := strconv.ParseUint(u.Uid, 10, 32); err == nil {
 			g.page = uint32(id)
 		}
 	}
 	return g
+}
+
+// Guard is what a socket of the daemon needs to hold each request to the role of whoever
+// asks: Options.Caller and Options.Admit. A route that has no roles is for the operator alone.
+func Guard(roles map[string][]caller.Role) (func(context.Context, net.Conn) context.Context, func(string, *http.Request) (*http.Request, error)) {
+	return peer, newGate(roles).admit
 }
 
 type peerKey struct{}
@@ -88,7 +96,7 @@ func (g gate) admit(pattern string, r *http.Request) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	if who.Role != caller.Operator && !slices.Contains(routeRoles[pattern], who.Role) {
+	if who.Role != caller.Operator && !slices.Contains(g.roles[pattern], who.Role) {
 		return nil, socket.Refused(http.StatusForbidden, "docs/refusals.md says who may ask for what; the tool gatehouse may, at the gateway", "%s is not for the role %s", pattern, who.Role)
 	}
 	return r.WithContext(caller.With(r.Context(), who)), nil

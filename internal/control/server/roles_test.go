@@ -76,8 +76,8 @@ func ask(t *testing.T, c *socket.Client, pattern, as string) string {
 func TestRolesOfRoutes(t *testing.T) {
 	list := allowed(t)
 	uid := uint32(os.Getuid())
-	asPage := gated(t, gate{page: uid, own: uid + 1})
-	asDaemon := gated(t, gate{page: unknownUser, own: uid})
+	asPage := gated(t, gate{roles: routeRoles, page: uid, own: uid + 1})
+	asDaemon := gated(t, gate{roles: routeRoles, page: unknownUser, own: uid})
 	for _, pattern := range patterns(t) {
 		for role, as := range map[caller.Role]string{caller.Owner: "owner-100000", caller.Helper: "helper-200000", caller.Installer: "installer-300000", caller.Resident: "resident", caller.Page: ""} {
 			want := as
@@ -132,8 +132,8 @@ func TestOthersClaims(t *testing.T) {
 		g      gate
 		as, is string
 	}{
-		{gate{page: unknownUser, own: 0}, "", "operator"}, {gate{page: unknownUser, own: 0}, "owner-100000", ""},
-		{gate{page: nobody, own: 0}, "", ""}, {gate{page: nobody, own: 0}, "owner-100000", "owner-100000"}, {gate{page: nobody, own: 0}, "operator", ""},
+		{gate{roles: routeRoles, page: unknownUser, own: 0}, "", "operator"}, {gate{roles: routeRoles, page: unknownUser, own: 0}, "owner-100000", ""},
+		{gate{roles: routeRoles, page: nobody, own: 0}, "", ""}, {gate{roles: routeRoles, page: nobody, own: 0}, "owner-100000", "owner-100000"}, {gate{roles: routeRoles, page: nobody, own: 0}, "operator", ""},
 	} {
 		if got := ask(t, gatedOver(t, x.g, asNobody), "GET /v1/log", x.as); got != x.is {
 			t.Errorf("%+v as %q: %q, want %q", x.g, x.as, got, x.is)
@@ -142,7 +142,7 @@ func TestOthersClaims(t *testing.T) {
 	// Over a connection of which the kernel tells nothing nobody speaks for others.
 	r, _ := http.NewRequest("GET", "http://daemon/v1/log", nil)
 	r.Header.Set(socket.CallerHeader, "owner-100000")
-	if _, err := (gate{page: unknownUser, own: 0}).admit("GET /v1/log", r); err == nil {
+	if _, err := (gate{roles: routeRoles, page: unknownUser, own: 0}).admit("GET /v1/log", r); err == nil {
 		t.Error("a caller of whom nothing is known speaks for the owner")
 	}
 }

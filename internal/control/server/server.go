@@ -7,14 +7,11 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/rs/zerolog"
 
-	"gatehouse/internal/backoff"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/network"
 	"gatehouse/internal/socket"
@@ -29,13 +26,14 @@ type Options struct {
 	// Profiles has the server answer with profiles of the daemon, too. Then the socket is for
 	// root and the daemon's user alone.
 	Profiles bool
-	Log      zerolog.Logger
+	// Again has the daemon begin anew, as it must where its keys are others; nil: nobody can.
+	Again func()
+	Log   zerolog.Logger
 }
 
 // Server answers the tool. Make it with New, and run Serve beside the gateway.
 type Server struct {
 	o       Options
-	path    string // of the socket
 	socket  *socket.Server
 	teacher *teacher
 }
@@ -48,12 +46,12 @@ func New(g *gateway.Gateway, o Options) *Server {
 	if o.Look <= 0 {
 		o.Look = 5 * time.Second
 	}
-	mode, callers := os.FileMode(0o660), group
+	mode, callers := os.FileMode(0o660), Group
 	if o.Profiles {
 		mode, callers = 0o600, ""
 	}
-	srv := &Server{o: o, path: g.Site.Socket, teacher: &teacher{Gateway: g}, socket: socket.NewServer(socket.Options{Path: g.Site.Socket, Name: "daemon", Network: o.Network,
-		Mode: mode, Group: callers, Look: o.Look, Grace: time.Second, MostBody: maxRequest, Caller: peer, Admit: newGate().admit, Log: o.Log})}
+	srv := &Server{o: o, teacher: &teacher{Gateway: g}, socket: socket.NewServer(socket.Options{Path: g.Site.Socket, Name: "daemon", Network: o.Network,
+		Mode: mode, Group: callers, Look: o.Look, Grace: time.Second, MostBody: maxRequest, Caller: peer, Admit: newGate(routeRoles).admit, Log: o.Log})}
 	srv.routes(g)
 	return srv
 }
@@ -62,6 +60,7 @@ func New(g *gateway.Gateway, o Options) *Server {
 func (srv *Server) routes(g *gateway.Gateway) {
 	s, log := srv.socket, srv.o.Log
 	socket.Handle(s, "GET /v1/status", report{g, srv.o.Version, time.Now()}.getStatus)
+	socket.Handle(s, "GET /v1/setup", getSetup)
 	shown := logs{g, log}
 	socket.Stream(s, "GET /v1/log", shown.streamLog)
 	tested := doorTest{shown, newDoorTests(g.Site.Path("doortests.json"), g.Clock.Elapsed, g.Site.DoorIDs(), log)}
@@ -108,25 +107,12 @@ func (srv *Server) routes(g *gateway.Gateway) {
 	}
 }
 
-// group may use the socket. Where it is missing only the daemon's user may.
-const group = "gatehouse"
+// Group may use the socket. Where it is missing only the daemon's user may.
+const Group = "gatehouse"
 
 // Serve answers the tool on the unix socket until ctx ends, and returns when no request is at work any more. A
 // socket that can't be opened is tried again.
 func (srv *Server) Serve(ctx context.Context) {
 	defer srv.teacher.learning.close()
-	for retry := backoff.New(time.Second, 30*time.Second); ctx.Err() == nil; retry.Wait(ctx) {
-		err := srv.serve(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		srv.o.Log.Error().Err(err).Msg("the tool can't connect")
-	}
-}
-
-func (srv *Server) serve(ctx context.Context) error {
-	if err := os.MkdirAll(filepath.Dir(srv.path), 0o755); err != nil {
-		return fmt.Errorf("directory of the socket: %w", err)
-	}
-	return srv.socket.Run(ctx)
+	srv.socket.Keep(ctx)
 }

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/device"
+	"gatehouse/internal/control"
+	"gatehouse/internal/gateway"
+)
+
+// waiting is a manager whose daemon answers in the directory that was made for it.
+func waiting(t *testing.T) *manager {
+	t.Helper()
+	m := newManager(t)
+	m.client = control.NewClient(filepath.Join(m.dir, "gatehouse.sock"))
+	return m
+}
+
+// setup waits until the daemon answers, and returns what it does.
+func (m *manager) setup() control.Setup {
+	m.t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if st, err := m.client.Setup(m.t.Context()); err == nil {
+			return st
+		}
+	}
+	m.t.Fatal("the daemon never answers")
+	return control.Setup{}
+}
+
+// TestSetUpUnderManager: without a site file the daemon is ready and is fed; set up over its
+// socket it ends well, and the unit's next start serves the house.
+func TestSetUpUnderManager(t *testing.T) {
+	m := waiting(t)
+	config := filepath.Join(m.dir, "etc", "site.toml")
+	m.start("none", config)
+	for range 3 {
+		m.hears("WATCHDOG=1")
+	}
+	if st := m.setup(); st.State != control.SetupNew || st.File != config {
+		t.Fatalf("%+v", st)
+	}
+	if _, err := m.client.Look(t.Context(), control.LookRequest{Board: "raspberry-pi-4", Ports: []string{filepath.Join(m.dir, "none")}}); err != nil {
+		t.Fatal(err)
+	}
+	answers := control.Answers{Building: "lane-7", State: filepath.Join(m.dir, "state"), Socket: filepath.Join(m.dir, "gatehouse.sock"),
+		Doors: []control.DoorAnswer{{ID: "front", Egress: "mechanical", Lock: "fail-secure"}}}
+	if _, err := m.client.WriteSite(t.Context(), control.WriteSite{Answers: answers}); err != nil {
+		t.Fatal(err)
+	}
+	m.hears("STOPPING=1")
+	if how := m.ended(); how != "<nil>" {
+		t.Errorf("ended with %s", how)
+	}
+	m.start("none", config)
+	if st := m.setup(); st.State != control.SetupHouse {
+		t.Errorf("%+v", st)
+	}
+	if st, err := m.client.Status(t.Context()); err != nil || st.Building != "lane-7" {
+		t.Errorf("%+v, %v", st, err)
+	}
+}
+
+// TestWrongSiteFile: a daemon whose site file is wrong stays, says what is wrong, and moves
+// no line; without a manager it goes on by itself once the file was mended.
+func TestWrongSiteFile(t *testing.T) {
+	m := waiting(t)
+	config := m.config("colour = \"red\"\n" + oneDoor)
+	ctx, cancel := context.WithCancel(t.Context())
+	var log bytes.Buffer
+	ended := make(chan error, 1)
+	hw := gateway.Hardware{} // whoever touches a line of it panics
+	go func() {
+		ended <- serve(ctx, service{config: config, hardware: hw, stderr: &log, env: func(name string) string { return map[string]string{"RUNTIME_DIRECTORY": m.dir}[name] }})
+	}()
+	if st := m.setup(); st.State != control.SetupWrong || !strings.Contains(st.Fault, "colour") {
+		t.Errorf("%+v", st)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if said := strings.Count(log.String(), "colour"); said != 1 {
+		t.Errorf("said %d times: %s", said, &log)
+	}
+
+	m.start("none", config)
+	m.hears("WATCHDOG=1")
+	m.setup()
+	if err := os.WriteFile(config, fmtSite(m.dir), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m.hears("STOPPING=1")
+	if how := m.ended(); how != "<nil>" {
+		t.Errorf("ended with %s", how)
+	}
+}
+
+// TestGoesOn: without a service manager the same process serves the house that was set up.
+func TestGoesOn(t *testing.T) {
+	m := waiting(t)
+	config := filepath.Join(m.dir, "site.toml")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	hw := gateway.Hardware{Output: func(device.OutputConfig) (device.Output, error) { return noOutput{}, nil }}
+	go func() {
+		ended <- serve(ctx, service{config: config, hardware: hw, stderr: new(bytes.Buffer), env: func(name string) string { return map[string]string{"RUNTIME_DIRECTORY": m.dir}[name] }})
+	}()
+	m.setup()
+	if err := os.WriteFile(config, fmtSite(m.dir), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m.client = control.NewClient(filepath.Join(m.dir, "sock"))
+	if st := m.setup(); st.State != control.SetupHouse {
+		t.Errorf("%+v", st)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// fmtSite is a site file in order.
+func fmtSite(dir string) []byte {
+	return fmt.Appendf(nil, "state = \"%[1]s/state\"\nsocket = \"%[1]s/sock\"\n%s", dir, oneDoor)
+}
