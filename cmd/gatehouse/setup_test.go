@@ -10,9 +10,16 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/rs/zerolog"
+
+	"gatehouse/device"
 	"gatehouse/device/osdp/osdptest"
 	"gatehouse/internal/commission"
+	"gatehouse/internal/control"
+	"gatehouse/internal/control/server/setup"
+	"gatehouse/internal/discovery"
 	"gatehouse/internal/site"
 )
 
@@ -161,5 +168,45 @@ func TestSetupLooks(t *testing.T) {
 	}
 	if said, err := exec.Command(daemon, "check", file).CombinedOutput(); err != nil || !strings.Contains(string(said), "building lane-7") {
 		t.Errorf("%v: %s", err, said)
+	}
+}
+
+// TestSetupByDaemon: a daemon that waits for its site file looks at the machine and writes the
+// file; the tool then needs no rights over either.
+func TestSetupByDaemon(t *testing.T) {
+	dir, err := os.MkdirTemp("", "s") // short: the path of a socket has 104 bytes at most
+	must(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	file, address := filepath.Join(dir, "etc", "site.toml"), filepath.Join(dir, "sock")
+	must(t, os.MkdirAll(filepath.Join(dir, "proc/device-tree"), 0o755))
+	must(t, os.WriteFile(filepath.Join(dir, "proc/device-tree/compatible"), []byte("raspberrypi,4-model-b\x00"), 0o644))
+	machine := discovery.Machine{Root: dir, Look: func([]string) site.Found {
+		return site.Found{Chips: []site.FoundChip{{Names: []string{"gpiochip0"}, Label: "pinctrl-bcm2711", Lines: 58}}}
+	}, Lines: func(device.LinesConfig) (device.Lines, error) { return nil, os.ErrPermission }}
+	_, why := site.Load(file)
+	daemon := setup.New(setup.Options{Socket: address, File: file, Machine: machine, Each: 5 * time.Millisecond, Log: zerolog.Nop()}, why)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	served := make(chan bool, 1)
+	go func() { served <- daemon.Run(ctx) }()
+	for client := control.NewClient(address); ; time.Sleep(5 * time.Millisecond) {
+		if _, err := client.Setup(ctx); err == nil {
+			break
+		}
+	}
+	if _, out, _ := alone(t, "", "--socket", address, "doctor", "--config", file); !strings.Contains(out, "PROBLEM   daemon: this gateway is not set up yet") || !strings.Contains(out, "gatehouse setup") {
+		t.Errorf("the doctor says\n%s", out)
+	}
+	answers := strings.Replace(answersText, `type = "osdp"`, `type = "wiegand"`, 1)
+	args := []string{"--socket", address, "setup", "--config", file, "--listen", "0s", "--daemon", "/none", "--answers"}
+	if status, out, errs := alone(t, "", append(args, put(t, dir, "wrong.toml", answersText))...); status != 1 || !strings.Contains(out, "no such reader was found") {
+		t.Errorf("a reader that is not there: status %d\n%s%s", status, out, errs)
+	}
+	status, out, errs := alone(t, "", append(args, put(t, dir, "answers.toml", answers))...)
+	if status != 0 || !strings.Contains(errs, "board: Raspberry Pi 4 Model B") || !<-served {
+		t.Fatalf("status %d\n%s%s", status, out, errs)
+	}
+	if s, err := site.Load(file); err != nil || s.Building != "lane-7" {
+		t.Errorf("%+v, %v", s, err)
 	}
 }

@@ -53,8 +53,8 @@ const unknownUser = ^uint32(0)
 // user, and from those who may do everything anyway; from nobody else.
 type gate struct {
 	roles map[string][]caller.Role // by route, beside the operator
-	page  uint32 // its user; unknownUser: this machine has none
-	own   uint32 // the daemon's
+	page  uint32                   // its user; unknownUser: this machine has none
+	own   uint32                   // the daemon's
 }
 
 func newGate(roles map[string][]caller.Role) gate {

@@ -101,7 +101,7 @@ func (c Doctor) look(s *session.Session, m machine) *seen {
 
 // siteFile reads the site file, which says where everything else is.
 func (f *seen) siteFile(path string) check {
-	k := check{Name: "site file", State: good, Why: "it says how the doors are wired: the daemon does not start without it"}
+	k := check{Name: "site file", State: good, Why: "it says how the doors are wired: no door is served without it"}
 	s, err := site.Load(path)
 	if err == nil {
 		f.site, k.What = s, fmt.Sprintf("%s, %s", path, amount.Of(len(s.Doors), "door"))
@@ -111,7 +111,7 @@ func (f *seen) siteFile(path string) check {
 	if denied(err) {
 		k.State, k.Do = unseen, "run this as root: sudo gatehouse doctor"
 	} else if absent(err) {
-		k.Do = "say where it is with --config, or write it: docs/site-file.md"
+		k.Do = "open the gateway's page, or call sudo gatehouse setup, which makes it; or say where it is with --config"
 	}
 	return k
 }
@@ -124,6 +124,8 @@ func daemonCheck(st control.Status, err error) check {
 		k.What = fmt.Sprintf("gatehoused %s answers, up since %s", st.Version, session.Local(st.Started))
 	case errors.As(err, &fail) && strings.HasPrefix(fail.Message, "not allowed"):
 		k.State, k.What, k.Do = unseen, fail.Message, fail.Hint
+	case errors.As(err, &fail) && fail.Status != 0: // it has no house to serve
+		k.State, k.What, k.Do = bad, fail.Message, fail.Hint
 	case errors.As(err, &fail):
 		k.State, k.What, k.Do = bad, fail.Message, fail.Hint+"; if it does not stay up: journalctl -u gatehoused"
 	default:

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/command"
 	"gatehouse/internal/commission"
 	"gatehouse/internal/discovery"
 	"gatehouse/internal/profile"
@@ -35,7 +36,7 @@ type Setup struct {
 
 // Help is what --help says besides.
 func (Setup) Help() string {
-	return "It looks at the machine (call it by sudo, with the daemon stopped), shows what it found, asks for what it can't know, and writes the site file whole or not at all." +
+	return "It looks at the machine, by the daemon where that waits for a site file, else by itself (call it by sudo then, with the daemon stopped), shows what it found, asks for what it can't know, and writes the site file whole or not at all." +
 		" The questions, in their order: the building's id, the gateway's; whether a fire contact is wired; how many doors; of each door its id, egress, lock, whether there is an exit button" +
 		" (not where people leave by one), whether there is a contact, and its reader by number, 0 for none; at last, whether to write. Exit status 1: nothing was written."
 }
@@ -51,10 +52,11 @@ type outcome struct {
 
 // Run looks, asks, proposes and writes.
 func (c Setup) Run(s *session.Session) error {
-	if err := c.ready(); err != nil {
+	w := c.waiting(s)
+	if err := c.ready(w.writes(c)); err != nil {
 		return err
 	}
-	found, err := c.look(s)
+	found, err := c.look(s, w)
 	if err != nil {
 		return err
 	}
@@ -65,15 +67,18 @@ func (c Setup) Run(s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	plan := commission.Propose(found, answers, known)
+	plan, err := w.propose(s, found, answers, known)
+	if err != nil {
+		return err
+	}
 	o := outcome{Found: found, Items: plan.Items, Text: plan.Text, File: c.Config}
 	if !plan.Faulty() && !c.DryRun {
-		if err := c.write(s, asker, plan); err != nil {
+		if err := c.write(s, asker, plan, func() error { return w.write(s, c, answers, plan) }); err != nil {
 			return err
 		}
 		o.Written = true
 	}
-	if err := s.Print(o, nil, func(w io.Writer) { c.tell(w, o) }); err != nil {
+	if err := s.Print(o, nil, func(out io.Writer) { c.tell(out, o, w.there) }); err != nil {
 		return err
 	}
 	if plan.Faulty() {
@@ -82,13 +87,17 @@ func (c Setup) Run(s *session.Session) error {
 	return nil
 }
 
-// ready sees that the file can be written before anybody is asked anything.
-func (c Setup) ready() error {
+// ready sees that the file can be written before anybody is asked anything; by the daemon
+// it is seen to when it is.
+func (c Setup) ready(byDaemon bool) error {
 	if c.DryRun {
 		return nil
 	}
 	if _, err := os.Lstat(c.Config); err == nil && !c.Replace {
 		return socket.Hinted("sudo gatehoused check "+c.Config+" says how it is; setup --replace writes over it, setup --config FILE writes another", "%s is there already", c.Config)
+	}
+	if byDaemon {
+		return nil
 	}
 	above := filepath.Dir(c.Config)
 	for _, err := os.Stat(above); errors.Is(err, fs.ErrNotExist) && above != filepath.Dir(above); _, err = os.Stat(above) {
@@ -103,18 +112,13 @@ func (c Setup) ready() error {
 
 // look gets what was found: from a file, or from the daemon's program, which may open
 // lines and ports. What that says meanwhile goes to whoever holds the cards.
-func (c Setup) look(s *session.Session) (found discovery.Found, err error) {
+func (c Setup) look(s *session.Session, w waiting) (found discovery.Found, err error) {
 	raw, err := os.ReadFile(c.Found)
 	if c.Found == "" {
 		fmt.Fprintf(s.Err, "looking at this machine; for %s hold a card to each reader until it is named: three seconds to it, three seconds away\n", c.Listen)
-		var out bytes.Buffer
-		cmd := exec.CommandContext(s.Ctx, c.program(), append([]string{"discover", "--json", "--listen", c.Listen.String()}, c.Port...)...)
-		cmd.Stdout, cmd.Stderr = &out, s.Err
-		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-		if err = cmd.Run(); err != nil {
-			return found, socket.Hinted("name the program by --daemon, or call sudo gatehoused discover to see what is wrong", "look at this machine: %v", err)
+		if raw, err = c.discover(s, w); err != nil {
+			return found, err
 		}
-		raw = out.Bytes()
 	}
 	if err != nil {
 		return found, fmt.Errorf("read what was found: %w", err)
@@ -123,6 +127,21 @@ func (c Setup) look(s *session.Session) (found discovery.Found, err error) {
 		return found, socket.Hinted("want what gatehoused discover --json prints, of the same version", "read what was found: %v", err)
 	}
 	return found, nil
+}
+
+// discover has the machine looked at, by the daemon that waits or by its program.
+func (c Setup) discover(s *session.Session, w waiting) ([]byte, error) {
+	if w.there {
+		return w.look(s, c)
+	}
+	var out bytes.Buffer
+	cmd := exec.CommandContext(s.Ctx, c.program(), append([]string{"discover", "--json", "--listen", c.Listen.String()}, c.Port...)...)
+	cmd.Stdout, cmd.Stderr = &out, s.Err
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	if err := cmd.Run(); err != nil {
+		return nil, socket.Hinted("name the program by --daemon, or call sudo gatehoused discover to see what is wrong", "look at this machine: %v", err)
+	}
+	return out.Bytes(), nil
 }
 
 // program is the daemon's: as it is named, or beside this one, or where the system has its programs.
@@ -155,18 +174,18 @@ func (c Setup) answers(asker *session.Asker, found discovery.Found, known profil
 
 // write shows the plan to whoever is asked, and writes if they agree; answers in a file
 // have agreed.
-func (c Setup) write(s *session.Session, asker *session.Asker, plan commission.Plan) error {
+func (c Setup) write(s *session.Session, asker *session.Asker, plan commission.Plan, write func() error) error {
 	if c.Answers == "" {
 		list(s.Err, plan.Items)
-		write, err := asker.Ask("write "+c.Config+"? yes or no", yesOrNo)
+		answer, err := asker.Ask("write "+c.Config+"? yes or no", yesOrNo)
 		if err != nil {
 			return err
 		}
-		if write == "no" {
+		if answer == "no" {
 			return socket.Hinted("call setup again", "nothing was written")
 		}
 	}
-	return commission.Write(c.Config, plan.Text, c.Replace)
+	return write()
 }
 
 // list shows the parts of a plan.
@@ -177,7 +196,7 @@ func list(w io.Writer, items []commission.Item) {
 }
 
 // tell says what came of it, and what comes next.
-func (c Setup) tell(w io.Writer, o outcome) {
+func (c Setup) tell(w io.Writer, o outcome, waited bool) {
 	if !o.Written || c.Answers != "" { // else they were shown before they were agreed to
 		list(w, o.Items)
 	}
@@ -193,17 +212,18 @@ func (c Setup) tell(w io.Writer, o outcome) {
 	} else {
 		fmt.Fprintf(w, "  sudo gatehouse enrol --config %s    # with the registry's token; without a registry: gatehouse init\n", c.Config)
 	}
-	fmt.Fprintf(w, "  %s\n", c.start())
+	fmt.Fprintf(w, "  %s\n", c.start(waited))
 }
 
 // units are where the service manager finds what the package brings.
 var units = []string{"/usr/lib/systemd/system/gatehoused.service", "/lib/systemd/system/gatehoused.service", "/etc/systemd/system/gatehoused.service"}
 
-// start is the command that starts the daemon with this site file here.
-func (c Setup) start() string {
+// start is the command that starts the daemon with this site file here; one that has waited
+// for it serves already, and reads the keys when it starts again.
+func (c Setup) start(waited bool) string {
 	for _, unit := range units {
 		if _, err := os.Stat(unit); err == nil && c.Config == "/etc/gatehouse/site.toml" {
-			return "sudo systemctl start gatehoused"
+			return "sudo systemctl " + command.Choose(waited, "restart", "start") + " gatehoused"
 		}
 	}
 	return "sudo gatehoused --config " + c.Config

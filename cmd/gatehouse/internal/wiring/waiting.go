@@ -1,0 +1,81 @@
+package wiring
+
+import (
+	"fmt"
+	"time"
+
+	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/commission"
+	"gatehouse/internal/control"
+	"gatehouse/internal/discovery"
+	"gatehouse/internal/profile"
+	"gatehouse/internal/socket"
+)
+
+// waiting is a daemon that waits for a site file, if there is one: it has the lines and
+// ports, and may write the file.
+type waiting struct {
+	there bool
+	state control.Setup
+}
+
+// waiting finds it. A daemon that serves a house, or none, is none that waits.
+func (c Setup) waiting(s *session.Session) waiting {
+	if c.Found != "" {
+		return waiting{}
+	}
+	st, err := s.Client.Setup(s.Ctx)
+	return waiting{err == nil && st.State != control.SetupHouse, st}
+}
+
+// writes says that the daemon writes the file: it is the one that it waits for.
+func (w waiting) writes(c Setup) bool {
+	return w.there && w.state.File == c.Config && !c.Replace
+}
+
+// lookEach is how often the daemon is asked what it has found.
+const lookEach = 300 * time.Millisecond
+
+// look has it look at the machine, and tells what it finds as it comes.
+func (w waiting) look(s *session.Session, c Setup) ([]byte, error) {
+	st, err := s.Client.Look(s.Ctx, control.LookRequest{Seconds: int(c.Listen / time.Second), Ports: c.Port})
+	told := map[string]bool{}
+	for err == nil && st.Look != nil {
+		for _, r := range st.Look.Readers {
+			if !told[r.Words] {
+				told[r.Words] = true
+				fmt.Fprintf(s.Err, "found: %s\n", r.Words)
+			}
+		}
+		if !st.Look.Running {
+			return st.Look.Found, nil
+		}
+		select {
+		case <-time.After(lookEach):
+		case <-s.Ctx.Done():
+			return nil, s.Ctx.Err()
+		}
+		st, err = s.Client.Setup(s.Ctx)
+	}
+	if err == nil {
+		err = socket.Hinted("call setup again", "somebody else has set this gateway up meanwhile")
+	}
+	return nil, err
+}
+
+// propose is the daemon's proposal, since it compares it with the one that it is to write;
+// without one it is made here.
+func (w waiting) propose(s *session.Session, found discovery.Found, a commission.Answers, known profile.Set) (commission.Plan, error) {
+	if !w.there {
+		return commission.Propose(found, a, known), nil
+	}
+	return s.Client.Propose(s.Ctx, a)
+}
+
+func (w waiting) write(s *session.Session, c Setup, a commission.Answers, plan commission.Plan) error {
+	if !w.writes(c) {
+		return commission.Write(c.Config, plan.Text, c.Replace)
+	}
+	_, err := s.Client.WriteSite(s.Ctx, control.WriteSite{Answers: a, Text: plan.Text})
+	return err
+}
