@@ -189,8 +189,8 @@ func TestSetupByDaemon(t *testing.T) {
 	defer cancel()
 	served := make(chan bool, 1)
 	go func() { served <- daemon.Run(ctx) }()
-	for client := control.NewClient(address); ; time.Sleep(5 * time.Millisecond) {
-		if _, err := client.Setup(ctx); err == nil {
+	for client := control.SettingUp(control.NewClient(address)); ; time.Sleep(5 * time.Millisecond) {
+		if _, err := client.State(ctx); err == nil {
 			break
 		}
 	}

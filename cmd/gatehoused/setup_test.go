@@ -27,7 +27,7 @@ func waiting(t *testing.T) *manager {
 func (m *manager) setup() control.Setup {
 	m.t.Helper()
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if st, err := m.client.Setup(m.t.Context()); err == nil {
+		if st, err := control.SettingUp(m.client).State(m.t.Context()); err == nil {
 			return st
 		}
 	}
@@ -47,12 +47,12 @@ func TestSetUpUnderManager(t *testing.T) {
 	if st := m.setup(); st.State != control.SetupNew || st.File != config {
 		t.Fatalf("%+v", st)
 	}
-	if _, err := m.client.Look(t.Context(), control.LookRequest{Board: "raspberry-pi-4", Ports: []string{filepath.Join(m.dir, "none")}}); err != nil {
+	if _, err := control.SettingUp(m.client).Look(t.Context(), control.LookRequest{Board: "raspberry-pi-4", Ports: []string{filepath.Join(m.dir, "none")}}); err != nil {
 		t.Fatal(err)
 	}
 	answers := control.Answers{Building: "lane-7", State: filepath.Join(m.dir, "state"), Socket: filepath.Join(m.dir, "gatehouse.sock"),
 		Doors: []control.DoorAnswer{{ID: "front", Egress: "mechanical", Lock: "fail-secure"}}}
-	if _, err := m.client.WriteSite(t.Context(), control.WriteSite{Answers: answers}); err != nil {
+	if _, err := control.SettingUp(m.client).Write(t.Context(), control.WriteSite{Answers: answers}); err != nil {
 		t.Fatal(err)
 	}
 	m.hears("STOPPING=1")

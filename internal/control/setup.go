@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+
+	"gatehouse/internal/socket"
 )
 
 // What a daemon may be doing.
@@ -151,23 +153,29 @@ type SiteWritten struct {
 	File string `json:"file"`
 }
 
-// Setup asks what the daemon does.
-func (c *Client) Setup(ctx context.Context) (s Setup, err error) {
+// SetupClient sets a gateway up by its daemon. Safe for concurrent use.
+type SetupClient struct{ socket *socket.Client }
+
+// SettingUp is a client's daemon for whoever sets the gateway up.
+func SettingUp(c *Client) SetupClient { return SetupClient{c.socket} }
+
+// State asks what the daemon does, and what the last look has found until now.
+func (c SetupClient) State(ctx context.Context) (s Setup, err error) {
 	return s, c.socket.Call(ctx, http.MethodGet, "/v1/setup", nil, &s)
 }
 
-// Look has the daemon look at its machine; one that goes on ends. Setup tells what it finds.
-func (c *Client) Look(ctx context.Context, r LookRequest) (s Setup, err error) {
+// Look has the daemon look at its machine; a look that goes on ends. State tells what it finds.
+func (c SetupClient) Look(ctx context.Context, r LookRequest) (s Setup, err error) {
 	return s, c.socket.Call(ctx, http.MethodPost, "/v1/setup/look", r, &s)
 }
 
 // Propose makes a site file of answers and of what the last look has found until now.
-func (c *Client) Propose(ctx context.Context, a Answers) (p Plan, err error) {
+func (c SetupClient) Propose(ctx context.Context, a Answers) (p Plan, err error) {
 	return p, c.socket.Call(ctx, http.MethodPost, "/v1/setup/propose", a, &p)
 }
 
-// WriteSite writes it, whole or not at all, and never over one that is there. The daemon
-// then begins to serve the house.
-func (c *Client) WriteSite(ctx context.Context, w WriteSite) (s SiteWritten, err error) {
+// Write writes it, whole or not at all, and never over one that is there. The daemon then
+// begins to serve the house.
+func (c SetupClient) Write(ctx context.Context, w WriteSite) (s SiteWritten, err error) {
 	return s, c.socket.Call(ctx, http.MethodPost, "/v1/setup/write", w, &s)
 }

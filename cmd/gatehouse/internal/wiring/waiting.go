@@ -24,7 +24,7 @@ func (c Setup) waiting(s *session.Session) waiting {
 	if c.Found != "" {
 		return waiting{}
 	}
-	st, err := s.Client.Setup(s.Ctx)
+	st, err := control.SettingUp(s.Client).State(s.Ctx)
 	return waiting{err == nil && st.State != control.SetupHouse, st}
 }
 
@@ -38,7 +38,7 @@ const lookEach = 300 * time.Millisecond
 
 // look has it look at the machine, and tells what it finds as it comes.
 func (w waiting) look(s *session.Session, c Setup) ([]byte, error) {
-	st, err := s.Client.Look(s.Ctx, control.LookRequest{Seconds: int(c.Listen / time.Second), Ports: c.Port})
+	st, err := control.SettingUp(s.Client).Look(s.Ctx, control.LookRequest{Seconds: int(c.Listen / time.Second), Ports: c.Port})
 	told := map[string]bool{}
 	for err == nil && st.Look != nil {
 		for _, r := range st.Look.Readers {
@@ -55,7 +55,7 @@ func (w waiting) look(s *session.Session, c Setup) ([]byte, error) {
 		case <-s.Ctx.Done():
 			return nil, s.Ctx.Err()
 		}
-		st, err = s.Client.Setup(s.Ctx)
+		st, err = control.SettingUp(s.Client).State(s.Ctx)
 	}
 	if err == nil {
 		err = socket.Hinted("call setup again", "somebody else has set this gateway up meanwhile")
@@ -69,13 +69,13 @@ func (w waiting) propose(s *session.Session, found discovery.Found, a commission
 	if !w.there {
 		return commission.Propose(found, a, known), nil
 	}
-	return s.Client.Propose(s.Ctx, a)
+	return control.SettingUp(s.Client).Propose(s.Ctx, a)
 }
 
 func (w waiting) write(s *session.Session, c Setup, a commission.Answers, plan commission.Plan) error {
 	if !w.writes(c) {
 		return commission.Write(c.Config, plan.Text, c.Replace)
 	}
-	_, err := s.Client.WriteSite(s.Ctx, control.WriteSite{Answers: a, Text: plan.Text})
+	_, err := control.SettingUp(s.Client).Write(s.Ctx, control.WriteSite{Answers: a, Text: plan.Text})
 	return err
 }

@@ -37,7 +37,7 @@ type gateway struct {
 	file   string
 	board  *devicetest.Board
 	o      Options
-	client *control.Client
+	client control.SetupClient
 }
 
 func must(t *testing.T, err error) {
@@ -53,7 +53,7 @@ func newGateway(t *testing.T) *gateway {
 	dir, err := os.MkdirTemp("", "s") // short: the path of a socket has 104 bytes at most
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	g := &gateway{t: t, dir: dir, file: filepath.Join(dir, "etc", "site.toml"), client: control.NewClient(filepath.Join(dir, "sock"))}
+	g := &gateway{t: t, dir: dir, file: filepath.Join(dir, "etc", "site.toml"), client: control.SettingUp(control.NewClient(filepath.Join(dir, "sock")))}
 	in := func(name string, offset int) devicetest.Line {
 		return devicetest.Line{Name: name, Offset: offset, PullUp: true, ActiveLow: true}
 	}
@@ -90,7 +90,7 @@ func (g *gateway) run() (ended chan bool, stop func()) {
 	s := New(g.o, why)
 	go func() { ended <- s.Run(ctx) }()
 	g.t.Cleanup(cancel)
-	g.eventually("it answers", func() bool { _, err := g.client.Setup(g.t.Context()); return err == nil })
+	g.eventually("it answers", func() bool { _, err := g.client.State(g.t.Context()); return err == nil })
 	return ended, cancel
 }
 
@@ -127,7 +127,7 @@ func (g *gateway) lookOnce(d0, d1 string) control.Look {
 	var st control.Setup
 	g.eventually("the reader is found", func() bool {
 		_ = source.Send(card)
-		st, err = g.client.Setup(g.t.Context())
+		st, err = g.client.State(g.t.Context())
 		return err == nil && len(st.Look.Readers) > 0
 	})
 	return *st.Look
@@ -152,11 +152,11 @@ func TestSetUp(t *testing.T) {
 	g := newGateway(t)
 	ended, _ := g.run()
 	ctx := t.Context()
-	st, err := g.client.Setup(ctx)
+	st, err := g.client.State(ctx)
 	if err != nil || st.State != control.SetupNew || st.File != g.file || st.Look != nil || len(st.Boards) < 3 {
 		t.Fatalf("%+v, %v", st, err)
 	}
-	if _, err := g.client.Status(ctx); !strings.Contains(err.Error(), "not set up yet") {
+	if _, err := control.NewClient(g.o.Socket).Status(ctx); !strings.Contains(err.Error(), "not set up yet") {
 		t.Errorf("another route: %v", err)
 	}
 	if _, err := g.client.Propose(ctx, front("in")); !strings.Contains(err.Error(), "nobody has looked") {
@@ -195,7 +195,7 @@ func TestSetUp(t *testing.T) {
 }
 
 func writing(g *gateway, a control.Answers, text string) error {
-	_, err := g.client.WriteSite(g.t.Context(), control.WriteSite{Answers: a, Text: text})
+	_, err := g.client.Write(g.t.Context(), control.WriteSite{Answers: a, Text: text})
 	return err
 }
 
@@ -227,7 +227,7 @@ func TestBoardByHand(t *testing.T) {
 		_, err := g.client.Look(t.Context(), control.LookRequest{Board: name})
 		must(t, err)
 		var st control.Setup
-		g.eventually("the look ends", func() bool { st, err = g.client.Setup(t.Context()); return err == nil && !st.Look.Running })
+		g.eventually("the look ends", func() bool { st, err = g.client.State(t.Context()); return err == nil && !st.Look.Running })
 		if st.Look.Board != name || st.Look.Doors != map[string]int{"": 0, "raspberry-pi-4": 2}[name] {
 			t.Errorf("%q: %+v", name, st.Look)
 		}
@@ -251,7 +251,7 @@ func TestCut(t *testing.T) {
 		must(t, os.WriteFile(g.file+".new", []byte("building = \"lane"), 0o600))
 	}
 	ended, _ := g.run()
-	if st, err := g.client.Setup(t.Context()); err != nil || st.State != control.SetupNew || st.Look != nil {
+	if st, err := g.client.State(t.Context()); err != nil || st.State != control.SetupNew || st.Look != nil {
 		t.Errorf("%+v, %v", st, err)
 	}
 	g.look("d0", "d1")
@@ -298,11 +298,11 @@ func TestWrongFile(t *testing.T) {
 	must(t, os.Mkdir(filepath.Dir(g.file), 0o755))
 	must(t, os.WriteFile(g.file, []byte("building = \"lane-7\"\ncolour = \"red\"\n"), 0o600))
 	ended, _ := g.run()
-	st, err := g.client.Setup(t.Context())
+	st, err := g.client.State(t.Context())
 	if err != nil || st.State != control.SetupWrong || !strings.Contains(st.Fault, "colour") {
 		t.Errorf("%+v, %v", st, err)
 	}
-	if _, err := g.client.Status(t.Context()); !strings.Contains(err.Error(), "colour") {
+	if _, err := control.NewClient(g.o.Socket).Status(t.Context()); !strings.Contains(err.Error(), "colour") {
 		t.Errorf("another route: %v", err)
 	}
 	g.look("d0", "d1")
@@ -311,7 +311,7 @@ func TestWrongFile(t *testing.T) {
 	}
 	must(t, os.WriteFile(g.file, []byte("building = \"lane-7\"\nsize = \"large\"\n"), 0o600))
 	g.eventually("the new fault is told", func() bool {
-		st, err := g.client.Setup(t.Context())
+		st, err := g.client.State(t.Context())
 		return err == nil && strings.Contains(st.Fault, "size") && !strings.Contains(st.Fault, "colour")
 	})
 	plan, err := g.client.Propose(t.Context(), front("in"))
