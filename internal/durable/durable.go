@@ -81,6 +81,19 @@ func SetAside(path string) (string, error) {
 	}
 }
 
+// KeepAside writes what a damaged file holds to path + ".bad-N", so that the file itself can
+// be put right at once; a power cut in between leaves it as it was.
+func KeepAside(path string, data []byte) error {
+	for n := 1; ; n++ {
+		aside := fmt.Sprintf("%s.bad-%d", path, n)
+		if _, err := os.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
+			return WriteFile(aside, data, 0o600)
+		} else if err != nil {
+			return fmt.Errorf("keep aside: %w", err)
+		}
+	}
+}
+
 // WriteFile replaces the content of path: after a crash there is the old
 // content or the new. It works under path + ".new". One writer a path.
 func WriteFile(path string, data []byte, mode os.FileMode) error {

@@ -42,6 +42,7 @@ type Gateway struct {
 	o          Options
 	lock       *durable.Lock      // of the state directory, for as long as this process lives
 	gatewayKey ed25519.PrivateKey // signs what the gateway says; nil where it could not be read
+	mended     []string           // key files that were put right at this start
 	passes     *pass.Judge
 }
 
@@ -144,7 +145,7 @@ func (g *Gateway) makeRelays() {
 }
 
 func (g *Gateway) openKeyring() (err error) {
-	keys, err := keys.LoadKeys(g.Site.Path("keys"))
+	keys, err := g.loadKeys()
 	g.gatewayKey = keys.Gateway
 	if err != nil {
 		g.o.Log.Warn().Err(err).Msg("keys of the building are missing: no card opens; exits and fire work")
@@ -161,6 +162,25 @@ func (g *Gateway) openKeyring() (err error) {
 		g.o.Log.Warn().Err(err).Msg("clock")
 	}
 	return nil
+}
+
+// loadKeys reads the keys, after those that a worn card garbled were put right.
+func (g *Gateway) loadKeys() (keys.Keys, error) {
+	dir := g.Site.Path("keys")
+	var err error
+	if g.mended, err = keys.Mend(dir); err != nil {
+		g.o.Log.Error().Err(err).Msg("a damaged key file can't be put right")
+	}
+	for _, name := range g.mended {
+		g.o.Log.Error().Str("file", name).Msg("a key file was damaged, and was put right from its copy")
+	}
+	all, err := keys.LoadKeys(dir)
+	if err == nil {
+		if err := keys.Keep(dir); err != nil {
+			g.o.Log.Warn().Err(err).Msg("no second copy of the key files")
+		}
+	}
+	return all, err
 }
 
 func (g *Gateway) openJournal() (err error) {
@@ -326,6 +346,9 @@ func (g *Gateway) queueStart() {
 	keys := g.Keyring.Status()
 	for _, name := range append(keys.Files.Aside, keys.Files.Damage...) {
 		damaged(wire.ReasonDamaged, "grants", name)
+	}
+	for _, name := range g.mended {
+		damaged(wire.ReasonDamaged, "keys", name)
 	}
 	for _, what := range g.Missing {
 		source := "grants"

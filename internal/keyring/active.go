@@ -41,7 +41,7 @@ type active struct {
 // read reads the marks, and what is laid over the list, and returns the hash of the list
 // that the last run had made active; zeros: it is in no doubt.
 func (a *active) read(authority string) (next wire.Hash) {
-	a.dir.Read(marksFile, &a.marks)
+	a.dir.ReadEnded(marksFile, &a.marks)
 	a.marks = a.marks.of(authority)
 	a.time.Load(signedtime.Marks{Floor: a.marks.Floor, Floors: a.marks.Floors, Undos: a.marks.Undos, WitnessedMarks: a.marks.WitnessedMarks})
 	var old struct {
@@ -211,7 +211,7 @@ func (a *active) saveMarks(m marks) {
 		return
 	}
 	a.marks = m
-	if err := a.dir.Save(marksFile, m); err != nil {
+	if err := a.dir.SaveEnded(marksFile, m); err != nil {
 		a.dir.Log.Error().Err(err).Msg("mark of the newest list can't be written")
 	}
 }

@@ -102,7 +102,7 @@ func (y *Authority) Undo(envelope []byte) (wire.Floor, error) {
 	by := wire.RoleEpoch{Role: f.Role, Epoch: f.Epoch}
 	err = a.time.Undo(by, func(s signedtime.Marks) error {
 		m := a.marks.with(s)
-		if err := a.dir.Save(marksFile, m); err != nil {
+		if err := a.dir.SaveEnded(marksFile, m); err != nil {
 			return fmt.Errorf("undo of a time: %w", err) // it comes again
 		}
 		a.marks = m

@@ -182,8 +182,12 @@ func saveNew(path string, block *pem.Block) error {
 // can't be read now.
 func isWhole(path string) bool {
 	data, err := os.ReadFile(path)
+	return err != nil || isWholeBlock(data)
+}
+
+func isWholeBlock(data []byte) bool {
 	block, _ := pem.Decode(data)
-	return err != nil || block != nil
+	return block != nil
 }
 
 // Install writes the keys that a gateway needs into its directory of keys: the

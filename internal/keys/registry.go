@@ -92,17 +92,25 @@ func readPlace(dir string) (*Registry, error) {
 	if err != nil {
 		return nil, err
 	}
+	r, err := parsePlace(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return r, nil
+}
+
+func parsePlace(b []byte) (*Registry, error) {
 	var row registryRow
 	if err := json.Unmarshal(b, &row); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	r := &Registry{Name: row.Registry, Enrol: row.Enrol, Broker: row.Broker,
 		Place: wire.Place{District: row.District, Town: row.Town, Building: row.Building, Gateway: row.Gateway}}
 	if err := r.Place.Check(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	if !wire.ValidName(r.Name, false) {
-		return nil, fmt.Errorf("%s: registry %q is no id", path, r.Name)
+		return nil, fmt.Errorf("registry %q is no id", r.Name)
 	}
 	return r, nil
 }

@@ -75,10 +75,15 @@ func (d *Dir) PutAside(path string) {
 		d.Log.Error().Err(err).Msg("damaged file can't be set aside")
 		return
 	}
-	d.mu.Lock()
-	d.aside = append(d.aside, filepath.Base(name))
-	d.mu.Unlock()
+	d.note(filepath.Base(name))
 	d.Log.Error().Str("file", name).Msg("damaged file was set aside")
+}
+
+// note remembers what was damaged.
+func (d *Dir) note(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.aside = append(d.aside, name)
 }
 
 // Aside returns the names of the files that were put aside.

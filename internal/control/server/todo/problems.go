@@ -132,7 +132,7 @@ func deviceCode(code string, dev control.Device) string {
 // setAsideProblems names damaged files for as long as they lie there: what is
 // in them is nowhere else.
 func setAsideProblems(g *gateway.Gateway) (list toDo) {
-	for _, directory := range []string{"journal", "grants"} {
+	for _, directory := range []string{"journal", "grants", "keys"} {
 		found, _ := filepath.Glob(g.Site.Path(directory, "*.bad-*")) // the pattern is right
 		for _, f := range found {
 			list.add("file_set_aside", "", "a damaged file was set aside: %s. Look after the disk; copy the file away, then remove it here", f)

@@ -1,0 +1,81 @@
+package files
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"gatehouse/internal/durable"
+)
+
+// endMark begins the last field of a file of SaveEnded, which programs from before it
+// read over.
+const endMark = `,"sum":"`
+
+// SaveEnded writes v, a JSON object that is not empty, with a last field over all before it, durably.
+func (d *Dir) SaveEnded(name string, v any) error {
+	defer d.DidWrite()
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return durable.WriteFile(d.Join(name), ended(data[:len(data)-1]), 0o600)
+}
+
+func ended(body []byte) []byte {
+	sum := sha256.Sum256(body)
+	return append(append(bytes.Clone(body), endMark...), hex.EncodeToString(sum[:])+`"}`...)
+}
+
+// whole reports whether data are what SaveEnded wrote.
+func whole(data []byte) bool {
+	i := bytes.LastIndex(data, []byte(endMark))
+	return i > 0 && bytes.Equal(data, ended(data[:i]))
+}
+
+// ReadEnded reads what SaveEnded wrote into v. Where one bit of it has flipped it finds
+// which, and goes on as it was; what is worse damaged is put aside and counts as empty, as
+// Read has it, and so is a file that is not there. One without the last field is of before.
+func (d *Dir) ReadEnded(name string, v any) {
+	data, err := os.ReadFile(d.Join(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		d.Log.Error().Err(err).Msg("file beside the grants can't be read")
+		return
+	}
+	if !whole(data) && (bytes.Contains(data, []byte(endMark)) || !json.Valid(data)) && !d.unflip(name, data) {
+		d.PutAside(d.Join(name))
+		return
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		d.PutAside(d.Join(name))
+	}
+}
+
+// unflip turns back the one bit of a file's data that makes them whole, if there is one.
+// As they were, they stay beside the file.
+func (d *Dir) unflip(name string, data []byte) bool {
+	was := bytes.Clone(data)
+	for i := range 8 * len(data) {
+		data[i/8] ^= 1 << (i % 8)
+		if whole(data) {
+			if err := durable.KeepAside(d.Join(name), was); err != nil {
+				d.Log.Error().Err(err).Msg("damaged file can't be kept aside")
+			}
+			if err := durable.WriteFile(d.Join(name), data, 0o600); err != nil {
+				d.Log.Error().Err(err).Msg("file beside the grants can't be written")
+			}
+			d.note(name)
+			return true
+		}
+		data[i/8] ^= 1 << (i % 8)
+	}
+	return false
+}
