@@ -79,6 +79,15 @@ func KeypadKinds() []string {
 	return names
 }
 
+// MostDigits is the most digits of a PIN that keys of a kind can send; 0: no such kind.
+func MostDigits(name string) int {
+	kind, ok := kindOf(name)
+	if !ok {
+		return 0
+	}
+	return cmp.Or(kind.digits, device.MaxPIN)
+}
+
 // Validate tells what is wrong with the settings, alone and beside the formats
 // of the same reader's cards: no card may look like keys.
 func (k Keypad) Validate(formats []Format) error {

@@ -90,6 +90,29 @@ func DecideTenancy(g *Grants, tenancy wire.ID, q Query) Decision {
 	return best
 }
 
+// DecideHome answers for a tenancy whose tenant shows who it is without a card: as
+// DecideTenancy, but a suspended record whose card is lost, as lost says, counts as
+// active. Who has lost the card still lives here.
+func DecideHome(g *Grants, tenancy wire.ID, lost func(wire.CredentialID) bool, q Query) Decision {
+	if g == nil {
+		return Decision{Reason: wire.ReasonNotReady}
+	}
+	best, door := Decision{Reason: g.unknown}, g.door(q.Door)
+	for r := range g.All() {
+		if r.Tenancy != tenancy {
+			continue
+		}
+		as := *r
+		if as.State == wire.GrantSuspended && lost(as.Credential) {
+			as.State = wire.GrantActive
+		}
+		if g.weigh(&best, &as, door, q.Time); best.Reason == wire.ReasonGranted {
+			break
+		}
+	}
+	return best
+}
+
 // weigh makes the answer that of a record if it is nearer to opening than the best so
 // far.
 func (g *Grants) weigh(best *Decision, r *wire.Grant, door int, t Time) {

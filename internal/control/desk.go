@@ -66,7 +66,7 @@ type DeskPIN struct {
 }
 
 // Change asks for a change of a tenancy: checkout, dispute, withdraw, suspend,
-// resume, replace, add, confirm or pin.
+// resume, replace, add, confirm, pin or codes.
 type Change struct {
 	Action  string `json:"action"`
 	Tenancy string `json:"tenancy,omitempty"` // id or the start of it, flat or label; empty: that of the card held up
@@ -95,6 +95,7 @@ type Tenancy struct {
 	Ended    *time.Time    `json:"ended,omitempty"`   // when it did
 	Told     string        `json:"told,omitempty"`    // "yes" or "not yet", once the notice has ended: whether the tenant was told of it at a door
 	HasPIN   bool          `json:"has_pin"`
+	CodesAt  []string      `json:"codes_at,omitempty"` // doors here whose keys take one-time codes; how many of its codes are used nobody is told
 	Cards    []TenancyCard `json:"cards"`
 	Doubtful bool          `json:"doubtful,omitempty"`  // only doubt about the time holds it open: by some clock it is over
 	Unstored int           `json:"unsettled,omitempty"` // changes that are active here and not yet in the registry's list
@@ -114,6 +115,10 @@ type TenancyCard struct {
 type Done struct {
 	Tenancy Tenancy  `json:"tenancy"`
 	Remarks []string `json:"remarks"`
+	// Codes are new one-time codes of the tenancy, told this once, and CodeDoors those at
+	// whose keys they open.
+	Codes     []string `json:"codes,omitempty"`
+	CodeDoors []string `json:"code_doors,omitempty"`
 }
 
 // OpenDesk opens a visit. A *Error with Conflict means that somebody else is at the desk;

@@ -151,7 +151,7 @@ func (b *book) decide() {
 // publish tells the doors who has a PIN and who is on notice.
 func (b *book) publish() {
 	b.decide()
-	b.doors.publish(b.Tenancies, b.onNotice())
+	b.doors.publish(b.Tenancies, b.onNotice(), b.decisions.Barred)
 }
 
 // onNotice are the tenancies whose tenants have to be told of a notice: also who has

@@ -16,7 +16,7 @@ import (
 // Request asks for a change of a tenancy.
 type Request struct {
 	Session string
-	Action  string // checkout, dispute, withdraw, suspend, resume, replace, add, confirm, pin
+	Action  string // checkout, dispute, withdraw, suspend, resume, replace, add, confirm, pin, codes
 	Tenancy string // id or the start of it, flat or label; empty: that of the card that was held up
 	Proof   string // landlord, card or pin
 	PIN     string
@@ -82,7 +82,11 @@ func (d *Desk) Change(ctx context.Context, r Request) (Done, error) {
 		remarks = append(remarks, d.pins.keep(at.Tenancy, chosen, r.by)...)
 	}
 	s.empty()
-	return d.done(d.book.tenancy(at.Tenancy.ID), remarks), nil
+	done := d.done(d.book.tenancy(at.Tenancy.ID), remarks)
+	if r.Action == tenancy.NewCodes {
+		err = d.giveCodes(&done)
+	}
+	return done, err
 }
 
 // situation gathers what the decision on a request rests on.

@@ -73,7 +73,11 @@ func (d *Desk) CheckIn(ctx context.Context, session string, a tenancy.Arrival) (
 		remarks = append(remarks, "the gateway's clock can't be trusted: the key counts from now on, and its end when the clock is right again")
 	}
 	s.fresh, s.proof = nil, nil
-	return d.done(t, remarks), nil
+	done := d.done(t, remarks)
+	if d.codes.given() && d.giveCodes(&done) != nil {
+		done.Remarks = append(done.Remarks, "one-time codes could not be written: see gatehouse status about the disk, then gatehouse tenancy codes")
+	}
+	return done, nil
 }
 
 // give names the cards that were shown, if they may be given.

@@ -23,6 +23,7 @@ import (
 
 	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/onetime"
 	"gatehouse/sync/wire"
 )
 
@@ -33,8 +34,17 @@ type Parts struct {
 	Journal Journal
 	Key     ed25519.PrivateKey // of the gateway; nil: nothing can be signed, so every change is refused
 	Clock   func() tenancy.Time
+	Codes   Codes
 	Log     zerolog.Logger
 }
+
+// Codes are the one-time codes that this gateway gives, and where they open.
+type Codes struct {
+	*onetime.Store          // nil: it gives none
+	Doors          []string // with a reader that takes them; none: it gives none
+}
+
+func (c Codes) given() bool { return c.Store != nil && len(c.Doors) > 0 }
 
 // Desk is where tenants are checked in and out. It is safe for concurrent use. Make it
 // with New; Run does its upkeep.
@@ -49,6 +59,7 @@ type Desk struct {
 	pins    pins
 	stops   stops
 	teller  teller
+	codes   Codes
 }
 
 // New reads the directory. A damaged file is set aside and counts as empty: what
@@ -62,7 +73,7 @@ func New(p Parts) (*Desk, error) {
 	r := newRecords(b, p.Journal, p.Key)
 	d := &Desk{Doors: doors, Records: r, keyring: p.Keyring, clock: p.Clock, book: b,
 		pins: pins{book: b, journal: p.Journal, pauses: map[wire.ID]time.Time{}}, stops: stops{records: r, clock: p.Clock},
-		teller: teller{book: b, journal: p.Journal, last: map[toldAt]time.Time{}}}
+		codes: p.Codes, teller: teller{book: b, journal: p.Journal, last: map[toldAt]time.Time{}}}
 	fresh := b.load(p.Journal)
 	r.catchUp()
 	b.publish()
@@ -114,7 +125,16 @@ func (d *Desk) upkeep(ctx context.Context) {
 	d.book.Lock()
 	defer d.book.Unlock()
 	d.book.tidy(d.clock())
+	if d.codes.Store != nil {
+		d.codes.Keep(d.isOver)
+	}
 	d.teller.forget()
+}
+
+// isOver reports whether a tenancy is over by a record or the list.
+func (d *Desk) isOver(id wire.ID) bool {
+	t := d.book.Tenancies.Find(id)
+	return t != nil && t.Over() != 0
 }
 
 // leave ends a session that nobody has used for so long.
@@ -149,9 +169,29 @@ func (d *Desk) Find(text string) (tenancy.View, error) {
 type Done struct {
 	Tenancy tenancy.View
 	Remarks []string
+	// Codes are new one-time codes of the tenancy, and CodeDoors those at which they open.
+	// They are told this once.
+	Codes     []string
+	CodeDoors []string
 }
 
 // done shows what came of an action.
 func (d *Desk) done(t *tenancy.Tenancy, remarks []string) Done {
-	return Done{t.Show(d.book.stands(t), d.clock(), d.book.unstored()[t.ID]), remarks}
+	return Done{Tenancy: t.Show(d.book.stands(t), d.clock(), d.book.unstored()[t.ID]), Remarks: remarks}
+}
+
+// CodeDoors are the doors here with a reader that takes one-time codes.
+func (d *Desk) CodeDoors() []string { return d.codes.Doors }
+
+// giveCodes makes new one-time codes for a tenancy.
+func (d *Desk) giveCodes(done *Done) error {
+	if !d.codes.given() {
+		return tenancy.Refuse(`a reader with keys takes them by pin = "only" in its [[door.reader]]`, "no reader of this gateway takes one-time codes")
+	}
+	codes, err := d.codes.Make(done.Tenancy.ID)
+	if err != nil {
+		return err
+	}
+	done.Codes, done.CodeDoors = codes, d.codes.Doors
+	return nil
 }

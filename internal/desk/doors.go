@@ -42,6 +42,7 @@ type seen struct {
 	stops    map[wire.CredentialID]*atomic.Bool // cards that are to stop on the landlord's word; true: a door took it
 	marks    map[*tenancy.Stop]*atomic.Bool     // the same, by what the file has
 	unproven map[wire.CredentialID]bool         // cards that came on the landlord's word
+	lost     map[wire.CredentialID]bool         // cards that a desk's word has stopped, and nothing else
 }
 
 func newDoors(j Journal) *Doors {
@@ -50,11 +51,12 @@ func newDoors(j Journal) *Doors {
 	return d
 }
 
-// publish tells the doors who has a PIN, who is on notice, which cards are to stop and
-// which came on the landlord's word.
-func (d *Doors) publish(all tenancy.List, notices map[wire.ID]bool) {
+// publish tells the doors who has a PIN, who is on notice, which cards are to stop, which
+// came on the landlord's word and which are lost. Barred are cards that the registry has
+// stopped besides.
+func (d *Doors) publish(all tenancy.List, notices map[wire.ID]bool, barred map[wire.CredentialID]bool) {
 	was := d.seen.Load()
-	is := &seen{notices, map[wire.ID]*tenancy.PIN{}, map[wire.CredentialID]*atomic.Bool{}, map[*tenancy.Stop]*atomic.Bool{}, map[wire.CredentialID]bool{}}
+	is := &seen{notices, map[wire.ID]*tenancy.PIN{}, map[wire.CredentialID]*atomic.Bool{}, map[*tenancy.Stop]*atomic.Bool{}, map[wire.CredentialID]bool{}, map[wire.CredentialID]bool{}}
 	for _, t := range all {
 		if p := t.PIN; p != nil {
 			is.pins[t.ID] = &tenancy.PIN{Salt: p.Salt, Hash: p.Hash, Rounds: p.Rounds}
@@ -69,6 +71,9 @@ func (d *Doors) publish(all tenancy.List, notices map[wire.ID]bool) {
 				is.marks[k.Stop] = mark
 			}
 			for _, id := range k.Credentials {
+				if k.Reported && !k.Barred(barred) {
+					is.lost[id] = true
+				}
 				if k.Unproven {
 					is.unproven[id] = true
 				}
@@ -80,6 +85,10 @@ func (d *Doors) publish(all tenancy.List, notices map[wire.ID]bool) {
 	}
 	d.seen.Store(is)
 }
+
+// Lost reports whether a card is stopped by a desk's word alone: who has lost it still
+// lives here. It is one atomic load.
+func (d *Doors) Lost(id wire.CredentialID) bool { return d.seen.Load().lost[id] }
 
 // used reports whether a door took a card that is to stop.
 func (d *Doors) used(s *tenancy.Stop) bool {

@@ -11,10 +11,14 @@ import (
 	"gatehouse/sync/wire"
 )
 
+// appendResult is a decision that was made or recorded beside the loop.
 type appendResult struct {
 	ref  wire.Ref
 	head wire.Header
 	err  error
+
+	who    wire.Who // of a denial
+	strict bool     // it does not open late
 }
 
 // card decides. Exit readers release first; a grant waits for its record; a
@@ -104,22 +108,23 @@ func whose(k Keys, id wire.CredentialID, dec access.Decision, card device.Card) 
 // button; granted goes on when the record is durable or its budget is spent.
 // What only doubt about the time holds open says so in its entry.
 func (d *Door) grant(ctx context.Context, head wire.Header, who wire.Who, doubtful bool) {
-	head.Door, head.Outcome = d.cfg.ID, wire.OutcomeGranted
-	if doubtful {
-		head.Reason = wire.ReasonTermDoubtful
-	}
+	head = granting(head, d.cfg.ID, doubtful)
 	d.beside.running.Go(func() {
 		budget, cancel := context.WithTimeout(ctx, d.cfg.Budget)
 		defer cancel()
 		ref, err := d.p.Recorder.Append(budget, head, who)
 		select {
-		case d.beside.appended <- appendResult{ref, head, err}:
+		case d.beside.appended <- appendResult{ref: ref, head: head, err: err}:
 		case <-ctx.Done():
 		}
 	})
 }
 
 func (d *Door) granted(r appendResult) {
+	if !r.opens() {
+		d.deny(r.head, r.who)
+		return
+	}
 	d.stepFor(GrantCard, cause{ref: &r.ref})
 	if r.err != nil {
 		d.p.Log.Debug().Err(r.err).Str("door", d.cfg.ID).Msg("released before its record was durable")

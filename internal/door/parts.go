@@ -42,6 +42,21 @@ type Passes interface {
 	Use(Pass) bool
 }
 
+// Codes decides on one-time codes that are typed without a card. Safe for concurrent use.
+type Codes interface {
+	// Open may take a second. A code that it grants is used up, also over a power cut,
+	// when it returns.
+	Open(door, reader string, typed device.PIN, now access.Time) Admission
+}
+
+// Admission is the answer to somebody who shows without a card who it is.
+type Admission struct {
+	Reason   wire.Reason // ReasonGranted, or why not
+	Who      wire.Who    // nobody where nobody knows
+	Detail   []byte      // of the entry of a grant
+	Doubtful bool        // only doubt about the time holds the tenancy's term open
+}
+
 // Pass is what a scanned code is good for.
 type Pass struct {
 	ID     wire.ID     // its mark; zero where the code is no pass
@@ -61,6 +76,8 @@ type Reader struct {
 	// PIN asks for the tenancy's PIN after a card. Who has none here is let in by
 	// the card alone: a rule of the door locks no resident out.
 	PIN bool
+	// Codes takes one-time codes without a card at the reader's keys.
+	Codes bool
 }
 
 // Config of one door.
@@ -108,8 +125,8 @@ type Seen struct {
 	Openeds      uint64 // how often the door was opened by then, where it has a contact
 }
 
-// Parts are what a Door works with; all are needed but Monotonic and Tick, and PINs and Passes
-// where no reader asks for them.
+// Parts are what a Door works with; all are needed but Monotonic and Tick, and PINs, Codes and
+// Passes where no reader asks for them.
 type Parts struct {
 	Lock     device.Lock
 	Recorder Recorder
@@ -124,6 +141,7 @@ type Parts struct {
 	// Typed is told of every PIN likewise. True: it was typed for the desk.
 	Typed  func(Typed) bool
 	PINs   PINs
+	Codes  Codes
 	Passes Passes
 	// Show tells people at a reader (empty: at all of the door's) what became of
 	// their card. That it was granted the Recorder tells, which knows whose it was.

@@ -47,6 +47,11 @@ func (d *Door) typed(ctx context.Context, e device.Event) {
 	case d.p.Typed(Typed{Door: d.cfg.ID, Reader: e.Source, PIN: e.PIN}):
 		d.p.Show(e.Source, device.FeedbackIdle)
 		return
+	case reader.Codes:
+		d.beside.running.Go(func() {
+			d.beside.admit(ctx, d.records, denied(reader, 0), d.p.Codes.Open(d.cfg.ID, reader.ID, e.PIN, d.p.Clock()))
+		})
+		return
 	default:
 		d.deny(denied(reader, wire.ReasonPINAlone), wire.Who{})
 		return

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,7 @@ import (
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
+	"gatehouse/internal/onetime"
 	"gatehouse/internal/pass"
 	"gatehouse/internal/site"
 	"gatehouse/sync/mqtt"
@@ -44,6 +46,7 @@ type Gateway struct {
 	gatewayKey ed25519.PrivateKey // signs what the gateway says; nil where it could not be read
 	mended     []string           // key files that were put right at this start
 	passes     *pass.Judge
+	codes      *onetime.Store
 }
 
 // Parts are what a gateway is made of, for whoever shows it and acts on it. New sets
@@ -197,12 +200,24 @@ func (g *Gateway) openJournal() (err error) {
 
 // openDesk makes the desk on what the keyring and the journal hold.
 func (g *Gateway) openDesk() (err error) {
+	g.codes = onetime.New(onetime.Parts{Dir: g.Site.Path("grants"), Key: g.gatewayKey, Epoch: func() uint64 { return g.Journal.Status().Epoch },
+		Grants: g.Keyring.Grants, Lost: func(id wire.CredentialID) bool { return g.Desk.Doors.Lost(id) }, Journal: g.Journal, Log: g.o.Log})
 	g.Desk, err = desk.New(desk.Parts{Dir: g.Site.Path("grants"), Keyring: g.Keyring, Journal: g.Journal, Key: g.gatewayKey,
-		Clock: g.deskClock, Log: g.o.Log})
+		Clock: g.deskClock, Codes: desk.Codes{Store: g.codes, Doors: codeDoors(g.Site)}, Log: g.o.Log})
 	if err != nil {
 		return fmt.Errorf("open desk: %w", err)
 	}
 	return nil
+}
+
+// codeDoors are the doors with a reader that takes one-time codes.
+func codeDoors(s *site.Site) (ids []string) {
+	for _, d := range s.Doors {
+		if slices.ContainsFunc(d.Readers, func(r site.Reader) bool { return r.PIN == site.PINOnly }) {
+			ids = append(ids, d.ID)
+		}
+	}
+	return ids
 }
 
 func (g *Gateway) deskClock() tenancy.Time {
@@ -218,7 +233,7 @@ func (g *Gateway) makeDoor(d *Door) {
 	}
 	for _, r := range d.Config.Readers {
 		cfg.Readers = append(cfg.Readers, door.Reader{ID: r.ID, Direction: direction(r.Direction),
-			Once: r.Type != site.TypeWiegand, PIN: r.PIN == site.PINWithCard})
+			Once: r.Type != site.TypeWiegand, PIN: r.PIN == site.PINWithCard, Codes: r.PIN == site.PINOnly})
 	}
 	for source, in := range map[string]*site.Input{device.InputExit: d.Config.Exit, device.InputContact: d.Config.Contact} {
 		if in != nil {
@@ -231,7 +246,7 @@ func (g *Gateway) makeDoor(d *Door) {
 		d.signal = g.makeSignal(d, d.Config.Signal, "gatehouse-"+d.Config.ID+"-signal", beeps)
 	}
 	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.Journal, g.Desk.Doors, d.Show, d.tells(), d.tested.Load}, Keys: g.Keyring,
-		Clock: g.Clock.Decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.Swipes.Watch, Typed: g.Swipes.Typed, PINs: g.Desk.Doors,
+		Clock: g.Clock.Decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.Swipes.Watch, Typed: g.Swipes.Typed, PINs: g.Desk.Doors, Codes: g.codes,
 		Passes: g.passes, Show: d.Show, Tick: g.o.Watchdog.Loop(), Log: g.o.Log})
 }
 
@@ -309,7 +324,7 @@ func (g *Gateway) Run(ctx context.Context, beside ...func(context.Context)) erro
 	devices.Go(func() { _ = g.Desk.Run(ctx) })    // likewise
 	devices.Go(func() { g.Central.run(ctx, g) })
 	devices.Go(func() { g.watchClock(ctx) })
-	devices.Go(func() { recall{g.Journal, g.Clock, g.passes, g.o.Log}.run(ctx) })
+	devices.Go(func() { recall{g.Journal, g.Clock, g.passes, g.codes, g.o.Log}.run(ctx) })
 	for _, run := range beside {
 		devices.Go(func() { run(ctx) })
 	}

@@ -7,6 +7,7 @@ import (
 
 	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/journal"
+	"gatehouse/internal/onetime"
 	"gatehouse/internal/pass"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/qrpass"
@@ -19,11 +20,12 @@ const recallMost = 20_000
 // logBatch is how many entries are read at a time.
 const logBatch = 500
 
-// recall reads which passes the runs before have used.
+// recall reads which passes and one-time codes the runs before have used.
 type recall struct {
 	journal *journal.Journal
 	clock   *clock.Clock
 	judge   *pass.Judge
+	codes   *onetime.Store
 	log     zerolog.Logger
 }
 
@@ -40,6 +42,7 @@ func (r recall) run(ctx context.Context) {
 			r.judge.Recall(used)
 		}
 		if read > 0 {
+			r.codes.Recall(used)
 			r.log.Info().Bool("all", all).Msg("passes used before were read back from the log")
 			return
 		}

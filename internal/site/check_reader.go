@@ -72,17 +72,29 @@ func (r *Reader) checkForeign(f *strict.Faults, at string) {
 	foreign(r.KeyFile != "", "key_file", TypeOSDP)
 }
 
+func (r *Reader) keypadKind() string {
+	if r.Keypad == nil {
+		return ""
+	}
+	return r.Keypad.Kind
+}
+
 func (r *Reader) checkPIN(f *strict.Faults, at string) {
 	if r.PIN != "" {
-		f.OneOf(at+": pin", r.PIN, PINWithCard)
+		f.OneOf(at+": pin", r.PIN, PINWithCard, PINOnly)
 		f.If(r.Direction == "out", "%s: pin: no rule may stand before the way out: remove it", at)
 		f.If(!r.hasKeypad(), `%s: pin = %q needs a reader with keys: OSDP, or Wiegand with keypad = {kind = ...}`, at, r.PIN)
 	}
 	f.If((r.PINLength != 0 || r.PINPause != 0) && !r.hasKeypad(),
 		"%s: pin_length and pin_pause_seconds need a reader with keys: OSDP, or Wiegand with keypad = {kind = ...}", at)
 	least, most := 1, device.MaxPIN
-	if r.PIN == PINWithCard {
+	switch r.PIN {
+	case PINWithCard:
 		least, most = 4, 8 // what a tenant can choose at the check-in
+	case PINOnly:
+		least = device.MaxPIN // of a one-time code
+		f.If(r.Keypad != nil && wiegand.MostDigits(r.Keypad.Kind) < least,
+			"%s: pin = %q: one-time codes have %d digits, and a keypad of kind %q sends no so long PIN: set single keys on the reader", at, r.PIN, least, r.keypadKind())
 	}
 	f.If(r.PINLength != 0 && (r.PINLength < least || r.PINLength > most),
 		"%s: pin_length = %d: want %d to %d, or nothing where # ends each PIN", at, r.PINLength, least, most)

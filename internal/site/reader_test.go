@@ -35,6 +35,10 @@ func TestReaderFaults(t *testing.T) {
 		"short PIN":        {osdpKeys + "pin = \"with-card\"\npin_length = 3", "pin_length = 3: want 4 to 8"},
 		"long PIN":         {wiegandKeys + "keypad = {kind = \"key8\"}\npin = \"with-card\"\npin_length = 9", "pin_length = 9: want 4 to 8"},
 		"endless PIN":      {osdpKeys + "pin_length = 11", "pin_length = 11: want 1 to 10"},
+		"short code":       {wiegandKeys + "keypad = {kind = \"key8\"}\npin = \"only\"\npin_length = 8", "pin_length = 8: want 10 to 10"},
+		"code of no keys":  {serialKeys + "pin = \"only\"", "needs a reader with keys"},
+		"whole PINs":       {wiegandKeys + "keypad = {kind = \"pin30\"}\npin = \"only\"", "one-time codes have 10 digits"},
+		"code on way out":  {osdpKeys + "pin = \"only\"\ndirection = \"out\"", "no rule may stand before the way out"},
 		"length, no keys":  {wiegandKeys + "pin_length = 4", "pin_length and pin_pause_seconds need a reader with keys"},
 		"pause, no keys":   {serialKeys + "pin_pause_seconds = 4", "pin_length and pin_pause_seconds need a reader with keys"},
 		"relative key":     {osdpKeys + `key_file = "in.key"`, "want a whole path"},
@@ -64,6 +68,8 @@ func TestReadersAccepted(t *testing.T) {
 		"settings":        serialKeys + "layout = \"line\"\nbaud = 19200\nsettings = {base = \"dec\"}",
 		"code settings":   codeKeys + "settings = {end = \"cr\"}",
 		"fast OSDP":       osdpKeys + "baud = 230400\nkey_file = \"/k\"\npin = \"with-card\"\npin_length = 8",
+		"codes":           wiegandKeys + "keypad = {kind = \"key8\"}\npin = \"only\"",
+		"codes by OSDP":   osdpKeys + "pin = \"only\"\npin_length = 10",
 		"slow NFC":        pn532Keys + "baud = 9600",
 	} {
 		if _, err := Parse(withReader(reader + "\n")); err != nil {

@@ -48,7 +48,7 @@ func (s *Site) readerRemarks(door string, r *Reader) (list []string) {
 		}
 	}
 	if r.Keypad != nil && r.PIN == "" && r.Direction == "in" {
-		list = append(list, fmt.Sprintf("reader %s has keys, and nothing uses them: write pin = %q in its [[door.reader]], which asks for card and PIN, and name its formats, or leave keypad out; until then keys are ignored", r.Name(door), PINWithCard))
+		list = append(list, fmt.Sprintf("reader %s has keys, and nothing uses them: write pin = %q in its [[door.reader]], which asks for card and PIN, or pin = %q, which takes one-time codes, and name its formats, or leave keypad out; until then keys are ignored", r.Name(door), PINWithCard, PINOnly))
 	}
 	if !r.hasKey() {
 		return list

@@ -134,6 +134,7 @@ const (
 	typeIDCard  = "idcard" // of profiles only: it is at the desk, not at a door
 
 	PINWithCard = "with-card"
+	PINOnly     = "only"
 
 	securityRequired = "required"
 	SecurityNone     = "none"

@@ -114,7 +114,7 @@ func proofs(p reception.Purpose, t control.Tenancy) (all []string) {
 	if t.HasPIN {
 		all = append(all, "pin")
 	}
-	if p != reception.Confirm && p != reception.NewPIN && p != reception.Dispute {
+	if p != reception.Confirm && p != reception.NewPIN && p != reception.NewCodes && p != reception.Dispute {
 		all = append(all, "landlord")
 	}
 	return all

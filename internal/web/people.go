@@ -2,6 +2,7 @@ package web
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"gatehouse/internal/calendar"
@@ -105,6 +106,9 @@ type tenancyView struct {
 	At      time.Time
 	Suspect bool // a card of it came on the landlord's word
 	Stopped bool // a card of it is suspended, or is to stop
+	// Codes are its new one-time codes, while the visit that made them is not forgotten.
+	Codes     []string
+	CodeDoors []string
 }
 
 func (p people) tenancy(v *visit) error {
@@ -135,9 +139,25 @@ func (p people) sheet(name string) func(*visit) error {
 		if err != nil {
 			return err
 		}
+		if at := p.counter.Of(p.sessions.GetString(v.Context(), keyDesk)); at != nil && name == "slip" {
+			if done := at.View(v.Context()).Done; done != nil && done.Tenancy.ID == t.ID {
+				t.Codes, t.CodeDoors = spaced(done.Codes), done.CodeDoors
+			}
+		}
 		return v.show(name, t)
 	}
 }
+
+// spaced writes codes in two halves, as people read and type them.
+func spaced(codes []string) (all []string) {
+	for _, c := range codes {
+		all = append(all, c[:len(c)/2]+" "+c[len(c)/2:])
+	}
+	return all
+}
+
+// List joins words.
+func (frame) List(all []string) string { return strings.Join(all, ", ") }
 
 // Called is how the page calls a tenancy: by its flat and the landlord's label.
 func (f frame) Called(t control.Tenancy) string {

@@ -27,6 +27,7 @@ type front struct {
 	quit    bool  // the next of these cuts the connection, after it was done
 	cards   chan cardAnswer
 	waits   chan struct{} // one for each wait that has begun
+	codes   []string      // that a check-in or change gives
 }
 
 type cardAnswer struct {
@@ -124,7 +125,7 @@ func (f *front) outcome(t control.Tenancy) (control.Done, error) {
 	case f.quit:
 		panic(http.ErrAbortHandler)
 	}
-	return control.Done{Tenancy: t, Remarks: []string{}}, nil
+	return control.Done{Tenancy: t, Remarks: []string{}, Codes: f.codes, CodeDoors: []string{"front"}}, nil
 }
 
 func (f *front) checkIn(r *http.Request, in control.CheckIn) (control.Done, error) {
@@ -268,6 +269,33 @@ func TestCheckInByForms(t *testing.T) {
 	}
 	if a := s.get(t, p.c, "/people/desk"); a.status != http.StatusGone || !strings.Contains(a.body, "This visit is over") {
 		t.Errorf("a visit that was finished: %d", a.status)
+	}
+}
+
+// TestCodesOnTheSlip: one-time codes stand on the slip of their tenancy, for who did the
+// check-in and as long as that visit is not forgotten.
+func TestCodesOnTheSlip(t *testing.T) {
+	s := claimed(t)
+	f := withFront(s)
+	f.codes = []string{"1234567890", "2345678901"}
+	p := s.atCard(t)
+	f.cards <- cardAnswer{card: control.DeskCard{Door: "front"}}
+	p.step("card", "door", "front")
+	tenant := p.page
+	p.step("tenant", "informed", "1").wants("are on the slip")
+	if a := s.get(t, p.c, "/people/t1/slip"); !strings.Contains(a.body, "<li>12345 67890</li>") || !strings.Contains(a.body, "at the keys of front") {
+		t.Errorf("the slip: %s", a.body)
+	}
+	if a := s.get(t, s.as(t, "helper"), "/people/t1/slip"); strings.Contains(a.body, "67890") {
+		t.Error("somebody else sees the codes")
+	}
+	p.send("/people/desk/leave", "visit", visitOf.FindStringSubmatch(tenant)[1])
+	if a := s.get(t, p.c, "/people/t1/slip"); strings.Contains(a.body, "67890") {
+		t.Error("the codes are shown after the visit")
+	}
+	p.send("/people/desk", "purpose", "codes", "tenancy", "t1").wants("Tenant&#39;s PIN")
+	if strings.Contains(p.page, "my word alone") {
+		t.Error("the landlord renews codes by himself")
 	}
 }
 

@@ -65,6 +65,8 @@ var said = [][2]string{
 	{"but the disk has not taken it yet", "desk.remark_disk"},
 	{"label and PIN could not be written", "desk.remark_label"},
 	{"the PIN could not be written", "desk.remark_label"},
+	{"one-time codes could not be written", "desk.remark_codes"},
+	{"no reader of this gateway takes one-time codes", "desk.said_no_codes"},
 	{"its entry in the log waits for the disk", "desk.remark_disk"},
 }
 

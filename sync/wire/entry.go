@@ -110,16 +110,17 @@ type Who struct {
 // in the header: that somebody typed a PIN is a word about a person.
 type Method uint8
 
-// The methods. 5 is reserved.
+// The methods.
 const (
 	MethodCard    Method = 1
 	MethodCardPIN Method = 2
 	MethodPass    Method = 3
 	MethodPIN     Method = 4
-	methodLast    Method = 5
+	MethodCode    Method = 5
+	methodLast           = MethodCode
 )
 
-var methodNames = [...]string{MethodCard: "card", MethodCardPIN: "card and PIN", MethodPass: "pass", MethodPIN: "PIN"}
+var methodNames = [...]string{MethodCard: "card", MethodCardPIN: "card and PIN", MethodPass: "pass", MethodPIN: "PIN", MethodCode: "one-time code"}
 
 // String returns the method in words; empty where the entry does not say.
 func (m Method) String() string {

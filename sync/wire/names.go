@@ -103,9 +103,9 @@ const (
 	ReasonPINMissing     Reason = 10 // the card was right, no PIN followed
 	ReasonPINWrong       Reason = 11 // the card was right, the PIN was not
 	ReasonPINAlone       Reason = 12 // a PIN without a card
-	ReasonBadCode        Reason = 13 // a code that is no pass of this building
+	ReasonBadCode        Reason = 13 // a code that is no pass of this building, or no one-time code of this gateway
 	ReasonPassOver       Reason = 14 // a pass whose minutes are over, or not begun
-	ReasonReplayed       Reason = 15 // a pass that was shown before
+	ReasonReplayed       Reason = 15 // a pass or one-time code that was used before
 	ReasonTermDoubtful   Reason = 16 // granted; only doubt about the time holds the term open
 
 	ReasonCard      Reason = 100

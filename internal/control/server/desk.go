@@ -155,7 +155,7 @@ func (g counter) postChange(r *http.Request, in control.Change) (any, error) {
 }
 
 func (g counter) done(d desk.Done) control.Done {
-	return control.Done{Tenancy: tenancyOf(d.Tenancy, zoneOf(g.Gateway)), Remarks: append([]string{}, d.Remarks...)}
+	return control.Done{Tenancy: tenancyOf(d.Tenancy, zoneOf(g.Gateway)), Remarks: append([]string{}, d.Remarks...), Codes: d.Codes, CodeDoors: d.CodeDoors}
 }
 
 func (g counter) getTenancies(_ *http.Request, _ socket.None) (any, error) {
@@ -169,7 +169,9 @@ func (g counter) getTenancies(_ *http.Request, _ socket.None) (any, error) {
 
 func (g counter) getTenancy(r *http.Request, _ socket.None) (any, error) {
 	t, err := g.Desk.Find(r.URL.Query().Get("name"))
-	return tenancyOf(t, zoneOf(g.Gateway)), err
+	out := tenancyOf(t, zoneOf(g.Gateway))
+	out.CodesAt = g.Desk.CodeDoors()
+	return out, err
 }
 
 func tenancyOf(t tenancy.View, zone *time.Location) control.Tenancy {

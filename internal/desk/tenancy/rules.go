@@ -20,6 +20,7 @@ const (
 	AddCard  = "add"      // one more card, or the form in which another reader sees one
 	Confirm  = "confirm"  // the tenant takes a card that came on the landlord's word
 	SetPIN   = "pin"      // the tenant chooses another one, or the first
+	NewCodes = "codes"    // the tenant asks for new one-time codes, which end the old ones
 )
 
 // Situation is all that a decision at the desk rests on. The rules are pure
@@ -43,7 +44,7 @@ type Situation struct {
 var rules = map[string]func(Situation) ([]wire.Change, error){
 	CheckOut: Situation.checkOut, Dispute: Situation.dispute, Withdraw: Situation.withdraw,
 	Suspend: Situation.suspend, Resume: Situation.resume, Replace: Situation.replace, AddCard: Situation.add,
-	Confirm: Situation.confirm, SetPIN: Situation.setPIN,
+	Confirm: Situation.confirm, SetPIN: Situation.setPIN, NewCodes: Situation.newCodes,
 }
 
 // Decide applies the rule of an action and completes its changes.
@@ -56,7 +57,7 @@ func (s Situation) Decide(action string) ([]wire.Change, error) {
 		return nil, Refuse("check the tenant in anew", "tenancy %s is over", s.Tenancy.Word())
 	}
 	changes, err := rule(s)
-	if err == nil && len(changes) == 0 && action != SetPIN {
+	if err == nil && len(changes) == 0 && action != SetPIN && action != NewCodes {
 		return nil, Refuse("check the tenant in anew", "tenancy %s has no key any more", s.Tenancy.Word())
 	}
 	for i := range changes {
@@ -283,6 +284,14 @@ func (s Situation) setPIN() ([]wire.Change, error) {
 		return nil, Refuse("hold up a card of the tenancy, or let the tenant type the old PIN", "only the tenant can choose a PIN")
 	case !s.NewPIN:
 		return nil, Refuse("the tenant types it", "no new PIN came")
+	}
+	return nil, nil
+}
+
+// newCodes needs the tenant's word: the old codes end.
+func (s Situation) newCodes() ([]wire.Change, error) {
+	if s.Proof == wire.ProofLandlord {
+		return nil, Refuse("hold up a card of the tenancy, or let the tenant type the PIN", "only the tenant can ask for new one-time codes")
 	}
 	return nil, nil
 }

@@ -273,6 +273,11 @@ type Stop struct {
 	Used bool   `json:"used,omitempty"` // a door here has taken the card since
 }
 
+// Barred reports whether the registry has suspended any form of the card.
+func (c *KeptCard) Barred(barred map[wire.CredentialID]bool) bool {
+	return slices.ContainsFunc(c.Credentials, func(id wire.CredentialID) bool { return barred[id] })
+}
+
 // among reports whether all forms of the card are among ids.
 func (c *KeptCard) among(ids []wire.CredentialID) bool {
 	return len(c.Credentials) > 0 && !slices.ContainsFunc(c.Credentials, func(id wire.CredentialID) bool { return !slices.Contains(ids, id) })

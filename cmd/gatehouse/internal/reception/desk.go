@@ -6,6 +6,7 @@ package reception
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/control"
@@ -86,6 +87,12 @@ func (v visit) report(done control.Done, missing []string, people func(io.Writer
 	}
 	return v.s.Print(done, nil, func(w io.Writer) {
 		people(w)
+		if len(done.Codes) > 0 {
+			fmt.Fprintf(w, "one-time codes, each opens once at the keys of %s, ended with #:\n", strings.Join(done.CodeDoors, ", "))
+			for _, c := range done.Codes {
+				fmt.Fprintf(w, "  %s\n", c)
+			}
+		}
 		for _, r := range done.Remarks {
 			fmt.Fprintf(w, "note: %s\n", r)
 		}

@@ -21,6 +21,7 @@ type Tenancy struct {
 	Dispute  tenantOnly         `cmd:"" help:"The tenant objects to a notice: then it counts only if the registry upholds it."`
 	Withdraw tenancyWithdrawCmd `cmd:"" help:"The landlord takes a notice back."`
 	PIN      tenancyPINCmd      `cmd:"" name:"pin" help:"The tenant chooses a PIN, the first or another one."`
+	Codes    tenancyCodesCmd    `cmd:"" help:"Five new one-time codes for the tenant; the old ones end."`
 }
 
 // CheckOut is the command that ends a tenancy.
@@ -61,7 +62,7 @@ type tenantOnly struct {
 	deskReader
 }
 
-// Run does what the command is called: pin or dispute.
+// Run does what the command is called: pin, codes or dispute.
 func (c tenantOnly) Run(s *session.Session, cmd *kong.Context) error {
 	return change(s, control.Change{Action: cmd.Selected().Name, Tenancy: c.Tenancy, Proof: c.By}, c.deskReader, c.keypadFlag)
 }
@@ -73,6 +74,15 @@ func (tenancyPINCmd) Help() string {
 terminal it is not shown; with --keypad it is typed at a reader with keys, where
 nobody else sees it. A PIN that was typed at check-in opens doors, and proves
 nothing at the desk: whoever typed it for the tenant knows it.`
+}
+
+type tenancyCodesCmd struct{ tenantOnly }
+
+func (tenancyCodesCmd) Help() string {
+	return `Each code opens once, without a card, at the keys of a reader with pin = "only":
+type it and end it with #. Check-in gives the first five. Codes open, and prove
+nothing; they end with the tenancy, and where this gateway's disk is exchanged or
+set back. They are shown this once.`
 }
 
 type tenancyWithdrawCmd struct {

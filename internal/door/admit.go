@@ -1,0 +1,50 @@
+package door
+
+import (
+	"context"
+	"time"
+
+	"gatehouse/sync/wire"
+)
+
+// admitMost is how long somebody without a card waits for the record: what lets in once
+// never opens late, since a power cut could bring it back.
+const admitMost = 5 * time.Second
+
+// granting is the entry of a grant.
+func granting(head wire.Header, door string, doubtful bool) wire.Header {
+	head.Door, head.Outcome = door, wire.OutcomeGranted
+	if doubtful {
+		head.Reason = wire.ReasonTermDoubtful
+	}
+	return head
+}
+
+// admit records that somebody is let in without a card, or not. The loop opens when the
+// record is durable, and shows a denial.
+func (b *beside) admit(ctx context.Context, to records, head wire.Header, a Admission) {
+	head.Reason = a.Reason
+	r := appendResult{head: head, who: a.Who, strict: true}
+	if a.Reason == wire.ReasonGranted {
+		head.Detail = a.Detail
+		r.head = granting(head, to.door, a.Doubtful)
+		budget, cancel := context.WithTimeout(ctx, admitMost)
+		defer cancel()
+		r.ref, r.err = to.to.Append(budget, r.head, a.Who)
+	}
+	select {
+	case b.appended <- r:
+	case <-ctx.Done():
+		if r.head.Outcome == wire.OutcomeDenied {
+			to.queue(r.head, r.who)
+		}
+	}
+}
+
+// opens reports whether the door opens. What is strict does not without a durable record.
+func (r *appendResult) opens() bool {
+	if r.strict && r.err != nil {
+		r.head = wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeDenied, Reason: wire.ReasonSlowDisk, Source: r.head.Source, Direction: r.head.Direction}
+	}
+	return r.head.Outcome != wire.OutcomeDenied
+}

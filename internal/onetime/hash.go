@@ -1,0 +1,37 @@
+package onetime
+
+import (
+	"crypto/hmac"
+	"crypto/pbkdf2"
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+)
+
+// newRounds is of PBKDF2-HMAC-SHA256: a tenth of a second on a small board.
+const newRounds = 100_000
+
+// stretch makes of a code what its hash is made of: slow, and by nobody who lacks the
+// gateway's key.
+func (s *Store) stretch(text string, salt []byte, rounds int) ([]byte, error) {
+	keyed := hmac.New(sha256.New, s.p.Key.Seed())
+	keyed.Write([]byte("gatehouse one-time codes\n"))
+	keyed.Write(salt)
+	s.hashing.Lock()
+	defer s.hashing.Unlock()
+	out, err := pbkdf2.Key(sha256.New, text, keyed.Sum(nil), rounds, sha256.Size)
+	if err != nil {
+		return nil, fmt.Errorf("hash a one-time code: %w", err)
+	}
+	return out, nil
+}
+
+// bind makes the hash of a code: it is good for no other tenancy and under no other mark.
+func (c code) bind(stretched []byte) []byte {
+	h := hmac.New(sha256.New, stretched)
+	h.Write(c.Tenancy[:])
+	h.Write(c.Mark[:])
+	return h.Sum(nil)
+}
+
+func equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }

@@ -1,0 +1,254 @@
+// Package onetime keeps the one-time codes of a gateway: ten digits that a tenant types at
+// a reader with keys when the card is lost, each of which lets in once.
+//
+// A used code stays used: that is on the disk before Open says that the door may open, so
+// neither a power cut nor another door brings it back. Codes belong to one gateway (their
+// hashes are keyed by its key) and to one epoch of its log: on another disk, or after the
+// log was set back, all are void. The file is codes.json in the directory of the grants,
+// rewritten whole.
+//
+// It refuses to keep, log or give back a code: it has slow hashes. It refuses to tell how
+// many codes of a tenancy are used, since that would tell that somebody came home.
+package onetime
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/access"
+	"gatehouse/internal/durable"
+	"gatehouse/sync/wire"
+)
+
+// File is the name of the file of the codes in its directory.
+const File = "codes.json"
+
+// Digits is how many digits a code has, and Each how many codes a tenancy gets.
+const (
+	Digits = 10
+	Each   = 5
+)
+
+// Parts are what a Store works with.
+type Parts struct {
+	Dir     string
+	Key     ed25519.PrivateKey // of the gateway; nil: no code is made or taken
+	Epoch   func() uint64      // of the log, as it is now
+	Grants  func() *access.Grants
+	Lost    func(wire.CredentialID) bool // the card was stopped by a desk's word alone: its tenancy still lives here
+	Journal Journal
+	Log     zerolog.Logger
+}
+
+// Journal takes the entries of wrong codes; *journal.Journal is one.
+type Journal interface {
+	Queue(wire.Header, wire.Who) wire.Ref
+}
+
+// Store is the codes of one gateway. Make it with New. Safe for concurrent use.
+type Store struct {
+	p     Parts
+	tries tries
+
+	hashing sync.Mutex // one slow hash at a time: the doors need the processor, too
+
+	mu       sync.Mutex
+	recalled bool
+	file     file
+}
+
+// file is what the disk has.
+type file struct {
+	Format int    `json:"format"`
+	Salt   []byte `json:"salt"`
+	Rounds int    `json:"rounds"`
+	Codes  []code `json:"codes"`
+}
+
+const fileFormat = 1
+
+type code struct {
+	Tenancy wire.ID `json:"tenancy"`
+	Mark    wire.ID `json:"mark"` // by which the log names it
+	Hash    []byte  `json:"hash"`
+	Epoch   string  `json:"epoch"` // of the log when it was made
+	Used    bool    `json:"used,omitempty"`
+}
+
+// New reads the file. A damaged one is set aside, and its codes are void. It starts
+// nothing.
+func New(p Parts) *Store {
+	s := &Store{p: p, tries: tries{by: map[place]*bucket{}}, file: file{Format: fileFormat}}
+	data, err := os.ReadFile(s.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return s
+	}
+	var f file
+	if err == nil {
+		err = json.Unmarshal(data, &f)
+	}
+	if err == nil && (f.Format != fileFormat || f.Rounds < 1 || len(f.Salt) == 0) {
+		err = fmt.Errorf("format %d, %d rounds, salt of %d bytes", f.Format, f.Rounds, len(f.Salt))
+	}
+	if err == nil {
+		s.file = f
+		return s
+	}
+	aside, _ := durable.SetAside(s.path())
+	p.Log.Error().Err(err).Str("file", aside).Msg("one-time codes are damaged and were set aside: none opens until new ones are made")
+	p.Journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: "grants", Detail: []byte(File)}, wire.Who{})
+	return s
+}
+
+func (s *Store) path() string { return filepath.Join(s.p.Dir, File) }
+
+func (s *Store) epoch() string { return strconv.FormatUint(s.p.Epoch(), 16) }
+
+// Make gives a tenancy new codes in the place of its old ones. They are good when it
+// returns; the error is that of the disk, and then the old ones are as they were.
+func (s *Store) Make(tenancy wire.ID) ([]string, error) {
+	if s.p.Key == nil {
+		return nil, errors.New("make one-time codes: the gateway's own key can't be read")
+	}
+	if s.p.Epoch() == 0 {
+		return nil, errors.New("make one-time codes: the log has not begun")
+	}
+	salt, rounds := s.salted()
+	epoch, texts, made := s.epoch(), []string{}, []code{}
+	for range Each {
+		text, err := newCode()
+		if err != nil {
+			return nil, err
+		}
+		hash, err := s.stretch(text, salt, rounds)
+		if err != nil {
+			return nil, err
+		}
+		c := code{Tenancy: tenancy, Epoch: epoch}
+		_, _ = rand.Read(c.Mark[:]) // never fails
+		c.Hash = c.bind(hash)
+		texts, made = append(texts, text), append(made, c)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was := s.file
+	s.file.Salt, s.file.Rounds = salt, rounds
+	s.file.Codes = append(s.without(func(c code) bool { return c.Tenancy == tenancy }), made...)
+	if err := s.write(); err != nil {
+		s.file = was
+		return nil, err
+	}
+	return texts, nil
+}
+
+// newCode returns the digits of a code. None begins with 0: keypads that send a number
+// lose it.
+func newCode() (string, error) {
+	least := new(big.Int).Exp(big.NewInt(10), big.NewInt(Digits-1), nil)
+	n, err := rand.Int(rand.Reader, new(big.Int).Mul(least, big.NewInt(9)))
+	if err != nil {
+		return "", fmt.Errorf("make a one-time code: %w", err)
+	}
+	return n.Add(n, least).String(), nil
+}
+
+// salted returns what the hashes of the file are made with.
+func (s *Store) salted() (salt []byte, rounds int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.file.Salt) > 0 {
+		return s.file.Salt, s.file.Rounds
+	}
+	salt = make([]byte, 16)
+	_, _ = rand.Read(salt) // never fails
+	return salt, newRounds
+}
+
+// Keep ends the codes of tenancies that are over.
+func (s *Store) Keep(over func(tenancy wire.ID) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	left := s.without(func(c code) bool { return over(c.Tenancy) })
+	if len(left) == len(s.file.Codes) {
+		return
+	}
+	s.file.Codes = left
+	_ = s.write() // logged there; a tenancy that is over opens nothing in any case
+}
+
+// Recall is told the details of granted entries in the log. A code among them is used,
+// whatever an older copy of the file says. No code opens before it was called once.
+func (s *Store) Recall(details []wire.ID) {
+	used := make(map[wire.ID]bool, len(details))
+	for _, id := range details {
+		used[id] = true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recalled = true
+	changed := false
+	for i := range s.file.Codes {
+		c := &s.file.Codes[i]
+		if used[c.Mark] && !c.Used {
+			c.Used, changed = true, true
+		}
+	}
+	if changed {
+		_ = s.write() // logged there; the next start reads the log again
+	}
+}
+
+// without returns a copy of the codes, but for some. Callers hold mu.
+func (s *Store) without(drop func(code) bool) []code {
+	return slices.DeleteFunc(slices.Clone(s.file.Codes), drop)
+}
+
+// write writes the file. Callers hold mu.
+func (s *Store) write() error {
+	data, err := json.Marshal(s.file)
+	if err == nil {
+		err = durable.WriteFile(s.path(), data, 0o600)
+	}
+	if err != nil {
+		s.p.Log.Error().Err(err).Msg("one-time codes can't be written")
+		return fmt.Errorf("write one-time codes: %w", err)
+	}
+	return nil
+}
+
+// find returns the place of the code with a hash; -1: none. Callers hold mu.
+func (s *Store) find(stretched []byte) int {
+	found := -1
+	for i, c := range s.file.Codes { // all, so that the time tells nothing
+		if equal(c.bind(stretched), c.Hash) {
+			found = i
+		}
+	}
+	return found
+}
+
+// use marks a code as used, on the disk; false: it was used before, or is there no more.
+// One that the disk did not take is used all the same.
+func (s *Store) use(mark wire.ID) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.file.Codes, func(c code) bool { return bytes.Equal(c.Mark[:], mark[:]) })
+	if i < 0 || s.file.Codes[i].Used {
+		return false, nil
+	}
+	s.file.Codes[i].Used = true
+	return true, s.write()
+}

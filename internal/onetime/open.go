@@ -1,0 +1,91 @@
+package onetime
+
+import (
+	"time"
+
+	"gatehouse/device"
+	"gatehouse/internal/access"
+	"gatehouse/internal/door"
+	"gatehouse/sync/wire"
+)
+
+var _ door.Codes = (*Store)(nil)
+
+// Open decides on a code that was typed at a reader's keys, and uses it up where it is
+// granted: that is durable when it returns, or it is not granted.
+//
+// The first that fails is the reason: not ready (no grants, key or log yet), bad code (none
+// of this gateway, or one too many wrong ones at this reader or in this house), replayed
+// (used before), and then what the grants of its tenancy say. A card that was reported
+// lost does not stop the codes of its tenancy; one that the registry has suspended does.
+func (s *Store) Open(doorID, reader string, typed device.PIN, now access.Time) door.Admission {
+	if s.p.Key == nil || s.p.Grants() == nil || !s.ready() {
+		return door.Admission{Reason: wire.ReasonNotReady}
+	}
+	at := place{doorID, reader}
+	if typed.Len() != Digits || !s.tries.take(at, time.Now()) {
+		return door.Admission{Reason: wire.ReasonBadCode}
+	}
+	c, ok := s.known(typed)
+	if !ok {
+		s.wrong(at)
+		return door.Admission{Reason: wire.ReasonBadCode}
+	}
+	s.tries.right(at)
+	a := door.Admission{Who: wire.Who{Tenancy: &c.Tenancy, Method: wire.MethodCode}, Detail: c.Mark[:]}
+	if c.Used {
+		a.Reason = wire.ReasonReplayed
+		return a
+	}
+	dec := access.DecideHome(s.p.Grants(), c.Tenancy, s.p.Lost, access.Query{Door: doorID, Time: now})
+	a.Reason, a.Doubtful = dec.Reason, dec.Doubtful
+	if dec.Grant != (wire.ID{}) {
+		a.Who.Grant = &dec.Grant
+	}
+	if a.Reason != wire.ReasonGranted {
+		return a
+	}
+	switch first, err := s.use(c.Mark); {
+	case err != nil: // it is not on the disk, so a power cut would bring it back
+		a.Reason = wire.ReasonNotReady
+	case !first:
+		a.Reason = wire.ReasonReplayed // another door was faster
+	}
+	return a
+}
+
+func (s *Store) ready() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.recalled
+}
+
+// known returns the code that was typed, if it is one of now.
+func (s *Store) known(typed device.PIN) (code, bool) {
+	s.mu.Lock()
+	salt, rounds, none := s.file.Salt, s.file.Rounds, len(s.file.Codes) == 0
+	s.mu.Unlock()
+	if none {
+		return code{}, false
+	}
+	stretched, err := s.stretch(typed.Digits(), salt, rounds)
+	if err != nil {
+		s.p.Log.Error().Err(err).Msg("one-time code could not be checked")
+		return code{}, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.find(stretched)
+	if i < 0 || s.file.Codes[i].Epoch != s.epoch() {
+		return code{}, false
+	}
+	return s.file.Codes[i], true
+}
+
+// wrong counts a wrong code; each five in a row at a reader are an alarm.
+func (s *Store) wrong(at place) {
+	if n := s.tries.wrong(at); n%burstReader == 0 {
+		s.p.Journal.Queue(wire.Header{Kind: wire.KindTenancy, Outcome: wire.OutcomeRefused, Reason: wire.ReasonWrongPIN,
+			Door: at.door, Source: at.reader, Count: uint64(n)}, wire.Who{})
+	}
+}
