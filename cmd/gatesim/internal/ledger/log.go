@@ -62,7 +62,7 @@ func (b *Log) Add(e Entry) error {
 // names are the kinds, some with an outcome, that are counted as they are.
 var names = map[string]string{
 	"released": released, "secured": secured, "opened": Opened, "closed": Closed, "exit": Exits,
-	"command": Commands, "online": Online, "offline": Offline, "list_applied": ListApplied,
+	"command operator": Commands, "command install_opened": Window, "online": Online, "offline": Offline, "list_applied": ListApplied,
 	"boot": Starts, "stop": Stops, "site": SiteRead, "tenancy": TenancyChanged, "told": Told,
 	"fire active": FireActive, "fire idle": FireIdle, "fire_reset done": FireReset, "fire_reset refused": FireRefused,
 }
@@ -116,7 +116,7 @@ func word(e Entry) string {
 	case e.Kind == "clock" && e.Reason == "clock_set":
 		return ClockSet
 	}
-	for _, kind := range []string{e.Kind + " " + e.Outcome, e.Kind} {
+	for _, kind := range []string{e.Kind + " " + e.Outcome, e.Kind + " " + e.Reason, e.Kind} {
 		if what, ok := names[kind]; ok {
 			return what
 		}

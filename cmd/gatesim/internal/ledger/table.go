@@ -28,7 +28,7 @@ func place(door string) string {
 
 // order is that of the summary; what it does not name comes last.
 var order = []string{Granted, Denied, released, AtKill, secured, Opened, Closed, Exits, Commands, Online, Offline,
-	Fault, FaultOver, ReaderKey, FireActive, FireIdle, FireReset, FireRefused, ListApplied, Captured, TenancyChanged, Told, Starts, Stops, SiteRead, ClockSet}
+	Fault, FaultOver, Window, ReaderKey, FireActive, FireIdle, FireReset, FireRefused, ListApplied, Captured, TenancyChanged, Told, Starts, Stops, SiteRead, ClockSet}
 
 func rank(what string) int {
 	i := slices.IndexFunc(order, func(o string) bool {

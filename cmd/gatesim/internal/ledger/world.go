@@ -35,6 +35,7 @@ const (
 	Offline     = "device offline"
 	Fault       = "fault: " // then the reason
 	FaultOver   = "fault over: "
+	Window      = "reader's window opened"
 	ReaderKey   = "reader's key: " // then what became of it
 	FireActive  = "fire alarm"
 	FireIdle    = "fire alarm over"

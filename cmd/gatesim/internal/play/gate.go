@@ -37,6 +37,7 @@ func pairing(p *Play) error {
 	for _, what := range []string{"install_opened", "key_sent", "key_proved", "install_closed"} {
 		p.House.World.Add(ledger.GateDoor, ledger.ReaderKey+what, 1)
 	}
+	p.House.World.Add(ledger.GateDoor, ledger.Window, 1)
 	p.House.World.Add(ledger.GateDoor, ledger.Online, 1)
 	if err := p.Logged(ledger.Of(ledger.GateDoor, ledger.Fault+"no_key")); err != nil { // the window would come before it
 		return err
