@@ -19,9 +19,10 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// configTemplate is the front's configuration file as init writes it.
+// configTemplate is the front's configuration file as init writes it. It does not say where it lies, so that
+// a directory which was restored elsewhere serves from there.
 const configTemplate = `# The front of registry %q. docs/registry.md describes every key.
-state = %q
+# state = this file's directory
 # broker = "embedded"              # or mqtts://host:port of another one
 mqtt_listen = ":%d"
 enrol_listen = ":%d"
@@ -61,7 +62,7 @@ func (c initCmd) place() (setup authority.Setup, dir string, err error) {
 	if dir, err = filepath.Abs(c.Dir); err != nil {
 		return setup, "", err
 	}
-	setup.Config = fmt.Appendf(nil, configTemplate, c.Registry, filepath.Join(dir, authority.DirFront), setup.Broker, setup.Enrol)
+	setup.Config = fmt.Appendf(nil, configTemplate, c.Registry, setup.Broker, setup.Enrol)
 	return setup, dir, nil
 }
 
