@@ -36,6 +36,10 @@ type ToDo struct {
 	Door string   `json:"door,omitempty"` // that it is about
 	Args []string `json:"args,omitempty"` // of Text: door, device, number, file, reason
 	Text string   `json:"text"`           // what is wrong and what to do, in English
+	// Since is when this daemon saw it first. With AtStart it was there as the daemon
+	// began, maybe for longer. None: of an older daemon.
+	Since   *time.Time `json:"since,omitempty"`
+	AtStart bool       `json:"at_start,omitempty"`
 }
 
 // Clock is the state of the wall clock.

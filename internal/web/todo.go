@@ -20,6 +20,7 @@ func (t todo) routes() []route {
 // toDoItem is one thing to be done as the page shows it.
 type toDoItem struct {
 	What, Do string
+	Since    string
 	Text     string // the daemon's own sentence, with what an installer wants to know
 	Unknown  bool   // a later daemon's: there are no words for it here
 	To       string // where the page can do it; empty: not on the page
@@ -41,9 +42,23 @@ func (t todo) page(v *visit) error {
 	}
 	view := toDoView{Now: st.Clock.Now.Format("2006-01-02 15:04")}
 	for _, item := range toDoOf(st) {
-		view.Items = append(view.Items, t.item(v, item))
+		shown := t.item(v, item)
+		shown.Since = since(v, item)
+		view.Items = append(view.Items, shown)
 	}
 	return v.show("todo", view)
+}
+
+// since says since when the daemon knows of it; a daemon from before that does not say.
+func since(v *visit, item control.ToDo) string {
+	if item.Since == nil {
+		return ""
+	}
+	key := "todo.since"
+	if item.AtStart {
+		key = "todo.since_start"
+	}
+	return v.say(key, item.Since.Format("2006-01-02 15:04"))
 }
 
 // item finds the words of a code.

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"gatehouse/device/fault"
 	"gatehouse/internal/control"
@@ -69,15 +70,16 @@ func TestToDoWords(t *testing.T) {
 // counts the same.
 func TestToDo(t *testing.T) {
 	s := claimed(t)
+	at := time.Date(2026, 12, 1, 9, 30, 0, 0, time.UTC)
 	s.daemon.status.ToDo = []control.ToDo{
 		{Code: "device_out/unplugged", Door: "front", Args: []string{"front", "street-in", "plug it in"}, Text: "door front: street-in is out of order"},
-		{Code: "clock_doubt", Text: "the clocks differ"},
-		{Code: "of_next_year", Text: "mend the flux"},
+		{Code: "clock_doubt", Text: "the clocks differ", Since: &at},
+		{Code: "of_next_year", Text: "mend the flux", Since: &at, AtStart: true},
 	}
 	c := s.as(t, "owner")
 	for lang, want := range map[string][]string{
-		"zh": {"front：street-in 坏了或没接上。", "插回去", "street-in is out of order", "mend the flux", "要处理 3", "时间是对的"},
-		"en": {"front: street-in is out of order.", "plug it in again", "mend the flux", "To do 3", "The time is right"},
+		"zh": {"front：street-in 坏了或没接上。", "插回去", "street-in is out of order", "mend the flux", "要处理 3", "时间是对的", "从 2026-12-01 09:30 起", "网关启动时（2026-12-01 09:30）就有"},
+		"en": {"front: street-in is out of order.", "plug it in again", "mend the flux", "To do 3", "The time is right", "Since 2026-12-01 09:30", "Since the gateway started (2026-12-01 09:30), or before"},
 	} {
 		s.post(t, c, "/language", "to", lang)
 		body := s.get(t, c, "/todo").body

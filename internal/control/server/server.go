@@ -8,10 +8,12 @@ package server
 import (
 	"context"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/control/server/todo"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/network"
 	"gatehouse/internal/socket"
@@ -23,6 +25,9 @@ type Options struct {
 	Network network.Network // where the socket is
 	// Look is how often the server looks whether the socket is still there; 0: 5 s.
 	Look time.Duration
+	// Watch is how often the server looks what is to be done, whoever asks; 0: a minute,
+	// negative: when somebody asks.
+	Watch time.Duration
 	// Profiles has the server answer with profiles of the daemon, too. Then the socket is for
 	// root and the daemon's user alone.
 	Profiles bool
@@ -36,6 +41,7 @@ type Server struct {
 	o       Options
 	socket  *socket.Server
 	teacher *teacher
+	report  report
 }
 
 // maxRequest bounds a request, in bytes: a whole list of 100,000 grants in base64.
@@ -46,11 +52,14 @@ func New(g *gateway.Gateway, o Options) *Server {
 	if o.Look <= 0 {
 		o.Look = 5 * time.Second
 	}
+	if o.Watch == 0 {
+		o.Watch = time.Minute
+	}
 	mode, callers := os.FileMode(0o660), Group
 	if o.Profiles {
 		mode, callers = 0o600, ""
 	}
-	srv := &Server{o: o, teacher: &teacher{Gateway: g}, socket: socket.NewServer(socket.Options{Path: g.Site.Socket, Name: "daemon", Network: o.Network,
+	srv := &Server{o: o, teacher: &teacher{Gateway: g}, report: report{g, o.Version, time.Now(), &todo.Since{}}, socket: socket.NewServer(socket.Options{Path: g.Site.Socket, Name: "daemon", Network: o.Network,
 		Mode: mode, Group: callers, Look: o.Look, Grace: time.Second, MostBody: maxRequest, Caller: peer, Admit: newGate(routeRoles).admit, Log: o.Log})}
 	srv.routes(g)
 	return srv
@@ -59,7 +68,7 @@ func New(g *gateway.Gateway, o Options) *Server {
 // routes are all that the daemon answers.
 func (srv *Server) routes(g *gateway.Gateway) {
 	s, log := srv.socket, srv.o.Log
-	socket.Handle(s, "GET /v1/status", report{g, srv.o.Version, time.Now()}.getStatus)
+	socket.Handle(s, "GET /v1/status", srv.report.getStatus)
 	socket.Handle(s, "GET /v1/setup", getSetup)
 	shown := logs{g, log}
 	socket.Stream(s, "GET /v1/log", shown.streamLog)
@@ -114,5 +123,10 @@ const Group = "gatehouse"
 // socket that can't be opened is tried again.
 func (srv *Server) Serve(ctx context.Context) {
 	defer srv.teacher.learning.close()
+	var looking sync.WaitGroup
+	defer looking.Wait()
+	if srv.o.Watch > 0 {
+		looking.Go(func() { srv.report.watch(ctx, srv.o.Watch) })
+	}
 	srv.socket.Keep(ctx)
 }

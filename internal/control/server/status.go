@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"time"
@@ -17,6 +18,7 @@ type report struct {
 	*gateway.Gateway
 	version string
 	started time.Time
+	since   *todo.Since
 }
 
 func (g report) getStatus(_ *http.Request, _ socket.None) (any, error) {
@@ -34,7 +36,20 @@ func (g report) getStatus(_ *http.Request, _ socket.None) (any, error) {
 		s.Registry = s.Uplink.Registry
 	}
 	s.ToDo, s.Problems = todo.Of(g.Gateway, s)
+	g.since.Mark(s.ToDo, g.Clock.Read())
 	return s, nil
+}
+
+// watch looks what is to be done every so often until ctx ends, so that since when is known
+// also where nobody asks.
+func (g report) watch(ctx context.Context, every time.Duration) {
+	for ctx.Err() == nil {
+		_, _ = g.getStatus(nil, socket.None{}) // it never fails
+		select {
+		case <-ctx.Done():
+		case <-time.After(every):
+		}
+	}
 }
 
 func journalStatus(g *gateway.Gateway) control.Journal {

@@ -160,7 +160,7 @@ func (b *Gateway) Start() error {
 		return fmt.Errorf("%s: %w", b.Name, err)
 	}
 	armed.Store(true)
-	srv := ctl.New(g, ctl.Options{Version: "simulated", Network: b.Bed.LAN.Sockets(), Look: 24 * time.Hour, Log: b.Bed.log(b.Name)})
+	srv := ctl.New(g, ctl.Options{Version: "simulated", Network: b.Bed.LAN.Sockets(), Look: 24 * time.Hour, Watch: -1, Log: b.Bed.log(b.Name)})
 	ctx, cancel := context.WithCancel(context.Background())
 	l.stop = cancel
 	l.ended.Go(func() { l.err = g.Run(ctx, srv.Serve) })

@@ -51,8 +51,17 @@ func writeStatus(w io.Writer, st control.Status) {
 		if i == 0 {
 			fmt.Fprintln(w, "\nto do:")
 		}
-		fmt.Fprintf(w, "  - %s\n", p)
+		fmt.Fprintf(w, "  - %s%s\n", p, since(st, i))
 	}
+}
+
+// since says since when the daemon knows of a problem, if it says so.
+func since(st control.Status, i int) string {
+	if i >= len(st.ToDo) || st.ToDo[i].Since == nil {
+		return ""
+	}
+	at := session.Local(*st.ToDo[i].Since)
+	return command.Choose(st.ToDo[i].AtStart, " (since the daemon started, "+at+", or before)", " (since "+at+")")
 }
 
 func fireState(f control.Fire) string {

@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gatehouse/device/fault"
 	"gatehouse/internal/control"
+	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/refusalstest"
 )
 
@@ -58,5 +60,40 @@ func TestToDoSays(t *testing.T) {
 	}
 	if got := list.texts()[0]; got != "door front: the lock can't be driven: line 4: busy" {
 		t.Errorf("sentence %q", got)
+	}
+}
+
+// TestSince: each thing has the time of its first sight for as long as it lasts, though its
+// words change; two of one kind are two, and one that comes back begins anew. A time from before
+// the clock was right is put right.
+func TestSince(t *testing.T) {
+	var s Since
+	boot := time.Hour
+	start := time.Date(1970, 1, 1, 1, 0, 0, 0, time.UTC)
+	look := func(after time.Duration, right bool, items ...control.ToDo) []control.ToDo {
+		t.Helper()
+		now := clock.Reading{Boot: boot + after, Wall: start.Add(after), Trusted: right}
+		if right {
+			now.Wall = now.Wall.AddDate(56, 0, 0)
+		}
+		s.Mark(items, now)
+		return items
+	}
+	disk := control.ToDo{Code: "disk_filling", Args: []string{"91"}}
+	in, out := control.ToDo{Code: "device_out/unplugged", Door: "front", Args: []string{"front", "in"}}, control.ToDo{Code: "device_out/unplugged", Door: "front", Args: []string{"front", "out"}}
+	if got := look(0, false, disk)[0]; !got.Since.Equal(start) || !got.AtStart {
+		t.Errorf("at the start: %v", got)
+	}
+	look(time.Hour, false, disk, in)
+	fuller := control.ToDo{Code: "disk_filling", Args: []string{"92"}}
+	got := look(2*time.Hour, true, fuller, in, out)
+	for i, want := range []time.Duration{0, time.Hour, 2 * time.Hour} {
+		if at := start.AddDate(56, 0, 0).Add(want); !got[i].Since.Equal(at) || got[i].AtStart != (i == 0) {
+			t.Errorf("%s %v since %v, %v, want %v", got[i].Code, got[i].Args, got[i].Since, got[i].AtStart, at)
+		}
+	}
+	look(3*time.Hour, true, fuller)
+	if got := look(4*time.Hour, true, in)[0]; !got.Since.Equal(start.AddDate(56, 0, 0).Add(4 * time.Hour)) {
+		t.Errorf("it comes back: %v", got.Since)
 	}
 }
