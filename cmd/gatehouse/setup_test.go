@@ -194,7 +194,7 @@ func TestSetupByDaemon(t *testing.T) {
 			break
 		}
 	}
-	if _, out, _ := alone(t, "", "--socket", address, "doctor", "--config", file); !strings.Contains(out, "PROBLEM   daemon: this gateway is not set up yet") || !strings.Contains(out, "gatehouse setup") {
+	if _, out, _ := alone(t, "", "--socket", address, "doctor", "--config", file); !strings.Contains(out, "PROBLEM   daemon: no door is served: this gateway is not set up yet") || !strings.Contains(out, "gatehouse setup") {
 		t.Errorf("the doctor says\n%s", out)
 	}
 	answers := strings.Replace(answersText, `type = "osdp"`, `type = "wiegand"`, 1)

@@ -103,7 +103,10 @@ func (p *planner) fire() {
 
 func (p *planner) door(i int, d DoorAnswer) {
 	at := "door " + d.ID
-	if i >= len(p.board.Wiring.Doors) {
+	if d.Place != 0 {
+		i = d.Place - 1
+	}
+	if i < 0 || i >= len(p.board.Wiring.Doors) {
 		p.add(at, Fault, "the profile %q proposes lines for %s: write the others into the site file by hand", p.board.Name, amount.Of(len(p.board.Wiring.Doors), "door"))
 		return
 	}

@@ -211,3 +211,22 @@ func TestEveryAnswerIsExplained(t *testing.T) {
 	}
 	walk("", reflect.TypeFor[Answers]())
 }
+
+// TestPlace: a door that is wired as the second of the profile's has its lines and its reader;
+// two doors at one place, and a place that the profile does not have, are faults.
+func TestPlace(t *testing.T) {
+	yard := "building = \"lane-7\"\n[[door]]\nid = \"yard\"\nplace = %\negress = \"mechanical\"\nlock = \"fail-secure\"\n"
+	at := func(place string) string { return strings.Replace(yard, "%", place, 1) }
+	if p := Propose(house(), answers(t, at("2")), profile.Set{}); p.Faulty() || !strings.Contains(p.Text, "line = 27}") {
+		t.Errorf("%s%s", words(p), p.Text)
+	}
+	for _, place := range []string{"3", "-1"} {
+		if p := Propose(house(), answers(t, at(place)), profile.Set{}); !p.Faulty() {
+			t.Errorf("place %s: %s", place, p.Text)
+		}
+	}
+	both := at("2") + strings.Replace(strings.SplitAfterN(at("2"), "\n", 2)[1], "yard", "front", 1)
+	if p := Propose(house(), answers(t, both), profile.Set{}); !p.Faulty() {
+		t.Errorf("two doors at one place: %s", p.Text)
+	}
+}

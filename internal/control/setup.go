@@ -93,9 +93,10 @@ type Answers struct {
 }
 
 // DoorAnswer is what a person says of one door. The first has the first lines of the
-// board's wiring.
+// board's wiring, unless its place says otherwise.
 type DoorAnswer struct {
 	ID      string         `toml:"id" json:"id"`
+	Place   int            `toml:"place" json:"place,omitempty"` // which of the wiring's doors it is, from 1; 0: as they stand
 	Egress  string         `toml:"egress" json:"egress"`
 	Lock    string         `toml:"lock" json:"lock"`
 	Exit    bool           `toml:"exit" json:"exit,omitempty"`       // there is a button; egress = "electric" has one always
@@ -153,6 +154,17 @@ type SiteWritten struct {
 	File string `json:"file"`
 }
 
+// EnrolRequest has the gateway made known to the registry whose operator gave the token. It
+// stands in a body, never in a path.
+type EnrolRequest struct {
+	Token string `json:"token"`
+}
+
+// Enrolled says with which one it is. The daemon begins anew then, since its keys are others.
+type Enrolled struct {
+	Registry string `json:"registry"`
+}
+
 // SetupClient sets a gateway up by its daemon. Safe for concurrent use.
 type SetupClient struct{ socket *socket.Client }
 
@@ -178,4 +190,9 @@ func (c SetupClient) Propose(ctx context.Context, a Answers) (p Plan, err error)
 // begins to serve the house.
 func (c SetupClient) Write(ctx context.Context, w WriteSite) (s SiteWritten, err error) {
 	return s, c.socket.Call(ctx, http.MethodPost, "/v1/setup/write", w, &s)
+}
+
+// Enrol makes a gateway whose house is served known to a registry.
+func (c SetupClient) Enrol(ctx context.Context, r EnrolRequest) (e Enrolled, err error) {
+	return e, c.socket.Call(ctx, http.MethodPost, "/v1/enrol", r, &e)
 }

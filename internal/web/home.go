@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 
+	"gatehouse/internal/control"
 	"gatehouse/internal/socket"
 )
 
@@ -25,8 +26,16 @@ func (h home) begin(v *visit) error {
 		v.redirect("/welcome")
 	case v.Account.ID == "":
 		v.redirect("/login")
+	case h.noHouse(v):
+		v.redirect("/setup")
 	default:
 		v.redirect("/doors")
 	}
 	return nil
+}
+
+// noHouse says that the daemon has no house to serve yet. One of before does not know.
+func (h home) noHouse(v *visit) bool {
+	st, err := control.SettingUp(h.o.Daemon).State(v.Context())
+	return err == nil && st.State != control.SetupHouse
 }

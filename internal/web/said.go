@@ -6,6 +6,7 @@ import (
 
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/reception"
+	"gatehouse/internal/web/wizard"
 )
 
 // advice is what went wrong, and what to do, in the language of the visit.
@@ -68,6 +69,26 @@ var said = [][2]string{
 	{"one-time codes could not be written", "desk.remark_codes"},
 	{"no reader of this gateway takes one-time codes", "desk.said_no_codes"},
 	{"its entry in the log waits for the disk", "desk.remark_disk"},
+	{"wires D0 and D1 are exchanged", "setup.fault_swapped"},
+	{"lock people in", "setup.fault_locked_in"},
+	{"no such reader was found", "setup.fault_no_reader"},
+	{"it was not found: answer board", "setup.fault_board"},
+	{"proposes no lines", "setup.fault_wiring"},
+	{"what the board does to it at power-on", "setup.fault_pull"},
+	{"it reads fire", "setup.look_fire"},
+	{"it reads pressed", "setup.look_pressed"},
+	{"no card was seen", "setup.look_no_card"},
+	{"reads low: the reader has no power", "setup.look_low"},
+	{"it could not be read", "setup.look_unread"},
+	{"it says that it has no secure channel", "setup.look_clear"},
+	{"something else is found now", "setup.said_changed"},
+	{"the site file could not be written", "setup.said_room"},
+	{"is there already", "setup.said_there"},
+	{"nobody has looked at this machine yet", "setup.said_changed"},
+	{"this is no token", "setup.said_no_token"},
+	{"the token is for", "setup.said_other_token"},
+	{"this gateway is enrolled already", "setup.said_enrolled"},
+	{"somebody enrols this gateway already", "setup.said_enrolling"},
 }
 
 // advice puts an error into words; nil for none. Days are those of a notice, which some
@@ -77,8 +98,12 @@ func (v *visit) advice(err error, days int) *advice {
 		return nil
 	}
 	var word reception.Word
-	if errors.As(err, &word) {
+	var answer wizard.Word
+	switch {
+	case errors.As(err, &word):
 		return v.words(string(word), days)
+	case errors.As(err, &answer):
+		return v.words(string(answer), days)
 	}
 	for _, k := range said {
 		if strings.Contains(err.Error(), k[0]) {

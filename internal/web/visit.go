@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
@@ -109,6 +110,10 @@ func (v *visit) refuse(err error) {
 	if errors.As(err, &e) {
 		known = e
 	}
+	if v.Method == http.MethodGet && strings.Contains(known.Message, noHouse) {
+		v.redirect("/setup")
+		return
+	}
 	status := known.Status
 	if status == 0 {
 		status = http.StatusBadGateway
@@ -116,6 +121,9 @@ func (v *visit) refuse(err error) {
 	v.s.o.Log.Info().Str("route", v.Pattern).Int("status", status).Msg("refused")
 	v.showStatus(status, "fault", known)
 }
+
+// noHouse is what the daemon says to whoever wants something of a house that it does not serve.
+const noHouse = "no door is served: "
 
 // frame is what stands on every page.
 type frame struct {
@@ -156,8 +164,8 @@ func (f frame) May(pattern string) bool {
 func (v *visit) show(screen string, data any) error { return v.showStatus(http.StatusOK, screen, data) }
 
 func (v *visit) showStatus(status int, screen string, data any) error {
-	f := frame{v: v, Data: data, Tab: screens2tabs[screen], Bare: screen == "desk_tenant"}
-	if v.Account.ID != "" {
+	f := frame{v: v, Data: data, Tab: screens2tabs[screen], Bare: screen == "desk_tenant" || strings.HasPrefix(screen, "setup_")}
+	if v.Account.ID != "" && !strings.HasPrefix(screen, "setup_") {
 		st, err := v.s.watch.now(v.Context())
 		if err != nil {
 			f.Silent, f.House = true, "Gatehouse"

@@ -29,6 +29,7 @@ var routeRoles = map[string][]caller.Role{
 	"GET /v1/status":                  everybody,
 	"GET /v1/setup":                   everybody,
 	"POST /v1/doors/{door}/release":   atHouse,
+	"POST /v1/enrol":                  {caller.Owner, caller.Installer},
 	"GET /v1/log":                     landlord,
 	"POST /v1/clock/confirm":          landlord,
 	"GET /v1/keys":                    household,

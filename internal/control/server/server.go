@@ -32,8 +32,9 @@ type Options struct {
 	// root and the daemon's user alone.
 	Profiles bool
 	// Again has the daemon begin anew, as it must where its keys are others; nil: nobody can.
-	Again func()
-	Log   zerolog.Logger
+	Again    func()
+	Registry network.Network // where the registry's HTTPS is
+	Log      zerolog.Logger
 }
 
 // Server answers the tool. Make it with New, and run Serve beside the gateway.
@@ -92,6 +93,7 @@ func (srv *Server) routes(g *gateway.Gateway) {
 	socket.Handle(s, "GET /v1/adopt", list.getAdopt)
 	socket.Handle(s, "POST /v1/adopt", list.postAdopt)
 
+	socket.Stream(s, "POST /v1/enrol", enrolling{g, srv.o, make(chan struct{}, 1)}.streamEnrol)
 	desk := counter{g}
 	socket.Handle(s, "POST /v1/desk", atDesk(desk.postDesk))
 	socket.Handle(s, "DELETE /v1/desk/{session}", atDesk(desk.deleteDesk))

@@ -4,7 +4,12 @@
 for (const box of document.querySelectorAll("[data-live]")) {
 	const source = new EventSource(box.dataset.live);
 	source.onmessage = (e) => {
-		if (!box.querySelector(".held")) box.innerHTML = e.data;
+		if (box.querySelector(".held")) return;
+		const lit = () => box.querySelector("[data-lit]")?.value;
+		const before = lit(), chosen = box.querySelector("input:checked")?.value;
+		box.innerHTML = e.data;
+		// What somebody chose stays, until a card says otherwise.
+		if (lit() === before) for (const i of box.querySelectorAll("input:enabled")) if (i.value === chosen) i.checked = true;
 	};
 }
 let timer = 0;

@@ -160,9 +160,9 @@ func (s *Server) say() {
 // refusal answers whoever wants something of a house.
 func (s *Server) refusal() error {
 	if why := s.why(); !errors.Is(why, fs.ErrNotExist) {
-		return socket.Refused(http.StatusServiceUnavailable, "mend it; sudo gatehoused check says whether it is right, and the daemon takes it by itself", "no door is served, the site file is wrong: %v", why)
+		return socket.Refused(http.StatusServiceUnavailable, "mend it; sudo gatehoused check says whether it is right, and the daemon takes it by itself", "no door is served: the site file is wrong: %v", why)
 	}
-	return socket.Refused(http.StatusServiceUnavailable, "open its page, or call gatehouse setup", "this gateway is not set up yet: there is no site file %s", s.o.File)
+	return socket.Refused(http.StatusServiceUnavailable, "open its page, or call gatehouse setup", "no door is served: this gateway is not set up yet, there is no site file %s", s.o.File)
 }
 
 func (s *Server) getSetup(*http.Request, socket.None) (control.Setup, error) {

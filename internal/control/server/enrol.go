@@ -1,0 +1,52 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/enrol"
+	"gatehouse/internal/gateway"
+	"gatehouse/internal/site"
+	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
+)
+
+// enrolling makes the gateway known to a registry, for whoever has no root.
+type enrolling struct {
+	*gateway.Gateway
+	o    Options
+	busy chan struct{} // one at a time
+}
+
+// streamEnrol answers before the daemon begins anew, as it must with other keys.
+func (g enrolling) streamEnrol(w http.ResponseWriter, r *http.Request, in control.EnrolRequest) error {
+	select {
+	case g.busy <- struct{}{}:
+		defer func() { <-g.busy }()
+	default:
+		return socket.Refused(http.StatusConflict, "wait for it", "somebody enrols this gateway already")
+	}
+	switch {
+	case g.o.Again == nil:
+		return socket.Refused(http.StatusConflict, "call gatehouse enrol, and start it again", "this daemon can't begin anew by itself")
+	case g.Site.Registry == site.NoRegistry:
+		return socket.Refused(http.StatusConflict, "take that line out of it", "this house is standalone: its site file says registry = %q", site.NoRegistry)
+	case g.Keyring.Keys.Registry() != nil:
+		return socket.Refused(http.StatusConflict, "gatehouse enrol does it anew, with the daemon stopped", "this gateway is enrolled already")
+	}
+	token, err := wire.ParseToken(in.Token)
+	if err != nil {
+		return socket.Refused(http.StatusUnprocessableEntity, "the registry's operator makes one: registryd gateway add", "this is no token: %v", err)
+	}
+	got, err := enrol.Enrol(r.Context(), enrol.Options{Token: token, Dir: g.Site.Path("keys"), Building: g.Site.Building, Gateway: g.Site.Gateway,
+		Software: "gatehouse " + g.o.Version, Doors: g.Site.DoorIDs(), Network: g.o.Registry})
+	if err != nil {
+		return err
+	}
+	g.o.Log.Info().Str("registry", got.Registry.Name).Msg("enrolled; the daemon begins anew with its keys")
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(control.Enrolled{Registry: got.Registry.Name}) // whoever asked may be gone
+	g.o.Again()
+	return nil
+}

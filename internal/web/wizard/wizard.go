@@ -1,0 +1,220 @@
+// Package wizard is what somebody has said of a house that is being set up, from screen to
+// screen: which door a reader is at, how its lock works and how people leave.
+//
+// It guesses neither: both are asked for. It lives in the memory of a session, and after a
+// power cut it begins anew.
+package wizard
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/control"
+	"gatehouse/sync/wire"
+)
+
+// Draft is a house as far as it was said. The zero value is one of which nothing was.
+type Draft struct {
+	Answers control.Answers
+}
+
+// Word is why an answer does not do, as the key of the page's words.
+type Word string
+
+// Error is the key.
+func (w Word) Error() string { return string(w) }
+
+// What may be wrong with an answer.
+const (
+	NoName   Word = "setup.no_name"
+	NoLock   Word = "setup.no_lock"
+	NoEgress Word = "setup.no_egress"
+	NoReader Word = "setup.no_reader"
+	Taken    Word = "setup.taken"
+	Full     Word = "setup.full"
+	LockedIn Word = "setup.fault_locked_in"
+	BadID    Word = "setup.bad_id"
+	NoDoor   Word = "setup.no_door"
+)
+
+// Read reads what Text made; what can't be read counts as nothing.
+func Read(text string) (d Draft) {
+	if json.Unmarshal([]byte(text), &d) != nil {
+		return Draft{}
+	}
+	return d
+}
+
+// Text is the draft for a session.
+func (d Draft) Text() string {
+	raw, _ := json.Marshal(d) // plain data
+	return string(raw)
+}
+
+// NoneAt is the key of a door without a reader.
+const NoneAt = "none"
+
+// Reader is a reader as a form offers it.
+type Reader struct {
+	control.FoundReader
+	Key    string
+	Number string // its address on a bus; empty: none
+	Unseen bool   // a Wiegand reader at a door's lines, to which no card was held
+	At     string // the door that it is at already; empty: none
+	Lit    bool   // a card was held to it, and to no other that is at no door yet
+}
+
+// key names a reader, whatever else becomes known of it.
+func key(r control.FoundReader) string {
+	if r.Door > 0 {
+		return fmt.Sprintf("lines %d", r.Door)
+	}
+	if r.Address != nil {
+		return fmt.Sprintf("%s %s %d", r.Type, r.Port, *r.Address)
+	}
+	return r.Type + " " + r.Port
+}
+
+// Readers are those that were found, and those that may be at the lines of doors.
+func (d Draft) Readers(look control.Look) (all []Reader) {
+	lit := -1
+	for _, f := range look.Readers {
+		r := Reader{FoundReader: f, Key: key(f), At: d.at(key(f))}
+		if f.Address != nil {
+			r.Number = fmt.Sprint(*f.Address)
+		}
+		if f.Card && r.At == "" && !f.Swapped {
+			if lit < 0 {
+				lit = len(all)
+			} else {
+				lit = len(look.Readers) // two of them: nobody knows which was meant
+			}
+		}
+		all = append(all, r)
+	}
+	if lit >= 0 && lit < len(all) {
+		all[lit].Lit = true
+	}
+	for n := 1; n <= look.Doors; n++ {
+		r := control.FoundReader{Type: "wiegand", Door: n}
+		if !slices.ContainsFunc(all, func(a Reader) bool { return a.Key == key(r) }) {
+			all = append(all, Reader{FoundReader: r, Key: key(r), Unseen: true, At: d.at(key(r))})
+		}
+	}
+	return all
+}
+
+// at is the door that has a reader; empty: none.
+func (d Draft) at(k string) string {
+	for _, door := range d.Answers.Doors {
+		for _, r := range door.Readers {
+			f := control.FoundReader{Type: r.Type, Port: r.Port, Address: r.Address}
+			if r.Type == "wiegand" {
+				f.Door = door.Place
+			}
+			if key(f) == k {
+				return door.ID
+			}
+		}
+	}
+	return ""
+}
+
+// Said is what a form says of a door.
+type Said struct {
+	Reader    string // key
+	Name      string // id of the door
+	Direction string // in or out
+	Lock      string // fail-safe or fail-secure
+	Egress    string // mechanical or electric
+	Exit      bool   // a button, beside a handle
+	Contact   bool
+}
+
+// Add takes a door with a reader, or a reader of a door that is there already.
+func (d *Draft) Add(look control.Look, s Said) error {
+	s.Name = strings.ToLower(strings.TrimSpace(s.Name))
+	if !wire.ValidName(s.Name, false) {
+		return NoName
+	}
+	var chosen Reader
+	if s.Reader != NoneAt {
+		i := slices.IndexFunc(d.Readers(look), func(r Reader) bool { return r.Key == s.Reader })
+		if i < 0 {
+			return NoReader
+		}
+		if chosen = d.Readers(look)[i]; chosen.At != "" {
+			return Taken
+		}
+	}
+	i := slices.IndexFunc(d.Answers.Doors, func(a control.DoorAnswer) bool { return a.ID == s.Name })
+	if i < 0 {
+		door, err := d.door(look, s, chosen.Door)
+		if err != nil {
+			return err
+		}
+		d.Answers.Doors = append(d.Answers.Doors, door)
+		i = len(d.Answers.Doors) - 1
+	}
+	if chosen.Key != "" {
+		door := &d.Answers.Doors[i]
+		door.Readers = append(door.Readers, answer(chosen, door.Readers, s.Direction))
+	}
+	return nil
+}
+
+// door is a new one; at names its place, 0: the first that is free.
+func (d *Draft) door(look control.Look, s Said, at int) (control.DoorAnswer, error) {
+	out := control.DoorAnswer{ID: s.Name, Place: at, Egress: s.Egress, Lock: s.Lock, Contact: s.Contact, Exit: s.Exit && s.Egress == "mechanical"}
+	taken := func(n int) bool {
+		return slices.ContainsFunc(d.Answers.Doors, func(a control.DoorAnswer) bool { return a.Place == n })
+	}
+	for n := 1; out.Place == 0 && n <= look.Doors; n++ {
+		if !taken(n) {
+			out.Place = n
+		}
+	}
+	switch {
+	case out.Place == 0, taken(out.Place):
+		return out, Full
+	case s.Lock != "fail-safe" && s.Lock != "fail-secure":
+		return out, NoLock
+	case s.Egress != "mechanical" && s.Egress != "electric":
+		return out, NoEgress
+	case s.Lock == "fail-secure" && s.Egress == "electric":
+		return out, LockedIn
+	}
+	return out, nil
+}
+
+// answer is a reader at a door that has others.
+func answer(r Reader, others []control.ReaderAnswer, direction string) control.ReaderAnswer {
+	if direction != "out" {
+		direction = "in"
+	}
+	out := control.ReaderAnswer{ID: direction, Direction: direction, Type: r.Type, Port: r.Port, Address: r.Address}
+	for n := 2; slices.ContainsFunc(others, func(o control.ReaderAnswer) bool { return o.ID == out.ID }); n++ {
+		out.ID = fmt.Sprintf("%s-%d", direction, n)
+	}
+	return out
+}
+
+// Name takes what the whole house is called, and whether a fire panel's contact is wired.
+func (d *Draft) Name(building string, fire bool) error {
+	building = strings.ToLower(strings.TrimSpace(building))
+	switch {
+	case len(d.Answers.Doors) == 0:
+		return NoDoor
+	case !wire.ValidName(building, false):
+		return BadID
+	}
+	d.Answers.Building, d.Answers.Fire = building, fire
+	return nil
+}
+
+// Drop takes a door out again.
+func (d *Draft) Drop(id string) {
+	d.Answers.Doors = slices.DeleteFunc(d.Answers.Doors, func(a control.DoorAnswer) bool { return a.ID == id })
+}
