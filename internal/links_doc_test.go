@@ -11,7 +11,8 @@ import (
 	"unicode"
 )
 
-// TestLinks: every relative link in a page leads to a file that is there, and to a heading of it.
+// TestLinks: every relative link in a page leads to a file that is there, and to a heading of it; one with a test's name
+// to the file that has the test.
 func TestLinks(t *testing.T) {
 	pages := 0
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
@@ -27,6 +28,11 @@ func TestLinks(t *testing.T) {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			return err
+		}
+		for _, m := range proof.FindAllStringSubmatch(string(b), -1) {
+			if code, err := os.ReadFile(filepath.Join(filepath.Dir(path), m[2])); err == nil && !strings.Contains(string(code), "func "+m[1]+"(") {
+				t.Errorf("%s: %s has no %s", path, m[2], m[1])
+			}
 		}
 		for _, target := range linksOf(string(b)) {
 			if fault := leads(path, target); fault != "" {
@@ -44,6 +50,7 @@ var (
 	fence  = regexp.MustCompile("(?ms)^ *```.*?^ *```")
 	inline = regexp.MustCompile("`[^`\n]*`")
 	link   = regexp.MustCompile(`\]\(([^)\s]+)\)|(?:src|href)="([^"]+)"`)
+	proof  = regexp.MustCompile("\\[`(Test\\w+)`\\]\\(([^)\\s]+)\\)") // a test that holds a claim
 	title  = regexp.MustCompile(`(?m)^#{1,6} +(.+?) *$`)
 	named  = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
 )
