@@ -19,21 +19,10 @@ func TestScreens(t *testing.T) {
 	browser := chromium(t)
 	h := newHouse(t)
 	base := h.page()
-	picture := func(b *tab, path, screen string, width int64) {
-		t.Helper()
-		for _, lang := range []string{"zh", "en"} {
-			b.speak(lang)
-			b.do(chromedp.EmulateViewport(width, 600), chromedp.Navigate(b.base+path))
-			b.until(path+" speaks "+lang, fmt.Sprintf(`document.documentElement.lang == %q`, lang))
-			png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
-			must(t, err)
-			must(t, os.WriteFile(filepath.Join(dir, screen+"-"+lang+".png"), png, 0o644))
-		}
-	}
 	guest := open(t, browser, base, "/")
-	picture(guest, "/welcome", "welcome", 390)
+	picture(guest, dir, "/welcome", "welcome", 390)
 	h.owner()
-	picture(guest, "/login", "login", 390)
+	picture(guest, dir, "/login", "login", 390)
 	landlord := open(t, browser, base, "/login")
 	landlord.do(chromedp.SetValue(chromedp.CSS(`[name=name]`), name), chromedp.SendKeys(chromedp.CSS(`[name=password]`), secret), chromedp.Click(chromedp.CSS(`main button`)))
 	landlord.until("the owner is at the doors", `location.pathname == "/doors"`)
@@ -46,7 +35,20 @@ func TestScreens(t *testing.T) {
 			continue
 		}
 		seen[screen] = true
-		picture(landlord, path, screen, 390)
+		picture(landlord, dir, path, screen, 390)
 	}
-	picture(landlord, "/doors", "doors-wide", 1100)
+	picture(landlord, dir, "/doors", "doors-wide", 1100)
+}
+
+// picture takes a screen in both languages.
+func picture(b *tab, dir, path, screen string, width int64) {
+	b.t.Helper()
+	for _, lang := range []string{"zh", "en"} {
+		b.speak(lang)
+		b.do(chromedp.EmulateViewport(width, 600), chromedp.Navigate(b.base+path))
+		b.until(path+" speaks "+lang, fmt.Sprintf(`document.documentElement.lang == %q`, lang))
+		png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+		must(b.t, err)
+		must(b.t, os.WriteFile(filepath.Join(dir, screen+"-"+lang+".png"), png, 0o644))
+	}
 }

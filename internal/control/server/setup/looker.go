@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -108,7 +109,7 @@ func (l *looker) shown() *control.Look {
 		out.Doors = len(board.Wiring.Doors)
 	}
 	for _, in := range f.Inputs {
-		out.Lines = append(out.Lines, control.FoundLine{Name: in.Name, Pin: board.PinOf(in.Chip, in.Line), High: in.High})
+		out.Lines = append(out.Lines, control.FoundLine{Name: in.Name, Pin: pinOf(board, in.Chip, in.Line), High: in.High})
 	}
 	for _, r := range f.Readers {
 		out.Readers = append(out.Readers, readerOf(r, board))
@@ -121,9 +122,15 @@ func readerOf(r discovery.Reader, b profile.Board) control.FoundReader {
 	if r.D0 == nil || b.Wiring == nil {
 		return out
 	}
-	out.Pins = b.PinOf(r.Chip, *r.D0) + ", " + b.PinOf(r.Chip, *r.D1)
+	out.Pins = pinOf(b, r.Chip, *r.D0) + ", " + pinOf(b, r.Chip, *r.D1)
 	out.Door = 1 + slices.IndexFunc(b.Wiring.Doors, func(d profile.DoorWiring) bool { return d.D0 == *r.D0 })
 	return out
+}
+
+// pinOf is a line's pin, without the header's name: a screen is small.
+func pinOf(b profile.Board, chip string, line int) string {
+	pin, _, _ := strings.Cut(b.PinOf(chip, line), " of ")
+	return pin
 }
 
 // boards are those for whose doors a profile has lines.
