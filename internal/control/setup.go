@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"gatehouse/internal/socket"
 )
@@ -160,9 +161,17 @@ type EnrolRequest struct {
 	Token string `json:"token"`
 }
 
-// Enrolled says with which one it is. The daemon begins anew then, since its keys are others.
+// Enrolled tells what an enrolment did. A daemon that did it begins anew then, since its keys
+// are others.
 type Enrolled struct {
-	Registry string `json:"registry"`
+	Registry    string    `json:"registry"`
+	Building    string    `json:"building"`
+	Gateway     string    `json:"gateway"`
+	Directory   string    `json:"folder"` // of its keys
+	BuildingKey bool      `json:"building_key"`
+	Alone       bool      `json:"alone"` // the building has no other gateway
+	Expires     time.Time `json:"certificate_expires"`
+	Seconds     int64     `json:"clock_behind_s"` // this machine's clock behind the registry's; below zero: ahead
 }
 
 // SetupClient sets a gateway up by its daemon. Safe for concurrent use.

@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/enrol"
@@ -39,14 +40,17 @@ func (g enrolling) streamEnrol(w http.ResponseWriter, r *http.Request, in contro
 	if err != nil {
 		return socket.Refused(http.StatusUnprocessableEntity, "the registry's operator makes one: registryd gateway add", "this is no token: %v", err)
 	}
-	got, err := enrol.Enrol(r.Context(), enrol.Options{Token: token, Dir: g.Site.Path("keys"), Building: g.Site.Building, Gateway: g.Site.Gateway,
+	dir := g.Site.Path("keys")
+	got, err := enrol.Enrol(r.Context(), enrol.Options{Token: token, Dir: dir, Building: g.Site.Building, Gateway: g.Site.Gateway,
 		Software: "gatehouse " + g.o.Version, Doors: g.Site.DoorIDs(), Network: g.o.Registry})
 	if err != nil {
 		return err
 	}
+	out := control.Enrolled{Registry: got.Registry.Name, Building: g.Site.Building, Gateway: g.Site.Gateway, Directory: dir, BuildingKey: got.BuildingKey,
+		Alone: len(got.Registry.House.Gateways) == 1, Expires: got.Expires.UTC(), Seconds: int64(got.Skew / time.Second)}
 	g.o.Log.Info().Str("registry", got.Registry.Name).Msg("enrolled; the daemon begins anew with its keys")
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(control.Enrolled{Registry: got.Registry.Name}) // whoever asked may be gone
+	_ = json.NewEncoder(w).Encode(out) // whoever asked may be gone
 	g.o.Again()
 	return nil
 }

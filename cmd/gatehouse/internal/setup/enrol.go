@@ -14,6 +14,7 @@ import (
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/command"
+	"gatehouse/internal/control"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/site"
@@ -25,17 +26,6 @@ import (
 type Enrol struct {
 	Config string `help:"The site file." default:"/etc/gatehouse/site.toml" aliases:"site" placeholder:"FILE"`
 	Token  string `help:"A file with the token; without it, the token is asked for." placeholder:"FILE"`
-}
-
-// enrolled tells what enrol did.
-type enrolled struct {
-	Registry    string    `json:"registry"`
-	Building    string    `json:"building"`
-	Gateway     string    `json:"gateway"`
-	Directory   string    `json:"folder"`
-	BuildingKey bool      `json:"building_key"`
-	Expires     time.Time `json:"certificate_expires"`
-	Seconds     int64     `json:"clock_behind_s"` // this machine's clock behind the registry's; below zero: ahead
 }
 
 // maxSkew is the error of a clock that is worth a remark.
@@ -52,21 +42,46 @@ func (c Enrol) Run(s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	o := enrol.Options{Token: token, Dir: filepath.Join(site.State, "keys"), Building: site.Building, Gateway: site.Gateway,
-		Software: "gatehouse " + s.Version}
-	for _, d := range site.Doors {
-		o.Doors = append(o.Doors, d.ID)
+	byDaemon := serves(s, site)
+	var e control.Enrolled
+	if byDaemon {
+		e, err = enrolByDaemon(s, token)
+	} else {
+		e, err = enrolHere(s, site, token)
 	}
-	got, err := enrol.Enrol(s.Ctx, o)
 	if err != nil {
 		return err
 	}
-	if err := handOver(site.State, o.Dir); err != nil {
-		return err
+	return s.Print(e, nil, func(w io.Writer) { writeEnrolled(w, e, byDaemon) })
+}
+
+// serves says that a daemon serves this house and has no registry yet: it enrols, without
+// rights over its keys for whoever asks, and begins anew with them.
+func serves(s *session.Session, house *site.Site) bool {
+	st, err := s.Client.Status(s.Ctx)
+	return err == nil && st.Building == house.Building && st.Gateway == house.Gateway && st.Uplink == nil
+}
+
+func enrolByDaemon(s *session.Session, token wire.Token) (e control.Enrolled, err error) {
+	text, err := token.Text()
+	if err != nil {
+		return e, err
 	}
-	e := enrolled{Registry: got.Registry.Name, Building: site.Building, Gateway: site.Gateway, Directory: o.Dir,
-		BuildingKey: got.BuildingKey, Expires: got.Expires.UTC(), Seconds: int64(got.Skew / time.Second)}
-	return s.Print(e, nil, func(w io.Writer) { writeEnrolled(w, e, len(got.Registry.House.Gateways) == 1) })
+	return control.SettingUp(s.Client).Enrol(s.Ctx, control.EnrolRequest{Token: text})
+}
+
+func enrolHere(s *session.Session, site *site.Site, token wire.Token) (e control.Enrolled, err error) {
+	o := enrol.Options{Token: token, Dir: filepath.Join(site.State, "keys"), Building: site.Building, Gateway: site.Gateway,
+		Software: "gatehouse " + s.Version, Doors: site.DoorIDs()}
+	got, err := enrol.Enrol(s.Ctx, o)
+	if err != nil {
+		return e, err
+	}
+	if err := handOver(site.State, o.Dir); err != nil {
+		return e, err
+	}
+	return control.Enrolled{Registry: got.Registry.Name, Building: site.Building, Gateway: site.Gateway, Directory: o.Dir, BuildingKey: got.BuildingKey,
+		Alone: len(got.Registry.House.Gateways) == 1, Expires: got.Expires.UTC(), Seconds: int64(got.Skew / time.Second)}, nil
 }
 
 // loadSite reads the site file; more is what else to say where there is none.
@@ -78,13 +93,13 @@ func loadSite(path, more string) (*site.Site, error) {
 	return s, err
 }
 
-// writeEnrolled tells what was done; alone: the building has no other gateway.
-func writeEnrolled(w io.Writer, e enrolled, alone bool) {
+// writeEnrolled tells what was done.
+func writeEnrolled(w io.Writer, e control.Enrolled, byDaemon bool) {
 	fmt.Fprintf(w, "gateway %s of building %s is known to registry %s\n", e.Gateway, e.Building, e.Registry)
 	switch {
 	case e.BuildingKey:
 		fmt.Fprintln(w, "  the building's key is here, and a copy for emergencies is sealed at the registry")
-	case alone:
+	case e.Alone:
 		fmt.Fprintf(w, "  the building's key is not here, and no other gateway of the building could send it: the registry's operator takes it from escrow (registryd building-key); put it to %s; until then no card opens here\n",
 			filepath.Join(e.Directory, keys.BuildingKeyFile))
 	default:
@@ -93,6 +108,10 @@ func writeEnrolled(w io.Writer, e enrolled, alone bool) {
 	fmt.Fprintf(w, "  its certificate is good until %s and is renewed by the daemon\n", session.Local(e.Expires))
 	if skew := time.Duration(e.Seconds) * time.Second; skew.Abs() > maxSkew {
 		fmt.Fprintf(w, "  the clock of this machine differs by %s from the registry's: set it, or wait for the time server\n", amount.Span(skew.Abs()))
+	}
+	if byDaemon {
+		fmt.Fprintln(w, "the daemon begins anew with its keys, by itself")
+		return
 	}
 	fmt.Fprintln(w, "start the daemon again if it runs: it reads its keys at the start")
 }
