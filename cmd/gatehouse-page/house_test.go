@@ -74,15 +74,16 @@ const name, secret = "房东", "zwei Birnen 7"
 
 // house is a real gateway on fake lines, and the page over its socket.
 type house struct {
-	t        testing.TB
-	dir      string
-	board    *devicetest.Board
-	source   *devicetest.WiegandSource
-	client   *control.Client
-	accounts *account.Store
-	asked    atomic.Int64 // how often the page asked the daemon how it is
-	released atomic.Int64 // how often the front door was released
-	socket   string       // the daemon's, as the page knows it
+	t          testing.TB
+	dir        string
+	board      *devicetest.Board
+	source     *devicetest.WiegandSource
+	client     *control.Client
+	accounts   *account.Store
+	asked      atomic.Int64 // how often the page asked the daemon how it is
+	released   atomic.Int64 // how often the front door was released
+	releasedAt atomic.Int64 // when it was the last time, in ns since 1970
+	socket     string       // the daemon's, as the page knows it
 }
 
 func must(t testing.TB, err error) {
@@ -136,6 +137,7 @@ func card(t testing.TB) device.Card {
 // moved counts the releases of the front door, which is locked without current.
 func (h *house) moved(c devicetest.Change) {
 	if c.Line == "front-relay" && c.Driven && c.Active {
+		h.releasedAt.Store(time.Now().UnixNano())
 		h.released.Add(1)
 	}
 }

@@ -1,56 +1,208 @@
 package main_test
 
 import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/keys"
+	"gatehouse/internal/web/account"
 )
 
-// BenchmarkPage measures what a screen takes until it can be used, and the memory of the
-// program with nobody there, and with five pages open that are live.
-func BenchmarkPage(b *testing.B) {
-	h := newHouse(b)
-	h.owner()
-	program := filepath.Join(h.dir, "gatehouse-page")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -buildid=", "-o", program, ".")
+// start builds a program as it ships and starts it; it ends with the benchmark.
+func start(b *testing.B, name string, args ...string) (pid int) {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), name)
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -buildid=", "-o", path, "gatehouse/cmd/"+name)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("%v: %s", err, out)
 	}
+	program := exec.Command(path, args...)
+	must(b, program.Start())
+	b.Cleanup(func() { _ = program.Process.Signal(syscall.SIGTERM); _ = program.Wait() })
+	return program.Process.Pid
+}
+
+// program starts the page's program over the house's socket.
+func (h *house) program(b *testing.B) (base string, pid int) {
+	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(b, err)
-	address := l.Addr().String()
+	base = "http://" + l.Addr().String()
 	must(b, l.Close())
-	page := exec.Command(program, "--state", filepath.Join(h.dir, "page"), "--socket", h.socket, "--listen", "", "--plain", address)
-	must(b, page.Start())
-	b.Cleanup(func() { _ = page.Process.Signal(syscall.SIGTERM); _ = page.Wait() })
-	base := "http://" + address
+	pid = start(b, "gatehouse-page", "--state", filepath.Join(h.dir, "page"), "--socket", h.socket, "--listen", "", "--plain", strings.TrimPrefix(base, "http://"))
 	h.eventually("the page is open", func() bool {
 		resp, err := http.Get(base + "/login")
 		return err == nil && resp.Body.Close() == nil
 	})
-	idle := resident(b, page.Process.Pid)
-	for b.Loop() {
-		c, bytes := h.signIn(base, "127.0.0.1"), 0
-		for _, path := range []string{"/doors", "/static/page.css", "/static/page.js", "/static/icon.svg"} {
-			bytes += len(h.get(c, base+path))
-		}
-		b.ReportMetric(float64(bytes), "B_first_paint")
-	}
-	for i := range 5 {
-		stream := h.follow(base, h.signIn(base, fmt.Sprintf("127.0.0.%d", i+2)))
+	return base, pid
+}
+
+// watch opens pages that are live, each on a phone of its own, until they are left.
+func (h *house) watch(base string, phones []*http.Client) (leave func()) {
+	h.t.Helper()
+	var streams []*live
+	for _, c := range phones {
+		stream := h.follow(base, c)
 		h.eventually("the live page begins", func() bool { return strings.Contains(stream.text(), "front") })
+		streams = append(streams, stream)
 	}
-	h.looked()
-	b.ReportMetric(idle, "MB_idle")
-	b.ReportMetric(resident(b, page.Process.Pid), "MB_five_pages")
+	return func() {
+		for _, s := range streams {
+			s.end()
+		}
+	}
+}
+
+// phones are some in which the owner is signed in.
+func (h *house) phones(base string, n int) (all []*http.Client) {
+	h.t.Helper()
+	for i := range n {
+		all = append(all, h.signIn(base, fmt.Sprintf("127.0.0.%d", i+2)))
+	}
+	return all
+}
+
+// BenchmarkPageMemory is the resident memory of both programs, with nobody at the page and
+// with five pages that are live. The daemon is gatehoused, whose lines are out of order here.
+func BenchmarkPageMemory(b *testing.B) {
+	dir, err := os.MkdirTemp("", "gp")
+	must(b, err)
+	b.Cleanup(func() { _ = os.RemoveAll(dir) })
+	h := &house{t: b, dir: dir, socket: filepath.Join(dir, "sock"), client: control.NewClient(filepath.Join(dir, "sock"))}
+	public, _, err := ed25519.GenerateKey(rand.Reader)
+	must(b, err)
+	building, err := keys.GenerateBuildingKey(1)
+	must(b, err)
+	_, err = keys.Install(filepath.Join(dir, "state", "keys"), public, building)
+	must(b, err)
+	must(b, os.WriteFile(filepath.Join(dir, "site.toml"), fmt.Appendf(nil, siteText, dir), 0o600))
+	must(b, os.Mkdir(filepath.Join(dir, "page"), 0o700))
+	h.accounts, err = account.Open(filepath.Join(dir, "page"))
+	must(b, err)
+	h.owner()
+	daemon := start(b, "gatehoused", "--config", filepath.Join(dir, "site.toml"))
+	h.eventually("the daemon answers", func() bool { _, err := h.client.Status(context.Background()); return err == nil })
+	base, page := h.program(b)
+	settle := func() { time.Sleep(10 * time.Second) } // the page looks each two seconds
+	for b.Loop() {
+		settle()
+		daemonIdle, pageIdle := resident(b, daemon), resident(b, page)
+		leave := h.watch(base, h.phones(base, 5))
+		settle()
+		b.ReportMetric(daemonIdle, "MB_daemon_idle")
+		b.ReportMetric(resident(b, daemon)-daemonIdle, "MB_daemon_more")
+		b.ReportMetric(pageIdle, "MB_page_idle")
+		b.ReportMetric(resident(b, page)-pageIdle, "MB_page_more")
+		leave()
+	}
 	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkSwipe is the time from a card's last edge to the release of its door, in turns
+// without a page and with twenty pages that are live, which the page's own program serves.
+func BenchmarkSwipe(b *testing.B) {
+	h := newHouse(b)
+	h.owner()
+	base, _ := h.program(b)
+	phones := h.phones(base, 20)
+	var alone, watched []time.Duration
+	for b.Loop() {
+		for range 20 {
+			alone = append(alone, h.passage())
+		}
+		leave := h.watch(base, phones)
+		for range 20 {
+			watched = append(watched, h.passage())
+		}
+		leave()
+	}
+	for _, p := range []int{50, 99} {
+		b.ReportMetric(percentile(alone, p), fmt.Sprintf("ms_alone_p%d", p))
+		b.ReportMetric(percentile(watched, p), fmt.Sprintf("ms_watched_p%d", p))
+		b.ReportMetric(percentile(watched, p)/percentile(alone, p), fmt.Sprintf("x_p%d", p))
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkFirstPaint is what a phone waits for the screen of the doors in Chromium whose
+// processor is four times as slow, over DevTools' "slow 3G": 50 kB/s, 2 s for each answer.
+// Nothing of the page is in its cache.
+func BenchmarkFirstPaint(b *testing.B) {
+	browser := chromium(b)
+	h := newHouse(b)
+	h.owner()
+	base := h.page()
+	var painted, loaded []time.Duration
+	var bytes, requests float64
+	for b.Loop() {
+		t := open(b, browser, base, "/login")
+		eval[int](t, fmt.Sprintf(`fetch("/login", {method: "POST", body: new URLSearchParams({name: %q, password: %q})}).then((r) => r.status)`, name, secret))
+		t.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+			slow := network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{{Latency: 2000, DownloadThroughput: 50_000, UploadThroughput: 50_000}}}
+			if _, err := cdp.Call(ctx, target, network.SetCacheDisabled, network.SetCacheDisabledParams{CacheDisabled: true}); err != nil {
+				return err
+			}
+			if _, err := cdp.Call(ctx, target, network.EmulateNetworkConditionsByRule, slow); err != nil {
+				return err
+			}
+			_, err := cdp.Call(ctx, target, emulation.SetCPUThrottlingRate, emulation.SetCPUThrottlingRateParams{Rate: 4})
+			return err
+		}), chromedp.Navigate(base+"/doors"))
+		t.until("it is painted", `performance.getEntriesByName("first-contentful-paint").length > 0`)
+		at := func(expression string) time.Duration {
+			return time.Duration(eval[float64](t, expression) * float64(time.Millisecond))
+		}
+		painted = append(painted, at(`performance.getEntriesByName("first-contentful-paint")[0].startTime`))
+		loaded = append(loaded, at(`performance.getEntriesByType("navigation")[0].domContentLoadedEventEnd`))
+		all := `[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")].filter((e) => !e.name.endsWith("/live"))`
+		bytes, requests = eval[float64](t, all+`.reduce((n, e) => n + e.transferSize, 0)`), eval[float64](t, all+`.length`)
+	}
+	b.ReportMetric(percentile(painted, 50), "ms_first_paint")
+	b.ReportMetric(percentile(loaded, 50), "ms_usable")
+	b.ReportMetric(bytes, "B_first_paint")
+	b.ReportMetric(requests, "requests")
+	b.ReportMetric(0, "ns/op")
+}
+
+// passage is a resident who comes in: how long the card waited for the release. The door
+// is opened and closed, and locked when it returns.
+func (h *house) passage() time.Duration {
+	h.t.Helper()
+	before := h.released.Load()
+	must(h.t, h.source.Send(card(h.t)))
+	end := time.Now()
+	h.eventually("the card releases the door", func() bool { return h.released.Load() > before })
+	took := time.Unix(0, h.releasedAt.Load()).Sub(end)
+	must(h.t, h.board.Set("front-contact", true))
+	time.Sleep(50 * time.Millisecond)
+	must(h.t, h.board.Set("front-contact", false))
+	h.locked()
+	return took
+}
+
+// percentile is one of some times, in milliseconds.
+func percentile(times []time.Duration, percent int) float64 {
+	s := slices.Sorted(slices.Values(times))
+	return float64(s[min(len(s)-1, len(s)*percent/100)].Microseconds()) / 1000
 }
 
 // resident is the resident memory of a process in MB.

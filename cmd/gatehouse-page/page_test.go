@@ -83,6 +83,7 @@ func (h *house) screensOf() map[string]string {
 type live struct {
 	mu    sync.Mutex
 	heard strings.Builder
+	end   func() // leaves the page
 }
 
 func (l *live) text() string {
@@ -108,7 +109,8 @@ func (h *house) follow(base string, c *http.Client) *live {
 			l.mu.Unlock()
 		}
 	}()
-	h.t.Cleanup(func() { cancel(); <-done; _ = resp.Body.Close() })
+	l.end = sync.OnceFunc(func() { cancel(); <-done; _ = resp.Body.Close() })
+	h.t.Cleanup(l.end)
 	return l
 }
 
