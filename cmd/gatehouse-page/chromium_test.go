@@ -252,6 +252,10 @@ func (h *house) screens(base string) (all []string) {
 	must(h.t, err)
 	lines, _ := refusalstest.Block(string(page), "page")
 	c := h.signIn(base, "127.0.0.1")
+	_, err = h.client.Doors.AskForProofs(h.t.Context()) // so that there is something to see
+	must(h.t, err)
+	_, err = h.client.Doors.Prove(h.t.Context(), "yard", "lock", "begin")
+	must(h.t, err)
 	for _, line := range lines {
 		pattern, _, _ := strings.Cut(line, ": ")
 		path, get := strings.CutPrefix(pattern, "GET ")
@@ -268,7 +272,7 @@ func (h *house) screens(base string) (all []string) {
 	if len(all) < 4 {
 		h.t.Errorf("only %v", all)
 	}
-	return append(all, "/nowhere")
+	return append(all, "/prove/yard", "/nowhere")
 }
 
 // mostPaint is how many bytes a screen may take until it can be used.

@@ -44,6 +44,8 @@ type cli struct {
 	Log      operate.Log        `cmd:"" help:"Show faults, alarms and what was done here; nobody's comings and goings."`
 	Door     operate.Door       `cmd:"" help:"Test a door."`
 	Release  operate.Release    `cmd:"" help:"Let people through a door now."`
+	Lock     operate.Lock       `cmd:"" help:"Take back a release that was made with release."`
+	Prove    operate.Prove      `cmd:"" help:"Prove at each door that people get out, before it counts as ready."`
 	Setup    wiring.Setup       `cmd:"" help:"Find the board and the readers, and write the site file."`
 	Init     setup.Init         `cmd:"" help:"Make the keys of a building."`
 	Enrol    setup.Enrol        `cmd:"" help:"Make this gateway known to a central registry."`
@@ -57,7 +59,7 @@ type cli struct {
 	Adopt    keylist.Adopt      `cmd:"" help:"Name the unknown cards of a house that is being taken over."`
 	Reader   readers.Reader     `cmd:"" help:"The readers at the doors: pair, re-key, look at them."`
 	Teach    readers.Teach      `cmd:"" help:"Find out which format a reader sends."`
-	Fire     operate.Fire       `cmd:"" help:"After a fire alarm."`
+	Fire     operate.Fire       `cmd:"" help:"Fire drills, and what is to be done after a fire alarm."`
 	Clock    operate.Clock      `cmd:"" help:"The gateway's clock."`
 	IDCard   reception.IDCard   `cmd:"" name:"idcard" help:"The reader of identity cards at the desk."`
 	Decode   frames.Decode      `cmd:"" help:"Read what a reader sends."`

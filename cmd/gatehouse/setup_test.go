@@ -16,6 +16,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/osdp/osdptest"
+	"gatehouse/internal/acceptance"
 	"gatehouse/internal/commission"
 	"gatehouse/internal/control"
 	"gatehouse/internal/control/server/setup"
@@ -31,6 +32,7 @@ const foundText = `{"model":"Raspberry Pi 4 Model B Rev 1.4","board":"raspberry-
 const answersText = `
 building = "lane-7"
 registry = "none"
+state = "/nowhere/state"
 [[door]]
 id = "front"
 egress = "mechanical"
@@ -59,7 +61,10 @@ func put(t *testing.T, dir, name, text string) string {
 // second time nothing changes until it is said.
 func TestSetupUnattended(t *testing.T) {
 	dir := t.TempDir()
-	found, answers, file := put(t, dir, "found.json", foundText), put(t, dir, "answers.toml", answersText), filepath.Join(dir, "etc", "site.toml")
+	state := filepath.Join(dir, "state")
+	text := strings.Replace(answersText, "/nowhere/state", state, 1)
+	must(t, os.Mkdir(state, 0o700))
+	found, answers, file := put(t, dir, "found.json", foundText), put(t, dir, "answers.toml", text), filepath.Join(dir, "etc", "site.toml")
 	args := []string{"setup", "--found", found, "--answers", answers, "--config", file}
 	status, out, errs := alone(t, "", append(args, "--dry-run")...)
 	if _, err := os.Stat(file); status != 0 || err == nil || !strings.Contains(out, "[[door.reader]]") {
@@ -74,14 +79,18 @@ func TestSetupUnattended(t *testing.T) {
 	if *s.Doors[0].Readers[0].Address != 0 || s.Board != "raspberry-pi-4" {
 		t.Errorf("%+v", s)
 	}
-	for _, want := range []string{"ok     door front, relay: line 17", "sudo gatehoused check " + file, "sudo gatehouse init --config " + file, "sudo gatehoused --config " + file} {
+	for _, want := range []string{"ok     door front, relay: line 17", "sudo gatehoused check " + file, "sudo gatehouse init --config " + file, "sudo gatehoused --config " + file, "gatehouse prove door front"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
+	proved, err := acceptance.Open(s, "", time.Now)
+	if err != nil || !proved.Asks() {
+		t.Errorf("a house that was set up is not asked whether people get out: %v", err)
+	}
 	before, err := os.ReadFile(file)
 	must(t, err)
-	must(t, os.WriteFile(answers, []byte(strings.Replace(answersText, "lane-7", "lane-8", 1)), 0o600))
+	must(t, os.WriteFile(answers, []byte(strings.Replace(text, "lane-7", "lane-8", 1)), 0o600))
 	if status, _, errs = alone(t, "", args...); status != 1 || !strings.Contains(errs, "is there already") || !strings.Contains(errs, "--replace") {
 		t.Errorf("a second time: status %d, %s", status, errs)
 	}

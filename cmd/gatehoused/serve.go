@@ -14,8 +14,10 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/acceptance"
 	"gatehouse/internal/control/server"
 	"gatehouse/internal/control/server/setup"
+	"gatehouse/internal/durable"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/gateway/watchdog"
@@ -92,7 +94,7 @@ const lookEach = time.Second
 func (s service) setup(ctx context.Context, manager *notify.Manager, log zerolog.Logger, why error) bool {
 	dog := watchdogOf(manager, log)
 	waiting := setup.New(setup.Options{Socket: s.socket(), Group: server.Group, File: s.config, Machine: machine(s.hardware),
-		Each: min(lookEach, cmp.Or(dog.Each(), lookEach)), Tick: dog.Loop(), Log: log}, why)
+		Written: asksForProofs, Each: min(lookEach, cmp.Or(dog.Each(), lookEach)), Tick: dog.Loop(), Log: log}, why)
 	fed, end := context.WithCancel(ctx)
 	var feeding sync.WaitGroup
 	feeding.Go(func() { dog.Run(fed) })
@@ -101,6 +103,14 @@ func (s service) setup(ctx context.Context, manager *notify.Manager, log zerolog
 	feeding.Wait()
 	stopping(manager, log)
 	return found
+}
+
+// asksForProofs has a house that is being set up ask for what is proved at its doors.
+func asksForProofs(s *site.Site) error {
+	if err := durable.MakeDir(s.State, 0o700); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	return acceptance.Create(s.State, acceptance.Act{At: time.Now()})
 }
 
 // socket is where it answers while no site file says where: in the directory that the

@@ -63,6 +63,9 @@ func TestSetUpUnderManager(t *testing.T) {
 	if st := m.setup(); st.State != control.SetupHouse {
 		t.Errorf("%+v", st)
 	}
+	if a, err := m.client.Doors.Acceptance(t.Context()); err != nil || a.Begun == nil || len(a.Doors) == 0 {
+		t.Errorf("a house that was set up is not asked whether people get out: %+v %v", a, err)
+	}
 	if st, err := m.client.Status(t.Context()); err != nil || st.Building != "lane-7" {
 		t.Errorf("%+v, %v", st, err)
 	}

@@ -15,16 +15,20 @@ import (
 )
 
 // Client calls one daemon. Safe for concurrent use.
-type Client struct{ socket *socket.Client }
+type Client struct {
+	socket *socket.Client
+	Doors  Doors
+}
 
 // NewClient makes a client of the daemon behind a unix socket. It connects when first used.
 func NewClient(path string) *Client { return NewClientOver(network.Network{}, path) }
 
 // NewClientOver is NewClient over another network than the machine's own.
 func NewClientOver(n network.Network, path string) *Client {
-	return &Client{socket.NewClient(n, path, socket.Peer{Name: "daemon",
+	c := socket.NewClient(n, path, socket.Peer{Name: "daemon",
 		Absent: "start gatehoused --config FILE, or say where its socket is with --socket",
-		Denied: "join the group gatehouse, or run this as root"})}
+		Denied: "join the group gatehouse, or run this as root"})
+	return &Client{c, Doors{c}}
 }
 
 // Status asks how the gateway is.

@@ -86,6 +86,14 @@ func (d *Door) Release(ctx context.Context) (State, error) {
 		Kind: wire.KindCommand, Outcome: wire.OutcomeDone, Reason: wire.ReasonOperator, Source: caller.Of(ctx).String()}})
 }
 
+// LockNow takes back what Release gave. Who was let through by a card, a button or fire
+// keeps their time. Safe for concurrent use.
+func (d *Door) LockNow(ctx context.Context) error {
+	_, err := d.command(ctx, command{input: OperatorLock, head: wire.Header{
+		Kind: wire.KindCommand, Outcome: wire.OutcomeDone, Reason: wire.ReasonLockNow, Source: caller.Of(ctx).String()}})
+	return err
+}
+
 // ResetFire ends an emergency, unless the fire input is still active: then the
 // state returned is still Emergency. Only for an act on site.
 func (d *Door) ResetFire(ctx context.Context) (State, error) {
@@ -160,24 +168,21 @@ func (d *Door) begin() {
 	}
 }
 
-// drain takes what was sent before the stop: it happened, and is recorded.
-func (d *Door) drain() {
+// end leaves the lock as the loss of current would; in an emergency it stays
+// released for as long as this process holds the line.
+func (d *Door) end() error {
+	// What was sent before the stop happened, and is recorded. A card that is granted now
+	// is, and not waited for.
 	stopped, cancel := context.WithCancel(context.Background())
-	cancel() // a card that is granted now is recorded, and not waited for
-	for {
+	cancel()
+	for waiting := true; waiting; {
 		select {
 		case e := <-d.p.Events:
 			d.event(stopped, e)
 		default:
-			return
+			waiting = false
 		}
 	}
-}
-
-// end leaves the lock as the loss of current would; in an emergency it stays
-// released for as long as this process holds the line.
-func (d *Door) end() error {
-	d.drain()
 	d.missPINs(d.pins.expire(time.Now().Add(pinWait)))
 	d.repeats.flush(time.Now().Add(window))
 	err := d.lock.drive(d.cfg.FailSafe || d.machine.Latched())

@@ -44,6 +44,7 @@ type Machine struct {
 	released  bool          // what the lock was last told
 	since     time.Duration // when it was released
 	until     time.Duration // when it is to be secured
+	owed      time.Duration // until then it is released for others than an operator
 	open      bool
 	openSince time.Duration
 	held      bool
@@ -76,6 +77,7 @@ const (
 	FireLost                   // the fire input can't be read: released until it can
 	FireIdle                   // it can be read, and the panel is idle
 	FireReset                  // somebody on site resets the latch
+	OperatorLock               // an operator takes back what OperatorOpen gave: nobody else's release
 	FireSeen                   // the fire input was active at one look: released as by an exit, until there is a second
 )
 
@@ -132,11 +134,14 @@ var releases = [...]wire.Reason{
 }
 
 // Step is the door's whole behaviour. now never goes back. It appends to acts
-// and returns it, so that a caller can reuse the space.
+// and returns it, so that a caller can reuse the space. DenyCard and Tick do nothing
+// but let time pass.
 func (m Machine) Step(in Input, now time.Duration, acts []Act) (Machine, []Act) {
 	switch in {
 	case GrantCard, ExitCard, OperatorOpen, FireSeen:
 		acts = m.release(now, releases[in], acts)
+	case OperatorLock:
+		acts = m.takeBack(now, acts)
 	case ExitActive:
 		m.exit, m.exitBlind = true, false
 		acts = m.release(now, wire.ReasonExit, acts)
@@ -165,7 +170,6 @@ func (m Machine) Step(in Input, now time.Duration, acts []Act) (Machine, []Act) 
 		acts = m.idle(now, acts)
 	case FireReset:
 		acts = m.reset(now, acts)
-	case DenyCard, Tick:
 	}
 	return m, m.timers(now, acts)
 }
@@ -196,6 +200,7 @@ func (m Machine) Deadline() (time.Duration, bool) {
 func (m *Machine) left(now time.Duration) {
 	if m.leaving() && m.released {
 		m.until = max(m.until, now+m.Rules.ReleaseTime)
+		m.owed = m.until
 	}
 	m.exit, m.exitBlind = false, false
 }
@@ -203,7 +208,22 @@ func (m *Machine) left(now time.Duration) {
 func (m *Machine) release(now time.Duration, why wire.Reason, acts []Act) []Act {
 	m.fresh = true
 	m.until = max(m.until, now+m.Rules.ReleaseTime)
+	if why != wire.ReasonOperator {
+		m.owed = now + m.Rules.ReleaseTime
+	}
 	return m.drive(now, why, acts)
+}
+
+// takeBack ends an operator's release. Who was let in or out otherwise keeps their time,
+// and an emergency its own.
+func (m *Machine) takeBack(now time.Duration, acts []Act) []Act {
+	if !m.released || m.leaving() {
+		return acts
+	}
+	if m.until = min(m.until, max(m.owed, now)); m.until > now {
+		return acts
+	}
+	return m.secure(wire.ReasonOperator, acts)
 }
 
 func (m *Machine) drive(now time.Duration, why wire.Reason, acts []Act) []Act {

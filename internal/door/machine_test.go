@@ -36,6 +36,7 @@ type walk struct {
 	released bool // by the acts alone
 	since    time.Duration
 	asked    time.Duration // last input that releases
+	others   time.Duration // last one that was no operator's
 	exit     bool
 	noExit   bool
 	line     bool
@@ -88,6 +89,15 @@ func (w *walk) step(in door.Input) {
 }
 
 func (w *walk) follow(in door.Input) {
+	before := w.asked
+	defer func() {
+		switch {
+		case in == door.OperatorLock && !w.exit && !w.noExit:
+			w.asked = w.others
+		case in != door.OperatorOpen && w.asked != before:
+			w.others = w.asked
+		}
+	}()
 	switch in {
 	case door.ExitActive:
 		w.exit, w.noExit, w.asked = true, false, w.now
@@ -242,6 +252,20 @@ func TestMachineStories(t *testing.T) {
 			{1, door.FireActive, door.Emergency}, {2, door.FireLost, door.Emergency}, {3, door.FireReset, door.Emergency},
 			{4, door.FireIdle, door.Emergency}, {5, door.FireReset, door.Secured}},
 			[]wire.Kind{wire.KindReleased, wire.KindFire, wire.KindFire, wire.KindFireReset, wire.KindSecured}},
+		{"an operator takes a release back", rules, []step{
+			{1, door.OperatorOpen, door.Released}, {2, door.OperatorLock, door.Secured}, {3, door.OperatorLock, door.Secured}},
+			[]wire.Kind{wire.KindReleased, wire.KindSecured}},
+		{"an operator takes back no card's release", rules, []step{
+			{1, door.GrantCard, door.Released}, {2, door.OperatorLock, door.Released}, {3, door.OperatorOpen, door.Released},
+			{4, door.OperatorLock, door.Released}, {6, door.Tick, door.Secured}},
+			[]wire.Kind{wire.KindReleased, wire.KindSecured}},
+		{"an operator takes back no exit's release", rules, []step{
+			{1, door.OperatorOpen, door.Released}, {2, door.ExitActive, door.Released}, {3, door.OperatorLock, door.Released}, {4, door.ExitIdle, door.Released},
+			{5, door.OperatorLock, door.Released}, {9, door.Tick, door.Secured}},
+			[]wire.Kind{wire.KindReleased, wire.KindExit, wire.KindSecured}},
+		{"an operator locks against a fire", rules, []step{
+			{1, door.OperatorOpen, door.Released}, {2, door.FireActive, door.Emergency}, {3, door.OperatorLock, door.Emergency}, {9, door.Tick, door.Emergency}},
+			[]wire.Kind{wire.KindReleased, wire.KindFire}},
 		{"a stuck strike", door.Rules{ReleaseTime: 5 * time.Second, MaxRelease: 10 * time.Second}, []step{
 			{1, door.GrantCard, door.Released}, {5, door.GrantCard, door.Released}, {9, door.GrantCard, door.Released}, {11, door.Tick, door.Secured}},
 			[]wire.Kind{wire.KindReleased, wire.KindSecured}},

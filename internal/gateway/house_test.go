@@ -212,6 +212,16 @@ func (h *house) start() {
 
 func (h *house) startWith(change func(*gateway.Options)) {
 	h.t.Helper()
+	h.run(change)
+	h.eventually("the gateway answers", func() bool {
+		s, err := h.client.Status(h.t.Context())
+		return err == nil && h.online(s) && s.Clock.Trusted // which needs a first look at it
+	})
+}
+
+// run runs the gateway, and waits for nothing.
+func (h *house) run(change func(*gateway.Options)) {
+	h.t.Helper()
 	site, err := site.Parse([]byte(h.site))
 	must(h.t, err)
 	ours, theirs := net.Pipe()
@@ -236,10 +246,6 @@ func (h *house) startWith(change func(*gateway.Options)) {
 		close(h.done)
 	}()
 	h.t.Cleanup(h.end)
-	h.eventually("the gateway answers", func() bool {
-		s, err := h.client.Status(h.t.Context())
-		return err == nil && h.online(s) && s.Clock.Trusted // which needs a first look at it
-	})
 }
 
 // online: every reader and input has been opened, and what its reader sends counts.

@@ -17,6 +17,7 @@ func (d doors) routes() []route {
 		{"GET /doors", everyRole, d.page},
 		{"GET /doors/live", everyRole, d.live},
 		{"POST /doors/{door}/release", everyRole, d.release},
+		{"POST /doors/{door}/lock", everyRole, d.lock},
 	}
 }
 
@@ -65,6 +66,7 @@ type doorsView struct {
 	Doors  []doorView
 	Fire   *control.Fire
 	Opened string // a door that was just opened from here
+	Locked string // one whose release from here was just taken back
 }
 
 func (d doors) page(v *visit) error {
@@ -72,7 +74,7 @@ func (d doors) page(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.show("doors", doorsView{d.views(st), st.Fire, v.URL.Query().Get("opened")})
+	return v.show("doors", doorsView{d.views(st), st.Fire, v.URL.Query().Get("opened"), v.URL.Query().Get("locked")})
 }
 
 // live sends the list of doors whenever it is another one (server-sent events).
@@ -108,5 +110,16 @@ func (d doors) release(v *visit) error {
 		return err
 	}
 	v.redirect("/doors?opened=" + r.Door)
+	return nil
+}
+
+// lock takes back a release from here. Who was let through otherwise keeps their time, and
+// that somebody was does not show.
+func (d doors) lock(v *visit) error {
+	r, err := d.o.Daemon.Doors.LockNow(v.Context(), v.PathValue("door"))
+	if err != nil {
+		return err
+	}
+	v.redirect("/doors?locked=" + r.Door)
 	return nil
 }

@@ -69,7 +69,10 @@ func (t todo) item(v *visit, item control.ToDo) toDoItem {
 		out.What, out.Unknown = v.say("todo.unknown"), true
 		return out
 	}
-	do := "todo." + code + "_do"
+	what, do := "todo."+code, "todo."+code+"_do"
+	if key := what + "_" + fault; t.words.Has(key) { // of a door's part
+		what, do = key, key+"_do"
+	}
 	if key := "todo.fault_" + fault; t.words.Has(key) {
 		do = key
 	}
@@ -78,10 +81,12 @@ func (t todo) item(v *visit, item control.ToDo) toDoItem {
 		args = append(args, "{"+strconv.Itoa(i+1)+"}", a)
 	}
 	filled := strings.NewReplacer(args...)
-	out.What, out.Do = filled.Replace(v.say("todo."+code)), v.say(do)
+	out.What, out.Do = filled.Replace(v.say(what)), v.say(do)
 	switch {
 	case strings.HasPrefix(code, "clock_"), code == "missing_clock":
 		out.Clock = true
+	case code == "door_unproved", strings.HasPrefix(code, "proof_"):
+		out.To, out.ToWords, out.Pattern = "/prove/"+item.Door, "todo.go_prove", "GET /prove/{door}"
 	case item.Door != "", strings.HasPrefix(code, "fire_"):
 		out.To, out.ToWords, out.Pattern = "/doors", "todo.go_doors", "GET /doors"
 	case code == "no_list":

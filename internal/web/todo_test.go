@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gatehouse/device/fault"
+	"gatehouse/internal/acceptance"
 	"gatehouse/internal/control"
 	"gatehouse/internal/refusalstest"
 	"gatehouse/internal/web/text"
@@ -47,6 +48,14 @@ func TestToDoWords(t *testing.T) {
 	for _, code := range codesToDo(t) {
 		want(code)
 		want(code + "_do")
+	}
+	for _, part := range acceptance.Parts() {
+		want("proof_failed_" + string(part))
+		want("proof_failed_" + string(part) + "_do")
+	}
+	for _, part := range []acceptance.Part{acceptance.Exit, acceptance.Contact, acceptance.Fire} {
+		want("proof_absent_" + string(part))
+		want("proof_absent_" + string(part) + "_do")
 	}
 	for c := fault.Code(1); c < 1000; c++ {
 		if c.Known() {

@@ -130,6 +130,15 @@ const (
 	ReasonReaderSet    Reason = 116 // a reader's address or speed was set
 	ReasonReaderTaught Reason = 117 // a reader was taken from its door, to find out what it sends
 
+	ReasonProofs       Reason = 130 // a house begins to ask for what is proved at its doors
+	ReasonProofLock    Reason = 131 // a part of a door is proved; outcome active: tried, done: proved, idle: not
+	ReasonProofExit    Reason = 132
+	ReasonProofContact Reason = 133
+	ReasonProofFire    Reason = 134
+	ReasonProofPower   Reason = 135
+	ReasonFireDrill    Reason = 136 // outcome active or idle
+	ReasonLockNow      Reason = 137 // an operator takes back a release
+
 	ReasonDiskFull     Reason = 512
 	ReasonIO           Reason = 513
 	ReasonDamaged      Reason = 514
@@ -202,6 +211,7 @@ var reasonNames = map[uint16]string{
 	100: "card", 101: "exit", 102: "fire", 103: "operator", 104: "start", 105: "timer",
 	106: "capture", 107: "lockdown", 108: "shutdown", 109: "fire_latch",
 	110: "install_opened", 111: "install_closed", 112: "key_sent", 113: "key_proved", 114: "key_failed", 115: "door_test", 116: "reader_set", 117: "reader_taught",
+	130: "proofs", 131: "proof_lock", 132: "proof_exit", 133: "proof_contact", 134: "proof_fire", 135: "proof_power", 136: "fire_drill", 137: "lock_now",
 	512: "disk_full", 513: "disk_error", 514: "damaged_file", 515: "queue_full",
 	516: "slow_disk", 517: "pruned", 518: "clock_leapt", 519: "clock_set",
 	520: "no_building_key", 521: "list_refused", 522: "bad_signature", 523: "misaddressed",

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/door"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/trueclock"
@@ -24,14 +26,39 @@ func (g acts) postRelease(r *http.Request, _ socket.None) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	state, err := d.Release(r.Context())
+	state, err := release(r.Context(), d)
 	if err != nil {
-		return nil, fmt.Errorf("release door %s: %w", d.Config.ID, err)
+		return nil, err
+	}
+	return control.Released{Door: d.Config.ID, State: string(state)}, nil
+}
+
+// postLock takes back a release. Its answer is the same whether somebody else goes through
+// (refusal N2).
+func (g acts) postLock(r *http.Request, _ socket.None) (any, error) {
+	d, err := doorOf(g.Gateway, r.PathValue("door"))
+	if err != nil {
+		return nil, err
+	}
+	if err := d.LockNow(r.Context()); err != nil {
+		return nil, fmt.Errorf("lock door %s: %w", d.Config.ID, err)
 	}
 	if msg := d.Status().LockErr; msg != "" {
 		return nil, socket.Refused(http.StatusBadGateway, "see gatehouse status", "the lock of door %s can't be driven: %s", d.Config.ID, msg)
 	}
-	return control.Released{Door: d.Config.ID, State: string(state)}, nil
+	return control.Released{Door: d.Config.ID, State: shownState(d.Status().State)}, nil
+}
+
+// release lets people through a door, or says why its lock does not.
+func release(ctx context.Context, d *gateway.Door) (door.State, error) {
+	state, err := d.Release(ctx)
+	if err != nil {
+		return state, fmt.Errorf("release door %s: %w", d.Config.ID, err)
+	}
+	if msg := d.Status().LockErr; msg != "" {
+		return state, socket.Refused(http.StatusBadGateway, "see gatehouse status", "the lock of door %s can't be driven: %s", d.Config.ID, msg)
+	}
+	return state, nil
 }
 
 // postFireReset secures the doors again. Only the socket leads here, for somebody on site.

@@ -18,6 +18,8 @@ import (
 	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
 	"gatehouse/internal/durable"
+	"gatehouse/internal/gateway"
+	"gatehouse/internal/journal"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
@@ -125,8 +127,31 @@ type doorTest struct {
 	tests *doorTests
 }
 
-// streamTest writes what happens at a door while the test runs. It begins and ends
-// with an entry, and whoever comes in meanwhile is told at the reader.
+// run tests a door while do runs, which is told from where in the journal on to look. It
+// begins and ends with an entry, and whoever comes in meanwhile is told at the reader.
+func (g doorTest) run(ctx context.Context, d *gateway.Door, length time.Duration, do func(context.Context, journal.Position)) error {
+	end, err := g.tests.begin(d.Config.ID, length)
+	if err != nil {
+		return err
+	}
+	defer end()
+	d.SetTested(true)
+	defer d.SetTested(false)
+	ctx, cancel := context.WithTimeout(ctx, length)
+	defer cancel()
+	head := wire.Header{Kind: wire.KindCommand, Outcome: wire.OutcomeActive, Reason: wire.ReasonDoorTest, Door: d.Config.ID, Source: caller.Of(ctx).String()}
+	from := g.Journal.Status().Position
+	if _, err := g.Journal.Append(ctx, head, wire.Who{}); err != nil {
+		return socket.Refused(http.StatusServiceUnavailable, "gatehouse status tells whether the disk is well", "a test that is not journaled is none: %v", err)
+	}
+	head.Outcome = wire.OutcomeIdle
+	defer g.Journal.Queue(head, wire.Who{})
+	d.Show("", device.FeedbackNotice)
+	do(ctx, from)
+	return nil
+}
+
+// streamTest writes what happens at a door while the test runs.
 func (g doorTest) streamTest(w http.ResponseWriter, r *http.Request, in control.DoorTest) error {
 	d, err := doorOf(g.Gateway, r.PathValue("door"))
 	if err != nil {
@@ -135,28 +160,11 @@ func (g doorTest) streamTest(w http.ResponseWriter, r *http.Request, in control.
 	if in.Minutes < 1 || in.Minutes > control.MostTest {
 		return socket.Refused(http.StatusUnprocessableEntity, "1 to 15 minutes", "a test of %s", amount.Of(in.Minutes, "minute"))
 	}
-	length := time.Duration(in.Minutes) * time.Minute
-	end, err := g.tests.begin(d.Config.ID, length)
-	if err != nil {
-		return err
-	}
-	defer end()
-	d.SetTested(true)
-	defer d.SetTested(false)
-	ctx, cancel := context.WithTimeout(r.Context(), length)
-	defer cancel()
-	head := wire.Header{Kind: wire.KindCommand, Outcome: wire.OutcomeActive, Reason: wire.ReasonDoorTest, Door: d.Config.ID, Source: caller.Of(r.Context()).String()}
-	from := g.Journal.Status().Position
-	if _, err := g.Journal.Append(ctx, head, wire.Who{}); err != nil {
-		return socket.Refused(http.StatusServiceUnavailable, "gatehouse status tells whether the disk is well", "a test that is not journaled is none: %v", err)
-	}
-	head.Outcome = wire.OutcomeIdle
-	defer g.Journal.Queue(head, wire.Who{})
-	d.Show("", device.FeedbackNotice)
-	started := false
-	g.stream(ctx, w, from, true, func(h wire.Header) bool {
-		started = started || h.Kind == wire.KindCommand && h.Reason == wire.ReasonDoorTest
-		return started && h.Door == d.Config.ID && passageKinds[h.Kind]
+	return g.run(r.Context(), d, time.Duration(in.Minutes)*time.Minute, func(ctx context.Context, from journal.Position) {
+		started := false
+		g.stream(ctx, w, from, true, func(h wire.Header) bool {
+			started = started || h.Kind == wire.KindCommand && h.Reason == wire.ReasonDoorTest
+			return started && h.Door == d.Config.ID && passageKinds[h.Kind]
+		})
 	})
-	return nil
 }

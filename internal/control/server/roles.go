@@ -21,26 +21,33 @@ var (
 	atHouse   = []caller.Role{caller.Owner, caller.Helper, caller.Installer}
 	household = []caller.Role{caller.Owner, caller.Helper}
 	landlord  = []caller.Role{caller.Owner}
+	proving   = []caller.Role{caller.Owner, caller.Installer}
 )
 
 // routeRoles is who may ask for what on the page's behalf. A route that does not stand here
 // is for the operator alone: whoever adds one for the page adds it here, too.
 var routeRoles = map[string][]caller.Role{
-	"GET /v1/status":                  everybody,
-	"GET /v1/setup":                   everybody,
-	"POST /v1/doors/{door}/release":   atHouse,
-	"POST /v1/enrol":                  {caller.Owner, caller.Installer},
-	"GET /v1/log":                     landlord,
-	"POST /v1/clock/confirm":          landlord,
-	"GET /v1/keys":                    household,
-	"GET /v1/tenancies":               household,
-	"GET /v1/tenancy":                 household,
-	"POST /v1/desk":                   household,
-	"DELETE /v1/desk/{session}":       household,
-	"POST /v1/desk/{session}/swipe":   household,
-	"POST /v1/desk/{session}/pin":     household,
-	"POST /v1/desk/{session}/checkin": household,
-	"POST /v1/desk/{session}/change":  household,
+	"GET /v1/status":                      everybody,
+	"GET /v1/setup":                       everybody,
+	"POST /v1/doors/{door}/release":       atHouse,
+	"POST /v1/doors/{door}/lock":          atHouse,
+	"GET /v1/acceptance":                  proving,
+	"POST /v1/doors/{door}/proofs/{part}": proving,
+	"GET /v1/fire/drill":                  proving,
+	"POST /v1/fire/drill":                 proving,
+	"POST /v1/fire/drill/end":             proving,
+	"POST /v1/enrol":                      proving,
+	"GET /v1/log":                         landlord,
+	"POST /v1/clock/confirm":              landlord,
+	"GET /v1/keys":                        household,
+	"GET /v1/tenancies":                   household,
+	"GET /v1/tenancy":                     household,
+	"POST /v1/desk":                       household,
+	"DELETE /v1/desk/{session}":           household,
+	"POST /v1/desk/{session}/swipe":       household,
+	"POST /v1/desk/{session}/pin":         household,
+	"POST /v1/desk/{session}/checkin":     household,
+	"POST /v1/desk/{session}/change":      household,
 }
 
 // pageUser is the user that the page runs as.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/acceptance"
 	"gatehouse/internal/control/server/todo"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/network"
@@ -43,12 +44,14 @@ type Server struct {
 	socket  *socket.Server
 	teacher *teacher
 	report  report
+	book    *acceptance.Book
 }
 
 // maxRequest bounds a request, in bytes: a whole list of 100,000 grants in base64.
 const maxRequest = 32 << 20
 
-// New makes the server of a gateway. It reads which doors were tested today.
+// New makes the server of a gateway. It reads which doors were tested today, and what was
+// proved at them.
 func New(g *gateway.Gateway, o Options) *Server {
 	if o.Look <= 0 {
 		o.Look = 5 * time.Second
@@ -60,7 +63,8 @@ func New(g *gateway.Gateway, o Options) *Server {
 	if o.Profiles {
 		mode, callers = 0o600, ""
 	}
-	srv := &Server{o: o, teacher: &teacher{Gateway: g}, report: report{g, o.Version, time.Now(), &todo.Since{}}, socket: socket.NewServer(socket.Options{Path: g.Site.Socket, Name: "daemon", Network: o.Network,
+	book := openBook(logs{g, o.Log})
+	srv := &Server{o: o, teacher: &teacher{Gateway: g}, book: book, report: report{g, book, o.Version, time.Now(), &todo.Since{}}, socket: socket.NewServer(socket.Options{Path: g.Site.Socket, Name: "daemon", Network: o.Network,
 		Mode: mode, Group: callers, Look: o.Look, Grace: time.Second, MostBody: maxRequest, Caller: peer, Admit: newGate(routeRoles).admit, Log: o.Log})}
 	srv.routes(g)
 	return srv
@@ -75,9 +79,17 @@ func (srv *Server) routes(g *gateway.Gateway) {
 	socket.Stream(s, "GET /v1/log", shown.streamLog)
 	tested := doorTest{shown, newDoorTests(g.Site.Path("doortests.json"), g.Clock.Elapsed, g.Site.DoorIDs(), log)}
 	socket.Stream(s, "POST /v1/doors/{door}/test", tested.streamTest)
+	proved := proofs{tested, srv.book}
+	socket.Handle(s, "GET /v1/acceptance", proved.getAcceptance)
+	socket.Handle(s, "POST /v1/acceptance", proved.postAcceptance)
+	socket.Handle(s, "POST /v1/doors/{door}/proofs/{part}", proved.postProof)
+	socket.Handle(s, "GET /v1/fire/drill", proved.getDrill)
+	socket.Handle(s, "POST /v1/fire/drill", proved.postDrill)
+	socket.Handle(s, "POST /v1/fire/drill/end", proved.postDrillEnd)
 
 	doors := acts{g}
 	socket.Handle(s, "POST /v1/doors/{door}/release", doors.postRelease)
+	socket.Handle(s, "POST /v1/doors/{door}/lock", doors.postLock)
 	socket.Handle(s, "POST /v1/fire/reset", doors.postFireReset)
 	clock := clocks{Gateway: g}
 	socket.Handle(s, "POST /v1/clock/confirm", clock.postClockConfirm)
@@ -125,6 +137,11 @@ const Group = "gatehouse"
 // socket that can't be opened is tried again.
 func (srv *Server) Serve(ctx context.Context) {
 	defer srv.teacher.learning.close()
+	defer func() {
+		if err := srv.book.Stop(); err != nil {
+			srv.o.Log.Error().Err(err).Msg("that the daemon ends in order can't be noted: its next start takes this for a plug that was pulled")
+		}
+	}()
 	var looking sync.WaitGroup
 	defer looking.Wait()
 	if srv.o.Watch > 0 {

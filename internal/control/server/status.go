@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"gatehouse/internal/acceptance"
 	"gatehouse/internal/control"
 	"gatehouse/internal/control/server/todo"
 	"gatehouse/internal/gateway"
@@ -16,6 +17,7 @@ import (
 // report says how the gateway is.
 type report struct {
 	*gateway.Gateway
+	book    *acceptance.Book
 	version string
 	started time.Time
 	since   *todo.Since
@@ -35,7 +37,7 @@ func (g report) getStatus(_ *http.Request, _ socket.None) (any, error) {
 	if s.Uplink != nil {
 		s.Registry = s.Uplink.Registry
 	}
-	s.ToDo, s.Problems = todo.Of(g.Gateway, s)
+	s.ToDo, s.Problems = todo.Of(g.Gateway, s, g.book)
 	g.since.Mark(s.ToDo, g.Clock.Read())
 	return s, nil
 }

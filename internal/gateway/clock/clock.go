@@ -68,16 +68,22 @@ type Reading struct {
 	Trusted  bool // they do, or somebody on site has confirmed it
 }
 
+// BootName is the kernel's random name of this boot in hex; empty where it can't be read.
+func (c *Clock) BootName() string { return c.src.bootName() }
+
+func (s Source) bootName() string {
+	if s.Boot == (wire.ID{}) {
+		return ""
+	}
+	return hex.EncodeToString(s.Boot[:])
+}
+
 // New makes a clock that goes on from the file at path. floor returns the highest time
 // that an issuer has signed, in unix seconds.
 func New(src Source, path string, floor func() int64) *Clock {
-	boot := ""
-	if src.Boot != (wire.ID{}) {
-		boot = hex.EncodeToString(src.Boot[:])
-	}
 	c := &Clock{src: src, path: path, floor: floor}
 	was, err := readClock(path)
-	c.unread, c.known = err, trueclock.Continue(was, boot, src.BootTime())
+	c.unread, c.known = err, trueclock.Continue(was, src.bootName(), src.BootTime())
 	return c
 }
 

@@ -125,8 +125,21 @@ func (c Release) Run(s *session.Session) error {
 	return s.Print(r, err, func(w io.Writer) { fmt.Fprintf(w, "door %s is %s\n", r.Door, r.State) })
 }
 
-// Fire is the command for after a fire alarm.
+// Lock is the command that takes back a release.
+type Lock struct {
+	Door string `arg:"" help:"The door's id."`
+}
+
+func (c Lock) Run(s *session.Session) error {
+	r, err := s.Client.Doors.LockNow(s.Ctx, c.Door)
+	return s.Print(r, err, func(w io.Writer) {
+		fmt.Fprintf(w, "door %s: what was released from here is taken back; a card, a button or fire keeps its own time\n", r.Door)
+	})
+}
+
+// Fire is the command for drills, and for after a fire alarm.
 type Fire struct {
+	Drill fireDrillCmd `cmd:"" help:"Try the fire input, and print what it did by door."`
 	Reset fireResetCmd `cmd:"" help:"Secure the doors again, after the panel has been reset. Only on site (refusal N11)."`
 }
 

@@ -207,12 +207,16 @@ func (c Setup) tell(w io.Writer, o outcome, waited bool) {
 		return
 	}
 	fmt.Fprintf(w, "%s is written. Next:\n  sudo gatehoused check %s\n", c.Config, c.Config)
-	if s, err := site.Parse([]byte(o.Text)); err == nil && s.Registry == site.NoRegistry {
+	s, err := site.Parse([]byte(o.Text))
+	if err == nil && s.Registry == site.NoRegistry {
 		fmt.Fprintf(w, "  sudo gatehouse init --config %s --key /media/stick/issuer.key    # a stick is there: the keys are kept away from the gateway\n", c.Config)
 	} else {
 		fmt.Fprintf(w, "  sudo gatehouse enrol --config %s    # with the registry's token; without a registry: gatehouse init\n", c.Config)
 	}
 	fmt.Fprintf(w, "  %s\n", c.start(waited))
+	if err == nil && (waited || asked(s)) {
+		fmt.Fprintf(w, "  gatehouse prove door %s    # at each door: prove that people get out\n", s.Doors[0].ID)
+	}
 }
 
 // units are where the service manager finds what the package brings.

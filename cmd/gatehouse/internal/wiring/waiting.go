@@ -1,14 +1,19 @@
 package wiring
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/acceptance"
 	"gatehouse/internal/commission"
 	"gatehouse/internal/control"
 	"gatehouse/internal/discovery"
 	"gatehouse/internal/profile"
+	"gatehouse/internal/site"
 	"gatehouse/internal/socket"
 )
 
@@ -74,8 +79,31 @@ func (w waiting) propose(s *session.Session, found discovery.Found, a commission
 
 func (w waiting) write(s *session.Session, c Setup, a commission.Answers, plan commission.Plan) error {
 	if !w.writes(c) {
-		return commission.Write(c.Config, plan.Text, c.Replace)
+		if err := commission.Write(c.Config, plan.Text, c.Replace); err != nil {
+			return err
+		}
+		return asksForProofs(plan.Text)
 	}
 	_, err := control.SettingUp(s.Client).Write(s.Ctx, control.WriteSite{Answers: a, Text: plan.Text})
 	return err
+}
+
+// asksForProofs has the house of a site file ask for what is proved at its doors. Where no
+// daemon has made the state directory yet there is nowhere to keep that.
+func asksForProofs(text string) error {
+	house, err := site.Parse([]byte(text))
+	if err != nil {
+		return err
+	}
+	err = acceptance.Create(house.State, acceptance.Act{At: time.Now()})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// asked reports whether a house asks for proofs, as far as this user can see.
+func asked(house *site.Site) bool {
+	_, err := os.Stat(house.Path(acceptance.File))
+	return err == nil
 }

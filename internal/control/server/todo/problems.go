@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"gatehouse/internal/acceptance"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
 	"gatehouse/internal/gateway"
@@ -14,9 +15,10 @@ import (
 	"gatehouse/internal/site"
 )
 
-// Of lists what somebody should do something about at a gateway, and the sentences alone.
-func Of(g *gateway.Gateway, s control.Status) ([]control.ToDo, []string) {
-	list := problems(g, s)
+// Of lists what somebody should do something about at a gateway where so much was proved,
+// and the sentences alone.
+func Of(g *gateway.Gateway, s control.Status, proved *acceptance.Book) ([]control.ToDo, []string) {
+	list := append(problems(g, s), proofProblems(proved)...)
 	return list, list.texts()
 }
 

@@ -33,7 +33,7 @@ func TestToDoCodes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`\badd\((alone\(enrolled, |deviceCode\()?"([a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
+		for _, m := range regexp.MustCompile(`\badd\((alone\(enrolled, |deviceCode\(|partCode\()?"([a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
 			got = append(got, m[2])
 			if strings.HasPrefix(m[1], "alone") {
 				got = append(got, m[2]+"_alone")

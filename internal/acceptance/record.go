@@ -1,0 +1,222 @@
+// Package acceptance keeps what was proved at the doors of a house before they count as
+// ready: that each lock obeys, and that people get out by button, by fire and without
+// current.
+//
+// It refuses a person's word for what the gateway can see itself, and that a part is not
+// there which the site file names.
+package acceptance
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+)
+
+// Part is one thing that is proved at a door.
+type Part string
+
+// The parts of a door.
+const (
+	Lock    Part = "lock"    // somebody heard it release
+	Exit    Part = "exit"    // the exit button was seen pressed
+	Contact Part = "contact" // the door was seen opened and closed
+	Fire    Part = "fire"    // the fire input was seen active, the door released, and the input idle again
+	Power   Part = "power"   // the gateway lost its current, and the door opened from inside
+)
+
+// Parts are those of a door, in the order in which they are proved.
+func Parts() []Part { return []Part{Lock, Exit, Contact, Fire, Power} }
+
+// State of a part's proof.
+type State string
+
+// The states.
+const (
+	Unproved  State = "unproved"
+	Begun     State = "begun"      // tried, or to be seen
+	Seen      State = "seen"       // of the plug: current came back, and nobody has said yet whether the door opened
+	Passed    State = "passed"     // proved
+	Failed    State = "failed"     // tried, and it did not work
+	Absent    State = "absent"     // somebody says that there is none, and the site file names one
+	NotFitted State = "not_fitted" // there is none
+)
+
+// Settled reports whether nothing is left to be done for it.
+func (s State) Settled() bool { return s == Passed || s == NotFitted }
+
+// Step is what is done or said about a part.
+type Step string
+
+// The steps.
+const (
+	Begin Step = "begin" // it is tried now
+	See   Step = "see"   // the gateway saw what it waited for
+	Yes   Step = "yes"   // somebody says that it worked
+	No    Step = "no"    // or that it did not
+	None  Step = "none"  // or that there is no such part
+)
+
+// Proof is what is known of a part.
+type Proof struct {
+	State State     `json:"state"`
+	At    time.Time `json:"at,omitzero"` // of the last step, by the gateway's clock
+	By    string    `json:"by,omitempty"`
+	Boot  string    `json:"boot,omitempty"` // of a plug that is to be pulled: the boot in which that was said
+}
+
+// Why a step is refused.
+var (
+	ErrNotBegun   = errors.New("this was not tried yet")
+	ErrSeesItself = errors.New("the gateway sees this itself")
+	ErrNoSuch     = errors.New("the site file has no such part at this door")
+	ErrAlways     = errors.New("every door has this")
+	ErrStep       = errors.New("there is no such step")
+)
+
+// word reports whether a part rests on what somebody says.
+func (p Part) word() bool { return p == Lock || p == Power }
+
+// seen is the state of a part that the gateway saw: of the plug somebody still has to say
+// whether the door opened.
+func (p Part) seen() State {
+	if p == Power {
+		return Seen
+	}
+	return Passed
+}
+
+// next is a proof after a step. fitted: the site file names such a part. A step that is
+// refused leaves the proof as it is.
+func (was Proof) next(p Part, step Step, fitted bool, a Act) (Proof, error) {
+	to := Proof{At: a.At, By: a.By}
+	switch step {
+	case Begin:
+		if !fitted {
+			return was, ErrNoSuch
+		}
+		to.State, to.Boot = Begun, a.Boot
+	case See:
+		if was.State != Begun || p == Lock {
+			return was, ErrNotBegun
+		}
+		to.State, to.By = p.seen(), was.By
+	case Yes, No:
+		if step == Yes && !p.word() {
+			return was, ErrSeesItself
+		}
+		if was.State != was.asks(p) {
+			return was, ErrNotBegun
+		}
+		if to.State = Passed; step == No {
+			to.State = Failed
+		}
+	case None:
+		if p.word() {
+			return was, ErrAlways
+		}
+		if to.State = NotFitted; fitted {
+			to.State = Absent
+		}
+	default:
+		return was, fmt.Errorf("%w: %q", ErrStep, step)
+	}
+	return to, nil
+}
+
+// asks is the state in which somebody can say what became of a part: of the plug once the
+// gateway has come up again.
+func (Proof) asks(p Part) State {
+	if p == Power {
+		return Seen
+	}
+	return Begun
+}
+
+// restarted is a proof of the plug after a start of the daemon in a boot. Only another
+// boot without an orderly stop before it is a plug that was pulled.
+func (was Proof) restarted(boot string) Proof {
+	if was.State == Begun && was.Boot != "" && was.Boot != boot {
+		return Proof{State: Seen, At: was.At, By: was.By}
+	}
+	return was
+}
+
+// Door is one door: its proofs, and the wiring that they are of.
+type Door struct {
+	Wiring string         `json:"wiring"` // hash
+	Proofs map[Part]Proof `json:"proofs"`
+}
+
+// of is the proof of a part.
+func (d Door) of(p Part) Proof {
+	if proof, ok := d.Proofs[p]; ok {
+		return proof
+	}
+	return Proof{State: Unproved}
+}
+
+// Record is what is kept. A value: what changes it returns another.
+type Record struct {
+	// Begun is since when the house asks for proofs; zero: it does not.
+	Begun time.Time       `json:"begun,omitzero"`
+	Doors map[string]Door `json:"doors,omitempty"`
+	Drill *Drill          `json:"drill,omitempty"`
+}
+
+// Wired is a door as the site file has it.
+type Wired struct {
+	ID     string
+	Wiring string // hash of all by which people get out
+	Fitted map[Part]bool
+}
+
+// door is what counts of a door: nothing, where it was wired otherwise when it was proved.
+func (r Record) door(w Wired) Door {
+	if d, ok := r.Doors[w.ID]; ok && d.Wiring == w.Wiring {
+		return d
+	}
+	return Door{Wiring: w.Wiring}
+}
+
+// with is the record with another proof.
+func (r Record) with(w Wired, p Part, proof Proof) Record {
+	d := r.door(w)
+	d.Proofs = maps.Clone(d.Proofs)
+	if d.Proofs == nil {
+		d.Proofs = map[Part]Proof{}
+	}
+	d.Proofs[p] = proof
+	r.Doors = maps.Clone(r.Doors)
+	if r.Doors == nil {
+		r.Doors = map[string]Door{}
+	}
+	r.Doors[w.ID] = d
+	return r
+}
+
+// Act is who did something, and when.
+type Act struct {
+	At   time.Time
+	By   string // role; empty: at the gateway itself
+	Boot string // of the kernel
+}
+
+// step is the record after a step at a door, and the proof that came of it.
+func (r Record) step(w Wired, p Part, step Step, a Act) (Record, Proof, error) {
+	proof, err := r.door(w).of(p).next(p, step, w.Fitted[p], a)
+	if err != nil {
+		return r, proof, err
+	}
+	return r.with(w, p, proof), proof, nil
+}
+
+// each is the record with the proof of a part of each door changed, and whether any was.
+func (r Record) each(doors []Wired, p Part, change func(Proof) Proof) (_ Record, changed bool) {
+	for _, w := range doors {
+		if was := r.door(w).of(p); change(was) != was {
+			r, changed = r.with(w, p, change(was)), true
+		}
+	}
+	return r, changed
+}

@@ -1,0 +1,106 @@
+package control
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"gatehouse/internal/socket"
+)
+
+// Acceptance is what was proved at the doors of a house before they count as ready.
+type Acceptance struct {
+	Building string         `json:"building"`
+	Gateway  string         `json:"gateway"`
+	Begun    *time.Time     `json:"begun,omitempty"` // since when it is asked for; nil: it is not
+	Doors    []AcceptedDoor `json:"doors"`
+}
+
+// AcceptedDoor is what was proved at a door.
+type AcceptedDoor struct {
+	Door   string  `json:"door"`
+	Ready  bool    `json:"ready"`  // nothing is left to be proved
+	Egress string  `json:"egress"` // as the site file has it
+	Lock   string  `json:"lock"`
+	Parts  []Proof `json:"parts"` // in the order in which they are proved
+}
+
+// Proof is what is known of a part of a door: lock, exit, contact, fire or power.
+type Proof struct {
+	Part   string     `json:"part"`
+	Fitted bool       `json:"fitted"` // the site file has it
+	State  string     `json:"state"`  // of package acceptance
+	At     *time.Time `json:"at,omitempty"`
+	By     string     `json:"by,omitempty"`
+}
+
+// ProofStep is what is done or said about a part: "begin" tries it, "yes" and "no" say what
+// became of that, "none" says that there is no such part.
+type ProofStep struct {
+	Step string `json:"step"`
+}
+
+// ProofWait is how long the gateway waits for an exit button or a contact.
+const ProofWait = time.Minute
+
+// FireDrill is a fire drill and what it did.
+type FireDrill struct {
+	On    bool           `json:"on"`
+	Begun time.Time      `json:"begun"`
+	Ended *time.Time     `json:"ended,omitempty"`
+	By    string         `json:"by,omitempty"`
+	Doors []FireDrilling `json:"doors"`
+}
+
+// FireDrilling is what a drill did at a door, with times; nil: it did not, or not yet.
+type FireDrilling struct {
+	Door     string     `json:"door"`
+	Active   *time.Time `json:"active,omitempty"` // the fire input
+	Released *time.Time `json:"released,omitempty"`
+	Idle     *time.Time `json:"idle,omitempty"`  // the fire input again
+	Reset    *time.Time `json:"reset,omitempty"` // by somebody on site
+	Relocked *time.Time `json:"relocked,omitempty"`
+	Refused  bool       `json:"refused,omitempty"` // the lock did not obey
+	Worked   bool       `json:"worked"`            // released by the input, which is idle again
+}
+
+// Doors is the part of a Client that tries, proves and locks doors.
+type Doors struct{ socket *socket.Client }
+
+// Acceptance asks what was proved.
+func (c Doors) Acceptance(ctx context.Context) (a Acceptance, err error) {
+	return a, c.socket.Call(ctx, http.MethodGet, "/v1/acceptance", nil, &a)
+}
+
+// AskForProofs has a house ask for what is to be proved at its doors.
+func (c Doors) AskForProofs(ctx context.Context) (a Acceptance, err error) {
+	return a, c.socket.Call(ctx, http.MethodPost, "/v1/acceptance", nil, &a)
+}
+
+// Prove does a step. An exit button or a contact that is tried is waited for, for
+// ProofWait at most.
+func (c Doors) Prove(ctx context.Context, door, part, step string) (p Proof, err error) {
+	return p, c.socket.Call(ctx, http.MethodPost, "/v1/doors/"+url.PathEscape(door)+"/proofs/"+url.PathEscape(part), ProofStep{step}, &p)
+}
+
+// FireDrill asks for the drill that is on, or for the last one.
+func (c Doors) FireDrill(ctx context.Context) (d FireDrill, err error) {
+	return d, c.socket.Call(ctx, http.MethodGet, "/v1/fire/drill", nil, &d)
+}
+
+// BeginFireDrill begins one: what the fire input and the doors do from now on is its report.
+func (c Doors) BeginFireDrill(ctx context.Context) (d FireDrill, err error) {
+	return d, c.socket.Call(ctx, http.MethodPost, "/v1/fire/drill", nil, &d)
+}
+
+// EndFireDrill ends it. An emergency it does not end.
+func (c Doors) EndFireDrill(ctx context.Context) (d FireDrill, err error) {
+	return d, c.socket.Call(ctx, http.MethodPost, "/v1/fire/drill/end", nil, &d)
+}
+
+// LockNow takes back what Release gave at a door; who was let through otherwise keeps
+// their time. The answer tells nothing of them.
+func (c Doors) LockNow(ctx context.Context, door string) (r Released, err error) {
+	return r, c.socket.Call(ctx, http.MethodPost, "/v1/doors/"+url.PathEscape(door)+"/lock", nil, &r)
+}

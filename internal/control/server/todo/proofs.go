@@ -1,0 +1,48 @@
+package todo
+
+import (
+	"strings"
+
+	"gatehouse/internal/acceptance"
+)
+
+// named are the parts of a door as a sentence names them.
+var named = map[acceptance.Part]string{acceptance.Lock: "the lock", acceptance.Exit: "the exit button", acceptance.Contact: "the door contact",
+	acceptance.Fire: "the fire input", acceptance.Power: "the pulled plug"}
+
+// failing says of each part what it means that it did not work.
+var failing = map[acceptance.Part]string{
+	acceptance.Lock:    "nobody heard the lock: check its current and its relay",
+	acceptance.Exit:    "the exit button was not seen pressed: check its wires and its line in the site file. Until it is, people may not get out",
+	acceptance.Contact: "the door was not seen opened and closed: check the contact's wires and magnet",
+	acceptance.Fire:    "the fire input did not release this door and go idle again: check its wires and its active level in the site file",
+	acceptance.Power:   "without current it does not open from inside: let nobody live behind it before that is mended; a magnetic lock's current has to pass the exit button, a strike needs a handle",
+}
+
+// proofProblems say what is still to be proved at a door before it counts as ready, in a
+// house that asks for it.
+func proofProblems(book *acceptance.Book) (list toDo) {
+	_, doors := book.Doors()
+	for _, d := range doors {
+		var open []string
+		for _, p := range d.Parts {
+			switch {
+			case p.State == acceptance.Failed:
+				list.add(partCode("proof_failed", p.Part), d.Door, "door %s: %s. Then gatehouse prove door %s", d.Door, failing[p.Part], d.Door)
+			case p.State == acceptance.Absent:
+				list.add(partCode("proof_absent", p.Part), d.Door, "door %s: the site file names %s, and somebody says that there is none: wire it, or take it out of the site file and start the daemon again. Then gatehouse prove door %s",
+					d.Door, named[p.Part], d.Door)
+			case !p.State.Settled():
+				open = append(open, named[p.Part])
+			}
+		}
+		if len(open) > 0 {
+			list.add("door_unproved", d.Door, "door %s is not ready: not proved yet: %s. Prove that people get out: gatehouse prove door %s", d.Door, strings.Join(open, ", "), d.Door)
+		}
+	}
+	return list
+}
+
+// partCode is the code of what became of a part, which stands in it: each wants another
+// hand.
+func partCode(code string, p acceptance.Part) string { return code + "/" + string(p) }
