@@ -294,3 +294,57 @@ func TestDiscoverOneFails(t *testing.T) {
 		}
 	})
 }
+
+// TestDiscoverCards: at readers that answer by themselves a card shows which one it is held to,
+// two on one bus apart; what was found is told while the look goes on.
+func TestDiscoverCards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		near, far := osdptest.NewReader(osdptest.Config{Address: 0}), osdptest.NewReader(osdptest.Config{Address: 5})
+		rs485 := osdptest.NewLine(near, far)
+		s.all.Go(func() { _ = rs485.Run(s.ctx) })
+		chip := pn532test.NewChip()
+		asked, err := devicetest.NewSerialModule("7941w")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.port("ttyUSB0", "", rs485.Open)
+		s.port("ttyUSB1", "", only(115200, chip.Plug))
+		s.port("ttyUSB2", "", only(115200, asked.Plug))
+		with := func(f Found) (all []string) {
+			for _, r := range f.Readers {
+				if r.Card {
+					all = append(all, place(r))
+				}
+			}
+			return all
+		}
+		for _, cards := range []bool{false, true} {
+			var steps []Found
+			ctx, cancel := context.WithCancel(s.ctx)
+			s.all.Go(func() { // somebody with a card at all but one
+				for ctx.Err() == nil {
+					far.Present(cardOf(t, h10301))
+					chip.Present([]byte{0x6B, 0x3D, 0x12, 0xD6})
+					_ = asked.Present(ctx, []byte{0x6B, 0x3D, 0x12, 0xD6}, 200*time.Millisecond)
+					chip.Present()
+					select {
+					case <-time.After(1500 * time.Millisecond):
+					case <-ctx.Done():
+					}
+				}
+			})
+			got := s.m.Discover(ctx, Request{Listen: time.Minute, Cards: cards, Seen: func(f Found) { steps = append(steps, f) }})
+			cancel()
+			if n := len(with(got)); len(got.Readers) != 4 || cards && n != 3 || !cards && n != 0 {
+				t.Errorf("cards %v: held to %v of %v", cards, with(got), got.Readers)
+			}
+			if len(steps) < 4 || len(steps[0].Readers) != 0 || steps[0].Board == "" || cards && len(with(steps[len(steps)-1])) != 3 {
+				t.Errorf("told in %d steps: %+v", len(steps), steps)
+			}
+			if cards && slices.Contains(with(got), place(got.Readers[0])) {
+				t.Errorf("a card was held to %s, where nobody was", got.Readers[0])
+			}
+		}
+	})
+}
