@@ -384,6 +384,7 @@ func (h *house) arrive() {
 	h.opens(tenantCard)
 	h.wants(h.get("/people"), "3B · 1 living here")
 	h.wants(h.get("/people/roster"), "<td>3B</td><td>1</td>")
+	h.wants(h.get("/people/"+h.first().ID), "can be copied")
 	h.wants(h.get("/people/"+h.first().ID+"/slip"), "the registry keeps name, number and entries")
 }
 

@@ -106,9 +106,12 @@ type TenancyCard struct {
 	Number int        `json:"number"`
 	State  string     `json:"state"` // active, suspended or ended
 	Since  *time.Time `json:"since,omitempty"`
-	Forms  int        `json:"forms"`            // in how many forms readers see it
-	Proves bool       `json:"proves"`           // holding it up is the tenant's word
-	Ending bool       `json:"ending,omitempty"` // by the landlord's word it stops when the days of a notice have passed, unless it is used
+	Forms  int        `json:"forms"`  // in how many forms readers see it
+	Proves bool       `json:"proves"` // holding it up is the tenant's word
+	// Copyable: a reader here takes it by a number alone, which can be copied. Else nobody
+	// here knows. Only GET /v1/tenancy says it.
+	Copyable bool `json:"copyable,omitempty"`
+	Ending   bool `json:"ending,omitempty"` // by the landlord's word it stops when the days of a notice have passed, unless it is used
 }
 
 // Done is what came of a check-in or a change.

@@ -72,7 +72,7 @@ func withFront(s *site) *front {
 
 func tenancyOne() control.Tenancy {
 	return control.Tenancy{ID: "t1", Flat: "3B", State: "active", Zone: "UTC", Doors: []string{"front", "yard"}, HasPIN: true,
-		Cards: []control.TenancyCard{{Number: 1, State: "active", Proves: true}, {Number: 2, State: "active", Proves: true}}}
+		Cards: []control.TenancyCard{{Number: 1, State: "active", Proves: true, Copyable: true}, {Number: 2, State: "active", Proves: true}}}
 }
 
 func (f *front) open(_ *http.Request, in control.DeskRequest) (control.Desk, error) {
@@ -543,4 +543,15 @@ func mustURL(t *testing.T, text string) *url.URL {
 		t.Fatal(err)
 	}
 	return u
+}
+
+// TestCopyableCards: a card that can be copied is told as such, once why; of another nothing
+// is said.
+func TestCopyableCards(t *testing.T) {
+	s := claimed(t)
+	withFront(s)
+	body := s.get(t, s.as(t, "owner"), "/people/t1").body
+	if strings.Count(body, "· 可复制") != 1 || strings.Count(body, "可复制：这里的读卡器只认号码") != 1 {
+		t.Errorf("the cards of a tenancy:\n%s", body)
+	}
 }

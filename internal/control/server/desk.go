@@ -17,6 +17,7 @@ import (
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/swipe"
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/site"
 	"gatehouse/internal/socket"
 )
 
@@ -171,7 +172,24 @@ func (g counter) getTenancy(r *http.Request, _ socket.None) (any, error) {
 	t, err := g.Desk.Find(r.URL.Query().Get("name"))
 	out := tenancyOf(t, zoneOf(g.Gateway))
 	out.CodesAt = g.Desk.CodeDoors()
+	for i := range out.Cards {
+		out.Cards[i].Copyable = copyable(g.Site, out.Doors)
+	}
 	return out, err
+}
+
+// copyable reports whether the cards for some doors can be copied, as far as readers here
+// tell: where one of them opens by a number alone, whoever read that has the card. Of a card
+// that only OSDP readers take nobody here knows whether they ask for a key of its own.
+func copyable(s *site.Site, doors []string) bool {
+	for _, d := range s.Doors {
+		for _, r := range d.Readers {
+			if slices.Contains(doors, d.ID) && slices.Contains([]string{site.TypeWiegand, site.TypeSerial, site.TypePN532}, r.Type) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func tenancyOf(t tenancy.View, zone *time.Location) control.Tenancy {

@@ -2,9 +2,11 @@ package server
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
+	"gatehouse/internal/site"
 	"gatehouse/internal/socket"
 )
 
@@ -32,5 +34,17 @@ func TestTermsThatNoRecordHolds(t *testing.T) {
 	}
 	if s, err := unixOf(nil); s != 0 || err != nil {
 		t.Errorf("none: %d %v", s, err)
+	}
+}
+
+// TestCopyable: a card can be copied where any reader at its doors takes a number alone; of
+// one that only OSDP readers and scanners take nobody here says it.
+func TestCopyable(t *testing.T) {
+	house := &site.Site{Doors: []site.Door{{ID: "front", Readers: []site.Reader{{Type: site.TypeOSDP}, {Type: site.TypeCode}}}, {ID: "yard", Readers: []site.Reader{{Type: site.TypeOSDP}, {Type: site.TypeWiegand}}},
+		{ID: "cellar", Readers: []site.Reader{{Type: site.TypeSerial}}}, {ID: "roof", Readers: []site.Reader{{Type: site.TypePN532}}}}}
+	for doors, want := range map[string]bool{"front": false, "yard": true, "front cellar": true, "roof": true, "elsewhere": false, "": false} {
+		if got := copyable(house, strings.Fields(doors)); got != want {
+			t.Errorf("doors %q: %v", doors, got)
+		}
 	}
 }

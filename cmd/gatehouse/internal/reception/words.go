@@ -64,6 +64,9 @@ func cardState(c control.TenancyCard) string {
 	if c.State == "active" && c.Ending {
 		state += " (to stop by the landlord's word, unless it is used)"
 	}
+	if c.State == "active" && c.Copyable {
+		state += " (can be copied: a reader here takes its number alone)"
+	}
 	return state
 }
 
