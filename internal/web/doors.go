@@ -77,7 +77,8 @@ func (d doors) page(v *visit) error {
 	return v.show("doors", doorsView{d.views(st), st.Fire, v.URL.Query().Get("opened"), v.URL.Query().Get("locked")})
 }
 
-// live sends the list of doors whenever it is another one (server-sent events).
+// live sends the list of doors whenever it is another one (server-sent events), for as long
+// as the session is good: a stolen phone hears no more from when it was ended.
 func (d doors) live(v *visit) error {
 	out := http.NewResponseController(v.w)
 	v.w.Header().Set("Content-Type", "text/event-stream")
@@ -98,7 +99,7 @@ func (d doors) live(v *visit) error {
 			}
 			last = part
 		}
-		if !d.watch.next(v.Context()) {
+		if !d.watch.next(v.Context()) || !v.stays() {
 			return nil
 		}
 	}

@@ -19,6 +19,7 @@ func (e entry) routes() []route {
 		{"POST /login", anybody, e.signIn},
 		{"POST /logout", everyRole, e.signOut},
 		{"POST /language", anybody, e.language},
+		{"GET /certificate", anybody, func(v *visit) error { return v.show("certificate", nil) }},
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/network"
 	"gatehouse/internal/web/account"
+	"gatehouse/internal/web/certificate"
 )
 
 // pipes is a listener in memory, so that time may be virtual.
@@ -72,6 +73,76 @@ func alone(t *testing.T, n network.Network) *Server {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// TestSlowHandshakes: who takes long over TLS is cut off, before it and in it, and others are
+// served meanwhile.
+func TestSlowHandshakes(t *testing.T) {
+	own, err := certificate.Own(t.TempDir(), []string{"127.0.0.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		s := alone(t, network.Network{Listener: func(context.Context, string, string) (net.Listener, error) { return p, nil }})
+		s.o.Plain, s.o.Secure, s.o.TLS = nil, []string{"127.0.0.1:443"}, &tls.Config{Certificates: []tls.Certificate{own}, Time: func() time.Time { return time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC) }}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		phone := func() *tls.Conn {
+			return tls.Client(p.dial(), &tls.Config{InsecureSkipVerify: true, ServerName: "127.0.0.1"}) // which phones ask about
+		}
+		heard := func(what string, c net.Conn, began time.Time) {
+			_, _ = io.Copy(io.Discard, c)
+			if took := time.Since(began); took > 25*time.Second {
+				t.Errorf("%s was heard for %v", what, took)
+			}
+			_ = c.Close()
+		}
+		var slow sync.WaitGroup
+		for range 20 {
+			slow.Go(func() { heard("who says nothing", p.dial(), time.Now()) })
+			slow.Go(func() {
+				c, began := p.dial(), time.Now()
+				slow.Go(func() {
+					for _, err := io.WriteString(c, "\x16\x03\x01\x02\x00"); err == nil; _, err = io.WriteString(c, "\x00") {
+						time.Sleep(time.Second)
+					}
+				})
+				heard("half a handshake", c, began)
+			})
+			slow.Go(func() {
+				c, began := phone(), time.Now()
+				if err := c.Handshake(); err != nil {
+					t.Error(err)
+					return
+				}
+				slow.Go(func() {
+					for _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"); err == nil; _, err = io.WriteString(c, "x") {
+						time.Sleep(time.Second)
+					}
+				})
+				heard("a slow head", c, began)
+			})
+		}
+		time.Sleep(5 * time.Second)
+		c := phone()
+		fmt.Fprintf(c, "GET /certificate HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+		answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || answer.StatusCode != http.StatusOK {
+			t.Fatalf("meanwhile: %v", err)
+		}
+		body, _ := io.ReadAll(answer.Body)
+		if !strings.Contains(string(body), certificate.Fingerprint(own)) {
+			t.Errorf("the page does not tell its certificate: %s", body)
+		}
+		_ = c.Close()
+		slow.Wait()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestSlowRequests: who sends a request a byte at a time is cut off, head or body, and what
@@ -326,6 +397,68 @@ func TestTwoOwnersSignedIn(t *testing.T) {
 	if got := s.get(t, b, "/doors"); got.status != http.StatusOK {
 		t.Errorf("the other phone: %d %q", got.status, got.location)
 	}
+}
+
+// TestStolenPhoneHearsNoMore: a live page ends with its session, however that ends: a stolen phone
+// that has one open hears nothing of the house from then on. Others hear on.
+func TestStolenPhoneHearsNoMore(t *testing.T) {
+	s := claimed(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { s.page.watch.run(ctx) })
+	for _, name := range []string{"left", "lost", "gone"} {
+		if _, err := s.accounts.Add(name, account.Helper, secret); err != nil {
+			t.Fatal(err)
+		}
+	}
+	type stream struct {
+		phone *http.Client
+		lines *bufio.Scanner
+		body  io.Closer
+	}
+	follow := func(name string) stream {
+		phone := s.as(t, name)
+		r, _ := http.NewRequestWithContext(ctx, "GET", s.URL+"/doors/live", nil)
+		resp, err := phone.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := stream{phone, bufio.NewScanner(resp.Body), resp.Body}
+		if !out.lines.Scan() {
+			t.Fatalf("the live page of %s says nothing", name)
+		}
+		return out
+	}
+	others, ended := follow("owner"), map[string]stream{}
+	for _, name := range []string{"left", "lost", "gone", "installer"} {
+		ended[name] = follow(name)
+	}
+	s.post(t, ended["left"].phone, "/logout")
+	s.post(t, s.as(t, "lost"), "/everywhere")
+	gone, _ := s.accounts.Named("gone")
+	s.post(t, others.phone, "/access/remove", "id", gone.ID)
+	s.post(t, others.phone, "/access/handover", "sure", "yes")
+	timeout := time.AfterFunc(time.Minute, cancel)
+	for name, of := range ended {
+		for of.lines.Scan() { // it ends, or the test does
+		}
+		if ctx.Err() != nil {
+			t.Errorf("%s hears on", name)
+		}
+		_ = of.body.Close()
+	}
+	if !timeout.Stop() {
+		t.Fatal("not all have ended")
+	}
+	s.daemon.forced.Store(true)
+	for heard := ""; !strings.Contains(heard, "强行"); heard += others.lines.Text() {
+		if !others.lines.Scan() {
+			t.Fatalf("the owner hears no more: %s", heard)
+		}
+	}
+	_ = others.body.Close()
+	cancel()
+	running.Wait()
 }
 
 // TestLivePages: twenty pages that are live ask the daemon no oftener than one, and each

@@ -20,7 +20,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, s.words.Say(languageOf(r), "page.foreign"), http.StatusForbidden)
 	}))
-	inner := s.sessions.LoadAndSave(origin.Handler(next))
+	inner := origin.Handler(s.sessions.LoadAndSave(next)) // another's page prolongs no session
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)

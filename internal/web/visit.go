@@ -10,6 +10,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/account"
+	"gatehouse/internal/web/certificate"
 	"gatehouse/internal/web/text"
 )
 
@@ -77,6 +78,12 @@ func (v *visit) who() account.Account {
 		return account.Account{}
 	}
 	return a
+}
+
+// stays reports whether a session is as good as when its request began.
+func (v *visit) stays() bool {
+	_, found, err := v.s.sessions.Store.Find(v.s.sessions.Token(v.Context()))
+	return err == nil && found && v.who() == v.Account
 }
 
 // caller is for whom the daemon is asked.
@@ -147,6 +154,14 @@ func (f frame) Lang() string { return string(f.v.Lang) }
 
 // OtherLang is the one that the page offers.
 func (f frame) OtherLang() string { return string(f.v.Lang.Other()) }
+
+// Fingerprint is that of the page's certificate; empty where it speaks no TLS.
+func (f frame) Fingerprint() string {
+	if c := f.v.s.o.TLS; c != nil && len(c.Certificates) > 0 {
+		return certificate.Fingerprint(c.Certificates[0])
+	}
+	return ""
+}
 
 // Path is where the page stands.
 func (f frame) Path() string { return f.v.URL.Path }

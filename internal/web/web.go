@@ -13,6 +13,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	stdlog "log"
 	"net"
 	"net/http"
 	"sync"
@@ -104,7 +105,7 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		s.o.Log.Info().Str("address", l.Addr().String()).Bool("tls", d.tls != nil).Msg("the page is open")
 		running.Go(func() {
-			failed <- socket.ServeHTTP(ctx, l, &http.Server{Handler: s.handler, ReadTimeout: 20 * time.Second, MaxHeaderBytes: 16 << 10}, time.Second)
+			failed <- socket.ServeHTTP(ctx, l, &http.Server{Handler: s.handler, ErrorLog: stdlog.New(s.o.Log, "", 0), ReadTimeout: 20 * time.Second, MaxHeaderBytes: 16 << 10}, time.Second)
 			cancel()
 		})
 	}

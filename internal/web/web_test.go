@@ -307,6 +307,20 @@ func TestForeign(t *testing.T) {
 			t.Errorf("%v: status %d", header, a.status)
 		}
 	}
+	for _, r := range s.page.routes { // nothing that does something is done for another's page, signed in or not
+		method, path, _ := strings.Cut(r.pattern, " ")
+		if method == "GET" || path == "" {
+			continue
+		}
+		for _, who := range []*http.Client{c, browser(t)} {
+			req, _ := http.NewRequestWithContext(t.Context(), method, s.URL+regexp.MustCompile(`{\w+}`).ReplaceAllString(path, "front"), strings.NewReader("name=x"))
+			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			req.Header.Set("Origin", "https://evil.example")
+			if a := do(t, who, req); a.status != http.StatusForbidden || len(a.header["Set-Cookie"]) > 0 {
+				t.Errorf("%s from another's page: status %d, cookies %q", r.pattern, a.status, a.header["Set-Cookie"])
+			}
+		}
+	}
 	r, _ := http.NewRequestWithContext(t.Context(), "GET", s.URL+"/login", nil)
 	r.Host = "evil.example"
 	if a := do(t, c, r); a.status != http.StatusMisdirectedRequest {
@@ -373,7 +387,7 @@ func TestWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := regexp.MustCompile(`"((?:page|entry|doors|people|todo|more|setup|desk|access|log)\.[a-z_0-9]+)"`)
+	key := regexp.MustCompile(`"((?:page|certificate|entry|doors|people|todo|more|setup|desk|access|log)\.[a-z_0-9]+)"`)
 	files, _ := filepath.Glob("*.go")
 	steps, _ := filepath.Glob("reception/*.go")
 	asked, _ := filepath.Glob("wizard/*.go")
