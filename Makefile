@@ -32,7 +32,7 @@ bench: ## the figures of docs/benchmarks.md
 	.ci/bench
 
 screens: ## the pictures of docs/screens, in Chromium
-	GATEHOUSE_SCREENS=$(CURDIR)/docs/screens $(GO) test -count=1 -run '^Test(Setup)?Screens$$' ./cmd/gatehouse-page
+	GATEHOUSE_SCREENS=$(CURDIR)/docs/screens $(GO) test -count=1 -run '^Test(Setup)?Screens' ./internal/web ./cmd/gatehouse-page
 
 build: ## stripped programs for this machine in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS) -X main.version=$(VERSION)' -o bin/ ./cmd/...

@@ -2,7 +2,7 @@ package main_test
 
 import (
 	"fmt"
-	"os"
+	"gatehouse/internal/web/webtest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,17 +12,14 @@ import (
 
 // TestScreens makes the pictures of docs/screens again (make screens).
 func TestScreens(t *testing.T) {
-	dir := os.Getenv("GATEHOUSE_SCREENS")
-	if dir == "" {
-		t.Skip("SKIP: only for make screens")
-	}
+	dir := webtest.Directory(t)
 	browser := chromium(t)
 	h := newHouse(t)
 	base := h.page()
 	guest := open(t, browser, base, "/")
-	picture(guest, dir, "/welcome", "welcome", 390)
+	picture(guest, dir, "/welcome", "welcome")
 	h.owner()
-	picture(guest, dir, "/login", "login", 390)
+	picture(guest, dir, "/login", "login")
 	landlord := open(t, browser, base, "/login")
 	landlord.do(chromedp.SetValue(chromedp.CSS(`[name=name]`), name), chromedp.SendKeys(chromedp.CSS(`[name=password]`), secret), chromedp.Click(chromedp.CSS(`main button`)))
 	landlord.until("the owner is at the doors", `location.pathname == "/doors"`)
@@ -35,20 +32,21 @@ func TestScreens(t *testing.T) {
 			continue
 		}
 		seen[screen] = true
-		picture(landlord, dir, path, screen, 390)
+		picture(landlord, dir, path, screen)
 	}
-	picture(landlord, dir, "/doors", "doors-wide", 1100)
 }
 
-// picture takes a screen in both languages.
-func picture(b *tab, dir, path, screen string, width int64) {
+// picture takes a screen in both languages, as a phone and as a desk has it.
+func picture(b *tab, dir, path, screen string) {
 	b.t.Helper()
 	for _, lang := range []string{"zh", "en"} {
 		b.speak(lang)
-		b.do(chromedp.EmulateViewport(width, 600), chromedp.Navigate(b.base+path))
-		b.until(path+" speaks "+lang, fmt.Sprintf(`document.documentElement.lang == %q`, lang))
-		png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
-		must(b.t, err)
-		must(b.t, os.WriteFile(filepath.Join(dir, screen+"-"+lang+".png"), png, 0o644))
+		for suffix, width := range webtest.Widths {
+			b.do(chromedp.EmulateViewport(width, 600), chromedp.Navigate(b.base+path))
+			b.until(path+" speaks "+lang, fmt.Sprintf(`document.documentElement.lang == %q`, lang))
+			png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+			must(b.t, err)
+			webtest.Write(b.t, filepath.Join(dir, screen+suffix+"-"+lang+".png"), png)
+		}
 	}
 }

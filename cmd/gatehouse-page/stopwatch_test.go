@@ -207,6 +207,6 @@ func TestSetupScreens(t *testing.T) {
 		return
 	}
 	for _, screen := range []string{"setup", "setup-door", "setup-house"} {
-		picture(b, dir, "/"+strings.ReplaceAll(screen, "-", "/"), screen, 390)
+		picture(b, dir, "/"+strings.ReplaceAll(screen, "-", "/"), screen)
 	}
 }

@@ -192,14 +192,17 @@ func (v *visit) showStatus(status int, screen string, data any) error {
 	return v.s.screens.write(v.w, status, screen, f)
 }
 
+// contacts are the words for what the daemon says of its registry; what a later one says stands as it is.
+var contacts = map[string]string{"in step": "page.contact_now", "down": "page.contact_down", "greeting": "page.contact_greeting", "list not proved": "page.contact_list", "not enrolled": "page.contact_not"}
+
 // contact says whether the house is in contact with its registry: a heartbeat, never an
 // entry.
 func (v *visit) contact(st control.Status) string {
-	switch {
-	case st.Uplink == nil:
+	if st.Uplink == nil {
 		return v.say("page.contact_none")
-	case st.Uplink.State == "in step":
-		return v.say("page.contact_now")
+	}
+	if key, ok := contacts[st.Uplink.State]; ok {
+		return v.say(key)
 	}
 	return v.say("page.contact_lost", st.Uplink.State)
 }

@@ -430,9 +430,28 @@ func TestHead(t *testing.T) {
 	if body := s.get(t, c, "/more").body; !strings.Contains(body, "门要看 1") || strings.Contains(body, "一切正常") {
 		t.Errorf("the head with a door that is held open: %s", body)
 	}
+	s.daemon.status.ToDo = nil
+	s.page.watch.at = time.Time{}
+	if body := s.get(t, c, "/todo").body; strings.Count(body, "门要看 1") != 2 || strings.Contains(body, "一切正常") {
+		t.Errorf("the screen of what is to be done, with a door that is held open and nothing else: %s", body)
+	}
 	s.daemon.status.Doors[1].State = "normal"
 	s.page.watch.at = time.Time{}
 	if body := s.get(t, c, "/more").body; strings.Contains(body, "门要看") || !strings.Contains(body, "一切正常") {
 		t.Errorf("the head of a house in order: %s", body)
+	}
+}
+
+// TestContact: how it stands with the registry is said in the page's own words.
+func TestContact(t *testing.T) {
+	s := claimed(t)
+	c := s.as(t, "owner")
+	for state, want := range map[string]string{"in step": "已连上登记中心", "down": "联系不上登记中心", "greeting": "正在连接", "list not proved": "新名单还没生效",
+		"not enrolled": "还没有在登记中心登记", "of a later version": "登记中心：of a later version"} {
+		s.daemon.status.Uplink = &control.Uplink{State: state}
+		s.page.watch.at = time.Time{}
+		if body := s.get(t, c, "/more").body; !strings.Contains(body, want) {
+			t.Errorf("%s: the page does not say %q", state, want)
+		}
 	}
 }
