@@ -116,6 +116,13 @@ func TestSetUpHouse(t *testing.T) {
 	if strings.Contains(a.body, "网关程序没有回应") {
 		t.Error("the head says that nobody answers")
 	}
+	if strings.Contains(a.body, "不再听卡") {
+		t.Error("a look that goes on is over")
+	}
+	u.is(func() { u.state.Look.Running = false })
+	for _, path := range []string{"/setup", "/setup/door"} {
+		says(t, s.get(t, c, path), "不再听卡", `action="/setup/look"`)
+	}
 	if a := s.post(t, c, "/setup/look", "board", "raspberry-pi-4"); a.location != "/setup" {
 		t.Errorf("%d %q", a.status, a.location)
 	}

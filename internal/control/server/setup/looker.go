@@ -17,6 +17,7 @@ import (
 // one before. Safe for concurrent use.
 type looker struct {
 	machine discovery.Machine
+	boards  []control.Board // for whose doors a profile has lines
 	asks    chan ask
 
 	mu      sync.Mutex
@@ -31,7 +32,9 @@ type ask struct {
 	discovery.Request
 }
 
-func newLooker(m discovery.Machine) *looker { return &looker{machine: m, asks: make(chan ask)} }
+func newLooker(m discovery.Machine) *looker {
+	return &looker{machine: m, boards: boards(m.Profiles), asks: make(chan ask)}
+}
 
 // ask begins a look, of which nothing was found yet when it returns.
 func (l *looker) ask(ctx context.Context, in control.LookRequest) error {
@@ -134,10 +137,10 @@ func pinOf(b profile.Board, chip string, line int) string {
 }
 
 // boards are those for whose doors a profile has lines.
-func (l *looker) boards() (all []control.Board) {
-	list, _ := l.machine.Profiles.List() // a directory that can't be read has no profile for us
+func boards(known profile.Set) (all []control.Board) {
+	list, _ := known.List() // a directory that can't be read has no profile for us
 	for _, e := range list {
-		if b, err := l.machine.Profiles.Board(e.Name); e.Kind == profile.Boards && err == nil && b.Wiring != nil {
+		if b, err := known.Board(e.Name); e.Kind == profile.Boards && err == nil && b.Wiring != nil {
 			all = append(all, control.Board{Name: b.Name, Title: b.Title})
 		}
 	}

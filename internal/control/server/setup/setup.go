@@ -166,7 +166,7 @@ func (s *Server) refusal() error {
 }
 
 func (s *Server) getSetup(*http.Request, socket.None) (control.Setup, error) {
-	out := control.Setup{State: control.SetupNew, File: s.o.File, Boards: s.looker.boards(), Look: s.looker.shown()}
+	out := control.Setup{State: control.SetupNew, File: s.o.File, Boards: s.looker.boards, Look: s.looker.shown()}
 	if why := s.why(); !errors.Is(why, fs.ErrNotExist) {
 		out.State, out.Fault = control.SetupWrong, why.Error()
 	}
