@@ -270,7 +270,7 @@ func (s setup) wait(v *visit) error {
 	if st, err := s.daemon().State(v.Context()); err == nil && st.State == control.SetupHouse {
 		to := "/setup/registry"
 		if v.URL.Query().Get("for") == "registry" {
-			to = "/"
+			to = s.next(v)
 		}
 		v.redirect(to)
 		return nil
@@ -279,12 +279,26 @@ func (s setup) wait(v *visit) error {
 	return v.show("setup_wait", nil)
 }
 
+// next is what comes after the setup: the first door of which is not proved that people get out.
+func (s setup) next(v *visit) string {
+	a, err := s.o.Daemon.Doors.Acceptance(v.Context())
+	if err != nil || a.Begun == nil {
+		return "/"
+	}
+	for _, d := range a.Doors {
+		if !d.Ready {
+			return "/prove/" + d.Door
+		}
+	}
+	return "/"
+}
+
 // registryView is S7.
 type registryView struct{ Said *advice }
 
 func (s setup) registry(v *visit) error {
 	if st, err := s.watch.now(v.Context()); err == nil && st.Uplink != nil { // it has one
-		v.redirect("/")
+		v.redirect(s.next(v))
 		return nil
 	}
 	return v.show("setup_registry", registryView{})
