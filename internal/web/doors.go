@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"gatehouse/internal/control"
@@ -29,12 +30,14 @@ type doorView struct {
 	Lock    string // what is wrong with it; empty: nothing
 	Stuck   bool   // the exit button
 	Readers []control.Device
+	Unready bool // it was not proved that people get out
 }
 
 func (d doors) views(st control.Status) []doorView {
 	out := []doorView{}
 	for _, each := range st.Doors {
 		v := doorView{ID: each.ID, State: "doors.state_" + each.State, Alarm: each.State != doorNormal, Stuck: each.ExitPressed > 0}
+		v.Unready = slices.ContainsFunc(st.ToDo, func(item control.ToDo) bool { return item.Door == each.ID && ofProof(item.Code) })
 		if each.Lock != "ok" {
 			v.Lock = each.Lock
 		}

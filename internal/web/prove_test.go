@@ -129,6 +129,9 @@ func TestProve(t *testing.T) {
 	if body := s.get(t, s.as(t, "helper"), "/todo").body; strings.Contains(body, `href="/prove`) {
 		t.Error("a helper is led to what is not for a helper")
 	}
+	if body := s.get(t, c, "/doors").body; strings.Count(body, "It was not proved yet that people get out. <a href=\"/prove/front\">") != 1 {
+		t.Errorf("the doors: %s", body)
+	}
 	shows := func(want ...string) {
 		t.Helper()
 		body := s.get(t, c, "/prove/front").body

@@ -85,7 +85,7 @@ func (t todo) item(v *visit, item control.ToDo) toDoItem {
 	switch {
 	case strings.HasPrefix(code, "clock_"), code == "missing_clock":
 		out.Clock = true
-	case code == "door_unproved", strings.HasPrefix(code, "proof_"):
+	case ofProof(code):
 		out.To, out.ToWords, out.Pattern = "/prove/"+item.Door, "todo.go_prove", "GET /prove/{door}"
 	case item.Door != "", strings.HasPrefix(code, "fire_"):
 		out.To, out.ToWords, out.Pattern = "/doors", "todo.go_doors", "GET /doors"
@@ -103,3 +103,6 @@ func (t todo) timeRight(v *visit) error {
 	v.redirect("/todo")
 	return nil
 }
+
+// ofProof reports whether a code is about what is proved at a door.
+func ofProof(code string) bool { return code == "door_unproved" || strings.HasPrefix(code, "proof_") }
