@@ -11,6 +11,7 @@ require (
 	github.com/warthog618/go-gpiocdev v0.9.1 // GPIO character device
 	go.bug.st/serial v1.8.0 // serial ports: their modes, and the ports themselves where the system is not Linux
 	go.etcd.io/bbolt v1.5.0 // journal and grants on disk
+	golang.org/x/crypto v0.58.0 // Argon2id of the recovery code
 	golang.org/x/mod v0.42.0 // RFC 6962 tree (sumdb/tlog)
 	golang.org/x/sys v0.49.0 // CLOCK_BOOTTIME, adjtimex, poll
 	golang.org/x/text v0.44.0 // one spelling of a name (NFC); GB 18030 of lists that old systems write
@@ -52,7 +53,6 @@ require (
 	github.com/pkg/errors v0.9.1 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/x448/float16 v0.8.4 // indirect
-	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/sync v0.25.0 // indirect
 	modernc.org/libc v1.79.0 // indirect

@@ -18,6 +18,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"gatehouse/cmd/gatehouse/internal/backups"
 	"gatehouse/cmd/gatehouse/internal/doctor"
 	"gatehouse/cmd/gatehouse/internal/frames"
 	"gatehouse/cmd/gatehouse/internal/keylist"
@@ -49,6 +50,9 @@ type cli struct {
 	Setup    wiring.Setup       `cmd:"" help:"Find the board and the readers, and write the site file."`
 	Init     setup.Init         `cmd:"" help:"Make the keys of a building."`
 	Enrol    setup.Enrol        `cmd:"" help:"Make this gateway known to a central registry."`
+	Recovery backups.Recovery   `cmd:"" help:"The recovery code, and how the backups are."`
+	Backup   backups.Backup     `cmd:"" help:"Put a copy of the gateway's backup on a stick."`
+	Restore  backups.Restore    `cmd:"" help:"Make this machine the gateway of a backup: another one takes its place."`
 	Address  setup.Address      `cmd:"" help:"Where the registry is."`
 	Checkin  reception.CheckIn  `cmd:"" help:"Register a tenant who arrives: document, flat, term, then the card."`
 	Checkout reception.CheckOut `cmd:"" help:"End a tenancy: at once with the tenant's card or PIN, else by a notice."`

@@ -36,6 +36,9 @@ const usage = `usage:
   gatehoused discover [PORT ...]     find the board, and the readers at its lines and serial ports, or at
                                      those named; --listen 30s also those that speak when a card is
                                      held up; --json for programs. Call it as root, with the daemon stopped
+  gatehoused restore FILE            make this machine the gateway of a backup, by the recovery code that stands
+                                     on the first line of its input; --json for programs. Call it as root, with
+                                     the daemon stopped
   gatehoused secure --config FILE    leave every relay de-energised, and end
   gatehoused verify FILE             check a file of the journal
   gatehoused verify DIRECTORY           check a journal whole, and with what the grants beside it say it must have
@@ -77,6 +80,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 		err = discover(ctx, discovery.Request{Ports: flags.Args(), Listen: *listen}, *asJSON, stdout, stderr)
 		stop()
+	case "restore":
+		err = restoreBackup(flags.Args(), *config, *asJSON, os.Stdin, stdout)
 	case "secure":
 		err = secure(*config)
 	case "verify":

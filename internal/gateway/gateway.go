@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/internal/backup/keeper"
 	"gatehouse/internal/desk"
 	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/door"
@@ -45,8 +46,13 @@ type Gateway struct {
 	lock       *durable.Lock      // of the state directory, for as long as this process lives
 	gatewayKey ed25519.PrivateKey // signs what the gateway says; nil where it could not be read
 	mended     []string           // key files that were put right at this start
-	passes     *pass.Judge
-	codes      *onetime.Store
+	once       once
+}
+
+// once judges what opens a single time.
+type once struct {
+	passes *pass.Judge
+	codes  *onetime.Store
 }
 
 // Parts are what a gateway is made of, for whoever shows it and acts on it. New sets
@@ -59,6 +65,7 @@ type Parts struct {
 	Missing []string // what was deleted before this start, within the state directory
 	Swipes  *swipe.Swipes
 	Desk    *desk.Desk
+	Backup  *keeper.Keeper
 	Fire    *Fire    // nil: no fire input
 	Central *Central // nil: no registry
 	Doors   []*Door
@@ -113,7 +120,8 @@ func New(o Options) (*Gateway, error) {
 	if err := g.openDesk(); err != nil {
 		return nil, err
 	}
-	g.passes = pass.New(g.Keyring)
+	g.Backup = keeper.New(keeper.Options{Site: o.Site, Keyring: g.Keyring, Now: g.Clock.Now, Software: o.Version, Log: o.Log})
+	g.once.passes = pass.New(g.Keyring)
 	g.openRegistry()
 	g.makeReaders()
 	for _, d := range g.Doors {
@@ -200,10 +208,10 @@ func (g *Gateway) openJournal() (err error) {
 
 // openDesk makes the desk on what the keyring and the journal hold.
 func (g *Gateway) openDesk() (err error) {
-	g.codes = onetime.New(onetime.Parts{Dir: g.Site.Path("grants"), Key: g.gatewayKey, Epoch: func() uint64 { return g.Journal.Status().Epoch },
+	g.once.codes = onetime.New(onetime.Parts{Dir: g.Site.Path("grants"), Key: g.gatewayKey, Epoch: func() uint64 { return g.Journal.Status().Epoch },
 		Grants: g.Keyring.Grants, Lost: func(id wire.CredentialID) bool { return g.Desk.Doors.Lost(id) }, Journal: g.Journal, Log: g.o.Log})
 	g.Desk, err = desk.New(desk.Parts{Dir: g.Site.Path("grants"), Keyring: g.Keyring, Journal: g.Journal, Key: g.gatewayKey,
-		Clock: g.deskClock, Codes: desk.Codes{Store: g.codes, Doors: codeDoors(g.Site)}, Log: g.o.Log})
+		Clock: g.deskClock, Codes: desk.Codes{Store: g.once.codes, Doors: codeDoors(g.Site)}, Log: g.o.Log})
 	if err != nil {
 		return fmt.Errorf("open desk: %w", err)
 	}
@@ -246,8 +254,8 @@ func (g *Gateway) makeDoor(d *Door) {
 		d.signal = g.makeSignal(d, d.Config.Signal, "gatehouse-"+d.Config.ID+"-signal", beeps)
 	}
 	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.Journal, g.Desk.Doors, d.Show, d.tells(), d.tested.Load}, Keys: g.Keyring,
-		Clock: g.Clock.Decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.Swipes.Watch, Typed: g.Swipes.Typed, PINs: g.Desk.Doors, Codes: g.codes,
-		Passes: g.passes, Show: d.Show, Tick: g.o.Watchdog.Loop(), Log: g.o.Log})
+		Clock: g.Clock.Decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.Swipes.Watch, Typed: g.Swipes.Typed, PINs: g.Desk.Doors, Codes: g.once.codes,
+		Passes: g.once.passes, Show: d.Show, Tick: g.o.Watchdog.Loop(), Log: g.o.Log})
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
@@ -322,9 +330,10 @@ func (g *Gateway) Run(ctx context.Context, beside ...func(context.Context)) erro
 	}
 	devices.Go(func() { _ = g.Keyring.Run(ctx) }) // ends with ctx, never with an error
 	devices.Go(func() { _ = g.Desk.Run(ctx) })    // likewise
+	devices.Go(func() { g.Backup.Run(ctx) })
 	devices.Go(func() { g.Central.run(ctx, g) })
 	devices.Go(func() { g.watchClock(ctx) })
-	devices.Go(func() { recall{g.Journal, g.Clock, g.passes, g.codes, g.o.Log}.run(ctx) })
+	devices.Go(func() { recall{g.Journal, g.Clock, g.once.passes, g.once.codes, g.o.Log}.run(ctx) })
 	for _, run := range beside {
 		devices.Go(func() { run(ctx) })
 	}

@@ -27,6 +27,7 @@ func (s *Site) check() error {
 	s.checkJournal(&f)
 	f.If(len(s.Socket) > maxSocket, "socket: a path of %d bytes: the system allows %d", len(s.Socket), maxSocket)
 	f.If(!filepath.IsAbs(s.State) || !filepath.IsAbs(s.Socket), "state and socket must be whole paths, beginning with /")
+	f.If(s.Backup != "" && !filepath.IsAbs(s.Backup), "backup = %q: want the whole path of a directory, beginning with /", s.Backup)
 	f.If(len(s.Doors) == 0, "no [[door]]: a gateway serves at least one")
 	s.checkFire(&f)
 	ids := map[string]bool{}

@@ -100,3 +100,6 @@ func writeKey(path string, key *protocol.Key) error {
 	}
 	return nil
 }
+
+// Path is that of the active key's file.
+func (k KeyFile) Path() string { return k.path }

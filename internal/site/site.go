@@ -6,6 +6,7 @@
 package site
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"iter"
 	"path/filepath"
@@ -27,6 +28,7 @@ type Site struct {
 	Profiles string  `toml:"profiles"`
 	State    string  `toml:"state"`
 	Socket   string  `toml:"socket"`
+	Backup   string  `toml:"backup"`
 	Journal  Journal `toml:"journal"`
 	Fire     *Input  `toml:"fire"`
 	Doors    []Door  `toml:"door"`
@@ -185,6 +187,9 @@ func bias(s string) device.Bias {
 
 // Hash is the SHA-256 of the file's text, by which the journal names it.
 func (s *Site) Hash() [sha256.Size]byte { return sha256.Sum256(s.raw) }
+
+// Text is the text of a site file, as it was read.
+func Text(s *Site) []byte { return bytes.Clone(s.raw) }
 
 // DoorIDs are those of its doors.
 func (s *Site) DoorIDs() (ids []string) {

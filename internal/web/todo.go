@@ -89,6 +89,8 @@ func (t todo) item(v *visit, item control.ToDo) toDoItem {
 		out.To, out.ToWords, out.Pattern = "/prove/"+item.Door, "todo.go_prove", "GET /prove/{door}"
 	case item.Door != "", strings.HasPrefix(code, "fire_"):
 		out.To, out.ToWords, out.Pattern = "/doors", "todo.go_doors", "GET /doors"
+	case code == "recovery_untried":
+		out.To, out.ToWords, out.Pattern = "/recovery", "recovery.title", "GET /recovery"
 	case code == "no_list":
 		out.To, out.ToWords, out.Pattern = "/people", "todo.go_people", "GET /people"
 	}

@@ -48,6 +48,10 @@ var routeRoles = map[string][]caller.Role{
 	"POST /v1/desk/{session}/pin":         household,
 	"POST /v1/desk/{session}/checkin":     household,
 	"POST /v1/desk/{session}/change":      household,
+	"GET /v1/recovery":                    landlord,
+	"POST /v1/recovery":                   landlord,
+	"POST /v1/recovery/rehearse":          landlord,
+	"POST /v1/backup":                     landlord,
 }
 
 // pageUser is the user that the page runs as.

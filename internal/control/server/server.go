@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/acceptance"
+	"gatehouse/internal/control/server/rescue"
 	"gatehouse/internal/control/server/todo"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/network"
@@ -96,6 +97,7 @@ func (srv *Server) routes(g *gateway.Gateway) {
 	socket.Handle(s, "POST /v1/clock/ask", clock.postClockAsk)
 	socket.Handle(s, "POST /v1/clock/set", clock.postClockSet)
 
+	rescue.Routes(s, g)
 	list := grants{g, log}
 	socket.Handle(s, "GET /v1/keys", list.getKeys)
 	socket.Handle(s, "GET /v1/grants", list.getGrants)

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
-	"gatehouse/internal/command"
 	"gatehouse/internal/commission"
 	"gatehouse/internal/discovery"
 	"gatehouse/internal/profile"
@@ -135,27 +134,13 @@ func (c Setup) discover(s *session.Session, w waiting) ([]byte, error) {
 		return w.look(s, c)
 	}
 	var out bytes.Buffer
-	cmd := exec.CommandContext(s.Ctx, c.program(), append([]string{"discover", "--json", "--listen", c.Listen.String()}, c.Port...)...)
+	cmd := exec.CommandContext(s.Ctx, session.Program(c.Daemon), append([]string{"discover", "--json", "--listen", c.Listen.String()}, c.Port...)...)
 	cmd.Stdout, cmd.Stderr = &out, s.Err
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	if err := cmd.Run(); err != nil {
 		return nil, socket.Hinted("name the program by --daemon, or call sudo gatehoused discover to see what is wrong", "look at this machine: %v", err)
 	}
 	return out.Bytes(), nil
-}
-
-// program is the daemon's: as it is named, or beside this one, or where the system has its programs.
-func (c Setup) program() string {
-	if filepath.Base(c.Daemon) != c.Daemon {
-		return c.Daemon
-	}
-	if self, err := os.Executable(); err == nil {
-		beside := filepath.Join(filepath.Dir(self), c.Daemon)
-		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() {
-			return beside
-		}
-	}
-	return c.Daemon
 }
 
 func (c Setup) answers(asker *session.Asker, found discovery.Found, known profile.Set) (a commission.Answers, err error) {
@@ -213,22 +198,8 @@ func (c Setup) tell(w io.Writer, o outcome, waited bool) {
 	} else {
 		fmt.Fprintf(w, "  sudo gatehouse enrol --config %s    # with the registry's token; without a registry: gatehouse init\n", c.Config)
 	}
-	fmt.Fprintf(w, "  %s\n", c.start(waited))
+	fmt.Fprintf(w, "  %s\n", session.Start(c.Config, waited))
 	if err == nil && (waited || asked(s)) {
 		fmt.Fprintf(w, "  gatehouse prove door %s    # at each door: prove that people get out\n", s.Doors[0].ID)
 	}
-}
-
-// units are where the service manager finds what the package brings.
-var units = []string{"/usr/lib/systemd/system/gatehoused.service", "/lib/systemd/system/gatehoused.service", "/etc/systemd/system/gatehoused.service"}
-
-// start is the command that starts the daemon with this site file here; one that has waited
-// for it serves already, and reads the keys when it starts again.
-func (c Setup) start(waited bool) string {
-	for _, unit := range units {
-		if _, err := os.Stat(unit); err == nil && c.Config == "/etc/gatehouse/site.toml" {
-			return "sudo systemctl " + command.Choose(waited, "restart", "start") + " gatehoused"
-		}
-	}
-	return "sudo gatehoused --config " + c.Config
 }

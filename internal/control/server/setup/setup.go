@@ -51,6 +51,8 @@ type Server struct {
 	looker  *looker
 	written chan struct{} // there may be a site file now
 
+	restoring sync.Mutex // held while a backup is restored
+
 	mu    sync.Mutex
 	fault error // why there is no house
 }
@@ -62,10 +64,11 @@ var routeRoles = map[string][]caller.Role{
 	"POST /v1/setup/look":    {caller.Owner, caller.Installer},
 	"POST /v1/setup/propose": {caller.Owner, caller.Installer},
 	"POST /v1/setup/write":   {caller.Owner, caller.Installer},
+	"POST /v1/setup/restore": {caller.Owner, caller.Installer},
 }
 
-// maxRequest bounds a request, in bytes.
-const maxRequest = 256 << 10
+// maxRequest bounds a request, in bytes: a backup that the page takes, in base64.
+const maxRequest = 512 << 10
 
 // New makes a server; why is what came of reading the site file.
 func New(o Options, why error) *Server {
@@ -77,6 +80,7 @@ func New(o Options, why error) *Server {
 	socket.Handle(s.socket, "POST /v1/setup/look", s.postLook)
 	socket.Handle(s.socket, "POST /v1/setup/propose", s.postPropose)
 	socket.Handle(s.socket, "POST /v1/setup/write", s.postWrite)
+	socket.Handle(s.socket, "POST /v1/setup/restore", s.postRestore)
 	socket.Handle(s.socket, "/", func(*http.Request, socket.None) (socket.None, error) { return socket.None{}, s.refusal() })
 	return s
 }

@@ -39,6 +39,7 @@ func problems(g *gateway.Gateway, s control.Status) (list toDo) {
 	list = append(list, keyFileProblems(g, s.Initialised)...)
 	list = append(list, uplinkProblems(g, s.Uplink)...)
 	list = append(list, endingProblems(g)...)
+	list = append(list, backupProblems(g)...)
 	list = append(list, setAsideProblems(g)...)
 	list = append(list, lostProblems(g)...)
 	for _, what := range g.Missing {

@@ -1,0 +1,148 @@
+// Package backups is the commands about the backup of a gateway: its recovery code, a copy
+// elsewhere, and the machine that takes the place of another.
+package backups
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/amount"
+	"gatehouse/internal/backup/recovery"
+	"gatehouse/internal/control"
+	"gatehouse/internal/durable"
+	"gatehouse/internal/socket"
+)
+
+// Recovery is the commands about the recovery code.
+type Recovery struct {
+	Show     showCmd     `cmd:"" help:"Show how the backups are; never the code."`
+	New      newCmd      `cmd:"" help:"Make a recovery code, shown this once, and the first backup."`
+	Rehearse rehearseCmd `cmd:"" help:"Restore the backup by its code into a directory that is deleted again."`
+}
+
+type showCmd struct{}
+
+// Run shows how the backups are.
+func (showCmd) Run(s *session.Session) error {
+	r, err := control.BackupsOf(s.Client).Status(s.Ctx)
+	return s.Print(r, err, func(w io.Writer) {
+		if r.Code == nil {
+			fmt.Fprintln(w, "no recovery code, so no backups: gatehouse recovery new")
+			return
+		}
+		fmt.Fprintf(w, "code     of %s, %s\n", session.Local(*r.Code), tried(r.Proved))
+		fmt.Fprintf(w, "backup   %s\n", made(r.Made, r.Problem))
+		if r.Away != nil {
+			fmt.Fprintf(w, "copy     %s in %s\n", made(r.Away.Made, r.Away.Problem), r.Away.Directory)
+		}
+	})
+}
+
+func tried(proved *time.Time) string {
+	if proved == nil {
+		return "never tried: gatehouse recovery rehearse"
+	}
+	return "has opened a backup on " + session.Local(*proved)
+}
+
+func made(at *time.Time, problem string) string {
+	text := "none yet"
+	if at != nil {
+		text = "of " + session.Local(*at)
+	}
+	if problem != "" {
+		text += "; the next could not be made: " + problem
+	}
+	return text
+}
+
+type newCmd struct {
+	Replace bool `help:"There is one already: it opens no backup from now on."`
+}
+
+// Run makes a code and prints it.
+func (c newCmd) Run(s *session.Session) error {
+	r, err := control.BackupsOf(s.Client).NewCode(s.Ctx, control.NewRecovery{Replace: c.Replace})
+	return s.Print(r, err, func(w io.Writer) {
+		fmt.Fprintf(w, "\n    %s\n\n", r.Code)
+		fmt.Fprintln(w, "Write it down twice, away from the gateway: it is shown this once, and nobody has it besides. With it and a backup another machine takes the gateway's place.")
+		fmt.Fprintln(w, "Then: gatehouse recovery rehearse")
+	})
+}
+
+type rehearseCmd struct {
+	Code string `help:"A file with the code; without it, the code is asked for." placeholder:"FILE"`
+}
+
+// Run restores the backup into a directory that is deleted again.
+func (c rehearseCmd) Run(s *session.Session) error {
+	code, err := askCode(s, c.Code)
+	if err != nil {
+		return err
+	}
+	r, err := control.BackupsOf(s.Client).Rehearse(s.Ctx, control.RecoveryCode{Code: code.String()})
+	return s.Print(r, err, func(w io.Writer) {
+		fmt.Fprintf(w, "the code opens the backup: %s/%s would be back with %s\n", r.Building, r.Gateway, brings(r.Tenancies, r.List, r.Doors))
+	})
+}
+
+// brings says what a backup brings back.
+func brings(tenancies int, list uint64, doors []string) string {
+	return fmt.Sprintf("the cards of %s (list %d) at %s", amount.Of(tenancies, "tenancy"), list, strings.Join(doors, ", "))
+}
+
+// askCode reads a code from a file, or asks for it until it is one: never by command line,
+// where every user of the machine could read it.
+func askCode(s *session.Session, file string) (code recovery.Code, err error) {
+	if file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return code, fmt.Errorf("read the recovery code: %w", err)
+		}
+		if code, err = recovery.Parse(string(text)); err != nil {
+			return code, socket.Hinted("the file has the code alone", "%s: %v", file, err)
+		}
+		return code, nil
+	}
+	_, err = s.Asker().Ask("recovery code", func(answer string) (string, error) {
+		var err error
+		if code, err = recovery.Parse(answer); err != nil {
+			return "", socket.Hinted("type it as it stands on the sheet", "%v", err)
+		}
+		return answer, nil
+	})
+	return code, err
+}
+
+// Backup is the command that puts a copy of the backup elsewhere.
+type Backup struct {
+	To string `arg:"" help:"A directory, as that of a stick, or a file."`
+}
+
+// Run makes a backup and writes it.
+func (c Backup) Run(s *session.Session) error {
+	b, err := control.BackupsOf(s.Client).Take(s.Ctx)
+	if err != nil {
+		return err
+	}
+	path := c.To
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, b.Name)
+	}
+	if err := durable.WriteFile(path, b.Data, 0o600); err != nil {
+		return socket.Hinted("plug the stick in, or name a directory that is there and that you may write", "%v", err)
+	}
+	again, err := os.ReadFile(path)
+	if err == nil && string(again) != string(b.Data) {
+		err = errors.New("it reads otherwise than it was written: take another stick")
+	}
+	return s.Print(map[string]any{"file": path, "size": len(b.Data)}, err, func(w io.Writer) {
+		fmt.Fprintf(w, "%s is written, and only the recovery code opens it\n", path)
+	})
+}

@@ -1,0 +1,199 @@
+// Package backup has the file from which a burned gateway is replaced: what it holds, and
+// how it is sealed. Only the recovery code opens it, and the gateway that made it.
+//
+// It has no key that signs: the machine in its place makes its own, and its log is
+// another one. It has no person's name or number, not even sealed, and no entry of the log.
+package backup
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"gatehouse/internal/backup/recovery"
+	"gatehouse/sync/wire"
+)
+
+// Header is what of a backup can be read without its key.
+type Header struct {
+	Building string    `json:"building"`
+	Gateway  string    `json:"gateway"`
+	Made     time.Time `json:"made"`
+	Software string    `json:"software"` // that made it
+	Key      Wrap      `json:"key"`
+	Size     int       `json:"size"` // of the sealed part, bytes
+	Sum      string    `json:"sha256"`
+}
+
+// Content is what a backup holds: what the doors of a building go by, and nobody's
+// passages.
+type Content struct {
+	Site     []byte            `json:"site"`               // text of the site file
+	Profiles Profiles          `json:"profiles,omitzero"`  // of boards and readers that this house alone has
+	Keys     map[string][]byte `json:"keys"`               // files of the directory of keys, but for those that are the machine's own
+	Readers  map[string][]byte `json:"readers,omitempty"`  // keys of OSDP readers (SCBK, hex), by "door/reader"
+	Clock    []byte            `json:"clock,omitempty"`    // what was known of the time
+	Grants   map[string][]byte `json:"grants"`             // small files beside the list
+	Records  map[string][]byte `json:"records,omitempty"`  // tenancy records that no list has settled
+	Manifest []byte            `json:"manifest,omitempty"` // envelope of the active list; empty: none
+	Second   []byte            `json:"second,omitempty"`
+	Buckets  [][]byte          `json:"buckets,omitempty"`
+	Over     []wire.ID         `json:"over,omitempty"` // grants that are over for good
+}
+
+// Profiles are the files of a directory of profiles.
+type Profiles struct {
+	Dir   string            `json:"dir"`
+	Files map[string][]byte `json:"files"`
+}
+
+// magic begins each backup; the number is that of the format.
+const magic = "gatehouse backup 1\n"
+
+// before is what backups of all formats begin with.
+const before = "gatehouse backup "
+
+// mostPlain bounds what a backup unpacks to: over ten times a house of 100,000 cards.
+const mostPlain = 256 << 20
+
+// MostSize bounds a backup, in bytes.
+const MostSize = 64 << 20
+
+var (
+	// ErrDamaged means a backup that is not as it was written.
+	ErrDamaged = errors.New("the backup is damaged")
+	// ErrCut means one of which the end is missing: it was only half written, or half copied.
+	ErrCut = errors.New("the backup was only written or copied in part")
+	// ErrForeign means a file that is no backup of a gateway.
+	ErrForeign = errors.New("that is no backup of a gateway")
+	// ErrNewer means one that a newer program has made.
+	ErrNewer = errors.New("the backup was made by a newer program")
+)
+
+// File is a backup, sealed.
+type File struct {
+	Header
+	head   []byte // as it stands there, with magic
+	sealed []byte
+}
+
+// Seal makes the bytes of a backup. Size, Sum and Key of the header are set here.
+func Seal(k *Key, h Header, c Content) ([]byte, error) {
+	var packed bytes.Buffer
+	pack := gzip.NewWriter(&packed)
+	if err := errors.Join(json.NewEncoder(pack).Encode(c), pack.Close()); err != nil {
+		return nil, fmt.Errorf("seal backup: %w", err)
+	}
+	h.Key, h.Made = k.Wrap, h.Made.UTC().Truncate(time.Second)
+	aead := aeadOf(k.Secret)
+	sealed := seal(aead, packed.Bytes(), bound(h))
+	sum := sha256.Sum256(sealed)
+	h.Size, h.Sum = len(sealed), hex.EncodeToString(sum[:])
+	head, err := h.encode()
+	if err != nil {
+		return nil, fmt.Errorf("seal backup: %w", err)
+	}
+	return append(head, sealed...), nil
+}
+
+// bound is what of the header the seal stands for: all but the key's wrap, and what
+// follows from the sealed bytes.
+func bound(h Header) []byte {
+	h.Key, h.Size, h.Sum = Wrap{}, 0, ""
+	b, _ := json.Marshal(h) // texts and a time
+	return append([]byte(magic), b...)
+}
+
+func (h Header) encode() ([]byte, error) {
+	b, err := json.Marshal(h)
+	return append(append([]byte(magic), b...), '\n'), err
+}
+
+// Decode reads a backup as far as it can be read without its key: it is whole, and as it
+// was written. Errors wrap ErrForeign, ErrNewer, ErrCut or ErrDamaged.
+func Decode(data []byte) (f File, err error) {
+	switch {
+	case !bytes.HasPrefix(data, []byte(before)):
+		if bytes.HasPrefix([]byte(before), data) {
+			return f, fmt.Errorf("%w: it has %d bytes", ErrCut, len(data))
+		}
+		return f, ErrForeign
+	case !bytes.HasPrefix(data, []byte(magic)):
+		if bytes.HasPrefix([]byte(magic), data) {
+			return f, fmt.Errorf("%w: it has %d bytes", ErrCut, len(data))
+		}
+		return f, ErrNewer
+	}
+	end := bytes.IndexByte(data[len(magic):], '\n')
+	if end < 0 {
+		return f, fmt.Errorf("%w: its first part does not end", ErrCut)
+	}
+	f.head, f.sealed = data[:len(magic)+end+1], data[len(magic)+end+1:]
+	if err := json.Unmarshal(f.head[len(magic):], &f.Header); err != nil {
+		return f, fmt.Errorf("%w: its first part can't be read", ErrDamaged)
+	}
+	if err := f.check(); err != nil {
+		return File{}, err
+	}
+	return f, nil
+}
+
+func (f File) check() error {
+	if again, err := f.Header.encode(); err != nil || !bytes.Equal(again, f.head) {
+		return fmt.Errorf("%w: its first part is not as it was written", ErrDamaged)
+	}
+	if len(f.sealed) < f.Size {
+		return fmt.Errorf("%w: %d of %d bytes are there", ErrCut, len(f.sealed), f.Size)
+	}
+	sum := sha256.Sum256(f.sealed)
+	if len(f.sealed) != f.Size || hex.EncodeToString(sum[:]) != f.Sum {
+		return fmt.Errorf("%w: its sum is another", ErrDamaged)
+	}
+	if !wire.ValidName(f.Building, false) || !wire.ValidName(f.Gateway, false) {
+		return fmt.Errorf("%w: it names no building or no gateway", ErrDamaged)
+	}
+	return f.Key.check()
+}
+
+// OpenByCode opens a backup with its recovery code, and returns the key with it. Errors
+// wrap ErrCode or ErrDamaged.
+func (f File) OpenByCode(c recovery.Code) (Content, *Key, error) {
+	secret, err := f.Key.Unwrap(c)
+	if err != nil {
+		return Content{}, nil, err
+	}
+	k := &Key{Secret: secret, Wrap: f.Key, Made: f.Made, Proved: f.Made}
+	content, err := f.Open(k)
+	return content, k, err
+}
+
+// Open opens a backup with the gateway's own key. The error wraps ErrDamaged.
+func (f File) Open(k *Key) (c Content, err error) {
+	packed, err := open(aeadOf(k.Secret), f.sealed, bound(f.Header))
+	if err != nil {
+		return c, fmt.Errorf("%w: it is not sealed by this key", ErrDamaged)
+	}
+	unpack, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return c, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	plain, err := io.ReadAll(io.LimitReader(unpack, mostPlain+1))
+	if err != nil || len(plain) > mostPlain {
+		return c, fmt.Errorf("%w: it can't be unpacked", ErrDamaged)
+	}
+	in := json.NewDecoder(bytes.NewReader(plain))
+	in.DisallowUnknownFields()
+	if err := in.Decode(&c); err != nil {
+		return Content{}, fmt.Errorf("%w: what it holds can't be read", ErrDamaged)
+	}
+	return c, nil
+}
+
+// Name is the name of a backup's file.
+func (h Header) Name() string { return "gatehouse-" + h.Building + "-" + h.Gateway + ".backup" }

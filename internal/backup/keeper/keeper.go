@@ -1,0 +1,299 @@
+// Package keeper makes the backups of a gateway that runs: each night, sealed, and proved
+// by putting it down in a directory of its own.
+//
+// It makes none before there is a recovery code, which nobody but its reader knows.
+package keeper
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/backup"
+	"gatehouse/internal/backup/restore"
+	"gatehouse/internal/durable"
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/site"
+	"gatehouse/internal/socket"
+)
+
+// Options of a Keeper; all but Log are needed.
+type Options struct {
+	Site     *site.Site
+	Keyring  *keyring.Keyring
+	Now      func() time.Time // the wall clock
+	Software string
+	Log      zerolog.Logger
+}
+
+// Keeper keeps the backup of a gateway. It is safe for concurrent use.
+type Keeper struct {
+	o     Options
+	fresh chan struct{} // a code was made
+
+	work sync.Mutex // held while a backup is made or a code tried: one at a time
+
+	mu    sync.Mutex // guards the rest
+	key   *backup.Key
+	state Status
+}
+
+// Status is how the backups are.
+type Status struct {
+	Code    time.Time // when the recovery code was made; zero: none, and no backups
+	Proved  time.Time // when it has opened a backup last; zero: never
+	Made    time.Time // the newest good backup; zero: none
+	Size    int       // of it, bytes
+	Problem string    // why the last one could not be made; empty: it could
+	Away    Away
+}
+
+// Away is the copy in another directory, which the site file names.
+type Away struct {
+	Dir     string    // empty: none is named
+	Made    time.Time // the newest there; zero: none was seen
+	Problem string    // why the last one could not be put there
+}
+
+// directory has the backup, and what is put down to prove it, in the state directory.
+const directory = "backup"
+
+// proving is where a backup is put down to prove it.
+const proving = "proving"
+
+// New makes one, and reads what is there. It starts nothing.
+func New(o Options) *Keeper {
+	k := &Keeper{o: o, fresh: make(chan struct{}, 1)}
+	k.state.Away.Dir = o.Site.Backup
+	key, err := backup.LoadKey(k.keyPath())
+	switch {
+	case err == nil:
+		k.key = key
+		k.state.Code, k.state.Proved = key.Made, key.Proved
+	case !errors.Is(err, fs.ErrNotExist):
+		k.state.Problem = err.Error() + ": make a new recovery code with gatehouse recovery new --replace"
+	}
+	if k.key != nil {
+		k.state.Made, k.state.Size, err = look(k.path())
+		if err != nil {
+			k.state.Problem = err.Error()
+		}
+		k.lookAway()
+	}
+	return k
+}
+
+func (k *Keeper) keyPath() string { return k.o.Site.Path("keys", backup.KeyFile) }
+
+func (k *Keeper) name() string {
+	return backup.Header{Building: k.o.Site.Building, Gateway: k.o.Site.Gateway}.Name()
+}
+
+func (k *Keeper) path() string { return k.o.Site.Path(directory, k.name()) }
+
+// look reads a backup as far as it can be read without its key. None is no error.
+func look(path string) (made time.Time, size int, err error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return made, 0, nil
+	}
+	if err != nil {
+		return made, 0, err
+	}
+	f, err := backup.Decode(data)
+	if err != nil {
+		return made, 0, fmt.Errorf("%s: %w", path, err)
+	}
+	return f.Made, len(data), nil
+}
+
+func (k *Keeper) lookAway() {
+	if k.o.Site.Backup == "" {
+		return
+	}
+	made, _, err := look(filepath.Join(k.o.Site.Backup, k.name()))
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err == nil && !made.IsZero() {
+		k.state.Away.Made = made
+	}
+}
+
+// Status returns how the backups are. It waits for no disk.
+func (k *Keeper) Status() Status {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.state
+}
+
+// lookEvery is how often Run looks whether a backup is due.
+const lookEvery = time.Hour
+
+// Run makes a backup each night, from when there is a recovery code, until ctx ends.
+func (k *Keeper) Run(ctx context.Context) {
+	_ = os.RemoveAll(k.o.Site.Path(directory, proving)) // of a run that was cut short
+	if k.Status().Code.IsZero() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-k.fresh:
+		}
+	}
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		switch {
+		case k.due(k.o.Now()):
+			_ = k.make() // Status has it
+		case k.behind():
+			k.copyAway()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-k.fresh:
+		}
+	}
+}
+
+// nightly is the hour of the building's night in which backups are made.
+const nightly = 3
+
+// due says whether a backup is to be made: in the night; where that was missed, or went
+// wrong, within hours; at once where there is none, or the clock was set back behind it.
+func (k *Keeper) due(now time.Time) bool {
+	s := k.Status()
+	zone, err := time.LoadLocation(k.o.Site.TimeZone)
+	if err != nil {
+		zone = time.UTC
+	}
+	age := now.Sub(s.Made)
+	return s.Made.IsZero() || s.Problem != "" || age < -lookEvery || age > 36*time.Hour ||
+		age > 6*time.Hour && now.In(zone).Hour() == nightly
+}
+
+// behind says whether the copy in the other directory is older than the backup here.
+func (k *Keeper) behind() bool {
+	s := k.Status()
+	return s.Away.Dir != "" && s.Away.Made.Before(s.Made)
+}
+
+// copyAway puts the backup into the other directory, which may be there now.
+func (k *Keeper) copyAway() {
+	k.work.Lock()
+	defer k.work.Unlock()
+	data, err := os.ReadFile(k.path())
+	if err != nil {
+		k.o.Log.Error().Err(err).Msg("the backup can't be read")
+		return
+	}
+	k.putAway(data)
+}
+
+// make makes a backup, proves it, and puts it where it belongs. Status has what went wrong.
+func (k *Keeper) make() error {
+	k.work.Lock()
+	defer k.work.Unlock()
+	data, made, err := k.compose()
+	if err == nil {
+		err = k.keep(data)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err != nil {
+		k.state.Problem = err.Error()
+		k.o.Log.Error().Err(err).Msg("no backup could be made")
+		return err
+	}
+	k.state.Problem, k.state.Made, k.state.Size = "", made, len(data)
+	return nil
+}
+
+// compose makes a backup and proves it: it is opened again and put down, as a restore does.
+func (k *Keeper) compose() (data []byte, made time.Time, err error) {
+	k.mu.Lock()
+	key := k.key
+	k.mu.Unlock()
+	if key == nil {
+		return nil, made, errNoCode()
+	}
+	content, err := gather(k.o.Site, k.o.Keyring)
+	if err != nil {
+		return nil, made, err
+	}
+	h := backup.Header{Building: k.o.Site.Building, Gateway: k.o.Site.Gateway, Made: k.o.Now(), Software: k.o.Software}
+	if data, err = backup.Seal(key, h, content); err != nil {
+		return nil, made, err
+	}
+	f, err := backup.Decode(data)
+	if err != nil {
+		return nil, made, err
+	}
+	opened, err := f.Open(key)
+	if err != nil {
+		return nil, made, err
+	}
+	_, err = k.dry(restore.Backup{Header: f.Header, Content: opened, Key: key})
+	return data, f.Made, err
+}
+
+func errNoCode() error {
+	return socket.Refused(http.StatusConflict, "make one with gatehouse recovery new", "this gateway has no recovery code yet, so it makes no backups")
+}
+
+// dry puts a backup down in a directory of its own, and deletes that again.
+func (k *Keeper) dry(b restore.Backup) (restore.Result, error) {
+	dir := k.o.Site.Path(directory, proving)
+	if err := errors.Join(os.RemoveAll(dir), durable.MakeDir(dir, 0o700)); err != nil {
+		return restore.Result{}, fmt.Errorf("prove the backup: %w", err)
+	}
+	r, err := restore.Dry(dir, b)
+	return r, errors.Join(err, os.RemoveAll(dir))
+}
+
+// keep writes a backup, reads it back, and puts a copy where the site file wants one.
+func (k *Keeper) keep(data []byte) error {
+	if err := durable.MakeDir(filepath.Dir(k.path()), 0o700); err != nil {
+		return fmt.Errorf("keep the backup: %w", err)
+	}
+	if err := durable.WriteFile(k.path(), data, 0o600); err != nil {
+		return fmt.Errorf("keep the backup: %w", err)
+	}
+	if again, err := os.ReadFile(k.path()); err != nil || !bytes.Equal(again, data) {
+		return fmt.Errorf("keep the backup: %s is not as it was written: %w", k.path(), err)
+	}
+	k.putAway(data)
+	return nil
+}
+
+// putAway puts a copy into the directory that the site file names, if it is there: a stick
+// that is not plugged in is no fault of the backup.
+func (k *Keeper) putAway(data []byte) {
+	dir := k.o.Site.Backup
+	if dir == "" {
+		return
+	}
+	_, err := os.Stat(dir)
+	if err == nil {
+		err = durable.WriteFile(filepath.Join(dir, k.name()), data, 0o600)
+	}
+	k.mu.Lock()
+	k.state.Away.Problem = ""
+	if err != nil {
+		k.state.Away.Problem = err.Error()
+	}
+	k.mu.Unlock()
+	if err == nil {
+		k.lookAway()
+	}
+}

@@ -1,0 +1,168 @@
+// Package rescue is the recovery code and the backup as the page shows them (S8), and the new
+// machine that takes the place of a burned one: forms in, views out.
+package rescue
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+
+	"gatehouse/internal/backup/recovery"
+	"gatehouse/internal/control"
+)
+
+// View is the screen of the recovery code.
+type View struct {
+	control.Recovery
+	Fresh     string             // the code just made; it is shown this once, and kept nowhere
+	Rehearsed *control.Rehearsed // nil: nothing was rehearsed just now
+	Wrong     string             // key of the words
+}
+
+// Status is that of HTTP which goes with the screen.
+func (v View) Status() int { return status(v.Wrong) }
+
+// tooFast is the key of the words for whoever tries too often.
+const tooFast = "page.too_fast"
+
+func status(wrong string) int {
+	switch wrong {
+	case "":
+		return http.StatusOK
+	case tooFast:
+		return http.StatusTooManyRequests
+	}
+	return http.StatusUnprocessableEntity
+}
+
+// Backups are those of a daemon.
+type Backups struct{ Daemon *control.Client }
+
+// Screen is what is shown, with its status of HTTP.
+type Screen interface{ Status() int }
+
+// Show is the screen of the recovery code.
+func (b Backups) Show(r *http.Request) (Screen, error) { return b.show(r.Context(), View{}) }
+
+// show completes a view with how the backups are.
+func (b Backups) show(ctx context.Context, v View) (Screen, error) {
+	var err error
+	v.Recovery, err = control.BackupsOf(b.Daemon).Status(ctx)
+	return v, err
+}
+
+// NewCode makes a code. Where there is one it has to be sure: its backups are of no use
+// without it.
+func (b Backups) NewCode(r *http.Request) (Screen, error) {
+	ctx := r.Context()
+	made, err := control.BackupsOf(b.Daemon).NewCode(ctx, control.NewRecovery{Replace: r.FormValue("sure") == "yes"})
+	var known *control.Error
+	if errors.As(err, &known) && known.Status == http.StatusConflict {
+		return b.show(ctx, View{Wrong: "recovery.not_sure"})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b.show(ctx, View{Fresh: made.Code})
+}
+
+// Rehearse restores the backup by a code: the whole of it, as typed, or the one that stands
+// on the screen, of which the end was typed from the paper. allow says whether it may be
+// tried now.
+func (b Backups) Rehearse(r *http.Request, allow func() bool) (Screen, error) {
+	ctx, again := r.Context(), View{Fresh: r.FormValue("fresh")}
+	code := cmp.Or(again.Fresh, r.FormValue("code"))
+	read, err := recovery.Parse(code)
+	switch {
+	case err != nil:
+		again.Fresh, again.Wrong = "", "recovery.mistyped"
+	case again.Fresh != "" && !read.Ends(r.FormValue("end")):
+		again.Wrong = "recovery.wrong_end"
+	case !allow():
+		again.Wrong = tooFast
+	}
+	if again.Wrong != "" {
+		return b.show(ctx, again)
+	}
+	done, err := control.BackupsOf(b.Daemon).Rehearse(ctx, control.RecoveryCode{Code: code})
+	var known *control.Error
+	switch {
+	case errors.As(err, &known) && known.Status == http.StatusForbidden:
+		return b.show(ctx, View{Wrong: "recovery.other_code"})
+	case err != nil:
+		return nil, err
+	}
+	return b.show(ctx, View{Rehearsed: &done})
+}
+
+// Replacement is the screen of the machine in the place of another.
+type Replacement struct {
+	House    bool              // this machine is a gateway already
+	Restored *control.Restored // nil: not yet
+	Wrong    string            // key of the words
+	Said     string            // by the daemon, in English
+}
+
+// Status is that of HTTP which goes with the screen.
+func (r Replacement) Status() int { return status(r.Wrong) }
+
+// Replace is the screen of a new machine.
+func (b Backups) Replace(r *http.Request) (Screen, error) {
+	return b.replace(r.Context(), Replacement{})
+}
+
+// replace completes a view with what the machine is.
+func (b Backups) replace(ctx context.Context, r Replacement) (Screen, error) {
+	st, err := control.SettingUp(b.Daemon).State(ctx)
+	r.House = st.State == control.SetupHouse
+	return r, err
+}
+
+// Restore makes the machine the gateway of a backup; allow says whether it may be tried now.
+func (b Backups) Restore(r *http.Request, allow func() bool) (Screen, error) {
+	ctx := r.Context()
+	data, err := upload(r)
+	switch {
+	case err != nil:
+		return nil, err
+	case !allow():
+		return b.replace(ctx, Replacement{Wrong: tooFast})
+	case len(data) == 0:
+		return b.replace(ctx, Replacement{Wrong: "recovery.no_file"})
+	}
+	done, err := control.BackupsOf(b.Daemon).Restore(ctx, control.RestoreRequest{Data: data, Code: r.FormValue("code")})
+	var known *control.Error
+	switch {
+	case err == nil:
+		return Replacement{Restored: &done}, nil
+	case !errors.As(err, &known) || known.Status == 0:
+		return nil, err
+	}
+	words := map[int]string{http.StatusForbidden: "recovery.wrong_code", http.StatusBadRequest: "recovery.bad_file"}
+	return b.replace(ctx, Replacement{Said: known.Message, Wrong: cmp.Or(words[known.Status], "recovery.refused")})
+}
+
+// upload is the file of a form; empty: there is none.
+func upload(r *http.Request) ([]byte, error) {
+	file, _, err := r.FormFile("backup")
+	if err != nil {
+		return nil, nil
+	}
+	defer file.Close()
+	return io.ReadAll(file) // the page has bounded it
+}
+
+// Download makes a backup and sends it, for a phone or a stick.
+func (b Backups) Download(w http.ResponseWriter, r *http.Request) error {
+	made, err := control.BackupsOf(b.Daemon).Take(r.Context())
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": made.Name}))
+	_, _ = w.Write(made.Data) // who asked may be gone
+	return nil
+}
