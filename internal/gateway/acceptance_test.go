@@ -189,16 +189,10 @@ func (h *house) drills() {
 	h.eventually("the panel is idle", func() bool { f, _ := h.gateway.Fire.Now(); return !f.Active && f.Latched })
 	_, err = h.client.ResetFire(ctx)
 	must(h.t, err)
-	var d control.FireDrill
-	h.eventually("the report is whole", func() bool {
-		d, err = h.client.Doors.FireDrill(ctx)
-		must(h.t, err)
-		return !slices.ContainsFunc(d.Doors, func(d control.FireDrilling) bool { return d.Relocked == nil || d.Idle == nil || d.Released == nil })
-	})
-	d, err = h.client.Doors.EndFireDrill(ctx)
+	d, err := h.client.Doors.EndFireDrill(ctx) // at once: what nobody waited for is in the report
 	must(h.t, err)
 	for _, door := range d.Doors {
-		if !door.Worked || door.Reset == nil || door.Released.After(*door.Relocked) {
+		if !door.Worked || door.Reset == nil || door.Relocked == nil || door.Released.After(*door.Relocked) {
 			h.t.Errorf("the report: %+v", door)
 		}
 	}
