@@ -188,12 +188,17 @@ func BenchmarkFirstPaint(b *testing.B) {
 func (h *house) passage() time.Duration {
 	h.t.Helper()
 	before := h.released.Load()
-	must(h.t, h.source.Send(card(h.t)))
-	end := time.Now()
-	h.eventually("the card releases the door", func() bool { return h.released.Load() > before })
+	var end time.Time
+	h.eventually("the card releases the door", func() bool { // one whose bits a busy machine sends too far apart is none
+		must(h.t, h.source.Send(card(h.t)))
+		end = time.Now()
+		for again := end.Add(5 * time.Second); time.Now().Before(again) && h.released.Load() == before; time.Sleep(5 * time.Millisecond) {
+		}
+		return h.released.Load() > before
+	})
 	took := time.Unix(0, h.releasedAt.Load()).Sub(end)
 	must(h.t, h.board.Set("front-contact", true))
-	time.Sleep(50 * time.Millisecond)
+	time.Sleep(100 * time.Millisecond)
 	must(h.t, h.board.Set("front-contact", false))
 	h.locked()
 	return took
