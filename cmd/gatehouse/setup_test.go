@@ -215,6 +215,9 @@ func TestSetupByDaemon(t *testing.T) {
 	if status != 0 || !strings.Contains(errs, "board: Raspberry Pi 4 Model B") || !<-served {
 		t.Fatalf("status %d\n%s%s", status, out, errs)
 	}
+	if strings.Contains(out, "sudo gatehoused --config") || !strings.Contains(out, "serves the house by now") {
+		t.Errorf("a second daemon is advised:\n%s", out)
+	}
 	if s, err := site.Load(file); err != nil || s.Building != "lane-7" {
 		t.Errorf("%+v, %v", s, err)
 	}

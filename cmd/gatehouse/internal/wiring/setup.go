@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
@@ -198,7 +199,11 @@ func (c Setup) tell(w io.Writer, o outcome, waited bool) {
 	} else {
 		fmt.Fprintf(w, "  sudo gatehouse enrol --config %s    # with the registry's token; without a registry: gatehouse init\n", c.Config)
 	}
-	fmt.Fprintf(w, "  %s\n", session.Start(c.Config, waited))
+	next := session.Start(c.Config, waited)
+	if waited && !strings.Contains(next, "systemctl") { // a second daemon would find the socket taken
+		next = "gatehouse status    # the daemon serves the house by now"
+	}
+	fmt.Fprintf(w, "  %s\n", next)
 	if err == nil && (waited || asked(s)) {
 		fmt.Fprintf(w, "  gatehouse prove door %s    # at each door: prove that people get out\n", s.Doors[0].ID)
 	}
