@@ -32,6 +32,7 @@ require (
 	golang.org/x/time v0.16.0 // how often a password may be tried at the page, by address; not linked into gatehoused
 	modernc.org/sqlite v1.61.1 // the registry's store; not linked into gatehoused
 	pgregory.net/rapid v1.3.0 // tests: properties
+	rsc.io/qr v0.2.0 // the sticker at a door, on the page: 4 KB of code that has not had to change in years; not linked into gatehoused
 )
 
 require (

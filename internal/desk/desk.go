@@ -22,6 +22,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/desk/tenancy"
+	"gatehouse/internal/guess"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/onetime"
 	"gatehouse/sync/wire"
@@ -51,6 +52,8 @@ func (c Codes) given() bool { return c.Store != nil && len(c.Doors) > 0 }
 type Desk struct {
 	Doors   *Doors   // what the doors ask
 	Records *Records // for the registry and the sibling gateways
+	// Residents are served without a visit.
+	Residents *Residents
 
 	keyring *keyring.Keyring
 	clock   func() tenancy.Time
@@ -74,6 +77,7 @@ func New(p Parts) (*Desk, error) {
 	d := &Desk{Doors: doors, Records: r, keyring: p.Keyring, clock: p.Clock, book: b,
 		pins: pins{book: b, journal: p.Journal, pauses: map[wire.ID]time.Time{}}, stops: stops{records: r, clock: p.Clock},
 		codes: p.Codes, teller: teller{book: b, journal: p.Journal, last: map[toldAt]time.Time{}}}
+	d.Residents = &Residents{d, guess.New[string](atFlat, atHouse, 1)}
 	fresh := b.load(p.Journal)
 	r.catchUp()
 	b.publish()

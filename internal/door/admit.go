@@ -11,6 +11,30 @@ import (
 // never opens late, since a power cut could bring it back.
 const admitMost = 5 * time.Second
 
+// Admit lets somebody in who has shown without a card and without a reader who it is, as
+// source, and returns when the lock has been driven. The entry is one as a card's. The
+// reason says whether the door opened: ReasonGranted, or ReasonTermDoubtful; else not.
+// Safe for concurrent use.
+func (d *Door) Admit(ctx context.Context, source string, a Admission) (wire.Reason, error) {
+	answer := make(chan wire.Reason, 1)
+	if _, err := d.command(ctx, command{admit: &admission{wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeDenied, Source: source, Direction: wire.DirectionIn}, a, answer}}); err != nil {
+		return 0, err
+	}
+	select {
+	case r := <-answer:
+		return r, nil
+	case <-ctx.Done():
+		return 0, ErrStopped
+	}
+}
+
+// admission is one that was asked for.
+type admission struct {
+	head   wire.Header
+	a      Admission
+	answer chan<- wire.Reason
+}
+
 // granting is the entry of a grant.
 func granting(head wire.Header, door string, doubtful bool) wire.Header {
 	head.Door, head.Outcome = door, wire.OutcomeGranted
@@ -22,9 +46,9 @@ func granting(head wire.Header, door string, doubtful bool) wire.Header {
 
 // admit records that somebody is let in without a card, or not. The loop opens when the
 // record is durable, and shows a denial.
-func (b *beside) admit(ctx context.Context, to records, head wire.Header, a Admission) {
+func (b *beside) admit(ctx context.Context, to records, head wire.Header, a Admission, done chan<- wire.Reason) {
 	head.Reason = a.Reason
-	r := appendResult{head: head, who: a.Who, strict: true}
+	r := appendResult{head: head, who: a.Who, strict: true, done: done}
 	if a.Reason == wire.ReasonGranted {
 		head.Detail = a.Detail
 		r.head = granting(head, to.door, a.Doubtful)
@@ -47,4 +71,11 @@ func (r *appendResult) opens() bool {
 		r.head = wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeDenied, Reason: wire.ReasonSlowDisk, Source: r.head.Source, Direction: r.head.Direction}
 	}
 	return r.head.Outcome != wire.OutcomeDenied
+}
+
+// answer tells whoever waits what became of it.
+func (r *appendResult) answer() {
+	if r.done != nil {
+		r.done <- r.head.Reason
+	}
 }

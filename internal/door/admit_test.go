@@ -101,3 +101,23 @@ func (s slow) Append(ctx context.Context, h wire.Header, who wire.Who) (wire.Ref
 }
 
 func (s slow) Queue(h wire.Header, who wire.Who) wire.Ref { return s.b.Queue(h, who) }
+
+// TestAdmit: who has shown elsewhere who it is gets in as with a card, and is told whether
+// the door opened.
+func TestAdmit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, nil)
+		r, err := b.Admit(t.Context(), "page", door.Admission{Reason: wire.ReasonGranted, Who: wire.Who{Tenancy: &wire.ID{8}, Method: wire.MethodPIN}})
+		if err != nil || r != wire.ReasonGranted || !b.lock.isReleased() {
+			t.Errorf("%v, %v, released %t", r, err, b.lock.isReleased())
+		}
+		time.Sleep(time.Minute)
+		r, err = b.Admit(t.Context(), "page", door.Admission{Reason: wire.ReasonExpired, Who: wire.Who{Tenancy: &wire.ID{8}, Method: wire.MethodPIN}})
+		if err != nil || r != wire.ReasonExpired || b.lock.isReleased() {
+			t.Errorf("%v, %v, released %t", r, err, b.lock.isReleased())
+		}
+		if all := b.reasons(); !slices.Equal(all, []string{"granted", "expired"}) || b.book.only(wire.KindAccess)[0].Source != "page" {
+			t.Errorf("entries %q", all)
+		}
+	})
+}

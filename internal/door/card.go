@@ -17,8 +17,9 @@ type appendResult struct {
 	head wire.Header
 	err  error
 
-	who    wire.Who // of a denial
-	strict bool     // it does not open late
+	who    wire.Who           // of a denial
+	strict bool               // it does not open late
+	done   chan<- wire.Reason // nil: nobody waits for the answer
 }
 
 // card decides. Exit readers release first; a grant waits for its record; a
@@ -51,7 +52,7 @@ func (d *Door) card(ctx context.Context, e device.Event) {
 	who := whose(d.p.Keys, id, dec, e.Card)
 	switch {
 	case reader.Direction == wire.DirectionOut:
-		d.left(head, who)
+		d.records.left(head, who)
 	case head.Reason == wire.ReasonGranted && reader.PIN && d.p.PINs.HasPIN(*who.Tenancy):
 		d.askPIN(waitingPIN{head: head, who: who, query: q})
 	case head.Reason == wire.ReasonGranted:
@@ -82,9 +83,9 @@ func denied(r Reader, why wire.Reason) wire.Header {
 }
 
 // left records that an exit reader released.
-func (d *Door) left(head wire.Header, who wire.Who) {
+func (r records) left(head wire.Header, who wire.Who) {
 	head.Outcome, head.Reason = wire.OutcomeGranted, wire.ReasonExit
-	d.records.queue(head, who)
+	r.queue(head, who)
 }
 
 func (d *Door) deny(head wire.Header, who wire.Who) {
@@ -123,8 +124,10 @@ func (d *Door) grant(ctx context.Context, head wire.Header, who wire.Who, doubtf
 func (d *Door) granted(r appendResult) {
 	if !r.opens() {
 		d.deny(r.head, r.who)
+		r.answer()
 		return
 	}
+	defer r.answer()
 	d.stepFor(GrantCard, cause{ref: &r.ref})
 	if r.err != nil {
 		d.p.Log.Debug().Err(r.err).Str("door", d.cfg.ID).Msg("released before its record was durable")

@@ -42,7 +42,7 @@ func (d *Door) code(ctx context.Context, e device.Event) {
 	head := denied(reader, pass.Reason)
 	switch {
 	case reader.Direction == wire.DirectionOut:
-		d.left(head, pass.Who)
+		d.records.left(head, pass.Who)
 	case pass.Reason == wire.ReasonGranted && !d.p.Passes.Use(pass):
 		head.Reason = wire.ReasonReplayed // another door was faster
 		d.deny(head, pass.Who)

@@ -53,6 +53,7 @@ type command struct {
 	head  wire.Header
 	by    string // who asked, for the entry that the input itself makes
 	done  chan State
+	admit *admission // nil: it is a step of the machine
 }
 
 // ErrStopped means that the door's loop is not running.
@@ -136,7 +137,7 @@ func (d *Door) Run(ctx context.Context) error {
 		case c := <-d.beside.checked:
 			d.answered(ctx, c)
 		case c := <-d.commands:
-			d.obey(c)
+			d.obey(ctx, c)
 		case <-timer.C:
 			d.step(Tick)
 			d.assert()
@@ -277,7 +278,12 @@ func (d *Door) input(e device.Event) {
 	}
 }
 
-func (d *Door) obey(c command) {
+func (d *Door) obey(ctx context.Context, c command) {
+	if m := c.admit; m != nil {
+		d.beside.running.Go(func() { d.beside.admit(ctx, d.records, m.head, m.a, m.answer) })
+		c.done <- d.machine.State()
+		return
+	}
 	d.stepFor(c.input, cause{by: c.by})
 	if c.head.Kind != 0 {
 		if d.lock.err != "" {

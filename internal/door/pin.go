@@ -49,7 +49,7 @@ func (d *Door) typed(ctx context.Context, e device.Event) {
 		return
 	case reader.Codes:
 		d.beside.running.Go(func() {
-			d.beside.admit(ctx, d.records, denied(reader, 0), d.p.Codes.Open(d.cfg.ID, reader.ID, e.PIN, d.p.Clock()))
+			d.beside.admit(ctx, d.records, denied(reader, 0), d.p.Codes.Open(d.cfg.ID, reader.ID, e.PIN, d.p.Clock()), nil)
 		})
 		return
 	default:

@@ -30,6 +30,7 @@ import (
 
 	"gatehouse/internal/access"
 	"gatehouse/internal/durable"
+	"gatehouse/internal/guess"
 	"gatehouse/sync/wire"
 )
 
@@ -61,7 +62,7 @@ type Journal interface {
 // Store is the codes of one gateway. Make it with New. Safe for concurrent use.
 type Store struct {
 	p     Parts
-	tries tries
+	tries *guess.Tries[place]
 
 	hashing sync.Mutex // one slow hash at a time: the doors need the processor, too
 
@@ -91,7 +92,7 @@ type code struct {
 // New reads the file. A damaged one is set aside, and its codes are void. It starts
 // nothing.
 func New(p Parts) *Store {
-	s := &Store{p: p, tries: tries{by: map[place]*bucket{}}, file: file{Format: fileFormat}}
+	s := &Store{p: p, tries: guess.New[place](atReader, atHouse, atReader.Burst), file: file{Format: fileFormat}}
 	data, err := os.ReadFile(s.path())
 	if errors.Is(err, fs.ErrNotExist) {
 		return s

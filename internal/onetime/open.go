@@ -6,10 +6,23 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/access"
 	"gatehouse/internal/door"
+	"gatehouse/internal/guess"
 	"gatehouse/sync/wire"
 )
 
 var _ door.Codes = (*Store)(nil)
+
+// Bounds of wrong codes, at one reader and in the house: a reader alone can't use up what
+// the house has, so that codes go on at the others. Who guesses at all of them for a year,
+// with an alarm after each five, has one chance in a hundred in a house of twenty
+// tenancies. Cards are never held off.
+var (
+	atReader = guess.Limit{Burst: 5, Every: time.Minute}
+	atHouse  = guess.Limit{Burst: 20, Every: 30 * time.Second}
+)
+
+// place is a reader of a door.
+type place struct{ door, reader string }
 
 // Open decides on a code that was typed at a reader's keys, and uses it up where it is
 // granted: that is durable when it returns, or it is not granted.
@@ -23,7 +36,7 @@ func (s *Store) Open(doorID, reader string, typed device.PIN, now access.Time) d
 		return door.Admission{Reason: wire.ReasonNotReady}
 	}
 	at := place{doorID, reader}
-	if typed.Len() != Digits || !s.tries.take(at, time.Now()) {
+	if typed.Len() != Digits || !s.tries.Take(at, time.Now()) {
 		return door.Admission{Reason: wire.ReasonBadCode}
 	}
 	c, ok := s.known(typed)
@@ -31,7 +44,7 @@ func (s *Store) Open(doorID, reader string, typed device.PIN, now access.Time) d
 		s.wrong(at)
 		return door.Admission{Reason: wire.ReasonBadCode}
 	}
-	s.tries.right(at)
+	s.tries.Right(at)
 	a := door.Admission{Who: wire.Who{Tenancy: &c.Tenancy, Method: wire.MethodCode}, Detail: c.Mark[:]}
 	if c.Used {
 		a.Reason = wire.ReasonReplayed
@@ -84,7 +97,7 @@ func (s *Store) known(typed device.PIN) (code, bool) {
 
 // wrong counts a wrong code; each five in a row at a reader are an alarm.
 func (s *Store) wrong(at place) {
-	if n := s.tries.wrong(at); n%burstReader == 0 {
+	if n := s.tries.Wrong(at); n%atReader.Burst == 0 {
 		s.p.Journal.Queue(wire.Header{Kind: wire.KindTenancy, Outcome: wire.OutcomeRefused, Reason: wire.ReasonWrongPIN,
 			Door: at.door, Source: at.reader, Count: uint64(n)}, wire.Who{})
 	}

@@ -95,7 +95,7 @@ func (a access) handOver(v *visit) error {
 
 // accept makes the account of somebody who was invited.
 func (a access) accept(v *visit) error {
-	if !a.tries.allow(v.RemoteAddr) {
+	if !a.tries.Allow(v.RemoteAddr) {
 		return v.showStatus(http.StatusTooManyRequests, "invited", form{Wrong: "page.too_fast"})
 	}
 	made, err := a.o.Accounts.Accept(v.FormValue("code"), v.FormValue("password"), time.Now())
@@ -124,7 +124,7 @@ func (a access) accept(v *visit) error {
 
 // password changes one's own. All other sessions of the account end.
 func (a access) password(v *visit) error {
-	if !a.tries.allow(v.RemoteAddr) {
+	if !a.tries.Allow(v.RemoteAddr) {
 		return v.showStatus(http.StatusTooManyRequests, "password", form{Wrong: "page.too_fast"})
 	}
 	if _, err := a.o.Accounts.Login(v.Account.Name, v.FormValue("old")); errors.Is(err, account.ErrUnknown) {

@@ -16,6 +16,7 @@ import (
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/account"
 	"gatehouse/internal/web/text"
+	"gatehouse/internal/web/tries"
 	"gatehouse/sync/wire"
 )
 
@@ -40,12 +41,12 @@ func TestInvitation(t *testing.T) {
 		t.Errorf("the list after the invitation:\n%s", body)
 	}
 	for _, wrong := range [][2]string{{"00000 00000", secret}, {code, "12345678"}, {code, code}} {
-		s.page.tries = newTries()
+		s.page.tries = tries.New(tries.Every)
 		if a := s.post(t, browser(t), "/invited", "code", wrong[0], "password", wrong[1]); a.status != http.StatusUnprocessableEntity {
 			t.Errorf("code and password %q: status %d", wrong, a.status)
 		}
 	}
-	s.page.tries = newTries()
+	s.page.tries = tries.New(tries.Every)
 	mei := browser(t)
 	if a := s.post(t, mei, "/invited", "code", code, "password", secret); a.location != "/" {
 		t.Fatalf("the right code: %d %s", a.status, a.body)
@@ -88,7 +89,7 @@ func TestHandOver(t *testing.T) {
 	if a := s.get(t, helper, "/doors"); a.status != http.StatusOK {
 		t.Errorf("a helper after the handover: status %d", a.status)
 	}
-	s.page.tries = newTries()
+	s.page.tries = tries.New(tries.Every)
 	if a := s.post(t, browser(t), "/invited", "code", code, "password", secret); a.status != http.StatusUnprocessableEntity {
 		t.Errorf("an installer's invitation after the handover: status %d", a.status)
 	}

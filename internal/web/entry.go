@@ -42,7 +42,7 @@ func (e entry) claim(v *visit) error {
 	if again.Name == "" {
 		again.Name = v.say("entry.name_default")
 	}
-	if !e.tries.allow(v.RemoteAddr) {
+	if !e.tries.Allow(v.RemoteAddr) {
 		again.Wrong = "page.too_fast"
 		return v.showStatus(http.StatusTooManyRequests, "welcome", again)
 	}
@@ -85,7 +85,7 @@ func (e entry) login(v *visit) error {
 
 func (e entry) signIn(v *visit) error {
 	again := form{Name: v.FormValue("name")}
-	if !e.tries.allow(v.RemoteAddr) {
+	if !e.tries.Allow(v.RemoteAddr) {
 		again.Wrong = "page.too_fast"
 		return v.showStatus(http.StatusTooManyRequests, "login", again)
 	}

@@ -2,11 +2,8 @@ package web
 
 import (
 	"errors"
-	"net"
+	"gatehouse/internal/web/address"
 	"net/http"
-	"net/netip"
-	"os"
-	"slices"
 	"strings"
 )
 
@@ -28,7 +25,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
-		if !s.ownHost(r.Host) {
+		if !address.Own(r.Host, s.o.Names) {
 			http.Error(w, s.words.Say(languageOf(r), "page.foreign"), http.StatusMisdirectedRequest)
 			return
 		}
@@ -81,22 +78,3 @@ func (w secureCookies) WriteHeader(status int) {
 }
 
 func (w secureCookies) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// ownHost reports whether a request is for this gateway: by an address, or by a name of
-// its own. Another name may lead here by a foreign name server, whose page would then be
-// "the same origin" (DNS rebinding).
-func (s *Server) ownHost(hostport string) bool {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
-	}
-	host = strings.ToLower(strings.Trim(host, "[]"))
-	if _, err := netip.ParseAddr(host); err == nil {
-		return true
-	}
-	own := append([]string{"localhost", "gatehouse.local"}, s.o.Names...)
-	if name, err := os.Hostname(); err == nil {
-		own = append(own, strings.ToLower(name), strings.ToLower(name)+".local")
-	}
-	return slices.Contains(own, host)
-}

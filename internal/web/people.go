@@ -7,6 +7,7 @@ import (
 
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/control"
+	"gatehouse/internal/web/reception"
 )
 
 // people are the flats and who lives in them (P1, P3): flats and the landlord's own
@@ -141,19 +142,11 @@ func (p people) sheet(name string) func(*visit) error {
 		}
 		if at := p.counter.Of(p.sessions.GetString(v.Context(), keyDesk)); at != nil && name == "slip" {
 			if done := at.View(v.Context()).Done; done != nil && done.Tenancy.ID == t.ID {
-				t.Codes, t.CodeDoors = spaced(done.Codes), done.CodeDoors
+				t.Codes, t.CodeDoors = reception.Spaced(done.Codes), done.CodeDoors
 			}
 		}
 		return v.show(name, t)
 	}
-}
-
-// spaced writes codes in two halves, as people read and type them.
-func spaced(codes []string) (all []string) {
-	for _, c := range codes {
-		all = append(all, c[:len(c)/2]+" "+c[len(c)/2:])
-	}
-	return all
 }
 
 // List joins words.

@@ -8,7 +8,7 @@ type backups struct{ *Server }
 
 func (b backups) routes() []route {
 	at := func() rescue.Backups { return rescue.Backups{Daemon: b.o.Daemon} }
-	allow := func(v *visit) func() bool { return func() bool { return b.tries.allow(v.RemoteAddr) } }
+	allow := func(v *visit) func() bool { return func() bool { return b.tries.Allow(v.RemoteAddr) } }
 	return []route{
 		{"GET /recovery", ownerAlone, answered("recovery", func(v *visit) (rescue.Screen, error) { return at().Show(v.Request) })},
 		{"POST /recovery/new", ownerAlone, answered("recovery", func(v *visit) (rescue.Screen, error) { return at().NewCode(v.Request) })},

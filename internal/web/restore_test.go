@@ -13,6 +13,7 @@ import (
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/socket"
+	"gatehouse/internal/web/tries"
 )
 
 // newMachine is the page of a daemon that waits to be set up, and takes one backup by one
@@ -49,7 +50,7 @@ func newMachine(t *testing.T) *site {
 // upload sends a backup and a code.
 func (s *site) upload(t *testing.T, c *http.Client, backup, code string) answer {
 	t.Helper()
-	s.page.tries = newTries()
+	s.page.tries = tries.New(tries.Every)
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
 	file, err := form.CreateFormFile("backup", "gatehouse-lane-7-gw1.backup")

@@ -12,6 +12,7 @@ import (
 	"gatehouse/internal/web/account"
 	"gatehouse/internal/web/reception"
 	"gatehouse/internal/web/text"
+	"gatehouse/internal/web/tries"
 )
 
 // Options of a Server. Daemon and Accounts are needed.
@@ -38,7 +39,8 @@ type Server struct {
 	screens  screens
 	sessions *scs.SessionManager
 	handler  http.Handler
-	tries    *tries
+	tries    *tries.Tries
+	pins     *tries.Tries // of residents
 	watch    *watch
 	counter  *reception.Counter
 	routes   []route

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	stdlog "log"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -24,8 +23,10 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/socket"
+	"gatehouse/internal/web/address"
 	"gatehouse/internal/web/reception"
 	"gatehouse/internal/web/text"
+	"gatehouse/internal/web/tries"
 )
 
 // Limits of a session and of a request.
@@ -45,9 +46,9 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, words: words, screens: pages, sessions: newSessions(o.Log), tries: newTries(), watch: newWatch(o.Daemon), counter: reception.NewCounter(o.Daemon)}
+	s := &Server{o: o, words: words, screens: pages, sessions: newSessions(o.Log), tries: tries.New(tries.Every), pins: tries.New(tries.ResidentEvery), watch: newWatch(o.Daemon), counter: reception.NewCounter(o.Daemon)}
 	mux := http.NewServeMux()
-	for _, part := range []interface{ routes() []route }{entry{s}, home{s}, files{}, doors{s}, todo{s}, people{s}, desk{s}, more{s}, access{s}, setup{s}, prove{s}, backups{s}} {
+	for _, part := range []interface{ routes() []route }{entry{s}, home{s}, files{}, doors{s}, todo{s}, people{s}, desk{s}, more{s}, access{s}, setup{s}, prove{s}, backups{s}, resident{s}} {
 		s.routes = append(s.routes, part.routes()...)
 	}
 	for _, r := range s.routes {
@@ -86,7 +87,7 @@ func (s *Server) Run(ctx context.Context) error {
 		all = append(all, door{a, s.o.TLS})
 	}
 	for _, a := range s.o.Plain {
-		if err := plainAllowed(a); err != nil {
+		if err := address.Plain(a); err != nil {
 			return err
 		}
 		all = append(all, door{a, nil})
@@ -118,18 +119,4 @@ func (s *Server) Run(ctx context.Context) error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
-}
-
-// plainAllowed refuses an address without TLS that is not on the machine itself or one of
-// its private networks: a password would cross the internet.
-func plainAllowed(address string) error {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return fmt.Errorf("address %q of the page: %w", address, err)
-	}
-	ip := net.ParseIP(host)
-	if host == "localhost" || ip != nil && (ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()) {
-		return nil
-	}
-	return fmt.Errorf("the page without TLS at %q: only at an address of the box's own network, such as 127.0.0.1:8080 or 192.168.4.1:80; use --listen for all others", address)
 }

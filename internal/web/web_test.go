@@ -26,6 +26,7 @@ import (
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/account"
 	"gatehouse/internal/web/text"
+	"gatehouse/internal/web/tries"
 )
 
 // daemon is one that answers what the test says, on a real unix socket.
@@ -200,7 +201,7 @@ func (s *site) post(t *testing.T, c *http.Client, path string, pairs ...string) 
 func (s *site) as(t *testing.T, name string) *http.Client {
 	t.Helper()
 	c := browser(t)
-	s.page.tries = newTries() // a test signs in more often than people do
+	s.page.tries = tries.New(tries.Every) // a test signs in more often than people do
 	if a := s.post(t, c, "/login", "name", name, "password", secret); a.status != http.StatusSeeOther || a.location != "/" {
 		t.Fatalf("sign in as %s: %d %s", name, a.status, a.body)
 	}
@@ -219,12 +220,12 @@ func TestFirstRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, wrong := range [][2]string{{"00000000", secret}, {code, "12345678"}, {code, code}, {code, "short"}, {code, "aaaaaaaaaaaa"}} {
-		s.page.tries = newTries()
+		s.page.tries = tries.New(tries.Every)
 		if a := s.post(t, c, "/welcome", "code", wrong[0], "password", wrong[1]); a.status != http.StatusUnprocessableEntity {
 			t.Errorf("code and password %q: status %d", wrong, a.status)
 		}
 	}
-	s.page.tries = newTries()
+	s.page.tries = tries.New(tries.Every)
 	if a := s.post(t, c, "/welcome", "code", " "+code[:4]+"-"+code[4:], "password", secret); a.location != "/" {
 		t.Fatalf("the right code: %d %s", a.status, a.body)
 	}
@@ -350,12 +351,12 @@ func TestTries(t *testing.T) {
 	if last.status != http.StatusTooManyRequests {
 		t.Errorf("the 20th try: status %d", last.status)
 	}
-	l := newTries()
+	l := tries.New(tries.Every)
 	for i := range 1000 {
-		l.allow("192.0.2.1:" + fmt.Sprint(i+1))
-		l.allow("[2001:db8::" + fmt.Sprintf("%x", i+1) + "]:1")
+		l.Allow("192.0.2.1:" + fmt.Sprint(i+1))
+		l.Allow("[2001:db8::" + fmt.Sprintf("%x", i+1) + "]:1")
 	}
-	if !l.allow("192.0.2.2:1") {
+	if !l.Allow("192.0.2.2:1") {
 		t.Error("somebody else may not try")
 	}
 }

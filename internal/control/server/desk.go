@@ -215,3 +215,8 @@ func unixOf(t *time.Time) (uint32, error) {
 	}
 	return uint32(t.Unix()), nil
 }
+
+func (g counter) postResident(r *http.Request, in control.Resident) (any, error) {
+	done, err := g.AskAsResident(r.Context(), desk.ResidentRequest{Act: r.PathValue("act"), Flat: in.Flat, PIN: in.PIN, Door: in.Door, Card: in.Card})
+	return control.ForResident{Done: g.done(done.Done), Choose: done.Choose, Opened: done.Enter != nil}, err
+}

@@ -22,6 +22,7 @@ var (
 	household = []caller.Role{caller.Owner, caller.Helper}
 	landlord  = []caller.Role{caller.Owner}
 	proving   = []caller.Role{caller.Owner, caller.Installer}
+	residents = []caller.Role{caller.Resident}
 )
 
 // routeRoles is who may ask for what on the page's behalf. A route that does not stand here
@@ -52,6 +53,7 @@ var routeRoles = map[string][]caller.Role{
 	"POST /v1/recovery":                   landlord,
 	"POST /v1/recovery/rehearse":          landlord,
 	"POST /v1/backup":                     landlord,
+	"POST /v1/resident/{act}":             residents,
 }
 
 // pageUser is the user that the page runs as.

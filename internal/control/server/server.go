@@ -87,7 +87,6 @@ func (srv *Server) routes(g *gateway.Gateway) {
 	socket.Handle(s, "GET /v1/fire/drill", proved.getDrill)
 	socket.Handle(s, "POST /v1/fire/drill", proved.postDrill)
 	socket.Handle(s, "POST /v1/fire/drill/end", proved.postDrillEnd)
-
 	doors := acts{g}
 	socket.Handle(s, "POST /v1/doors/{door}/release", doors.postRelease)
 	socket.Handle(s, "POST /v1/doors/{door}/lock", doors.postLock)
@@ -117,6 +116,8 @@ func (srv *Server) routes(g *gateway.Gateway) {
 	socket.Handle(s, "POST /v1/desk/{session}/change", atDesk(desk.postChange))
 	socket.Handle(s, "GET /v1/tenancies", atDesk(desk.getTenancies))
 	socket.Handle(s, "GET /v1/tenancy", atDesk(desk.getTenancy))
+
+	socket.Handle(s, "POST /v1/resident/{act}", atDesk(desk.postResident))
 
 	const reader = "/v1/doors/{door}/readers/{reader}/"
 	all := readers{g}

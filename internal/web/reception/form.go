@@ -70,3 +70,11 @@ func after(first time.Time, months int) time.Time {
 	}
 	return end
 }
+
+// Spaced writes codes in two halves, as people read and type them.
+func Spaced(codes []string) (all []string) {
+	for _, c := range codes {
+		all = append(all, c[:len(c)/2]+" "+c[len(c)/2:])
+	}
+	return all
+}

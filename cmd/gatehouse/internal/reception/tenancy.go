@@ -21,6 +21,7 @@ type Tenancy struct {
 	Dispute  tenantOnly         `cmd:"" help:"The tenant objects to a notice: then it counts only if the registry upholds it."`
 	Withdraw tenancyWithdrawCmd `cmd:"" help:"The landlord takes a notice back."`
 	PIN      tenancyPINCmd      `cmd:"" name:"pin" help:"The tenant chooses a PIN, the first or another one."`
+	Open     tenancyOpenCmd     `cmd:"" help:"A resident without a card: the PIN opens a door once, and the lost card stops."`
 	Codes    tenancyCodesCmd    `cmd:"" help:"Five new one-time codes for the tenant; the old ones end."`
 }
 
@@ -74,6 +75,36 @@ func (tenancyPINCmd) Help() string {
 terminal it is not shown; with --keypad it is typed at a reader with keys, where
 nobody else sees it. A PIN that was typed at check-in opens doors, and proves
 nothing at the desk: whoever typed it for the tenant knows it.`
+}
+
+type tenancyOpenCmd struct {
+	Flat string `arg:"" help:"The resident's flat."`
+	Door string `arg:"" help:"The door that opens."`
+	Card int    `help:"Number of the card that is lost; not needed where there is one." placeholder:"N"`
+}
+
+func (tenancyOpenCmd) Help() string {
+	return `The resident types the PIN, of six digits or more, that was chosen with a card at
+the desk. The card that is lost stops, and the door opens once; the entry in the
+log is one as a card's. After a few wrong PINs this waits, and cards go on.`
+}
+
+func (c tenancyOpenCmd) Run(s *session.Session) error {
+	pin, err := s.Asker().Secret("PIN of the resident")
+	if err != nil {
+		return err
+	}
+	done, err := control.AskAsResident(s.Ctx, s.Client, "open", control.Resident{Flat: c.Flat, PIN: pin, Door: c.Door, Card: c.Card})
+	return s.Print(done, err, func(w io.Writer) {
+		if done.Choose {
+			fmt.Fprintln(w, "nothing was done: say with --card which card is lost")
+		} else {
+			fmt.Fprintf(w, "door %s is open; the lost card is stopped\n", c.Door)
+		}
+		for _, k := range done.Tenancy.Cards {
+			fmt.Fprintf(w, "card %d: %s, given %s\n", k.Number, cardState(k), session.Date(k.Since, 0))
+		}
+	})
 }
 
 type tenancyCodesCmd struct{ tenantOnly }

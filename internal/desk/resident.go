@@ -1,0 +1,176 @@
+package desk
+
+import (
+	"context"
+	"time"
+
+	"gatehouse/internal/access"
+	"gatehouse/internal/caller"
+	"gatehouse/internal/desk/tenancy"
+	"gatehouse/internal/door"
+	"gatehouse/internal/grantlist"
+	"gatehouse/internal/guess"
+	"gatehouse/internal/idnumber"
+	"gatehouse/internal/naming"
+	"gatehouse/sync/wire"
+)
+
+// Acts of a resident, by flat and own PIN, without a visit at the desk.
+const (
+	Enter    = "open"  // the door opens once, and the lost card stops
+	LostCard = "lost"  // it stops
+	Found    = "found" // it opens again
+	Object   = "object"
+	Renew    = "codes"
+	Kept     = "kept" // what is kept of this tenancy
+)
+
+// residentActs are the changes of the acts; empty: none.
+var residentActs = map[string]string{Enter: tenancy.Suspend, LostCard: tenancy.Suspend, Found: tenancy.Resume, Object: tenancy.Dispute, Renew: tenancy.NewCodes, Kept: ""}
+
+// Bounds of wrong PINs of residents, by flat and in the house. They are apart from those at
+// the desk and at doors: who guesses here holds nobody off there. A PIN of six digits falls
+// to one in ten thousand days of guessing at a flat, and after a start there is one try.
+var (
+	atFlat  = guess.Limit{Burst: 5, Every: 15 * time.Minute}
+	atHouse = guess.Limit{Burst: 20, Every: 2 * time.Minute}
+)
+
+// ownPINLeast is how many digits a PIN has that is taken without a card.
+const ownPINLeast = 6
+
+// ResidentRequest is what a resident asks for.
+type ResidentRequest struct {
+	Act       string
+	Flat, PIN string
+	Door      string // that opens
+	Card      int    // that is lost or found; 0: the only one
+}
+
+// ForResident is what a resident is told: of the tenancy of that PIN alone, never of
+// another in the same flat.
+type ForResident struct {
+	Done
+	Choose bool            // nothing was done: say which card
+	Enter  *door.Admission // how the door is to be opened
+}
+
+// Residents are served by flat and own PIN. Safe for concurrent use.
+type Residents struct {
+	*Desk
+	tries *guess.Tries[string] // by flat
+}
+
+// Ask does what a resident asks for, or refuses it.
+func (d *Residents) Ask(ctx context.Context, r ResidentRequest) (ForResident, error) {
+	d.book.Lock()
+	defer d.book.Unlock()
+	if _, err := d.Records.registry(); err != nil {
+		return ForResident{}, err
+	}
+	action, known := residentActs[r.Act]
+	if !known {
+		return ForResident{}, tenancy.Refuse("", "no act %q of a resident", r.Act)
+	}
+	t, err := d.living(ctx, r)
+	if err != nil {
+		return ForResident{}, err
+	}
+	all := d.book.held()
+	at := tenancy.Situation{Tenancy: t, Standing: d.book.standing(t, all[t.ID]), Clock: d.clock(), Proof: wire.ProofPIN, Card: r.Card,
+		Days: grantlist.NoticeDays(d.keyring.Keys.Registry().House)}
+	out := ForResident{}
+	if action == tenancy.Suspend && r.Card == 0 && opening(at.Standing) > 1 {
+		out.Done, out.Choose = d.done(t, nil), true
+		return out, nil
+	}
+	if r.Act == Enter {
+		if out.Enter, err = d.admit(t, r.Door, at.Clock); err != nil {
+			return ForResident{}, err
+		}
+		if opening(at.Standing) == 0 {
+			action = "" // it has stopped before
+		}
+	}
+	var remarks []string
+	if action != "" {
+		changes, err := at.Decide(action)
+		if err != nil {
+			return ForResident{}, err
+		}
+		if remarks, err = d.carryOut(ctx, at, nil, changes); err != nil {
+			return ForResident{}, err
+		}
+	}
+	out.Done = d.done(d.book.tenancy(t.ID), remarks)
+	if r.Act == Renew {
+		err = d.giveCodes(&out.Done)
+	}
+	return out, err
+}
+
+// opening counts the cards that open.
+func opening(s tenancy.Standing) (n int) {
+	for _, c := range s.Cards {
+		if c.State == tenancy.Active {
+			n++
+		}
+	}
+	return n
+}
+
+// living finds the tenancy of a flat whose tenant has chosen this PIN. A wrong PIN, a flat
+// that is none and a PIN that two have there are one refusal, and cost the same.
+func (d *Residents) living(ctx context.Context, r ResidentRequest) (*tenancy.Tenancy, error) {
+	pin, flat := idnumber.Fold(r.PIN), naming.Fold(r.Flat)
+	if len(pin) < ownPINLeast {
+		return nil, tenancy.Refuse("choose one of six to eight digits at the desk: gatehouse tenancy pin --by card", "here a PIN has at least %d digits", ownPINLeast)
+	}
+	there := d.inFlat(flat)
+	if len(there) == 0 {
+		flat = "" // one place for all flats that are none
+	}
+	if !d.tries.Take(flat, time.Now()) {
+		return nil, tenancy.Refuse("wait a quarter of an hour; cards and one-time codes go on opening", "too many tries")
+	}
+	var found []*tenancy.Tenancy
+	for _, t := range there {
+		right, err := t.PIN.Is(pin)
+		if err != nil {
+			return nil, err
+		}
+		if right {
+			found = append(found, t)
+		}
+	}
+	if len(there) == 0 {
+		_, _ = tenancy.NewPIN("928374") // as long as a look at a PIN
+	}
+	if len(found) == 1 {
+		d.tries.Right(flat)
+		return found[0], nil
+	}
+	if n := d.tries.Wrong(flat); n%atFlat.Burst == 0 {
+		d.Doors.journal.Queue(wire.Header{Kind: wire.KindTenancy, Outcome: wire.OutcomeRefused, Reason: wire.ReasonWrongPIN, Source: caller.Of(ctx).String(), Count: uint64(n)}, wire.Who{})
+	}
+	return nil, tenancy.Refuse("the PIN is the one that was chosen with a card at the desk, not that of the check-in; a few wrong ones, and it waits", "flat and PIN do not fit")
+}
+
+// inFlat are the tenancies of a flat whose tenants have chosen a PIN.
+func (d *Residents) inFlat(flat string) (there []*tenancy.Tenancy) {
+	for _, t := range d.book.Tenancies {
+		if t.PIN != nil && t.PIN.Own && t.Over() == 0 && flat != "" && naming.Fold(t.Lease.Flat) == flat {
+			there = append(there, t)
+		}
+	}
+	return there
+}
+
+// admit decides whether a door opens for a tenancy whose card may be lost.
+func (d *Residents) admit(t *tenancy.Tenancy, at string, clock tenancy.Time) (*door.Admission, error) {
+	dec := access.DecideHome(d.keyring.Grants(), t.ID, d.Doors.Lost, access.Query{Door: at, Time: access.Time{Sure: clock.Sure, Lo: clock.Sure, Hi: clock.Latest}})
+	if dec.Reason != wire.ReasonGranted {
+		return nil, tenancy.Refuse("by card it would not open either", "door %s does not open for this tenancy: %s", at, dec.Reason)
+	}
+	return &door.Admission{Reason: dec.Reason, Doubtful: dec.Doubtful, Who: wire.Who{Tenancy: &t.ID, Grant: &dec.Grant, Method: wire.MethodPIN}}, nil
+}

@@ -1,0 +1,53 @@
+// Package qrcode draws QR codes as pictures of a page, and makes the stickers of doors.
+package qrcode
+
+import (
+	"html/template"
+	"strconv"
+	"strings"
+
+	"rsc.io/qr"
+)
+
+// draw makes a QR code of a text. The picture stands in the page: nothing is fetched for it.
+func draw(text string) (template.HTML, error) {
+	c, err := qr.Encode(text, qr.M)
+	if err != nil {
+		return "", err
+	}
+	const quiet = 4
+	side := strconv.Itoa(c.Size + 2*quiet)
+	var b strings.Builder
+	b.WriteString(`<svg class="qr" viewBox="0 0 ` + side + " " + side + `" role="img" aria-label="QR"><rect width="` + side + `" height="` + side + `" fill="#fff"/><path d="`)
+	for y := range c.Size {
+		for x := range c.Size {
+			if c.Black(x, y) {
+				b.WriteString("M" + strconv.Itoa(x+quiet) + " " + strconv.Itoa(y+quiet) + "h1v1h-1z")
+			}
+		}
+	}
+	b.WriteString(`" fill="#000"/></svg>`)
+	return template.HTML(b.String()), nil
+}
+
+// Sticker is what hangs at a door: a code that leads to the resident's page.
+type Sticker struct {
+	Door, Address string
+	Code          template.HTML
+}
+
+// Stickers are those of doors, with the address at which the page is reached now.
+func Stickers(tls bool, host string, doors []string) (all []Sticker, err error) {
+	scheme := "http://"
+	if tls {
+		scheme = "https://"
+	}
+	for _, d := range doors {
+		s := Sticker{Door: d, Address: scheme + host + "/resident/" + d}
+		if s.Code, err = draw(s.Address); err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}

@@ -1,0 +1,86 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/socket"
+	"gatehouse/internal/web/tries"
+)
+
+// withResidents lets the daemon of a site answer residents: flat 3B has a PIN and two cards.
+func withResidents(s *site) func() []string {
+	var mu sync.Mutex
+	var all []string
+	socket.Handle(s.daemon.socket, "POST /v1/resident/{act}", func(r *http.Request, in control.Resident) (control.ForResident, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		act := r.PathValue("act")
+		all = append(all, r.Header.Get(socket.CallerHeader)+" "+act+" "+in.Door)
+		if in.Flat != "3B" || in.PIN != "471108" {
+			return control.ForResident{}, &socket.Error{Status: http.StatusUnprocessableEntity, Message: "flat and PIN do not fit", Hint: "gatehouse tenancy pin"}
+		}
+		out := control.ForResident{Done: control.Done{Tenancy: tenancyOne(), Remarks: []string{}}}
+		switch {
+		case act == "codes":
+			out.Codes, out.CodeDoors = []string{"1234567890"}, []string{"front"}
+		case act == "open" && in.Card == 0:
+			out.Choose = true
+		case act == "open":
+			out.Opened = true
+		}
+		return out, nil
+	})
+	return func() []string { mu.Lock(); defer mu.Unlock(); return all }
+}
+
+// TestResidentPage: flat and PIN, no account; which card is asked where there are several;
+// the PIN is in no page, and nobody's movements are.
+func TestResidentPage(t *testing.T) {
+	s := claimed(t)
+	asked := withResidents(s)
+	p := &person{t: t, s: s, c: browser(t)}
+	s.post(t, p.c, "/language", "to", "en")
+	p.page = s.get(t, p.c, "/resident").body
+	p.wants("scan the sticker")
+	if strings.Contains(p.page, `value="open"`) {
+		t.Error("a door can be opened without its sticker")
+	}
+	p.page = s.get(t, p.c, "/resident/front").body
+	p.wants(`name="act" value="open"`)
+	fields := []string{"flat", "3B", "pin", "471108"}
+	p.send("/resident/front", append(fields, "act", "open")...).wants("nothing was done yet").wants("Card 2")
+	p.send("/resident/front", append(fields, "act", "open", "card", "2")...).wants("Door front is open")
+	p.send("/resident/front", append(fields, "act", "codes")...).wants("12345 67890").wants("shown this once")
+	p.send("/resident/front", append(fields, "act", "kept")...).wants("All that the box has of you").wants("Entries, and who asked for them, are not here")
+	p.send("/resident/front", "flat", "3B", "pin", "999998", "act", "open").wants("Flat and PIN do not fit")
+	if strings.Contains(p.seen.String(), "471108") || strings.Contains(p.page, "gatehouse tenancy") {
+		t.Error("a page has the PIN, or names a command")
+	}
+	p.send("/resident/front", append(fields, "act", "log")...)
+	for _, a := range asked() {
+		if !strings.HasPrefix(a, "resident ") || strings.Contains(a, "log") {
+			t.Errorf("the daemon was asked %q", a)
+		}
+	}
+	before := len(asked())
+	for range 1000 {
+		s.post(t, p.c, "/resident/front", "flat", "3B", "pin", "999998", "act", "open")
+	}
+	if n := len(asked()) - before; n > tries.Burst {
+		t.Errorf("%d of a thousand wrong PINs went to the daemon", n)
+	}
+	p.send("/resident/front", append(fields, "act", "open")...).wants("Too many tries").wants("Cards and one-time codes go on")
+}
+
+// TestStickers: one for each door, with the address that this page has.
+func TestStickers(t *testing.T) {
+	s := claimed(t)
+	a := s.get(t, s.as(t, "owner"), "/stickers")
+	if n := strings.Count(a.body, `<svg class="qr"`); n != 2 || !strings.Contains(a.body, s.URL+"/resident/yard") {
+		t.Errorf("%d codes in %s", n, a.body)
+	}
+}
