@@ -4,14 +4,12 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"regexp"
-	"strings"
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/control"
 	"gatehouse/internal/socket"
-	"gatehouse/sync/wire"
+	"gatehouse/internal/takeover"
 )
 
 // cardSource says how a card is shown.
@@ -27,18 +25,6 @@ func (c cardSource) card(s *session.Session, doors []string) (control.Card, erro
 		return printed(s, c.Printed)
 	}
 	return holdUp(s, c, doors)
-}
-
-// parse reads the ids of forms of a card.
-func parse(texts []string) (ids []wire.CredentialID, err error) {
-	for _, text := range texts {
-		id, err := wire.ParseCredentialID(text)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, nil
 }
 
 // holdUp takes the card at one reader, and at the other reader families that see it in another form.
@@ -57,7 +43,7 @@ func holdUp(s *session.Session, c cardSource, doors []string) (control.Card, err
 		return card, err
 	}
 	fmt.Fprintf(s.Err, "read at door %s\n", card.Door)
-	for missing := session.Among(card.Missing, doors); len(missing) > 0 && !c.Once; missing = session.Among(card.Missing, doors) {
+	for missing := takeover.Among(card.Missing, doors); len(missing) > 0 && !c.Once; missing = takeover.Among(card.Missing, doors) {
 		fmt.Fprintf(s.Err, "door %s sees it in another form: hold it up there too (or wait a minute to leave that door out) ...\n", missing[0])
 		more, err := s.Client.Swipe(s.Ctx, control.SwipeRequest{Door: missing[0]})
 		if err != nil {
@@ -65,41 +51,9 @@ func holdUp(s *session.Session, c cardSource, doors []string) (control.Card, err
 			return card, s.Ctx.Err()
 		}
 		card.Credentials = append(card.Credentials, more.Credentials...)
-		card.Missing = session.Among(card.Missing, more.Missing)
+		card.Missing = takeover.Among(card.Missing, more.Missing)
 	}
 	return card, nil
-}
-
-// What programs write for a whole number, in decimal.
-var (
-	fraction  = regexp.MustCompile(`^(\d+)\.0+$`)
-	thousands = regexp.MustCompile(`^\d{1,3}(,\d{3})+$`)
-)
-
-// printedOf finds the number of a cell and its form, as the daemon reads them.
-func printedOf(cell, form string, fill bool) (number, itsForm string, err error) {
-	number, form = plain(cell), plain(form)
-	if whole := strings.ToUpper(form); strings.HasSuffix(whole, "D") && !strings.Contains(whole, "+") {
-		number = fraction.ReplaceAllString(number, "$1")
-		if thousands.MatchString(number) {
-			number = strings.ReplaceAll(number, ",", "")
-		}
-	}
-	if _, err = cardnumber.ParsePrinted(number, form); fill && errors.Is(err, cardnumber.ErrZeros) {
-		number = cardnumber.Fill(number, form)
-		_, err = cardnumber.ParsePrinted(number, form)
-	}
-	if err == nil || errors.Is(err, cardnumber.ErrForm) {
-		return number, form, err
-	}
-	one, itsForm, two := cardnumber.TwoPrints(folded(cell), form)
-	switch {
-	case two == nil:
-		return plain(one), itsForm, nil
-	case errors.Is(two, cardnumber.ErrTwo):
-		return number, form, two
-	}
-	return number, form, err
 }
 
 // printed reads a number from standard input.
@@ -108,7 +62,7 @@ func printed(s *session.Session, form string) (control.Card, error) {
 		fmt.Fprintf(s.Err, "number printed on the card (%s): ", form)
 	}
 	line, err := bufio.NewReader(s.In).ReadString('\n')
-	number, form, wrong := printedOf(line, form, false)
+	number, form, wrong := takeover.PrintedOf(line, form, false)
 	if number == "" {
 		return control.Card{}, socket.Hinted("type it, or pipe it: it must not stand in the command line", "no number came on standard input (%v)", err)
 	}
@@ -116,17 +70,4 @@ func printed(s *session.Session, form string) (control.Card, error) {
 		return control.Card{}, socket.Hinted("give one of them", "%s", wrong)
 	}
 	return s.Client.Printed(s.Ctx, control.PrintedRequest{Form: form, Number: number})
-}
-
-// plain drops the spaces of a printed number and folds full-width digits.
-func plain(text string) string { return strings.Join(strings.Fields(folded(text)), "") }
-
-// folded makes full-width characters those of ASCII.
-func folded(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= '\uff01' && r <= '\uff5e' {
-			return r - 0xfee0
-		}
-		return r
-	}, text)
 }

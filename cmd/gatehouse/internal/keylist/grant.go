@@ -12,12 +12,12 @@ import (
 	"github.com/alecthomas/kong"
 
 	"gatehouse/cmd/gatehouse/internal/session"
-	"gatehouse/cmd/gatehouse/internal/takeover"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/socket"
+	"gatehouse/internal/takeover"
 	"gatehouse/sync/wire"
 )
 
@@ -176,7 +176,7 @@ func (c grantCardCmd) Run(s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	ids, err := parse(card.Credentials)
+	ids, err := takeover.Parse(card.Credentials)
 	if err != nil {
 		return err
 	}

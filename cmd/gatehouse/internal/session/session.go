@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"golang.org/x/term"
@@ -73,11 +72,6 @@ func DeviceState(online bool, fault string) string {
 		state += ", last fault: " + fault
 	}
 	return state
-}
-
-// Among returns the doors of a that are in b, never nil.
-func Among(a, b []string) []string {
-	return slices.DeleteFunc(append([]string{}, a...), func(d string) bool { return !slices.Contains(b, d) })
 }
 
 // IssuerKey names the issuer's key of a standalone house, with which a command changes the list.

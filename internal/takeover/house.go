@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/control"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/socket"
@@ -200,7 +199,7 @@ type Added struct {
 
 // Give adds a grant for a card, or the card's form to the key that it has.
 func Give(e *grantlist.Editor, h House, g grantlist.NewGrant, card Shown) (Added, error) {
-	a := Added{Label: g.Label, Doors: g.Doors, Cards: len(g.Credentials), Missing: session.Among(card.Missing, g.Doors)}
+	a := Added{Label: g.Label, Doors: g.Doors, Cards: len(g.Credentials), Missing: Among(card.Missing, g.Doors)}
 	key, err := h.joins(g, card)
 	if err != nil {
 		return a, err

@@ -1,0 +1,73 @@
+package takeover
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/cardnumber"
+	"gatehouse/sync/wire"
+)
+
+// What programs write for a whole number, in decimal.
+var (
+	fraction  = regexp.MustCompile(`^(\d+)\.0+$`)
+	thousands = regexp.MustCompile(`^\d{1,3}(,\d{3})+$`)
+)
+
+// PrintedOf finds the number of a cell and its form, as the daemon reads them.
+func PrintedOf(cell, form string, fill bool) (number, itsForm string, err error) {
+	number, form = Plain(cell), Plain(form)
+	if whole := strings.ToUpper(form); strings.HasSuffix(whole, "D") && !strings.Contains(whole, "+") {
+		number = fraction.ReplaceAllString(number, "$1")
+		if thousands.MatchString(number) {
+			number = strings.ReplaceAll(number, ",", "")
+		}
+	}
+	if _, err = cardnumber.ParsePrinted(number, form); fill && errors.Is(err, cardnumber.ErrZeros) {
+		number = cardnumber.Fill(number, form)
+		_, err = cardnumber.ParsePrinted(number, form)
+	}
+	if err == nil || errors.Is(err, cardnumber.ErrForm) {
+		return number, form, err
+	}
+	one, itsForm, two := cardnumber.TwoPrints(folded(cell), form)
+	switch {
+	case two == nil:
+		return Plain(one), itsForm, nil
+	case errors.Is(two, cardnumber.ErrTwo):
+		return number, form, two
+	}
+	return number, form, err
+}
+
+// Plain drops the spaces of a printed number and folds full-width digits.
+func Plain(text string) string { return strings.Join(strings.Fields(folded(text)), "") }
+
+// folded makes full-width characters those of ASCII.
+func folded(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '\uff01' && r <= '\uff5e' {
+			return r - 0xfee0
+		}
+		return r
+	}, text)
+}
+
+// Parse reads the ids of forms of a card.
+func Parse(texts []string) (ids []wire.CredentialID, err error) {
+	for _, text := range texts {
+		id, err := wire.ParseCredentialID(text)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// Among returns the doors of a that are in b, never nil.
+func Among(a, b []string) []string {
+	return slices.DeleteFunc(append([]string{}, a...), func(d string) bool { return !slices.Contains(b, d) })
+}
