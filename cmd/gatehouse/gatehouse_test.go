@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,7 +67,9 @@ type bench struct {
 	source *devicetest.WiegandSource
 	serial *devicetest.SerialModule
 	client *control.Client
-	log    prompts // of the daemon
+	log    prompts                         // of the daemon
+	ahead  atomic.Int64                    // of this machine's clocks, ns
+	now    atomic.Pointer[gateway.Gateway] // that runs
 }
 
 func must(t *testing.T, err error) {
@@ -110,12 +113,21 @@ func (b *bench) serve() (stop func()) {
 	all.Go(func() { _ = remote.Run(context.Background()) })
 	machine := clock.System()
 	machine.Quality = func() (wire.ClockQuality, time.Duration) { return wire.ClockUnset, 0 } // whatever this machine has
-	g, err := gateway.New(gateway.Options{Site: site, Time: machine, Version: "test", Log: zerolog.New(&b.log), Cadence: gateway.Cadence{Rest: 100 * time.Millisecond},
-		Hardware: gateway.Hardware{Lines: remote.Lines, Output: remote.Output, Port: uart.Open}})
-	must(b.t, err)
-	srv := server.New(g, server.Options{Version: "test", Log: zerolog.New(&b.log)})
+	wall, boot := machine.Wall, machine.BootTime
+	machine.Wall = func() time.Time { return wall().Add(time.Duration(b.ahead.Load())) }
+	machine.BootTime = func() time.Duration { return boot() + time.Duration(b.ahead.Load()) }
 	done := make(chan error, 1)
-	go func() { done <- g.Run(ctx, srv.Serve) }()
+	go func() {
+		done <- gateway.Serve(ctx, func() (*gateway.Gateway, []func(context.Context), error) {
+			g, err := gateway.New(gateway.Options{Site: site, Time: machine, Version: "test", Log: zerolog.New(&b.log), Cadence: gateway.Cadence{Rest: 100 * time.Millisecond},
+				Hardware: gateway.Hardware{Lines: remote.Lines, Output: remote.Output, Port: uart.Open}})
+			if err != nil {
+				return nil, nil, err
+			}
+			b.now.Store(g)
+			return g, []func(context.Context){server.New(g, server.Options{Version: "test", Log: zerolog.New(&b.log)}).Serve}, nil
+		})
+	}()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {

@@ -84,7 +84,7 @@ func (s service) house(ctx context.Context, house *site.Site, manager *notify.Ma
 		<-ctx.Done()
 		stopping(manager, log)
 	})
-	return anew.Load(), err
+	return anew.Load() || g.Decider.Changed(), err
 }
 
 // lookEach is how often a daemon without a house looks for a site file.

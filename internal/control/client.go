@@ -88,16 +88,6 @@ func (c *Client) Printed(ctx context.Context, r PrintedRequest) (card Card, err 
 	return card, c.socket.Call(ctx, http.MethodPost, "/v1/printed", r, &card)
 }
 
-// Adopts lists the unknown cards that were kept.
-func (c *Client) Adopts(ctx context.Context) (a AdoptState, err error) {
-	return a, c.socket.Call(ctx, http.MethodGet, "/v1/adopt", nil, &a)
-}
-
-// SetAdopt switches adopt mode.
-func (c *Client) SetAdopt(ctx context.Context, r AdoptRequest) (a AdoptState, err error) {
-	return a, c.socket.Call(ctx, http.MethodPost, "/v1/adopt", r, &a)
-}
-
 // Log calls each with the entries kept that are shown: faults, alarms and what was
 // done at the gateway, nobody's passages. Oldest first, from the newest `last`
 // on (negative: all); with follow it goes on with new ones until ctx ends.

@@ -23,11 +23,13 @@ type Status struct {
 	Initialised bool      `json:"initialised"` // the building's keys are there
 	Clock       Clock     `json:"clock"`
 	Fire        *Fire     `json:"fire,omitempty"`
-	Doors       []Door    `json:"doors"`
-	Journal     Journal   `json:"journal"`
-	Grants      Grants    `json:"grants"`
-	Problems    []string  `json:"problems"` // the texts of ToDo
-	ToDo        []ToDo    `json:"to_do"`
+	// Listening: the old controller decides at the doors; nil: the gateway does.
+	Listening *Listening `json:"listening,omitempty"`
+	Doors     []Door     `json:"doors"`
+	Journal   Journal    `json:"journal"`
+	Grants    Grants     `json:"grants"`
+	Problems  []string   `json:"problems"` // the texts of ToDo
+	ToDo      []ToDo     `json:"to_do"`
 }
 
 // ToDo is one thing that somebody should look after.
@@ -68,10 +70,23 @@ type Fire struct {
 	Latched    bool `json:"latched"`    // doors stay released until `gatehouse fire reset`
 }
 
+// Listening is a house in which the old controller decides, while the gateway drives
+// nothing and learns the cards.
+type Listening struct {
+	Until *time.Time `json:"until,omitempty"` // cards are learned until then; nil: nobody knows
+	Over  bool       `json:"over"`            // that is past: nothing more is learned
+}
+
+// ListeningRequest says who decides at the doors from now on: for Days from 1 to 60 the
+// old controller, while cards are learned for so many days; for 0 the gateway.
+type ListeningRequest struct {
+	Days int `json:"days"`
+}
+
 // Door is one door.
 type Door struct {
 	ID    string `json:"id"`
-	State string `json:"state"` // "normal", "held", "forced" or "emergency"; not whether somebody goes through
+	State string `json:"state"` // "normal", "held", "forced", "emergency" or "listening"; not whether somebody goes through
 	Lock  string `json:"lock"`  // "ok" or what is wrong
 	// ExitPressed is for how long the exit button has been pressed, ns; 0 unless it
 	// looks stuck.
@@ -216,20 +231,23 @@ type Card struct {
 	Reason      string   `json:"reason"`        // what the door would have said
 }
 
-// Adopt is one unknown card that asks "whose?".
+// Adopt is one unknown card that asks "whose?". While the old controller decides it has
+// its days, and neither door nor times.
 type Adopt struct {
 	ID        string    `json:"id"` // short, for `gatehouse adopt bind`
 	Card      Card      `json:"card"`
-	Door      string    `json:"door"`
-	FirstSeen time.Time `json:"first_seen"`
-	LastSeen  time.Time `json:"last_seen"`
-	Count     uint64    `json:"count"`
+	Door      string    `json:"door,omitempty"`
+	FirstSeen time.Time `json:"first_seen,omitzero"`
+	LastSeen  time.Time `json:"last_seen,omitzero"`
+	Count     uint64    `json:"count,omitempty"`
+	Days      int       `json:"days,omitempty"` // on how many it was seen, up to 3, of those that are over
 }
 
 // AdoptState answers `gatehouse adopt`.
 type AdoptState struct {
-	Until *time.Time `json:"until,omitempty"` // unknown cards are kept until then
-	Cards []Adopt    `json:"cards"`
+	Listening bool       `json:"listening,omitempty"` // the old controller decides
+	Until     *time.Time `json:"until,omitempty"`     // unknown cards are kept until then
+	Cards     []Adopt    `json:"cards"`
 }
 
 // AdoptRequest switches adopt mode on for so many days; 0 switches it off and forgets the cards.

@@ -59,6 +59,10 @@ type command struct {
 // ErrStopped means that the door's loop is not running.
 var ErrStopped = errors.New("the door's loop is not running")
 
+// ErrListening means that another controller decides at the door, and this one only
+// listens to its readers.
+var ErrListening = errors.New("the old controller decides at this door")
+
 // New makes a Door. It starts nothing and drives nothing.
 func New(cfg Config, p Parts) *Door {
 	r := records{door: cfg.ID, to: p.Recorder}
@@ -102,6 +106,9 @@ func (d *Door) ResetFire(ctx context.Context) (State, error) {
 }
 
 func (d *Door) command(ctx context.Context, c command) (State, error) {
+	if d.cfg.Listening {
+		return Listening, ErrListening
+	}
 	c.done = make(chan State, 1)
 	select {
 	case d.commands <- c:
@@ -358,7 +365,10 @@ func (d *Door) publishIf(changed bool) {
 func (d *Door) publish() {
 	m := d.machine
 	state := m.State()
-	if d.lock.err != "" {
+	switch {
+	case d.cfg.Listening:
+		state = Listening
+	case d.lock.err != "":
 		state = Unknown
 	}
 	d.status.Store(&Status{State: state, Released: m.IsReleased(), ExitSince: d.inputs.exitSince, Open: m.open, Latched: m.Latched(),

@@ -167,7 +167,13 @@ func start(t *testing.T, change func(*door.Config, *door.Parts)) *bench {
 	b.Door = door.New(cfg, p)
 	ctx, cancel := context.WithCancel(t.Context())
 	b.stop = cancel
-	go func() { b.done <- b.Run(ctx) }()
+	go func() {
+		if cfg.Listening {
+			b.done <- door.Listen(ctx, b.Door)
+			return
+		}
+		b.done <- b.Run(ctx)
+	}()
 	t.Cleanup(cancel)
 	synctest.Wait()
 	return b

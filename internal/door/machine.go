@@ -26,6 +26,7 @@ const (
 	Forced    State = "forced"    // opened without a release
 	Emergency State = "emergency" // released by fire, until somebody on site resets it
 	Unknown   State = "unknown"   // the lock can't be driven: nobody knows how it stands
+	Listening State = "listening" // another controller decides: nothing is driven from here
 )
 
 // Rules of one door. Times are durations of real time, not of the wall clock.

@@ -88,8 +88,11 @@ type Config struct {
 	Budget   time.Duration // longest wait for a record before the door opens anyway
 	Hold     time.Duration // the same card seen again within this is one presentation
 	Readers  []Reader
-	Fire     Fire          // at the start
-	Tick     time.Duration // longest time between two ticks; 0: any
+	Fire     Fire // at the start
+	// Listening: another controller decides at the door. Its readers' cards are learned,
+	// and nothing is driven, decided, shown or recorded as a passage.
+	Listening bool
+	Tick      time.Duration // longest time between two ticks; 0: any
 }
 
 func (c Config) reader(id string) Reader {

@@ -35,21 +35,24 @@ import (
 	"gatehouse/internal/site"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
 )
 
 // Gateway is the daemon of one building. Make it with New, run it once with Run.
 type Gateway struct {
 	Parts
 	o          Options
-	lock       *durable.Lock      // of the state directory, for as long as this process lives
 	gatewayKey ed25519.PrivateKey // signs what the gateway says; nil where it could not be read
-	mended     []string           // key files that were put right at this start
 	once       once
+	start      start
 }
 
-// once judges what opens a single time.
+// start is what a start has taken and found.
+type start struct {
+	lock   *durable.Lock // of the state directory, for as long as this process lives
+	mended []string      // key files that were put right
+}
+
+// once is what opens a door once, without a card.
 type once struct {
 	passes *pass.Judge
 	codes  *onetime.Store
@@ -69,6 +72,7 @@ type Parts struct {
 	Fire    *Fire    // nil: no fire input
 	Central *Central // nil: no registry
 	Doors   []*Door
+	Decider *Decider
 }
 
 // Door is a door with the devices that serve it.
@@ -102,11 +106,12 @@ func New(o Options) (*Gateway, error) {
 	if err := g.takeLock(); err != nil {
 		return nil, err
 	}
+	g.Decider = newDecider(g)
 	g.makeRelays()
 	if made != nil {
 		return nil, fmt.Errorf("state directory: %w", made)
 	}
-	if o.Site.Fire != nil {
+	if o.Site.Fire != nil && !g.Decider.State.Listening {
 		g.makeFire()
 	}
 	g.Clock = clock.New(o.Time, o.Site.Path(clock.File), func() int64 { return g.Keyring.Time.Floor() })
@@ -117,6 +122,7 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	g.Swipes = swipe.New(g.Keyring.Keys, g.Keyring.Adopt, o.Site, o.Cadence.Rest, o.Log)
+	g.Swipes.Listening = g.Decider.State.Listening
 	if err := g.openDesk(); err != nil {
 		return nil, err
 	}
@@ -140,14 +146,19 @@ func (g *Gateway) takeLock() error {
 	if errors.Is(err, durable.ErrLocked) {
 		return fmt.Errorf("%w: %s", errRunning, g.Site.State)
 	}
-	g.lock = lock
+	g.start.lock = lock
 	return nil
 }
 
-// makeRelays asks for every relay's line, which drives it de-energised.
+// makeRelays asks for every relay's line, which drives it de-energised; for none where
+// the old controller decides.
 func (g *Gateway) makeRelays() {
+	open := g.o.Hardware.Output
+	if g.Decider.State.Listening {
+		open = unwired
+	}
 	for _, cfg := range g.Site.Doors {
-		r := &relay{failSafe: cfg.Lock == "fail-safe", open: g.o.Hardware.Output, cfg: device.OutputConfig{
+		r := &relay{failSafe: cfg.Lock == "fail-safe", open: open, cfg: device.OutputConfig{
 			Chip: cfg.Relay.Chip, Offset: *cfg.Relay.Line, ActiveLow: cfg.Relay.Active == "low",
 			Consumer: "gatehouse-" + cfg.ID + "-relay"}}
 		_ = r.request() // the door tells, and tries again
@@ -164,7 +175,7 @@ func (g *Gateway) openKeyring() (err error) {
 	// The directory of the grants is made before that of the log, which syncs that of both.
 	grants := lacks(g.Site, "grants") && !lacks(g.Site, "journal", "epochs")
 	g.Keyring, err = keyring.Open(keyring.Options{Dir: g.Site.Path("grants"), Building: g.Site.Building, Keys: keys, Formats: g.o.Formats, Log: g.o.Log,
-		Shapes: g.Site.Shapes(), Now: g.Clock.Now, Sure: g.Clock.Sure, Elapsed: g.Clock.Elapsed})
+		Shapes: g.Site.Shapes(), Now: g.zoned(), Sure: g.Clock.Sure, Elapsed: g.Clock.Elapsed})
 	if err != nil {
 		return fmt.Errorf("open grants: %w", err)
 	}
@@ -179,10 +190,10 @@ func (g *Gateway) openKeyring() (err error) {
 func (g *Gateway) loadKeys() (keys.Keys, error) {
 	dir := g.Site.Path("keys")
 	var err error
-	if g.mended, err = keys.Mend(dir); err != nil {
+	if g.start.mended, err = keys.Mend(dir); err != nil {
 		g.o.Log.Error().Err(err).Msg("a damaged key file can't be put right")
 	}
-	for _, name := range g.mended {
+	for _, name := range g.start.mended {
 		g.o.Log.Error().Str("file", name).Msg("a key file was damaged, and was put right from its copy")
 	}
 	all, err := keys.LoadKeys(dir)
@@ -235,7 +246,7 @@ func (g *Gateway) deskClock() tenancy.Time {
 
 func (g *Gateway) makeDoor(d *Door) {
 	cfg := door.Config{ID: d.Config.ID, Rules: rules(d.Config), FailSafe: d.relay.failSafe,
-		Budget: time.Duration(g.Site.Journal.BudgetMS) * time.Millisecond, Hold: hold, Tick: g.o.Watchdog.Each()}
+		Budget: time.Duration(g.Site.Journal.BudgetMS) * time.Millisecond, Hold: hold, Tick: g.o.Watchdog.Each(), Listening: g.Decider.State.Listening}
 	if g.Fire != nil {
 		cfg.Fire, _ = g.Fire.Now()
 	}
@@ -244,13 +255,13 @@ func (g *Gateway) makeDoor(d *Door) {
 			Once: r.Type != site.TypeWiegand, PIN: r.PIN == site.PINWithCard, Codes: r.PIN == site.PINOnly})
 	}
 	for source, in := range map[string]*site.Input{device.InputExit: d.Config.Exit, device.InputContact: d.Config.Contact} {
-		if in != nil {
+		if in != nil && !cfg.Listening {
 			w := input{source: source, cfg: in.Lines("gatehouse-" + d.Config.ID + "-" + source), open: g.o.Hardware.Lines, send: d.Send,
 				filter: time.Duration(*in.FilterMS) * time.Millisecond, urgent: source == device.InputExit}
 			d.run = append(d.run, w.run)
 		}
 	}
-	if d.Config.Signal != nil {
+	if d.Config.Signal != nil && !cfg.Listening {
 		d.signal = g.makeSignal(d, d.Config.Signal, "gatehouse-"+d.Config.ID+"-signal", beeps)
 	}
 	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.Journal, g.Desk.Doors, d.Show, d.tells(), d.tested.Load}, Keys: g.Keyring,
@@ -287,20 +298,8 @@ func (d *Door) SetTested(is bool) { d.tested.Store(is) }
 // lost.
 func (d *Door) Send(e device.Event) { d.events <- e }
 
-// LeaveSafe takes the current from every relay of a site and lets the lines
-// go: for a service manager, after the daemon has ended however it did. It
-// fails if a line can't be had, which is so while a daemon runs.
-func LeaveSafe(s *site.Site, hw Hardware) error {
-	g := &Gateway{Parts: Parts{Site: s}, o: Options{Site: s, Hardware: hw.labelled(s), Log: zerolog.Nop()}}
-	g.makeRelays()
-	var errs []error
-	for _, d := range g.Doors {
-		errs = append(errs, d.relay.request(), d.relay.close())
-	}
-	return errors.Join(errs...)
-}
-
-// Run serves until ctx ends. When it returns all relays are de-energised, as
+// Run serves until ctx ends, or until somebody else is to decide at the doors
+// (Decider.Changed). When it returns all relays are de-energised, as
 // they are while no daemon runs, and everything that was queued is durable, if the disk works.
 // What runs beside the doors, as the server that the tool talks to, ends with ctx, and
 // before the doors and the journal do.
@@ -315,11 +314,13 @@ func (g *Gateway) Run(ctx context.Context, beside ...func(context.Context)) erro
 		}
 	})
 	g.queueStart()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	doorCtx, stopDoors := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopDoors()
 	errs := make([]error, len(g.Doors))
 	for i, d := range g.Doors {
-		doors.Go(func() { errs[i] = d.Run(doorCtx) })
+		doors.Go(func() { errs[i] = g.Decider.serve(doorCtx, d.Door) })
 		for _, run := range d.run {
 			devices.Go(func() { run(ctx) })
 		}
@@ -340,7 +341,11 @@ func (g *Gateway) Run(ctx context.Context, beside ...func(context.Context)) erro
 	if g.o.Ready != nil {
 		g.o.Ready()
 	}
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+	case <-g.Decider.other:
+		stop()
+	}
 	devices.Wait()
 	stopDoors()
 	doors.Wait()
@@ -351,8 +356,8 @@ func (g *Gateway) Run(ctx context.Context, beside ...func(context.Context)) erro
 	stopJournal()
 	writers.Wait()
 	errs = append(errs, g.Clock.Save(true), g.Keyring.Close())
-	if g.lock != nil {
-		g.lock.Free()
+	if g.start.lock != nil {
+		g.start.lock.Free()
 	}
 	return errors.Join(errs...)
 }
@@ -361,7 +366,8 @@ func (g *Gateway) Run(ctx context.Context, beside ...func(context.Context)) erro
 func (g *Gateway) queueStart() {
 	hash := g.Site.Hash()
 	g.Journal.Queue(wire.Header{Kind: wire.KindSite, Detail: hash[:]}, wire.Who{})
-	if g.lock == nil {
+	g.Decider.begin()
+	if g.start.lock == nil {
 		g.o.Log.Warn().Str("directory", g.Site.State).Msg("the state directory can't be locked against a second daemon")
 	}
 	damaged := func(why wire.Reason, source, name string) {
@@ -371,7 +377,7 @@ func (g *Gateway) queueStart() {
 	for _, name := range append(keys.Files.Aside, keys.Files.Damage...) {
 		damaged(wire.ReasonDamaged, "grants", name)
 	}
-	for _, name := range g.mended {
+	for _, name := range g.start.mended {
 		damaged(wire.ReasonDamaged, "keys", name)
 	}
 	for _, what := range g.Missing {

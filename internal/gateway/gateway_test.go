@@ -270,13 +270,13 @@ func TestRegistration(t *testing.T) {
 	if len(card.Credentials) != 3 || card.Bits != 40 || len(card.Missing) != 0 || h.timesReleased("yard") != yard {
 		t.Errorf("swipe gave %+v, yard released %v", card, h.timesReleased("yard") != yard)
 	}
-	if _, err := h.client.SetAdopt(t.Context(), control.AdoptRequest{Days: 14}); err != nil {
+	if _, err := (control.Takeover{Daemon: h.client}).SetAdopt(t.Context(), control.AdoptRequest{Days: 14}); err != nil {
 		t.Fatal(err)
 	}
 	h.wiegand(9, 99)
 	var adopts control.AdoptState
 	h.eventually("the unknown card asks", func() bool {
-		a, err := h.client.Adopts(t.Context())
+		a, err := control.Takeover{Daemon: h.client}.Adopts(t.Context())
 		adopts = a
 		return err == nil && len(a.Cards) == 1
 	})
@@ -291,7 +291,7 @@ func TestRegistration(t *testing.T) {
 	})
 	time.Sleep(1600 * time.Millisecond) // the same card again sooner is the same presentation
 	h.opens("front", "bound, it opens", func() { h.wiegand(9, 99) })
-	if a, err := h.client.Adopts(t.Context()); err != nil || len(a.Cards) != 0 {
+	if a, err := (control.Takeover{Daemon: h.client}).Adopts(t.Context()); err != nil || len(a.Cards) != 0 {
 		t.Errorf("after binding: %+v, %v", a, err)
 	}
 }

@@ -127,7 +127,7 @@ type fakeTime struct {
 func (f *fakeTime) source() clock.Source {
 	return clock.Source{
 		Wall:     func() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return time.Now().Add(f.leapt) },
-		BootTime: func() time.Duration { return time.Since(f.start) },
+		BootTime: func() time.Duration { f.mu.Lock(); defer f.mu.Unlock(); return time.Since(f.start) },
 		Quality: func() (wire.ClockQuality, time.Duration) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
@@ -140,6 +140,13 @@ func (f *fakeTime) leap(d time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.leapt += d
+}
+
+// pass lets time go by, by every clock.
+func (f *fakeTime) pass(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.leapt, f.start = f.leapt+d, f.start.Add(-d)
 }
 
 const houseSite = `

@@ -36,6 +36,9 @@ func (g *Gateway) makeReaders() {
 		for i := range d.Config.Readers {
 			r := &Reader{Config: &d.Config.Readers[i], Door: d}
 			d.Readers = append(d.Readers, r)
+			if g.Decider.State.Listening && !Tapped(r.Config.Type) {
+				continue
+			}
 			if r.Config.Type != site.TypeOSDP {
 				d.run = append(d.run, g.logged(r, g.reader(r)))
 				continue
@@ -79,10 +82,11 @@ func (g *Gateway) wiegandReader(r *Reader) func(context.Context) error {
 	name := "gatehouse-" + r.Door.Config.ID + "-" + r.Config.ID
 	lines := r.Config.Lines(name)
 	open := func() (device.Lines, error) { return g.o.Hardware.Lines(lines) }
-	if led := r.Config.LED; led != nil {
+	silent := g.Decider.State.Listening // the old controller has its lamp and its buzzer
+	if led := r.Config.LED; led != nil && !silent {
 		r.shows = append(r.shows, g.makeSignal(r.Door, led, name+"-led", lights))
 	}
-	if buzzer := r.Config.Buzzer; buzzer != nil {
+	if buzzer := r.Config.Buzzer; buzzer != nil && !silent {
 		r.shows = append(r.shows, g.makeSignal(r.Door, buzzer, name+"-buzzer", beeps))
 	}
 	r.learner = &learner{source: r.Config.ID, open: open, begin: make(chan learning)}

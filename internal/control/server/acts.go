@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"gatehouse/internal/control/server/takeover"
 	"net/http"
 	"sync"
 	"time"
@@ -24,6 +25,9 @@ type acts struct{ *gateway.Gateway }
 func (g acts) postRelease(r *http.Request, _ socket.None) (any, error) {
 	d, err := doorOf(g.Gateway, r.PathValue("door"))
 	if err != nil {
+		return nil, err
+	}
+	if err := takeover.Refuse(g.Gateway); err != nil {
 		return nil, err
 	}
 	state, err := release(r.Context(), d)
@@ -63,6 +67,9 @@ func release(ctx context.Context, d *gateway.Door) (door.State, error) {
 
 // postFireReset secures the doors again. Only the socket leads here, for somebody on site.
 func (g acts) postFireReset(r *http.Request, _ socket.None) (any, error) {
+	if err := takeover.Refuse(g.Gateway); err != nil {
+		return nil, err
+	}
 	if g.Fire == nil {
 		return nil, socket.Refused(http.StatusConflict, "", "this gateway has no fire input")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"gatehouse/internal/control/server/takeover"
 	"io/fs"
 	"net/http"
 	"os"
@@ -159,6 +160,9 @@ func (g doorTest) streamTest(w http.ResponseWriter, r *http.Request, in control.
 	}
 	if in.Minutes < 1 || in.Minutes > control.MostTest {
 		return socket.Refused(http.StatusUnprocessableEntity, "1 to 15 minutes", "a test of %s", amount.Of(in.Minutes, "minute"))
+	}
+	if err := takeover.Refuse(g.Gateway); err != nil {
+		return err
 	}
 	return g.run(r.Context(), d, time.Duration(in.Minutes)*time.Minute, func(ctx context.Context, from journal.Position) {
 		started := false

@@ -16,7 +16,6 @@ import (
 	"gatehouse/internal/gateway/swipe"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keyring"
-	"gatehouse/internal/keyring/adopt"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
@@ -140,35 +139,6 @@ func (g grants) postPrinted(r *http.Request, in control.PrintedRequest) (any, er
 	card := g.Swipes.Describe(n, forms)
 	card.Bits = forms[0].Card.Len()
 	return card, nil
-}
-
-func (g grants) getAdopt(_ *http.Request, _ socket.None) (any, error) {
-	until, cards := g.Keyring.Adopt.All()
-	out := control.AdoptState{Cards: []control.Adopt{}}
-	if !until.IsZero() {
-		out.Until = &until
-	}
-	for _, c := range cards {
-		out.Cards = append(out.Cards, control.Adopt{ID: c.Credentials[0].String()[2:10], Door: c.Door, FirstSeen: time.Unix(c.First, 0), LastSeen: time.Unix(c.Last, 0), Count: c.Count,
-			Card: control.Card{Door: c.Door, Reader: c.Source, Bits: c.Bits, Credentials: texts(c.Credentials), Holds: c.Holds, Kin: texts(c.Kin), Missing: g.Swipes.Missing(lengthsOf(c))}})
-	}
-	return out, nil
-}
-
-// lengthsOf returns the lengths of the forms that a kept card is known in.
-func lengthsOf(c adopt.Card) swipe.Forms {
-	if len(c.Lengths) == 0 { // kept by an older daemon
-		return swipe.Forms{Lengths: []int{c.Bits}}
-	}
-	return swipe.Forms{Lengths: c.Lengths, Holds: c.Holds}
-}
-
-func (g grants) postAdopt(r *http.Request, in control.AdoptRequest) (any, error) {
-	if err := g.Keyring.Adopt.Set(in.Days); err != nil {
-		return nil, socket.Refused(http.StatusUnprocessableEntity, "", "%v", err)
-	}
-	enter(g.Gateway, r, wire.Header{Kind: wire.KindAdopt, Outcome: choose(in.Days > 0, wire.OutcomeActive, wire.OutcomeIdle)})
-	return g.getAdopt(r, socket.None{})
 }
 
 // Limits of a wait for a card.

@@ -12,6 +12,7 @@ import (
 
 	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
+	"gatehouse/internal/control/server/takeover"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/socket"
@@ -38,6 +39,9 @@ func doorOf(g *gateway.Gateway, id string) (*gateway.Door, error) {
 
 // served finds the reader of a request.
 func served(g *gateway.Gateway, r *http.Request) (*gateway.Reader, error) {
+	if err := takeover.Refuse(g); err != nil {
+		return nil, err // what a reader sends would be somebody who comes home
+	}
 	d, err := doorOf(g, r.PathValue("door"))
 	if err != nil {
 		return nil, err

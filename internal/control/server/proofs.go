@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"gatehouse/internal/control/server/takeover"
 	"net/http"
 	"slices"
 	"time"
@@ -83,6 +84,9 @@ var stepOutcomes = map[acceptance.Step]wire.Outcome{acceptance.Begin: wire.Outco
 func (g proofs) postProof(r *http.Request, in control.ProofStep) (any, error) {
 	d, err := doorOf(g.Gateway, r.PathValue("door"))
 	if err != nil {
+		return nil, err
+	}
+	if err := takeover.Refuse(g.Gateway); err != nil {
 		return nil, err
 	}
 	part, step := acceptance.Part(r.PathValue("part")), acceptance.Step(in.Step)

@@ -166,6 +166,9 @@ func doorStatus(d *gateway.Door) control.Door {
 	for _, r := range d.Readers {
 		out.Devices = append(out.Devices, readerStatus(r, s))
 	}
+	if s.State == door.Listening { // its inputs are the old controller's
+		return out
+	}
 	if d.Config.Exit != nil {
 		out.Devices = append(out.Devices, deviceStatus(device.InputExit, "input", s))
 	}
@@ -194,6 +197,10 @@ const stuckExit = 15 * time.Second
 // more than what the reader makes of that.
 func readerStatus(r *gateway.Reader, s door.Status) control.Device {
 	dev := deviceStatus(r.Config.ID, r.Config.Type, s)
+	if s.State == door.Listening && !gateway.Tapped(r.Config.Type) {
+		dev.Hint = todo.Untapped
+		return dev
+	}
 	if !dev.Online && r.Taught() {
 		dev.Hint = todo.BeingTaught
 	}

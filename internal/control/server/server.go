@@ -7,6 +7,7 @@ package server
 
 import (
 	"context"
+	"gatehouse/internal/control/server/takeover"
 	"os"
 	"sync"
 	"time"
@@ -103,8 +104,7 @@ func (srv *Server) routes(g *gateway.Gateway) {
 	socket.Handle(s, "PUT /v1/grants", list.putGrants)
 	socket.Handle(s, "POST /v1/swipe", list.postSwipe)
 	socket.Handle(s, "POST /v1/printed", list.postPrinted)
-	socket.Handle(s, "GET /v1/adopt", list.getAdopt)
-	socket.Handle(s, "POST /v1/adopt", list.postAdopt)
+	takeover.Handle(s, g)
 
 	socket.Stream(s, "POST /v1/enrol", enrolling{g, srv.o, make(chan struct{}, 1)}.streamEnrol)
 	desk := counter{g}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"gatehouse/internal/control/server/takeover"
 	"net/http"
 	"time"
 
@@ -30,6 +31,7 @@ func (g report) getStatus(_ *http.Request, _ socket.None) (any, error) {
 		Building: g.Site.Building, Gateway: g.Site.Gateway, Registry: site.NoRegistry, Uplink: uplinkStatus(g.Gateway),
 		Version: g.version, Started: g.started, Initialised: keys.HasKey && keys.Issuers > 0,
 		Clock: clockStatus(g.Gateway), Journal: journalStatus(g.Gateway), Grants: grantsStatus(keys), Fire: fireStatus(g.Gateway),
+		Listening: takeover.Status(g.Gateway),
 	}
 	for _, d := range g.Doors {
 		s.Doors = append(s.Doors, doorStatus(d))

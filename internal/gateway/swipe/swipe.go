@@ -26,6 +26,10 @@ import (
 
 // Swipes are the cards and PINs of one house. Safe for concurrent use.
 type Swipes struct {
+	// Listening: the old controller decides, so that whoever comes home has a card that
+	// is unknown here. Set before use.
+	Listening bool
+
 	keys    *keys.Store
 	unknown *adopt.List
 	site    *site.Site
@@ -103,7 +107,11 @@ func (d *Swipes) Watch(s door.Seen) bool {
 		c.taken <- Card{s.Card, card}
 		return true
 	}
-	if s.Reason == wire.ReasonUnknown && !s.Held {
+	switch {
+	case s.Reason != wire.ReasonUnknown && s.Reason != wire.ReasonNotReady || s.Held:
+	case d.Listening:
+		d.unknown.Hear(s.Card)
+	case s.Reason == wire.ReasonUnknown:
 		d.unknown.Notice(s.Card, s.Door, s.Reader)
 	}
 	return false
@@ -115,14 +123,14 @@ func (d *Swipes) take(s door.Seen) *capture {
 	defer d.mu.Unlock()
 	c, now := d.waiting, time.Now()
 	switch {
-	case c == nil || s.Reason == wire.ReasonNotReady:
+	case c == nil || s.Reason == wire.ReasonNotReady && !d.Listening:
 		return nil
 	case c.door != "" && c.door != s.Door || c.reader != "" && c.reader != s.Reader:
 		if h := c.held[s.Credential]; h != nil {
 			h.walks = true
 		}
 		return nil
-	case !c.twice && !inUse(s.Reason):
+	case !c.twice && !inUse(s.Reason) && !d.Listening:
 		if s.Held {
 			return nil
 		}

@@ -121,6 +121,27 @@ func TestCardsInUse(t *testing.T) {
 	}
 }
 
+// TestListeningIsNoWatch: while the old controller decides, a card that is unknown here is
+// that of somebody who comes home: it is taken only when it is held up twice on purpose.
+func TestListeningIsNoWatch(t *testing.T) {
+	for _, reason := range []wire.Reason{wire.ReasonUnknown, wire.ReasonNotReady} {
+		for _, twice := range []bool{true, false} {
+			synctest.Test(t, func(t *testing.T) {
+				d := waiting(twice)
+				d.Listening = true
+				s := door.Seen{Door: "front", Reason: reason, Credential: wire.CredentialID{1}}
+				if d.take(s) != nil {
+					t.Errorf("%v (a proof: %v): whoever waits for cards learns who comes home", reason, twice)
+				}
+				time.Sleep(20 * time.Second)
+				if d.take(s) == nil {
+					t.Errorf("%v (a proof: %v): held up twice, and not taken", reason, twice)
+				}
+			})
+		}
+	}
+}
+
 // TestTakenCardsOfAnHour: who asks again and again does not learn all day who comes.
 func TestTakenCardsOfAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

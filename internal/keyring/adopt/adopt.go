@@ -1,8 +1,13 @@
 // Package adopt keeps unknown cards for a landlord who adopts a house, until somebody
 // says whose they are. None opens by being here.
+//
+// While the old controller still decides at the doors, those who hold up their cards live
+// there and come home: of each card is kept on how many days it was seen, up to three,
+// and nothing of when or where (refusals N2 and N4).
 package adopt
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -22,7 +27,14 @@ const Name = "adopt.json"
 // Limits of the list.
 const (
 	maxCards = 500 // cards; more are not kept
+	maxHeard = 2000
 	maxDays  = 60
+	// MostSeen is how many days of a card are counted while the old controller decides.
+	// From then on nothing more is kept of it: a number that goes on growing would tell
+	// who is away.
+	MostSeen = 3
+	// keptAfter is how long cards wait for the switch over once learning is over.
+	keptAfter = 14 * 24 * 60 * 60 // s
 )
 
 // Card is an unknown card that waits for somebody to say whose it is, as it stands in
@@ -38,12 +50,18 @@ type Card struct {
 	First       int64               `json:"first"`         // unix s
 	Last        int64               `json:"last"`          // likewise
 	Count       uint64              `json:"count"`
+
+	// Of a card that was heard while the old controller decides, in the place of the five
+	// above: on how many days before the one of the list, up to MostSeen, and whether on
+	// that day, too.
+	Days  int  `json:"days,omitempty"`
+	Today bool `json:"today,omitempty"`
 }
 
 // Options of a List. What is asked of the keyring waits for no disk.
 type Options struct {
 	Dir      *files.Dir
-	Now      func() time.Time   // the wall clock
+	Now      func() time.Time   // the wall clock, in the zone whose midnight begins a day
 	Shapes   []cardnumber.Shape // of the readers here; none: the usual ones
 	Identify func([]device.Card) ([]wire.CredentialID, error)
 	Knows    func(wire.CredentialID) bool // the active grants do
@@ -71,6 +89,33 @@ func Read(o Options) *List {
 type rows struct {
 	Until int64  `json:"until"` // unix s; 0: off
 	Cards []Card `json:"cards"`
+
+	Listening bool   `json:"listening,omitempty"` // the old controller decides
+	Day       string `json:"day,omitempty"`       // that Card.Today means
+}
+
+// over reports whether the cards are to be forgotten at a time.
+func (r rows) over(now int64) bool {
+	if r.Listening {
+		return now >= r.Until+keptAfter
+	}
+	return now >= r.Until
+}
+
+// turn begins a day: the one before counts from now on, for all cards at once.
+func (r *rows) turn(day string) bool {
+	if r.Day == day {
+		return false
+	}
+	r.Day = day
+	cards := slices.Clone(r.Cards) // of which others may have a look
+	for i := range cards {
+		if c := &cards[i]; c.Today {
+			c.Days, c.Today = min(c.Days+1, MostSeen), false
+		}
+	}
+	r.Cards = cards
+	return true
 }
 
 // Set keeps unknown cards for so many days from now (at most 60); 0 stops
@@ -89,6 +134,74 @@ func (l *List) Set(days int) error {
 	return l.write()
 }
 
+// Settle makes the list one of what is heard until then, and keeps it for two weeks more;
+// with the zero time one of a house that decides itself. What was kept for the other of
+// the two is forgotten.
+func (l *List) Settle(until time.Time) error {
+	l.mu.Lock()
+	switch {
+	case until.IsZero() && l.rows.Listening:
+		l.rows = rows{}
+	case until.IsZero(), l.rows.Listening && l.rows.Until == until.Unix():
+		l.mu.Unlock()
+		return nil
+	case l.rows.Listening:
+		l.rows.Until = until.Unix()
+	default:
+		l.rows = rows{Until: until.Unix(), Listening: true, Day: l.today()}
+	}
+	l.mu.Unlock()
+	return l.write()
+}
+
+// Hear keeps of a card that it was seen today, while the old controller decides. It waits
+// for no disk, as Notice.
+func (l *List) Hear(card device.Card) {
+	seen, err := l.formsOf(card)
+	if err != nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.rows.Listening || l.now() >= l.rows.Until || l.o.Knows(seen.Credentials[0]) {
+		return
+	}
+	l.dirty = l.rows.turn(l.today()) || l.dirty
+	i := slices.IndexFunc(l.rows.Cards, func(r Card) bool { return r.Credentials[0] == seen.Credentials[0] })
+	switch {
+	case i < 0 && len(l.rows.Cards) >= maxHeard:
+		return
+	case i < 0:
+		seen.Today = true
+		l.rows.Cards = append(l.rows.Cards, seen)
+	case l.rows.Cards[i].Today || l.rows.Cards[i].Days >= MostSeen:
+		return
+	default:
+		l.rows.Cards[i].Today = true
+	}
+	l.dirty = true
+}
+
+// Heard returns until when cards are learned (zero: they are not), and the cards with
+// a day that is over, in the order of their names: whoever asks again and again learns
+// once a day which were seen, and never when.
+func (l *List) Heard() (until time.Time, cards []Card) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.rows.Listening || l.rows.over(l.now()) {
+		return time.Time{}, nil
+	}
+	l.dirty = l.rows.turn(l.today()) || l.dirty
+	for _, c := range l.rows.Cards {
+		if c.Days > 0 {
+			c.Today = false
+			cards = append(cards, c)
+		}
+	}
+	slices.SortFunc(cards, func(a, b Card) int { return bytes.Compare(a.Credentials[0][:], b.Credentials[0][:]) })
+	return time.Unix(l.rows.Until, 0), cards
+}
+
 // Notice keeps an unknown card if adopt mode is on, in memory: Tend writes it.
 // It waits for no disk, so a door may call it. The caller says that the door
 // did not know the card.
@@ -100,7 +213,7 @@ func (l *List) Notice(card device.Card, door, source string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	if now >= l.rows.Until || l.o.Knows(seen.Credentials[0]) {
+	if l.rows.Listening || now >= l.rows.Until || l.o.Knows(seen.Credentials[0]) {
 		return
 	}
 	i := slices.IndexFunc(l.rows.Cards, func(r Card) bool { return r.Credentials[0] == seen.Credentials[0] })
@@ -142,7 +255,7 @@ func (l *List) formsOf(card device.Card) (Card, error) {
 func (l *List) All() (until time.Time, cards []Card) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.now() >= l.rows.Until {
+	if l.rows.Listening || l.now() >= l.rows.Until {
 		return time.Time{}, nil
 	}
 	cards = slices.Clone(l.rows.Cards) // of each, what is shared never changes
@@ -169,8 +282,11 @@ func (l *List) ForgetBound() {
 // Tend erases the list when its time is over and writes what changed.
 func (l *List) Tend() {
 	l.mu.Lock()
-	if l.rows.Until != 0 && l.now() >= l.rows.Until {
-		l.rows, l.dirty = rows{}, true
+	switch {
+	case l.rows.Until != 0 && l.rows.over(l.now()):
+		l.rows, l.dirty = rows{Listening: l.rows.Listening}, l.rows.Until != 0 || l.dirty
+	case l.rows.Listening:
+		l.dirty = l.rows.turn(l.today()) || l.dirty
 	}
 	dirty := l.dirty
 	l.mu.Unlock()
@@ -201,3 +317,5 @@ func (l *List) write() error {
 }
 
 func (l *List) now() int64 { return l.o.Now().Unix() }
+
+func (l *List) today() string { return l.o.Now().Format(time.DateOnly) }

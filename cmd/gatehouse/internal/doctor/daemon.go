@@ -11,11 +11,23 @@ import (
 
 // ofStatus is what the daemon itself says.
 func ofStatus(st control.Status) []check {
-	out := append([]check{}, doorCheck(st.Doors), readerCheck(st.Doors), clockCheck(st.Clock), listCheck(st), logCheck(st.Journal))
+	out := append([]check{}, deciderCheck(st.Listening), doorCheck(st.Doors), readerCheck(st.Doors), clockCheck(st.Clock), listCheck(st), logCheck(st.Journal))
 	if st.Uplink != nil {
 		out = append(out, contactCheck(*st.Uplink))
 	}
 	return append(out, toDoCheck(st.Problems))
+}
+
+// deciderCheck says who decides at the doors.
+func deciderCheck(l *control.Listening) check {
+	k := check{Name: "who decides", State: good, What: "this gateway", Why: "one controller drives a lock: while the old one does, this one drives nothing, and exit buttons and fire are the old one's"}
+	if l != nil {
+		k.State, k.What, k.Do = bad, "the old controller", "connect the locks, then gatehouse adopt drive; to go on learning cards, gatehouse adopt listen"
+	}
+	if l != nil && l.Until != nil {
+		k.What += ", listening until " + session.Local(*l.Until)
+	}
+	return k
 }
 
 func doorCheck(doors []control.Door) check {

@@ -9,14 +9,13 @@ import (
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
-	"gatehouse/cmd/gatehouse/internal/takeover"
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/naming"
 	"gatehouse/internal/socket"
-	"gatehouse/sync/wire"
+	"gatehouse/internal/takeover"
 )
 
 // terms are what a key is for.
@@ -27,9 +26,6 @@ type terms struct {
 	From  string   `help:"First day, as 2026-12-01, in the building's zone." placeholder:"DATE"`
 	Until string   `help:"Last day, as 2027-11-30; without it, or as 9999-12-31, there is no end." placeholder:"DATE"`
 }
-
-var kinds = map[string]wire.GrantKind{"resident": wire.GrantResident, "staff": wire.GrantStaff,
-	"visitor": wire.GrantVisitor, "brigade": wire.GrantBrigade}
 
 func (t terms) grant(l control.List) (g grantlist.NewGrant, err error) {
 	zone, err := session.Zone(l.TimeZone)
@@ -43,7 +39,7 @@ func (t terms) grant(l control.List) (g grantlist.NewGrant, err error) {
 	if err != nil {
 		return g, socket.Hinted("a word of your own for the flat, as 3B", "%v", err)
 	}
-	g = grantlist.NewGrant{Kind: kinds[t.Kind], Doors: takeover.Union(nil, t.Door), Label: label}
+	g = grantlist.NewGrant{Kind: takeover.Kinds[t.Kind], Doors: takeover.Union(nil, t.Door), Label: label}
 	for _, d := range t.Door {
 		if !slices.Contains(l.Doors, d) {
 			return g, socket.Hinted("doors of this gateway: "+strings.Join(l.Doors, ", "), "no door %q here", d)
@@ -90,11 +86,11 @@ func newKey(k session.IssuerKey, s *session.Session, t terms, kept bool, show fu
 	if err != nil {
 		return err
 	}
-	if g.Credentials, err = parse(card.Credentials); err != nil {
+	if g.Credentials, err = takeover.Parse(card.Credentials); err != nil {
 		return err
 	}
 	shown := takeover.Shown{Card: card, Kept: kept}
-	if shown.Kin, err = parse(card.Kin); err != nil {
+	if shown.Kin, err = takeover.Parse(card.Kin); err != nil {
 		return err
 	}
 	var a takeover.Added
@@ -115,6 +111,9 @@ type Adopt struct {
 	Off  adoptOffCmd  `cmd:"" help:"Stop, and forget the cards that nobody named."`
 	List adoptListCmd `cmd:"" help:"Show the unknown cards."`
 	Bind adoptBindCmd `cmd:"" help:"Say whose an unknown card is, and give it a key."`
+
+	Listen adoptListenCmd `cmd:"" help:"Let the old controller decide, and learn the cards of those who come in."`
+	Drive  adoptDriveCmd  `cmd:"" help:"End listening: this gateway decides, and learned cards get keys."`
 }
 
 type adoptOnCmd struct {
@@ -133,12 +132,17 @@ type adoptOffCmd struct{}
 func (adoptOffCmd) Run(s *session.Session) error { return adopt(s, 0) }
 
 func adopt(s *session.Session, days int) error {
-	a, err := s.Client.SetAdopt(s.Ctx, control.AdoptRequest{Days: days})
+	a, err := control.Takeover{Daemon: s.Client}.SetAdopt(s.Ctx, control.AdoptRequest{Days: days})
 	return s.Print(a, err, func(w io.Writer) { fmt.Fprintln(w, adoptState(a)) })
 }
 
 func adoptState(a control.AdoptState) string {
-	if a.Until == nil {
+	switch {
+	case a.Listening && a.Until == nil:
+		return "the old controller decides, and no cards are learned any more"
+	case a.Listening:
+		return "the old controller decides; its cards are learned until " + session.Local(*a.Until)
+	case a.Until == nil:
 		return "unknown cards are not kept (gatehouse adopt on)"
 	}
 	return "unknown cards are kept until " + session.Local(*a.Until)
@@ -147,7 +151,7 @@ func adoptState(a control.AdoptState) string {
 type adoptListCmd struct{}
 
 func (adoptListCmd) Run(s *session.Session) error {
-	a, err := s.Client.Adopts(s.Ctx)
+	a, err := control.Takeover{Daemon: s.Client}.Adopts(s.Ctx)
 	return s.Print(a, err, func(w io.Writer) { writeAdopts(w, a) })
 }
 
@@ -157,10 +161,20 @@ func writeAdopts(w io.Writer, a control.AdoptState) {
 		return
 	}
 	fmt.Fprintln(w)
+	if a.Listening {
+		command.Table(w, a.Cards, []string{"CARD", "DAYS"}, func(c control.Adopt) []string { return []string{c.ID, seenOn(c.Days)} })
+		fmt.Fprintln(w, "\nwhose? gatehouse adopt bind CARD --label FLAT --door DOOR --key FILE; gatehouse adopt drive gives keys to the others")
+		return
+	}
 	command.Table(w, a.Cards, []string{"CARD", "SEEN AT", "TIMES", "FIRST", "LAST"}, func(c control.Adopt) []string {
 		return []string{c.ID, c.Door, fmt.Sprint(c.Count), session.Local(c.FirstSeen), session.Local(c.LastSeen)}
 	})
 	fmt.Fprintln(w, "\nwhose? gatehouse adopt bind CARD --label FLAT --door DOOR --key FILE")
+}
+
+// seenOn says on how many days a card was seen. Beyond three nothing is kept of it.
+func seenOn(days int) string {
+	return command.Choose(days >= 3, "3 or more", fmt.Sprint(days))
 }
 
 type adoptBindCmd struct {
@@ -171,7 +185,7 @@ type adoptBindCmd struct {
 
 func (c adoptBindCmd) Run(s *session.Session) error {
 	return newKey(c.IssuerKey, s, c.terms, true, func(grantlist.NewGrant) (control.Card, error) {
-		a, err := s.Client.Adopts(s.Ctx)
+		a, err := control.Takeover{Daemon: s.Client}.Adopts(s.Ctx)
 		if err != nil {
 			return control.Card{}, err
 		}

@@ -30,7 +30,7 @@ func writeStatus(w io.Writer, st control.Status) {
 	fmt.Fprintf(w, "%s / %s   gatehoused %s, up since %s\n\n", st.Building, st.Gateway, st.Version, session.Local(st.Started))
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for _, d := range st.Doors {
-		fmt.Fprintf(t, "door %s\t%s\tlock %s\n", d.ID, d.State, d.Lock)
+		fmt.Fprintf(t, "door %s\t%s\tlock %s\n", d.ID, d.State, command.Choose(st.Listening != nil, "of the old controller", d.Lock))
 		for _, dev := range d.Devices {
 			fmt.Fprintf(t, "  %s\t%s\t%s\n", dev.ID, dev.Type, session.DeviceState(dev.Online, dev.Fault))
 		}

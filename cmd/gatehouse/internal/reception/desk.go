@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/control"
+	"gatehouse/internal/takeover"
 )
 
 // visit is the time at the desk.
@@ -59,7 +60,7 @@ func (v visit) swipe(door string, proof bool, what string) (control.DeskCard, er
 // returns the doors here that do not read it yet.
 func (v visit) newCard(door string, once bool, doors []string) (missing []string, err error) {
 	if door == "" {
-		if here := session.Among(v.desk.Here, doors); len(here) > 0 {
+		if here := takeover.Among(v.desk.Here, doors); len(here) > 0 {
 			door = here[0]
 		}
 	}
@@ -67,7 +68,7 @@ func (v visit) newCard(door string, once bool, doors []string) (missing []string
 	if err != nil {
 		return nil, err
 	}
-	missing = session.Among(card.Missing, doors)
+	missing = takeover.Among(card.Missing, doors)
 	for len(missing) > 0 && !once {
 		fmt.Fprintf(v.s.Err, "door %s sees it in another form (or wait a minute to leave that door out)\n", missing[0])
 		more, err := v.swipe(missing[0], false, "the same card")
@@ -75,7 +76,7 @@ func (v visit) newCard(door string, once bool, doors []string) (missing []string
 			fmt.Fprintf(v.s.Err, "left out: %v\n", err)
 			return missing, v.s.Ctx.Err()
 		}
-		missing = session.Among(missing, more.Missing)
+		missing = takeover.Among(missing, more.Missing)
 	}
 	return missing, nil
 }
@@ -136,7 +137,7 @@ func change(s *session.Session, r control.Change, at deskReader, keypad keypadFl
 		if err != nil {
 			return err
 		}
-		return v.report(done, session.Among(missing, done.Tenancy.Doors), func(w io.Writer) { outcome(w, done.Tenancy) })
+		return v.report(done, takeover.Among(missing, done.Tenancy.Doors), func(w io.Writer) { outcome(w, done.Tenancy) })
 	})
 }
 

@@ -61,14 +61,15 @@ func serve(ctx context.Context, site *site.Site, hw gateway.Hardware) error {
 		return fmt.Errorf("find own program: %w", err)
 	}
 	log := zerolog.New(os.Stderr).With().Timestamp().Logger()
-	g, err := gateway.New(gateway.Options{Site: site, Hardware: hw, Time: house.Time(), Version: "gatesim",
-		Verify: segment.VerifyBy(self, "verify"), Dial: dialSoon, Log: log, Cadence: gateway.Cadence{Rest: house.Rest},
-		Ready: func() { log.Info().Int("pid", os.Getpid()).Msg("doors are served") }})
-	if err != nil {
-		return err
-	}
-	srv := server.New(g, server.Options{Version: "gatesim", Log: log})
-	return g.Run(ctx, srv.Serve)
+	return gateway.Serve(ctx, func() (*gateway.Gateway, []func(context.Context), error) {
+		g, err := gateway.New(gateway.Options{Site: site, Hardware: hw, Time: house.Time(), Version: "gatesim",
+			Verify: segment.VerifyBy(self, "verify"), Dial: dialSoon, Log: log, Cadence: gateway.Cadence{Rest: house.Rest},
+			Ready: func() { log.Info().Int("pid", os.Getpid()).Msg("doors are served") }})
+		if err != nil {
+			return nil, nil, err
+		}
+		return g, []func(context.Context){server.New(g, server.Options{Version: "gatesim", Log: log}).Serve}, nil
+	})
 }
 
 // dialSoon waits less between attempts than a gateway among 200,000 may.

@@ -8,6 +8,7 @@ import (
 
 	"gatehouse/internal/acceptance"
 	"gatehouse/internal/amount"
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/control"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/clock"
@@ -27,12 +28,13 @@ func problems(g *gateway.Gateway, s control.Status) (list toDo) {
 	switch {
 	case !s.Initialised:
 		list = append(list, keysProblem(g)...)
-	case s.Grants.Version > 0 || g.Keyring.Status().Lost:
+	case s.Grants.Version > 0 || g.Keyring.Status().Lost || s.Listening != nil:
 	case enrolled:
 		list.add("no_list", "", "no list of grants yet, so no card opens: check a tenant in with gatehouse checkin")
 	default:
 		list.add("no_list_alone", "", "no list of grants yet, so no card opens: give a key with gatehouse grant add")
 	}
+	list = append(list, listeningProblem(s.Listening)...)
 	list = append(list, fireProblems(g.Fire)...)
 	list = append(list, doorProblems(s.Doors)...)
 	list = append(list, grantProblems(g.Keyring.Status(), enrolled)...)
@@ -78,6 +80,21 @@ func diskProblems(g *gateway.Gateway, degraded string) (list toDo) {
 	return list
 }
 
+// listeningProblem says that the gateway decides nothing yet; nil where it does.
+func listeningProblem(l *control.Listening) (list toDo) {
+	const drive = "connect the lock and run gatehouse adopt drive"
+	switch {
+	case l == nil:
+	case l.Until == nil:
+		list.add("listening_unread", "", "the old controller decides at the doors as far as is known, since the file that says so can't be read: this gateway drives nothing. If that is right, run gatehouse adopt listen; if not, %s", drive)
+	case l.Over:
+		list.add("listening_over", "", "listening is over since %s, and the old controller still decides at the doors: %s, or listen for longer with gatehouse adopt listen", calendar.Minute(*l.Until, l.Until.Location()), drive)
+	default:
+		list.add("listening", "", "listening until %s: the old controller decides at the doors, with exit buttons and fire; this gateway drives nothing and learns the cards. Then %s", calendar.Minute(*l.Until, l.Until.Location()), drive)
+	}
+	return list
+}
+
 // fireProblems say what is wrong at the fire input; nil where there is none.
 func fireProblems(fire *gateway.Fire) (list toDo) {
 	if fire == nil {
@@ -109,6 +126,8 @@ func doorProblems(doors []control.Door) (list toDo) {
 		}
 		for _, dev := range d.Devices {
 			switch {
+			case dev.Hint == Untapped:
+				list.add("reader_untapped", d.ID, "door %s: %s %s", d.ID, dev.ID, dev.Hint)
 			case dev.Hint == BeingTaught:
 				list.add("reader_taught", d.ID, "door %s: %s %s", d.ID, dev.ID, dev.Hint)
 			case !dev.Online && dev.Hint == "":

@@ -46,6 +46,9 @@ func alone(enrolled bool, code string) string {
 // BeingTaught is the hint of a reader that is away from its door for format learning.
 const BeingTaught = "is being taught: until format learning is over it opens nothing"
 
+// Untapped is the hint of a reader that can't be listened to.
+const Untapped = "speaks only when it is asked, and the old controller asks: it can't be listened to, and its cards are not learned"
+
 // oneLine is an error of several parts as a line of its own shows it.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
