@@ -118,7 +118,7 @@ func (e entry) language(v *visit) error {
 	if v.FormValue("to") == string(text.English) {
 		l = text.English
 	}
-	http.SetCookie(v.w, &http.Cookie{Name: languageCookie, Value: string(l), Path: "/", MaxAge: 400 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(v.w, &http.Cookie{Name: text.Cookie, Value: string(l), Path: "/", MaxAge: 400 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	v.redirect(ownPath(v.FormValue("back")))
 	return nil
 }

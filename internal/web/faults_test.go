@@ -68,7 +68,7 @@ func alone(t *testing.T, n network.Network) *Server {
 	if _, err := accounts.Claim(code, "owner", secret); err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Options{Daemon: control.NewClient(filepath.Join(t.TempDir(), "no.sock")), Accounts: accounts, Plain: []string{"127.0.0.1:80"}, Network: n, Log: zerolog.Nop()})
+	s, err := New(Options{Daemon: control.NewClient(filepath.Join(t.TempDir(), "no.sock")), Accounts: accounts, Plain: []string{"127.0.0.1:80"}, Names: []string{"tor.example"}, Network: n, Log: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,7 +264,6 @@ func TestLargeBodies(t *testing.T) {
 // is its own is taken.
 func TestRebinding(t *testing.T) {
 	s := alone(t, network.Network{})
-	s.o.Names = []string{"tor.example"}
 	for host, good := range map[string]bool{"127.0.0.1": true, "192.168.4.1:80": true, "[::1]:80": true, "[fe80::1]": true, "gatehouse.local": true, "GATEHOUSE.LOCAL:443": true, "tor.example": true, "localhost:8080": true,
 		"evil.example": false, "127.0.0.1.evil.example": false, "gatehouse.local.evil.example": false, "tor.example.evil.example:80": false, "": false, "localhost.": false} {
 		r := httptest.NewRequest("GET", "http://127.0.0.1/login", nil)

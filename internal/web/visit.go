@@ -48,7 +48,7 @@ const (
 // error into a page that says what to do.
 func (s *Server) serve(r route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		v := &visit{Request: req, w: w, s: s, Lang: languageOf(req)}
+		v := &visit{Request: req, w: w, s: s, Lang: text.Of(req)}
 		v.Account = v.who()
 		v.Request = req.WithContext(caller.With(req.Context(), v.caller()))
 		if len(r.roles) > 0 {

@@ -24,16 +24,16 @@ import (
 
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/address"
+	"gatehouse/internal/web/guard"
 	"gatehouse/internal/web/reception"
 	"gatehouse/internal/web/text"
 	"gatehouse/internal/web/tries"
 )
 
-// Limits of a session and of a request.
+// Limits of a session.
 const (
 	sessionIdle = 12 * time.Hour
 	sessionLife = 30 * 24 * time.Hour
-	mostBody    = 256 << 10 // bytes; a list of cards is the largest
 )
 
 // New makes the page. It reads the words and the screens that come with the program.
@@ -54,7 +54,7 @@ func New(o Options) (*Server, error) {
 	for _, r := range s.routes {
 		mux.Handle(r.pattern, s.serve(r))
 	}
-	s.handler = s.guard(mux)
+	s.handler = guard.Guard{Words: words, Names: o.Names}.Before(s.sessions.LoadAndSave(mux)) // another's page prolongs no session
 	return s, nil
 }
 

@@ -16,14 +16,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gatehouse/internal/caller"
+	"gatehouse/internal/control/server/gate"
 	"gatehouse/internal/network"
 	"gatehouse/internal/socket"
 )
 
 // gated is a server that answers every route of the daemon with who asked, behind a gate.
-func gated(t *testing.T, g gate) *socket.Client { return gatedOver(t, g, network.Network{}) }
+func gated(t *testing.T, g gate.Gate) *socket.Client { return gatedOver(t, g, network.Network{}) }
 
-func gatedOver(t *testing.T, g gate, n network.Network) *socket.Client {
+func gatedOver(t *testing.T, g gate.Gate, n network.Network) *socket.Client {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "r")
 	if err != nil {
@@ -34,7 +35,7 @@ func gatedOver(t *testing.T, g gate, n network.Network) *socket.Client {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "s")
-	s := socket.NewServer(socket.Options{Path: path, Name: "daemon", Mode: 0o666, MostBody: 100, Caller: peer, Admit: g.admit, Log: zerolog.Nop()})
+	s := socket.NewServer(socket.Options{Path: path, Name: "daemon", Mode: 0o666, MostBody: 100, Caller: gate.Peer, Admit: g.Admit, Log: zerolog.Nop()})
 	for _, p := range patterns(t) {
 		socket.Handle(s, p, func(r *http.Request, _ socket.None) (string, error) { return caller.Of(r.Context()).String(), nil })
 	}
@@ -76,8 +77,8 @@ func ask(t *testing.T, c *socket.Client, pattern, as string) string {
 func TestRolesOfRoutes(t *testing.T) {
 	list := allowed(t)
 	uid := uint32(os.Getuid())
-	asPage := gated(t, gate{roles: routeRoles, page: uid, own: uid + 1})
-	asDaemon := gated(t, gate{roles: routeRoles, page: unknownUser, own: uid})
+	asPage := gated(t, gate.Gate{Roles: routeRoles, Page: uid, Own: uid + 1})
+	asDaemon := gated(t, gate.Gate{Roles: routeRoles, Page: gate.UnknownUser, Own: uid})
 	for _, pattern := range patterns(t) {
 		for role, as := range map[caller.Role]string{caller.Owner: "owner-100000", caller.Helper: "helper-200000", caller.Installer: "installer-300000", caller.Resident: "resident", caller.Page: ""} {
 			want := as
@@ -129,11 +130,11 @@ func TestOthersClaims(t *testing.T) {
 		return d.Conn, d.error
 	}}
 	for _, x := range []struct {
-		g      gate
+		g      gate.Gate
 		as, is string
 	}{
-		{gate{roles: routeRoles, page: unknownUser, own: 0}, "", "operator"}, {gate{roles: routeRoles, page: unknownUser, own: 0}, "owner-100000", ""},
-		{gate{roles: routeRoles, page: nobody, own: 0}, "", ""}, {gate{roles: routeRoles, page: nobody, own: 0}, "owner-100000", "owner-100000"}, {gate{roles: routeRoles, page: nobody, own: 0}, "operator", ""},
+		{gate.Gate{Roles: routeRoles, Page: gate.UnknownUser, Own: 0}, "", "operator"}, {gate.Gate{Roles: routeRoles, Page: gate.UnknownUser, Own: 0}, "owner-100000", ""},
+		{gate.Gate{Roles: routeRoles, Page: nobody, Own: 0}, "", ""}, {gate.Gate{Roles: routeRoles, Page: nobody, Own: 0}, "owner-100000", "owner-100000"}, {gate.Gate{Roles: routeRoles, Page: nobody, Own: 0}, "operator", ""},
 	} {
 		if got := ask(t, gatedOver(t, x.g, asNobody), "GET /v1/log", x.as); got != x.is {
 			t.Errorf("%+v as %q: %q, want %q", x.g, x.as, got, x.is)
@@ -142,7 +143,7 @@ func TestOthersClaims(t *testing.T) {
 	// Over a connection of which the kernel tells nothing nobody speaks for others.
 	r, _ := http.NewRequest("GET", "http://daemon/v1/log", nil)
 	r.Header.Set(socket.CallerHeader, "owner-100000")
-	if _, err := (gate{roles: routeRoles, page: unknownUser, own: 0}).admit("GET /v1/log", r); err == nil {
+	if _, err := (gate.Gate{Roles: routeRoles, Page: gate.UnknownUser, Own: 0}).Admit("GET /v1/log", r); err == nil {
 		t.Error("a caller of whom nothing is known speaks for the owner")
 	}
 }

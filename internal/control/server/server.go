@@ -15,6 +15,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/acceptance"
+	"gatehouse/internal/control/server/gate"
+	"gatehouse/internal/control/server/profiles"
 	"gatehouse/internal/control/server/rescue"
 	"gatehouse/internal/control/server/todo"
 	"gatehouse/internal/gateway"
@@ -67,7 +69,7 @@ func New(g *gateway.Gateway, o Options) *Server {
 	}
 	book := openBook(logs{g, o.Log})
 	srv := &Server{o: o, teacher: &teacher{Gateway: g}, book: book, report: report{g, book, o.Version, time.Now(), &todo.Since{}}, socket: socket.NewServer(socket.Options{Path: g.Site.Socket, Name: "daemon", Network: o.Network,
-		Mode: mode, Group: callers, Look: o.Look, Grace: time.Second, MostBody: maxRequest, Caller: peer, Admit: newGate(routeRoles).admit, Log: o.Log})}
+		Mode: mode, Group: callers, Look: o.Look, Grace: time.Second, MostBody: maxRequest, Caller: gate.Peer, Admit: gate.New(routeRoles).Admit, Log: o.Log})}
 	srv.routes(g)
 	return srv
 }
@@ -119,6 +121,15 @@ func (srv *Server) routes(g *gateway.Gateway) {
 
 	socket.Handle(s, "POST /v1/resident/{act}", atDesk(desk.postResident))
 
+	srv.readerRoutes(g)
+	if srv.o.Profiles {
+		socket.Stream(s, "GET /debug/pprof/{name}", profiles.Stream)
+	}
+}
+
+// readerRoutes are those of the readers at the doors.
+func (srv *Server) readerRoutes(g *gateway.Gateway) {
+	s := srv.socket
 	const reader = "/v1/doors/{door}/readers/{reader}/"
 	all := readers{g}
 	socket.Handle(s, "GET /v1/readers", all.getReaders)
@@ -128,9 +139,6 @@ func (srv *Server) routes(g *gateway.Gateway) {
 	socket.Handle(s, "POST "+reader+"configure", all.postConfigure)
 	socket.Handle(s, "POST "+reader+"teach", srv.teacher.postTeach)
 	socket.Handle(s, "DELETE "+reader+"teach", srv.teacher.deleteTeach)
-	if srv.o.Profiles {
-		socket.Stream(s, "GET /debug/pprof/{name}", streamProfile)
-	}
 }
 
 // Group may use the socket. Where it is missing only the daemon's user may.

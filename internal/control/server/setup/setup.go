@@ -21,7 +21,7 @@ import (
 	"gatehouse/internal/caller"
 	"gatehouse/internal/commission"
 	"gatehouse/internal/control"
-	"gatehouse/internal/control/server"
+	"gatehouse/internal/control/server/gate"
 	"gatehouse/internal/discovery"
 	"gatehouse/internal/network"
 	"gatehouse/internal/site"
@@ -72,10 +72,9 @@ const maxRequest = 512 << 10
 
 // New makes a server; why is what came of reading the site file.
 func New(o Options, why error) *Server {
-	peer, admit := server.Guard(routeRoles)
 	s := &Server{o: o, fault: why, looker: newLooker(o.Machine), written: make(chan struct{}, 1),
 		socket: socket.NewServer(socket.Options{Path: o.Socket, Name: "daemon", Network: o.Network, Mode: 0o660, Group: o.Group,
-			Look: 5 * time.Second, Grace: time.Second, MostBody: maxRequest, Caller: peer, Admit: admit, Log: o.Log})}
+			Look: 5 * time.Second, Grace: time.Second, MostBody: maxRequest, Caller: gate.Peer, Admit: gate.New(routeRoles).Admit, Log: o.Log})}
 	socket.Handle(s.socket, "GET /v1/setup", s.getSetup)
 	socket.Handle(s.socket, "POST /v1/setup/look", s.postLook)
 	socket.Handle(s.socket, "POST /v1/setup/propose", s.postPropose)

@@ -1,4 +1,7 @@
-package server
+// Package profiles answers with profiles of the running daemon.
+//
+// It refuses to be for everybody: a server that has them is for root and the daemon's user alone.
+package profiles
 
 import (
 	"cmp"
@@ -13,10 +16,10 @@ import (
 // longestProfile bounds a profile of the processor.
 const longestProfile = 5 * time.Minute
 
-// streamProfile writes a profile of the running daemon, for go tool pprof: "profile" is of the processor, for
+// Stream writes a profile of the running daemon, for go tool pprof: "profile" is of the processor, for
 // ?seconds=30; the others are as runtime/pprof names them, with ?debug=1 or 2 as text. They tell how often
 // something was done, and so whether somebody came: a server that has them lets only root and the daemon's user call.
-func streamProfile(w http.ResponseWriter, r *http.Request, _ socket.None) error {
+func Stream(w http.ResponseWriter, r *http.Request, _ socket.None) error {
 	if name := r.PathValue("name"); name != "profile" {
 		found := pprof.Lookup(name)
 		if found == nil {

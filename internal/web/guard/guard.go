@@ -1,23 +1,37 @@
-package web
+// Package guard is in front of every route of the page: host, origin, size and headers.
+//
+// It refuses requests that another site's page sends, and a host name that is not the gateway's.
+package guard
 
 import (
 	"errors"
-	"gatehouse/internal/web/address"
 	"net/http"
 	"strings"
+
+	"gatehouse/internal/web/address"
+	"gatehouse/internal/web/text"
 )
 
 // policy is what a browser may do for the page: nothing from elsewhere, no inline script,
 // in no other page's frame.
 const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
-// guard is in front of every route: host, origin, size, headers, session.
-func (s *Server) guard(next http.Handler) http.Handler {
+// mostBody bounds a request, in bytes: a list of cards is the largest.
+const mostBody = 256 << 10
+
+// Guard is what the guard knows of the page.
+type Guard struct {
+	Words text.Words
+	Names []string // host names of the gateway; addresses are always taken
+}
+
+// Before puts the guard in front of a handler.
+func (g Guard) Before(next http.Handler) http.Handler {
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, s.words.Say(languageOf(r), "page.foreign"), http.StatusForbidden)
+		http.Error(w, g.Words.Say(text.Of(r), "page.foreign"), http.StatusForbidden)
 	}))
-	inner := origin.Handler(s.sessions.LoadAndSave(next)) // another's page prolongs no session
+	inner := origin.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -25,13 +39,13 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
-		if !address.Own(r.Host, s.o.Names) {
-			http.Error(w, s.words.Say(languageOf(r), "page.foreign"), http.StatusMisdirectedRequest)
+		if !address.Own(r.Host, g.Names) {
+			http.Error(w, g.Words.Say(text.Of(r), "page.foreign"), http.StatusMisdirectedRequest)
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, mostBody)
 		if err := readForm(r); err != nil {
-			s.refuseForm(w, r, err)
+			g.refuseForm(w, r, err)
 			return
 		}
 		if r.TLS != nil {
@@ -54,14 +68,14 @@ func readForm(r *http.Request) error {
 
 // refuseForm answers what can't be read as a form, and closes the connection: what is left
 // of it would be read as the next request.
-func (s *Server) refuseForm(w http.ResponseWriter, r *http.Request, err error) {
+func (g Guard) refuseForm(w http.ResponseWriter, r *http.Request, err error) {
 	status, key := http.StatusBadRequest, "page.bad_form"
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		status, key = http.StatusRequestEntityTooLarge, "page.too_large"
 	}
 	w.Header().Set("Connection", "close")
-	http.Error(w, s.words.Say(languageOf(r), key), status)
+	http.Error(w, g.Words.Say(text.Of(r), key), status)
 }
 
 // secureCookies marks the session's cookie Secure where the request came over TLS.
