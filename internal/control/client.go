@@ -46,6 +46,12 @@ func (c *Client) ResetFire(ctx context.Context) (f Fire, err error) {
 	return f, c.socket.Call(ctx, http.MethodPost, "/v1/fire/reset", nil, &f)
 }
 
+// NoteAccess puts into the daemon's log who may use the page, which keeps its accounts itself:
+// it is the page's alone, and no part of what the tool and the page both do.
+func NoteAccess(ctx context.Context, c *Client, a Access) error {
+	return c.socket.Call(ctx, http.MethodPost, "/v1/access", a, &struct{}{})
+}
+
 // AskClock asks for a nonce for a signed time.
 func (c *Client) AskClock(ctx context.Context) (a ClockAsk, err error) {
 	return a, c.socket.Call(ctx, http.MethodPost, "/v1/clock/ask", nil, &a)

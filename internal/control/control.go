@@ -146,10 +146,17 @@ type LogEntry struct {
 	Reason    string    `json:"reason,omitempty"`
 	Door      string    `json:"door,omitempty"`
 	Source    string    `json:"source,omitempty"`
+	Of        string    `json:"of,omitempty"` // to whose account, likewise
 	By        string    `json:"by,omitempty"` // who did it, as package caller writes it; empty: the gateway by itself
 	Direction string    `json:"direction,omitempty"`
 	Count     uint64    `json:"count,omitempty"`
 	Detail    string    `json:"detail,omitempty"` // hex
+}
+
+// Access is that somebody may use the page of the house, or no more.
+type Access struct {
+	Account string `json:"account"` // whose, as package caller writes it; of an invitation the role alone
+	Ended   bool   `json:"ended,omitempty"`
 }
 
 // LogQuery is what of the log is asked for.

@@ -1,10 +1,14 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
+	"gatehouse/internal/caller"
+	"gatehouse/internal/control"
 	"gatehouse/internal/web/account"
 )
 
@@ -45,6 +49,19 @@ func (a access) page(v *visit, status int, view accessView) error {
 	return v.showStatus(status, "access", view)
 }
 
+// noteWithin is how long the page waits for the gateway to take a note.
+const noteWithin = 3 * time.Second
+
+// note puts into the gateway's log who may use the page, or no more. It is done already: a
+// gateway that does not answer misses it, and the page's own log says so.
+func (v *visit) note(by account.Account, of caller.Caller, ended bool) {
+	ctx, cancel := context.WithTimeout(caller.With(context.WithoutCancel(v.Context()), by.Caller()), noteWithin)
+	defer cancel()
+	if err := control.NoteAccess(ctx, v.s.o.Daemon, control.Access{Account: of.String(), Ended: ended}); err != nil {
+		v.s.o.Log.Error().Err(err).Stringer("by", by.Caller()).Stringer("of", of).Bool("ended", ended).Msg("who may use the page is not in the gateway's log")
+	}
+}
+
 func (a access) invite(v *visit) error {
 	name := v.FormValue("name")
 	code, err := a.o.Accounts.Invite(name, account.Role(v.FormValue("role")), time.Now())
@@ -56,12 +73,22 @@ func (a access) invite(v *visit) error {
 	case err != nil:
 		return err
 	}
+	v.note(v.Account, caller.Caller{Role: account.Role(v.FormValue("role"))}, false)
 	return a.page(v, http.StatusOK, accessView{Code: code[:5] + " " + code[5:], For: name})
 }
 
 func (a access) withdraw(v *visit) error {
+	open, err := a.o.Accounts.Invitations(time.Now())
+	if err != nil {
+		return err
+	}
 	if err := a.o.Accounts.Withdraw(v.FormValue("name"), time.Now()); err != nil {
 		return err
+	}
+	for _, i := range open {
+		if strings.EqualFold(i.Name, strings.TrimSpace(v.FormValue("name"))) {
+			v.note(v.Account, caller.Caller{Role: i.Role}, true)
+		}
 	}
 	v.redirect("/access")
 	return nil
@@ -72,11 +99,13 @@ func (a access) remove(v *visit) error {
 	if id == v.Account.ID {
 		return a.page(v, http.StatusUnprocessableEntity, accessView{Wrong: "access.not_yourself"})
 	}
+	who, _ := a.o.Accounts.Find(id)
 	if err := a.o.Accounts.Remove(id); errors.Is(err, account.ErrUnknown) {
 		return a.page(v, http.StatusUnprocessableEntity, accessView{Wrong: "access.gone"})
 	} else if err != nil {
 		return err
 	}
+	v.note(v.Account, who.Caller(), true)
 	v.redirect("/access")
 	return nil
 }
@@ -89,6 +118,7 @@ func (a access) handOver(v *visit) error {
 	if err := a.o.Accounts.HandOver(time.Now()); err != nil {
 		return err
 	}
+	v.note(v.Account, caller.Caller{Role: account.Installer}, true)
 	v.redirect("/access")
 	return nil
 }
@@ -115,6 +145,7 @@ func (a access) accept(v *visit) error {
 	if wrong != "" {
 		return v.showStatus(http.StatusUnprocessableEntity, "invited", form{Wrong: wrong})
 	}
+	v.note(made, made.Caller(), false)
 	if err := v.enter(made); err != nil {
 		return err
 	}
@@ -139,6 +170,7 @@ func (a access) password(v *visit) error {
 	if err != nil {
 		return err
 	}
+	v.note(changed, changed.Caller(), true)
 	if err := v.enter(changed); err != nil {
 		return err
 	}
@@ -151,6 +183,7 @@ func (a access) everywhere(v *visit) error {
 	if err := a.o.Accounts.EndSessions(v.Account.ID); err != nil {
 		return err
 	}
+	v.note(v.Account, v.Account.Caller(), true)
 	if err := a.sessions.Destroy(v.Context()); err != nil {
 		return err
 	}

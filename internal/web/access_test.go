@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
+	"gatehouse/internal/network"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/account"
 	"gatehouse/internal/web/text"
@@ -191,7 +193,41 @@ func TestForWhom(t *testing.T) {
 	}
 	a, _ := s.accounts.Named("helper")
 	s.daemon.log = []control.LogEntry{{Kind: "command", Outcome: "done", Reason: "operator", By: caller.Caller{Role: account.Helper, Account: a.Number()}.String()}, {Kind: "clock", By: "of next year"}}
-	if body := s.get(t, owner, "/log").body; !strings.Contains(body, "帮手 "+strconv.Itoa(int(a.Number()))) || strings.Count(body, "谁：") != 1 {
+	if body := s.get(t, owner, "/log").body; !strings.Contains(body, "帮手 "+strconv.Itoa(int(a.Number()))) || strings.Count(body, "谁：") != 2 || !strings.Contains(body, "谁：of next year") {
 		t.Errorf("the log does not tell who did it:\n%s", body)
+	}
+}
+
+// TestAccessIsNoted: whoever may use the page, and no more, stands in the gateway's log by role and
+// number, and with who did it; a gateway that does not take it holds nothing up.
+func TestAccessIsNoted(t *testing.T) {
+	s := claimed(t)
+	owner := s.as(t, "owner")
+	who := func(name string) string {
+		a, _ := s.accounts.Named(name)
+		return a.Caller().String()
+	}
+	code := s.invite(t, owner, "Mei", account.Helper)
+	s.page.tries = tries.New(tries.Every)
+	mei := browser(t)
+	s.post(t, mei, "/invited", "code", code, "password", secret)
+	meis := who("Mei")
+	s.post(t, mei, "/everywhere")
+	a, _ := s.accounts.Named("Mei")
+	s.post(t, owner, "/access/remove", "id", a.ID)
+	s.invite(t, owner, "Lao Wang", account.Installer)
+	s.post(t, owner, "/access/withdraw", "name", "Lao Wang")
+	s.post(t, owner, "/access/withdraw", "name", "nobody")
+	s.post(t, owner, "/access/handover", "sure", "yes")
+	o := who("owner")
+	want := []string{"helper ended false by " + o, meis + " ended false by " + meis, meis + " ended true by " + meis, meis + " ended true by " + o,
+		"installer ended false by " + o, "installer ended true by " + o, "installer ended true by " + o}
+	if !slices.Equal(s.daemon.noted, want) {
+		t.Errorf("noted\n%q, want\n%q", s.daemon.noted, want)
+	}
+	h := &hand{t, alone(t, network.Network{}).Handler(), map[string]*http.Cookie{}}
+	h.ask("POST", "/login", "name", "owner", "password", secret)
+	if w := h.ask("POST", "/everywhere"); w.Header().Get("Location") != "/login" {
+		t.Errorf("without the gateway: %d", w.Code)
 	}
 }

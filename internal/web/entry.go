@@ -64,6 +64,7 @@ func (e entry) claim(v *visit) error {
 		return v.showStatus(http.StatusUnprocessableEntity, "welcome", again)
 	}
 	e.o.Log.Info().Msg("the house has an owner")
+	v.note(a, a.Caller(), false)
 	if err := v.enter(a); err != nil {
 		return err
 	}

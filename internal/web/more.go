@@ -64,11 +64,11 @@ func (m more) entry(v *visit, e control.LogEntry) entryView {
 			out.Why = v.say(key)
 		}
 	}
-	if who, err := caller.Parse(e.By); err == nil {
-		out.By = v.say("log.by_" + string(who.Role))
-		if who.Account != 0 {
-			out.By += " " + strconv.FormatUint(uint64(who.Account), 10)
-		}
+	if e.By != "" {
+		out.By = v.say("log.by", called(v, e.By))
+	}
+	if e.Of != "" {
+		out.By = v.say("log.of", called(v, e.Of)) + " · " + out.By
 	}
 	for _, word := range []string{e.Kind, e.Outcome, e.Reason, e.Source} {
 		if word != "" && word != "none" {
@@ -76,4 +76,16 @@ func (m more) entry(v *visit, e control.LogEntry) entryView {
 		}
 	}
 	return out
+}
+
+// called is who did something, in words; as it stands where a later daemon says it.
+func called(v *visit, who string) string {
+	c, err := caller.Parse(who)
+	switch {
+	case err != nil:
+		return who
+	case c.Account == 0:
+		return v.say("log.by_" + string(c.Role))
+	}
+	return v.say("log.by_"+string(c.Role)) + " " + strconv.FormatUint(uint64(c.Account), 10)
 }

@@ -91,7 +91,7 @@ func (v *visit) caller() caller.Caller {
 	if v.Account.ID == "" {
 		return caller.Caller{Role: caller.Page}
 	}
-	return caller.Caller{Role: v.Account.Role, Account: v.Account.Number()}
+	return v.Account.Caller()
 }
 
 // enter signs somebody in.

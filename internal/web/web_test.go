@@ -44,6 +44,7 @@ type daemon struct {
 
 	mu        sync.Mutex
 	tenancies []control.Tenancy
+	noted     []string        // who may use the page, or no more
 	callers   map[string]bool // path and for whom, of all that was asked
 }
 
@@ -67,6 +68,12 @@ func newDaemon(t *testing.T) *daemon {
 		return st, nil
 	})
 	d.streamLog()
+	socket.Handle(d.socket, "POST /v1/access", func(r *http.Request, in control.Access) (struct{}, error) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.noted = append(d.noted, fmt.Sprintf("%s ended %v by %s", in.Account, in.Ended, r.Header.Get(socket.CallerHeader)))
+		return struct{}{}, nil
+	})
 	d.setting.answer(d.socket)
 	socket.Handle(d.socket, "GET /v1/tenancies", func(r *http.Request, _ socket.None) ([]control.Tenancy, error) {
 		d.hear(r)

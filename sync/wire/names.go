@@ -130,6 +130,8 @@ const (
 	ReasonReaderSet    Reason = 116 // a reader's address or speed was set
 	ReasonReaderTaught Reason = 117 // a reader was taken from its door, to find out what it sends
 	ReasonListening    Reason = 118 // outcome active: the old controller decides, the gateway only listens; idle: no more
+	ReasonAccessGiven  Reason = 119 // somebody may use the page; detail: who, as package caller writes it
+	ReasonAccessEnded  Reason = 120 // and no more, or not on the phones of before
 	ReasonRecoveryCode Reason = 122 // a recovery code was made
 	ReasonBackupTaken  Reason = 123 // the backup was copied elsewhere
 
@@ -213,7 +215,7 @@ var reasonNames = map[uint16]string{
 	10: "pin_missing", 11: "wrong_pin_at_door", 12: "pin_alone", 13: "bad_code", 14: "pass_over", 15: "replayed", 16: "term_doubtful",
 	100: "card", 101: "exit", 102: "fire", 103: "operator", 104: "start", 105: "timer",
 	106: "capture", 107: "lockdown", 108: "shutdown", 109: "fire_latch",
-	110: "install_opened", 111: "install_closed", 112: "key_sent", 113: "key_proved", 114: "key_failed", 115: "door_test", 116: "reader_set", 117: "reader_taught", 118: "listening", 122: "recovery_code", 123: "backup_taken",
+	110: "install_opened", 111: "install_closed", 112: "key_sent", 113: "key_proved", 114: "key_failed", 115: "door_test", 116: "reader_set", 117: "reader_taught", 118: "listening", 119: "access_given", 120: "access_ended", 122: "recovery_code", 123: "backup_taken",
 	130: "proofs", 131: "proof_lock", 132: "proof_exit", 133: "proof_contact", 134: "proof_fire", 135: "proof_power", 136: "fire_drill", 137: "lock_now",
 	512: "disk_full", 513: "disk_error", 514: "damaged_file", 515: "queue_full",
 	516: "slow_disk", 517: "pruned", 518: "clock_leapt", 519: "clock_set",

@@ -12,11 +12,13 @@ import (
 	"sync"
 	"time"
 
+	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
 	"gatehouse/internal/door"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/trueclock"
+	"gatehouse/sync/wire"
 )
 
 // acts are what is done at the doors by hand.
@@ -79,6 +81,16 @@ func (g acts) postFireReset(r *http.Request, _ socket.None) (any, error) {
 		return nil, err
 	}
 	return *fireStatus(g.Gateway), nil
+}
+
+// postAccess records who may use the page. It gives no access: the page keeps its accounts.
+func (g acts) postAccess(r *http.Request, in control.Access) (any, error) {
+	of, err := caller.Parse(in.Account)
+	if err != nil {
+		return nil, socket.Refused(http.StatusUnprocessableEntity, "", "%v", err)
+	}
+	enter(g.Gateway, r, wire.Header{Kind: wire.KindCommand, Outcome: wire.OutcomeDone, Reason: choose(in.Ended, wire.ReasonAccessEnded, wire.ReasonAccessGiven), Detail: []byte(of.String())})
+	return struct{}{}, nil
 }
 
 // clockAsk is the one question for a signed time that is open.

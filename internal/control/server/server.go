@@ -94,6 +94,7 @@ func (srv *Server) routes(g *gateway.Gateway) {
 	socket.Handle(s, "POST /v1/doors/{door}/release", doors.postRelease)
 	socket.Handle(s, "POST /v1/doors/{door}/lock", doors.postLock)
 	socket.Handle(s, "POST /v1/fire/reset", doors.postFireReset)
+	socket.Handle(s, "POST /v1/access", doors.postAccess)
 	clock := clocks{Gateway: g}
 	socket.Handle(s, "POST /v1/clock/confirm", clock.postClockConfirm)
 	socket.Handle(s, "POST /v1/clock/ask", clock.postClockAsk)

@@ -65,6 +65,11 @@ func viewed(h wire.Header, zone *time.Location) control.LogEntry {
 	if who, err := caller.Parse(h.Source); err == nil && actKinds[h.Kind] {
 		out.Source, out.By = "", who.String()
 	}
+	if h.Reason == wire.ReasonAccessGiven || h.Reason == wire.ReasonAccessEnded {
+		if of, err := caller.Parse(string(h.Detail)); err == nil {
+			out.Of = of.String()
+		}
+	}
 	if counted[h.Kind] || passageKinds[h.Kind] {
 		out.Count = h.Count
 	}

@@ -74,6 +74,9 @@ func (a Account) Number() uint32 {
 	return 100_000 + binary.BigEndian.Uint32(sum[:])%900_000
 }
 
+// Caller is the account as the gateway knows it.
+func (a Account) Caller() caller.Caller { return caller.Caller{Role: a.Role, Account: a.Number()} }
+
 // Store is the file of accounts. Safe for concurrent use.
 type Store struct {
 	path, codePath string

@@ -258,6 +258,9 @@ func writeEntry(w io.Writer, e control.LogEntry) {
 	default:
 		words = append(words, fmt.Sprintf("x%d", e.Count))
 	}
+	if e.Of != "" {
+		words = append(words, "of "+e.Of)
+	}
 	if e.By != "" {
 		words = append(words, "by "+e.By)
 	}
