@@ -104,14 +104,6 @@ func choose[T any](yes bool, a, b T) T {
 	return b
 }
 
-// texts are some values as messages show them.
-func texts[T fmt.Stringer](values []T) (list []string) {
-	for _, v := range values {
-		list = append(list, v.String())
-	}
-	return list
-}
-
 // during is a context that ends with over, too.
 func during(ctx context.Context, over <-chan struct{}) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
