@@ -50,6 +50,9 @@ func TestSetUpUnderManager(t *testing.T) {
 	if _, err := control.SettingUp(m.client).Look(t.Context(), control.LookRequest{Board: "raspberry-pi-4", Ports: []string{filepath.Join(m.dir, "none")}}); err != nil {
 		t.Fatal(err)
 	}
+	for st := m.setup(); st.Look == nil || st.Look.Running; st = m.setup() { // nothing is found before it has looked
+		time.Sleep(10 * time.Millisecond)
+	}
 	answers := control.Answers{Building: "lane-7", State: filepath.Join(m.dir, "state"), Socket: filepath.Join(m.dir, "gatehouse.sock"),
 		Doors: []control.DoorAnswer{{ID: "front", Egress: "mechanical", Lock: "fail-secure"}}}
 	if _, err := control.SettingUp(m.client).Write(t.Context(), control.WriteSite{Answers: answers}); err != nil {
