@@ -84,6 +84,10 @@ type house struct {
 	released   atomic.Int64 // how often the front door was released
 	releasedAt atomic.Int64 // when it was the last time, in ns since 1970
 	socket     string       // the daemon's, as the page knows it
+	issuer     ed25519.PrivateKey
+	building   *keys.BuildingKey
+	ahead      atomic.Int64                    // of this machine's clocks, ns
+	now        atomic.Pointer[gateway.Gateway] // that runs
 }
 
 func must(t testing.TB, err error) {
@@ -95,6 +99,19 @@ func must(t testing.TB, err error) {
 
 // newHouse starts a gateway whose list has one resident's card.
 func newHouse(t testing.TB) *house {
+	t.Helper()
+	h := bareHouse(t, 0)
+	_, err := issue.Issuer{Client: h.client, Key: h.issuer}.Edit(t.Context(), func(e *grantlist.Editor) error {
+		_, err := e.Add(grantlist.NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{h.building.Identify(card(t))}, Label: "3B"})
+		return err
+	})
+	must(t, err)
+	return h
+}
+
+// bareHouse starts a gateway of a house in which nobody has a key yet, with clocks that
+// are ahead.
+func bareHouse(t testing.TB, ahead time.Duration) *house {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "gp") // short: the path of a socket has 104 bytes at most
 	must(t, err)
@@ -112,12 +129,9 @@ func newHouse(t testing.TB) *house {
 	must(t, err)
 	_, err = keys.Install(filepath.Join(dir, "state", "keys"), public, building)
 	must(t, err)
+	h.issuer, h.building = issuer, building
+	h.ahead.Store(int64(ahead))
 	h.serve()
-	_, err = issue.Issuer{Client: h.client, Key: issuer}.Edit(t.Context(), func(e *grantlist.Editor) error {
-		_, err := e.Add(grantlist.NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{building.Identify(card(t))}, Label: "3B"})
-		return err
-	})
-	must(t, err)
 	must(t, os.Mkdir(filepath.Join(dir, "page"), 0o700))
 	h.accounts, err = account.Open(filepath.Join(dir, "page"))
 	must(t, err)
@@ -154,12 +168,21 @@ func (h *house) serve() {
 	wires.Go(func() { _ = remote.Run(context.Background()) })
 	machine := clock.System()
 	machine.Quality = func() (wire.ClockQuality, time.Duration) { return wire.ClockNTP, 0 }
-	g, err := gateway.New(gateway.Options{Site: parsed, Time: machine, Version: "test", Log: zerolog.Nop(), Cadence: gateway.Cadence{Rest: 100 * time.Millisecond},
-		Hardware: gateway.Hardware{Lines: remote.Lines, Output: remote.Output}})
-	must(h.t, err)
-	srv := server.New(g, server.Options{Version: "test", Log: zerolog.Nop()})
+	wall, boot := machine.Wall, machine.BootTime
+	machine.Wall = func() time.Time { return wall().Add(time.Duration(h.ahead.Load())) }
+	machine.BootTime = func() time.Duration { return boot() + time.Duration(h.ahead.Load()) + 100*time.Hour }
 	done := make(chan error, 1)
-	go func() { done <- g.Run(ctx, srv.Serve) }()
+	go func() {
+		done <- gateway.Serve(ctx, func() (*gateway.Gateway, []func(context.Context), error) {
+			g, err := gateway.New(gateway.Options{Site: parsed, Time: machine, Version: "test", Log: zerolog.Nop(), Cadence: gateway.Cadence{Rest: 100 * time.Millisecond},
+				Hardware: gateway.Hardware{Lines: remote.Lines, Output: remote.Output}})
+			if err != nil {
+				return nil, nil, err
+			}
+			h.now.Store(g)
+			return g, []func(context.Context){server.New(g, server.Options{Version: "test", Log: zerolog.Nop()}).Serve}, nil
+		})
+	}()
 	h.t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

@@ -20,6 +20,7 @@ type Planned struct {
 
 // lineSet is what becomes of some lines, and why.
 type lineSet struct {
+	Kind  string `json:"-"` // one of the constants of a line, for whoever has other words
 	What  string `json:"what"`
 	Why   string `json:"why,omitempty"`
 	Lines []int  `json:"lines"`
@@ -44,7 +45,7 @@ func (p Plan) Tell(list cardlist.List, update bool, h House) Planned {
 			i, ok := at[why]
 			if !ok {
 				i = len(out.Groups)
-				at[why], out.Groups = i, append(out.Groups, lineSet{What: what, Why: why})
+				at[why], out.Groups = i, append(out.Groups, lineSet{Kind: what, What: what, Why: why})
 			}
 			out.Groups[i].Lines = append(out.Groups[i].Lines, d.line)
 		}

@@ -10,6 +10,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/network"
 	"gatehouse/internal/web/account"
+	"gatehouse/internal/web/oldcards"
 	"gatehouse/internal/web/reception"
 	"gatehouse/internal/web/text"
 	"gatehouse/internal/web/tries"
@@ -43,5 +44,6 @@ type Server struct {
 	pins     *tries.Tries // of residents
 	watch    *watch
 	counter  *reception.Counter
+	tables   oldcards.Tables
 	routes   []route
 }

@@ -48,7 +48,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{o: o, words: words, screens: pages, sessions: newSessions(o.Log), tries: tries.New(tries.Every), pins: tries.New(tries.ResidentEvery), watch: newWatch(o.Daemon), counter: reception.NewCounter(o.Daemon)}
 	mux := http.NewServeMux()
-	for _, part := range []interface{ routes() []route }{entry{s}, home{s}, files{}, doors{s}, todo{s}, people{s}, desk{s}, more{s}, access{s}, setup{s}, prove{s}, backups{s}, resident{s}} {
+	for _, part := range []interface{ routes() []route }{entry{s}, home{s}, files{}, doors{s}, todo{s}, people{s}, desk{s}, more{s}, access{s}, oldCards{s}, setup{s}, prove{s}, backups{s}, resident{s}} {
 		s.routes = append(s.routes, part.routes()...)
 	}
 	for _, r := range s.routes {

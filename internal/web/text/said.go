@@ -94,6 +94,21 @@ var said = [][2]string{
 	{"the token is for", "setup.said_other_token"},
 	{"this gateway is enrolled already", "setup.said_enrolled"},
 	{"somebody enrols this gateway already", "setup.said_enrolling"},
+	{"no key file of this house", "oldcards.said_key"},
+	{"this key did not sign the list", "oldcards.said_key"},
+	{"over an encrypted connection alone", "oldcards.said_plain"},
+	{"it is not said that the wires", "oldcards.said_sure"},
+	{"the table is not here any more", "oldcards.said_gone"},
+	{"somebody changed the keys since", "oldcards.said_changed"},
+	{"no door is chosen", "oldcards.said_doors"},
+	{"nothing is to be done", "oldcards.said_nothing"},
+	{"would be locked out", "oldcards.said_locked_out"},
+	{"its number has fewer digits", "oldcards.said_digits"},
+	{"its number is written like 1.23E", "oldcards.said_lost"},
+	{"it has no form", "oldcards.said_no_form"},
+	{"it has no label", "oldcards.said_no_label"},
+	{"one card in two lines", "oldcards.said_two_lines"},
+	{"day can't be read", "oldcards.said_date"},
 }
 
 // KeyOf is the key of the page's words for what the daemon says; empty where there are

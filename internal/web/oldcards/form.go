@@ -1,0 +1,136 @@
+package oldcards
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+
+	"gatehouse/internal/cardlist"
+	"gatehouse/internal/control"
+	"gatehouse/internal/issue"
+)
+
+// Form is a form of the page, which was read and is not larger than it may be.
+type Form struct {
+	*http.Request
+	Daemon *control.Client
+	Tables *Tables
+	Label  string // before the number of a learned card
+}
+
+// Done is what came of an act.
+type Done struct {
+	Words   string // key of the page's; empty: it shows by itself
+	Numbers []any  // in them
+	Plan    *Plan
+}
+
+// Act does what a form says.
+type Act func(Form) (Done, error)
+
+// Acts are all, by the name of their form.
+var Acts = map[string]Act{"listen": listen, "drive": drive, "keep": keep, "name": name, "plan": plan, "take": take}
+
+// Errors of a form.
+var (
+	ErrNotSure = errors.New("it is not said that the wires are right")
+	ErrPlain   = errors.New("a key file is taken over an encrypted connection alone")
+)
+
+// signer is whoever signs the list with the key file of the form.
+func (f Form) signer() (issue.Issuer, error) {
+	host, _, _ := net.SplitHostPort(f.RemoteAddr)
+	if ip := net.ParseIP(host); f.TLS == nil && (ip == nil || !ip.IsLoopback()) {
+		return issue.Issuer{}, ErrPlain
+	}
+	file, _, err := f.FormFile("key")
+	if err != nil {
+		return issue.Issuer{}, ErrKey
+	}
+	defer file.Close()
+	return Issuer(f.Daemon, file)
+}
+
+// decide says who decides at the doors from now on.
+func (f Form) decide(days int) error {
+	if f.FormValue("sure") != "yes" {
+		return ErrNotSure
+	}
+	_, err := control.Takeover{Daemon: f.Daemon}.SetListening(f.Context(), control.ListeningRequest{Days: days})
+	return err
+}
+
+func listen(f Form) (Done, error) { return Done{}, f.decide(7) }
+
+// drive gives keys first, where a key file is chosen, so that nobody stands outside.
+func drive(f Form) (done Done, err error) {
+	if f.MultipartForm != nil && len(f.MultipartForm.File["key"]) > 0 && f.MultipartForm.File["key"][0].Size > 0 && f.FormValue("sure") == "yes" {
+		signer, err := f.signer()
+		if err != nil {
+			return done, err
+		}
+		learned, err := Learn(f.Context(), signer, f.Label, f.Form["door"])
+		if err != nil {
+			return done, err
+		}
+		done = Done{Words: "oldcards.driven", Numbers: []any{learned.Keys, learned.Left + learned.Seldom}}
+	}
+	return done, f.decide(0)
+}
+
+func keep(f Form) (Done, error) {
+	days := 14
+	if f.FormValue("end") != "" {
+		days = 0
+	}
+	_, err := control.Takeover{Daemon: f.Daemon}.SetAdopt(f.Context(), control.AdoptRequest{Days: days})
+	return Done{}, err
+}
+
+func name(f Form) (Done, error) {
+	signer, err := f.signer()
+	if err != nil {
+		return Done{}, err
+	}
+	flats := map[string]string{}
+	for field, values := range f.PostForm {
+		if id, ok := strings.CutPrefix(field, "flat-"); ok && len(values) > 0 {
+			flats[id] = values[0]
+		}
+	}
+	n, err := Name(f.Context(), signer, flats, f.Form["door"])
+	if err != nil {
+		return Done{}, err
+	}
+	return Done{Words: "oldcards.named", Numbers: []any{n}}, nil
+}
+
+func plan(f Form) (Done, error) {
+	signer, err := f.signer()
+	if err != nil {
+		return Done{}, err
+	}
+	file, _, err := f.FormFile("table")
+	if err != nil {
+		return Done{}, ErrGone
+	}
+	defer file.Close()
+	p, err := f.Tables.Plan(f.Context(), signer, file, cardlist.Options{Form: f.FormValue("form"), Kind: "resident", Doors: f.Form["door"]}, f.FormValue("zeros") != "")
+	if err != nil {
+		return Done{}, err
+	}
+	return Done{Plan: &p}, nil
+}
+
+func take(f Form) (Done, error) {
+	signer, err := f.signer()
+	if err != nil {
+		return Done{}, err
+	}
+	n, err := f.Tables.Take(f.Context(), signer, f.FormValue("plan"))
+	if err != nil {
+		return Done{}, err
+	}
+	return Done{Words: "oldcards.taken", Numbers: []any{n}}, nil
+}
