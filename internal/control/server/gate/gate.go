@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strconv"
 
-	"golang.org/x/sys/unix"
-
 	"gatehouse/internal/caller"
 	"gatehouse/internal/socket"
 )
@@ -51,13 +49,7 @@ type peerKey struct{}
 func Peer(ctx context.Context, conn net.Conn) context.Context {
 	uid := UnknownUser
 	if c, ok := conn.(*net.UnixConn); ok {
-		if raw, err := c.SyscallConn(); err == nil {
-			_ = raw.Control(func(fd uintptr) {
-				if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-					uid = cred.Uid
-				}
-			})
-		}
+		uid = userOf(c)
 	}
 	return context.WithValue(ctx, peerKey{}, uid)
 }
