@@ -35,6 +35,7 @@ var listenSpeeds = []int{9600, 19200, 38400, 115200}
 func (l *look) listen(limit time.Duration, deaf []string, w *profile.Wiring, answered bool) {
 	ctx, cancel := context.WithTimeout(l.ctx, limit)
 	defer cancel()
+	answering := l.byPort(answered)
 	var all sync.WaitGroup
 	for _, path := range deaf {
 		all.Go(func() { l.listenPort(ctx, path) })
@@ -42,7 +43,7 @@ func (l *look) listen(limit time.Duration, deaf []string, w *profile.Wiring, ans
 	for _, pair := range l.pairs(w) {
 		all.Go(func() { l.listenLines(ctx, limit, pair) })
 	}
-	for _, readers := range l.byPort(answered) {
+	for _, readers := range answering {
 		all.Go(func() { l.listenReaders(ctx, limit, readers) })
 	}
 	all.Wait()
@@ -51,7 +52,7 @@ func (l *look) listen(limit time.Duration, deaf []string, w *profile.Wiring, ans
 // byPort are the readers that answered, those of one port together; none if nobody wants them.
 func (l *look) byPort(wanted bool) map[string][]Reader {
 	all := map[string][]Reader{}
-	for _, r := range l.found.Readers { // nobody adds any yet
+	for _, r := range l.found.Readers { // nobody adds any before the goroutines run
 		if wanted {
 			all[r.Port] = append(all[r.Port], r)
 		}
