@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,10 +185,10 @@ func TestOneDecides(t *testing.T) {
 	parsed, err := site.Parse([]byte(h.site))
 	must(t, err)
 	state := filepath.Join(h.dir, "state")
-	asked := 0
+	var asked atomic.Int64
 	hw := gateway.Hardware{
 		Lines:  func(device.LinesConfig) (device.Lines, error) { return nil, os.ErrNotExist },
-		Output: func(device.OutputConfig) (device.Output, error) { asked++; return nil, os.ErrNotExist },
+		Output: func(device.OutputConfig) (device.Output, error) { asked.Add(1); return nil, os.ErrNotExist },
 		Port:   func(device.PortConfig) (device.Port, error) { return nil, os.ErrNotExist },
 	}
 	now, backs := time.Now(), 0
@@ -213,15 +214,15 @@ func TestOneDecides(t *testing.T) {
 		case 3:
 			now = now.Add(24 * time.Hour)
 		}
-		asked = 0
+		asked.Store(0)
 		g, err := gateway.New(gateway.Options{Site: parsed, Time: h.time.source(), Log: zerolog.Nop(), Hardware: hw})
 		must(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_ = g.Run(ctx)
 		_ = gateway.LeaveSafe(parsed, hw)
-		if on := listening.Read(state).Listening; on != (asked == 0) {
-			t.Fatalf("seed %d step %d: listening %v, and %d lines asked for", seed, step, on, asked)
+		if on := listening.Read(state).Listening; on != (asked.Load() == 0) {
+			t.Fatalf("seed %d step %d: listening %v, and %d lines asked for", seed, step, on, asked.Load())
 		}
 	}
 	if backs > 1 {
