@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"gatehouse/internal/backup"
@@ -206,13 +204,13 @@ func (p *placing) stage() error {
 // place moves each part to where it belongs, the site file last. What was moved before is
 // not there any more.
 func (p *placing) place() error {
-	if err := handOver(p.site.State, p.staged()); err != nil {
+	if err := durable.HandOver(p.site.State, p.staged()); err != nil {
 		return err
 	}
 	for name, key := range p.b.Content.Readers {
 		if file, _ := keyFileOf(p.site, name); filepath.Dir(file) != p.site.Path("readers") && !exists(file) {
 			p.t.Step()
-			if err := errors.Join(durable.MakeDir(filepath.Dir(file), 0o700), durable.WriteFile(file, key, 0o600), handOver(p.site.State, file)); err != nil {
+			if err := errors.Join(durable.MakeDir(filepath.Dir(file), 0o700), durable.WriteFile(file, key, 0o600), durable.HandOver(p.site.State, file)); err != nil {
 				return err
 			}
 		}
@@ -232,26 +230,4 @@ func (p *placing) place() error {
 	}
 	p.t.Step()
 	return os.RemoveAll(p.staged())
-}
-
-// daemonUser is whose the state directory is, where the package made it.
-const daemonUser = "gatehouse"
-
-// handOver gives files to the daemon's user, where root made them and there is such a user.
-func handOver(state, path string) error {
-	daemon, err := user.Lookup(daemonUser)
-	if os.Getuid() != 0 || err != nil {
-		return nil
-	}
-	uid, err1 := strconv.Atoi(daemon.Uid)
-	gid, err2 := strconv.Atoi(daemon.Gid)
-	if err := errors.Join(err1, err2, os.Chown(state, uid, gid)); err != nil {
-		return fmt.Errorf("give %s to the daemon: %w", state, err)
-	}
-	return filepath.WalkDir(path, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.Chown(path, uid, gid)
-	})
 }

@@ -15,6 +15,7 @@ import (
 	"gatehouse/internal/amount"
 	"gatehouse/internal/command"
 	"gatehouse/internal/control"
+	"gatehouse/internal/durable"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/site"
@@ -77,7 +78,7 @@ func enrolHere(s *session.Session, site *site.Site, token wire.Token) (e control
 	if err != nil {
 		return e, err
 	}
-	if err := handOver(site.State, o.Dir); err != nil {
+	if err := durable.HandOver(site.State, o.Dir); err != nil {
 		return e, err
 	}
 	return control.Enrolled{Registry: got.Registry.Name, Building: site.Building, Gateway: site.Gateway, Directory: o.Dir, BuildingKey: got.BuildingKey,
@@ -216,7 +217,7 @@ func (c siteKeys) change(s *session.Session, urls []string, do func(dir, url str
 			return err
 		}
 	}
-	if err := handOver(state, keys); err != nil {
+	if err := durable.HandOver(state, keys); err != nil {
 		return err
 	}
 	return c.show(s, keys)

@@ -10,12 +10,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/command"
+	"gatehouse/internal/durable"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/socket"
 )
@@ -61,7 +60,7 @@ func (c Init) Run(s *session.Session) error {
 	if m.Files, err = keys.Install(dir, issuer.Public().(ed25519.PublicKey), building); err != nil {
 		return err
 	}
-	if err := handOver(site.State, dir); err != nil {
+	if err := durable.HandOver(site.State, dir); err != nil {
 		return err
 	}
 	return s.Print(m, nil, func(w io.Writer) { writeMade(w, m) })
@@ -149,23 +148,4 @@ func StickKeys(issuerPath, buildingPath string) (ed25519.PrivateKey, *keys.Build
 		}
 	}
 	return issuer, building, restored, err
-}
-
-// handOver gives the files to the daemon's user, where root made them and there is such a user.
-func handOver(state, dir string) error {
-	daemon, err := user.Lookup("gatehouse")
-	if os.Getuid() != 0 || err != nil {
-		return nil
-	}
-	uid, err1 := strconv.Atoi(daemon.Uid)
-	gid, err2 := strconv.Atoi(daemon.Gid)
-	if err := errors.Join(err1, err2, os.Chown(state, uid, gid)); err != nil {
-		return fmt.Errorf("give %s to the daemon: %w", state, err)
-	}
-	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.Chown(path, uid, gid)
-	})
 }
