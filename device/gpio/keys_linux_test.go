@@ -157,11 +157,7 @@ func TestPolarity(t *testing.T) {
 	r.next(device.CameOnline, fault.None)
 	want := card(t, "H10301", 123, 4567)
 	for i := range want.Len() {
-		line := []int{d0, d1}[want.Bit(i)]
-		c.set(line, true)
-		nap(50 * us)
-		c.set(line, false)
-		nap(2 * ms)
+		c.bit([]int{d0, d1}[want.Bit(i)], true, 2*ms)
 	}
 	r.card(want)
 }

@@ -124,16 +124,22 @@ func nap(d time.Duration) {
 	}
 }
 
-// pulse is one bit: the line falls for 50 us. A guest that was held up for so
-// long that a frame falls in two proves nothing; in virtual time that can't be.
+// pulse is one bit: the line falls for 50 us. A guest that was held up for so long
+// that a frame may fall in two proves nothing; in virtual time that can't be.
 func (c *chip) pulse(offset int, interval time.Duration) {
 	c.t.Helper()
+	c.bit(offset, false, interval)
+}
+
+// bit is one bit of a reader whose lines are down or up while it tells it.
+func (c *chip) bit(offset int, active bool, interval time.Duration) {
+	c.t.Helper()
 	start := time.Now()
-	c.set(offset, false)
+	c.set(offset, active)
 	nap(50 * us)
-	c.set(offset, true)
+	c.set(offset, !active)
 	nap(interval - 50*us)
-	if took := time.Since(start); took > 80*ms {
+	if took := time.Since(start); took > wiegand.MinGap-5*ms {
 		missing(c.t, "quiet", fmt.Sprintf("a bit of %v took the sender %v", interval, took))
 	}
 }
