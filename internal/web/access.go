@@ -1,33 +1,32 @@
 package web
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strings"
 	"time"
 
 	"gatehouse/internal/caller"
-	"gatehouse/internal/control"
 	"gatehouse/internal/web/account"
+	"gatehouse/internal/web/page"
 )
 
 // access is who may use the page, for the owner; and for each their own password and
 // sessions.
-type access struct{ *Server }
+type access struct{ *page.Page }
 
-func (a access) routes() []route {
-	return []route{
-		{"GET /access", ownerAlone, func(v *visit) error { return a.page(v, http.StatusOK, accessView{}) }},
-		{"POST /access/invite", ownerAlone, a.invite},
-		{"POST /access/withdraw", ownerAlone, a.withdraw},
-		{"POST /access/remove", ownerAlone, a.remove},
-		{"POST /access/handover", ownerAlone, a.handOver},
-		{"GET /invited", anybody, func(v *visit) error { return v.show("invited", form{}) }},
-		{"POST /invited", anybody, a.accept},
-		{"GET /password", everyRole, func(v *visit) error { return v.show("password", form{}) }},
-		{"POST /password", everyRole, a.password},
-		{"POST /everywhere", everyRole, a.everywhere},
+func (a access) routes() []page.Route {
+	return []page.Route{
+		page.At("GET /access", page.OwnerAlone, func(v *page.Visit) error { return a.page(v, http.StatusOK, accessView{}) }),
+		page.At("POST /access/invite", page.OwnerAlone, a.invite),
+		page.At("POST /access/withdraw", page.OwnerAlone, a.withdraw),
+		page.At("POST /access/remove", page.OwnerAlone, a.remove),
+		page.At("POST /access/handover", page.OwnerAlone, a.handOver),
+		page.At("GET /invited", page.Anybody, func(v *page.Visit) error { return v.Show("invited", form{}) }),
+		page.At("POST /invited", page.Anybody, a.accept),
+		page.At("GET /password", page.EveryRole, func(v *page.Visit) error { return v.Show("password", form{}) }),
+		page.At("POST /password", page.EveryRole, a.password),
+		page.At("POST /everywhere", page.EveryRole, a.everywhere),
 	}
 }
 
@@ -40,31 +39,18 @@ type accessView struct {
 	Wrong       string // key
 }
 
-func (a access) page(v *visit, status int, view accessView) error {
-	view.Accounts = a.o.Accounts.All()
+func (a access) page(v *page.Visit, status int, view accessView) error {
+	view.Accounts = a.Accounts.All()
 	var err error
-	if view.Invitations, err = a.o.Accounts.Invitations(time.Now()); err != nil {
+	if view.Invitations, err = a.Accounts.Invitations(time.Now()); err != nil {
 		return err
 	}
-	return v.showStatus(status, "access", view)
+	return v.ShowStatus(status, "access", view)
 }
 
-// noteWithin is how long the page waits for the gateway to take a note.
-const noteWithin = 3 * time.Second
-
-// note puts into the gateway's log who may use the page, or no more. It is done already: a
-// gateway that does not answer misses it, and the page's own log says so.
-func (v *visit) note(by account.Account, of caller.Caller, ended bool) {
-	ctx, cancel := context.WithTimeout(caller.With(context.WithoutCancel(v.Context()), by.Caller()), noteWithin)
-	defer cancel()
-	if err := control.NoteAccess(ctx, v.s.o.Daemon, control.Access{Account: of.String(), Ended: ended}); err != nil {
-		v.s.o.Log.Error().Err(err).Stringer("by", by.Caller()).Stringer("of", of).Bool("ended", ended).Msg("who may use the page is not in the gateway's log")
-	}
-}
-
-func (a access) invite(v *visit) error {
+func (a access) invite(v *page.Visit) error {
 	name := v.FormValue("name")
-	code, err := a.o.Accounts.Invite(name, account.Role(v.FormValue("role")), time.Now())
+	code, err := a.Accounts.Invite(name, account.Role(v.FormValue("role")), time.Now())
 	switch {
 	case errors.Is(err, account.ErrName):
 		return a.page(v, http.StatusUnprocessableEntity, accessView{Wrong: "entry.bad_name"})
@@ -73,62 +59,62 @@ func (a access) invite(v *visit) error {
 	case err != nil:
 		return err
 	}
-	v.note(v.Account, caller.Caller{Role: account.Role(v.FormValue("role"))}, false)
+	v.Note(v.Account, caller.Caller{Role: account.Role(v.FormValue("role"))}, false)
 	return a.page(v, http.StatusOK, accessView{Code: code[:5] + " " + code[5:], For: name})
 }
 
-func (a access) withdraw(v *visit) error {
-	open, err := a.o.Accounts.Invitations(time.Now())
+func (a access) withdraw(v *page.Visit) error {
+	open, err := a.Accounts.Invitations(time.Now())
 	if err != nil {
 		return err
 	}
-	if err := a.o.Accounts.Withdraw(v.FormValue("name"), time.Now()); err != nil {
+	if err := a.Accounts.Withdraw(v.FormValue("name"), time.Now()); err != nil {
 		return err
 	}
 	for _, i := range open {
 		if strings.EqualFold(i.Name, strings.TrimSpace(v.FormValue("name"))) {
-			v.note(v.Account, caller.Caller{Role: i.Role}, true)
+			v.Note(v.Account, caller.Caller{Role: i.Role}, true)
 		}
 	}
-	v.redirect("/access")
+	v.Redirect("/access")
 	return nil
 }
 
-func (a access) remove(v *visit) error {
+func (a access) remove(v *page.Visit) error {
 	id := v.FormValue("id")
 	if id == v.Account.ID {
 		return a.page(v, http.StatusUnprocessableEntity, accessView{Wrong: "access.not_yourself"})
 	}
-	who, _ := a.o.Accounts.Find(id)
-	if err := a.o.Accounts.Remove(id); errors.Is(err, account.ErrUnknown) {
+	who, _ := a.Accounts.Find(id)
+	if err := a.Accounts.Remove(id); errors.Is(err, account.ErrUnknown) {
 		return a.page(v, http.StatusUnprocessableEntity, accessView{Wrong: "access.gone"})
 	} else if err != nil {
 		return err
 	}
-	v.note(v.Account, who.Caller(), true)
-	v.redirect("/access")
+	v.Note(v.Account, who.Caller(), true)
+	v.Redirect("/access")
 	return nil
 }
 
 // handOver ends the installers, whose work is done.
-func (a access) handOver(v *visit) error {
+func (a access) handOver(v *page.Visit) error {
 	if v.FormValue("sure") != "yes" {
 		return a.page(v, http.StatusUnprocessableEntity, accessView{Wrong: "access.not_sure"})
 	}
-	if err := a.o.Accounts.HandOver(time.Now()); err != nil {
+	if err := a.Accounts.HandOver(time.Now()); err != nil {
 		return err
 	}
-	v.note(v.Account, caller.Caller{Role: account.Installer}, true)
-	v.redirect("/access")
+	v.Note(v.Account, caller.Caller{Role: account.Installer}, true)
+	v.Redirect("/access")
 	return nil
 }
 
 // accept makes the account of somebody who was invited.
-func (a access) accept(v *visit) error {
-	if !a.tries.Allow(v.RemoteAddr) {
-		return v.showStatus(http.StatusTooManyRequests, "invited", form{Wrong: "page.too_fast"})
+func (a access) accept(v *page.Visit) error {
+	if !a.Tries.Allow(v.RemoteAddr) {
+		return v.ShowStatus(http.StatusTooManyRequests, "invited", form{Wrong: "page.too_fast"})
 	}
-	made, err := a.o.Accounts.Accept(v.FormValue("code"), v.FormValue("password"), time.Now())
+	made, err := a.Accounts.Accept(v.FormValue("code"), v.FormValue("password"), time.Now())
 	wrong := ""
 	switch {
 	case errors.Is(err, account.ErrInvitation):
@@ -143,50 +129,50 @@ func (a access) accept(v *visit) error {
 		return err
 	}
 	if wrong != "" {
-		return v.showStatus(http.StatusUnprocessableEntity, "invited", form{Wrong: wrong})
+		return v.ShowStatus(http.StatusUnprocessableEntity, "invited", form{Wrong: wrong})
 	}
-	v.note(made, made.Caller(), false)
-	if err := v.enter(made); err != nil {
+	v.Note(made, made.Caller(), false)
+	if err := v.Enter(made); err != nil {
 		return err
 	}
-	v.redirect("/")
+	v.Redirect("/")
 	return nil
 }
 
 // password changes one's own. All other sessions of the account end.
-func (a access) password(v *visit) error {
-	if !a.tries.Allow(v.RemoteAddr) {
-		return v.showStatus(http.StatusTooManyRequests, "password", form{Wrong: "page.too_fast"})
+func (a access) password(v *page.Visit) error {
+	if !a.Tries.Allow(v.RemoteAddr) {
+		return v.ShowStatus(http.StatusTooManyRequests, "password", form{Wrong: "page.too_fast"})
 	}
-	if _, err := a.o.Accounts.Login(v.Account.Name, v.FormValue("old")); errors.Is(err, account.ErrUnknown) {
-		return v.showStatus(http.StatusUnprocessableEntity, "password", form{Wrong: "access.wrong_password"})
+	if _, err := a.Accounts.Login(v.Account.Name, v.FormValue("old")); errors.Is(err, account.ErrUnknown) {
+		return v.ShowStatus(http.StatusUnprocessableEntity, "password", form{Wrong: "access.wrong_password"})
 	} else if err != nil {
 		return err
 	}
-	changed, err := a.o.Accounts.SetPassword(v.Account.ID, v.FormValue("password"))
+	changed, err := a.Accounts.SetPassword(v.Account.ID, v.FormValue("password"))
 	if errors.Is(err, account.ErrPassword) {
-		return v.showStatus(http.StatusUnprocessableEntity, "password", form{Wrong: "entry.bad_password"})
+		return v.ShowStatus(http.StatusUnprocessableEntity, "password", form{Wrong: "entry.bad_password"})
 	}
 	if err != nil {
 		return err
 	}
-	v.note(changed, changed.Caller(), true)
-	if err := v.enter(changed); err != nil {
+	v.Note(changed, changed.Caller(), true)
+	if err := v.Enter(changed); err != nil {
 		return err
 	}
-	v.redirect("/more")
+	v.Redirect("/more")
 	return nil
 }
 
 // everywhere ends all one's sessions, on whatever phone they are.
-func (a access) everywhere(v *visit) error {
-	if err := a.o.Accounts.EndSessions(v.Account.ID); err != nil {
+func (a access) everywhere(v *page.Visit) error {
+	if err := a.Accounts.EndSessions(v.Account.ID); err != nil {
 		return err
 	}
-	v.note(v.Account, v.Account.Caller(), true)
-	if err := a.sessions.Destroy(v.Context()); err != nil {
+	v.Note(v.Account, v.Account.Caller(), true)
+	if err := a.Sessions.Destroy(v.Context()); err != nil {
 		return err
 	}
-	v.redirect("/login")
+	v.Redirect("/login")
 	return nil
 }

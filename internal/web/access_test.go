@@ -17,6 +17,7 @@ import (
 	"gatehouse/internal/network"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/account"
+	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/text"
 	"gatehouse/internal/web/tries"
 	"gatehouse/sync/wire"
@@ -43,12 +44,12 @@ func TestInvitation(t *testing.T) {
 		t.Errorf("the list after the invitation:\n%s", body)
 	}
 	for _, wrong := range [][2]string{{"00000 00000", secret}, {code, "12345678"}, {code, code}} {
-		s.page.tries = tries.New(tries.Every)
+		s.page.base.Tries = tries.New(tries.Every)
 		if a := s.post(t, browser(t), "/invited", "code", wrong[0], "password", wrong[1]); a.status != http.StatusUnprocessableEntity {
 			t.Errorf("code and password %q: status %d", wrong, a.status)
 		}
 	}
-	s.page.tries = tries.New(tries.Every)
+	s.page.base.Tries = tries.New(tries.Every)
 	mei := browser(t)
 	if a := s.post(t, mei, "/invited", "code", code, "password", secret); a.location != "/" {
 		t.Fatalf("the right code: %d %s", a.status, a.body)
@@ -91,7 +92,7 @@ func TestHandOver(t *testing.T) {
 	if a := s.get(t, helper, "/doors"); a.status != http.StatusOK {
 		t.Errorf("a helper after the handover: status %d", a.status)
 	}
-	s.page.tries = tries.New(tries.Every)
+	s.page.base.Tries = tries.New(tries.Every)
 	if a := s.post(t, browser(t), "/invited", "code", code, "password", secret); a.status != http.StatusUnprocessableEntity {
 		t.Errorf("an installer's invitation after the handover: status %d", a.status)
 	}
@@ -171,7 +172,7 @@ func TestForWhom(t *testing.T) {
 	s := claimed(t)
 	want := map[string]bool{"/v1/status for page": true}
 	numbers := map[string]bool{}
-	for _, role := range everyRole {
+	for _, role := range page.EveryRole {
 		c := s.as(t, string(role))
 		s.post(t, c, "/doors/front/release")
 		a, _ := s.accounts.Named(string(role))
@@ -208,7 +209,7 @@ func TestAccessIsNoted(t *testing.T) {
 		return a.Caller().String()
 	}
 	code := s.invite(t, owner, "Mei", account.Helper)
-	s.page.tries = tries.New(tries.Every)
+	s.page.base.Tries = tries.New(tries.Every)
 	mei := browser(t)
 	s.post(t, mei, "/invited", "code", code, "password", secret)
 	meis := who("Mei")

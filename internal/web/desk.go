@@ -9,26 +9,30 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/idnumber"
 	"gatehouse/internal/socket"
+	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/reception"
 )
 
 // desk is a visit at the desk (P2 to P4): each step is a form, and GET /people/desk shows
 // the one that is next, however often it is asked for. Names, numbers and PINs stand in
 // no address, no log, no cookie and no page.
-type desk struct{ *Server }
+type desk struct {
+	*page.Page
+	counter *reception.Counter
+}
 
-func (d desk) routes() []route {
-	return []route{
-		{"GET /people/desk", household, d.page},
-		{"POST /people/desk", household, d.begin},
-		{"POST /people/desk/details", household, d.step(d.details)},
-		{"POST /people/desk/choose", household, d.step(d.choose)},
-		{"POST /people/desk/card", household, d.step(d.card)},
-		{"POST /people/desk/pin", household, d.step(d.pin)},
-		{"POST /people/desk/tenant", household, d.step(d.tenant)},
-		{"POST /people/desk/back", household, d.step(func(v *visit, at *reception.Visit) error { at.Back(v.Context()); return nil })},
-		{"POST /people/desk/resume", household, d.resume},
-		{"POST /people/desk/leave", household, d.leave},
+func (d desk) routes() []page.Route {
+	return []page.Route{
+		page.At("GET /people/desk", page.Household, d.page),
+		page.At("POST /people/desk", page.Household, d.begin),
+		page.At("POST /people/desk/details", page.Household, d.step(d.details)),
+		page.At("POST /people/desk/choose", page.Household, d.step(d.choose)),
+		page.At("POST /people/desk/card", page.Household, d.step(d.card)),
+		page.At("POST /people/desk/pin", page.Household, d.step(d.pin)),
+		page.At("POST /people/desk/tenant", page.Household, d.step(d.tenant)),
+		page.At("POST /people/desk/back", page.Household, d.step(func(v *page.Visit, at *reception.Visit) error { at.Back(v.Context()); return nil })),
+		page.At("POST /people/desk/resume", page.Household, d.resume),
+		page.At("POST /people/desk/leave", page.Household, d.leave),
 	}
 }
 
@@ -41,13 +45,14 @@ const deskPath = "/people/desk"
 // deskView is a step as its screen shows it.
 type deskView struct {
 	reception.View
-	Said      *advice
+	Said      *page.Advice
 	Documents []string
 	Bases     []string
 	Causes    []string
 	Proofs    []string
 	Lost      []control.TenancyCard // those that a change may be about
 	Door      string                // where the card is held up next; empty: one of Desk.Here
+	Outcome   string                // of a visit that is done
 	Remarks   []string
 	Auto      bool // the script begins to wait by itself
 }
@@ -56,13 +61,13 @@ type deskView struct {
 var deskScreens = map[reception.Step]string{reception.Details: "desk_details", reception.Choose: "desk_choose", reception.ByCard: "desk_card", reception.ByPIN: "desk_pin",
 	reception.TwicePIN: "desk_pin", reception.Card: "desk_card", reception.Tenant: "desk_tenant", reception.Done: "desk_done", reception.Paused: "desk_paused"}
 
-func (d desk) page(v *visit) error {
-	at := d.counter.Of(d.sessions.GetString(v.Context(), keyDesk))
+func (d desk) page(v *page.Visit) error {
+	at := d.counter.Of(d.Sessions.GetString(v.Context(), keyDesk))
 	if at == nil {
-		return v.showStatus(http.StatusGone, "desk_none", nil)
+		return v.ShowStatus(http.StatusGone, "desk_none", nil)
 	}
 	now := at.View(v.Context())
-	shown := deskView{View: now, Said: v.advice(now.Fault, now.Desk.NoticeDays), Documents: idnumber.Documents(), Bases: []string{"contract", "duty", "consent"},
+	shown := deskView{View: now, Said: v.Advice(now.Fault, now.Desk.NoticeDays), Documents: idnumber.Documents(), Bases: []string{"contract", "duty", "consent"},
 		Causes: []string{"moved_out", "lease_over", "agreed", "never_came", "died", "order", "mistake"}}
 	shown.Lost = concerned(now.Purpose, now.Tenancy.Cards)
 	shown.Proofs = proofs(now.Purpose, now.Tenancy)
@@ -74,11 +79,12 @@ func (d desk) page(v *visit) error {
 	}
 	shown.Auto = now.Fault == nil && shown.Door != ""
 	if now.Done != nil {
+		shown.Outcome = outcome(v, now)
 		for _, r := range now.Done.Remarks {
-			shown.Remarks = append(shown.Remarks, v.advice(&socket.Error{Message: r}, now.Desk.NoticeDays).Message)
+			shown.Remarks = append(shown.Remarks, v.Advice(&socket.Error{Message: r}, now.Desk.NoticeDays).Message)
 		}
 	}
-	return v.show(deskScreens[now.Step], shown)
+	return v.Show(deskScreens[now.Step], shown)
 }
 
 // concerned are the cards that a purpose may be about.
@@ -122,24 +128,24 @@ func proofs(p reception.Purpose, t control.Tenancy) (all []string) {
 
 // begin opens a visit. The desk is one: whoever finds somebody there is told, and may take
 // it over.
-func (d desk) begin(v *visit) error {
+func (d desk) begin(v *page.Visit) error {
 	p, tenancy := reception.Purpose(v.FormValue("purpose")), v.FormValue("tenancy")
 	if !p.Known() || (p == reception.CheckIn) != (tenancy == "") {
-		return &socket.Error{Status: http.StatusUnprocessableEntity, Message: v.say("desk.no_purpose"), Hint: v.say("desk.no_purpose_do")}
+		return &socket.Error{Status: http.StatusUnprocessableEntity, Message: v.Say("desk.no_purpose"), Hint: v.Say("desk.no_purpose_do")}
 	}
-	mine := d.sessions.GetString(v.Context(), keyDesk)
+	mine := d.Sessions.GetString(v.Context(), keyDesk)
 	if v.FormValue("give_up") == "1" {
 		d.counter.End(v.Context(), mine)
 	}
 	at, err := d.counter.Begin(v.Context(), mine, p, tenancy, v.FormValue("take_over") == "1")
 	if errors.Is(err, reception.ErrUnfinished) || reception.Busy(err) {
-		return v.showStatus(http.StatusConflict, "desk_busy", busyView{string(p), tenancy, errors.Is(err, reception.ErrUnfinished)})
+		return v.ShowStatus(http.StatusConflict, "desk_busy", busyView{string(p), tenancy, errors.Is(err, reception.ErrUnfinished)})
 	}
 	if err != nil {
-		return v.told(err)
+		return v.Told(err)
 	}
-	d.sessions.Put(v.Context(), keyDesk, at.Token)
-	v.redirect(deskPath)
+	d.Sessions.Put(v.Context(), keyDesk, at.Token)
+	v.Redirect(deskPath)
 	return nil
 }
 
@@ -152,27 +158,27 @@ type busyView struct {
 
 // step is a form of a visit. One of another visit changes nothing: the page shows where
 // the visit stands.
-func (d desk) step(do func(*visit, *reception.Visit) error) func(*visit) error {
-	return func(v *visit) error {
-		token := d.sessions.GetString(v.Context(), keyDesk)
+func (d desk) step(do func(*page.Visit, *reception.Visit) error) func(*page.Visit) error {
+	return func(v *page.Visit) error {
+		token := d.Sessions.GetString(v.Context(), keyDesk)
 		if at := d.counter.Of(token); at != nil && v.FormValue("visit") == token {
 			if err := do(v, at); err != nil {
 				return err
 			}
 		}
-		v.redirect(deskPath)
+		v.Redirect(deskPath)
 		return nil
 	}
 }
 
-func (d desk) details(v *visit, at *reception.Visit) error {
+func (d desk) details(v *page.Visit, at *reception.Visit) error {
 	f := reception.Form{Document: v.FormValue("document"), Number: v.FormValue("number"), Name: v.FormValue("person"), Flat: v.FormValue("flat"), Label: v.FormValue("label"),
 		Doors: v.Form["door"], Term: v.FormValue("term"), From: v.FormValue("from"), Until: v.FormValue("until"), Basis: v.FormValue("basis")}
 	at.Arrive(v.Context(), f)
 	return nil
 }
 
-func (d desk) choose(v *visit, at *reception.Visit) error {
+func (d desk) choose(v *page.Visit, at *reception.Visit) error {
 	card, err := strconv.Atoi(v.FormValue("card"))
 	if err != nil {
 		card = 0 // the only one
@@ -182,7 +188,7 @@ func (d desk) choose(v *visit, at *reception.Visit) error {
 }
 
 // card waits until the card was held up, a minute or so.
-func (d desk) card(v *visit, at *reception.Visit) error {
+func (d desk) card(v *page.Visit, at *reception.Visit) error {
 	if v.FormValue("enough") == "1" {
 		at.Enough(v.Context())
 		return nil
@@ -191,7 +197,7 @@ func (d desk) card(v *visit, at *reception.Visit) error {
 }
 
 // pin takes a PIN, or waits until it was typed at the keys of a door.
-func (d desk) pin(v *visit, at *reception.Visit) error {
+func (d desk) pin(v *page.Visit, at *reception.Visit) error {
 	if door := v.FormValue("door"); door != "" {
 		return d.waiting(v, func() { at.Type(v.Context(), door) })
 	}
@@ -203,54 +209,54 @@ func (d desk) pin(v *visit, at *reception.Visit) error {
 	return nil
 }
 
-func (d desk) tenant(v *visit, at *reception.Visit) error {
+func (d desk) tenant(v *page.Visit, at *reception.Visit) error {
 	at.Inform(v.Context(), v.FormValue("informed") == "1", v.FormValue("pin"), v.FormValue("again"))
 	return nil
 }
 
 // waiting lets a request wait for somebody. A session that ended meanwhile is not saved
 // again by it.
-func (d desk) waiting(v *visit, wait func()) error {
+func (d desk) waiting(v *page.Visit, wait func()) error {
 	wait()
-	if _, found, err := d.sessions.Store.Find(d.sessions.Token(v.Context())); err == nil && !found {
-		return d.sessions.Destroy(v.Context())
+	if _, found, err := d.Sessions.Store.Find(d.Sessions.Token(v.Context())); err == nil && !found {
+		return d.Sessions.Destroy(v.Context())
 	}
 	return nil
 }
 
-func (d desk) resume(v *visit) error {
-	at := d.counter.Of(d.sessions.GetString(v.Context(), keyDesk))
+func (d desk) resume(v *page.Visit) error {
+	at := d.counter.Of(d.Sessions.GetString(v.Context(), keyDesk))
 	if at != nil {
 		if err := at.Resume(v.Context(), v.FormValue("take_over") == "1"); reception.Busy(err) {
-			return v.showStatus(http.StatusConflict, "desk_busy", busyView{Purpose: "resume"})
+			return v.ShowStatus(http.StatusConflict, "desk_busy", busyView{Purpose: "resume"})
 		}
 	}
-	v.redirect(deskPath)
+	v.Redirect(deskPath)
 	return nil
 }
 
-func (d desk) leave(v *visit) error {
-	if token := d.sessions.GetString(v.Context(), keyDesk); token == v.FormValue("visit") {
+func (d desk) leave(v *page.Visit) error {
+	if token := d.Sessions.GetString(v.Context(), keyDesk); token == v.FormValue("visit") {
 		d.counter.End(v.Context(), token)
 	}
-	v.redirect("/people")
+	v.Redirect("/people")
 	return nil
 }
 
-// Outcome says what a visit came to.
-func (f frame) Outcome(at reception.View) string {
+// outcome says what a visit came to.
+func outcome(v *page.Visit, at reception.View) string {
 	t := at.Done.Tenancy
 	switch {
 	case at.Purpose == reception.CheckIn && t.State == "not_begun":
-		return f.T("desk.did_checkin_later", f.Called(t), f.Day(t.From))
+		return v.Say("desk.did_checkin_later", v.Called(t), page.Day(t.From))
 	case at.Purpose == reception.MoveOut && t.State == "ended":
-		return f.T("desk.did_out_ended", f.Called(t))
+		return v.Say("desk.did_out_ended", v.Called(t))
 	case at.Purpose == reception.MoveOut && t.Notice != nil:
-		return f.T("desk.did_out_notice", f.Called(t), f.Minute(*t.Notice))
+		return v.Say("desk.did_out_notice", v.Called(t), page.Minute(*t.Notice))
 	case at.Purpose == reception.Lost && at.Change.Proof == "landlord":
-		return f.T("desk.did_lost_landlord", f.Called(t))
+		return v.Say("desk.did_lost_landlord", v.Called(t))
 	case at.Purpose == reception.Lost && at.Change.Action == "suspend":
-		return f.T("desk.did_lost_only", f.Called(t))
+		return v.Say("desk.did_lost_only", v.Called(t))
 	}
-	return f.T("desk.did_"+string(at.Purpose), f.Called(t))
+	return v.Say("desk.did_"+string(at.Purpose), v.Called(t))
 }

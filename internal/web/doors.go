@@ -1,24 +1,22 @@
 package web
 
 import (
-	"fmt"
-	"net/http"
 	"slices"
-	"strings"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/web/page"
 )
 
 // doors is the screen of the doors (D1): in order, held, forced, emergency, fault. That
 // somebody goes through shows nowhere, since the daemon does not tell.
-type doors struct{ *Server }
+type doors struct{ *page.Page }
 
-func (d doors) routes() []route {
-	return []route{
-		{"GET /doors", everyRole, d.page},
-		{"GET /doors/live", everyRole, d.live},
-		{"POST /doors/{door}/release", everyRole, d.release},
-		{"POST /doors/{door}/lock", everyRole, d.lock},
+func (d doors) routes() []page.Route {
+	return []page.Route{
+		page.At("GET /doors", page.EveryRole, d.page),
+		page.At("GET /doors/live", page.EveryRole, d.live),
+		page.At("POST /doors/{door}/release", page.EveryRole, d.release),
+		page.At("POST /doors/{door}/lock", page.EveryRole, d.lock),
 	}
 }
 
@@ -36,7 +34,7 @@ type doorView struct {
 func (d doors) views(st control.Status) []doorView {
 	out := []doorView{}
 	for _, each := range st.Doors {
-		v := doorView{ID: each.ID, State: "doors.state_" + each.State, Alarm: each.State != doorNormal, Stuck: each.ExitPressed > 0}
+		v := doorView{ID: each.ID, State: "doors.state_" + each.State, Alarm: each.State != page.DoorNormal, Stuck: each.ExitPressed > 0}
 		v.Unready = slices.ContainsFunc(st.ToDo, func(item control.ToDo) bool { return item.Door == each.ID && ofProof(item.Code) })
 		if each.Lock != "ok" {
 			v.Lock = each.Lock
@@ -51,79 +49,49 @@ func (d doors) views(st control.Status) []doorView {
 	return out
 }
 
-// alarms counts the doors that somebody should look at.
-func alarms(st control.Status) (n int) {
-	for _, d := range st.Doors {
-		if d.State != doorNormal {
-			n++
-		}
-	}
-	return n
-}
-
-// doorNormal is the state of a door at which nothing is wrong, whoever goes through it.
-const doorNormal = "normal"
-
 // doorsView is the screen.
 type doorsView struct {
 	Doors  []doorView
 	Fire   *control.Fire
 	Opened string // a door that was just opened from here
 	Locked string // one whose release from here was just taken back
+	Silent bool   // the daemon does not answer
 }
 
-func (d doors) page(v *visit) error {
-	st, err := d.watch.now(v.Context())
+func (d doors) page(v *page.Visit) error {
+	st, err := d.Watch.Now(v.Context())
 	if err != nil {
 		return err
 	}
-	return v.show("doors", doorsView{d.views(st), st.Fire, v.URL.Query().Get("opened"), v.URL.Query().Get("locked")})
+	return v.Show("doors", doorsView{Doors: d.views(st), Fire: st.Fire, Opened: v.URL.Query().Get("opened"), Locked: v.URL.Query().Get("locked")})
 }
 
 // live sends the list of doors whenever it is another one (server-sent events), for as long
 // as the session is good: a stolen phone hears no more from when it was ended.
-func (d doors) live(v *visit) error {
-	out := http.NewResponseController(v.w)
-	v.w.Header().Set("Content-Type", "text/event-stream")
-	if err := out.Flush(); err != nil {
-		return err
+func (d doors) live(v *page.Visit) error {
+	look := func() (any, bool) {
+		st, err := d.Watch.Now(v.Context())
+		return doorsView{Doors: d.views(st), Fire: st.Fire, Silent: err != nil}, true
 	}
-	for last := ""; ; {
-		st, err := d.watch.now(v.Context())
-		f := frame{v: v, Silent: err != nil, Data: doorsView{Doors: d.views(st), Fire: st.Fire}}
-		part, err := d.screens.part("doors", "list", f)
-		if err != nil {
-			return err
-		}
-		if part != last {
-			fmt.Fprintf(v.w, "data: %s\n\n", strings.ReplaceAll(part, "\n", "\ndata: "))
-			if out.Flush() != nil {
-				return nil
-			}
-			last = part
-		}
-		if !d.watch.next(v.Context()) || !v.stays() {
-			return nil
-		}
-	}
+	return v.Live("doors", look, func() bool { return d.Watch.Next(v.Context()) && v.Stays() })
 }
 
-func (d doors) release(v *visit) error {
-	r, err := d.o.Daemon.Release(v.Context(), v.PathValue("door"))
+func (d doors) release(v *page.Visit) error {
+	r, err := d.Daemon.Release(v.Context(), v.PathValue("door"))
 	if err != nil {
 		return err
 	}
-	v.redirect("/doors?opened=" + r.Door)
+	v.Redirect("/doors?opened=" + r.Door)
 	return nil
 }
 
 // lock takes back a release from here. Who was let through otherwise keeps their time, and
 // that somebody was does not show.
-func (d doors) lock(v *visit) error {
-	r, err := d.o.Daemon.Doors.LockNow(v.Context(), v.PathValue("door"))
+func (d doors) lock(v *page.Visit) error {
+	r, err := d.Daemon.Doors.LockNow(v.Context(), v.PathValue("door"))
 	if err != nil {
 		return err
 	}
-	v.redirect("/doors?locked=" + r.Door)
+	v.Redirect("/doors?locked=" + r.Door)
 	return nil
 }

@@ -5,21 +5,26 @@ import (
 	"net/http"
 
 	"gatehouse/internal/web/account"
+	"gatehouse/internal/web/page"
+	"gatehouse/internal/web/reception"
 	"gatehouse/internal/web/text"
 )
 
 // entry is the first run and the sign-in.
-type entry struct{ *Server }
+type entry struct {
+	*page.Page
+	counter *reception.Counter
+}
 
-func (e entry) routes() []route {
-	return []route{
-		{"GET /welcome", anybody, e.welcome},
-		{"POST /welcome", anybody, e.claim},
-		{"GET /login", anybody, e.login},
-		{"POST /login", anybody, e.signIn},
-		{"POST /logout", everyRole, e.signOut},
-		{"POST /language", anybody, e.language},
-		{"GET /certificate", anybody, func(v *visit) error { return v.show("certificate", nil) }},
+func (e entry) routes() []page.Route {
+	return []page.Route{
+		page.At("GET /welcome", page.Anybody, e.welcome),
+		page.At("POST /welcome", page.Anybody, e.claim),
+		page.At("GET /login", page.Anybody, e.login),
+		page.At("POST /login", page.Anybody, e.signIn),
+		page.At("POST /logout", page.EveryRole, e.signOut),
+		page.At("POST /language", page.Anybody, e.language),
+		page.At("GET /certificate", page.Anybody, func(v *page.Visit) error { return v.Show("certificate", nil) }),
 	}
 }
 
@@ -29,29 +34,29 @@ type form struct {
 	Wrong string // key of the words
 }
 
-func (e entry) welcome(v *visit) error {
-	if e.o.Accounts.Claimed() {
-		v.redirect("/login")
+func (e entry) welcome(v *page.Visit) error {
+	if e.Accounts.Claimed() {
+		v.Redirect("/login")
 		return nil
 	}
-	return v.show("welcome", form{Name: v.say("entry.name_default")})
+	return v.Show("welcome", form{Name: v.Say("entry.name_default")})
 }
 
-func (e entry) claim(v *visit) error {
+func (e entry) claim(v *page.Visit) error {
 	again := form{Name: v.FormValue("name")}
 	if again.Name == "" {
-		again.Name = v.say("entry.name_default")
+		again.Name = v.Say("entry.name_default")
 	}
-	if !e.tries.Allow(v.RemoteAddr) {
+	if !e.Tries.Allow(v.RemoteAddr) {
 		again.Wrong = "page.too_fast"
-		return v.showStatus(http.StatusTooManyRequests, "welcome", again)
+		return v.ShowStatus(http.StatusTooManyRequests, "welcome", again)
 	}
-	a, err := e.o.Accounts.Claim(v.FormValue("code"), again.Name, v.FormValue("password"))
+	a, err := e.Accounts.Claim(v.FormValue("code"), again.Name, v.FormValue("password"))
 	switch {
 	case errors.Is(err, account.ErrCode):
 		again.Wrong = "entry.wrong_code"
 	case errors.Is(err, account.ErrClaimed):
-		v.redirect("/login")
+		v.Redirect("/login")
 		return nil
 	case errors.Is(err, account.ErrPassword):
 		again.Wrong = "entry.bad_password"
@@ -61,66 +66,66 @@ func (e entry) claim(v *visit) error {
 		return err
 	}
 	if again.Wrong != "" {
-		return v.showStatus(http.StatusUnprocessableEntity, "welcome", again)
+		return v.ShowStatus(http.StatusUnprocessableEntity, "welcome", again)
 	}
-	e.o.Log.Info().Msg("the house has an owner")
-	v.note(a, a.Caller(), false)
-	if err := v.enter(a); err != nil {
+	e.Log.Info().Msg("the house has an owner")
+	v.Note(a, a.Caller(), false)
+	if err := v.Enter(a); err != nil {
 		return err
 	}
-	v.redirect("/")
+	v.Redirect("/")
 	return nil
 }
 
-func (e entry) login(v *visit) error {
+func (e entry) login(v *page.Visit) error {
 	switch {
-	case !e.o.Accounts.Claimed():
-		v.redirect("/welcome")
+	case !e.Accounts.Claimed():
+		v.Redirect("/welcome")
 		return nil
 	case v.Account.ID != "":
-		v.redirect("/")
+		v.Redirect("/")
 		return nil
 	}
-	return v.show("login", form{Name: v.say("entry.name_default")})
+	return v.Show("login", form{Name: v.Say("entry.name_default")})
 }
 
-func (e entry) signIn(v *visit) error {
+func (e entry) signIn(v *page.Visit) error {
 	again := form{Name: v.FormValue("name")}
-	if !e.tries.Allow(v.RemoteAddr) {
+	if !e.Tries.Allow(v.RemoteAddr) {
 		again.Wrong = "page.too_fast"
-		return v.showStatus(http.StatusTooManyRequests, "login", again)
+		return v.ShowStatus(http.StatusTooManyRequests, "login", again)
 	}
-	a, err := e.o.Accounts.Login(again.Name, v.FormValue("password"))
+	a, err := e.Accounts.Login(again.Name, v.FormValue("password"))
 	if errors.Is(err, account.ErrUnknown) {
 		again.Wrong = "entry.wrong_login"
-		return v.showStatus(http.StatusUnauthorized, "login", again)
+		return v.ShowStatus(http.StatusUnauthorized, "login", again)
 	}
 	if err != nil {
 		return err
 	}
-	if err := v.enter(a); err != nil {
+	if err := v.Enter(a); err != nil {
 		return err
 	}
-	v.redirect("/")
+	v.Redirect("/")
 	return nil
 }
 
-func (e entry) signOut(v *visit) error {
-	e.counter.End(v.Context(), e.sessions.GetString(v.Context(), keyDesk))
-	if err := e.sessions.Destroy(v.Context()); err != nil {
+func (e entry) signOut(v *page.Visit) error {
+	e.counter.End(v.Context(), e.Sessions.GetString(v.Context(), keyDesk))
+	if err := e.Sessions.Destroy(v.Context()); err != nil {
 		return err
 	}
-	v.redirect("/login")
+	v.Redirect("/login")
 	return nil
 }
 
-func (e entry) language(v *visit) error {
+func (e entry) language(v *page.Visit) error {
 	l := text.Chinese
 	if v.FormValue("to") == string(text.English) {
 		l = text.English
 	}
-	http.SetCookie(v.w, &http.Cookie{Name: text.Cookie, Value: string(l), Path: "/", MaxAge: 400 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
-	v.redirect(ownPath(v.FormValue("back")))
+	http.SetCookie(v.W, &http.Cookie{Name: text.Cookie, Value: string(l), Path: "/", MaxAge: 400 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	v.Redirect(ownPath(v.FormValue("back")))
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -25,6 +26,7 @@ import (
 	"gatehouse/internal/network"
 	"gatehouse/internal/web/account"
 	"gatehouse/internal/web/certificate"
+	"gatehouse/internal/web/page"
 )
 
 // pipes is a listener in memory, so that time may be virtual.
@@ -85,7 +87,7 @@ func TestSlowHandshakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipes()
 		s := alone(t, network.Network{Listener: func(context.Context, string, string) (net.Listener, error) { return p, nil }})
-		s.o.Plain, s.o.Secure, s.o.TLS = nil, []string{"127.0.0.1:443"}, &tls.Config{Certificates: []tls.Certificate{own}, Time: func() time.Time { return time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC) }}
+		s.o.Plain, s.o.Secure, s.base.TLS = nil, []string{"127.0.0.1:443"}, &tls.Config{Certificates: []tls.Certificate{own}, Time: func() time.Time { return time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC) }}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- s.Run(ctx) }()
@@ -188,6 +190,13 @@ func TestLiveForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipes()
 		s := alone(t, network.Network{Listener: func(context.Context, string, string) (net.Listener, error) { return p, nil }})
+		var back atomic.Bool // the daemon
+		s.base.Watch = page.NewWatch(func(context.Context) (control.Status, error) {
+			if !back.Load() {
+				return control.Status{}, errors.New("no daemon answers")
+			}
+			return control.Status{Doors: []control.Door{{ID: "front", State: "normal", Lock: "ok"}}}, nil
+		})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- s.Run(ctx) }()
@@ -208,12 +217,8 @@ func TestLiveForLong(t *testing.T) {
 				}
 			}
 		}()
-		time.Sleep(time.Hour + look/2) // between two looks, or the next one at once takes it back
-		s.watch.mu.Lock()              // as if the daemon had come back
-		s.watch.at, s.watch.err, s.watch.status = time.Now(), nil, control.Status{Doors: []control.Door{{ID: "front", State: "normal", Lock: "ok"}}}
-		close(s.watch.changed)
-		s.watch.changed = make(chan struct{})
-		s.watch.mu.Unlock()
+		time.Sleep(time.Hour + page.Look/2)
+		back.Store(true)
 		select {
 		case <-ended:
 			t.Error("cut off")
@@ -404,7 +409,7 @@ func TestStolenPhoneHearsNoMore(t *testing.T) {
 	s := claimed(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
-	running.Go(func() { s.page.watch.run(ctx) })
+	running.Go(func() { s.page.base.Watch.Run(ctx) })
 	for _, name := range []string{"left", "lost", "gone"} {
 		if _, err := s.accounts.Add(name, account.Helper, secret); err != nil {
 			t.Fatal(err)
@@ -467,7 +472,7 @@ func TestLivePages(t *testing.T) {
 	s := claimed(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
-	all.Go(func() { s.page.watch.run(ctx) })
+	all.Go(func() { s.page.base.Watch.Run(ctx) })
 	owner := s.as(t, "owner")
 	events := make(chan int, 10*pages)
 	for i := range pages {
@@ -503,7 +508,7 @@ func TestLivePages(t *testing.T) {
 	}
 	asked := s.daemon.looked.Load() - before
 	// Two seconds between looks. A page that was held up for longer than an answer is fresh asks once more.
-	if most := int64(time.Since(began)/look+time.Since(began)/fresh) + 2; asked < 3 || asked > most {
+	if most := int64(time.Since(began)/page.Look+time.Since(began)/page.Fresh) + 2; asked < 3 || asked > most {
 		t.Errorf("%d pages asked the daemon %d times in %v, want at most %d", pages, asked, time.Since(began), most)
 	}
 	s.daemon.forced.Store(true)

@@ -5,37 +5,38 @@ import (
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/socket"
+	"gatehouse/internal/web/page"
 )
 
 // home is where the page begins.
-type home struct{ *Server }
+type home struct{ *page.Page }
 
-func (h home) routes() []route {
-	return []route{
-		{"GET /{$}", anybody, h.begin},
-		{"/", anybody, func(v *visit) error {
-			return &socket.Error{Status: http.StatusNotFound, Message: v.say("page.gone")}
-		}},
+func (h home) routes() []page.Route {
+	return []page.Route{
+		page.At("GET /{$}", page.Anybody, h.begin),
+		page.At("/", page.Anybody, func(v *page.Visit) error {
+			return &socket.Error{Status: http.StatusNotFound, Message: v.Say("page.gone")}
+		}),
 	}
 }
 
 // begin leads to what comes first: the owner's first run, the sign-in, the people.
-func (h home) begin(v *visit) error {
+func (h home) begin(v *page.Visit) error {
 	switch {
-	case !h.o.Accounts.Claimed():
-		v.redirect("/welcome")
+	case !h.Accounts.Claimed():
+		v.Redirect("/welcome")
 	case v.Account.ID == "":
-		v.redirect("/login")
+		v.Redirect("/login")
 	case h.noHouse(v):
-		v.redirect("/setup")
+		v.Redirect("/setup")
 	default:
-		v.redirect("/doors")
+		v.Redirect("/doors")
 	}
 	return nil
 }
 
 // noHouse says that the daemon has no house to serve yet. One of before does not know.
-func (h home) noHouse(v *visit) bool {
-	st, err := control.SettingUp(h.o.Daemon).State(v.Context())
+func (h home) noHouse(v *page.Visit) bool {
+	st, err := control.SettingUp(h.Daemon).State(v.Context())
 	return err == nil && st.State != control.SetupHouse
 }

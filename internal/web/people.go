@@ -2,25 +2,27 @@ package web
 
 import (
 	"slices"
-	"strings"
 	"time"
 
-	"gatehouse/internal/calendar"
 	"gatehouse/internal/control"
+	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/reception"
 )
 
 // people are the flats and who lives in them (P1, P3): flats and the landlord's own
 // labels, never a name, and nobody's passages.
-type people struct{ *Server }
+type people struct {
+	*page.Page
+	counter *reception.Counter
+}
 
-func (p people) routes() []route {
-	return []route{
-		{"GET /people", household, p.page},
-		{"GET /people/roster", household, p.roster},
-		{"GET /people/{tenancy}", household, p.tenancy},
-		{"GET /people/{tenancy}/slip", household, p.sheet("slip")},
-		{"GET /people/{tenancy}/notice", household, p.sheet("notice")},
+func (p people) routes() []page.Route {
+	return []page.Route{
+		page.At("GET /people", page.Household, p.page),
+		page.At("GET /people/roster", page.Household, p.roster),
+		page.At("GET /people/{tenancy}", page.Household, p.tenancy),
+		page.At("GET /people/{tenancy}/slip", page.Household, p.sheet("slip")),
+		page.At("GET /people/{tenancy}/notice", page.Household, p.sheet("notice")),
 	}
 }
 
@@ -42,34 +44,34 @@ type peopleView struct {
 	At     time.Time
 }
 
-func (p people) page(v *visit) error {
+func (p people) page(v *page.Visit) error {
 	shown, err := p.flats(v)
 	if err != nil {
 		return err
 	}
-	if st, err := p.watch.now(v.Context()); err == nil && st.Registry == "none" {
+	if st, err := p.Watch.Now(v.Context()); err == nil && st.Registry == "none" {
 		shown.Alone = true
-		if shown.Keys, err = p.o.Daemon.Keys(v.Context()); err != nil {
-			return v.told(err)
+		if shown.Keys, err = p.Daemon.Keys(v.Context()); err != nil {
+			return v.Told(err)
 		}
 	}
-	return v.show("people", shown)
+	return v.Show("people", shown)
 }
 
 // roster is the list for a fire drill: heads of a flat, no names.
-func (p people) roster(v *visit) error {
+func (p people) roster(v *page.Visit) error {
 	shown, err := p.flats(v)
 	if err != nil {
 		return err
 	}
-	return v.show("roster", shown)
+	return v.Show("roster", shown)
 }
 
 // flats groups the tenancies by flat; those without one stand alone.
-func (p people) flats(v *visit) (shown peopleView, err error) {
-	all, err := p.o.Daemon.Tenancies(v.Context())
+func (p people) flats(v *page.Visit) (shown peopleView, err error) {
+	all, err := p.Daemon.Tenancies(v.Context())
 	if err != nil {
-		return shown, v.told(err)
+		return shown, v.Told(err)
 	}
 	shown.At = time.Now()
 	for i, t := range all {
@@ -112,18 +114,18 @@ type tenancyView struct {
 	CodeDoors []string
 }
 
-func (p people) tenancy(v *visit) error {
+func (p people) tenancy(v *page.Visit) error {
 	t, err := p.view(v)
 	if err != nil {
 		return err
 	}
-	return v.show("tenancy", t)
+	return v.Show("tenancy", t)
 }
 
-func (p people) view(v *visit) (tenancyView, error) {
-	t, err := p.o.Daemon.Tenancy(v.Context(), v.PathValue("tenancy"))
+func (p people) view(v *page.Visit) (tenancyView, error) {
+	t, err := p.Daemon.Tenancy(v.Context(), v.PathValue("tenancy"))
 	if err != nil {
-		return tenancyView{}, v.told(err)
+		return tenancyView{}, v.Told(err)
 	}
 	shown := tenancyView{Tenancy: t, At: time.Now().In(zone(t))}
 	for _, c := range t.Cards {
@@ -134,84 +136,23 @@ func (p people) view(v *visit) (tenancyView, error) {
 }
 
 // sheet is one to print: the resident's slip, the notice.
-func (p people) sheet(name string) func(*visit) error {
-	return func(v *visit) error {
+func (p people) sheet(name string) func(*page.Visit) error {
+	return func(v *page.Visit) error {
 		t, err := p.view(v)
 		if err != nil {
 			return err
 		}
-		if at := p.counter.Of(p.sessions.GetString(v.Context(), keyDesk)); at != nil && name == "slip" {
+		if at := p.counter.Of(p.Sessions.GetString(v.Context(), keyDesk)); at != nil && name == "slip" {
 			if done := at.View(v.Context()).Done; done != nil && done.Tenancy.ID == t.ID {
 				t.Codes, t.CodeDoors = reception.Spaced(done.Codes), done.CodeDoors
 			}
 		}
-		return v.show(name, t)
+		return v.Show(name, t)
 	}
-}
-
-// List joins words.
-func (frame) List(all []string) string { return strings.Join(all, ", ") }
-
-// Called is how the page calls a tenancy: by its flat and the landlord's label.
-func (f frame) Called(t control.Tenancy) string {
-	switch {
-	case t.Flat != "" && t.Label != "" && t.Label != t.Flat:
-		return t.Flat + " (" + t.Label + ")"
-	case t.Flat != "":
-		return t.Flat
-	case t.Label != "":
-		return t.Label
-	}
-	return f.T("people.tenancy_number", t.ID[:min(8, len(t.ID))])
-}
-
-// State is that of a tenancy in words.
-func (f frame) State(t control.Tenancy) string {
-	if t.State == "notice" && t.Notice != nil {
-		days := int((time.Until(*t.Notice) + 24*time.Hour - 1) / (24 * time.Hour))
-		return f.T("people.state_notice_days", max(days, 0))
-	}
-	return f.T("people.state_" + t.State)
-}
-
-// Day is a day in the building's zone; a dash for none.
-func (f frame) Day(at *time.Time) string {
-	if at == nil {
-		return "–"
-	}
-	return at.Format(time.DateOnly)
-}
-
-// LastDay is the last day of a term that ends with this midnight.
-func (f frame) LastDay(end *time.Time) string {
-	if end == nil {
-		return f.T("people.no_end")
-	}
-	return calendar.LastDay(end, end.Location())
-}
-
-// Minute is a moment in the building's zone, as people write it.
-func (f frame) Minute(at time.Time) string { return at.Format("2006-01-02 15:04") }
-
-// Plus adds, for numbers that people count from one.
-func (frame) Plus(a, b int) int { return a + b }
-
-// In reports whether a list has a word.
-func (frame) In(word string, all []string) bool { return slices.Contains(all, word) }
-
-// First is the first day of a term, or that of the check-in where it began at once.
-func (frame) First(t control.Tenancy) *time.Time {
-	if t.From != nil && (t.Since == nil || t.From.After(*t.Since)) {
-		return t.From
-	}
-	return t.Since
 }
 
 // doView is a button that begins a visit for a tenancy.
-type doView struct{ Purpose, Tenancy, Words string }
+type doView struct{ Purpose, Tenancy string }
 
 // Do is the button of a purpose, on the screen of a tenancy.
-func (f frame) Do(purpose string) doView {
-	t, _ := f.Data.(tenancyView)
-	return doView{purpose, t.ID, f.T("desk.do_" + purpose)}
-}
+func (t tenancyView) Do(purpose string) doView { return doView{purpose, t.ID} }

@@ -529,7 +529,7 @@ func TestSaid(t *testing.T) {
 	s := claimed(t)
 	for _, key := range []string{"lost", "another", "found", "confirm", "pin", "out", "dispute", "withdraw", "checkin"} {
 		for _, part := range []string{"do_", "did_"} {
-			if !s.page.words.Has("desk." + part + key) {
+			if !s.page.base.Words.Has("desk." + part + key) {
 				t.Errorf("no words for %s%s", part, key)
 			}
 		}

@@ -203,7 +203,7 @@ func TestDrill(t *testing.T) {
 		t.Errorf("a house without the input: %s", body)
 	}
 	s.daemon.status.Fire = &control.Fire{}
-	s.page.watch.at = time.Time{}
+	s.page.base.Watch.Forget()
 	if body := s.get(t, c, "/doors").body; !strings.Contains(body, `href="/drill"`) || !strings.Contains(body, "/doors/front/lock") {
 		t.Errorf("doors: %s", body)
 	}

@@ -2,27 +2,33 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
 	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
+	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/qrcode"
 	"gatehouse/internal/web/reception"
+	"gatehouse/internal/web/tries"
 )
 
 // resident is the page of a resident's own phone (R1), which the sticker at a door leads
 // to: flat and own PIN, no account and no session. It shows what belongs to that PIN, and
 // nobody's movements, not the resident's own either.
-type resident struct{ *Server }
+type resident struct {
+	*page.Page
+	pins *tries.Tries // of residents
+}
 
-func (r resident) routes() []route {
-	return []route{
-		{"GET /resident", anybody, r.page},
-		{"GET /resident/{door}", anybody, r.page},
-		{"POST /resident", anybody, r.act},
-		{"POST /resident/{door}", anybody, r.act},
-		{"GET /stickers", everyRole, r.stickers},
+func (r resident) routes() []page.Route {
+	return []page.Route{
+		page.At("GET /resident", page.Anybody, r.page),
+		page.At("GET /resident/{door}", page.Anybody, r.page),
+		page.At("POST /resident", page.Anybody, r.act),
+		page.At("POST /resident/{door}", page.Anybody, r.act),
+		page.At("GET /stickers", page.EveryRole, r.stickers),
 	}
 }
 
@@ -33,7 +39,7 @@ var residentActs = []string{"open", "lost", "found", "object", "codes", "kept"}
 type residentView struct {
 	Door, Flat, Act string
 	Acts            []string
-	Said            *advice
+	Said            *page.Advice
 	Cards           []control.TenancyCard // of which one has to be chosen
 	Done            *control.ForResident
 	Codes           []string
@@ -47,30 +53,30 @@ func newResidentView(door string) residentView {
 	return shown
 }
 
-func (r resident) page(v *visit) error {
-	return v.show("resident", newResidentView(v.PathValue("door")))
+func (r resident) page(v *page.Visit) error {
+	return v.Show("resident", newResidentView(v.PathValue("door")))
 }
 
-func (r resident) act(v *visit) error {
+func (r resident) act(v *page.Visit) error {
 	shown := newResidentView(v.PathValue("door"))
 	shown.Flat, shown.Act = strings.TrimSpace(v.FormValue("flat")), v.FormValue("act")
-	if !(frame{}).In(shown.Act, shown.Acts) {
-		return v.showStatus(http.StatusUnprocessableEntity, "resident", shown)
+	if !slices.Contains(shown.Acts, shown.Act) {
+		return v.ShowStatus(http.StatusUnprocessableEntity, "resident", shown)
 	}
 	if !r.pins.Allow(v.RemoteAddr) {
-		shown.Said = v.words("resident.too_many", 0)
-		return v.showStatus(http.StatusTooManyRequests, "resident", shown)
+		shown.Said = v.Words("resident.too_many", 0)
+		return v.ShowStatus(http.StatusTooManyRequests, "resident", shown)
 	}
 	card, err := strconv.Atoi(v.FormValue("card"))
 	if err != nil {
 		card = 0 // the only one
 	}
 	ctx := caller.With(v.Context(), caller.Caller{Role: caller.Resident})
-	done, err := control.AskAsResident(ctx, r.o.Daemon, shown.Act, control.Resident{Flat: shown.Flat, PIN: v.FormValue("pin"), Door: shown.Door, Card: card})
+	done, err := control.AskAsResident(ctx, r.Daemon, shown.Act, control.Resident{Flat: shown.Flat, PIN: v.FormValue("pin"), Door: shown.Door, Card: card})
 	switch {
 	case err != nil:
-		shown.Said = v.advice(err, 0)
-		return v.showStatus(http.StatusUnprocessableEntity, "resident", shown)
+		shown.Said = v.Advice(err, 0)
+		return v.ShowStatus(http.StatusUnprocessableEntity, "resident", shown)
 	case done.Choose:
 		for _, c := range done.Tenancy.Cards {
 			if c.State == "active" {
@@ -81,13 +87,13 @@ func (r resident) act(v *visit) error {
 		r.pins.Back(v.RemoteAddr)
 		shown.Done, shown.Codes = &done, reception.Spaced(done.Codes)
 	}
-	return v.show("resident", shown)
+	return v.Show("resident", shown)
 }
 
-func (r resident) stickers(v *visit) error {
-	st, err := r.watch.now(v.Context())
+func (r resident) stickers(v *page.Visit) error {
+	st, err := r.Watch.Now(v.Context())
 	if err != nil {
-		return v.told(err)
+		return v.Told(err)
 	}
 	var doors []string
 	for _, d := range st.Doors {
@@ -97,5 +103,5 @@ func (r resident) stickers(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.show("stickers", all)
+	return v.Show("stickers", all)
 }

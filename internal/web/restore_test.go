@@ -43,14 +43,14 @@ func newMachine(t *testing.T) *site {
 	}
 	go func() { defer close(done); _ = daemon.Serve(ctx, l) }()
 	t.Cleanup(func() { cancel(); <-done })
-	s.page.o.Daemon = control.NewClient(path)
+	s.page.base.Daemon = control.NewClient(path)
 	return s
 }
 
 // upload sends a backup and a code.
 func (s *site) upload(t *testing.T, c *http.Client, backup, code string) answer {
 	t.Helper()
-	s.page.tries = tries.New(tries.Every)
+	s.page.base.Tries = tries.New(tries.Every)
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
 	file, err := form.CreateFormFile("backup", "gatehouse-lane-7-gw1.backup")

@@ -4,16 +4,13 @@ import (
 	"crypto/tls"
 	"net/http"
 
-	"github.com/alexedwards/scs/v2"
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/network"
 	"gatehouse/internal/web/account"
-	"gatehouse/internal/web/oldcards"
+	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/reception"
-	"gatehouse/internal/web/text"
-	"gatehouse/internal/web/tries"
 )
 
 // Options of a Server. Daemon and Accounts are needed.
@@ -35,15 +32,8 @@ type Options struct {
 
 // Server is the page. Make it with New and run it once.
 type Server struct {
-	o        Options
-	words    text.Words
-	screens  screens
-	sessions *scs.SessionManager
-	handler  http.Handler
-	tries    *tries.Tries
-	pins     *tries.Tries // of residents
-	watch    *watch
-	counter  *reception.Counter
-	tables   oldcards.Tables
-	routes   []route
+	o       Options
+	base    *page.Page
+	counter *reception.Counter
+	handler http.Handler
 }

@@ -265,7 +265,7 @@ func TestEnrolOnPage(t *testing.T) {
 		t.Errorf("%q", a.location)
 	}
 	s.daemon.status.Uplink = &control.Uplink{}
-	s.page.watch.at = s.page.watch.at.Add(-fresh)
+	s.page.base.Watch.Forget()
 	if a := s.get(t, c, "/setup/registry"); a.location != "/" {
 		t.Errorf("a house with a registry: %q", a.location)
 	}

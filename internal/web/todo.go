@@ -5,15 +5,16 @@ import (
 	"strings"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/web/page"
 )
 
 // todo is the list of what is to be done (T1), the same as `gatehouse status` has.
-type todo struct{ *Server }
+type todo struct{ *page.Page }
 
-func (t todo) routes() []route {
-	return []route{
-		{"GET /todo", everyRole, t.page},
-		{"POST /todo/time", ownerAlone, t.timeRight},
+func (t todo) routes() []page.Route {
+	return []page.Route{
+		page.At("GET /todo", page.EveryRole, t.page),
+		page.At("POST /todo/time", page.OwnerAlone, t.timeRight),
 	}
 }
 
@@ -35,22 +36,22 @@ type toDoView struct {
 	Now   string // the gateway's time
 }
 
-func (t todo) page(v *visit) error {
-	st, err := t.watch.now(v.Context())
+func (t todo) page(v *page.Visit) error {
+	st, err := t.Watch.Now(v.Context())
 	if err != nil {
 		return err
 	}
 	view := toDoView{Now: st.Clock.Now.Format("2006-01-02 15:04")}
-	for _, item := range toDoOf(st) {
+	for _, item := range page.ToDo(st) {
 		shown := t.item(v, item)
 		shown.Since = since(v, item)
 		view.Items = append(view.Items, shown)
 	}
-	return v.show("todo", view)
+	return v.Show("todo", view)
 }
 
 // since says since when the daemon knows of it; a daemon from before that does not say.
-func since(v *visit, item control.ToDo) string {
+func since(v *page.Visit, item control.ToDo) string {
 	if item.Since == nil {
 		return ""
 	}
@@ -58,22 +59,22 @@ func since(v *visit, item control.ToDo) string {
 	if item.AtStart {
 		key = "todo.since_start"
 	}
-	return v.say(key, item.Since.Format("2006-01-02 15:04"))
+	return v.Say(key, item.Since.Format("2006-01-02 15:04"))
 }
 
 // item finds the words of a code.
-func (t todo) item(v *visit, item control.ToDo) toDoItem {
+func (t todo) item(v *page.Visit, item control.ToDo) toDoItem {
 	code, fault, _ := strings.Cut(item.Code, "/")
 	out := toDoItem{Text: item.Text}
-	if key := "todo." + code; !t.words.Has(key) || !t.words.Has(key+"_do") {
-		out.What, out.Unknown = v.say("todo.unknown"), true
+	if key := "todo." + code; !t.Words.Has(key) || !t.Words.Has(key+"_do") {
+		out.What, out.Unknown = v.Say("todo.unknown"), true
 		return out
 	}
 	what, do := "todo."+code, "todo."+code+"_do"
-	if key := what + "_" + fault; t.words.Has(key) { // of a door's part
+	if key := what + "_" + fault; t.Words.Has(key) { // of a door's part
 		what, do = key, key+"_do"
 	}
-	if key := "todo.fault_" + fault; t.words.Has(key) {
+	if key := "todo.fault_" + fault; t.Words.Has(key) {
 		do = key
 	}
 	var args []string
@@ -81,7 +82,7 @@ func (t todo) item(v *visit, item control.ToDo) toDoItem {
 		args = append(args, "{"+strconv.Itoa(i+1)+"}", a)
 	}
 	filled := strings.NewReplacer(args...)
-	out.What, out.Do = filled.Replace(v.say(what)), v.say(do)
+	out.What, out.Do = filled.Replace(v.Say(what)), v.Say(do)
 	switch {
 	case strings.HasPrefix(code, "clock_"), code == "missing_clock":
 		out.Clock = true
@@ -98,11 +99,11 @@ func (t todo) item(v *visit, item control.ToDo) toDoItem {
 }
 
 // timeRight confirms that the gateway's time is right, as gatehouse clock confirm does.
-func (t todo) timeRight(v *visit) error {
-	if _, err := t.o.Daemon.ConfirmClock(v.Context()); err != nil {
+func (t todo) timeRight(v *page.Visit) error {
+	if _, err := t.Daemon.ConfirmClock(v.Context()); err != nil {
 		return err
 	}
-	v.redirect("/todo")
+	v.Redirect("/todo")
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"gatehouse/internal/acceptance"
 	"gatehouse/internal/control"
 	"gatehouse/internal/refusalstest"
+	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/text"
 )
 
@@ -105,7 +106,7 @@ func TestToDo(t *testing.T) {
 		t.Error("a helper may confirm the time")
 	}
 	// A daemon from before there were codes has sentences alone.
-	if old := toDoOf(control.Status{Problems: []string{"the disk is 95 % full"}}); len(old) != 1 || old[0].Text != "the disk is 95 % full" {
+	if old := page.ToDo(control.Status{Problems: []string{"the disk is 95 % full"}}); len(old) != 1 || old[0].Text != "the disk is 95 % full" {
 		t.Errorf("of an older daemon: %+v", old)
 	}
 }

@@ -18,56 +18,26 @@ import (
 	"sync"
 	"time"
 
-	"github.com/alexedwards/scs/v2"
-	"github.com/alexedwards/scs/v2/memstore"
-	"github.com/rs/zerolog"
-
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/address"
 	"gatehouse/internal/web/guard"
+	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/reception"
-	"gatehouse/internal/web/text"
+	"gatehouse/internal/web/setup"
 	"gatehouse/internal/web/tries"
-)
-
-// Limits of a session.
-const (
-	sessionIdle = 12 * time.Hour
-	sessionLife = 30 * 24 * time.Hour
 )
 
 // New makes the page. It reads the words and the screens that come with the program.
 func New(o Options) (*Server, error) {
-	words, err := text.Load()
+	p, err := page.New(page.Options{Daemon: o.Daemon, Accounts: o.Accounts, TLS: o.TLS, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
-	pages, err := loadScreens()
-	if err != nil {
-		return nil, err
-	}
-	s := &Server{o: o, words: words, screens: pages, sessions: newSessions(o.Log), tries: tries.New(tries.Every), pins: tries.New(tries.ResidentEvery), watch: newWatch(o.Daemon), counter: reception.NewCounter(o.Daemon)}
-	mux := http.NewServeMux()
-	for _, part := range []interface{ routes() []route }{entry{s}, home{s}, files{}, doors{s}, todo{s}, people{s}, desk{s}, more{s}, access{s}, oldCards{s}, setup{s}, prove{s}, backups{s}, resident{s}} {
-		s.routes = append(s.routes, part.routes()...)
-	}
-	for _, r := range s.routes {
-		mux.Handle(r.pattern, s.serve(r))
-	}
-	s.handler = guard.Guard{Words: words, Names: o.Names}.Before(s.sessions.LoadAndSave(mux)) // another's page prolongs no session
+	s := &Server{o: o, base: p, counter: reception.NewCounter(o.Daemon)}
+	pages := p.Handler(entry{p, s.counter}.routes(), home{p}.routes(), doors{p}.routes(), todo{p}.routes(), people{p, s.counter}.routes(), desk{p, s.counter}.routes(), more{p, o.Version}.routes(),
+		access{p}.routes(), setup.Routes(p), resident{p, tries.New(tries.ResidentEvery)}.routes())
+	s.handler = guard.Guard{Words: p.Words, Names: o.Names}.Before(pages) // another's page prolongs no session
 	return s, nil
-}
-
-// newSessions keeps sessions in memory. (scs.New would start a goroutine that nothing ends.)
-// The cookie is not Secure, since the box's own network is without TLS; guard sets that
-// where there is TLS.
-func newSessions(log zerolog.Logger) *scs.SessionManager {
-	return &scs.SessionManager{IdleTimeout: sessionIdle, Lifetime: sessionLife, Store: memstore.NewWithCleanupInterval(0), Codec: scs.GobCodec{},
-		Cookie: scs.SessionCookie{Name: "gatehouse", Path: "/", HttpOnly: true, Persist: true, SameSite: http.SameSiteLaxMode},
-		ErrorFunc: func(w http.ResponseWriter, _ *http.Request, err error) {
-			log.Error().Err(err).Msg("sessions of the page")
-			http.Error(w, "the session can't be read; try again", http.StatusInternalServerError)
-		}}
 }
 
 // Handler answers requests, for tests and for whoever has a listener.
@@ -84,7 +54,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	var all []door
 	for _, a := range s.o.Secure {
-		all = append(all, door{a, s.o.TLS})
+		all = append(all, door{a, s.base.TLS})
 	}
 	for _, a := range s.o.Plain {
 		if err := address.Plain(a); err != nil {
@@ -110,7 +80,7 @@ func (s *Server) Run(ctx context.Context) error {
 			cancel()
 		})
 	}
-	running.Go(func() { s.watch.run(ctx) })
+	running.Go(func() { s.base.Watch.Run(ctx) })
 	running.Wait()
 	s.counter.Close(context.WithoutCancel(ctx))
 	close(failed)

@@ -25,6 +25,7 @@ import (
 	"gatehouse/internal/refusalstest"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/account"
+	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/text"
 	"gatehouse/internal/web/tries"
 )
@@ -208,7 +209,7 @@ func (s *site) post(t *testing.T, c *http.Client, path string, pairs ...string) 
 func (s *site) as(t *testing.T, name string) *http.Client {
 	t.Helper()
 	c := browser(t)
-	s.page.tries = tries.New(tries.Every) // a test signs in more often than people do
+	s.page.base.Tries = tries.New(tries.Every) // a test signs in more often than people do
 	if a := s.post(t, c, "/login", "name", name, "password", secret); a.status != http.StatusSeeOther || a.location != "/" {
 		t.Fatalf("sign in as %s: %d %s", name, a.status, a.body)
 	}
@@ -227,12 +228,12 @@ func TestFirstRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, wrong := range [][2]string{{"00000000", secret}, {code, "12345678"}, {code, code}, {code, "short"}, {code, "aaaaaaaaaaaa"}} {
-		s.page.tries = tries.New(tries.Every)
+		s.page.base.Tries = tries.New(tries.Every)
 		if a := s.post(t, c, "/welcome", "code", wrong[0], "password", wrong[1]); a.status != http.StatusUnprocessableEntity {
 			t.Errorf("code and password %q: status %d", wrong, a.status)
 		}
 	}
-	s.page.tries = tries.New(tries.Every)
+	s.page.base.Tries = tries.New(tries.Every)
 	if a := s.post(t, c, "/welcome", "code", " "+code[:4]+"-"+code[4:], "password", secret); a.location != "/" {
 		t.Fatalf("the right code: %d %s", a.status, a.body)
 	}
@@ -261,11 +262,11 @@ func allowed(t *testing.T) map[string]string {
 	return list
 }
 
-func rolesOf(r route) string {
-	if len(r.roles) == 0 {
+func rolesOf(r page.Route) string {
+	if len(r.Roles) == 0 {
 		return "anybody"
 	}
-	return strings.Trim(fmt.Sprint(r.roles), "[]")
+	return strings.Trim(fmt.Sprint(r.Roles), "[]")
 }
 
 // TestRolesOfRoutes walks every route as every role: whoever is not on its list gets
@@ -274,19 +275,19 @@ func TestRolesOfRoutes(t *testing.T) {
 	s := claimed(t)
 	list := allowed(t)
 	var got []string
-	for _, r := range s.page.routes {
-		got = append(got, r.pattern+": "+rolesOf(r))
+	for _, r := range s.page.base.Routes {
+		got = append(got, r.Pattern+": "+rolesOf(r))
 	}
 	refusalstest.Compare(t, "../..", "page", got)
 	clients := map[string]*http.Client{"": browser(t)}
-	for _, role := range everyRole {
+	for _, role := range page.EveryRole {
 		clients[string(role)] = s.as(t, string(role))
 	}
-	for _, r := range s.page.routes {
-		if len(r.roles) == 0 || r.pattern == "POST /logout" || r.pattern == "POST /everywhere" || r.pattern == "GET /doors/live" || r.pattern == "GET /setup/live" {
+	for _, r := range s.page.base.Routes {
+		if len(r.Roles) == 0 || r.Pattern == "POST /logout" || r.Pattern == "POST /everywhere" || r.Pattern == "GET /doors/live" || r.Pattern == "GET /setup/live" {
 			continue
 		}
-		method, path, _ := strings.Cut(r.pattern, " ")
+		method, path, _ := strings.Cut(r.Pattern, " ")
 		path = regexp.MustCompile(`{\w+}`).ReplaceAllString(path, "front")
 		for role, c := range clients {
 			var a answer
@@ -295,10 +296,10 @@ func TestRolesOfRoutes(t *testing.T) {
 			} else {
 				a = s.post(t, c, path)
 			}
-			may := role != "" && slices.Contains(strings.Fields(list[r.pattern]), role)
+			may := role != "" && slices.Contains(strings.Fields(list[r.Pattern]), role)
 			refused := a.status == http.StatusForbidden || role == "" && a.location == "/login"
 			if may == refused {
-				t.Errorf("%s as %q: status %d, location %q, may %v", r.pattern, role, a.status, a.location, may)
+				t.Errorf("%s as %q: status %d, location %q, may %v", r.Pattern, role, a.status, a.location, may)
 			}
 		}
 	}
@@ -315,8 +316,8 @@ func TestForeign(t *testing.T) {
 			t.Errorf("%v: status %d", header, a.status)
 		}
 	}
-	for _, r := range s.page.routes { // nothing that does something is done for another's page, signed in or not
-		method, path, _ := strings.Cut(r.pattern, " ")
+	for _, r := range s.page.base.Routes { // nothing that does something is done for another's page, signed in or not
+		method, path, _ := strings.Cut(r.Pattern, " ")
 		if method == "GET" || path == "" {
 			continue
 		}
@@ -325,7 +326,7 @@ func TestForeign(t *testing.T) {
 			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			req.Header.Set("Origin", "https://evil.example")
 			if a := do(t, who, req); a.status != http.StatusForbidden || len(a.header["Set-Cookie"]) > 0 {
-				t.Errorf("%s from another's page: status %d, cookies %q", r.pattern, a.status, a.header["Set-Cookie"])
+				t.Errorf("%s from another's page: status %d, cookies %q", r.Pattern, a.status, a.header["Set-Cookie"])
 			}
 		}
 	}
@@ -400,7 +401,7 @@ func TestWords(t *testing.T) {
 	steps, _ := filepath.Glob("reception/*.go")
 	asked, _ := filepath.Glob("wizard/*.go")
 	files = slices.Concat(files, steps, asked)
-	screens, _ := filepath.Glob("templates/*.html")
+	screens, _ := filepath.Glob("page/templates/*.html")
 	for _, f := range append(files, screens...) {
 		raw, err := os.ReadFile(f)
 		if err != nil {
@@ -417,16 +418,34 @@ func TestWords(t *testing.T) {
 // TestOneLook: many who look at the doors cost the daemon what one does.
 func TestOneLook(t *testing.T) {
 	s := claimed(t)
-	w := newWatch(control.NewClient(s.daemon.path))
+	w := s.page.base.Watch
 	before := s.daemon.looked.Load()
 	began := time.Now()
 	for range 100 {
-		if _, err := w.now(t.Context()); err != nil {
+		if _, err := w.Now(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n, most := s.daemon.looked.Load()-before, int64(time.Since(began)/fresh)+1; n > most {
+	if n, most := s.daemon.looked.Load()-before, int64(time.Since(began)/page.Fresh)+1; n > most {
 		t.Errorf("100 looks asked the daemon %d times, want at most %d", n, most)
+	}
+}
+
+// TestJustDone: what was done by a form shows on the next page, also where the daemon was
+// asked a moment before.
+func TestJustDone(t *testing.T) {
+	s := claimed(t)
+	s.daemon.status.ToDo = []control.ToDo{{Code: "clock_doubt", Text: "the clock is in doubt"}}
+	c := s.as(t, "owner")
+	if body := s.get(t, c, "/todo").body; !strings.Contains(body, "/todo/time") {
+		t.Fatalf("nothing to be done: %s", body)
+	}
+	s.daemon.status.ToDo = nil
+	if a := s.post(t, c, "/todo/time"); a.location != "/todo" {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if body := s.get(t, c, "/todo").body; strings.Contains(body, "/todo/time") {
+		t.Error("what was just done is still to be done")
 	}
 }
 
@@ -439,12 +458,12 @@ func TestHead(t *testing.T) {
 		t.Errorf("the head with a door that is held open: %s", body)
 	}
 	s.daemon.status.ToDo = nil
-	s.page.watch.at = time.Time{}
+	s.page.base.Watch.Forget()
 	if body := s.get(t, c, "/todo").body; strings.Count(body, "门要看 1") != 2 || strings.Contains(body, "一切正常") {
 		t.Errorf("the screen of what is to be done, with a door that is held open and nothing else: %s", body)
 	}
 	s.daemon.status.Doors[1].State = "normal"
-	s.page.watch.at = time.Time{}
+	s.page.base.Watch.Forget()
 	if body := s.get(t, c, "/more").body; strings.Contains(body, "门要看") || !strings.Contains(body, "一切正常") {
 		t.Errorf("the head of a house in order: %s", body)
 	}
@@ -457,7 +476,7 @@ func TestContact(t *testing.T) {
 	for state, want := range map[string]string{"in step": "已连上登记中心", "down": "联系不上登记中心", "greeting": "正在连接", "list not proved": "新名单还没生效",
 		"not enrolled": "还没有在登记中心登记", "of a later version": "登记中心：of a later version"} {
 		s.daemon.status.Uplink = &control.Uplink{State: state}
-		s.page.watch.at = time.Time{}
+		s.page.base.Watch.Forget()
 		if body := s.get(t, c, "/more").body; !strings.Contains(body, want) {
 			t.Errorf("%s: the page does not say %q", state, want)
 		}

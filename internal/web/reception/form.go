@@ -7,6 +7,7 @@ import (
 
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/control"
+	"gatehouse/internal/web/text"
 )
 
 // Form is what is typed of a check-in, as it is typed.
@@ -31,7 +32,7 @@ func (f Form) arrival(d control.Desk) (in control.CheckIn, err error) {
 	}
 	first, err := calendar.First(f.From, zone)
 	if err != nil {
-		return in, Word("desk.bad_day")
+		return in, text.Word("desk.bad_day")
 	}
 	if !first.IsZero() {
 		in.From = &first
@@ -39,17 +40,17 @@ func (f Form) arrival(d control.Desk) (in control.CheckIn, err error) {
 	months, listed := terms[f.Term]
 	switch {
 	case f.Term == "date" && strings.TrimSpace(f.Until) == "", f.Term != "date" && !listed:
-		return in, Word("desk.no_term")
+		return in, text.Word("desk.no_term")
 	case f.Term == "date":
 		last, err := calendar.Last(f.Until, zone)
 		if err != nil {
-			return in, Word("desk.bad_day")
+			return in, text.Word("desk.bad_day")
 		}
 		if !last.IsZero() {
 			in.Until = &last
 		}
 	case months > 0 && first.IsZero() && !d.Trusted:
-		return in, Word("desk.no_clock")
+		return in, text.Word("desk.no_clock")
 	case months > 0:
 		if first.IsZero() {
 			first = time.Now().In(zone)

@@ -7,6 +7,7 @@ import (
 
 	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
+	"gatehouse/internal/web/text"
 )
 
 // TestIdle: ten minutes without anything, and what was typed is forgotten; who waits for
@@ -49,7 +50,7 @@ func TestTerms(t *testing.T) {
 			t.Errorf("%+v: until %q, %v", c, got, err)
 		}
 	}
-	for want, f := range map[Word]Form{"desk.no_clock": {Term: "year"}, "desk.no_term": {Term: "date"}, "desk.bad_day": {Term: "open", From: "soon"}} {
+	for want, f := range map[text.Word]Form{"desk.no_clock": {Term: "year"}, "desk.no_term": {Term: "date"}, "desk.bad_day": {Term: "open", From: "soon"}} {
 		if _, err := f.arrival(d); err != want {
 			t.Errorf("%+v: %v, want %s", f, err, want)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/socket"
+	"gatehouse/internal/web/text"
 )
 
 // Arrive takes the details of who arrives. Name and number that were taken before stay
@@ -53,10 +54,10 @@ type Choice struct {
 func (v *Visit) Choose(ctx context.Context, c Choice) {
 	v.act(ctx, func(context.Context) error {
 		if c.Proof != "card" && c.Proof != "pin" && c.Proof != "landlord" {
-			return Word("desk.no_proof")
+			return text.Word("desk.no_proof")
 		}
 		if v.purpose == MoveOut && c.Cause == "" {
-			return Word("desk.no_cause")
+			return text.Word("desk.no_cause")
 		}
 		v.with(func(s *state) {
 			s.chosen = true
@@ -89,7 +90,7 @@ func (v *Visit) Show(ctx context.Context, door string) {
 		case err != nil:
 			return err
 		case proof && card.Tenancy != nil && card.Tenancy.ID != s.change.Tenancy:
-			return Word("desk.other_tenancy")
+			return text.Word("desk.other_tenancy")
 		}
 		v.with(func(s *state) {
 			if proof {
@@ -116,7 +117,7 @@ func (v *Visit) anew(ctx context.Context) error {
 			s.pause()
 			s.desk = d
 		})
-		return Word("desk.other_card")
+		return text.Word("desk.other_card")
 	})
 }
 
@@ -132,7 +133,7 @@ func (v *Visit) Enough(ctx context.Context) {
 func (v *Visit) PIN(ctx context.Context, pin string) {
 	v.act(ctx, func(context.Context) error {
 		if pin == "" {
-			return Word("desk.no_pin")
+			return text.Word("desk.no_pin")
 		}
 		v.with(func(s *state) { s.change.PIN, s.pinned = pin, true })
 		return nil
@@ -142,7 +143,7 @@ func (v *Visit) PIN(ctx context.Context, pin string) {
 // same refuses two PINs that are not one: a slip of the finger would lock the tenant out.
 func same(pin, again string) error {
 	if pin != again {
-		return Word("desk.pins_differ")
+		return text.Word("desk.pins_differ")
 	}
 	return nil
 }
@@ -151,7 +152,7 @@ func same(pin, again string) error {
 func (v *Visit) SetPIN(ctx context.Context, pin, again string) {
 	v.act(ctx, func(context.Context) error {
 		if pin == "" {
-			return Word("desk.no_pin")
+			return text.Word("desk.no_pin")
 		}
 		if err := same(pin, again); err != nil {
 			return err
@@ -193,7 +194,7 @@ func (v *Visit) Type(ctx context.Context, door string) {
 func (v *Visit) Inform(ctx context.Context, informed bool, pin, again string) {
 	v.act(ctx, func(ctx context.Context) error {
 		if !informed {
-			return Word("desk.not_informed")
+			return text.Word("desk.not_informed")
 		}
 		if err := same(pin, again); err != nil {
 			return err
@@ -226,7 +227,7 @@ func (v *Visit) finish(ctx context.Context, do func(context.Context) (control.Do
 		var e *socket.Error
 		if err != nil && (!errors.As(err, &e) || e.Status == 0) {
 			v.with((*state).pause)
-			return Word("desk.unsure")
+			return text.Word("desk.unsure")
 		}
 		if err != nil {
 			return err

@@ -53,11 +53,6 @@ const (
 	ready    Step = ""       // nothing more is asked for
 )
 
-// Word is an error by the key of the page's words.
-type Word string
-
-func (w Word) Error() string { return string(w) }
-
 // Visit is one visit. Safe for concurrent use.
 type Visit struct {
 	Token   string // names it, in the session and in its forms

@@ -89,6 +89,12 @@ func (w Words) Say(l Language, key string, args ...any) string {
 	return fmt.Sprintf(words, args...)
 }
 
+// Word is an error by the key of its words.
+type Word string
+
+// Error is the key.
+func (w Word) Error() string { return string(w) }
+
 // Choose returns the language of an Accept-Language header: the first of ours in it,
 // Chinese where there is none.
 func Choose(header string) Language {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/web/text"
 	"gatehouse/sync/wire"
 )
 
@@ -20,23 +21,17 @@ type Draft struct {
 	Answers control.Answers
 }
 
-// Word is why an answer does not do, as the key of the page's words.
-type Word string
-
-// Error is the key.
-func (w Word) Error() string { return string(w) }
-
 // What may be wrong with an answer.
 const (
-	NoName   Word = "setup.no_name"
-	NoLock   Word = "setup.no_lock"
-	NoEgress Word = "setup.no_egress"
-	NoReader Word = "setup.no_reader"
-	Taken    Word = "setup.taken"
-	Full     Word = "setup.full"
-	LockedIn Word = "setup.fault_locked_in"
-	BadID    Word = "setup.bad_id"
-	NoDoor   Word = "setup.no_door"
+	NoName   text.Word = "setup.no_name"
+	NoLock   text.Word = "setup.no_lock"
+	NoEgress text.Word = "setup.no_egress"
+	NoReader text.Word = "setup.no_reader"
+	Taken    text.Word = "setup.taken"
+	Full     text.Word = "setup.full"
+	LockedIn text.Word = "setup.fault_locked_in"
+	BadID    text.Word = "setup.bad_id"
+	NoDoor   text.Word = "setup.no_door"
 )
 
 // Read reads what Text made; what can't be read counts as nothing.

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/web/text"
 )
 
 func at(n int) *int { return &n }
@@ -56,7 +57,7 @@ func TestDoors(t *testing.T) {
 
 // TestRefused: what was not said is not guessed, and nobody is locked in.
 func TestRefused(t *testing.T) {
-	for want, change := range map[Word]func(*Said){
+	for want, change := range map[text.Word]func(*Said){
 		NoName: func(s *Said) { s.Name = "大门" }, NoReader: func(s *Said) { s.Reader = "osdp /dev/b 0" }, NoLock: func(s *Said) { s.Lock = "" },
 		NoEgress: func(s *Said) { s.Egress = "" }, LockedIn: func(s *Said) { s.Lock = "fail-secure" },
 	} {

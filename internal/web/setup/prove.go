@@ -1,4 +1,4 @@
-package web
+package setup
 
 import (
 	"context"
@@ -7,24 +7,21 @@ import (
 
 	"gatehouse/internal/acceptance"
 	"gatehouse/internal/control"
-	"gatehouse/internal/web/account"
+	"gatehouse/internal/web/page"
 )
 
 // prove is where it is proved at each door that people get out, before it counts as ready
 // (S4, S5), the sheet of that (S9), and the fire drill.
-type prove struct{ *Server }
+type prove struct{ *page.Page }
 
-// proving are the roles that prove.
-var proving = []account.Role{account.Owner, account.Installer}
-
-func (p prove) routes() []route {
-	return []route{
-		{"GET /prove", proving, p.sheet},
-		{"GET /prove/{door}", proving, func(v *visit) error { return p.page(v, nil) }},
-		{"POST /prove/{door}/{part}", proving, p.step},
-		{"GET /drill", proving, func(v *visit) error { return p.drill(v, nil) }},
-		{"POST /drill", proving, p.drillStep(p.o.Daemon.Doors.BeginFireDrill)},
-		{"POST /drill/end", proving, p.drillStep(p.o.Daemon.Doors.EndFireDrill)},
+func (p prove) routes() []page.Route {
+	return []page.Route{
+		page.At("GET /prove", page.Builders, p.sheet),
+		page.At("GET /prove/{door}", page.Builders, func(v *page.Visit) error { return p.page(v, nil) }),
+		page.At("POST /prove/{door}/{part}", page.Builders, p.step),
+		page.At("GET /drill", page.Builders, func(v *page.Visit) error { return p.drill(v, nil) }),
+		page.At("POST /drill", page.Builders, p.drillStep(p.Daemon.Doors.BeginFireDrill)),
+		page.At("POST /drill/end", page.Builders, p.drillStep(p.Daemon.Doors.EndFireDrill)),
 	}
 }
 
@@ -36,21 +33,21 @@ type sheetView struct {
 }
 
 // sheet shows what was proved, by door: to go on from, and to print and sign.
-func (p prove) sheet(v *visit) error {
-	a, err := p.o.Daemon.Doors.Acceptance(v.Context())
+func (p prove) sheet(v *page.Visit) error {
+	a, err := p.Daemon.Doors.Acceptance(v.Context())
 	if err != nil {
-		return v.told(err)
+		return v.Told(err)
 	}
-	st, err := p.watch.now(v.Context())
+	st, err := p.Watch.Now(v.Context())
 	if err != nil {
-		return v.told(err)
+		return v.Told(err)
 	}
 	ready := !slices.ContainsFunc(a.Doors, func(d control.AcceptedDoor) bool { return !d.Ready })
 	view := sheetView{a, ready, st.Clock.Now}
 	if a.Begun != nil { // in the building's zone, as its other times
 		view.At = view.At.In(a.Begun.Location())
 	}
-	return v.show("prove", view)
+	return v.Show("prove", view)
 }
 
 // proveView is one door while it is proved.
@@ -58,16 +55,16 @@ type proveView struct {
 	control.AcceptedDoor
 	Now  *control.Proof // the part that is next, or that was asked for; nil: none is left
 	Next string         // the next door that is not ready; empty: none
-	Said *advice
+	Said *page.Advice
 }
 
 // page shows the next part of a door: how often it is asked for changes nothing.
-func (p prove) page(v *visit, wrong error) error {
-	a, err := p.o.Daemon.Doors.Acceptance(v.Context())
+func (p prove) page(v *page.Visit, wrong error) error {
+	a, err := p.Daemon.Doors.Acceptance(v.Context())
 	if err != nil {
-		return v.told(err)
+		return v.Told(err)
 	}
-	view := proveView{Said: v.advice(wrong, 0)}
+	view := proveView{Said: v.Advice(wrong, 0)}
 	for _, d := range a.Doors {
 		switch {
 		case d.Door == v.PathValue("door"):
@@ -77,7 +74,7 @@ func (p prove) page(v *visit, wrong error) error {
 		}
 	}
 	if view.Door == "" {
-		v.redirect("/prove")
+		v.Redirect("/prove")
 		return nil
 	}
 	for i, part := range view.Parts {
@@ -90,19 +87,19 @@ func (p prove) page(v *visit, wrong error) error {
 }
 
 // answer shows a screen, on which a step may have been refused.
-func (prove) answer(v *visit, wrong error, screen string, view any) error {
+func (prove) answer(v *page.Visit, wrong error, screen string, view any) error {
 	if wrong != nil {
-		return v.showStatus(statusOf(wrong), screen, view)
+		return v.ShowStatus(page.StatusOf(wrong), screen, view)
 	}
-	return v.show(screen, view)
+	return v.Show(screen, view)
 }
 
 // step does a step of a part, and goes on to the next.
-func (p prove) step(v *visit) error {
-	if _, err := p.o.Daemon.Doors.Prove(v.Context(), v.PathValue("door"), v.PathValue("part"), v.FormValue("step")); err != nil {
+func (p prove) step(v *page.Visit) error {
+	if _, err := p.Daemon.Doors.Prove(v.Context(), v.PathValue("door"), v.PathValue("part"), v.FormValue("step")); err != nil {
 		return p.page(v, err)
 	}
-	v.redirect("/prove/" + v.PathValue("door"))
+	v.Redirect("/prove/" + v.PathValue("door"))
 	return nil
 }
 
@@ -111,36 +108,28 @@ type drillView struct {
 	control.FireDrill
 	Any  bool // there was one
 	Fire *control.Fire
-	Said *advice
+	Said *page.Advice
 }
 
 // drill shows the drill that is on, or the report of the last one.
-func (p prove) drill(v *visit, wrong error) error {
-	st, err := p.watch.now(v.Context())
+func (p prove) drill(v *page.Visit, wrong error) error {
+	st, err := p.Watch.Now(v.Context())
 	if err != nil {
-		return v.told(err)
+		return v.Told(err)
 	}
-	view := drillView{Fire: st.Fire, Said: v.advice(wrong, 0)}
-	if d, err := p.o.Daemon.Doors.FireDrill(v.Context()); err == nil {
+	view := drillView{Fire: st.Fire, Said: v.Advice(wrong, 0)}
+	if d, err := p.Daemon.Doors.FireDrill(v.Context()); err == nil {
 		view.FireDrill, view.Any = d, true
 	}
 	return p.answer(v, wrong, "drill", view)
 }
 
-func (p prove) drillStep(do func(context.Context) (control.FireDrill, error)) func(*visit) error {
-	return func(v *visit) error {
+func (p prove) drillStep(do func(context.Context) (control.FireDrill, error)) func(*page.Visit) error {
+	return func(v *page.Visit) error {
 		if _, err := do(v.Context()); err != nil {
 			return p.drill(v, err)
 		}
-		v.redirect("/drill")
+		v.Redirect("/drill")
 		return nil
 	}
-}
-
-// Second is a time of day in the building's zone, for a report; a dash where there is none.
-func (f frame) Second(at *time.Time) string {
-	if at == nil {
-		return "–"
-	}
-	return at.Format("15:04:05")
 }

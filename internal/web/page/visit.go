@@ -1,0 +1,167 @@
+package page
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/caller"
+	"gatehouse/internal/socket"
+	"gatehouse/internal/web/account"
+	"gatehouse/internal/web/text"
+)
+
+// Visit is one request.
+type Visit struct {
+	*http.Request
+	W       http.ResponseWriter
+	page    *Page
+	Account account.Account // the zero value: nobody is signed in
+	Lang    text.Language
+}
+
+// Session keys.
+const (
+	keyAccount = "account"
+	keySince   = "since" // of the account's password: see account.Account
+)
+
+// serve answers a route: it finds who asks, holds that to the route's roles, and turns an
+// error into a page that says what to do.
+func (p *Page) serve(r Route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		v := &Visit{Request: req, W: w, page: p, Lang: text.Of(req)}
+		v.Account = v.who()
+		v.Request = req.WithContext(caller.With(req.Context(), v.caller()))
+		if len(r.Roles) > 0 {
+			switch {
+			case v.Account.ID == "":
+				v.Redirect("/login")
+				return
+			case !slices.Contains(r.Roles, v.Account.Role):
+				v.refuse(&socket.Error{Status: http.StatusForbidden, Message: v.Say("page.not_for_you")})
+				return
+			}
+		}
+		err := r.do(v)
+		if v.Method == http.MethodPost && v.Account.ID != "" {
+			p.Watch.Forget() // what was just done shows
+		}
+		if err != nil {
+			v.refuse(err)
+		}
+	})
+}
+
+// who is the account of the session, if it is still good for it.
+func (v *Visit) who() account.Account {
+	id := v.page.Sessions.GetString(v.Context(), keyAccount)
+	if id == "" {
+		return account.Account{}
+	}
+	a, ok := v.page.Accounts.Find(id)
+	if !ok || a.Since != v.page.Sessions.GetInt(v.Context(), keySince) {
+		return account.Account{}
+	}
+	return a
+}
+
+// Stays reports whether a session is as good as when its request began.
+func (v *Visit) Stays() bool {
+	_, found, err := v.page.Sessions.Store.Find(v.page.Sessions.Token(v.Context()))
+	return err == nil && found && v.who() == v.Account
+}
+
+// caller is for whom the daemon is asked.
+func (v *Visit) caller() caller.Caller {
+	if v.Account.ID == "" {
+		return caller.Caller{Role: caller.Page}
+	}
+	return v.Account.Caller()
+}
+
+// Enter signs somebody in.
+func (v *Visit) Enter(a account.Account) error {
+	if err := v.page.Sessions.RenewToken(v.Context()); err != nil {
+		return err
+	}
+	v.page.Sessions.Put(v.Context(), keyAccount, a.ID)
+	v.page.Sessions.Put(v.Context(), keySince, a.Since)
+	return nil
+}
+
+func (v *Visit) Say(key string, args ...any) string { return v.page.Words.Say(v.Lang, key, args...) }
+
+// Redirect leads the browser on after a form. A page of a form that was sent is never
+// sent again by going back.
+func (v *Visit) Redirect(path string) { http.Redirect(v.W, v.Request, path, http.StatusSeeOther) }
+
+// refuse shows an error as a page: what is wrong and what to do.
+func (v *Visit) refuse(err error) {
+	known := &socket.Error{Status: http.StatusInternalServerError, Message: err.Error()}
+	var e *socket.Error
+	if errors.As(err, &e) {
+		known = e
+	}
+	if v.Method == http.MethodGet && strings.Contains(known.Message, noHouse) {
+		v.Redirect("/setup")
+		return
+	}
+	status := known.Status
+	if status == 0 {
+		status = http.StatusBadGateway
+	}
+	v.page.Log.Info().Str("route", v.Pattern).Int("status", status).Msg("refused")
+	v.ShowStatus(status, "fault", known)
+}
+
+// noHouse is what the daemon says to whoever wants something of a house that it does not serve.
+const noHouse = "no door is served: "
+
+// Show answers with a screen.
+func (v *Visit) Show(screen string, data any) error { return v.ShowStatus(http.StatusOK, screen, data) }
+
+// ShowStatus answers with a screen, and a status.
+func (v *Visit) ShowStatus(status int, screen string, data any) error {
+	f := frame{v: v, Data: data, Tab: screens2tabs[screen], Bare: screen == "desk_tenant" || strings.HasPrefix(screen, "setup_")}
+	if v.Account.ID != "" && !strings.HasPrefix(screen, "setup_") {
+		st, err := v.page.Watch.Now(v.Context())
+		if err != nil {
+			f.Silent, f.House = true, "Gatehouse"
+		} else {
+			f.House, f.ToDo, f.Doors, f.Contact = st.Building, len(ToDo(st)), Alarms(st), v.contact(st)
+		}
+	}
+	v.W.Header().Set("Content-Type", "text/html; charset=utf-8")
+	return v.page.screens.write(v.W, status, screen, f)
+}
+
+// Live sends the list of a screen whenever it is another one (server-sent events). look says
+// what is on it, or that there is nothing to send; next waits until to look again, and ends it.
+func (v *Visit) Live(screen string, look func() (data any, ok bool), next func() bool) error {
+	out := http.NewResponseController(v.W)
+	v.W.Header().Set("Content-Type", "text/event-stream")
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	for last := ""; ; {
+		if data, ok := look(); ok {
+			part, err := v.page.screens.part(screen, "list", frame{v: v, Data: data})
+			if err != nil {
+				return err
+			}
+			if part != last {
+				fmt.Fprintf(v.W, "data: %s\n\n", strings.ReplaceAll(part, "\n", "\ndata: "))
+				if out.Flush() != nil {
+					return nil
+				}
+				last = part
+			}
+		}
+		if !next() {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package page
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"gatehouse/internal/calendar"
+	"gatehouse/internal/control"
+)
+
+// List joins words.
+func (frame) List(all []string) string { return strings.Join(all, ", ") }
+
+// Called is how the page calls a tenancy: by its flat and the landlord's label.
+func (f frame) Called(t control.Tenancy) string { return f.v.Called(t) }
+
+// Called is how the page calls a tenancy: by its flat and the landlord's label.
+func (v *Visit) Called(t control.Tenancy) string {
+	switch {
+	case t.Flat != "" && t.Label != "" && t.Label != t.Flat:
+		return t.Flat + " (" + t.Label + ")"
+	case t.Flat != "":
+		return t.Flat
+	case t.Label != "":
+		return t.Label
+	}
+	return v.Say("people.tenancy_number", t.ID[:min(8, len(t.ID))])
+}
+
+// State is that of a tenancy in words.
+func (f frame) State(t control.Tenancy) string {
+	if t.State == "notice" && t.Notice != nil {
+		days := int((time.Until(*t.Notice) + 24*time.Hour - 1) / (24 * time.Hour))
+		return f.T("people.state_notice_days", max(days, 0))
+	}
+	return f.T("people.state_" + t.State)
+}
+
+// Day is a day in the building's zone; a dash for none.
+func (frame) Day(at *time.Time) string { return Day(at) }
+
+// Day is a day in the building's zone; a dash for none.
+func Day(at *time.Time) string {
+	if at == nil {
+		return "–"
+	}
+	return at.Format(time.DateOnly)
+}
+
+// LastDay is the last day of a term that ends with this midnight.
+func (f frame) LastDay(end *time.Time) string {
+	if end == nil {
+		return f.T("people.no_end")
+	}
+	return calendar.LastDay(end, end.Location())
+}
+
+// Minute is a moment in the building's zone, as people write it.
+func (frame) Minute(at time.Time) string { return Minute(at) }
+
+// Minute is a moment in the building's zone, as people write it.
+func Minute(at time.Time) string { return at.Format("2006-01-02 15:04") }
+
+// Plus adds, for numbers that people count from one.
+func (frame) Plus(a, b int) int { return a + b }
+
+// In reports whether a list has a word.
+func (frame) In(word string, all []string) bool { return slices.Contains(all, word) }
+
+// First is the first day of a term, or that of the check-in where it began at once.
+func (frame) First(t control.Tenancy) *time.Time {
+	if t.From != nil && (t.Since == nil || t.From.After(*t.Since)) {
+		return t.From
+	}
+	return t.Since
+}
+
+// Second is a time of day in the building's zone, for a report; a dash where there is none.
+func (f frame) Second(at *time.Time) string {
+	if at == nil {
+		return "–"
+	}
+	return at.Format("15:04:05")
+}

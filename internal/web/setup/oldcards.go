@@ -1,0 +1,59 @@
+package setup
+
+import (
+	"net/http"
+
+	"gatehouse/internal/cardnumber"
+	"gatehouse/internal/control"
+	"gatehouse/internal/web/oldcards"
+	"gatehouse/internal/web/page"
+)
+
+// oldCards is what becomes of the cards that a house has (S6): the old controller is
+// listened to, a table is imported, cards that ask are named.
+type oldCards struct {
+	*page.Page
+	tables oldcards.Tables
+}
+
+func (o *oldCards) routes() []page.Route {
+	all := []page.Route{page.At("GET /oldcards", page.OwnerAlone, func(v *page.Visit) error { return o.page(v, http.StatusOK, oldCardsView{}) })}
+	for name, do := range oldcards.Acts {
+		all = append(all, page.At("POST /oldcards/"+name, page.OwnerAlone, func(v *page.Visit) error { return o.act(v, do) }))
+	}
+	return all
+}
+
+// oldCardsView is the screen.
+type oldCardsView struct {
+	Listening *control.Listening
+	Enrolled  bool // cards are given at check-in
+	Adopt     control.AdoptState
+	Doors     []control.Door
+	Forms     []string
+	Plan      *oldcards.Plan
+	Done      string // what was done, in words
+	Said      *page.Advice
+}
+
+func (o *oldCards) page(v *page.Visit, status int, view oldCardsView) error {
+	st, err := o.Daemon.Status(v.Context()) // what was just done shows
+	if err == nil {
+		view.Adopt, err = control.Takeover{Daemon: o.Daemon}.Adopts(v.Context())
+	}
+	if err != nil {
+		return err
+	}
+	view.Listening, view.Enrolled, view.Doors, view.Forms = st.Listening, st.Uplink != nil, st.Doors, cardnumber.PrintedForms()
+	return v.ShowStatus(status, "oldcards", view)
+}
+
+// act does one thing and shows the screen with what came of it.
+func (o *oldCards) act(v *page.Visit, do oldcards.Act) error {
+	done, err := do(oldcards.Form{Request: v.Request, Daemon: o.Daemon, Tables: &o.tables, Label: v.Say("oldcards.label")})
+	view, status := oldCardsView{Plan: done.Plan, Done: v.Say(done.Words, done.Numbers...)}, http.StatusOK
+	if err != nil {
+		view.Said, status = v.Advice(err, 0), page.StatusOf(err)
+	}
+	return o.page(v, status, view)
+}
