@@ -8,7 +8,7 @@ import (
 	"gatehouse/device/osdp/protocol"
 )
 
-// answer takes a reply to the pending command.
+// answer handles a reply to the pending command.
 func (c *contact) answer(f protocol.Frame, now time.Time) {
 	c.presence.ready()
 	if c.reach.answered() {
@@ -41,13 +41,13 @@ func (c *contact) answer(f protocol.Frame, now time.Time) {
 	}
 }
 
-// personalReply says that a reply has a card or keys in it.
+// personalReply reports whether a reply contains a card or keys.
 func personalReply(code byte) bool {
 	return code == protocol.ReplyRaw || code == protocol.ReplyFmt || code == protocol.ReplyKeypad
 }
 
-// misheard is for NAK 1: the command is repeated as it is; a reader that goes on
-// so may know the other check only.
+// misheard handles NAK 1: the command is repeated unchanged; a reader that goes on so may know only
+// the other check.
 func (c *contact) misheard(now time.Time) {
 	c.channel.repeated = true
 	if c.due = now; c.reach.misheard() {
@@ -55,15 +55,15 @@ func (c *contact) misheard(now time.Time) {
 	}
 }
 
-// clearText refuses what a reader that must be secured said in the clear.
+// clearText refuses clear text from a reader that must be secured.
 func (c *contact) clearText(now time.Time) {
 	c.events.fault(fault.ClearText, cardFaults, now)
 	c.backOff(fault.ClearText, now)
 }
 
-// inClear is a reply without MAC in a session. A NAK says that the reader lost the
-// session, as after a loss of power: it is made anew at once. An ACK may end
-// KEYSET. All else should not be.
+// inClear handles a reply without MAC in a session. A NAK means that the reader lost the session,
+// as after a loss of power: it is made anew at once. An ACK may end KEYSET. Nothing else is
+// legitimate.
 func (c *contact) inClear(code byte, f protocol.Frame, now time.Time) {
 	switch {
 	case code == protocol.CmdKeySet && (f.Code == protocol.ReplyAck || f.Code == protocol.ReplyNak):
@@ -75,8 +75,8 @@ func (c *contact) inClear(code byte, f protocol.Frame, now time.Time) {
 	}
 }
 
-// badMAC ends a session whose message was changed. After several the reader rests
-// for a while.
+// badMAC ends a session after a message with a wrong MAC. After several the reader pauses for a
+// while.
 func (c *contact) badMAC(now time.Time) {
 	c.reader.note(func(s *Status) { s.BadMACs++ })
 	c.events.fault(fault.BadMAC, cardFaults, now)
@@ -88,8 +88,8 @@ func (c *contact) badMAC(now time.Time) {
 	}
 }
 
-// took handles a reply with the right MAC, or out of a session. private says that
-// it may tell of cards and keys: it was encrypted, or need not be.
+// took handles a reply with the right MAC, or outside a session. private: it may have cards and
+// keys, because it was encrypted, or need not be.
 func (c *contact) took(code byte, f protocol.Frame, private bool, now time.Time) {
 	if !private && personalReply(f.Code) {
 		c.clearText(now)
@@ -103,7 +103,7 @@ func (c *contact) took(code byte, f protocol.Frame, private bool, now time.Time)
 		}
 		c.step = stepCaps
 		c.equipment.identify(f, now)
-	case stepGreet: // whatever it was, NAK or a card from before: it is there
+	case stepGreet: // NAK, or a card from before: the reader is there
 		c.step = stepIdentify
 	case stepCaps:
 		c.reach.claims(c.equipment.describe(f, c.secured(), now))
@@ -119,13 +119,13 @@ func (c *contact) took(code byte, f protocol.Frame, private bool, now time.Time)
 	}
 }
 
-// follow does what follows from a step of the secure channel.
+// follow acts on the verdict of a step of the secure channel.
 func (c *contact) follow(v verdict, now time.Time) {
 	switch v.then {
 	case goOn:
 		c.step = v.step
 		if c.step == stepKeySet && c.channel.keys.trying == roleDefault {
-			c.equipment.known = false // before the key is proved: another may have come in its place so fast that nobody asked who it is
+			c.equipment.known = false // before the key is proved: another reader may have come in its place so fast that its identity was not asked
 		}
 	case freshly:
 		c.reset()
@@ -138,14 +138,14 @@ func (c *contact) follow(v verdict, now time.Time) {
 	case proved:
 		c.step = stepRun
 		c.equipment.adopt(now)
-		c.reader.note(func(s *Status) { s.Secure = true }) // before the window closes, for whoever waits for that
+		c.reader.note(func(s *Status) { s.Secure = true }) // before the window closes, for those who wait for that
 		c.channel.closeWindow(now)
 		c.events.holds(fault.WeakKey, false, now)
 	}
 }
 
-// ran takes a reply while the reader is being polled. What a reader reports comes
-// by POLL, but is as true in answer to anything else.
+// ran handles a reply while the reader is being polled. Reports come in answer to POLL, but are as
+// true in any other answer.
 func (c *contact) ran(code byte, f protocol.Frame, now time.Time) {
 	if f.Code == protocol.ReplyNak {
 		c.nak(code, f, now)
@@ -166,7 +166,7 @@ func (c *contact) ran(code byte, f protocol.Frame, now time.Time) {
 	}
 }
 
-// nak is a refusal while the reader is being polled. It ends a task.
+// nak handles a refusal while the reader is being polled. It ends a task.
 func (c *contact) nak(code byte, f protocol.Frame, now time.Time) {
 	reason, err := f.Reason()
 	if err != nil {
@@ -185,8 +185,8 @@ func (c *contact) nak(code byte, f protocol.Frame, now time.Time) {
 	}
 }
 
-// configured takes the answer to COMSET: it came with the old address, the next
-// command goes to the new one.
+// configured handles the answer to COMSET: it came with the old address, the next command goes to
+// the new one.
 func (c *contact) configured(f protocol.Frame, now time.Time) {
 	asked := c.reader.requests.configuring()
 	if asked == nil {

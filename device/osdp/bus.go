@@ -13,9 +13,9 @@ import (
 const (
 	minBackoff = 250 * time.Millisecond // until the port is opened again
 	maxBackoff = 10 * time.Second
-	probeEvery = time.Second            // a reader that is not there
-	probeShare = 4                      // of the line's time is for readers that are, when others are not
-	mostSleep  = 250 * time.Millisecond // between two looks at windows and events that wait
+	probeEvery = time.Second            // for a reader that is absent
+	probeShare = 4                      // a fraction of the line's time is for absent readers, while others are there
+	mostSleep  = 250 * time.Millisecond // between two checks of windows and waiting events
 )
 
 // Bus is the panel of one RS-485 line.
@@ -28,7 +28,7 @@ type Bus struct {
 
 	line    line
 	opened  time.Time
-	probing time.Time // from then on readers that were silent are asked again
+	probing time.Time // absent readers are not probed before this time
 }
 
 // New makes a Bus that opens its port with open, and again whenever it is missing
@@ -108,7 +108,7 @@ func (b *Bus) session(ctx context.Context, port device.Port) error {
 	return ctx.Err()
 }
 
-// keep looks after what time changes at each reader.
+// keep handles timeouts of each reader.
 func (b *Bus) keep(now time.Time) {
 	for _, c := range b.contacts {
 		c.keep(now)
@@ -159,8 +159,8 @@ func (b *Bus) turn(c *contact, now time.Time) error {
 	return nil
 }
 
-// disturbed tells all doors what another program does to the port, which goes on:
-// the command is repeated.
+// disturbed reports to all doors what another program does to the port, which stays in use: the
+// command is repeated.
 func (b *Bus) disturbed(code fault.Code, err error, now time.Time) {
 	b.cfg.Log.Warn().Err(err).Msg("another program at the port of the OSDP bus")
 	for _, c := range b.contacts {
@@ -168,13 +168,13 @@ func (b *Bus) disturbed(code fault.Code, err error, now time.Time) {
 	}
 }
 
-// anybody says that some reader can be used.
+// anybody reports whether any reader can be used.
 func (b *Bus) anybody() bool {
 	return slices.ContainsFunc(b.contacts, func(c *contact) bool { return c.presence.standing == online && c.presence.missed == 0 })
 }
 
-// silent is a turn without answer. The first repetitions come at once, in the next
-// rounds; all others, of all readers together, have a fifth of the line's time.
+// silent handles a turn without answer. The first repetitions come at once, in the next rounds; all
+// others, of all readers together, share a fifth of the line's time.
 func (b *Bus) silent(c *contact, got answer, now time.Time, cost time.Duration) {
 	p := &c.presence
 	c.due = now.Add(time.Duration(min(p.missed, 10)) * noiseGap)
@@ -187,7 +187,7 @@ func (b *Bus) silent(c *contact, got answer, now time.Time, cost time.Duration) 
 	}
 }
 
-// sleep waits until something is asked for, at most for d.
+// sleep waits for a request, at most for d.
 func (b *Bus) sleep(ctx context.Context, d time.Duration) {
 	b.timer.Reset(d)
 	select {
@@ -197,7 +197,7 @@ func (b *Bus) sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// failed tells all doors that the port is gone.
+// failed reports to all doors that the port is gone.
 func (b *Bus) failed(err error, now time.Time) {
 	code := device.CauseOf(err, !b.opened.IsZero())
 	for _, c := range b.contacts {

@@ -15,12 +15,12 @@ const (
 	keyPause    = 5 * time.Second
 	macPause    = 10 * time.Second // after five wrong MACs in a minute
 	macMinute   = time.Minute
-	keySends    = 3 // of one new key, before it is given up
+	keySends    = 3 // sends of one new key before it is given up
 	saveAgain   = 10 * time.Second
 )
 
-// channel is the secure channel with one reader: its keys, the handshake under way
-// and the session. Its steps return what the contact has to do. For one goroutine.
+// channel is the secure channel with one reader: its keys, the handshake under way and the session.
+// Its steps return what the contact has to do. For one goroutine.
 type channel struct {
 	requests  *requests
 	events    *reporter
@@ -29,11 +29,11 @@ type channel struct {
 	session   *protocol.Session
 	began     time.Time // of the session
 	panel     [8]byte   // our random number
-	repeated  bool      // something of this handshake was: its failure proves nothing
+	repeated  bool      // a message of this handshake was repeated: its failure proves nothing
 	badMACs   [5]time.Time
 }
 
-// verdict is what follows from a step of the secure channel.
+// verdict is the result of a step of the secure channel.
 type verdict struct {
 	then  then
 	step  step
@@ -43,16 +43,15 @@ type verdict struct {
 type then uint8
 
 const (
-	goOn    then = iota // with the step
-	freshly             // with number 0, and the key at hand
-	backOff             // begin anew after the cause
-	giveUp              // likewise, and the door is told the cause: no key fits
+	goOn    then = iota // with the next step
+	freshly             // with number 0, and the present key
+	backOff             // and begin anew after the cause
+	giveUp              // the same, and the door is told the cause: no key fits
 	proved              // the reader showed that it has its new key
 )
 
-// challenge begins a handshake with the key at hand and a fresh random number.
-// Where a cause is returned, no key of ours fits; then ok is true only if the key
-// that everybody knows may be tried.
+// challenge begins a handshake with the present key and a fresh random number. A returned cause
+// means that no key of ours fits; then ok is true only if the default key may be tried.
 func (c *channel) challenge(now time.Time) (cause fault.Code, ok bool) {
 	install := c.requests.installing(now)
 	if err := c.keys.load(); err != nil {
@@ -79,8 +78,8 @@ func (c *channel) command(s step) protocol.Frame {
 	return protocol.Challenge(own, c.panel)
 }
 
-// challenged takes CCRYPT: the reader has our key if its cryptogram is right, and
-// says that it used that one.
+// challenged handles CCRYPT: the reader has our key if its cryptogram is right, and it claims to
+// have used that one.
 func (c *channel) challenged(f protocol.Frame, now time.Time) verdict {
 	if reason, err := f.Reason(); err == nil && reason == protocol.ReasonUnknown {
 		c.events.holds(fault.Downgrade, true, now)
@@ -100,8 +99,8 @@ func (c *channel) challenged(f protocol.Frame, now time.Time) verdict {
 	return c.refused(now)
 }
 
-// refused goes on to the next key. When all failed twice in a row, and no message
-// was lost meanwhile, the reader has another.
+// refused goes on to the next key. When all failed twice in a row, and no message was lost
+// meanwhile, the reader has another key.
 func (c *channel) refused(now time.Time) verdict {
 	if c.repeated {
 		return verdict{then: backOff, cause: fault.NoAnswer}
@@ -118,7 +117,7 @@ func (c *channel) refused(now time.Time) verdict {
 	return v
 }
 
-// opened takes RMAC_I: the session is up. It goes on by the key that the reader has.
+// opened handles RMAC_I: the session is up. It goes on by the key that the reader has.
 func (c *channel) opened(f protocol.Frame, now time.Time) verdict {
 	s, err := c.handshake.Start(f)
 	if err != nil {
@@ -142,8 +141,8 @@ func (c *channel) opened(f protocol.Frame, now time.Time) verdict {
 	return verdict{step: stepRun}
 }
 
-// keySet takes the answer to KEYSET, whose ACK may come in the clear. What else
-// comes in the clear proves nothing: the reader may have either key.
+// keySet handles the answer to KEYSET, whose ACK may come in clear text. Anything else in clear
+// text proves nothing: the reader may have either key.
 func (c *channel) keySet(f protocol.Frame, clearText bool, now time.Time) verdict {
 	switch {
 	case f.Code == protocol.ReplyAck:
@@ -162,11 +161,11 @@ func (c *channel) keySet(f protocol.Frame, clearText bool, now time.Time) verdic
 // end gives up the session, and a handshake under way.
 func (c *channel) end() { c.session, c.handshake = nil, nil }
 
-// old says that the session has lasted long enough.
+// old reports whether the session has lasted long enough.
 func (c *channel) old(now time.Time) bool { return c.session != nil && now.Sub(c.began) >= sessionLife }
 
-// badMAC counts a message that was changed; true for the fifth in a minute: that is
-// no accident, and a pause also bounds how often anybody can guess the four bytes.
+// badMAC counts a wrong MAC; true for the fifth in a minute: that is no accident, and a pause also
+// limits how often the four bytes can be guessed.
 func (c *channel) badMAC(now time.Time) bool {
 	copy(c.badMACs[1:], c.badMACs[:])
 	c.badMACs[0] = now
@@ -178,7 +177,7 @@ func (c *channel) badMAC(now time.Time) bool {
 	return true
 }
 
-// fault says why no key fits.
+// fault returns why no key fits.
 func (c *channel) fault(err error) fault.Code {
 	switch {
 	case errors.Is(err, protocol.ErrWeakKey):
@@ -193,7 +192,7 @@ func (c *channel) fault(err error) fault.Code {
 	return fault.WrongKey
 }
 
-// watch keeps the window of Install: it tells when it opens and closes.
+// watch reports when the window of Install opens and closes.
 func (c *channel) watch(now time.Time) (opened bool) {
 	opened, closed := c.requests.watchWindow(now)
 	if opened {
@@ -208,15 +207,14 @@ func (c *channel) watch(now time.Time) (opened bool) {
 	return opened
 }
 
-// closeWindow ends the window: it has served.
+// closeWindow ends the window: it has served its purpose.
 func (c *channel) closeWindow(now time.Time) {
 	c.requests.endWindow()
 	c.watch(now)
 }
 
-// newKey makes the key that KEYSET shall bring, and has it on disk before anybody
-// else can have it. A key that was sent under the default key is not sent again: it
-// may have been read.
+// newKey makes the key for KEYSET, and saves it before anybody else can have it. A key that was
+// sent under the default key is not sent again, because it may have been read.
 func (c *channel) newKey(now time.Time) bool {
 	k := &c.keys
 	if k.sends >= keySends {
@@ -237,8 +235,8 @@ func (c *channel) newKey(now time.Time) bool {
 	return true
 }
 
-// keyFailed gives up a new key. Only for a reader that just showed that it has
-// another, or when nothing was sent.
+// keyFailed gives up a new key: only for a reader that just showed that it has another, or when
+// nothing was sent.
 func (c *channel) keyFailed(cause fault.Code, now time.Time) {
 	k := &c.keys
 	if k.keys.Next != nil {
@@ -252,8 +250,8 @@ func (c *channel) keyFailed(cause fault.Code, now time.Time) {
 	c.closeWindow(now)
 }
 
-// keyProved makes the new key the only one. If it can't be saved now, the disk
-// still has both, and it is saved later.
+// keyProved makes the new key the only one. If that can't be saved now, the disk still has both,
+// and it is saved later.
 func (c *channel) keyProved(now time.Time) {
 	k := &c.keys
 	keys := Keys{Current: k.keys.Next}
@@ -266,7 +264,7 @@ func (c *channel) keyProved(now time.Time) {
 	c.events.tell(device.Event{Kind: device.KeyProved}, now)
 }
 
-// saveLate tries again to save what the disk did not take.
+// saveLate retries a save that failed.
 func (c *channel) saveLate(now time.Time) {
 	if k := &c.keys; k.dirty && now.Sub(k.saved) >= saveAgain {
 		k.saved = now

@@ -29,12 +29,12 @@ type ReaderConfig struct {
 	ClearText bool     // of a reader without secure channel, which has to be named so
 	Keys      KeyStore // of any other
 
-	// Check judges a card before it becomes an event; nil takes all.
+	// Check judges a card before it becomes an event; nil accepts all.
 	Check  func(device.Card) fault.Code
 	Keypad device.Keypad
 
-	// Indications is how feedback looks and sounds. Nil: the package's own, as far
-	// as the reader says that it has LED and buzzer.
+	// Indications are the looks and sounds of feedback. Nil: the package's own, within the LED and
+	// buzzer that the reader claims to have.
 	Indications map[device.Feedback]protocol.Indication
 
 	Events chan<- device.Event // of the reader's door
@@ -48,7 +48,7 @@ type BusConfig struct {
 	Log     zerolog.Logger
 }
 
-// Validate tells what is wrong with the configuration.
+// Validate returns what is wrong with the configuration.
 func (c BusConfig) Validate() error {
 	if c.Baud < 1200 || c.Baud > 4_000_000 {
 		return fmt.Errorf("OSDP bus at %d baud", c.Baud)

@@ -10,7 +10,7 @@ import (
 	"gatehouse/device/osdp/protocol"
 )
 
-// step is where a reader is on its way from silence to being polled.
+// step is the stage of a reader on its way from silence to being polled.
 type step uint8
 
 const (
@@ -20,12 +20,11 @@ const (
 	stepChallenge             // CHLNG
 	stepProve                 // SCRYPT
 	stepKeySet                // KEYSET
-	stepRun                   // POLL, and what there is to do
+	stepRun                   // POLL, and the tasks
 )
 
-// mostTasks is how many commands may go between two POLLs: cards wait for that, at
-// 9600 baud behind the tasks of 15 other readers, and one that waited for 2 s is
-// stale.
+// mostTasks is how many commands may go between two POLLs. Cards wait for them, at 9600 baud behind
+// the tasks of 15 other readers, and a card that waited for 2 s is stale.
 const mostTasks = 1
 
 // contact is the panel's conversation with one reader: it chooses each command and
@@ -38,7 +37,7 @@ type contact struct {
 	link    link
 	reach   reach
 	channel channel
-	secure  bool // the status says so
+	secure  bool // as told by the status
 
 	presence  presence
 	equipment equipment
@@ -61,17 +60,17 @@ func newContact(c ReaderConfig, log zerolog.Logger, wake chan<- struct{}) *conta
 	}
 }
 
-// secured says that clear text from this reader is not believed.
+// secured reports whether clear text from this reader is refused.
 func (c *contact) secured() bool { return !c.reader.cfg.ClearText }
 
-// usable says that the reader is online, and its status tells how it is protected.
+// usable reports whether the reader is online, with a status that tells how it is protected.
 func (c *contact) usable() bool {
 	return c.presence.standing == online && c.secure == (c.channel.session != nil)
 }
 
 // reset begins anew with number 0, which ends the session.
 func (c *contact) reset() {
-	if s := c.reader.requests.configuring(); s != nil { // without answer: the reader may be at either address
+	if s := c.reader.requests.configuring(); s != nil { // without an answer the reader may be at either address
 		c.reach.other = s.address
 		c.reader.requests.configured(errNoAnswer)
 	}
@@ -85,7 +84,7 @@ func (c *contact) reset() {
 	c.reader.note(func(s *Status) { s.Secure = false })
 }
 
-// first is the step after number 0.
+// first returns the step after number 0.
 func (c *contact) first() step {
 	switch {
 	case !c.equipment.known:
@@ -96,9 +95,8 @@ func (c *contact) first() step {
 	return stepRun
 }
 
-// backOff begins anew after something that should not be: at once the first time,
-// then ever later, and for a reader that was of no use for a while the door is
-// told the cause.
+// backOff begins anew after an error: at once the first time, then ever later. The door is told the
+// cause if the reader was of no use for a while.
 func (c *contact) backOff(cause fault.Code, now time.Time) {
 	c.reset()
 	due, lost := c.presence.backoff(now)
@@ -121,8 +119,7 @@ func (c *contact) goOffline(cause fault.Code, now time.Time) {
 	c.events.tell(device.Event{Kind: device.WentOffline, Fault: cause}, now)
 }
 
-// goOnline tells the door that the reader can be used: a POLL was answered as it
-// must be.
+// goOnline tells the door that the reader can be used: a POLL was answered properly.
 func (c *contact) goOnline(now time.Time) {
 	p := &c.presence
 	if now.Sub(c.channel.began) >= settled {
@@ -145,8 +142,8 @@ func (c *contact) goOnline(now time.Time) {
 	}
 }
 
-// unanswered is a command without a good reply: it is repeated as it is, until
-// the reader counts as gone.
+// unanswered handles a command without a good reply: it is repeated unchanged until the reader
+// counts as gone.
 func (c *contact) unanswered(got answer, now time.Time) {
 	p := &c.presence
 	c.channel.repeated = true
@@ -169,7 +166,7 @@ func (c *contact) unanswered(got answer, now time.Time) {
 	}
 }
 
-// gone tells whether the reader is not there. Then another may come in its place.
+// gone reports whether the reader is absent. Another may come in its place then.
 func (c *contact) gone(now time.Time) bool {
 	if !c.presence.silent(now) {
 		return false
@@ -181,14 +178,14 @@ func (c *contact) gone(now time.Time) bool {
 	return true
 }
 
-// forget is for a reader that is gone: another may come in its place.
+// forget resets what is known of a reader that is gone: another may come in its place.
 func (c *contact) forget() {
 	c.equipment.known, c.presence.absent, c.presence.busySince = false, true, time.Time{}
 	c.reach.forget()
 	c.reset()
 }
 
-// portGone is for a reader whose port is: the door is told the fault.
+// portGone reports the fault of a reader whose port is gone.
 func (c *contact) portGone(code fault.Code, now time.Time) {
 	p := &c.presence
 	if p.standing != offline || p.cause != fault.Unplugged || code != fault.Missing {
@@ -198,7 +195,7 @@ func (c *contact) portGone(code fault.Code, now time.Time) {
 	p.missed = 0
 }
 
-// busy is for BUSY.
+// busy handles BUSY.
 func (c *contact) busy(now time.Time) {
 	if c.presence.busy(now) {
 		c.backOff(fault.NoAnswer, now)
@@ -207,8 +204,7 @@ func (c *contact) busy(now time.Time) {
 	c.due = now.Add(busyPause)
 }
 
-// keep looks after what time changes: the reader's absence, the window of Install,
-// and events that wait.
+// keep handles timeouts: the reader's absence, the window of Install, and waiting events.
 func (c *contact) keep(now time.Time) {
 	c.gone(now)
 	if c.channel.watch(now) {
@@ -220,14 +216,13 @@ func (c *contact) keep(now time.Time) {
 	c.events.flush(now)
 }
 
-// urgent says that somebody asked for something that can be told at once.
+// urgent reports whether a request can be sent at once.
 func (c *contact) urgent() bool {
 	return c.presence.standing == online && !c.link.waiting() && c.tasks < mostTasks && c.step == stepRun &&
 		(c.indicator.showing() || c.reader.requests.any())
 }
 
-// prepare has a command ready: the pending one, or a new one. False when there is
-// nothing to say now.
+// prepare prepares a command: the pending one, or a new one. False: there is nothing to send now.
 func (c *contact) prepare(now time.Time) bool {
 	if c.link.waiting() {
 		return true
@@ -248,9 +243,8 @@ func (c *contact) prepare(now time.Time) bool {
 	return err == nil
 }
 
-// challenge begins a handshake by number 0: a reader would answer the old number
-// from its memory. False when there is no key to try, until somebody opens the
-// window.
+// challenge begins a handshake with number 0: a reader would answer the old number from its memory.
+// False: there is no key to try, until somebody opens the window.
 func (c *contact) challenge(now time.Time) bool {
 	cause, ok := c.channel.challenge(now)
 	if cause != fault.None {
@@ -290,8 +284,7 @@ func (c *contact) keySet() protocol.Frame {
 	return protocol.Frame{Code: protocol.CmdKeySet, Data: protocol.AppendKeySet(c.data[:0], c.channel.keys.keys.Next)}
 }
 
-// task returns what there is to tell or to ask, the most urgent first; code 0 for
-// nothing.
+// task returns the most urgent task; code 0: none.
 func (c *contact) task(now time.Time) (f protocol.Frame) {
 	for {
 		q := c.reader.requests.next(c.indicator.showing(), now)

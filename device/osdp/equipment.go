@@ -7,9 +7,9 @@ import (
 	"gatehouse/device/osdp/protocol"
 )
 
-// checks are asked now and then: not every reader reports them by itself.
+// checks are polled now and then, because not every reader reports them by itself.
 var checks = [...]struct {
-	code, function byte // function of PDCAP that says that there is something to ask; 0: always
+	code, function byte // function of PDCAP that says that the check exists; 0: always
 	every          time.Duration
 }{
 	{protocol.CmdLStat, 0, 10 * time.Second},
@@ -18,22 +18,21 @@ var checks = [...]struct {
 	{protocol.CmdRStat, protocol.CapReaders, time.Minute},
 }
 
-// equipment is what a reader says that it is and has. It never decides whether to
-// use encryption: anybody on the line can write it. For one goroutine.
+// equipment is what a reader claims to be and to have. It never decides whether to use encryption,
+// because anybody on the line can write it. For one goroutine.
 type equipment struct {
 	reader     *Reader
 	events     *reporter
 	known      bool               // ID and CAP were asked
 	found      *protocol.Identity // of the reader that is there; nil: it does not say
-	belongs    *protocol.Identity // of the one that belongs there; nil: none said it yet
+	belongs    *protocol.Identity // of the reader that belongs there; nil: none said it yet
 	caps       []protocol.Capability
 	refused    [256]bool // commands that the reader does not know
-	complained [256]bool // and that was told
+	complained [256]bool // refused commands that were reported
 	checked    [len(checks)]time.Time
 }
 
-// identify takes the answer to ID. A reader that answers ID only in a session stays
-// unnamed.
+// identify handles the answer to ID. A reader that answers ID only in a session stays unnamed.
 func (e *equipment) identify(f protocol.Frame, now time.Time) {
 	e.found = nil
 	id, err := f.Identity()
@@ -61,7 +60,7 @@ func (e *equipment) adopt(now time.Time) {
 	e.events.holds(fault.OtherReader, false, now)
 }
 
-// describe takes the answer to CAP, and says whether the reader claims CRCs.
+// describe handles the answer to CAP, and reports whether the reader claims CRCs.
 func (e *equipment) describe(f protocol.Frame, secured bool, now time.Time) (crc bool) {
 	e.known = true
 	clear(e.refused[:])
@@ -78,7 +77,7 @@ func (e *equipment) describe(f protocol.Frame, secured bool, now time.Time) (crc
 	return e.has(protocol.CapCheck)
 }
 
-// capability returns what the reader claims of a function; zero for nothing.
+// capability returns what the reader claims about a function; zero: nothing.
 func (e *equipment) capability(function byte) protocol.Capability {
 	for _, c := range e.caps {
 		if c.Function == function {
@@ -88,14 +87,14 @@ func (e *equipment) capability(function byte) protocol.Capability {
 	return protocol.Capability{}
 }
 
-// has says that the reader claims to have some of a thing.
+// has reports whether the reader claims to have any of a thing.
 func (e *equipment) has(function byte) bool {
 	c := e.capability(function)
 	return c.Count > 0 || c.Compliance > 0
 }
 
-// refuse takes a NAK to a command; true if somebody has to be told. A command that
-// the reader does not know is not sent again until the next contact.
+// refuse handles a NAK to a command; true: it is to be reported. A command that the reader does not
+// know is not sent again until the next contact.
 func (e *equipment) refuse(code byte, reason protocol.Reason) bool {
 	if reason == protocol.ReasonUnknown {
 		e.refused[code] = true
@@ -110,7 +109,7 @@ func (e *equipment) refuse(code byte, reason protocol.Reason) bool {
 	return !told
 }
 
-// check returns the next question about the reader's state that is due; 0 for none.
+// check returns the next check that is due; 0: none.
 func (e *equipment) check(now time.Time) byte {
 	for i, c := range checks {
 		if now.Sub(e.checked[i]) < c.every || e.refused[c.code] || c.function != 0 && !e.has(c.function) {

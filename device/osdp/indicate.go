@@ -9,18 +9,17 @@ import (
 
 const tenth = time.Second / 10
 
-// indicator is the feedback that a reader is being told, one command after the
-// other. For one goroutine.
+// indicator is the feedback that is being sent to a reader, command by command. For one goroutine.
 type indicator struct {
 	profile map[device.Feedback]protocol.Indication // nil: the standard one
 	what    protocol.Indication
 	step    int // 0: LEDs, 1: buzzer, then the texts
 }
 
-// showing says that something is left to tell.
+// showing reports whether commands are left to send.
 func (i *indicator) showing() bool { return i.step < 2+len(i.what.Text) }
 
-// begin goes on to another feedback.
+// begin switches to another feedback.
 func (i *indicator) begin(f device.Feedback) {
 	i.step = 0
 	if i.profile != nil {
@@ -30,7 +29,7 @@ func (i *indicator) begin(f device.Feedback) {
 	}
 }
 
-// next writes the next command into data; code 0 when nothing is left.
+// next writes the next command into data; code 0: nothing is left.
 func (i *indicator) next(e *equipment, data []byte) (code byte, _ []byte) {
 	for i.showing() {
 		step := i.step
@@ -53,14 +52,14 @@ func (i *indicator) next(e *equipment, data []byte) (code byte, _ []byte) {
 	return 0, nil
 }
 
-// can says that the reader has a light, a buzzer or a display: its profile or it
-// says so, and it did not refuse the command.
+// can reports whether the reader has a light, a buzzer or a display: its profile or the reader says
+// so, and it did not refuse the command.
 func (i *indicator) can(e *equipment, code, function byte) bool {
 	return !e.refused[code] && (i.profile != nil || e.has(function))
 }
 
-// standard is what a reader without a profile shows: LED 0 red while the door is
-// secured, green to come in.
+// standard is the indication of a reader without a profile: LED 0 red while the door is secured,
+// green for a release.
 var standard = map[device.Feedback]protocol.Indication{
 	device.FeedbackIdle: {
 		LEDs:   []protocol.LED{{OnColour: protocol.Red}},

@@ -8,25 +8,25 @@ import (
 	"gatehouse/device/osdp/protocol"
 )
 
-// input is what happens at a reader: cards, keys, tamper. What happened before
-// somebody looked counts for nothing. For one goroutine.
+// input handles cards, keys and tamper of a reader. What happened before the reader was polled does
+// not count. For one goroutine.
 type input struct {
 	reader  *Reader
 	events  *reporter
 	keypad  device.Keypad
-	fresh   bool      // what the reader reports happened just now
-	resumed time.Time // when it stopped being so
+	fresh   bool      // reports are of things that happened just now
+	resumed time.Time // when fresh became false
 }
 
-// end forgets what was begun: the reader can't be used any more.
+// end drops unfinished input, because the reader can't be used any more.
 func (i *input) end() {
 	i.keypad.Clear()
 	i.fresh = false
 }
 
-// polled keeps whether what the reader reports happened just now. After a pause it
-// may report what happened in it: that counts for nothing until it says once that
-// it has no more.
+// polled updates whether reports are of things that happened just now. After a pause a reader may
+// report what happened in it: that does not count until the reader has said once that it has no
+// more.
 func (i *input) polled(pause time.Duration, nothing bool, now time.Time) {
 	if pause > staleAfter {
 		i.fresh, i.resumed = false, now
@@ -36,7 +36,7 @@ func (i *input) polled(pause time.Duration, nothing bool, now time.Time) {
 	}
 }
 
-// take takes what a reader reports.
+// take handles a report.
 func (i *input) take(f protocol.Frame, now time.Time) {
 	switch f.Code {
 	case protocol.ReplyRaw, protocol.ReplyFmt:
@@ -75,7 +75,7 @@ func (i *input) card(f protocol.Frame, now time.Time) {
 		i.events.fault(code, cardFaults, now)
 		return
 	}
-	i.keypad.Clear() // somebody begins anew
+	i.keypad.Clear() // typing starts anew
 	i.events.tell(device.Event{Kind: device.CardRead, Card: card}, now)
 }
 

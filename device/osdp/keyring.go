@@ -6,8 +6,8 @@ import (
 	"gatehouse/device/osdp/protocol"
 )
 
-// Keys are the keys of one reader. Next was sent to the reader, or is about to
-// be, and not yet proved: until then either may be the one that it has.
+// Keys are the keys of one reader. Next was sent to the reader, or is about to be, and not yet
+// proved: until then either may be the one that it has.
 type Keys struct{ Current, Next *protocol.Key }
 
 // KeyStore keeps the keys of one reader. Save returns when they are durable. Both
@@ -17,31 +17,31 @@ type KeyStore interface {
 	Save(Keys) error
 }
 
-// role is what a key is to us.
+// role is the role of a key.
 type role uint8
 
 const (
 	roleNone    role = iota
 	roleNext         // sent, not proved: tried first, the reader may have it
 	roleCurrent      // proved
-	roleDefault      // everybody's: only while the window is open
+	roleDefault      // the one that everybody knows: only while the window is open
 )
 
-// keyring is the keys of one reader and which of them is tried. For one goroutine.
+// keyring holds the keys of one reader and which of them is tried. For one goroutine.
 type keyring struct {
 	store  KeyStore
 	keys   Keys
 	loaded bool
-	dirty  bool      // what is here could not be saved
-	saved  time.Time // when that was last tried
+	dirty  bool      // unsaved changes
+	saved  time.Time // time of the last attempt to save
 
 	trying   role
-	rounds   int  // all keys failed, so often in a row
+	rounds   int  // how often in a row all keys failed
 	standard bool // the reader showed that it has the default key
-	sends    int  // of KEYSET with the key at hand
+	sends    int  // of KEYSET with the present key
 }
 
-// load reads the keys once. Keys that anybody would try are not used.
+// load reads the keys once. Weak keys are not used.
 func (k *keyring) load() error {
 	if k.loaded {
 		return nil
@@ -59,7 +59,7 @@ func (k *keyring) load() error {
 	return nil
 }
 
-// save makes keys durable and only then ours.
+// save makes keys durable before it uses them.
 func (k *keyring) save(keys Keys) error {
 	if err := k.store.Save(keys); err != nil {
 		return err
@@ -81,7 +81,7 @@ func (k *keyring) key(r role) *protocol.Key {
 	return nil
 }
 
-// pick returns the key to try, from the one at hand on; roleNone when all failed.
+// pick returns the next key to try, from the present one on; roleNone: all failed.
 func (k *keyring) pick(install bool) role {
 	for r := max(k.trying, roleNext); r <= roleDefault; r++ {
 		if k.key(r) != nil && (r != roleDefault || install) {
@@ -93,5 +93,5 @@ func (k *keyring) pick(install bool) role {
 	return roleNone
 }
 
-// restart begins a new round, with a key that is not sent yet.
+// restart begins a new round, with a key that was not sent yet.
 func (k *keyring) restart() { k.trying, k.rounds, k.standard, k.sends = roleNone, 0, false, 0 }

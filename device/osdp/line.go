@@ -13,11 +13,11 @@ const (
 	replyTime = 200 * time.Millisecond // a reader answers within it (SIA OSDP)
 	probeTime = 50 * time.Millisecond  // for readers that are not there, while others are: typical are 3 ms
 	frameGap  = 150 * time.Millisecond // silence that ends half a frame: 20 ms on a wire, more behind USB
-	noiseGap  = 20 * time.Millisecond  // silence behind what was no frame, after which nothing more comes
-	quietMost = 50 * time.Millisecond  // a line that is never quiet is written to all the same
-	quietRead = 1 << 20                // bytes, likewise
-	heardMost = 16 << 10               // bytes in one answer's time: ten times what any wire carries
-	replySize = 256                    // bytes: longer answers to our commands are not known
+	noiseGap  = 20 * time.Millisecond  // silence after noise that ends it
+	quietMost = 50 * time.Millisecond  // a line that is never quiet is written to after this
+	quietRead = 1 << 20                // bytes, with the same effect
+	heardMost = 16 << 10               // bytes within one answer's time: ten times what any wire carries
+	replySize = 256                    // bytes: no longer answers to our commands are known
 )
 
 // answer is what came after a command.
@@ -39,7 +39,7 @@ type line struct {
 	rx   protocol.Deframer
 }
 
-// wire returns how long n characters of ten bits take.
+// wire returns how long n characters of ten bits take on the line.
 func (l *line) wire(n int) time.Duration {
 	return time.Duration(n) * 10 * time.Second / time.Duration(l.baud)
 }
@@ -57,8 +57,7 @@ func (l *line) exchange(p *pending, timeout time.Duration) (answer, protocol.Fra
 	return l.receive(p.address, p.sequence, time.Now().Add(timeout+l.wire(p.n)))
 }
 
-// quiet drops what nobody waits for, such as a late reply, until the line was
-// idle for two characters.
+// quiet drops unexpected bytes, such as a late reply, until the line was idle for two characters.
 func (l *line) quiet() error {
 	if err := l.port.SetReadTimeout(l.wire(2)); err != nil {
 		return err
@@ -120,7 +119,7 @@ func (l *line) receive(address, sequence byte, deadline time.Time) (answer, prot
 	}
 }
 
-// unfinished is for a frame that began and does not end.
+// unfinished handles a frame that began and does not end.
 func (l *line) unfinished(result answer) answer {
 	if result == silence && l.rx.Pending() {
 		return garbled
@@ -137,8 +136,8 @@ func (l *line) read(wait time.Duration) (int, error) {
 	return n, err
 }
 
-// classify tells what a frame is to one who waits for a reply. Our own echo, late
-// replies of others and duplicates of earlier ones are nothing.
+// classify says what a frame means to the waiting panel. Our own echo, late replies of others and
+// duplicates are nothing.
 func classify(f protocol.Frame, address, sequence byte) answer {
 	switch {
 	case !f.Reply || f.Address != address:

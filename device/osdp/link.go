@@ -26,15 +26,15 @@ type pending struct {
 	tx                      [1 + maxCommand]byte
 }
 
-// restart makes the next command one with number 0, which ends a reader's session
-// and its memory of replies. The pending command is given up.
+// restart makes the next command one with number 0, which ends a reader's session and its memory of
+// replies. The pending command is given up.
 func (l *link) restart() { l.next, l.pending.n = 0, 0 }
 
-// waiting says that a command is pending: it must be repeated, not replaced.
+// waiting reports whether a command is pending: it must be repeated, not replaced.
 func (l *link) waiting() bool { return l.pending.n > 0 }
 
-// put makes a new command the pending one: in a session if s is not nil, whose
-// encryption uses scratch.
+// put makes a new command the pending one: in a session if s is not nil, whose encryption uses
+// scratch.
 func (l *link) put(f protocol.Frame, s *protocol.Session, scratch []byte) (err error) {
 	p := &l.pending
 	f.Sequence = l.next
@@ -54,39 +54,36 @@ func (l *link) put(f protocol.Frame, s *protocol.Session, scratch []byte) (err e
 	return nil
 }
 
-// answered ends the pending command and returns its code: its number is used up.
+// answered ends the pending command and returns its code; its number is used up.
 func (l *link) answered() (code byte) {
 	l.pending.n = 0
 	l.next = l.next%3 + 1
 	return l.pending.code
 }
 
-// reach is how a reader is spoken to: at which address, and with which check
-// characters. For one goroutine.
+// reach is how a reader is addressed: its address, and the check characters. For one goroutine.
 type reach struct {
 	address byte
-	other   byte // where the reader may be too, after a COMSET without answer
-	crc     bool // false: the reader is taken to know checksums only
-	guessed bool // because it said nothing to a CRC; with crc: PDCAP claims them, and none was answered yet
+	other   byte // the reader's other possible address, after a COMSET without answer
+	crc     bool // false: the reader seems to know checksums only
+	guessed bool // crc is a guess: false because the reader was silent to a CRC; true because PDCAP claims CRCs and none was answered yet
 	refused int  // NAK 1 in a row
 }
 
 func newReach(address byte) reach { return reach{address: address, other: address, crc: true} }
 
-// answered says that a reply came from this address; true if the reader might have
-// been at another.
+// answered handles a reply from this address; true: the reader might have been at another.
 func (r *reach) answered() (found bool) {
 	found = r.other != r.address
 	r.other = r.address
 	return found
 }
 
-// understood says that the check characters were right for the reader: a CRC that
-// was answered is no guess any more.
+// understood notes that the reader accepted the check characters: an answered CRC is no guess any
+// more.
 func (r *reach) understood() { r.refused, r.guessed = 0, r.guessed && !r.crc }
 
-// misheard counts NAK 1; true when the reader may know the other check only, which
-// is used from now on.
+// misheard counts NAK 1; true: the reader may know only the other check, which is used from now on.
 func (r *reach) misheard() bool {
 	if r.refused++; r.refused < 3 {
 		return false
@@ -95,29 +92,29 @@ func (r *reach) misheard() bool {
 	return true
 }
 
-// claims takes what PDCAP says of CRCs. Perhaps the reader was silent for another
-// reason: see rotate.
+// claims takes what PDCAP says of CRCs. The reader may have been silent for another reason: see
+// rotate.
 func (r *reach) claims(crc bool) { r.crc = r.crc || r.guessed && crc }
 
-// claimed says that a CRC is used on the word of PDCAP alone.
+// claimed reports whether a CRC is used on the word of PDCAP alone.
 func (r *reach) claimed() bool { return r.crc && r.guessed }
 
-// rotate goes on to the next way that a silent reader may understand: its other
-// address, and a checksum, since some ignore what has a CRC, and some of those
-// claim the contrary in PDCAP. Somebody on the line can bring that about: it takes
-// nothing from a secured reader, whose messages have their MAC either way.
+// rotate tries the next way that a silent reader may understand: its other address, and a checksum,
+// since some readers ignore a CRC, and some of those claim the contrary in PDCAP. Somebody on the
+// line can cause that: a secured reader loses nothing, because its messages have their MAC either
+// way.
 func (r *reach) rotate(known bool, missed int) {
 	r.address, r.other = r.other, r.address
 	switch {
 	case r.claimed():
-		r.crc, r.guessed = false, false // for as long as it is there: what it claims was tried
+		r.crc, r.guessed = false, false // while the reader is there: its claim was tried
 	case !known && (r.address == r.other || missed%6 == 0):
 		r.crc, r.guessed = !r.crc, r.crc
 	}
 }
 
-// forget is for a reader that is gone: another may come in its place.
+// forget resets the check of a reader that is gone: another may come in its place.
 func (r *reach) forget() { r.crc, r.guessed = true, false }
 
-// moved is for a reader that took another address.
+// moved sets the address that a reader took.
 func (r *reach) moved(address byte) { r.address, r.other = address, address }

@@ -8,15 +8,15 @@ import (
 
 const (
 	offlineAfter = 8 * time.Second        // of silence (SIA OSDP)
-	busyPause    = 250 * time.Millisecond // then a reader that said BUSY is asked again
+	busyPause    = 250 * time.Millisecond // pause after BUSY
 	firstBackoff = 250 * time.Millisecond // doubles up to the most
 	mostBackoff  = 8 * time.Second
-	lostAttempts = 4 // in a row: the reader can't be used
+	lostAttempts = 4 // in a row without use, after which the reader is offline
 	settled      = 2 * time.Second
 	atOnce       = 2 // repetitions for a reader that was there: a late answer spoils the first
 )
 
-// standing is what the door was told of a reader.
+// standing is the state of a reader that the door was told.
 type standing uint8
 
 const (
@@ -25,32 +25,31 @@ const (
 	online
 )
 
-// presence is whether a reader answers, and whether it can be used. For one
-// goroutine.
+// presence tracks whether a reader answers, and whether it can be used. For one goroutine.
 type presence struct {
 	standing standing
 	cause    fault.Code // of being offline
 
 	polled      time.Time // when a POLL was last answered
-	missed      int       // answers in a row
+	missed      int       // missed answers in a row
 	missedSince time.Time
-	zeros       int       // of those, in a row, replies with number 0
+	zeros       int       // replies with number 0 among those, in a row
 	busySince   time.Time // zero: it did not say BUSY
 	absent      bool      // silent for so long that it is only probed
 	probes      int
-	failures    int // attempts in a row that ended in no use of the reader
+	failures    int // failed attempts in a row
 }
 
-// answered says that the reader replied, be it BUSY.
+// answered notes a reply, be it BUSY.
 func (p *presence) answered() { p.missed, p.absent = 0, false }
 
-// ready says that it replied to what it was asked.
+// ready notes a reply to what was asked.
 func (p *presence) ready() {
 	p.answered()
 	p.zeros, p.busySince = 0, time.Time{}
 }
 
-// busy takes BUSY; true if the reader has said nothing else for too long.
+// busy handles BUSY; true: the reader has said nothing else for too long.
 func (p *presence) busy(now time.Time) (tooLong bool) {
 	p.answered()
 	if p.busySince.IsZero() {
@@ -72,18 +71,18 @@ func (p *presence) miss(got answer, now time.Time) {
 	}
 }
 
-// silent says that the reader was asked, more than once, and said nothing for so
-// long that it is not there.
+// silent reports whether the reader was asked more than once, and was silent for so long that it is
+// absent.
 func (p *presence) silent(now time.Time) bool {
 	return p.missed >= 2 && now.Sub(p.missedSince) >= offlineAfter
 }
 
-// doubtful says that the reader shares the line's time for those that do not answer.
+// doubtful reports whether the reader shares the line's time for those that do not answer.
 func (p *presence) doubtful() bool { return p.absent || p.missed > atOnce }
 
-// timeout is how long the reader may take to reply. One that is not there costs
-// those that are, if there are any, as little as possible; every fourth probe gets
-// all the same what the standard gives it.
+// timeout returns how long the reader may take to reply. An absent reader costs the others, if
+// there are any, as little as possible; every fourth probe waits for as long as the standard
+// allows.
 func (p *presence) timeout(others bool) time.Duration {
 	if !p.absent || !others {
 		return replyTime
@@ -94,8 +93,8 @@ func (p *presence) timeout(others bool) time.Duration {
 	return probeTime
 }
 
-// backoff counts an attempt that failed and returns when to try again: at once the
-// first time, then ever later. lost says that the reader was of no use for a while.
+// backoff counts a failed attempt and returns when to try again: at once the first time, then ever
+// later. lost: the reader was of no use for a while.
 func (p *presence) backoff(now time.Time) (due time.Time, lost bool) {
 	p.failures++
 	due = now

@@ -13,17 +13,16 @@ import (
 	"gatehouse/device/osdp/protocol"
 )
 
-// rates are those of OSDP (SIA OSDP). A reader that takes another can't be
-// reached any more.
+// rates are those of SIA OSDP. A reader that is set to another can't be reached any more.
 var rates = [...]int{9600, 19200, 38400, 57600, 115200, 230400}
 
-// ErrOffline means that a reader can't be told anything now.
+// ErrOffline means that a reader can't be reached now.
 var ErrOffline = errors.New("reader is offline")
 
 var errNoAnswer = errors.New("no answer: the reader may have taken it")
 
-// Reader is one reader of a Bus, which does all the talking: here are what callers
-// ask for and what is known of the reader. Its methods are safe from any goroutine.
+// Reader is one reader of a Bus: the requests of callers, and what is known of the reader. Its
+// methods are safe for concurrent use.
 type Reader struct {
 	cfg      ReaderConfig
 	wake     chan<- struct{}
@@ -40,8 +39,8 @@ func newReader(c ReaderConfig, wake chan<- struct{}) *Reader {
 	return r
 }
 
-// Show tells people at the reader. It never blocks; the newest feedback counts.
-// A reader that was away shows what lasts when it is back.
+// Show shows feedback to people at the reader. It never blocks; the newest feedback counts. A
+// reader that was away shows what lasts when it is back.
 func (r *Reader) Show(f device.Feedback) {
 	r.requests.show(f, time.Now())
 	r.poke()
@@ -106,7 +105,7 @@ func (r *Reader) Configure(ctx context.Context, address byte, baud int) error {
 	}
 }
 
-// poke makes the bus look at what was asked for.
+// poke makes the bus look at the requests.
 func (r *Reader) poke() {
 	select {
 	case r.wake <- struct{}{}:
@@ -137,7 +136,7 @@ type Status struct {
 
 // Status returns a copy.
 func (r *Reader) Status() Status {
-	installing := r.requests.windowOpen() // asked first: who sees the window closed sees what came of it
+	installing := r.requests.windowOpen() // before the rest: a closed window shows together with its result
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.status

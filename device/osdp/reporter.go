@@ -15,14 +15,14 @@ import (
 const staleAfter = 2 * time.Second
 
 const (
-	busFaults   = 10 * time.Second // a fault of the bus is told at most each
-	cardFaults  = time.Second      // and one of a card
+	busFaults   = 10 * time.Second // a fault of the bus is reported at most this often
+	cardFaults  = time.Second      // a fault of a card, likewise
 	mostWaiting = 32               // events
 )
 
-// reporter tells the door what happens at one reader: each fault as rarely as it has
-// to, and without ever waiting for the door. What that has no room for waits here, and
-// grows stale. For one goroutine.
+// reporter reports to the door what happens at one reader: each fault as rarely as possible, and
+// without ever waiting for the door. Events that the door's queue can't take wait here, and grow
+// stale. For one goroutine.
 type reporter struct {
 	log     zerolog.Logger
 	source  string
@@ -30,7 +30,7 @@ type reporter struct {
 	lasting map[fault.Code]bool
 	told    map[fault.Code]time.Time
 	queue   []posted // oldest first, up to mostWaiting
-	lost    bool     // a card or PIN was dropped and nobody told
+	lost    bool     // a card or PIN was dropped, which is not reported yet
 }
 
 type posted struct {
@@ -57,7 +57,7 @@ func (r *reporter) tell(e device.Event, now time.Time) {
 	r.queue = append(r.queue, posted{e, now})
 }
 
-// flush sends what there is room for.
+// flush sends as many events as the door's queue takes.
 func (r *reporter) flush(now time.Time) {
 	for len(r.queue) > 0 {
 		p := &r.queue[0]
@@ -83,21 +83,21 @@ func (r *reporter) try(e device.Event) bool {
 	}
 }
 
-// drop makes room: of what only informs the oldest goes first, then the oldest.
+// drop frees a place: the oldest event that only informs goes first, then the oldest.
 func (r *reporter) drop() {
 	victim := max(0, slices.IndexFunc(r.queue, func(p posted) bool { return p.event.Kind == device.FaultSeen || personal(p.event) }))
 	r.lost = r.lost || personal(r.queue[victim].event)
 	r.remove(victim)
 }
 
-// remove takes one out: no card stays in memory behind the queue.
+// remove deletes an event; no card stays in memory behind the queue.
 func (r *reporter) remove(i int) { r.queue = slices.Delete(r.queue, i, i+1) }
 
 func personal(e device.Event) bool {
 	return e.Kind == device.CardRead || e.Kind == device.PINEntered
 }
 
-// fault tells of something that happened, at most once in every while.
+// fault reports a momentary fault, at most once in every while.
 func (r *reporter) fault(f fault.Code, every time.Duration, now time.Time) {
 	if last, ok := r.told[f]; ok && now.Sub(last) < every {
 		return
@@ -107,7 +107,7 @@ func (r *reporter) fault(f fault.Code, every time.Duration, now time.Time) {
 	r.tell(device.Event{Kind: device.FaultSeen, Fault: f}, now)
 }
 
-// holds tells of a fault that lasts when it begins and when it ends.
+// holds reports a lasting fault when it begins and when it ends.
 func (r *reporter) holds(f fault.Code, on bool, now time.Time) {
 	if r.lasting[f] == on {
 		return

@@ -7,8 +7,8 @@ import (
 	"gatehouse/device"
 )
 
-// requests are what callers want of a reader, which was not told it yet. Its
-// methods are safe from any goroutine.
+// requests are the callers' requests to a reader that were not sent yet. Its methods are safe for
+// concurrent use.
 type requests struct {
 	mu          sync.Mutex
 	lasting     device.Feedback
@@ -26,19 +26,19 @@ type requests struct {
 type comSetting struct {
 	address byte
 	baud    int
-	result  chan error // of one
+	result  chan error // the results; one is sent
 }
 
-// request is one thing that was asked for. The zero value is none.
+// request is one request. The zero value is none.
 type request struct {
 	show     bool // feedback
-	goOn     bool // with the feedback at hand
+	goOn     bool // continue the present feedback
 	feedback device.Feedback
 	setting  *comSetting
 	rekey    bool
 }
 
-// show asks for feedback.
+// show requests feedback.
 func (r *requests) show(f device.Feedback, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -50,22 +50,22 @@ func (r *requests) show(f device.Feedback, now time.Time) {
 	}
 }
 
-// showAgain has what lasts shown: the reader may have lost power and forgotten it.
+// showAgain requests lasting feedback again: the reader may have lost power and forgotten it.
 func (r *requests) showAgain() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.showLasting = true
 }
 
-// any says that something was asked for.
+// any reports whether there is a request.
 func (r *requests) any() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.showLasting || r.showPassing || r.waiting != nil || r.rekey
 }
 
-// next takes the next request, the most urgent first. Of feedback that is what
-// lasts, then what is left of the one at hand, then what passes unless it is over.
+// next takes the most urgent request. Of feedback that is the lasting one, then the rest of the
+// present one, then a passing one unless it is too late.
 func (r *requests) next(showing bool, now time.Time) request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -92,14 +92,13 @@ func (r *requests) next(showing bool, now time.Time) request {
 	return request{}
 }
 
-// askRekey asks for a new key.
 func (r *requests) askRekey() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.rekey = true
 }
 
-// configure asks for a COMSET; false if another waits.
+// configure requests a COMSET; false: another waits.
 func (r *requests) configure(c *comSetting) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -110,7 +109,7 @@ func (r *requests) configure(c *comSetting) bool {
 	return true
 }
 
-// withdraw takes back a request whose caller has gone.
+// withdraw cancels a request whose caller has gone.
 func (r *requests) withdraw(c *comSetting) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -126,7 +125,7 @@ func (r *requests) configuring() *comSetting {
 	return r.pending
 }
 
-// configured answers who waits for a COMSET.
+// configured answers the caller who waits for a COMSET.
 func (r *requests) configured(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -138,7 +137,7 @@ func (r *requests) configured(err error) {
 	r.waiting, r.pending = nil, nil
 }
 
-// window is the time in which the key that everybody knows is used.
+// window is the time in which the default key is used.
 type window struct {
 	open, told, end bool // told: InstallOpened was sent; end: closed by the caller
 	until           time.Time
@@ -158,7 +157,7 @@ func (r *requests) endWindow() {
 	r.window.end = true
 }
 
-// watchWindow tells once that the window opened, and once that it closed.
+// watchWindow reports once that the window opened, and once that it closed.
 func (r *requests) watchWindow(now time.Time) (opened, closed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -171,14 +170,14 @@ func (r *requests) watchWindow(now time.Time) (opened, closed bool) {
 	return opened, closed
 }
 
-// windowOpen says that the end of the window was not told yet.
+// windowOpen reports whether the end of the window was not told yet.
 func (r *requests) windowOpen() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.window.open
 }
 
-// installing says that the window is open at this moment.
+// installing reports whether the window is open now.
 func (r *requests) installing(now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

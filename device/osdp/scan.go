@@ -17,9 +17,10 @@ type Found struct {
 	Secure   bool               // it says that it has a secure channel
 }
 
-// Scan asks for the readers of an open line at the port's speed, in clear text, and returns them by
-// address. It changes nothing at them but ends another panel's session. It takes a second where nobody
-// speaks, else 8 s, and 30 s with a slow one. The error is the port's, or ctx's. For one goroutine, with no Bus at the same port.
+// Scan looks for the readers of an open line at the port's speed, in clear text, and returns them
+// by address. It changes nothing at them but ends another panel's session. It takes a second where
+// nobody answers, else 8 s, and 30 s with a slow reader. The error is the port's, or ctx's. For one
+// goroutine, with no Bus at the same port.
 func Scan(ctx context.Context, port device.Port, baud int) (all []Found, err error) {
 	l := line{port: port, baud: baud}
 	got, _, err := l.ask(protocol.ConfigAddress, protocol.CmdID, true, replyTime)
@@ -32,12 +33,12 @@ func Scan(ctx context.Context, port device.Port, baud int) (all []Found, err err
 		return l.scan(ctx, 32, probeTime) // noise, or several at once
 	}
 	if all, err = l.scan(ctx, protocol.ConfigAddress, probeTime); err == nil && len(all) == 0 {
-		return l.scan(ctx, protocol.ConfigAddress, replyTime) // one that is slow
+		return l.scan(ctx, protocol.ConfigAddress, replyTime) // a slow reader
 	}
 	return all, err
 }
 
-// scan asks at the addresses below last, and at all once somebody answered.
+// scan asks at the addresses below last, and at all once a reader answered.
 func (l *line) scan(ctx context.Context, last byte, timeout time.Duration) (all []Found, err error) {
 	for f := (Found{}); err == nil && ctx.Err() == nil && f.Address < last; f = (Found{Address: f.Address + 1}) {
 		var there bool
@@ -59,7 +60,7 @@ func (l *line) identify(f *Found, timeout time.Duration) (there bool, err error)
 		if id, wrong := reply.Identity(); wrong == nil {
 			f.Identity = &id
 			_, reply, err = l.ask(f.Address, protocol.CmdCap, crc, timeout)
-			caps, _ := reply.Capabilities() // who does not tell has none
+			caps, _ := reply.Capabilities() // a reader that does not tell has none
 			for _, c := range caps {
 				f.Secure = f.Secure || c.Function == protocol.CapSecurity && c.Compliance&1 != 0
 			}
@@ -69,7 +70,7 @@ func (l *line) identify(f *Found, timeout time.Duration) (there bool, err error)
 	return there, nil
 }
 
-// ask sends one command with number 0, and again where what came was no answer.
+// ask sends one command with number 0, and repeats it where no answer came.
 func (l *line) ask(address, code byte, crc bool, timeout time.Duration) (got answer, f protocol.Frame, err error) {
 	for range 2 {
 		var one link

@@ -13,14 +13,14 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Time is what is known of the time, unix s. No single clock says it.
+// Time is the interval in which the time lies, unix s; no single clock gives it.
 type Time struct {
-	Sure int64 // has certainly come: residents end by this alone
-	Lo   int64 // visitors: it is not earlier
+	Sure int64 // has certainly come: only this ends residents' grants
+	Lo   int64 // it is not earlier; for visitors
 	Hi   int64 // and not later; Unknown where nobody can tell
 }
 
-// Unknown is the Hi of a Time that nobody knows.
+// Unknown is the Hi of a Time without an upper bound.
 const Unknown = math.MaxInt64
 
 // At is the time where it is known to the second.
@@ -40,8 +40,8 @@ type Decision struct {
 	Kind    wire.GrantKind
 	Grant   wire.ID
 	Tenancy wire.ID
-	// Doubtful is a granted resident, staff or brigade whose term may be over:
-	// only doubt about the time holds it open.
+	// Doubtful marks a granted resident, staff or brigade whose term may be over: only doubt about
+	// the time keeps it open.
 	Doubtful bool
 }
 
@@ -113,8 +113,7 @@ func DecideHome(g *Grants, tenancy wire.ID, lost func(wire.CredentialID) bool, q
 	return best
 }
 
-// weigh makes the answer that of a record if it is nearer to opening than the best so
-// far.
+// weigh replaces the best decision so far by that of record r, if r is nearer to opening.
 func (g *Grants) weigh(best *Decision, r *wire.Grant, door int, t Time) {
 	reason := g.judge(r, door, t)
 	if nearness(reason) > nearness(best.Reason) {
@@ -122,8 +121,8 @@ func (g *Grants) weigh(best *Decision, r *wire.Grant, door int, t Time) {
 	}
 }
 
-// nearness is how far a record came through the checks that gave a reason; one that
-// is not ranked counts as the first.
+// nearness is how many of the checks a record passed before it gave a reason; an unranked reason
+// counts as the first.
 func nearness(r wire.Reason) uint8 {
 	if int(r) >= len(ranks) {
 		return 0
@@ -168,7 +167,7 @@ func (g *Grants) judge(r *wire.Grant, door int, t Time) wire.Reason {
 // earliestStart is how long before its start a resident's grant opens, s.
 const earliestStart = 400 * 24 * 60 * 60
 
-// visitor judges by the whole interval.
+// visitor judges a visitor's grant by the whole interval.
 func visitor(r *wire.Grant, t Time) wire.Reason {
 	switch {
 	case r.Until != 0 && t.Lo >= int64(r.Until):

@@ -14,16 +14,15 @@ import (
 // maxBits is the most leading bits by which a snapshot is cut into buckets.
 const maxBits = 16
 
-// sliceRecords is how many records a slice of a bucket has, at least and near
-// enough. Few slices keep the directory in the cache; the records of one stand
-// side by side, and reading along them costs less than one more table would.
+// sliceRecords is the approximate minimum of records in a slice of a bucket. Few slices keep the
+// index in the cache; the records of one slice stand side by side, and reading along them costs
+// less than one more table would.
 const sliceRecords = 16
 
 // maxBucket keeps positions in a bucket within 16 bits.
 const maxBucket = 1<<16 - 1
 
-// Doors is the table that records point into: door ids, and sets of indexes
-// into them.
+// Doors is the table of door ids that records point into, and of sets of indexes into it.
 type Doors struct {
 	IDs  []string
 	Sets [][]uint16
@@ -33,15 +32,15 @@ type Doors struct {
 // buckets that did not change.
 type Grants struct {
 	bits    uint8
-	buckets []*Bucket // by the first bits of the credential's MAC; nil is empty
+	buckets []*Bucket // by the first bits of the credential's MAC; nil: empty
 	doors   map[string]int
 	sets    []doorSet
 	count   int
 	unknown wire.Reason // the answer to a credential in no record
 }
 
-// Bucket holds the records of the credentials that share their leading bits,
-// sorted, with a small directory: 64 bytes a record, and next to nothing more.
+// Bucket holds the sorted records of the credentials that share their leading bits, with a small
+// index: 64 bytes a record, and next to nothing more.
 type Bucket struct {
 	bits    uint8
 	shift   uint8
@@ -52,7 +51,7 @@ type Bucket struct {
 // key is the start of the MAC: uniform, so it can be used as an address.
 func key(c *wire.CredentialID) uint64 { return binary.BigEndian.Uint64(c[1:9]) }
 
-// before orders credentials as lists do: by their MAC, then by their key number.
+// before reports whether a is before b in the order of lists: by MAC, then by key number.
 func before(a, b *wire.CredentialID) bool {
 	if c := bytes.Compare(a[1:], b[1:]); c != 0 {
 		return c < 0
@@ -101,8 +100,8 @@ func (b *Bucket) Records() []wire.Grant {
 	return b.records
 }
 
-// find returns the records of one credential. What it costs in a large list is
-// the way to the first record of the slice.
+// find returns the records of one credential. In a large list its cost is the cache miss at the
+// first record of the slice.
 func (b *Bucket) find(c *wire.CredentialID) []wire.Grant {
 	if b == nil {
 		return nil
@@ -173,9 +172,8 @@ func (g *Grants) door(id string) int {
 	return -1
 }
 
-// Incomplete returns the snapshot of a building whose list was lost: what is
-// left in it opens, and a credential that it does not know is not ready to be
-// judged, instead of unknown.
+// Incomplete returns the snapshot of a building whose list was lost: what is left in it opens, and
+// an unknown credential is denied as not ready instead of unknown.
 func (g *Grants) Incomplete() *Grants {
 	rest := *g
 	rest.unknown = wire.ReasonNotReady

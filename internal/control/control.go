@@ -127,7 +127,7 @@ type Uplink struct {
 	State    string `json:"state"` // "down", "greeting", "list not proved", "in step", "not enrolled"
 	Epoch    string `json:"epoch"`
 	List     uint64 `json:"list"`     // newest version that the registry named
-	InForce  uint64 `json:"in_force"` // active version here
+	Active   uint64 `json:"in_force"` // active version here
 	// Waiting is since when a newer list is known and not active here.
 	Waiting *time.Time `json:"waiting,omitempty"`
 	Records int        `json:"records"` // tenancy records that it has not confirmed

@@ -22,15 +22,15 @@ import (
 // rewritten whole: what is deleted from it is gone.
 const BookFile = "tenancies.json"
 
-// lock is a mutex that waits as a channel does. The desk holds it while an entry
-// waits for a slow disk, and virtual time passes only where nobody waits for a mutex.
+// lock is a mutex made of a channel. The desk holds it while an entry waits for a slow disk, and in
+// tests virtual time advances only where nobody waits for a sync.Mutex.
 type lock chan struct{}
 
 func (l lock) Lock()   { l <- struct{}{} }
 func (l lock) Unlock() { <-l }
 
-// book is the tenancies of a gateway: its file, and what the active list says of
-// them. Its lock guards all that desk and records keep; callers of the methods hold it.
+// book is the tenancies of a gateway: its file, and what the active list says of them. Its lock
+// guards all state of desk and records; callers of its methods hold it.
 type book struct {
 	lock
 	pages
@@ -42,16 +42,16 @@ type book struct {
 	decisions tenancy.Decisions // of the active list
 }
 
-// pages are the file. It has no field for a name, a document or a card's number.
+// pages are the content of the file. It has no field for a name, a document or a card's number.
 type pages struct {
-	Format    int          `json:"format"`      // bookFormat; below it nothing says on whose word cards and PINs came
+	Format    int          `json:"format"`      // bookFormat; older files do not say on whose word cards and PINs came
 	Line      uint64       `json:"line,string"` // of own records; 0: none made yet
 	Number    uint64       `json:"number"`      // of the last one made
 	Stored    uint64       `json:"stored"`      // the registry has them through this one
 	Tenancies tenancy.List `json:"tenancies"`
 }
 
-// bookFormat is that of the files written now.
+// bookFormat is the format of files that are written now.
 const bookFormat = 2
 
 func newBook(dir string, k *keyring.Keyring, doors *Doors, log zerolog.Logger) *book {
@@ -82,11 +82,11 @@ func (b *book) load(j Journal) (fresh bool) {
 	return false
 }
 
-// sound refuses what json takes and nothing here could work with.
+// sound refuses content that json accepts and that nothing here could work with.
 func (p *pages) sound() bool { return p.Number >= p.Stored && !slices.Contains(p.Tenancies, nil) }
 
-// upgrade reads a file of before format 2. A tenancy's first card came with its
-// check-in; on whose word the others came stands nowhere, nor who chose a PIN.
+// upgrade reads a file from before format 2. A tenancy's first card came with its check-in; on
+// whose word the others came, and who chose a PIN, is not known.
 func (p *pages) upgrade() {
 	if p.Format < bookFormat {
 		for _, t := range p.Tenancies {
@@ -98,8 +98,8 @@ func (p *pages) upgrade() {
 	p.Format = bookFormat
 }
 
-// save writes the file and tells the doors. What it holds is told by the keyring's
-// records too, but for labels and PINs, so a sick disk is a remark.
+// save writes the file and publishes to the doors. Except for labels and PINs its content is also
+// in the keyring's records, so a sick disk is only a remark.
 func (b *book) save() error {
 	b.publish()
 	data, err := json.Marshal(b.pages)
@@ -113,8 +113,8 @@ func (b *book) save() error {
 	return nil
 }
 
-// held is what tenancies hold by the active snapshot; the file follows what its list
-// says: nobody at the desk is a step behind the doors.
+// held returns what tenancies hold by the active snapshot, and updates the file to it, so that the
+// desk is never behind the doors.
 func (b *book) held() map[wire.ID][]wire.Grant {
 	all := tenancy.Holdings(b.keyring.Grants())
 	changed := b.hear(all)
@@ -128,7 +128,7 @@ func (b *book) held() map[wire.ID][]wire.Grant {
 	return all
 }
 
-// hear applies words of the list that this desk has missed, and reports whether there were any.
+// hear applies the words of the list that this desk has missed, and reports whether there were any.
 func (b *book) hear(held map[wire.ID][]wire.Grant) (heard bool) {
 	words, _ := b.keyring.Words()
 	for i := range words {
@@ -148,13 +148,13 @@ func (b *book) decide() {
 	}
 }
 
-// publish tells the doors who has a PIN and who is on notice.
+// publish tells the doors which tenancies have a PIN and which are on notice.
 func (b *book) publish() {
 	b.decide()
 	b.doors.publish(b.Tenancies, b.onNotice(), b.decisions.Barred)
 }
 
-// onNotice are the tenancies whose tenants have to be told of a notice: also who has
+// onNotice returns the tenancies whose tenants have to be told of a notice, including those who
 // objected to one that the registry has upheld, as the active list shows.
 func (b *book) onNotice() map[wire.ID]bool {
 	all := map[wire.ID]bool{}
@@ -172,7 +172,7 @@ func (b *book) onNotice() map[wire.ID]bool {
 	return all
 }
 
-// foldUses takes the doors' marks into the file.
+// foldUses copies the doors' marks into the file.
 func (b *book) foldUses() {
 	for _, t := range b.Tenancies {
 		for _, k := range t.Cards {
@@ -183,7 +183,7 @@ func (b *book) foldUses() {
 	}
 }
 
-// tenancy returns that of the file, or a blank one for what only the list names.
+// tenancy returns the tenancy of an id from the file, or a blank one if only the list names it.
 func (b *book) tenancy(id wire.ID) *tenancy.Tenancy {
 	if t := b.Tenancies.Find(id); t != nil {
 		return t
@@ -202,15 +202,15 @@ func (b *book) everyone(held map[wire.ID][]wire.Grant) tenancy.List {
 	return out
 }
 
-// lookup finds a tenancy by id, flat or label. An id finds one that is over too.
+// lookup finds a tenancy by id, flat or label; an id also finds one that is over.
 func (b *book) lookup(text string, held map[wire.ID][]wire.Grant, clock tenancy.Time) (*tenancy.Tenancy, error) {
 	return b.everyone(held).Lookup(text, func(t *tenancy.Tenancy) bool {
 		return t.State(b.standing(t, held[t.ID]), clock.Surely()) == tenancy.Ended
 	})
 }
 
-// standing is that of a tenancy by what it holds. What no list names any more
-// has been ended by the registry, whatever the clock says.
+// standing returns how a tenancy stands by what it holds. A tenancy that no list names any more has
+// been ended by the registry, whatever the clock says.
 func (b *book) standing(t *tenancy.Tenancy, held []wire.Grant) tenancy.Standing {
 	s := t.Stand(held)
 	s.Bar(b.decisions.Barred)
@@ -221,12 +221,11 @@ func (b *book) standing(t *tenancy.Tenancy, held []wire.Grant) tenancy.Standing 
 	return s
 }
 
-// stands is the standing by the active snapshot.
 func (b *book) stands(t *tenancy.Tenancy) tenancy.Standing {
 	return b.standing(t, tenancy.Holdings(b.keyring.Grants())[t.ID])
 }
 
-// show is all tenancies for people, by id.
+// show returns all tenancies for people, by id.
 func (b *book) show(clock tenancy.Time) (all []tenancy.View) {
 	held, unstored := b.held(), b.unstored()
 	for _, t := range b.everyone(held) {
@@ -236,8 +235,7 @@ func (b *book) show(clock tenancy.Time) (all []tenancy.View) {
 	return all
 }
 
-// unstored counts the changes of each tenancy that the registry's list was made
-// without.
+// unstored counts the changes of each tenancy that the registry's list does not include.
 func (b *book) unstored() map[wire.ID]int {
 	n := map[wire.ID]int{}
 	for _, l := range b.keyring.Records.All() {
@@ -248,12 +246,11 @@ func (b *book) unstored() map[wire.ID]int {
 	return n
 }
 
-// forgetAfter is how long a tenancy that is over stays in the list for people, s.
+// forgetAfter is how long a tenancy that is over is still shown, s.
 const forgetAfter = 30 * tenancy.DaySeconds
 
-// tidy notes which tenancies the active list names no more, and forgets those
-// that have been over for 30 days. Without a list, or without the time, it
-// forgets nobody.
+// tidy marks the tenancies that the active list names no more, and drops those that have been over
+// for 30 days. Without a list, or without the time, it drops none.
 func (b *book) tidy(clock tenancy.Time) {
 	held := b.held()
 	b.publish() // a list may have decided on a notice
@@ -268,8 +265,8 @@ func (b *book) tidy(clock tenancy.Time) {
 		if st := t.Stand(held[t.ID]); !st.Gone() || unstored[t.ID] != 0 {
 			t.End.Gone = 0
 		} else if t.End.Gone == 0 || t.End.Gone > clock.NotBefore() {
-			// The likeliest time: what surely has come may be long before it, and the
-			// 30 days would be over when the time is sure.
+			// By the likeliest time: the certain time may be long before it, and the 30 days would
+			// pass when the time becomes certain.
 			t.End.Gone = clock.NotBefore()
 		}
 		over := t.Over()

@@ -13,7 +13,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Request asks for a change of a tenancy.
+// Request is a request to change a tenancy.
 type Request struct {
 	Session string
 	Action  string // checkout, dispute, withdraw, suspend, resume, replace, add, confirm, pin, codes
@@ -21,15 +21,15 @@ type Request struct {
 	Proof   string // landlord, card or pin
 	PIN     string
 	Cause   string // of a check-out: one of wire's
-	Card    int    // number of the card that it is about; 0: the only one
-	NewPIN  string // that the tenant chose; of pin
-	Typed   bool   // PINs are those of Type
+	Card    int    // number of the card in question; 0: the only one
+	NewPIN  string // chosen by the tenant; for the action pin
+	Typed   bool   // the PINs are those given to Type
 
 	by string // who asks, for the entries
 }
 
-// typed takes the PINs from those that came from a reader's keys, in their order:
-// the one that proves, then twice the new one.
+// typed assigns the PINs that were typed at a reader, in their order: the one that proves, then the
+// new one twice.
 func (r *Request) typed(s *visit) error {
 	if !r.Typed {
 		return nil
@@ -49,7 +49,7 @@ func (r *Request) typed(s *visit) error {
 	return nil
 }
 
-// Change does what is asked for, or refuses it and says what would do.
+// Change carries out a request, or refuses it and says what would work.
 func (d *Desk) Change(ctx context.Context, r Request) (Done, error) {
 	r.by = caller.Of(ctx).String()
 	d.book.Lock()
@@ -89,7 +89,7 @@ func (d *Desk) Change(ctx context.Context, r Request) (Done, error) {
 	return done, err
 }
 
-// situation gathers what the decision on a request rests on.
+// situation gathers the facts on which a request is decided.
 func (d *Desk) situation(s *visit, r Request) (tenancy.Situation, error) {
 	all := d.book.held()
 	t, err := d.subject(s, r, all)
@@ -108,8 +108,8 @@ func (d *Desk) situation(s *visit, r Request) (tenancy.Situation, error) {
 	return at, err
 }
 
-// carryOut records the changes. A card that is given travels as it was read,
-// sealed; one that is named again has travelled before.
+// carryOut records the changes. A new card is sealed and sent as it was read; a card that is named
+// again was sent before.
 func (d *Desk) carryOut(ctx context.Context, at tenancy.Situation, fresh []device.Card, changes []wire.Change) (remarks []string, err error) {
 	reg := d.keyring.Keys.Registry()
 	for _, c := range changes {
@@ -132,8 +132,8 @@ func (d *Desk) carryOut(ctx context.Context, at tenancy.Situation, fresh []devic
 	return remarks, nil
 }
 
-// onLandlordsWord says what the landlord's word is worth, and begins the days
-// after which a card stops.
+// onLandlordsWord explains what the landlord's word is worth, and starts the days after which a
+// card stops.
 func (d *Desk) onLandlordsWord(c wire.Change, given bool, days int) []string {
 	k := d.book.Tenancies.Find(c.Tenancy).Holding(c.Credentials[0])
 	if given || k == nil || k.Stop == nil {
@@ -144,7 +144,7 @@ func (d *Desk) onLandlordsWord(c wire.Change, given bool, days int) []string {
 	return []string{"by your word alone it stops after " + amount.Of(days, "day") + ", unless it is used at a door meanwhile; with the tenant's PIN or another proven card it stops at once"}
 }
 
-// subject finds the tenancy that a request is about.
+// subject returns the tenancy that a request is about.
 func (d *Desk) subject(s *visit, r Request, all map[wire.ID][]wire.Grant) (*tenancy.Tenancy, error) {
 	if r.Tenancy != "" {
 		return d.book.lookup(r.Tenancy, all, d.clock())
@@ -157,7 +157,7 @@ func (d *Desk) subject(s *visit, r Request, all map[wire.ID][]wire.Grant) (*tena
 	return nil, tenancy.Refuse("name it: gatehouse tenancy list shows them", "no tenancy is named, and no card was held up")
 }
 
-// prove fills in on whose word the change rests.
+// prove sets on whose word the change rests.
 func (d *Desk) prove(at *tenancy.Situation, s *visit, r Request) error {
 	switch strings.ToLower(r.Proof) {
 	case wire.ProofLandlord.String():

@@ -12,7 +12,7 @@ import (
 	"gatehouse/sync/wire/sealing"
 )
 
-// Judge holds an arrival against the rules, before a card is held up.
+// Judge checks an arrival against the rules, before a card is held up.
 func (d *Desk) Judge(session string, a tenancy.Arrival) (remarks []string, err error) {
 	d.book.Lock()
 	defer d.book.Unlock()
@@ -36,8 +36,8 @@ func (d *Desk) judge(a tenancy.Arrival, clock tenancy.Time) (tenancy.Judged, *te
 	return j, chosen, err
 }
 
-// CheckIn makes a tenancy for the cards that were shown in the session. Its
-// grant is active when CheckIn returns, whatever the network does.
+// CheckIn makes a tenancy for the cards that were shown in the session. Its grant is active when
+// CheckIn returns, also without a network.
 func (d *Desk) CheckIn(ctx context.Context, session string, a tenancy.Arrival) (Done, error) {
 	d.book.Lock()
 	defer d.book.Unlock()
@@ -80,7 +80,7 @@ func (d *Desk) CheckIn(ctx context.Context, session string, a tenancy.Arrival) (
 	return done, nil
 }
 
-// give names the cards that were shown, if they may be given.
+// give returns the credentials of the cards that were shown, or refuses cards that can't be given.
 func (d *Desk) give(fresh []device.Card) ([]wire.CredentialID, error) {
 	if len(fresh) == 0 {
 		return nil, tenancy.Refuse("hold it up to a reader", "no card has been shown")
@@ -93,8 +93,8 @@ func (d *Desk) give(fresh []device.Card) ([]wire.CredentialID, error) {
 	return d.identify(fresh)
 }
 
-// rawCards are cards as the records key gets them, so that a building's key can
-// be replaced without one swipe.
+// rawCards returns cards in the form that is sealed to the records key, so that a building's key
+// can be replaced without one swipe.
 func rawCards(cards []device.Card) (raw []wire.RawCard) {
 	for _, card := range cards {
 		raw = append(raw, wire.RawCard{Bits: uint16(card.Len()), Data: slices.Clone(card.Bytes())})
@@ -102,7 +102,7 @@ func rawCards(cards []device.Card) (raw []wire.RawCard) {
 	return raw
 }
 
-// sealPerson is where name and number leave this process.
+// sealPerson seals name and number to the registry; nothing else of them leaves this process.
 func sealPerson(reg *keys.Registry, p wire.Person) ([]byte, error) {
 	plain, err := wire.Encode(p)
 	if err != nil {

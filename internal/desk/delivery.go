@@ -11,16 +11,15 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Head returns the numbering of the own records and how many were made in it;
-// 0, 0 before the first.
+// Head returns the line of own records and how many were made in it; 0, 0 before the first.
 func (r *Records) Head() (line, number uint64) {
 	r.book.Lock()
 	defer r.book.Unlock()
 	return r.book.Line, r.book.Number
 }
 
-// mine returns the own records that are here, with those that are kept for a
-// registry that may lose them, in order, each once and with its person.
+// mine returns the own records that are here, and those that are kept for a registry that may lose
+// them, in order, each once and with its person.
 func (r *Records) mine() []record.Local {
 	all := r.own()
 	at := make(map[wire.ID]int, len(all))
@@ -39,17 +38,16 @@ func (r *Records) mine() []record.Local {
 	return inOrder(all)
 }
 
-// Pending returns the own records that the registry has not confirmed, in order.
-// One without a person has none, or it was delivered before.
+// Pending returns the own records that the registry has not confirmed, in order. A record without a
+// person never had one, or its person was delivered before.
 func (r *Records) Pending() []record.Local {
 	r.book.Lock()
 	defer r.book.Unlock()
 	return slices.DeleteFunc(r.mine(), func(l record.Local) bool { return l.Record.Line != r.book.Line || l.Record.Number <= r.book.Stored })
 }
 
-// Behind takes the registry's word of how many own records it has, where it had
-// more before: it was set back. Those that are kept are delivered again; renew says
-// that only another line can bring them.
+// Behind takes the registry's count of own records where that is lower than before: it was rolled
+// back. Kept records are delivered again; renew reports that only a new line can bring them.
 func (r *Records) Behind(line, number uint64) (renew bool) {
 	r.book.Lock()
 	defer r.book.Unlock()
@@ -71,11 +69,11 @@ func (r *Records) Behind(line, number uint64) (renew bool) {
 	}
 	r.log.Warn().Uint64("registry", number).Uint64("stored", r.book.Stored).Msg("the registry has lost records of this gateway, which are delivered again")
 	r.book.Stored = number
-	_ = r.book.save() // logged there; the registry says it again
+	_ = r.book.save() // logged there; the registry repeats it
 	return false
 }
 
-// Safe takes the registry's word that it can't lose the own records through number.
+// Safe notes that the registry can't lose the own records through number.
 func (r *Records) Safe(line, number uint64) {
 	r.book.Lock()
 	defer r.book.Unlock()
@@ -87,8 +85,8 @@ func (r *Records) Safe(line, number uint64) {
 	}
 }
 
-// Stored takes the registry's word that it has the own records through number.
-// What is sealed of persons in them is deleted here.
+// Stored notes that the registry has the own records through number, and deletes their sealed
+// persons here.
 func (r *Records) Stored(line, number uint64) {
 	r.book.Lock()
 	defer r.book.Unlock()
@@ -101,12 +99,12 @@ func (r *Records) Stored(line, number uint64) {
 		return
 	}
 	r.book.Stored = number
-	_ = r.book.save() // logged there; the registry says it again after the next start
+	_ = r.book.save() // logged there; the registry repeats it after the next start
 }
 
-// Renew begins a new numbering, because the registry's differs: this gateway's
-// disk was set back, or the registry's was. What it has is line and number; the
-// unsettled records keep their ids, by which it knows those that it holds.
+// Renew begins a new line because the registry's numbering differs: this gateway's disk was rolled
+// back, or the registry was. The registry has line and number; unsettled records keep their ids, by
+// which it recognises those that it has.
 func (r *Records) Renew(line, number uint64) error {
 	r.book.Lock()
 	defer r.book.Unlock()
@@ -145,16 +143,16 @@ func (r *Records) renumber() error {
 		return fmt.Errorf("number records anew: %w", err)
 	}
 	if len(mine) == 0 {
-		line = 0 // the next record begins one
+		line = 0 // the next record begins a line
 	}
 	r.book.Line, r.book.Number, r.book.Stored = line, uint64(len(mine)), 0
-	_ = r.book.save() // logged there; after a restart the records themselves say it
+	_ = r.book.save() // logged there; after a restart the records themselves show it
 	return nil
 }
 
-// mendLines numbers records anew that a crash has left in two lines, or that are
-// signed by the key of before the gateway was enrolled anew: the registry would wait
-// for the end of one line for ever, and refuses what that key has signed.
+// mendLines renumbers records that a crash has left in two lines, or that are signed by the key
+// from before the gateway was enrolled again: the registry would wait for ever for the end of one
+// line, and refuses what that key has signed.
 func (r *Records) mendLines() {
 	r.book.Lock()
 	defer r.book.Unlock()
@@ -166,8 +164,8 @@ func (r *Records) mendLines() {
 	}
 }
 
-// unheard reports whether the registry lacks a record that it will never take: another
-// key of this gateway has signed it.
+// unheard reports whether a record will never be taken by the registry because another key of this
+// gateway has signed it.
 func (r *Records) unheard(l record.Local) bool {
 	if r.key == nil || l.Record.Number <= r.book.Stored {
 		return false
@@ -176,10 +174,9 @@ func (r *Records) unheard(l record.Local) bool {
 	return p.KeyID != wire.IDOf(r.key.Public().(ed25519.PublicKey))
 }
 
-// Hear takes a sibling's record. The error wraps one of wire's: it is not of
-// this building's gateway, or not in its one encoding. A record that is known,
-// or that the active list was made with, changes nothing, and none does before the
-// building's key has come.
+// Hear takes a sibling's record. Errors wrap one of wire's: the signer is no gateway of this
+// building, or the record is malformed. A record that is known, or that the active list includes,
+// changes nothing; before the building's key has come, no record does.
 func (r *Records) Hear(gateway string, envelope []byte) error {
 	reg := r.keyring.Keys.Registry()
 	if reg == nil || gateway == reg.Place.Gateway {
@@ -199,7 +196,7 @@ func (r *Records) Hear(gateway string, envelope []byte) error {
 		return fmt.Errorf("record of gateway %s: %w", gateway, err)
 	}
 	if r.keyring.Keys.Building() == nil {
-		return nil // the building's key is on its way, and the record comes again
+		return nil // the building's key is on its way, and the record is sent again
 	}
 	c, err := r.keyring.Keys.Building().OpenRecord(rec.House)
 	if err != nil {
@@ -208,8 +205,8 @@ func (r *Records) Hear(gateway string, envelope []byte) error {
 	return r.take(record.Local{Gateway: gateway, Record: rec, Envelope: slices.Clone(envelope), Change: c, Entered: true})
 }
 
-// take makes a sibling's change active. What the keyring does not keep, since
-// the list has settled it, does not go into the book either.
+// take makes a sibling's change active. A record that the keyring does not keep, because the list
+// has settled it, does not go into the book either.
 func (r *Records) take(l record.Local) error {
 	r.book.Lock()
 	defer r.book.Unlock()

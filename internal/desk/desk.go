@@ -28,7 +28,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Parts are what a Desk works with; all are needed.
+// Parts are the dependencies of a Desk; all are needed.
 type Parts struct {
 	Dir     string // of the grants; tenancies.json is made in it
 	Keyring *keyring.Keyring
@@ -39,18 +39,18 @@ type Parts struct {
 	Log     zerolog.Logger
 }
 
-// Codes are the one-time codes that this gateway gives, and where they open.
+// Codes are the one-time codes of this gateway, and the doors where they open.
 type Codes struct {
-	*onetime.Store          // nil: it gives none
-	Doors          []string // with a reader that takes them; none: it gives none
+	*onetime.Store          // nil: no codes are given
+	Doors          []string // with a reader that takes codes; none: no codes are given
 }
 
 func (c Codes) given() bool { return c.Store != nil && len(c.Doors) > 0 }
 
-// Desk is where tenants are checked in and out. It is safe for concurrent use. Make it
-// with New; Run does its upkeep.
+// Desk is where tenants are checked in and out. It is safe for concurrent use. Make it with New;
+// Run does its upkeep.
 type Desk struct {
-	Doors   *Doors   // what the doors ask
+	Doors   *Doors   // read by the doors
 	Records *Records // for the registry and the sibling gateways
 	// Residents are served without a visit.
 	Residents *Residents
@@ -65,8 +65,8 @@ type Desk struct {
 	codes   Codes
 }
 
-// New reads the directory. A damaged file is set aside and counts as empty: what
-// is active is the keyring's business. It starts nothing.
+// New reads the directory. A damaged file is set aside and counts as empty, because the keyring
+// decides what opens. It starts nothing.
 func New(p Parts) (*Desk, error) {
 	if p.Dir == "" || p.Keyring == nil || p.Journal == nil || p.Clock == nil {
 		return nil, errors.New("open desk: a directory, keyring, journal and clock are needed")
@@ -82,21 +82,21 @@ func New(p Parts) (*Desk, error) {
 	r.catchUp()
 	b.publish()
 	if fresh {
-		_ = b.save() // told; where it is missing later, somebody has deleted it
+		_ = b.save() // logged; if it is missing later, somebody has deleted it
 	}
 	return d, nil
 }
 
-// upkeepEvery is how often Run looks after sessions, entries and old tenancies.
+// upkeepEvery is the period of Run's checks of sessions, entries and old tenancies.
 const upkeepEvery = time.Minute
 
-// saveEvery is after how many of these the days that cards still open are
-// written. What a restart loses of them makes a notice longer.
+// saveEvery is after how many of these checks the days that cards still open are saved. A restart
+// in between only makes a notice longer.
 const saveEvery = 60
 
-// Run enters records whose entry a crash has cost, writes down who was told of
-// a notice, stops cards that the landlord wanted stopped and nobody has used, ends
-// sessions that nobody uses and forgets tenancies that are long over. It returns nil when ctx ends.
+// Run does the upkeep until ctx ends, then returns nil: it enters records whose entry a crash has
+// cost, saves who was told of a notice, stops cards that the landlord wanted stopped and nobody has
+// used, ends idle sessions, and drops tenancies that are long over.
 func (d *Desk) Run(ctx context.Context) error {
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
@@ -135,13 +135,12 @@ func (d *Desk) upkeep(ctx context.Context) {
 	d.teller.forget()
 }
 
-// isOver reports whether a tenancy is over by a record or the list.
 func (d *Desk) isOver(id wire.ID) bool {
 	t := d.book.Tenancies.Find(id)
 	return t != nil && t.Over() != 0
 }
 
-// leave ends a session that nobody has used for so long.
+// leave ends a session that has been idle for that long.
 func (d *Desk) leave(idle time.Duration) {
 	d.book.Lock()
 	defer d.book.Unlock()
@@ -169,22 +168,21 @@ func (d *Desk) Find(text string) (tenancy.View, error) {
 	return d.done(t, nil).Tenancy, nil
 }
 
-// Done is what came of an action, with remarks for the one who asked for it.
+// Done is the result of an action, with remarks for whoever asked for it.
 type Done struct {
 	Tenancy tenancy.View
 	Remarks []string
-	// Codes are new one-time codes of the tenancy, and CodeDoors those at which they open.
-	// They are told this once.
+	// Codes are new one-time codes of the tenancy, and CodeDoors the doors where they open. They
+	// are shown only once.
 	Codes     []string
 	CodeDoors []string
 }
 
-// done shows what came of an action.
 func (d *Desk) done(t *tenancy.Tenancy, remarks []string) Done {
 	return Done{Tenancy: t.Show(d.book.stands(t), d.clock(), d.book.unstored()[t.ID]), Remarks: remarks}
 }
 
-// CodeDoors are the doors here with a reader that takes one-time codes.
+// CodeDoors returns the doors here with a reader that takes one-time codes.
 func (d *Desk) CodeDoors() []string { return d.codes.Doors }
 
 // giveCodes makes new one-time codes for a tenancy.

@@ -17,32 +17,32 @@ type Journal interface {
 	Queue(wire.Header, wire.Who) wire.Ref
 }
 
-// toldQueued is how many sightings may wait for Run; what comes beyond is told
-// of at the tenant's next swipe.
+// toldQueued is how many sightings may wait for Run; tenants of dropped ones are told at their next
+// swipe.
 const toldQueued = 64
 
-// Doors is the desk as the doors see it: copies that never change behind atomic
-// loads, so that no door waits for the desk. It is safe for concurrent use.
+// Doors is the desk as the doors see it: immutable copies behind atomic loads, so that no door
+// waits for the desk. It is safe for concurrent use.
 type Doors struct {
 	journal Journal
 	told    chan sighting
 	seen    atomic.Pointer[seen]
 
-	// Wrong PINs are counted apart from the desk's, in memory: whoever types at a
-	// door holds the card already.
+	// Wrong PINs at doors are counted apart from those at the desk, and in memory: whoever types at
+	// a door holds the card already.
 	mu    sync.Mutex
 	wrong map[typist]wrongPINs
 }
 
-// seen is what the doors go by. It is not changed once it is published, but for the
+// seen is the state that the doors read. It is not changed once it is published, except for the
 // marks of cards that are to stop.
 type seen struct {
-	notices  map[wire.ID]bool                   // tenancies whose tenants are to be told of a notice
+	notices  map[wire.ID]bool                   // tenancies whose tenants have to be told of a notice
 	pins     map[wire.ID]*tenancy.PIN           // copies
-	stops    map[wire.CredentialID]*atomic.Bool // cards that are to stop on the landlord's word; true: a door took it
-	marks    map[*tenancy.Stop]*atomic.Bool     // the same, by what the file has
+	stops    map[wire.CredentialID]*atomic.Bool // cards that are to stop on the landlord's word; true: used at a door since
+	marks    map[*tenancy.Stop]*atomic.Bool     // the same marks, by the file's record of the stop
 	unproven map[wire.CredentialID]bool         // cards that came on the landlord's word
-	lost     map[wire.CredentialID]bool         // cards that a desk's word has stopped, and nothing else
+	lost     map[wire.CredentialID]bool         // cards that are stopped by a desk's word alone
 }
 
 func newDoors(j Journal) *Doors {
@@ -51,9 +51,9 @@ func newDoors(j Journal) *Doors {
 	return d
 }
 
-// publish tells the doors who has a PIN, who is on notice, which cards are to stop, which
-// came on the landlord's word and which are lost. Barred are cards that the registry has
-// stopped besides.
+// publish gives the doors the tenancies with a PIN, those on notice, the cards that are to stop,
+// those that came on the landlord's word, and those that are lost. barred are cards that the
+// registry has suspended besides.
 func (d *Doors) publish(all tenancy.List, notices map[wire.ID]bool, barred map[wire.CredentialID]bool) {
 	was := d.seen.Load()
 	is := &seen{notices, map[wire.ID]*tenancy.PIN{}, map[wire.CredentialID]*atomic.Bool{}, map[*tenancy.Stop]*atomic.Bool{}, map[wire.CredentialID]bool{}, map[wire.CredentialID]bool{}}
@@ -86,23 +86,22 @@ func (d *Doors) publish(all tenancy.List, notices map[wire.ID]bool, barred map[w
 	d.seen.Store(is)
 }
 
-// Lost reports whether a card is stopped by a desk's word alone: who has lost it still
+// Lost reports whether a card is stopped by a desk's word alone, so that who has lost it still
 // lives here. It is one atomic load.
 func (d *Doors) Lost(id wire.CredentialID) bool { return d.seen.Load().lost[id] }
 
-// used reports whether a door took a card that is to stop.
+// used reports whether a card that is to stop was used at a door.
 func (d *Doors) used(s *tenancy.Stop) bool {
 	mark := d.seen.Load().marks[s]
 	return mark != nil && mark.Load()
 }
 
-// OnNotice reports whether a notice runs against the tenancy: its tenant has to
-// be told. It is one atomic load.
+// OnNotice reports whether a notice runs against the tenancy, so that its tenant has to be told. It
+// is one atomic load.
 func (d *Doors) OnNotice(tenancy wire.ID) bool { return d.seen.Load().notices[tenancy] }
 
-// Tells reports whether the tenant has to be told something at the door: that a
-// notice runs, or that this card is to stop on the landlord's word. It is two
-// atomic loads.
+// Tells reports whether the tenant has to be told something at the door: that a notice runs, or
+// that this card is to stop on the landlord's word. It is two atomic loads.
 func (d *Doors) Tells(who wire.Who) bool {
 	if who.Tenancy != nil && d.OnNotice(*who.Tenancy) {
 		return true
@@ -111,7 +110,7 @@ func (d *Doors) Tells(who wire.Who) bool {
 	return used != nil && !used.Load()
 }
 
-// stopping returns the mark of a card that is to stop, nil where it is not.
+// stopping returns the mark of a card that is to stop; nil: it is not.
 func (d *Doors) stopping(who wire.Who) *atomic.Bool {
 	if who.Credential == nil {
 		return nil
@@ -119,19 +118,19 @@ func (d *Doors) stopping(who wire.Who) *atomic.Bool {
 	return d.seen.Load().stops[*who.Credential]
 }
 
-// sighting is a card that a door took, and whose tenant has to be told.
+// sighting is a card that opened a door, and whose tenant has to be told something.
 type sighting struct {
 	door, source string
 	who          wire.Who
 	ref          wire.Ref // the access entry
 	recorded     bool     // there is such an entry
-	stop         bool     // of a card that is to stop, for the first time
+	stop         bool     // of a card that is to stop, used for the first time
 }
 
-// Saw hears of a card that a door took; Source is by what the tenant was told
-// there, empty where the door can't. A card that is to stop on the landlord's
-// word is not lost: that counts at once, and the rest is written down beside the
-// door's path. It never blocks. Without recorded there is no access entry.
+// Saw takes note of a card that opened a door. h.Source is the signal by which the tenant was told,
+// empty where the door has none. A card that is to stop on the landlord's word is evidently not
+// lost: that counts at once, and is saved beside the door's path. It never blocks. Without recorded
+// there is no access entry.
 func (d *Doors) Saw(h wire.Header, who wire.Who, ref wire.Ref, recorded bool) {
 	if h.Kind != wire.KindAccess || who.Tenancy == nil {
 		return
@@ -149,30 +148,29 @@ func (d *Doors) Saw(h wire.Header, who wire.Who, ref wire.Ref, recorded bool) {
 	}
 }
 
-// typist is who types a tenancy's PIN at doors: holders of its own cards, or of those
-// that came on the landlord's word. Wrong ones of these cost the tenant no pause.
+// typist is the person who types a tenancy's PIN at doors: a holder of its own cards, or of those
+// that came on the landlord's word. Wrong PINs of the latter cost the tenant no pause.
 type typist struct {
 	tenancy  wire.ID
 	unproven bool
 }
 
-// wrongPINs counts those in a row. Times are of the monotonic clock.
+// wrongPINs counts wrong PINs in a row. Times are of the monotonic clock.
 type wrongPINs struct {
 	n    int
 	last time.Time
 }
 
-// doorPause is how long a tenancy's PIN is not taken after five wrong ones in a row and each
-// one more: a resident who mistypes gets in, and ten thousand PINs take four days.
+// doorPause is how long a tenancy's PIN is not taken after five wrong ones in a row, and after each
+// further one: a resident who mistypes gets in, and ten thousand PINs take four days.
 const doorPause = 30 * time.Second
 
-// HasPIN reports whether the tenancy chose a PIN at this gateway. It is one
-// atomic load.
+// HasPIN reports whether the tenancy chose a PIN at this gateway. It is one atomic load.
 func (d *Doors) HasPIN(tenancy wire.ID) bool { return d.seen.Load().pins[tenancy] != nil }
 
-// CheckPIN reports whether the PIN is that of the card's tenancy. It computes for as long as a
-// hash that is slow on purpose takes. After five wrong ones in a row there is an
-// alarm (another after each five more), and one try each half minute.
+// CheckPIN reports whether the PIN is that of the card's tenancy. It takes as long as a slow hash.
+// Five wrong PINs in a row raise an alarm (as do each five more), after which one try each half
+// minute is allowed.
 func (d *Doors) CheckPIN(who wire.Who, typed device.PIN) (bool, error) {
 	if who.Tenancy == nil {
 		return false, nil
@@ -201,9 +199,8 @@ func (d *Doors) CheckPIN(who wire.Who, typed device.PIN) (bool, error) {
 	return false, nil
 }
 
-// try counts a try as a wrong one before it is looked at, so that several doors
-// at once get no more of them. It returns how many there are in a row, and false
-// where they have to wait.
+// try counts a try as a wrong one before it is checked, so that several doors at once get no more
+// tries. It returns the number in a row, and false if the tries are paused.
 func (d *Doors) try(by typist, now time.Time) (int, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -215,7 +212,6 @@ func (d *Doors) try(by typist, now time.Time) (int, bool) {
 	return t.n + 1, true
 }
 
-// forgive forgets the wrong ones: the right one came.
 func (d *Doors) forgive(by typist) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

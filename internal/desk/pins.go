@@ -10,18 +10,18 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// pinPause is how long no PIN of a tenancy is taken at the desk after five wrong ones.
+// pinPause is how long the desk takes no PIN of a tenancy after five wrong ones.
 const pinPause = 15 * time.Minute
 
-// pins are the tenants' PINs as the desk takes them. The book's lock guards them.
+// pins checks the tenants' PINs at the desk. The book's lock guards it.
 type pins struct {
 	book    *book
 	journal Journal
-	pauses  map[wire.ID]time.Time // no PIN is taken before
+	pauses  map[wire.ID]time.Time // until when no PIN is taken
 }
 
-// check proves a tenant by PIN, to whoever asks (by). Five wrong ones in a row cost a quarter of an
-// hour; a restart in between begins it anew.
+// check proves a tenant by PIN; by is who asks. Five wrong PINs in a row cost a pause of a quarter
+// of an hour; a restart starts it again.
 func (p *pins) check(t *tenancy.Tenancy, text, by string) error {
 	if t.PIN == nil {
 		return tenancy.Refuse("prove it by card", "this tenancy has no PIN here")
@@ -49,7 +49,7 @@ func (p *pins) check(t *tenancy.Tenancy, text, by string) error {
 		return err
 	case right:
 		t.PIN.Wrong = 0
-		_ = p.book.save() // logged there; at worst a right one counts as a try
+		_ = p.book.save() // logged there; at worst a right PIN counts as a try
 		return nil
 	}
 	p.enter(t, wire.OutcomeRefused, wire.ReasonWrongPIN, by)
@@ -59,10 +59,10 @@ func (p *pins) check(t *tenancy.Tenancy, text, by string) error {
 	return tenancy.Refuse("after five wrong ones it waits for a quarter of an hour", "wrong PIN")
 }
 
-// keep writes a PIN that the tenant chose, and that it was chosen.
+// keep saves a PIN that the tenant chose, and that the tenant chose it.
 func (p *pins) keep(t *tenancy.Tenancy, chosen *tenancy.PIN, by string) (remarks []string) {
 	chosen.Own = true
-	if p.book.Tenancies.Find(t.ID) == nil { // only the list knew it
+	if p.book.Tenancies.Find(t.ID) == nil { // only the list had it
 		p.book.Tenancies = append(p.book.Tenancies, t)
 	}
 	t.PIN = chosen

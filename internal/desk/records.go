@@ -33,7 +33,7 @@ type Records struct {
 	journal Journal
 	key     ed25519.PrivateKey
 	log     zerolog.Logger
-	heard   chan struct{}    // a sibling's record may ask for an answer
+	heard   chan struct{}    // a sibling's record may need an answer
 	queued  map[wire.ID]bool // records whose entry this run has queued, durable or not
 }
 
@@ -41,8 +41,7 @@ func newRecords(b *book, j Journal, key ed25519.PrivateKey) *Records {
 	return &Records{book: b, keyring: b.keyring, journal: j, key: key, log: b.log, heard: make(chan struct{}, 1), queued: map[wire.ID]bool{}}
 }
 
-// registry returns what the house is enrolled with, or why no tenancy can be
-// changed here.
+// registry returns the enrolment of the house, or why no tenancy can be changed here.
 func (r *Records) registry() (*keys.Registry, error) {
 	reg := r.keyring.Keys.Registry()
 	switch {
@@ -58,8 +57,8 @@ func (r *Records) registry() (*keys.Registry, error) {
 	return reg, nil
 }
 
-// catchUp takes what is active at the keyring and not yet in the file: a
-// crash came between the two.
+// catchUp adds records that are active in the keyring and not yet in the file: a crash came between
+// the two.
 func (r *Records) catchUp() {
 	b := r.book
 	for _, l := range append(r.keyring.Records.All(), r.keyring.Records.Undelivered()...) {
@@ -89,14 +88,12 @@ func (r *Records) isOwn(l record.Local) bool {
 	return reg != nil && l.Gateway == reg.Place.Gateway
 }
 
-// own returns the own records that are unsettled, or whose person the registry
-// has not got, in order.
+// own returns the own records that are unsettled, or whose person the registry lacks, in order.
 func (r *Records) own() []record.Local {
 	own := slices.DeleteFunc(r.keyring.Records.All(), func(l record.Local) bool { return !r.isOwn(l) })
 	return inOrder(append(own, r.keyring.Records.Undelivered()...))
 }
 
-// inOrder sorts records by their numbers.
 func inOrder(all []record.Local) []record.Local {
 	slices.SortFunc(all, func(a, b record.Local) int {
 		return cmp.Or(cmp.Compare(a.Record.Line, b.Record.Line), cmp.Compare(a.Record.Number, b.Record.Number))
@@ -104,8 +101,8 @@ func inOrder(all []record.Local) []record.Local {
 	return all
 }
 
-// record makes a change active, then into the journal. A change that stops
-// something holds even if no disk takes it; then a remark says so.
+// record makes a change active, then writes its entry. A change that stops something counts even if
+// no disk takes it; a remark says so then.
 func (r *Records) record(ctx context.Context, reg *keys.Registry, c wire.Change, person []byte) (remarks []string, err error) {
 	line := r.book.Line
 	if line == 0 {
@@ -132,8 +129,8 @@ func (r *Records) record(ctx context.Context, reg *keys.Registry, c wire.Change,
 	return remarks, nil
 }
 
-// sign makes the record of a change: sealed for the siblings, sealed for the
-// issuer's desk, signed by the gateway.
+// sign makes the record of a change: sealed for the siblings and for the issuer's desk, signed by
+// the gateway.
 func (r *Records) sign(reg *keys.Registry, line, number uint64, c wire.Change, person []byte) (l record.Local, err error) {
 	rec := wire.Record{Line: line, Number: number, ID: grantlist.NewID()}
 	plain, err := wire.Encode(c)
@@ -158,11 +155,11 @@ func (r *Records) envelope(reg *keys.Registry, rec wire.Record) ([]byte, error) 
 	return wire.SignBody(wire.Protected{Type: wire.TypeRecord, Role: wire.RoleGateway, Address: reg.Place.Address()}, rec, r.key)
 }
 
-// enterMost is how long a change waits for the disk to take its entry.
+// enterMost is how long a change waits for its entry to be durable.
 const enterMost = 2 * time.Second
 
-// enter writes the entry of a record and reports whether it is durable. If it is
-// not, it is queued, and written again after a restart: once more does no harm.
+// enter writes the entry of a record and reports whether it is durable. If not, it is queued and
+// written again after a restart; a duplicate does no harm.
 func (r *Records) enter(ctx context.Context, l record.Local) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), enterMost)
 	defer cancel()
@@ -181,7 +178,6 @@ func (r *Records) enter(ctx context.Context, l record.Local) bool {
 	return true
 }
 
-// reasonOf says what the entry of a change is about.
 func reasonOf(o wire.Op) wire.Reason { return 600 + wire.Reason(o) }
 
 // enterMissing writes the entries of records that have none yet.

@@ -15,7 +15,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Acts of a resident, by flat and own PIN, without a visit at the desk.
+// Acts of a resident, by flat and own PIN, without a session at the desk.
 const (
 	Enter    = "open"  // the door opens once, and the lost card stops
 	LostCard = "lost"  // it stops
@@ -25,43 +25,43 @@ const (
 	Kept     = "kept" // what is kept of this tenancy
 )
 
-// residentActs are the changes of the acts; empty: none.
+// residentActs are the changes that the acts stand for; empty: none.
 var residentActs = map[string]string{Enter: tenancy.Suspend, LostCard: tenancy.Suspend, Found: tenancy.Resume, Object: tenancy.Dispute, Renew: tenancy.NewCodes, Kept: ""}
 
-// Bounds of wrong PINs of residents, by flat and in the house. They are apart from those at
-// the desk and at doors: who guesses here holds nobody off there. A PIN of six digits falls
-// to one in ten thousand days of guessing at a flat, and after a start there is one try.
+// Limits of wrong PINs of residents, by flat and in the house. They are counted apart from those at
+// the desk and at doors, so that guessing here holds nobody up there. In ten thousand days of
+// guessing at a flat one PIN of six digits falls; after a start there is one try.
 var (
 	atFlat  = guess.Limit{Burst: 5, Every: 15 * time.Minute}
 	atHouse = guess.Limit{Burst: 20, Every: 2 * time.Minute}
 )
 
-// ownPINLeast is how many digits a PIN has that is taken without a card.
+// ownPINLeast is the fewest digits of a PIN that is taken without a card.
 const ownPINLeast = 6
 
-// ResidentRequest is what a resident asks for.
+// ResidentRequest is a resident's request.
 type ResidentRequest struct {
 	Act       string
 	Flat, PIN string
-	Door      string // that opens
-	Card      int    // that is lost or found; 0: the only one
+	Door      string // to be opened
+	Card      int    // lost or found; 0: the only one
 }
 
-// ForResident is what a resident is told: of the tenancy of that PIN alone, never of
-// another in the same flat.
+// ForResident is the answer to a resident, about the tenancy of that PIN alone, never about another
+// in the same flat.
 type ForResident struct {
 	Done
-	Choose bool            // nothing was done: say which card
+	Choose bool            // nothing was done: a card must be chosen
 	Enter  *door.Admission // how the door is to be opened
 }
 
-// Residents are served by flat and own PIN. Safe for concurrent use.
+// Residents serves residents by flat and own PIN. Safe for concurrent use.
 type Residents struct {
 	*Desk
 	tries *guess.Tries[string] // by flat
 }
 
-// Ask does what a resident asks for, or refuses it.
+// Ask carries out a resident's request, or refuses it.
 func (d *Residents) Ask(ctx context.Context, r ResidentRequest) (ForResident, error) {
 	d.book.Lock()
 	defer d.book.Unlock()
@@ -109,7 +109,6 @@ func (d *Residents) Ask(ctx context.Context, r ResidentRequest) (ForResident, er
 	return out, err
 }
 
-// opening counts the cards that open.
 func opening(s tenancy.Standing) (n int) {
 	for _, c := range s.Cards {
 		if c.State == tenancy.Active {
@@ -119,8 +118,8 @@ func opening(s tenancy.Standing) (n int) {
 	return n
 }
 
-// living finds the tenancy of a flat whose tenant has chosen this PIN. A wrong PIN, a flat
-// that is none and a PIN that two have there are one refusal, and cost the same.
+// living finds the tenancy of a flat whose tenant has chosen this PIN. A wrong PIN, an unknown flat
+// and a PIN that two tenants share get the same refusal at the same cost.
 func (d *Residents) living(ctx context.Context, r ResidentRequest) (*tenancy.Tenancy, error) {
 	pin, flat := idnumber.Fold(r.PIN), naming.Fold(r.Flat)
 	if len(pin) < ownPINLeast {
@@ -156,7 +155,7 @@ func (d *Residents) living(ctx context.Context, r ResidentRequest) (*tenancy.Ten
 	return nil, tenancy.Refuse("the PIN is the one that was chosen with a card at the desk, not that of the check-in; a few wrong ones, and it waits", "flat and PIN do not fit")
 }
 
-// inFlat are the tenancies of a flat whose tenants have chosen a PIN.
+// inFlat returns the tenancies of a flat whose tenants have chosen a PIN.
 func (d *Residents) inFlat(flat string) (there []*tenancy.Tenancy) {
 	for _, t := range d.book.Tenancies {
 		if t.PIN != nil && t.PIN.Own && t.Over() == 0 && flat != "" && naming.Fold(t.Lease.Flat) == flat {

@@ -9,15 +9,15 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// stops counts the days of cards that the landlord alone wants to stop: each goes on opening
-// for the days of a notice, in time that this gateway runs. A door that takes the card
-// meanwhile, here or at a sibling, shows that it is not lost, and brings it back.
+// stops counts down the days of cards that the landlord alone wants to stop: each goes on opening
+// for the days of a notice, in time that this gateway runs. If a door takes the card meanwhile,
+// here or at a sibling, it is evidently not lost, and it stays.
 type stops struct {
 	records *Records
 	clock   func() tenancy.Time
 }
 
-// count takes the time that has passed from the days that cards still open.
+// count subtracts the time that has passed from the days that cards still open.
 func (s *stops) count(ctx context.Context, passed time.Duration) {
 	b := s.records.book
 	b.Lock()
@@ -39,8 +39,7 @@ func (s *stops) count(ctx context.Context, passed time.Duration) {
 	}
 }
 
-// end ends the days of a card: it stops, unless it was used or it would be the
-// last one that opens.
+// end stops a card at the end of its days, unless it was used or is the last one that opens.
 func (s *stops) end(ctx context.Context, t *tenancy.Tenancy, k *tenancy.KeptCard) {
 	b := s.records.book
 	st := b.stands(t)
@@ -52,8 +51,7 @@ func (s *stops) end(ctx context.Context, t *tenancy.Tenancy, k *tenancy.KeptCard
 	s.say(ctx, t, k, wire.OpSuspend, wire.ProofLandlord)
 }
 
-// say records a suspension or its end, which is tried again in a minute if it
-// can't be.
+// say records a suspension or its end; if that fails it is tried again in a minute.
 func (s *stops) say(ctx context.Context, t *tenancy.Tenancy, k *tenancy.KeptCard, op wire.Op, proof wire.Proof) {
 	clock := s.clock()
 	c := wire.Change{Op: op, At: max(clock.NotBefore(), k.Word+1), Clock: clock.Quality, Proof: proof, Tenancy: t.ID, Grant: k.Grant, Credentials: slices.Clone(k.Credentials)}
@@ -66,7 +64,7 @@ func (s *stops) say(ctx context.Context, t *tenancy.Tenancy, k *tenancy.KeptCard
 	}
 }
 
-// save writes the days that are left, if any card has some.
+// save saves the days that are left, if a card has any.
 func (s *stops) save() {
 	b := s.records.book
 	b.Lock()
@@ -76,7 +74,7 @@ func (s *stops) save() {
 	}
 }
 
-// toldEvery is how often one tenant is told at one door, at most.
+// toldEvery is the shortest time between two entries that a tenant was told at one door.
 const toldEvery = time.Hour
 
 type toldAt struct {
@@ -84,15 +82,15 @@ type toldAt struct {
 	door    string
 }
 
-// teller enters that tenants were told of a notice, or that a card which was to stop
-// was used. The book's lock guards it.
+// teller enters that tenants were told of a notice, or that a card which was to stop was used. The
+// book's lock guards it.
 type teller struct {
 	book    *book
 	journal Journal
 	last    map[toldAt]time.Time
 }
 
-// tell enters that a tenant was told, of a notice once an hour and door.
+// tell enters that a tenant was told, of a notice at most once an hour and door.
 func (l *teller) tell(s sighting) {
 	l.book.Lock()
 	defer l.book.Unlock()
@@ -121,7 +119,7 @@ func (l *teller) enter(s sighting, of wire.Reason) {
 	}
 }
 
-// forget drops times that no longer hold anything off. Callers hold the lock.
+// forget drops times that are older than toldEvery. Callers hold the lock.
 func (l *teller) forget() {
 	for at, last := range l.last {
 		if time.Since(last) >= toldEvery {

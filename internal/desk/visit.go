@@ -14,22 +14,22 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// idleMost ends a visit that nobody uses: the card numbers that it gathered
-// leave memory, and the next one may come to the desk.
+// idleMost is the idle time after which a visit ends: the card numbers that it gathered leave
+// memory, and the next visitor may come to the desk.
 const idleMost = 10 * time.Minute
 
-// visit is one visit at the desk. Cards that were held up wait in it, in memory alone. The
-// book's lock guards it.
+// visit is one visit at the desk. It keeps the cards that were held up, in memory alone. The book's
+// lock guards it.
 type visit struct {
 	id          string
 	since, used time.Time
 	over        chan struct{}
-	fresh       []device.Card // a card to be given, in the forms of its swipes
-	proof       []device.Card // cards that prove who it is
+	fresh       []device.Card // the forms of a card to be given, one a swipe
+	proof       []device.Card // cards held up as proof
 	typed       []device.PIN  // at a reader's keys, oldest first
 }
 
-// take keeps a card to be given. Its swipes are the forms of one card, each of another
+// take adds a swipe of the card to be given. Its swipes are the forms of one card, each of another
 // length.
 func (s *visit) take(c device.Card) error {
 	if slices.Contains(s.fresh, c) {
@@ -42,7 +42,7 @@ func (s *visit) take(c device.Card) error {
 	return nil
 }
 
-// forms are those in which the card to be given is known by now.
+// forms returns the forms in which the card to be given is known so far.
 func (s *visit) forms() (all []device.Card) {
 	for _, f := range s.fresh {
 		all = append(all, cardnumber.Derive(f)...)
@@ -50,17 +50,17 @@ func (s *visit) forms() (all []device.Card) {
 	return all
 }
 
-// empty forgets what was held up and typed.
+// empty drops the cards and PINs of the visit.
 func (s *visit) empty() { s.fresh, s.proof, s.typed = nil, nil, nil }
 
 // Session is an open visit at the desk.
 type Session struct {
 	ID       string
-	Registry *keys.Registry  // what the house is enrolled with
-	Over     <-chan struct{} // closed when it is ended, by whomever
+	Registry *keys.Registry  // the enrolment of the house
+	Over     <-chan struct{} // closed when the session ends, whoever ends it
 }
 
-// Begin opens a session. There is one at a time; takeOver ends another's.
+// Begin opens a session. There is one at a time; takeOver ends that of somebody else.
 func (d *Desk) Begin(takeOver bool) (Session, error) {
 	d.book.Lock()
 	defer d.book.Unlock()
@@ -78,7 +78,7 @@ func (d *Desk) Begin(takeOver bool) (Session, error) {
 	return Session{ID: d.visit.id, Registry: reg, Over: d.visit.over}, nil
 }
 
-// drop ends the visit there is.
+// drop ends the current visit, if any.
 func (d *Desk) drop() {
 	if d.visit != nil {
 		close(d.visit.over)
@@ -86,7 +86,7 @@ func (d *Desk) drop() {
 	}
 }
 
-// Leave ends a session; one that has ended is no error.
+// Leave ends a session; ending it again is no error.
 func (d *Desk) Leave(id string) {
 	d.book.Lock()
 	defer d.book.Unlock()
@@ -95,7 +95,7 @@ func (d *Desk) Leave(id string) {
 	}
 }
 
-// at returns the visit of a session and counts it as used.
+// at returns the visit of a session, and counts as its use.
 func (d *Desk) at(session string) (*visit, error) {
 	if _, err := d.Records.registry(); err != nil {
 		return nil, err
@@ -107,8 +107,8 @@ func (d *Desk) at(session string) (*visit, error) {
 	return d.visit, nil
 }
 
-// Wait says that a session goes on to wait for a card, and returns what tells
-// that it has ended.
+// Wait keeps a session in use while it waits for a card, and returns a channel that is closed when
+// it ends.
 func (d *Desk) Wait(id string) (over <-chan struct{}, err error) {
 	d.book.Lock()
 	defer d.book.Unlock()
@@ -119,10 +119,9 @@ func (d *Desk) Wait(id string) (over <-chan struct{}, err error) {
 	return s.over, nil
 }
 
-// Show takes a card that was held up: to prove a tenant, or to be given. It
-// returns the forms in which the card to be given is known by now, and the
-// tenancy of a card that proves; the numbers go no further than the registry's
-// seal.
+// Show takes a card that was held up: to prove a tenant, or to be given. It returns the known forms
+// of the card to be given, and the tenancy of a card that proves; raw numbers go no further than
+// the registry's seal.
 func (d *Desk) Show(id string, proof bool, c device.Card) (forms []device.Card, of *tenancy.View, err error) {
 	d.book.Lock()
 	defer d.book.Unlock()
@@ -150,7 +149,7 @@ func (d *Desk) Show(id string, proof bool, c device.Card) (forms []device.Card, 
 	return s.forms(), nil, nil
 }
 
-// Type takes a PIN that was typed at a reader's keys.
+// Type takes a PIN that was typed at a reader.
 func (d *Desk) Type(id string, p device.PIN) error {
 	d.book.Lock()
 	defer d.book.Unlock()
@@ -164,8 +163,8 @@ func (d *Desk) Type(id string, p device.PIN) error {
 	return nil
 }
 
-// holder returns the tenancy whose card this is in any of its forms, ended keys
-// left out, with all that the tenancy holds; nil for none.
+// holder returns the tenancy that has this card in any of its forms, apart from ended grants, and
+// all that the tenancy holds; nil: none.
 func (d *Desk) holder(c device.Card) (*tenancy.Tenancy, []wire.Grant, error) {
 	ids, err := d.keyring.IdentifyAll(c)
 	if err != nil {
@@ -181,8 +180,8 @@ func (d *Desk) holder(c device.Card) (*tenancy.Tenancy, []wire.Grant, error) {
 	return nil, nil, nil
 }
 
-// free refuses a card that opens for somebody, or would if it were not
-// suspended. A key that is over by its date holds no card.
+// free refuses a card that opens for somebody, or would if it were not suspended. An expired grant
+// does not count.
 func (d *Desk) free(c device.Card) error {
 	ids, err := d.keyring.IdentifyAll(c)
 	grants := d.keyring.Grants()
@@ -202,7 +201,7 @@ func (d *Desk) free(c device.Card) error {
 	return nil
 }
 
-// identify names the forms of cards, each once.
+// identify returns the credentials of all forms of cards, each once.
 func (d *Desk) identify(cards []device.Card) (ids []wire.CredentialID, err error) {
 	for _, c := range cards {
 		forms, err := d.keyring.IdentifyAll(c)

@@ -7,14 +7,13 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// admitMost is how long somebody without a card waits for the record: what lets in once
-// never opens late, since a power cut could bring it back.
+// admitMost is how long an admission without a card waits for its record. Such an admission never
+// opens late, since a power cut could make a one-time credential good again.
 const admitMost = 5 * time.Second
 
-// Admit lets somebody in who has shown without a card and without a reader who it is, as
-// source, and returns when the lock has been driven. The entry is one as a card's. The
-// reason says whether the door opened: ReasonGranted, or ReasonTermDoubtful; else not.
-// Safe for concurrent use.
+// Admit lets in somebody who has shown who it is without a card and a reader; source says how. It
+// returns when the lock has been driven. The entry is one as a card's. The door opened if the
+// reason is ReasonGranted or ReasonTermDoubtful. Safe for concurrent use.
 func (d *Door) Admit(ctx context.Context, source string, a Admission) (wire.Reason, error) {
 	answer := make(chan wire.Reason, 1)
 	if _, err := d.command(ctx, command{admit: &admission{wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeDenied, Source: source, Direction: wire.DirectionIn}, a, answer}}); err != nil {
@@ -28,14 +27,14 @@ func (d *Door) Admit(ctx context.Context, source string, a Admission) (wire.Reas
 	}
 }
 
-// admission is one that was asked for.
+// admission is one request for Admit.
 type admission struct {
 	head   wire.Header
 	a      Admission
 	answer chan<- wire.Reason
 }
 
-// granting is the entry of a grant.
+// granting returns the entry of a grant.
 func granting(head wire.Header, door string, doubtful bool) wire.Header {
 	head.Door, head.Outcome = door, wire.OutcomeGranted
 	if doubtful {
@@ -44,8 +43,8 @@ func granting(head wire.Header, door string, doubtful bool) wire.Header {
 	return head
 }
 
-// admit records that somebody is let in without a card, or not. The loop opens when the
-// record is durable, and shows a denial.
+// admit records an admission without a card, or its denial. The loop opens when the record is
+// durable, and shows a denial.
 func (b *beside) admit(ctx context.Context, to records, head wire.Header, a Admission, done chan<- wire.Reason) {
 	head.Reason = a.Reason
 	r := appendResult{head: head, who: a.Who, strict: true, done: done}
@@ -65,7 +64,7 @@ func (b *beside) admit(ctx context.Context, to records, head wire.Header, a Admi
 	}
 }
 
-// opens reports whether the door opens. What is strict does not without a durable record.
+// opens reports whether the door opens. A strict admission does not without a durable record.
 func (r *appendResult) opens() bool {
 	if r.strict && r.err != nil {
 		r.head = wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeDenied, Reason: wire.ReasonSlowDisk, Source: r.head.Source, Direction: r.head.Direction}
@@ -73,7 +72,7 @@ func (r *appendResult) opens() bool {
 	return r.head.Outcome != wire.OutcomeDenied
 }
 
-// answer tells whoever waits what became of it.
+// answer sends the outcome to whoever waits for it.
 func (r *appendResult) answer() {
 	if r.done != nil {
 		r.done <- r.head.Reason

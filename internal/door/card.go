@@ -18,12 +18,12 @@ type appendResult struct {
 	err  error
 
 	who    wire.Who           // of a denial
-	strict bool               // it does not open late
+	strict bool               // the door does not open without a durable record
 	done   chan<- wire.Reason // nil: nobody waits for the answer
 }
 
-// card decides. Exit readers release first; a grant waits for its record; a
-// denial is recorded and not waited for.
+// card decides on a card. Exit readers release first; a grant waits for its record; a denial is
+// recorded and not waited for.
 func (d *Door) card(ctx context.Context, e device.Event) {
 	reader, ok := d.atReader(ctx, e)
 	if !ok {
@@ -62,9 +62,8 @@ func (d *Door) card(ctx context.Context, e device.Event) {
 	}
 }
 
-// atReader begins what every card and code begins with: exit readers release
-// before anything else, what is too old is not acted on (false), and a reader
-// that reads is well.
+// atReader does what comes first for every card and code: exit readers release, stale ones are
+// dropped (false), and the reader is marked as working.
 func (d *Door) atReader(ctx context.Context, e device.Event) (Reader, bool) {
 	reader := d.cfg.reader(e.Source)
 	if reader.Direction == wire.DirectionOut {
@@ -77,7 +76,7 @@ func (d *Door) atReader(ctx context.Context, e device.Event) (Reader, bool) {
 	return reader, true
 }
 
-// denied is the entry of a decision at a reader, before anything better is known.
+// denied returns the entry of a denial at a reader.
 func denied(r Reader, why wire.Reason) wire.Header {
 	return wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeDenied, Reason: why, Source: r.ID, Direction: r.Direction}
 }
@@ -94,8 +93,8 @@ func (d *Door) deny(head wire.Header, who wire.Who) {
 	d.repeats.denial(head, who)
 }
 
-// whose names the card: a known one by its credential, an unknown one only under
-// a key that is gone tomorrow, so that strangers leave no track.
+// whose returns the who part for a card: a known one by its credential, an unknown one only under a
+// key that lasts a day, so that strangers leave no track.
 func whose(k Keys, id wire.CredentialID, dec access.Decision, card device.Card) wire.Who {
 	if r := dec.Reason; r == wire.ReasonUnknown || r == wire.ReasonNotReady {
 		id = k.Anonymous(card)
@@ -105,9 +104,9 @@ func whose(k Keys, id wire.CredentialID, dec access.Decision, card device.Card) 
 	return wire.Who{Credential: &id, Grant: &grant, Tenancy: &tenancy, Method: wire.MethodCard}
 }
 
-// grant appends beside the loop, so that a slow disk never delays an exit
-// button; granted goes on when the record is durable or its budget is spent.
-// What only doubt about the time holds open says so in its entry.
+// grant appends the entry beside the loop, so that a slow disk never delays an exit button; granted
+// goes on when the record is durable or its budget is spent. A grant that only doubt about the time
+// keeps open says so in its entry.
 func (d *Door) grant(ctx context.Context, head wire.Header, who wire.Who, doubtful bool) {
 	head = granting(head, d.cfg.ID, doubtful)
 	d.beside.running.Go(func() {
@@ -135,10 +134,10 @@ func (d *Door) granted(r appendResult) {
 	}
 }
 
-// isHeld reports whether a card is still on the reader, and has had this answer.
-// Where a reader tells of each tap, who taps again because the door was not pulled
-// in time gets an answer once the door is secured again: a card that such a reader
-// repeats all the same lets in once for each release.
+// isHeld reports whether a card is still on the reader and has had this answer. Where a reader
+// reports each tap, somebody who taps again because the door was not pulled in time gets an answer
+// once the door is secured again: a card that such a reader repeats all the same opens once for
+// each release.
 func (d *Door) isHeld(r Reader, card device.Card, reason wire.Reason) bool {
 	once := r.Once && r.Direction != wire.DirectionOut // to go out nobody waits for an answer
 	hold := d.cfg.Hold
@@ -148,8 +147,8 @@ func (d *Door) isHeld(r Reader, card device.Card, reason wire.Reason) bool {
 	return d.sightings.again(sighting{r.ID, d.p.Keys.Anonymous(card), reason, time.Now()}, once, hold)
 }
 
-// sighting is the last card at a reader, under a name that is not its number (a
-// raw number lives for one swipe), and what was said to it.
+// sighting is the last card at a reader, under a name that is not its number (a raw number lives
+// for one swipe), and its answer.
 type sighting struct {
 	reader string
 	card   wire.CredentialID
@@ -157,17 +156,16 @@ type sighting struct {
 	at     time.Time
 }
 
-// maxSightings is how many cards are told apart at the readers of a door: two
-// that take turns on one reader are two presentations, not hundreds.
+// maxSightings is how many cards are told apart at the readers of a door: two cards that alternate
+// on one reader are two presentations, not hundreds.
 const maxSightings = 8
 
 // sightings are the last cards at a door's readers, oldest first. For one goroutine.
 type sightings struct{ last []sighting }
 
-// again reports whether a card has been on its reader since it was last seen, with
-// the same answer: readers repeat a held card every 50 ms to 1 s, so that one seen
-// again within hold is held. A key that ends meanwhile is told so. Of a reader that
-// tells once of a card, a repetition does not put off the end of hold.
+// again reports whether a card was seen on its reader with the same answer within hold. Readers
+// repeat a held card every 50 ms to 1 s, so it is being held. A grant that ends meanwhile changes
+// the answer. At a reader that reports a card once, a repetition does not extend hold.
 func (s *sightings) again(now sighting, once bool, hold time.Duration) bool {
 	held := false
 	s.last = slices.DeleteFunc(s.last, func(old sighting) bool {

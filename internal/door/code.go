@@ -10,8 +10,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// scan is the last code at a reader, by its hash: scanners repeat what is held
-// before them.
+// scan is the last code at a reader, as a hash: scanners repeat what is held before them.
 type scan struct {
 	reader string
 	sum    [sha256.Size]byte
@@ -24,12 +23,12 @@ type codes struct {
 	passes Passes
 	clock  func() access.Time
 	last   scan
-	since  time.Time // when a second began,
-	failed int       // and codes in it that opened nothing
+	since  time.Time // start of the current second
+	failed int       // codes in it that opened nothing
 }
 
-// mostRefused is how many codes a second are judged that open nothing: a
-// signature takes milliseconds on a small board, in which an exit button waits.
+// mostRefused limits the judged codes a second that open nothing: a signature takes milliseconds on
+// a small board, and an exit button waits for as long.
 const mostRefused = 10
 
 // code decides on a scanned code: a pass lets its tenancy in, once.
@@ -47,21 +46,21 @@ func (d *Door) code(ctx context.Context, e device.Event) {
 		head.Reason = wire.ReasonReplayed // another door was faster
 		d.deny(head, pass.Who)
 	case pass.Reason == wire.ReasonGranted:
-		head.Detail = pass.ID[:] // after a restart the log tells which passes are used
+		head.Detail = pass.ID[:] // after a restart the journal shows which passes are used
 		d.grant(ctx, head, pass.Who, pass.Doubtful)
 	default:
 		d.deny(head, pass.Who)
 	}
 }
 
-// repeated reports whether a code was held up within hold, too.
+// repeated reports whether the same code was scanned within hold.
 func (c *codes) repeated(e device.Event, hold time.Duration) bool {
 	last := c.last
 	c.last = scan{reader: e.Source, sum: sha256.Sum256([]byte(e.Code.Text())), at: time.Now()}
 	return last.reader == c.last.reader && last.sum == c.last.sum && c.last.at.Sub(last.at) < hold
 }
 
-// judge decides on a code, unless too many of this second were none.
+// judge decides on a code, unless too many of this second opened nothing.
 func (c *codes) judge(code device.Code) Pass {
 	if time.Since(c.since) >= time.Second {
 		c.since, c.failed = time.Now(), 0

@@ -11,23 +11,23 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// devices are the status of a door's readers and inputs. Its methods report whether
-// it changed. For one goroutine, but a status is never changed once it was read.
+// devices are the states of a door's readers and inputs. Its methods report whether a state
+// changed. For one goroutine, but published states are never changed.
 type devices struct {
 	status  map[string]DeviceStatus
 	repeats *repeats
 }
 
-// faulty shows a fault at its reader, unless what is shown says more: of one that
-// is out of order, why.
+// faulty shows a fault at its reader, unless the shown one says more; for a reader that is out of
+// order, the cause.
 func (d *devices) faulty(e device.Event) bool {
 	last := d.status[e.Source]
 	gone := !last.Online && last.Fault != fault.None
 	return !last.tellsMore(e.Fault) && (!gone || e.Active) && d.set(e.Source, last.Online, e.Fault)
 }
 
-// tellsMore reports whether f is only what the fault that is shown makes: with a
-// cable that is cut or swapped every frame has a wrong length, too.
+// tellsMore reports whether f is only a consequence of the shown fault: with a cut or swapped cable
+// every frame has a wrong length, too.
 func (s DeviceStatus) tellsMore(f fault.Code) bool {
 	if s.Fault != fault.Cable && s.Fault != fault.Swapped || time.Since(s.At) > window {
 		return false
@@ -35,19 +35,18 @@ func (s DeviceStatus) tellsMore(f fault.Code) bool {
 	return f == fault.Length || f == fault.Parity || f == fault.Trailing
 }
 
-// cleared shows that a fault that lasted is over.
+// cleared shows that a lasting fault is over.
 func (d *devices) cleared(e device.Event) bool {
 	last := d.status[e.Source]
 	return last.Fault == e.Fault && d.set(e.Source, last.Online, fault.None)
 }
 
-// reads shows that a reader read: what was wrong with it has passed.
+// reads shows that a reader works: its fault has passed.
 func (d *devices) reads(id string) bool {
 	return d.status[id].Fault != fault.None && d.set(id, true, fault.None)
 }
 
-// set changes the status of a reader or input. A fault that is there outweighs one
-// that has passed.
+// set changes the state of a reader or input. A present fault outweighs a past one.
 func (d *devices) set(id string, online bool, f fault.Code) bool {
 	s := DeviceStatus{Online: online, Fault: f, At: time.Now()}
 	if there := d.repeats.newest(id); online && there != fault.None {
@@ -58,7 +57,7 @@ func (d *devices) set(id string, online bool, f fault.Code) bool {
 	return true
 }
 
-// records are the entries of one door that nobody waits for.
+// records writes the entries of one door that nobody waits for.
 type records struct {
 	door string
 	to   Recorder
@@ -69,12 +68,12 @@ func (r records) queue(h wire.Header, w wire.Who) wire.Ref {
 	return r.to.Queue(h, w)
 }
 
-// lock drives the door's lock, and knows whether it obeys. For one goroutine.
+// lock drives the door's lock and keeps its error. For one goroutine.
 type lock struct {
 	to      device.Lock
 	records records
 	log     zerolog.Logger
-	err     string // why it did not obey the last time; empty: it did
+	err     string // why the last drive failed; empty: it did not
 }
 
 func (l *lock) drive(release bool) error {
@@ -87,7 +86,7 @@ func (l *lock) drive(release bool) error {
 		l.err = ""
 		return nil
 	}
-	if err.Error() != l.err { // it is tried again every second
+	if err.Error() != l.err { // it is repeated every second
 		l.log.Error().Err(err).Bool("release", release).Msg("lock can't be driven")
 	}
 	if l.err == "" {

@@ -35,13 +35,13 @@ type Door struct {
 	beside    beside
 }
 
-// inputs is what exit input and contact have told.
+// inputs is the state of the exit input and the contact.
 type inputs struct {
-	exitSince time.Time // when the exit input became active; zero: it is not
-	openings  uint64    // how often the contact has told that the door was opened
+	exitSince time.Time // since when the exit input is active; zero: it is not
+	openings  uint64    // number of openings by the contact
 }
 
-// beside is what runs beside the loop, so that an exit button never waits for it.
+// beside is work done beside the loop, so that an exit button never waits for it.
 type beside struct {
 	running  sync.WaitGroup
 	appended chan appendResult
@@ -51,16 +51,16 @@ type beside struct {
 type command struct {
 	input Input
 	head  wire.Header
-	by    string // who asked, for the entry that the input itself makes
+	by    string // who asked, for the entry of the input
 	done  chan State
-	admit *admission // nil: it is a step of the machine
+	admit *admission // nil: the input is a step of the machine
 }
 
 // ErrStopped means that the door's loop is not running.
 var ErrStopped = errors.New("the door's loop is not running")
 
-// ErrListening means that another controller decides at the door, and this one only
-// listens to its readers.
+// ErrListening means that another controller decides at the door, and this gateway only listens to
+// its readers.
 var ErrListening = errors.New("the old controller decides at this door")
 
 // New makes a Door. It starts nothing and drives nothing.
@@ -84,23 +84,23 @@ func New(cfg Config, p Parts) *Door {
 // Status returns the newest status. Safe for concurrent use.
 func (d *Door) Status() Status { return *d.status.Load() }
 
-// Release lets people through on an operator's word. It returns when the lock
-// has been driven. Safe for concurrent use.
+// Release lets people through on an operator's command. It returns when the lock has been driven.
+// Safe for concurrent use.
 func (d *Door) Release(ctx context.Context) (State, error) {
 	return d.command(ctx, command{input: OperatorOpen, head: wire.Header{
 		Kind: wire.KindCommand, Outcome: wire.OutcomeDone, Reason: wire.ReasonOperator, Source: caller.Of(ctx).String()}})
 }
 
-// LockNow takes back what Release gave. Who was let through by a card, a button or fire
-// keeps their time. Safe for concurrent use.
+// LockNow takes back Release. People who were let through by a card, a button or fire keep their
+// time. Safe for concurrent use.
 func (d *Door) LockNow(ctx context.Context) error {
 	_, err := d.command(ctx, command{input: OperatorLock, head: wire.Header{
 		Kind: wire.KindCommand, Outcome: wire.OutcomeDone, Reason: wire.ReasonLockNow, Source: caller.Of(ctx).String()}})
 	return err
 }
 
-// ResetFire ends an emergency, unless the fire input is still active: then the
-// state returned is still Emergency. Only for an act on site.
+// ResetFire ends an emergency, unless the fire input is still active: then the returned state is
+// still Emergency. Only for an act on site.
 func (d *Door) ResetFire(ctx context.Context) (State, error) {
 	return d.command(ctx, command{input: FireReset, by: caller.Of(ctx).String()})
 }
@@ -176,11 +176,11 @@ func (d *Door) begin() {
 	}
 }
 
-// end leaves the lock as the loss of current would; in an emergency it stays
-// released for as long as this process holds the line.
+// end leaves the lock as a loss of power would; in an emergency it stays released for as long as
+// this process holds the line.
 func (d *Door) end() error {
-	// What was sent before the stop happened, and is recorded. A card that is granted now
-	// is, and not waited for.
+	// Events from before the stop happened, and are recorded. A card that is granted now opens, and
+	// is not waited for.
 	stopped, cancel := context.WithCancel(context.Background())
 	cancel()
 	for waiting := true; waiting; {
@@ -260,7 +260,7 @@ var readerNews = map[device.EventKind]wire.Reason{
 	device.KeySent: wire.ReasonKeySent, device.KeyProved: wire.ReasonKeyProved, device.KeyFailed: wire.ReasonKeyFailed,
 }
 
-// inputSteps is what an input says when it becomes idle, and when it becomes active.
+// inputSteps are the machine's inputs for an input that becomes idle or active.
 var inputSteps = map[string][2]Input{
 	device.InputExit:     {ExitIdle, ExitActive},
 	device.InputContact:  {ContactClosed, ContactOpen},
@@ -303,14 +303,13 @@ func (d *Door) obey(ctx context.Context, c command) {
 
 func (d *Door) step(in Input) { d.stepFor(in, cause{}) }
 
-// cause is what the entries of a step name.
+// cause is what the entries of a step refer to.
 type cause struct {
 	ref *wire.Ref // the entry that a release belongs to
 	by  string    // who ended an emergency
 }
 
-// stepFor steps the machine and carries out what it asks: the lock first, then
-// the records.
+// stepFor steps the machine and carries out its acts: the lock first, then the records.
 func (d *Door) stepFor(in Input, why cause) {
 	d.machine, d.acts = d.machine.Step(in, time.Since(d.start), d.acts[:0])
 	var refused error
@@ -342,8 +341,8 @@ func (d *Door) stepFor(in Input, why cause) {
 	}
 }
 
-// driveAgain is how often a lock is driven again that did not obey, or that fire
-// has released: a relay's line may go and come back.
+// driveAgain is the period at which a lock is driven again that failed, or that fire has released:
+// a relay's line may go and come back.
 const driveAgain = time.Second
 
 // assert drives the lock again where that may help.

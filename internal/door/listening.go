@@ -11,10 +11,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Listen runs, in the place of Run, a door at which another controller decides
-// (Config.Listening), until ctx ends: its readers'
-// cards are learned and nothing else is done. It drives no lock, decides nothing, shows
-// nothing and records no passage, since none was its own.
+// Listen runs a door at which another controller decides (Config.Listening), in place of Run, until
+// ctx ends: its readers' cards are learned and nothing else is done. It drives no lock, decides
+// nothing, shows nothing, and records no passage, since none was its own.
 func Listen(ctx context.Context, d *Door) error {
 	tick := time.NewTicker(cmp.Or(max(d.cfg.Tick, 0), time.Hour))
 	defer tick.Stop()
@@ -32,12 +31,12 @@ func Listen(ctx context.Context, d *Door) error {
 	return nil
 }
 
-// heard takes an event of a reader that is listened to. A fault shows in the status and
-// makes no entry: where a format is not known yet, each passage would be one.
+// heard takes an event of a reader that is only listened to. A fault shows in the status and makes
+// no entry: where a format is not known yet, each passage would make one.
 func heard(d *Door, e device.Event) {
 	switch e.Kind {
 	case device.CardRead:
-		hear(d, e) // and the status stays as it is: a fault that goes would tell that somebody came
+		hear(d, e) // the status stays as it is: a fault that clears would show that somebody came
 	case device.FaultSeen:
 		d.publishIf(d.devices.faulty(e))
 	case device.FaultCleared:
@@ -51,7 +50,7 @@ func heard(d *Door, e device.Event) {
 	}
 }
 
-// hear tells whoever learns cards of one, with what the door would say to it.
+// hear gives a card to whoever learns cards, with the answer that the door would give.
 func hear(d *Door, e device.Event) {
 	id, err := d.p.Keys.Identify(e.Card)
 	if err != nil {

@@ -31,31 +31,31 @@ const (
 
 // Rules of one door. Times are durations of real time, not of the wall clock.
 type Rules struct {
-	ReleaseTime time.Duration // how long one release lasts
-	MaxRelease  time.Duration // longest time without a break that release may be driven; 0: no limit (what fire demands)
+	ReleaseTime time.Duration // duration of one release
+	MaxRelease  time.Duration // longest continuous release; 0: no limit (as fire requires)
 	HeldAfter   time.Duration // open for longer is reported; 0: never
-	OnlyExit    bool          // the exit input is the only way out: while it can't be read, the door is released
-	SilentExit  bool          // people leave by a handle that we can't see: opening without release is not forced
+	OnlyExit    bool          // the exit input is the only way out: the door is released while it can't be read
+	SilentExit  bool          // people leave by a handle that has no input: opening without release is not forced
 }
 
-// Machine holds what a door knows about itself. The zero Machine with Rules is
-// a secured, closed door. It is a value: Step returns the next one.
+// Machine is the state of a door. The zero Machine with Rules is a secured, closed door. It is a
+// value: Step returns the next one.
 type Machine struct {
 	Rules     Rules
-	released  bool          // what the lock was last told
+	released  bool          // what the lock was told last
 	since     time.Duration // when it was released
 	until     time.Duration // when it is to be secured
-	owed      time.Duration // until then it is released for others than an operator
+	owed      time.Duration // until when it is released by others than an operator
 	open      bool
 	openSince time.Duration
 	held      bool
 	forced    bool
 	exit      bool // the exit input is active
-	exitBlind bool // it can't be read, and it is the only way out
+	exitBlind bool // it can't be read, and is the only way out
 	fireLine  bool
 	fireBlind bool // the fire input can't be read
 	fireLatch bool
-	fresh     bool // a release was asked for since the door last opened
+	fresh     bool // a release was requested since the door last opened
 }
 
 // Input is one thing that happened to a door.
@@ -63,9 +63,9 @@ type Input uint8
 
 // The inputs of Step.
 const (
-	Tick          Input = iota // nothing but time
-	GrantCard                  // a card was granted, and the record is durable or out of time
-	DenyCard                   // a card was denied: never moves the lock
+	Tick          Input = iota // time passed
+	GrantCard                  // a card was granted, and its record is durable or out of time
+	DenyCard                   // a card was denied; never moves the lock
 	OperatorOpen               // an operator's command
 	ExitCard                   // any card at a reader on the inside
 	ExitActive                 // request to exit pressed
@@ -82,7 +82,7 @@ const (
 	FireSeen                   // the fire input was active at one look: released as by an exit, until there is a second
 )
 
-// Act is what a step asks for. Lock acts come before records, always.
+// Act is one thing that a step asks for. Lock acts always come before records.
 type Act struct {
 	Release bool // drive the lock
 	Secure  bool
@@ -106,10 +106,10 @@ func (m Machine) State() State {
 	return Secured
 }
 
-// IsReleased reports what the lock was last told.
+// IsReleased reports whether the lock was last told to release.
 func (m Machine) IsReleased() bool { return m.released }
 
-// atRest is what readers show while no card is held up.
+// atRest returns what readers show while no card is held up.
 func (m Machine) atRest() device.Feedback {
 	if m.State() == Held {
 		return device.FeedbackHeld
@@ -120,23 +120,22 @@ func (m Machine) atRest() device.Feedback {
 // Latched reports whether the fire latch holds the door released.
 func (m Machine) Latched() bool { return m.fireLatch }
 
-// leaving reports whether somebody is asking to go out, or could not ask.
+// leaving reports whether somebody asks to go out, or could not ask.
 func (m Machine) leaving() bool { return m.exit || m.exitBlind }
 
-// emergency reports whether nothing but the end of a fire may secure the door.
+// emergency reports whether only the end of a fire may secure the door.
 func (m Machine) emergency() bool { return m.fireLatch || m.fireBlind }
 
 // FireLine reports whether the fire input is active or unreadable now.
 func (m Machine) FireLine() bool { return m.fireLine || m.fireBlind }
 
-// releases are the inputs that release and do nothing else, with the reason told.
+// releases are the inputs that only release, with their reason.
 var releases = [...]wire.Reason{
 	GrantCard: wire.ReasonCard, ExitCard: wire.ReasonExit, OperatorOpen: wire.ReasonOperator, FireSeen: wire.ReasonFire,
 }
 
-// Step is the door's whole behaviour. now never goes back. It appends to acts
-// and returns it, so that a caller can reuse the space. DenyCard and Tick do nothing
-// but let time pass.
+// Step is the door's whole behaviour. now never goes back. It appends its acts to acts and returns
+// it, so that a caller can reuse the memory. DenyCard and Tick only let time pass.
 func (m Machine) Step(in Input, now time.Duration, acts []Act) (Machine, []Act) {
 	switch in {
 	case GrantCard, ExitCard, OperatorOpen, FireSeen:
@@ -175,7 +174,7 @@ func (m Machine) Step(in Input, now time.Duration, acts []Act) (Machine, []Act) 
 	return m, m.timers(now, acts)
 }
 
-// Deadline returns when Step wants a Tick; false: not before something happens.
+// Deadline returns when Step needs a Tick; false: not before the next input.
 func (m Machine) Deadline() (time.Duration, bool) {
 	at, ok := time.Duration(0), false
 	earliest := func(t time.Duration) {
@@ -197,7 +196,7 @@ func (m Machine) Deadline() (time.Duration, bool) {
 	return at, ok
 }
 
-// left: nobody asks to go out any more; who just did has time to.
+// left handles the end of a request to exit: whoever just asked has time to go.
 func (m *Machine) left(now time.Duration) {
 	if m.leaving() && m.released {
 		m.until = max(m.until, now+m.Rules.ReleaseTime)
@@ -215,8 +214,8 @@ func (m *Machine) release(now time.Duration, why wire.Reason, acts []Act) []Act 
 	return m.drive(now, why, acts)
 }
 
-// takeBack ends an operator's release. Who was let in or out otherwise keeps their time,
-// and an emergency its own.
+// takeBack ends an operator's release. People who were let in or out otherwise keep their time, and
+// an emergency lasts.
 func (m *Machine) takeBack(now time.Duration, acts []Act) []Act {
 	if !m.released || m.leaving() {
 		return acts
@@ -257,8 +256,8 @@ func (m *Machine) opened(now time.Duration, acts []Act) []Act {
 	return record(acts, wire.KindForced, wire.OutcomeActive, 0)
 }
 
-// closed relocks at once behind the one who went through, unless somebody else
-// was let in meanwhile.
+// closed relocks at once behind the person who went through, unless somebody else was let in
+// meanwhile.
 func (m *Machine) closed(now time.Duration, acts []Act) []Act {
 	if !m.open {
 		return acts
@@ -288,8 +287,8 @@ func (m *Machine) fire(now time.Duration, acts []Act) []Act {
 	return acts
 }
 
-// idle: the panel can be read and is idle. A latch stays; a door that was only
-// released because the panel could not be read goes on as before.
+// idle handles a fire panel that can be read and is idle. A latch stays; a door that was released
+// only because the panel could not be read is released no longer.
 func (m *Machine) idle(now time.Duration, acts []Act) []Act {
 	if m.fireLine {
 		m.fireLine = false
@@ -302,8 +301,7 @@ func (m *Machine) idle(now time.Duration, acts []Act) []Act {
 	return acts
 }
 
-// reset ends an emergency. It does nothing while the panel is still active, or
-// can't be read.
+// reset ends an emergency, unless the panel is still active or can't be read.
 func (m *Machine) reset(now time.Duration, acts []Act) []Act {
 	if !m.fireLatch || m.FireLine() {
 		return acts
@@ -313,8 +311,7 @@ func (m *Machine) reset(now time.Duration, acts []Act) []Act {
 	return m.endEmergency(now, wire.ReasonOperator, acts)
 }
 
-// endEmergency secures the door, unless the exit button is held: that is a
-// release of its own.
+// endEmergency secures the door, unless the exit button is held, which is a release of its own.
 func (m *Machine) endEmergency(now time.Duration, why wire.Reason, acts []Act) []Act {
 	if m.emergency() {
 		return acts

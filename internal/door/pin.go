@@ -13,15 +13,15 @@ import (
 // pinWait is how long a door waits for the whole PIN after the card.
 const pinWait = 15 * time.Second
 
-// checkedPIN is what became of a PIN.
+// checkedPIN is the result of checking a PIN.
 type checkedPIN struct {
 	waitingPIN
 	ok  bool
 	err error
 }
 
-// askPIN keeps a granted card until its PIN comes. There is one at a time at each
-// reader: another card takes its place, and the same one is asked anew.
+// askPIN keeps a granted card until its PIN comes. Each reader has one at a time: another card
+// takes its place, and the same one is asked again.
 func (d *Door) askPIN(w waitingPIN) {
 	w.until = time.Now().Add(pinWait)
 	missed, ok := d.pins.ask(w)
@@ -32,11 +32,11 @@ func (d *Door) askPIN(w waitingPIN) {
 	d.p.Show(w.head.Source, device.FeedbackEnterPIN)
 }
 
-// typed takes a PIN. Checking it is slow on purpose, and done beside the loop so
-// that an exit button never waits for it.
+// typed takes a PIN. Checking is slow on purpose, and is done beside the loop so that an exit
+// button never waits for it.
 func (d *Door) typed(ctx context.Context, e device.Event) {
 	reader, ok := d.atReader(ctx, e)
-	if !ok || reader.Direction == wire.DirectionOut { // keys ask for nothing where everybody may leave
+	if !ok || reader.Direction == wire.DirectionOut { // no PIN is asked for on the way out
 		return
 	}
 	waiting := d.pins.at(e.Source)
@@ -68,8 +68,8 @@ func (d *Door) typed(ctx context.Context, e device.Event) {
 	})
 }
 
-// answered goes on with a card whose PIN was checked. The card is decided on
-// again: its key may have ended meanwhile.
+// answered goes on with a card whose PIN was checked. The card is decided on again, because its
+// grant may have ended meanwhile.
 func (d *Door) answered(ctx context.Context, c checkedPIN) {
 	if d.pins.answered(c.waitingPIN) {
 		d.p.Show(c.head.Source, d.machine.atRest())
@@ -100,21 +100,20 @@ func (d *Door) missPINs(missed []waitingPIN) {
 	}
 }
 
-// unheard records a card whose PIN never came, or was still being checked at the stop:
-// it opened nothing.
+// unheard records a card whose PIN never came, or was still being checked at the stop: it opened
+// nothing.
 func (d *Door) unheard(w waitingPIN) {
 	w.head.Reason = wire.ReasonPINMissing
 	d.records.queue(w.head, w.who)
 }
 
-// waitingPIN is a card that was right and waits for its PIN at the reader that it
-// was held up at.
+// waitingPIN is a granted card that waits for its PIN at its reader.
 type waitingPIN struct {
 	head  wire.Header
 	who   wire.Who
-	query access.Query // asked again when the PIN is there
+	query access.Query // decided again when the PIN is there
 	until time.Time
-	asked bool // a PIN is being checked: its answer makes the entry
+	asked bool // a PIN is being checked: its result makes the entry
 }
 
 // pins are the cards that wait for their PIN, one a reader at most. For one
@@ -131,13 +130,12 @@ func (p *pins) at(reader string) *waitingPIN {
 	return nil
 }
 
-// end ends the wait at a reader.
 func (p *pins) end(reader string) {
 	p.waiting = slices.DeleteFunc(p.waiting, func(w waitingPIN) bool { return w.head.Source == reader })
 }
 
-// ask has a card wait in the place of another at its reader, which is returned if
-// its PIN never came. False where the same card waits, and its PIN is there.
+// ask makes a card wait at its reader, in place of another, which is returned if its PIN never
+// came. False: the same card waits, and its PIN is being checked.
 func (p *pins) ask(w waitingPIN) (missed []waitingPIN, ok bool) {
 	if old := p.at(w.head.Source); old != nil {
 		same := *old.who.Credential == *w.who.Credential
@@ -153,8 +151,8 @@ func (p *pins) ask(w waitingPIN) (missed []waitingPIN, ok bool) {
 	return missed, true
 }
 
-// answered ends the wait of a card whose PIN was checked, and reports whether no
-// other card waits at that reader by now.
+// answered ends the wait of a card whose PIN was checked, and reports whether no other card waits
+// at that reader by now.
 func (p *pins) answered(c waitingPIN) (free bool) {
 	w := p.at(c.head.Source)
 	if w != nil && w.asked && w.until.Equal(c.until) {
@@ -164,7 +162,7 @@ func (p *pins) answered(c waitingPIN) (free bool) {
 	return w == nil
 }
 
-// drop ends the wait at a reader, and returns the card unless its PIN is there.
+// drop ends the wait at a reader, and returns the card unless its PIN is being checked.
 func (p *pins) drop(reader string) (waitingPIN, bool) {
 	w := p.at(reader)
 	if w == nil || w.asked {
@@ -175,7 +173,7 @@ func (p *pins) drop(reader string) (waitingPIN, bool) {
 	return dropped, true
 }
 
-// expire ends the waits that are over, and returns the cards whose PIN never came.
+// expire ends the waits that are over, and returns their cards.
 func (p *pins) expire(now time.Time) (missed []waitingPIN) {
 	p.waiting = slices.DeleteFunc(p.waiting, func(w waitingPIN) bool {
 		over := !now.Before(w.until)

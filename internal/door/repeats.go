@@ -9,27 +9,26 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// window is how long repeats of one denial or fault are counted together, and
-// maxKept how many different ones are told apart in it. What goes beyond is one
-// flood entry: a journal that a stranger with a card can fill is no journal.
+// window is how long repeats of one denial or fault are counted together, and maxKept how many
+// different ones are told apart in it. The rest is one flood entry, so that a stranger with a card
+// can't fill the journal.
 const (
 	window  = time.Minute
 	maxKept = 8
-	// maxInputs is how many entries of contact and exit button are kept in it:
-	// more than people make, less than a loose wire does.
+	// maxInputs is how many entries of contact and exit button are kept in a window: more than
+	// people cause, fewer than a loose wire does.
 	maxInputs = 120
 )
 
-// repeats turns denials and faults that come again into one count a minute:
-// the first is recorded at once, the rest at the end of the window. For one
-// goroutine.
+// repeats turns repeated denials and faults into one count a minute: the first is recorded at once,
+// the rest at the end of the window. For one goroutine.
 type repeats struct {
 	records                 records
 	denials, faults, inputs tally
-	lasting                 []lasting // faults that are there now
+	lasting                 []lasting // present faults
 }
 
-// input admits an entry of an input, or counts it for the flood entry.
+// input reports whether an entry of an input is to be made; else it is counted for the flood entry.
 func (r *repeats) input(k wire.Kind) bool {
 	switch k {
 	case wire.KindExit, wire.KindOpened, wire.KindClosed, wire.KindForced, wire.KindHeld:
@@ -67,8 +66,7 @@ type kept struct {
 	again  uint64
 }
 
-// lasting is a fault that is there until it is told to be over, and whether the
-// log says so.
+// lasting is a present fault, and whether the journal says so.
 type lasting struct {
 	source string
 	reason wire.Reason
@@ -79,8 +77,8 @@ func (l lasting) entry(o wire.Outcome) wire.Header {
 	return wire.Header{Kind: wire.KindFault, Outcome: o, Reason: l.reason, Source: l.source}
 }
 
-// admit counts one more of k. It reports true when k is the first of its kind
-// in this window and is to be recorded at once.
+// admit counts one more of k, and reports true when k is the first of its kind in this window and
+// is to be recorded at once.
 func (t *tally) admit(k kept, now time.Time) (*kept, bool) {
 	t.open(now)
 	for i := range t.kept {
@@ -130,8 +128,8 @@ func (r *repeats) fault(e device.Event) {
 	}
 }
 
-// over records that a fault has ended, unless its beginning was only counted: then
-// its end is, too. One that is not known began before this process did.
+// over records that a fault has ended, unless its beginning was only counted: then its end is, too.
+// An unknown fault began before this process did.
 func (r *repeats) over(e device.Event) {
 	r.flush(time.Now())
 	l := lasting{e.Source, wire.Reason(e.Fault), true}
@@ -148,7 +146,7 @@ func (r *repeats) find(l lasting) int {
 	return slices.IndexFunc(r.lasting, func(o lasting) bool { return o.source == l.source && o.reason == l.reason })
 }
 
-// newest returns the fault that began last of those that a reader has now.
+// newest returns the present fault of a reader that began last.
 func (r *repeats) newest(source string) fault.Code {
 	for _, l := range slices.Backward(r.lasting) {
 		if l.source == source {
@@ -168,7 +166,7 @@ func (r *repeats) deadline() (time.Time, bool) {
 	return at, !at.IsZero()
 }
 
-// flush records what was counted in windows that have ended.
+// flush records the counts of windows that have ended.
 func (r *repeats) flush(now time.Time) {
 	for _, t := range []*tally{&r.inputs, &r.denials, &r.faults} {
 		if t.ends.IsZero() || now.Before(t.ends) {
@@ -193,8 +191,7 @@ func (r *repeats) flush(now time.Time) {
 	}
 }
 
-// tellLasting records the faults that were only counted when they began, and did
-// not go again.
+// tellLasting records the faults that were only counted when they began, and are still present.
 func (r *repeats) tellLasting() {
 	for i, l := range r.lasting {
 		if !l.logged {

@@ -26,7 +26,7 @@ func (k Keyring) House() wire.House { return k.Keys.Registry().House }
 func (k Keyring) Lists() lists.State {
 	s := k.Status()
 	l := lists.State{HasKey: s.HasKey, KeyNumber: s.KeyNumber, Epoch: s.Epoch, Version: s.Version, Hash: s.Hash,
-		InForceEpoch: s.Active.Epoch, InForce: s.Active.Version, Issued: s.Active.Issued, Over: s.Over.Grants, OverHash: s.Over.Hash}
+		ActiveEpoch: s.Active.Epoch, Active: s.Active.Version, Issued: s.Active.Issued, Over: s.Over.Grants, OverHash: s.Over.Hash}
 	for _, m := range s.Over.Masked {
 		l.Masked = append(l.Masked, lists.Masked(m))
 	}
@@ -94,7 +94,7 @@ func judged(err error) error {
 	if err == nil {
 		return nil
 	}
-	j := &uplink.Judged{Err: err, InForce: errors.Is(err, keyring.ErrNotDurable)}
+	j := &uplink.Judged{Err: err, Active: errors.Is(err, keyring.ErrNotDurable)}
 	for _, c := range [...]struct {
 		err    error
 		reason wire.Reason

@@ -21,12 +21,12 @@ func TestJudged(t *testing.T) {
 		keys.ErrOtherFloor:      {Reason: wire.ReasonRolledBack},
 		keyring.ErrConflict:     {Reason: wire.ReasonRolledBack},
 		keyring.ErrRolledBack:   {Reason: wire.ReasonRolledBack},
-		keyring.ErrNotDurable:   {InForce: true},
+		keyring.ErrNotDurable:   {Active: true},
 		wire.ErrUnknownKey:      {}, // the uplink knows these itself
 	} {
 		got := judged(fmt.Errorf("apply list: %w", err))
 		j, ok := errors.AsType[*uplink.Judged](got)
-		if !ok || j.Reason != want.Reason || j.InForce != want.InForce || !errors.Is(got, err) || got.Error() != "apply list: "+err.Error() {
+		if !ok || j.Reason != want.Reason || j.Active != want.Active || !errors.Is(got, err) || got.Error() != "apply list: "+err.Error() {
 			t.Errorf("%v: judged %+v", err, got)
 		}
 	}

@@ -17,8 +17,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// The two texts of the latch file. They have one length, so that setting the
-// latch overwrites bytes that the disk already has: it works on a full disk.
+// The two texts of the latch file have one length, so that setting the latch overwrites bytes that
+// the disk already has: it works on a full disk.
 const (
 	latchIdle = "fire latch: idle\n"
 	latchSet  = "fire latch: set!\n"
@@ -35,23 +35,23 @@ type Fire struct {
 
 	mu     sync.Mutex
 	state  door.Fire
-	seen   look  // the line was active last
+	seen   look  // last time that the line was active
 	onDisk bool  // the latch on disk is set
 	err    error // why the latch can't be written
 }
 
-// look is a look at the line, or an edge of it.
+// look is one reading or edge of the line.
 type look struct {
-	at time.Time     // when it came here; zero: never
+	at time.Time     // when it was received; zero: never
 	by time.Duration // the kernel's time of it; 0: not known
 }
 
-// confirmIn is how soon a second look has to follow for the latch. A line that is
-// disturbed by 50 or 100 Hz is seen active many times within it.
+// confirmIn is the time within which a second look sets the latch. A line disturbed by 50 or 100 Hz
+// is seen active many times within it.
 const confirmIn = time.Second
 
-// follows reports whether a look is the second one. What was late here may have
-// been in time for the kernel.
+// follows reports whether l confirms the first look, by arrival or by the kernel's time, since it
+// may have arrived late.
 func (l look) follows(first look) bool {
 	if first.at.IsZero() {
 		return false
@@ -59,9 +59,8 @@ func (l look) follows(first look) bool {
 	return l.at.Sub(first.at) <= confirmIn || l.by > 0 && first.by > 0 && l.by-first.by <= confirmIn
 }
 
-// newFire reads the latch. What can't be read counts as set: after doubt the
-// doors stay released. A latch that was never written is idle only on a
-// gateway that was never started.
+// newFire reads the latch. An unreadable latch counts as set: in doubt the doors stay released. A
+// missing one is idle only on a gateway that was never started.
 func newFire(path string, firstStart bool) *Fire {
 	f := &Fire{path: path, state: door.Fire{Blind: true}}
 	text, err := os.ReadFile(path)
@@ -77,14 +76,13 @@ func newFire(path string, firstStart bool) *Fire {
 	return f
 }
 
-// Looks at the line at the start: over more than a period of 50 Hz.
+// Looks at the line at the start, over more than a period of 50 Hz.
 const (
 	looksAtStart = 24
 	lookApart    = time.Millisecond
 )
 
-// readLine looks at the line before anything is driven. While it can't be read
-// the doors are released.
+// readLine reads the line before anything is driven. The doors are released while it can't be read.
 func (f *Fire) readLine() {
 	lines, err := f.input.open(f.input.cfg)
 	if err != nil {
@@ -109,12 +107,11 @@ type news uint8
 
 const (
 	newsNone   news = iota
-	newsTell        // tell them the event
-	newsSeen        // it is active at one look: release as by an exit
+	newsTell        // pass the event to the doors
+	newsSeen        // active at one look: release as by an exit button
 	newsPassed      // it was active at one look only, and is idle again
 )
 
-// saw takes an event of the line.
 func (f *Fire) saw(e device.Event) news {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -139,7 +136,7 @@ func (f *Fire) saw(e device.Event) news {
 	return newsNone
 }
 
-// active takes a look at which the line was active; the lock is held.
+// active handles a look at which the line was active; the lock is held.
 func (f *Fire) active(e device.Event, before door.Fire) news {
 	first := f.seen
 	f.seen = look{time.Now(), e.At}
@@ -153,14 +150,14 @@ func (f *Fire) active(e device.Event, before door.Fire) news {
 	return newsTell
 }
 
-// Now returns what is known of the fire, and why the latch can't be written.
+// Now returns the state of the fire input, and why the latch can't be written.
 func (f *Fire) Now() (door.Fire, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.state, f.err
 }
 
-// keep puts the latch on disk if it is set and not there yet.
+// keep writes the latch to disk if it is set and not there yet.
 func (f *Fire) keep() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -175,22 +172,22 @@ func (f *Fire) keep() error {
 // ErrFireActive means that the panel has not been reset, or can't be read.
 var ErrFireActive = errors.New("the fire input is still active")
 
-// reset takes the latch back. The look at the line and the write are one step:
-// a fire that begins now is latched after it.
+// reset clears the latch. Reading the line and writing are one step, so that a fire that begins now
+// is latched after it.
 func (f *Fire) reset() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.state.Active || f.state.Blind {
 		return ErrFireActive
 	}
-	f.onDisk = false // whatever the disk did
+	f.onDisk = false // whatever state the disk is in
 	if f.err = f.write(latchIdle); f.err == nil {
 		f.state.Latched, f.state.Seen, f.seen = false, false, look{}
 	}
 	return f.err
 }
 
-// write overwrites the text in place; a file that is gone is made anew.
+// write overwrites the text in place; a missing file is made again.
 func (f *Fire) write(text string) error {
 	err := overwrite(f.path, text)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -217,8 +214,8 @@ func overwrite(path, text string) error {
 	return err
 }
 
-// makeFire reads latch and line before anything else, and releases at once
-// where there is or was fire.
+// makeFire reads latch and line before anything else, and releases at once where there is or was
+// fire.
 func (g *Gateway) makeFire() {
 	_, err := os.Stat(g.Site.Path("journal"))
 	g.Fire = newFire(g.Site.Path("fire.latch"), errors.Is(err, os.ErrNotExist))
@@ -235,14 +232,14 @@ func (g *Gateway) makeFire() {
 	g.keepLatch()
 }
 
-// keepLatch puts the latch on disk if it is set and not there.
+// keepLatch writes the latch to disk if it is set and not there.
 func (g *Gateway) keepLatch() {
 	if err := g.Fire.keep(); err != nil {
 		g.o.Log.Error().Err(err).Msg("fire latch is not on disk; it holds as long as this process lives")
 	}
 }
 
-// fireEvent tells every door first, and keeps the latch after.
+// fireEvent tells every door first, and writes the latch after.
 func (g *Gateway) fireEvent(e device.Event) {
 	switch e.Kind { // as all entries, after the doors were told
 	case device.WentOffline:
@@ -264,8 +261,8 @@ func (g *Gateway) fireEvent(e device.Event) {
 	g.keepLatch()
 }
 
-// ResetFire ends an emergency, on the word of somebody on site: the doors are secured
-// again. It fails with ErrFireActive while the panel has not been reset.
+// ResetFire ends an emergency on the word of somebody on site: the doors are secured again. It
+// fails with ErrFireActive while the panel has not been reset.
 func (g *Gateway) ResetFire(ctx context.Context) error {
 	if err := g.Fire.reset(); errors.Is(err, ErrFireActive) {
 		g.Journal.Queue(wire.Header{Kind: wire.KindFireReset, Outcome: wire.OutcomeRefused, Source: caller.Of(ctx).String()}, wire.Who{})
@@ -278,7 +275,7 @@ func (g *Gateway) ResetFire(ctx context.Context) error {
 			return fmt.Errorf("reset door %s: %w", d.Config.ID, err)
 		}
 	}
-	if f, _ := g.Fire.Now(); f.Latched { // it began again while the doors were told
+	if f, _ := g.Fire.Now(); f.Latched { // it became active again while the doors were told
 		for _, d := range g.Doors {
 			d.Send(device.Event{Kind: device.InputChanged, Source: device.InputFire, Active: true})
 			d.Send(device.Event{Kind: device.InputChanged, Source: device.InputFire, Active: f.Active})

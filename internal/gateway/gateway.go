@@ -46,26 +46,26 @@ type Gateway struct {
 	start      start
 }
 
-// start is what a start has taken and found.
+// start is the result of a start.
 type start struct {
 	lock   *durable.Lock // of the state directory, for as long as this process lives
-	mended []string      // key files that were put right
+	mended []string      // key files that were repaired
 }
 
-// once is what opens a door once, without a card.
+// once grants a single opening of a door without a card.
 type once struct {
 	passes *pass.Judge
 	codes  *onetime.Store
 }
 
-// Parts are what a gateway is made of, for whoever shows it and acts on it. New sets
-// them; they are read only. Each is safe for concurrent use.
+// Parts are the parts of a gateway, for those who show it and act on it. New sets them; they are
+// read only. Each is safe for concurrent use.
 type Parts struct {
 	Site    *site.Site
 	Clock   *clock.Clock
 	Journal *journal.Journal
 	Keyring *keyring.Keyring
-	Missing []string // what was deleted before this start, within the state directory
+	Missing []string // files that were deleted before this start, within the state directory
 	Swipes  *swipe.Swipes
 	Desk    *desk.Desk
 	Backup  *keeper.Keeper
@@ -84,17 +84,16 @@ type Door struct {
 	events  chan device.Event
 	run     []func(context.Context)
 	signal  *signal     // nil: none
-	tested  atomic.Bool // somebody sees who comes in
+	tested  atomic.Bool // an installer or owner sees who comes in
 }
 
 // eventsQueued is how many events of one door may wait: far more than its
 // readers can send while the loop records one.
 const eventsQueued = 256
 
-// New prepares a gateway and leaves every relay de-energised, which is its
-// safe state, or released where there is or was fire: that is driven before
-// anything else is opened. It fails only for
-// a state directory that can't be used or belongs to a running daemon.
+// New prepares a gateway and leaves every relay de-energised, which is its safe state, or released
+// where there is or was fire; that is driven before anything else is opened. It fails only for a
+// state directory that can't be used or belongs to a running daemon.
 func New(o Options) (*Gateway, error) {
 	o.Cadence = o.Cadence.filled()
 	if o.Dial == nil {
@@ -136,11 +135,11 @@ func New(o Options) (*Gateway, error) {
 	return g, nil
 }
 
-// errRunning means that the doors are in another daemon's hands.
+// errRunning means that another daemon drives the doors.
 var errRunning = errors.New("gatehoused is running already for this state directory")
 
-// takeLock keeps a second daemon from the doors. What else may be wrong with
-// the directory shows later, after the relays are safe.
+// takeLock keeps a second daemon from the doors. Other faults of the directory are reported later,
+// after the relays are safe.
 func (g *Gateway) takeLock() error {
 	lock, err := durable.TakeLock(g.Site.Path("lock"))
 	if errors.Is(err, durable.ErrLocked) {
@@ -150,8 +149,8 @@ func (g *Gateway) takeLock() error {
 	return nil
 }
 
-// makeRelays asks for every relay's line, which drives it de-energised; for none where
-// the old controller decides.
+// makeRelays requests every relay's line, which leaves it de-energised; none where the old
+// controller decides.
 func (g *Gateway) makeRelays() {
 	open := g.o.Hardware.Output
 	if g.Decider.State.Listening {
@@ -161,7 +160,7 @@ func (g *Gateway) makeRelays() {
 		r := &relay{failSafe: cfg.Lock == "fail-safe", open: open, cfg: device.OutputConfig{
 			Chip: cfg.Relay.Chip, Offset: *cfg.Relay.Line, ActiveLow: cfg.Relay.Active == "low",
 			Consumer: "gatehouse-" + cfg.ID + "-relay"}}
-		_ = r.request() // the door tells, and tries again
+		_ = r.request() // the door reports it, and tries again
 		g.Doors = append(g.Doors, &Door{Config: cfg, relay: r, events: make(chan device.Event, eventsQueued)})
 	}
 }
@@ -172,7 +171,7 @@ func (g *Gateway) openKeyring() (err error) {
 	if err != nil {
 		g.o.Log.Warn().Err(err).Msg("keys of the building are missing: no card opens; exits and fire work")
 	}
-	// The directory of the grants is made before that of the log, which syncs that of both.
+	// The directory of the grants is made before that of the journal, whose sync covers both.
 	grants := lacks(g.Site, "grants") && !lacks(g.Site, "journal", "epochs")
 	g.Keyring, err = keyring.Open(keyring.Options{Dir: g.Site.Path("grants"), Building: g.Site.Building, Keys: keys, Formats: g.o.Formats, Log: g.o.Log,
 		Shapes: g.Site.Shapes(), Now: g.zoned(), Sure: g.Clock.Sure, Elapsed: g.Clock.Elapsed})
@@ -186,7 +185,7 @@ func (g *Gateway) openKeyring() (err error) {
 	return nil
 }
 
-// loadKeys reads the keys, after those that a worn card garbled were put right.
+// loadKeys reads the keys, after repairing those that a worn SD card garbled.
 func (g *Gateway) loadKeys() (keys.Keys, error) {
 	dir := g.Site.Path("keys")
 	var err error
@@ -229,7 +228,7 @@ func (g *Gateway) openDesk() (err error) {
 	return nil
 }
 
-// codeDoors are the doors with a reader that takes one-time codes.
+// codeDoors returns the doors with a reader that takes one-time codes.
 func codeDoors(s *site.Site) (ids []string) {
 	for _, d := range s.Doors {
 		if slices.ContainsFunc(d.Readers, func(r site.Reader) bool { return r.PIN == site.PINOnly }) {
@@ -281,7 +280,8 @@ func rules(d site.Door) door.Rules {
 	}
 }
 
-// hold bridges the repeats of a held card: readers repeat it every 50 ms to 1 s.
+// hold is the time within which repeats of a card are one presentation: readers repeat it every 50
+// ms to 1 s.
 const hold = 1500 * time.Millisecond
 
 func direction(s string) wire.Direction {
@@ -291,21 +291,20 @@ func direction(s string) wire.Direction {
 	return wire.DirectionIn
 }
 
-// SetTested says whether somebody sees who comes in: people are told so at the reader.
+// SetTested says whether somebody sees who comes in, which is shown at the reader.
 func (d *Door) SetTested(is bool) { d.tested.Store(is) }
 
-// Send tells the door's loop an event. It waits for room: an input's state must not be
-// lost.
+// Send sends an event to the door's loop. It blocks while the queue is full, because an input's
+// state must not be lost.
 func (d *Door) Send(e device.Event) { d.events <- e }
 
-// Run serves until ctx ends, or until somebody else is to decide at the doors
-// (Decider.Changed). When it returns all relays are de-energised, as
-// they are while no daemon runs, and everything that was queued is durable, if the disk works.
-// What runs beside the doors, as the server that the tool talks to, ends with ctx, and
-// before the doors and the journal do.
+// Run serves until ctx ends, or until somebody else is to decide at the doors (Decider.Changed).
+// When it returns all relays are de-energised, as they are while no daemon runs, and everything
+// that was queued is durable if the disk works. The functions beside, such as the server that the
+// tool talks to, end with ctx, before the doors and the journal do.
 func (g *Gateway) Run(ctx context.Context, beside ...func(context.Context)) error {
 	var writers, doors, devices sync.WaitGroup
-	// The journal ends last: stopping doors still write to it.
+	// The journal ends last, because stopping doors still write to it.
 	journalCtx, stopJournal := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopJournal()
 	writers.Go(func() {
@@ -362,7 +361,7 @@ func (g *Gateway) Run(ctx context.Context, beside ...func(context.Context)) erro
 	return errors.Join(errs...)
 }
 
-// queueStart records what this run stands on.
+// queueStart records the boot, the site file and the files missing at the start.
 func (g *Gateway) queueStart() {
 	hash := g.Site.Hash()
 	g.Journal.Queue(wire.Header{Kind: wire.KindSite, Detail: hash[:]}, wire.Who{})
@@ -394,7 +393,7 @@ func (g *Gateway) queueStart() {
 	}
 }
 
-// PollClock asks the machine for the time, and records when trust in it changed.
+// PollClock checks the machine's clock, and records when trust in it changed.
 func (g *Gateway) PollClock() {
 	if r := g.Keyring.Keys.Registry(); r != nil {
 		g.Clock.TakeBack(r.Trust)

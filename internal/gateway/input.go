@@ -11,11 +11,11 @@ import (
 	"gatehouse/internal/backoff"
 )
 
-// settle is how long an input must be still at least before its release is believed:
-// contacts bounce. That fire became active is believed at once.
+// settle is how long an input must be still at least before its release is believed, because
+// contacts bounce. An active fire input is believed at once.
 const settle = 30 * time.Millisecond
 
-// lookEvery is how often the level of a still input is read.
+// lookEvery is the period at which the level of a still input is read.
 const lookEvery = time.Second
 
 // Back-off of lines that can't be opened.
@@ -24,23 +24,22 @@ const (
 	retryMost  = 30 * time.Second
 )
 
-// input watches one input line and tells its state to send, at the start and
-// at every change.
+// input watches one input line and sends its state, at the start and at every change.
 type input struct {
 	source string
 	cfg    device.LinesConfig
 	open   func(device.LinesConfig) (device.Lines, error)
 	send   func(device.Event)
-	// every: each time that the line is seen active is told, not only the first.
+	// every: each time that the line is seen active is sent, not only the first.
 	every bool
-	// filter is how long a state must last, but where every is set.
+	// filter is how long a state must last, except with every.
 	filter time.Duration
-	// urgent: who becomes active is told behind filter even while the line rattles.
+	// urgent: active is sent after filter even while the line rattles.
 	urgent  bool
 	chatter chatter
 }
 
-// run watches until ctx ends, opening the line again when it goes away.
+// run watches until ctx ends, and reopens the line when it goes away.
 func (in *input) run(ctx context.Context) {
 	retry, reported := backoff.New(retryFirst, retryMost), false
 	for ctx.Err() == nil {
@@ -50,7 +49,7 @@ func (in *input) run(ctx context.Context) {
 			in.send(device.Event{Kind: device.CameOnline, Source: in.source})
 			reported = false
 			err = in.watch(ctx, lines)
-			if time.Since(began) > retryMost { // not one that opens and fails, again and again
+			if time.Since(began) > retryMost { // not a line that opens and fails, again and again
 				retry.Reset()
 			}
 		}
@@ -110,7 +109,7 @@ func (in *input) watch(ctx context.Context, lines device.Lines) error {
 	}
 }
 
-// pressed tells each edge to active at once, and returns the state that is told.
+// pressed sends each edge to active at once, and returns the state that was sent.
 func (in *input) pressed(edges []device.Edge, told bool) bool {
 	for _, e := range edges {
 		if e.Active {
@@ -121,8 +120,8 @@ func (in *input) pressed(edges []device.Edge, told bool) bool {
 	return told
 }
 
-// settled waits until the line is still and tells its state if that is news. An
-// active line is looked at twice.
+// settled waits until the line is still and sends its state if that changed. An active line is
+// looked at twice.
 func (in *input) settled(lines device.Lines, edges []device.Edge, moving, told bool) (bool, error) {
 	for again := true; ; again = false {
 		for moving {
@@ -156,9 +155,9 @@ func level(lines device.Lines) (bool, error) {
 	return v[0], err
 }
 
-// still follows a line and tells a state only once it has lasted: a spike on a long
-// wire opens no door, and a contact that rattles is no door that was forced. What
-// lasted by the kernel's time counts, however late it is read here.
+// still follows a line and reports a state only once it has lasted: a spike on a long wire opens no
+// door, and a rattling contact is no forced door. The kernel's time counts, however late an edge is
+// read here.
 type still struct {
 	in    *input
 	told  bool
@@ -167,7 +166,6 @@ type still struct {
 	came  time.Time     // when it came here
 }
 
-// follow runs until the line fails.
 func (in *input) follow(lines device.Lines, told bool) error {
 	s := still{in: in, told: told, level: told, came: time.Now()}
 	edges := make([]device.Edge, 64)
@@ -189,9 +187,8 @@ func (in *input) follow(lines device.Lines, told bool) error {
 	}
 }
 
-// untilSettled is how long to wait for the next edge. A look at the level now and then
-// finds an edge that was lost, and a chip that went away: older kernels do not wake a
-// reader for that.
+// untilSettled returns how long to wait for the next edge. Reading the level now and then finds a
+// lost edge, and a chip that went away: older kernels do not wake a reader for that.
 func (s *still) untilSettled() time.Duration {
 	if s.level == s.told {
 		return lookEvery
@@ -199,7 +196,7 @@ func (s *still) untilSettled() time.Duration {
 	return max(s.need()-time.Since(s.came), 0)
 }
 
-// need is how long the state at hand must last.
+// need returns how long the present state must last.
 func (s *still) need() time.Duration {
 	switch in := s.in; {
 	case in.chatter.on && !(in.urgent && s.level):
@@ -211,7 +208,6 @@ func (s *still) need() time.Duration {
 	}
 }
 
-// edge takes a change.
 func (s *still) edge(e device.Edge, now time.Time) {
 	s.in.chatter.edges++
 	if s.level != s.told && s.at > 0 && e.At-s.at >= s.need() {
@@ -226,9 +222,9 @@ func (s *still) edge(e device.Edge, now time.Time) {
 // catchUp is how long an edge may take from the line to its reader.
 const catchUp = time.Millisecond
 
-// look believes the level when no edge came for as long as it needs. A level that is
-// another one is first asked for its edge, which may have come since we last read: the
-// kernel's time of it says whether the state before lasted.
+// look believes the level when no edge came for long enough. If the level has changed, the kernel
+// is first asked for the edge, which may have come since the last read: its time shows whether the
+// state before lasted.
 func (s *still) look(lines device.Lines, edges []device.Edge, now time.Time) (int, error) {
 	active, err := level(lines)
 	if err != nil {
@@ -238,7 +234,7 @@ func (s *still) look(lines device.Lines, edges []device.Edge, now time.Time) (in
 		if n, err := lines.ReadEdges(edges, catchUp); n > 0 || err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
 		}
-		s.level, s.at, s.came = active, 0, now // it was lost
+		s.level, s.at, s.came = active, 0, now // the edge was lost
 	}
 	if s.level != s.told && now.Sub(s.came) >= s.need() {
 		s.tell()
@@ -252,14 +248,14 @@ func (s *still) tell() {
 	s.in.tell(s.level, s.at)
 }
 
-// Rattling: so many edges or told changes in a while, where a turnstile in a rush makes
-// fewer; it is over after a while with hardly any.
+// Rattling begins with so many edges or reported changes in a while, more than a turnstile in a
+// rush makes, and is over after a while with hardly any.
 const (
 	rattleTime  = 10 * time.Second
 	rattleEdges = 200
 	rattleTold  = 40
 	rattleOver  = 5
-	calm        = 2 * time.Second // a state lasts so long to be believed of a line that rattles
+	calm        = 2 * time.Second // how long a state must last on a rattling line
 )
 
 // chatter counts the changes of a line.
@@ -269,8 +265,8 @@ type chatter struct {
 	on          bool
 }
 
-// rattle tells when a line begins to rattle and when it is still again: one fault,
-// and no entry for each change.
+// rattle reports when a line begins to rattle and when it is still again: one fault, and no entry
+// for each change.
 func (in *input) rattle(now time.Time) {
 	c := &in.chatter
 	if !c.on && (c.edges >= rattleEdges || c.told >= rattleTold) {

@@ -16,29 +16,29 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Decider says who decides at the doors of a house that is taken over: while the old
-// controller does, this gateway asks for no relay's line, no input and no light, and
-// only hears the readers that can be tapped. Who decides changes between two runs alone.
-// Safe for concurrent use.
+// Decider holds who decides at the doors of a house that is being taken over. While the old
+// controller does, this gateway requests no relay's line, no input and no light, and only listens
+// to the readers that can be tapped. The decider changes only between two runs. Safe for concurrent
+// use.
 type Decider struct {
-	State listening.State // as this run found it
+	State listening.State // as of the start of this run
 
 	g     *Gateway
-	one   chan struct{} // a change at a time
-	other chan struct{} // closed once the next run is of another kind
+	one   chan struct{} // one change at a time
+	other chan struct{} // closed once the next run has another decider
 }
 
 func newDecider(g *Gateway) *Decider {
 	return &Decider{State: listening.Read(g.Site.State), g: g, one: make(chan struct{}, 1), other: make(chan struct{})}
 }
 
-// ErrChanging means that somebody else has just changed who decides.
+// ErrChanging means that somebody else is changing the decider.
 var ErrChanging = errors.New("somebody else is changing this")
 
 // ErrNotListening means that there is nothing to switch over from.
 var ErrNotListening = errors.New("this gateway decides at its doors already")
 
-// take keeps everybody else out; free lets them in again.
+// take excludes other changes until free is called.
 func (d *Decider) take() (free func(), err error) {
 	select {
 	case <-d.other:
@@ -50,8 +50,8 @@ func (d *Decider) take() (free func(), err error) {
 	}
 }
 
-// Listen has the old controller decide, and learns cards for so many days from now. The
-// run ends, and whoever runs the gateway makes another (Changed).
+// Listen makes the old controller decide, and learns cards for a number of days from now. The run
+// ends, and its caller makes another (Changed).
 func (d *Decider) Listen(ctx context.Context, days int) error {
 	free, err := d.take()
 	if err != nil {
@@ -67,8 +67,8 @@ func (d *Decider) Listen(ctx context.Context, days int) error {
 	return nil
 }
 
-// Over has this gateway decide, and forgets what was heard. The run ends, as with Listen.
-// It fails where the entry that says so can't be made durable before ctx ends.
+// Over makes this gateway decide, and forgets what was heard. The run ends, as with Listen. It
+// fails if the entry about it can't be made durable before ctx ends.
 func (d *Decider) Over(ctx context.Context) error {
 	if !d.State.Listening {
 		return ErrNotListening
@@ -89,8 +89,8 @@ func (d *Decider) Over(ctx context.Context) error {
 	return nil
 }
 
-// Changed reports whether the run has ended since somebody else decides now: make the
-// gateway anew.
+// Changed reports whether the run has ended because the decider changed: the gateway is to be made
+// again.
 func (d *Decider) Changed() bool {
 	select {
 	case <-d.other:
@@ -100,8 +100,8 @@ func (d *Decider) Changed() bool {
 	}
 }
 
-// Serve runs a gateway until ctx ends, and another in its place each time that somebody
-// else is to decide at the doors. Fresh makes one, with what runs beside it.
+// Serve runs a gateway until ctx ends, and replaces it each time that the decider changes. fresh
+// makes one, with the functions that run beside it.
 func Serve(ctx context.Context, fresh func() (*Gateway, []func(context.Context), error)) error {
 	for {
 		g, beside, err := fresh()
@@ -114,9 +114,9 @@ func Serve(ctx context.Context, fresh func() (*Gateway, []func(context.Context),
 	}
 }
 
-// begin makes the lists of this run those of its kind, and says on what it stands.
+// begin resets lists that are of another kind of run, and reports the decider.
 func (d *Decider) begin() {
-	if !d.State.Damaged { // else what was heard stays until somebody has decided
+	if !d.State.Damaged { // otherwise what was heard stays until somebody has decided
 		if err := d.g.Keyring.Adopt.Settle(d.State.Until); err != nil {
 			d.g.o.Log.Error().Err(err).Msg("the list of unknown cards can't be written")
 		}
@@ -134,19 +134,18 @@ func (d *Decider) serve(ctx context.Context, of *door.Door) error {
 	return of.Run(ctx)
 }
 
-// Tapped reports whether a type of reader can be listened to while another controller has
-// it: the others say nothing that they were not asked for.
+// Tapped reports whether a type of reader can be listened to while another controller uses it:
+// other types speak only when asked.
 func Tapped(kind string) bool { return kind == site.TypeWiegand || kind == site.TypeSerial }
 
-// unwired is the way to the relays while the old controller decides: there is none.
+// unwired refuses relays while the old controller decides.
 func unwired(device.OutputConfig) (device.Output, error) { return nil, errUnwired }
 
 var errUnwired = errors.New("the old controller has the lock")
 
-// LeaveSafe takes the current from every relay of a site and lets the lines
-// go: for a service manager, after the daemon has ended however it did. It
-// fails if a line can't be had, which is so while a daemon runs. Where the old controller
-// decides it asks for none.
+// LeaveSafe de-energises every relay of a site and releases the lines: for a service manager, after
+// the daemon has ended for whatever reason. It fails if a line can't be had, as while a daemon
+// runs. Where the old controller decides it requests no line.
 func LeaveSafe(s *site.Site, hw Hardware) error {
 	g := &Gateway{Parts: Parts{Site: s}, o: Options{Site: s, Hardware: hw.labelled(s), Log: zerolog.Nop()}}
 	g.Decider = newDecider(g)
@@ -161,7 +160,7 @@ func LeaveSafe(s *site.Site, hw Hardware) error {
 	return errors.Join(errs...)
 }
 
-// zoned is the wall clock in the building's zone.
+// zoned returns the wall clock in the building's zone.
 func (g *Gateway) zoned() func() time.Time {
 	zone, err := time.LoadLocation(g.Site.TimeZone)
 	if err != nil {

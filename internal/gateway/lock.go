@@ -8,8 +8,8 @@ import (
 	"gatehouse/device"
 )
 
-// relay drives one door's lock over an output line. A line that can't be had is
-// asked for again at every act, so that a chip that comes late is used.
+// relay drives one door's lock over an output line. A missing line is requested again at every act,
+// so that a chip that comes late is used.
 type relay struct {
 	cfg      device.OutputConfig
 	open     func(device.OutputConfig) (device.Output, error)
@@ -19,7 +19,7 @@ type relay struct {
 	out device.Output
 }
 
-// request takes the line, which leaves the relay de-energised.
+// request requests the line, which leaves the relay de-energised.
 func (r *relay) request() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -38,8 +38,7 @@ func (r *relay) requestLocked() error {
 	return nil
 }
 
-// Release lets people through: current for a fail-secure lock, none for a
-// fail-safe one.
+// Release lets people through: it energises a fail-secure lock and de-energises a fail-safe one.
 func (r *relay) Release() error { return r.energise(!r.failSafe) }
 
 // Secure holds the door.
@@ -52,14 +51,14 @@ func (r *relay) energise(on bool) error {
 		return err
 	}
 	if err := r.out.Set(on); err != nil {
-		_ = r.out.Close() // ask for the line anew next time
+		_ = r.out.Close() // the line is requested again next time
 		r.out = nil
 		return fmt.Errorf("relay: %w", err)
 	}
 	return nil
 }
 
-// close takes the current away and hands the line back.
+// close de-energises the relay and releases the line.
 func (r *relay) close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

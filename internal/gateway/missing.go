@@ -11,18 +11,18 @@ import (
 	"gatehouse/internal/site"
 )
 
-// A file without a word of what it had can't say that it was deleted: others, of
-// which none is older than it after a power cut, tell that it was there.
+// A deleted file leaves no trace of its own. Files that are written only after it, also across a
+// power cut, show that it was there.
 
-// lacks reports whether a file of the state directory is not there.
+// lacks reports whether a file of the state directory is missing.
 func lacks(s *site.Site, elem ...string) bool {
 	_, err := os.Stat(s.Path(elem...))
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// missingFiles name what was deleted, within the state directory, as far as is known.
-// grants says that of the directory of the grants. The desk's book and the file of the
-// time are written at the first start, before anything of the registry's can come.
+// missingFiles returns the names of deleted files within the state directory, as far as is known.
+// grants says that the directory of the grants is missing. The desk's book and the file of the time
+// are written at the first start, before anything of the registry's can come.
 func missingFiles(s *site.Site, grants bool, k keyring.Status) (all []string) {
 	listed := k.Last > 0 || !lacks(s, "grants", "grants-a.db") || !lacks(s, "grants", "grants-b.db") // without keys no list is read
 	switch {

@@ -16,17 +16,16 @@ import (
 	"gatehouse/sync/uplink"
 )
 
-// Hardware opens what the site file names. The functions must be safe for
-// concurrent use; an error that wraps os.ErrNotExist means that the thing is
-// not there (yet).
+// Hardware opens the devices that the site file names. The functions must be safe for concurrent
+// use; an error that wraps os.ErrNotExist means that the device is not there (yet).
 type Hardware struct {
 	Lines  func(device.LinesConfig) (device.Lines, error)
 	Output func(device.OutputConfig) (device.Output, error)
 	Port   func(device.PortConfig) (device.Port, error)
 }
 
-// labelled opens lines only of the chips that the board's profile knows under the
-// site file's names: a name may mean another chip on this machine.
+// labelled restricts the site file's names to chips with the labels of the board's profile: a name
+// may mean another chip on this machine.
 func (hw Hardware) labelled(s *site.Site) Hardware {
 	out := hw
 	out.Lines = func(c device.LinesConfig) (device.Lines, error) {
@@ -40,14 +39,14 @@ func (hw Hardware) labelled(s *site.Site) Hardware {
 	return out
 }
 
-// Link is the way to the registry's broker; *mqtt.Link is one.
+// Link is the link to the registry's broker; *mqtt.Link is one.
 type Link interface {
 	uplink.Link
 	Run(ctx context.Context) error
 	Status() mqtt.Status
-	Again()                         // ends a wait: the certificate is a new one
-	Spread(time.Duration)           // what the registry wishes for the next reconnect
-	Look(ctx context.Context) error // looks at the broker's certificate anew
+	Again()                         // ends a wait, because the certificate is new
+	Spread(time.Duration)           // sets the registry's limit of the wait before the next reconnect
+	Look(ctx context.Context) error // checks the broker's certificate again
 }
 
 // Options of a Gateway; Site, Hardware and Time are needed.
@@ -56,42 +55,42 @@ type Options struct {
 	Hardware Hardware
 	Time     clock.Source
 	Version  string
-	// Verify checks a file of the journal before it is used, in a child process:
-	// a damaged one can kill who opens it. Without it the check runs in this one.
+	// Verify checks a file of the journal before it is used, in a child process, because a damaged
+	// one can kill its process. Without it the check runs in this one.
 	Verify func(ctx context.Context, path string) error
 	// Dial makes the link to the registry's broker; nil: by MQTT.
 	Dial func(mqtt.Config) (Link, error)
-	// Formats are the wire formats that it speaks with the registry, 1 to this one;
+	// Formats is the newest wire format that is spoken with the registry, beside all earlier ones;
 	// 0: all that this program knows.
 	Formats uint64
 	// Ready is called once the doors run.
 	Ready func()
-	// Watchdog hears the loops of the doors; nil: nobody listens.
+	// Watchdog is ticked by the loops of the doors; nil: unused.
 	Watchdog *watchdog.Watchdog
 	Log      zerolog.Logger
-	// Network is where the registry's HTTPS is.
+	// Network is the way to the registry's HTTPS.
 	Network network.Network
 	Cadence Cadence
-	// Chance returns a time by chance below a limit above 0, for waits that a city
-	// should not end at once; nil: any.
+	// Chance returns a random time below limit (above 0), for waits that a city should not end at
+	// once; nil: uniform.
 	Chance func(limit time.Duration) time.Duration
-	// Sync is called before each sync of the journal: a slow disk of a simulation
-	// waits in it. Nil: nothing is.
+	// Sync is called before each sync of the journal; a simulated slow disk waits in it. Nil:
+	// unused.
 	Sync func()
 }
 
-// Cadence is how often the daemon looks at what tells it nothing by itself. A
-// zero is what a daemon in a house uses; a simulation of years looks less often.
+// Cadence is how often the daemon polls. A zero is the default of a daemon in a house; a simulation
+// of years polls less often.
 type Cadence struct {
 	Clock time.Duration // at the clock's quality, 10 s
-	// Journal is how often the journal looks after its files, 1 min; when something
-	// is to be done for them it does not wait for that.
+	// Journal is the period of the journal's check of its files, 1 min; known work does not wait
+	// for it.
 	Journal time.Duration
 	// Gather is how long entries wait on their way to the registry for others that
 	// are stored in the same moment, 0.
 	Gather time.Duration
-	// Rest is how long a card is away at least before it is held up for the second
-	// time, after the door was released for it, 10 s.
+	// Rest is how long a card has to be away at least before it is held up for the second time,
+	// after its door was released, 10 s.
 	Rest time.Duration
 }
 

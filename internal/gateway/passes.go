@@ -13,8 +13,8 @@ import (
 	"gatehouse/sync/wire/qrpass"
 )
 
-// recallMost is how many of the newest entries are searched for used passes: far
-// more than a quarter of an hour has.
+// recallMost is how many of the newest entries are searched for used passes: far more than a
+// quarter of an hour has.
 const recallMost = 20_000
 
 // logBatch is how many entries are read at a time.
@@ -29,9 +29,9 @@ type recall struct {
 	log     zerolog.Logger
 }
 
-// run tells the judge which passes the runs before have used, once the
-// journal can be read. Where it does not reach back far enough, the judge goes on
-// taking every pass of before the start for used.
+// run gives the judge the passes that earlier runs have used, once the journal can be read. Where
+// the journal does not reach back far enough, the judge goes on treating every pass from before the
+// start as used.
 func (r recall) run(ctx context.Context) {
 	for {
 		changed := r.journal.Changed()
@@ -46,7 +46,7 @@ func (r recall) run(ctx context.Context) {
 			r.log.Info().Bool("all", all).Msg("passes used before were read back from the log")
 			return
 		}
-		select { // this run's first entry is on its way
+		select { // the first entry of this run is on its way
 		case <-ctx.Done():
 			return
 		case <-changed:
@@ -54,14 +54,14 @@ func (r recall) run(ctx context.Context) {
 	}
 }
 
-// beginsJournal reports whether nothing stands before an entry: it is the first of an
-// epoch that cites none.
+// beginsJournal reports whether an entry is the oldest of all: the first of an epoch that cites
+// none.
 func beginsJournal(e journal.Entry, h wire.Header) bool {
 	return e.Sequence == 0 && !(h.Kind == wire.KindEpoch && len(h.Detail) > 0)
 }
 
-// used reads on from a place in the journal, and reports whether that was
-// early enough to have met every pass that may still be good.
+// used reads on from a place in the journal, and reports whether that covered every pass that may
+// still be good.
 func (r recall) used(ctx context.Context, at journal.Position) (used []wire.ID, all bool, read int) {
 	enough := r.clock.Decision().Lo - qrpass.Max - 2*pass.Skew
 	for {

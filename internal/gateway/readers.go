@@ -21,11 +21,11 @@ import (
 type Reader struct {
 	Config  *site.Reader
 	Door    *Door
-	OSDP    *osdp.Reader // nil: no OSDP
+	OSDP    *osdp.Reader // nil: not an OSDP reader
 	Keys    site.KeyFile // of an OSDP reader that must be secured
 	shows   []device.Indicator
 	learner *learner    // nil: its door's loop goes on to have its cards
-	taught  atomic.Bool // format learning goes on
+	taught  atomic.Bool // format learning is in progress
 }
 
 // makeReaders makes the readers of all doors; those of one OSDP bus are one loop.
@@ -54,8 +54,8 @@ func (g *Gateway) makeReaders() {
 	}
 }
 
-// logged runs a reader's loop, which ends with ctx, or at once for settings that
-// site.Parse should have refused.
+// logged returns a function that runs a reader's loop and logs its error: it ends with ctx, or at
+// once for settings that site.Parse should have refused.
 func (g *Gateway) logged(r *Reader, run func(context.Context) error) func(context.Context) {
 	return func(ctx context.Context) {
 		if err := run(ctx); err != nil && ctx.Err() == nil {
@@ -64,7 +64,7 @@ func (g *Gateway) logged(r *Reader, run func(context.Context) error) func(contex
 	}
 }
 
-// reader returns the loop of a reader that has its port or lines for itself.
+// reader returns the loop of a reader with a port or lines of its own.
 func (g *Gateway) reader(r *Reader) func(context.Context) error {
 	if r.Config.Type == site.TypeWiegand {
 		return g.wiegandReader(r)
@@ -136,7 +136,7 @@ func (g *Gateway) osdpReader(r *Reader) osdp.ReaderConfig {
 	return cfg
 }
 
-// fit tells what is wrong with a card that can be of one of the formats.
+// fit returns the fault of a card that is of none of the formats.
 func fit(formats []wiegand.Format, c device.Card) fault.Code {
 	found := fault.Length
 	for _, f := range formats {
@@ -150,8 +150,8 @@ func fit(formats []wiegand.Format, c device.Card) fault.Code {
 	return found
 }
 
-// indications are what the profile says that this reader shows; nil: as readers
-// with one lamp of two colours do.
+// indications returns how the profile's reader shows feedback; nil: as readers with one lamp of two
+// colours do.
 func indications(r *site.Reader) map[device.Feedback]protocol.Indication {
 	said := r.Indications()
 	if len(said) == 0 {
@@ -166,7 +166,7 @@ func indications(r *site.Reader) map[device.Feedback]protocol.Indication {
 	return out
 }
 
-// Show tells people at a reader of the door, or at all of them (empty).
+// Show shows feedback at a reader of the door, or at all of them (empty).
 func (d *Door) Show(reader string, f device.Feedback) {
 	for _, r := range d.Readers {
 		if reader == "" || reader == r.Config.ID {
@@ -180,7 +180,7 @@ func (d *Door) Show(reader string, f device.Feedback) {
 	}
 }
 
-// tells reports whether the door has anything by which people are told.
+// tells reports whether the door can show anything to people.
 func (d *Door) tells() bool {
 	told := d.signal != nil
 	for _, r := range d.Readers {
@@ -197,21 +197,21 @@ func (g *Gateway) makeSignal(d *Door, c *site.Signal, consumer string, patterns 
 	return s
 }
 
-// learning is the time in which a reader's frames go to who asked for them, and to
-// no door.
+// learning is a session of format learning, in which a reader's frames go to its caller and to no
+// door.
 type learning struct {
 	events chan device.Event
 	over   <-chan struct{}
 }
 
-// learner lends the lines of a Wiegand reader for format learning.
+// learner lends the lines of a Wiegand reader to format learning.
 type learner struct {
 	source string
 	open   func() (device.Lines, error)
 	begin  chan learning
 }
 
-// run runs the usual loop, and between its runs format learning, which reads every frame.
+// run alternates between the usual loop and format learning, which reads every frame.
 func (l *learner) run(ctx context.Context, usual func(context.Context) error) error {
 	for {
 		next, asked, err := runUntil(ctx, usual, l.begin)
@@ -225,8 +225,8 @@ func (l *learner) run(ctx context.Context, usual func(context.Context) error) er
 	}
 }
 
-// runUntil runs a loop until it ends, or ends it when stop has something or is closed.
-// The loop is gone when it returns.
+// runUntil runs a loop until it ends, or ends it when stop delivers or is closed. The loop's
+// goroutine is gone when it returns.
 func runUntil[T any](ctx context.Context, loop func(context.Context) error, stop <-chan T) (got T, stopped bool, err error) {
 	part, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -242,16 +242,15 @@ func runUntil[T any](ctx context.Context, loop func(context.Context) error, stop
 	return got, true, nil
 }
 
-// learnWait is how long a reader may take to begin format learning.
+// learnWait is how long a reader may take to start format learning.
 const learnWait = 5 * time.Second
 
-// Lends reports whether format learning takes the reader from its door. The cards of others
-// come by the door's loop in format learning, too.
+// Lends reports whether format learning takes the reader from its door. At other readers cards come
+// through the door's loop then, too.
 func (r *Reader) Lends() bool { return r.learner != nil }
 
-// Teach begins format learning, which lasts until over is closed: every frame of a reader that
-// lends its lines goes to events, and none to its door. It fails where the reader does
-// not run.
+// Teach starts format learning, which lasts until over is closed: every frame of a reader that
+// lends its lines goes to events, and none to its door. It fails where the reader does not run.
 func (r *Reader) Teach(ctx context.Context, events chan device.Event, over <-chan struct{}) error {
 	if r.learner != nil {
 		ctx, cancel := context.WithTimeout(ctx, learnWait)
@@ -267,14 +266,14 @@ func (r *Reader) Teach(ctx context.Context, events chan device.Event, over <-cha
 	return nil
 }
 
-// Taught reports whether format learning goes on.
+// Taught reports whether format learning is in progress.
 func (r *Reader) Taught() bool { return r.taught.Load() }
 
-// Leave notes that format learning is over.
+// Leave notes that format learning has ended.
 func (r *Reader) Leave() { r.taught.Store(false) }
 
-// osdpIndication is what a profile says, as commands of the bus: LED 0 and the
-// buzzer of reader 0, and the first line of its display.
+// osdpIndication returns a profile's indication as commands of the bus: LED 0 and the buzzer of
+// reader 0, and the first line of its display.
 func osdpIndication(in profile.Indication) protocol.Indication {
 	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 	var out protocol.Indication

@@ -15,31 +15,29 @@ import (
 	"gatehouse/sync/uplink"
 )
 
-// Central is what a gateway has of its registry: nothing at the doors waits for
-// any of it.
+// Central is a gateway's connection to its registry: nothing at the doors waits for any of it.
 type Central struct {
 	Broker  string
 	Link    Link
 	Uplink  *uplink.Uplink
 	Renewer *enrol.Renewer
-	Err     error // why there is no uplink although there should be one; the others may be nil then
+	Err     error // why there is no uplink although there should be one; the other fields may be nil then
 	server  atomic.Pointer[x509.Certificate]
 }
 
-// Server is the certificate of the registry's broker, when it was good last; nil: it was
-// not seen yet.
+// Server returns the newest good certificate of the registry's broker; nil: none was seen yet.
 func (c *Central) Server() *x509.Certificate { return c.server.Load() }
 
-// ErrNoKey means that the gateway can't sign what it says.
+// ErrNoKey means that the gateway can't sign its messages.
 var ErrNoKey = errors.New("the gateway's own key can't be read")
 
-// hasRegistry says whether entries are to go to a registry.
+// hasRegistry reports whether entries are to go to a registry.
 func (g *Gateway) hasRegistry() bool {
 	return g.Site.Registry != site.NoRegistry && (g.Site.Registry != "" || g.Keyring.Keys.Registry() != nil)
 }
 
-// openRegistry makes the way to the registry that the gateway is enrolled with.
-// Nothing that is wrong with it is the doors' business.
+// openRegistry sets up the connection to the registry that the gateway is enrolled with. Its faults
+// do not concern the doors.
 func (g *Gateway) openRegistry() {
 	if !g.hasRegistry() {
 		return
@@ -80,8 +78,7 @@ func (g *Gateway) makeUplink(c *Central) error {
 	return err
 }
 
-// otherBrokers are further addresses of the broker. A site file that names one
-// means that one.
+// otherBrokers returns further addresses of the broker; none where the site file names one.
 func (g *Gateway) otherBrokers() []string {
 	if g.Site.Registry != "" {
 		return nil
@@ -94,8 +91,7 @@ func (g *Gateway) otherBrokers() []string {
 	return a.Broker
 }
 
-// run talks to the registry until ctx ends; the link ends last, so that the
-// broker hears a goodbye.
+// run talks to the registry until ctx ends; the link ends last, so that the broker hears a goodbye.
 func (c *Central) run(ctx context.Context, g *Gateway) {
 	if c == nil || c.Err != nil {
 		return
@@ -116,16 +112,16 @@ func (c *Central) run(ctx context.Context, g *Gateway) {
 }
 
 const (
-	// WarnBefore is how long before something ends somebody is told.
+	// WarnBefore is how long before an expiry people are warned.
 	WarnBefore = 30 * 24 * time.Hour
-	// serverEvery is how often the registry's certificate is looked at anew while it is
-	// said to end. A connection lasts for months, and sees it only at its beginning. A
-	// look takes 5 KB: one an hour would be a quarter of what an idle month may take.
+	// serverEvery is how often the registry's certificate is checked again while a warning about it
+	// stands. A connection lasts for months, and sees the certificate only at its beginning. A
+	// check takes 5 KB: one an hour would be a quarter of an idle month's traffic.
 	serverEvery = 24 * time.Hour
 )
 
-// lookAgain looks at the registry's certificate anew while this gateway says that it
-// ends, until ctx ends: what is said is over once it was renewed.
+// lookAgain checks the registry's certificate again while a warning about it stands, until ctx
+// ends, so that the warning ends once it was renewed.
 func (c *Central) lookAgain(ctx context.Context, g *Gateway) {
 	tick := time.NewTicker(serverEvery)
 	defer tick.Stop()

@@ -9,8 +9,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// AskAsResident does what a resident asks for, who shows by flat and PIN who it is. A card
-// that is lost stops before the door opens.
+// AskAsResident carries out the request of a resident who is identified by flat and PIN. A lost
+// card stops before the door opens.
 func (g *Gateway) AskAsResident(ctx context.Context, r desk.ResidentRequest) (desk.ForResident, error) {
 	i := slices.IndexFunc(g.Doors, func(d *Door) bool { return d.Config.ID == r.Door })
 	if r.Act == desk.Enter && i < 0 {

@@ -13,7 +13,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// pattern is on and off in turn, beginning with on.
+// pattern is a sequence of on and off times, beginning with on.
 type pattern []time.Duration
 
 // Patterns of a buzzer, and of a lamp that is dark while the door is secured.
@@ -37,7 +37,7 @@ var (
 const (
 	short = 120 * time.Millisecond
 	long  = 600 * time.Millisecond
-	// pinLight and heldLight are how often a lamp blinks: for about 10 s and a minute.
+	// pinLight and heldLight are the blinks of a lamp: about 10 s and a minute.
 	pinLight  = 20
 	heldLight = 50
 )
@@ -49,9 +49,8 @@ func blinks(n int, each time.Duration) (p pattern) {
 	return p
 }
 
-// signal tells people at a door what became of their card, by a buzzer or a
-// lamp. It is beside the door's path: one that can't be driven, or that is busy,
-// changes nothing else.
+// signal shows people at a door the answer to their card, by a buzzer or a lamp. It works beside
+// the door's path: one that can't be driven, or that is busy, changes nothing else.
 type signal struct {
 	cfg      device.OutputConfig
 	patterns map[device.Feedback]pattern
@@ -60,7 +59,7 @@ type signal struct {
 	next     chan pattern
 }
 
-// Show plays the pattern of a feedback, in place of the one that plays.
+// Show plays the pattern of a feedback, in place of the current one.
 func (s *signal) Show(f device.Feedback) {
 	for {
 		select {
@@ -93,7 +92,7 @@ func (s *signal) run(ctx context.Context) {
 			for pattern != nil && out != nil {
 				var err error
 				if pattern, err = s.play(ctx, out, pattern); err != nil {
-					_ = out.Close() // ask for the line anew
+					_ = out.Close() // the line is requested again
 					out = nil
 				}
 			}
@@ -104,7 +103,7 @@ func (s *signal) run(ctx context.Context) {
 	}
 }
 
-// play returns the pattern that came meanwhile, nil for none.
+// play plays a pattern, and returns the one that came meanwhile; nil: none.
 func (s *signal) play(ctx context.Context, out device.Output, p pattern) (pattern, error) {
 	for i, d := range p {
 		if err := out.Set(i%2 == 0); err != nil {
@@ -123,14 +122,14 @@ func (s *signal) play(ctx context.Context, out device.Output, p pattern) (patter
 	return nil, out.Set(false)
 }
 
-// teller is the journal as one door sees it: the desk hears of every card, and
-// the reader of what the tenant should know.
+// teller is the journal as one door sees it: it also passes every card to the desk, and to the
+// reader what the tenant should know.
 type teller struct {
 	journal *journal.Journal
 	desk    *desk.Doors
 	show    func(reader string, f device.Feedback)
-	told    bool        // the door can tell a tenant of a notice
-	tested  func() bool // somebody sees who comes in: not who it is, but that
+	told    bool        // the door can show a notice
+	tested  func() bool // somebody sees that people come in, not who
 }
 
 func (t teller) Append(ctx context.Context, h wire.Header, who wire.Who) (wire.Ref, error) {
@@ -145,9 +144,8 @@ func (t teller) Queue(h wire.Header, who wire.Who) wire.Ref {
 	return ref
 }
 
-// tell shows a grant. The entry that a tenant was told something names the
-// signal as its source; without one it says that the card was seen while there
-// was something to tell.
+// tell shows a grant. The entry that a tenant was told something has the signal as its source;
+// without a signal it says that the card was seen while there was something to tell.
 func (t teller) tell(h wire.Header, who wire.Who, ref wire.Ref, recorded bool) {
 	if h.Kind != wire.KindAccess || h.Reason != wire.ReasonGranted && h.Reason != wire.ReasonTermDoubtful {
 		return

@@ -19,24 +19,24 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// anchor is how far the journal was at some time. It is kept with the gateway's grants,
-// so that a journal that was deleted, or set back to an earlier copy, shows at the next
-// start. It is written after what it names is durable, so that no power cut can make
-// the journal fall behind it, and rarely: what came after it can go unnoticed here.
+// anchor is the length of the journal at some time. It is kept with the gateway's grants, so that a
+// journal that was deleted, or rolled back to an earlier copy, is noticed at the next start. It is
+// written after what it names is durable, so that no power cut can make the journal fall behind it,
+// and rarely: the loss of later entries can go unnoticed here.
 type anchor struct {
-	Number   uint64    // of those that were kept, ascending
-	Position           // the end of the journal then
+	Number   uint64    // number of the anchor, ascending
+	Position           // the end of the journal at that time
 	Root     tlog.Hash // of the tree there
 }
 
-// headDetail is the size of what an epoch cites: epoch and size (8 bytes each,
-// big-endian) and root (32).
+// headDetail is the size of an epoch's citation: epoch and size (8 bytes each, big-endian) and root
+// (32).
 const headDetail = 8 + 8 + tlog.HashSize
 
-// head returns what an epoch that follows a place cites of it.
+// head returns the citation of a place by the epoch that follows it.
 func head(p Position, root tlog.Hash) []byte { return append(numbers(p.Epoch, p.Sequence), root[:]...) }
 
-// numbers returns each in 8 bytes, big-endian.
+// numbers encodes each number in 8 bytes, big-endian.
 func numbers(list ...uint64) (b []byte) {
 	for _, n := range list {
 		b = binary.BigEndian.AppendUint64(b, n)
@@ -46,7 +46,7 @@ func numbers(list ...uint64) (b []byte) {
 
 func (a anchor) detail() []byte { return head(a.Position, a.Root) }
 
-// encode returns its bytes; the last 8 are a sum over the others.
+// encode returns the bytes of the anchor; the last 8 are a checksum of the others.
 func (a anchor) encode() []byte {
 	b := append(numbers(a.Number), a.detail()...)
 	sum := sha256.Sum256(b)
@@ -62,7 +62,7 @@ func decodeAnchor(b []byte) (a anchor, ok bool) {
 	return a, bytes.Equal(a.encode(), b) && a.Epoch != 0
 }
 
-// newestAnchor returns the one with the highest number; zero: there is none.
+// newestAnchor returns the anchor with the highest number; zero: there is none.
 func newestAnchor(all [][]byte) (newest anchor) {
 	for _, b := range all {
 		if a, ok := decodeAnchor(b); ok && a.Number >= newest.Number {
@@ -74,7 +74,7 @@ func newestAnchor(all [][]byte) (newest anchor) {
 
 var errNotAnchored = errors.New("not what the anchor in the grants' files says")
 
-// compare looks for what an anchor names among the files.
+// compare looks for the place of an anchor in the files.
 func (a anchor) compare(files []catalogue.File) error {
 	path := ""
 	for _, f := range files {
@@ -104,14 +104,14 @@ func (a anchor) compare(files []catalogue.File) error {
 // anchorEvery is the pause between two anchors of an epoch that grows.
 const anchorEvery = 10 * time.Minute
 
-// anchors keeps the anchor of a journal and compares with it.
+// anchors writes the anchor of a journal and compares with it.
 type anchors struct {
 	files *archive
 	every time.Duration
 
 	mu      sync.Mutex
 	held    anchor
-	at      time.Time // it was kept
+	at      time.Time // of the last write
 	due     bool
 	checked bool // the root was compared in this run
 }
@@ -130,15 +130,15 @@ func (a *anchors) newest() anchor {
 	return a.held
 }
 
-// soon asks for an anchor with the keeper's next round.
+// soon makes the keeper's next round write an anchor.
 func (a *anchors) soon() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.due = true
 }
 
-// keep keeps where the journal is, if it is time to. What it names is durable: the
-// catalogue knows of nothing else.
+// keep writes an anchor of the present place, if one is due. The place is durable: the catalogue
+// has no other.
 func (a *anchors) keep(ctx context.Context) error {
 	a.check(ctx)
 	now := a.files.cat.Load()
@@ -159,8 +159,8 @@ func (a *anchors) keep(ctx context.Context) error {
 	return nil
 }
 
-// check compares, once in a run, the tree at the anchor's size: that there is as much
-// of it was seen when the files were opened.
+// check compares, once in a run, the root of the tree at the anchor's size; its length was checked
+// when the files were opened.
 func (a *anchors) check(ctx context.Context) {
 	a.mu.Lock()
 	held, done := a.held, a.checked
@@ -171,20 +171,19 @@ func (a *anchors) check(ctx context.Context) {
 	}
 	r, err := a.files.treeOf(ctx, held.Position)
 	if err != nil || r.Root() == held.Root {
-		return // what was appended again or deleted in order can't be compared
+		return // entries that were appended again or properly deleted can't be compared
 	}
 	a.files.losses.tell(wire.ReasonOtherRoot, held.detail(), "some entries are not those that were there")
 }
 
-// setBack says that the journal ends before its anchor, and returns what the next
-// epoch has to cite.
+// setBack reports that the journal ends before its anchor, and returns what the next epoch has to
+// cite.
 func (a *anchors) setBack(held anchor) *ending {
 	a.files.losses.tell(wire.ReasonSetBack, held.detail(), "it had entries that it has not any more: it was set back to an earlier copy, or its files were deleted")
 	return &ending{epoch: held.Epoch, size: held.Sequence, root: held.Root, reason: wire.ReasonSetBack, elsewhere: true}
 }
 
-// lostEpoch returns what a new epoch cites where none can go on; nil where there
-// never was one, as far as anybody knows.
+// lostEpoch returns what a new epoch cites where no epoch can go on; nil: no epoch is known.
 func (a *anchors) lostEpoch(d catalogue.Directory) *ending {
 	held := a.newest()
 	if held.Epoch != 0 && !d.Knows(held.Epoch) {
@@ -203,21 +202,20 @@ func (a *anchors) lostEpoch(d catalogue.Directory) *ending {
 	return &last
 }
 
-// ending is what the first entry of an epoch tells of the one before.
+// ending is what the first entry of an epoch says of the one before.
 type ending struct {
 	epoch   uint64
-	size    uint64 // segment.NoEnd where it is not known
+	size    uint64 // segment.NoEnd: unknown
 	root    tlog.Hash
 	reason  wire.Reason
 	damaged string // path of the file to set aside
-	// elsewhere: the size is not that of what is on this disk, which ends where
-	// nobody knows.
+	// elsewhere: the size is not that of the files on this disk, whose end is unknown.
 	elsewhere bool
-	entry     *intake.Item // made once, however often the new epoch has to be tried
+	entry     *intake.Item // made once, however often the new epoch is tried
 }
 
-// first returns the first entry of the next epoch: its detail is the epoch before (8
-// bytes), and where known its size (8 bytes) and root (32).
+// first returns the first entry of the next epoch: its detail is the epoch before (8 bytes) and,
+// where known, its size (8 bytes) and root (32).
 func (e *ending) first(in *intake.Intake) *intake.Item {
 	if e.entry == nil {
 		detail := numbers(e.epoch)

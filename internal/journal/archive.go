@@ -22,19 +22,18 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Names in the directory of a journal, beside the entry files, tree.db and the epochs
-// file.
+// Names in the directory of a journal, besides the entry files, tree.db and the epochs file.
 const (
 	bootName    = "boot"    // number of the last run, decimal
 	ackedName   = "acked"   // cursor of the uplink: epoch in hex, sequence
-	safeName    = "safe"    // the same of what the registry can't lose
+	safeName    = "safe"    // the same for what the registry can't lose
 	lockName    = "lock"    // held by the process that writes
 	ballastName = "ballast" // zeros, given up when the disk is full
 )
 
-// archive is the files of a journal: each is verified before its first use in a run,
-// and one that is damaged is set aside. Safe for concurrent use. The file that is
-// written to belongs to the writer.
+// archive is the set of files of a journal: each is verified before its first use in a run, and a
+// damaged one is set aside. Safe for concurrent use. The file that is being written belongs to the
+// writer.
 type archive struct {
 	o      Options
 	in     *intake.Intake
@@ -45,9 +44,9 @@ type archive struct {
 	upkeep sync.Mutex    // held while closed files are moved, rewritten or deleted
 
 	copying   atomic.Uint64            // the epoch that NewEpoch makes, or 0; its files do not count yet
-	indexTold atomic.Bool              // that the epochs file is bad was told
-	noSync    bool                     // only for tests that must lose entries
-	fault     func(point string) error // of a disk, for tests
+	indexTold atomic.Bool              // the fault of the epochs file was reported
+	noSync    bool                     // for tests that must lose entries
+	fault     func(point string) error // faults of a disk, for tests
 }
 
 func (a *archive) path(name string) string { return filepath.Join(a.o.Dir, name) }
@@ -61,15 +60,13 @@ func poke(c chan struct{}) {
 	}
 }
 
-// report logs what could not be done.
 func (a *archive) report(what string, err error) {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		a.o.Log.Error().Err(err).Msg("journal: can't " + what)
 	}
 }
 
-// view runs read on a file: on the one that is written to, or on a closed one that
-// is verified first.
+// view runs read on a file: the one that is being written, or a closed one that is verified first.
 func (a *archive) view(ctx context.Context, f catalogue.File, read func(segment.Tx) error) error {
 	if now := a.cat.Load(); now.Open != nil && now.Last().Path == f.Path {
 		return now.Open.View(read)
@@ -110,8 +107,8 @@ func (a *archive) mark(f catalogue.File, change func(*catalogue.File)) {
 	a.cat.Change(func(c *catalogue.Catalogue) { c.Mark(f.Path, change) })
 }
 
-// isEnough reports whether a closed file of which one meta page is damaged has all
-// its entries. It is told of, and rewritten.
+// isEnough reports whether a closed file with one damaged meta page has all its entries. The damage
+// is reported, and the file is rewritten.
 func (a *archive) isEnough(f catalogue.File) bool {
 	s, err := segment.Read(f.Path)
 	if err != nil || f.End != segment.NoEnd && s.Size < f.End {
@@ -123,7 +120,7 @@ func (a *archive) isEnough(f catalogue.File) bool {
 	return true
 }
 
-// isGone takes a closed file out that somebody deleted; the keeper tells of it.
+// isGone removes a deleted closed file from the catalogue; the keeper reports it.
 func (a *archive) isGone(f catalogue.File, last bool) {
 	if _, err := os.Stat(f.Path); last || !errors.Is(err, fs.ErrNotExist) {
 		return
@@ -140,8 +137,7 @@ func (a *archive) forget(path string) {
 	a.cat.Change(func(c *catalogue.Catalogue) { c.Forget(path) })
 }
 
-// isDamaged has a damaged file set aside: a closed one here, the current one
-// by the writer.
+// isDamaged sets a damaged file aside: a closed one here, the current one by the writer.
 func (a *archive) isDamaged(f catalogue.File, last bool) {
 	if !last {
 		a.upkeep.Lock()
@@ -153,8 +149,7 @@ func (a *archive) isDamaged(f catalogue.File, last bool) {
 	a.in.Poke()
 }
 
-// setAside renames a damaged file that nobody writes to, and says so in the
-// journal.
+// setAside renames a damaged file that nobody writes to, and records that.
 func (a *archive) setAside(path string) bool {
 	aside, err := durable.SetAside(path)
 	if a.report("set a damaged file aside", err); err != nil {
@@ -166,8 +161,8 @@ func (a *archive) setAside(path string) bool {
 	return true
 }
 
-// create makes the next file of an epoch, whose first entries these are, under its name
-// with a suffix, and opens it.
+// create makes and opens the next file of an epoch, with its first entries, under its name and a
+// suffix.
 func (a *archive) create(epoch uint64, start tree.Range, suffix string, first [][]byte) (*segment.Writer, catalogue.File, error) {
 	f := catalogue.File{Epoch: epoch, First: start.Size(), End: segment.NoEnd, Made: a.o.Clock().Made(), Checked: true}
 	f.Path = a.path(segment.Name(f.Epoch, f.First))
@@ -179,13 +174,12 @@ func (a *archive) create(epoch uint64, start tree.Range, suffix string, first []
 	return file, f, err
 }
 
-// rewrite writes a closed file anew without slack, and if erase says so without who
-// parts. The caller holds upkeep.
+// rewrite rewrites a closed file without slack and, with erase, without who parts. The caller holds
+// upkeep.
 func (a *archive) rewrite(ctx context.Context, f catalogue.File, erase bool) error {
 	return segment.Rewrite(f.Path, f.End, erase, func(path string) error { return a.o.Verify(ctx, path) })
 }
 
-// remove deletes a closed file.
 func (a *archive) remove(path string) error {
 	// A file that is named and not there was taken away.
 	a.report("name a file no more", a.storeNames(filepath.Base(path), nil))
@@ -202,8 +196,8 @@ func (a *archive) scan() (catalogue.Directory, error) {
 	return catalogue.Scan(a.o.Dir)
 }
 
-// storeNames makes the epochs file name the files that are there, but one that leaves;
-// the lost were told of.
+// storeNames makes the epochs file name the existing files, except one that is about to be deleted;
+// lost files were reported.
 func (a *archive) storeNames(leaves string, lost []string) error {
 	a.index.Lock()
 	defer a.index.Unlock()
@@ -214,8 +208,8 @@ func (a *archive) storeNames(leaves string, lost []string) error {
 	return d.StoreNames(leaves, lost)
 }
 
-// rebuildIndex writes the epochs file anew: it was deleted or changed while the
-// journal was open.
+// rebuildIndex writes the epochs file again after it was deleted or changed while the journal was
+// open.
 func (a *archive) rebuildIndex() error {
 	a.index.Lock()
 	defer a.index.Unlock()
@@ -227,8 +221,7 @@ func (a *archive) rebuildIndex() error {
 	return err
 }
 
-// noteIndex tells that the epochs file was lost or is damaged. The next epoch
-// makes a new one.
+// noteIndex reports that the epochs file was lost or is damaged. The next epoch makes a new one.
 func (a *archive) noteIndex(d catalogue.Directory) {
 	if !d.Bad || a.indexTold.Swap(true) {
 		return
@@ -243,14 +236,14 @@ func (a *archive) noteIndex(d catalogue.Directory) {
 	a.losses.tell(wire.ReasonDamaged, []byte(name), "the file "+name+", which says what epochs there are, was damaged: "+aside)
 }
 
-// lostName is a file with a line for each loss that somebody should see to. It
-// lies there until whoever did removes it.
+// lostName is a file with a line for each loss that somebody should see to. It stays until that
+// person removes it.
 const (
 	lostName = "lost"
 	maxLost  = 32 // lines
 )
 
-// losses tells of what the journal found to be lost or changed.
+// losses records and reports what was lost or changed in the journal.
 type losses struct {
 	dir string
 	in  *intake.Intake
@@ -259,20 +252,20 @@ type losses struct {
 
 func (l losses) file() string { return filepath.Join(l.dir, lostName) }
 
-// list returns what was written down, a sentence each.
+// list returns the losses of the file, a sentence each.
 func (l losses) list() []string {
 	b, _ := os.ReadFile(l.file())
 	return strings.FieldsFunc(string(b), func(r rune) bool { return r == '\n' })
 }
 
-// tell journals a loss, logs it, and writes it down for the status.
+// tell records a loss, logs it, and writes it into the file for the status.
 func (l losses) tell(why wire.Reason, detail []byte, text string) {
 	l.log.Error().Str("reason", why.String()).Msg("journal: " + text)
 	l.writeDown(text)
 	l.note(why, detail)
 }
 
-// note journals a loss.
+// note records a loss.
 func (l losses) note(why wire.Reason, detail []byte) {
 	l.in.Note(wire.Header{Kind: wire.KindDamaged, Reason: why, Detail: detail[:min(len(detail), 64)]})
 }

@@ -16,18 +16,18 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Who parts lie in clear in the entry files, so that the gateway can answer without
-// a network. When their time is over a closed file is rewritten without them, since
-// deleting inside a bbolt file would leave the bytes; their hashes stay, so the tree does.
+// Who parts are stored in clear in the entry files, so that the gateway can answer without a
+// network. When their time is over a closed file is rewritten without them, since deleting inside a
+// bbolt file would leave the bytes; their hashes stay, and so does the tree.
 //
-// Nothing is erased by one clock alone: a file must have been closed for so long by
-// the wall clock, while that is trusted, and by CLOCK_BOOTTIME while the daemon ran.
+// Nothing is erased by one clock alone: a file must have been closed for long enough by the wall
+// clock, while that is trusted, and by CLOCK_BOOTTIME while the daemon ran.
 
 const (
 	agedName = "aged" // how long files have been closed
 	agedEach = 4 * time.Hour
-	// unsafeMore is how much longer who parts stay where the registry has them and
-	// does not say that it can't lose them.
+	// unsafeMore is how much longer who parts stay where the registry has them and does not say
+	// that it can't lose them.
 	unsafeMore = 30 * 24 * time.Hour
 	// eraseAgain is the pause after a file that could not be rewritten.
 	eraseAgain = 24 * time.Hour
@@ -45,17 +45,16 @@ func (c closedFor) isOlder(than time.Duration, stamp Stamp) bool {
 	return stamp.Trusted && c.since != 0 && c.ran >= than && stamp.Wall-c.since >= than.Milliseconds()
 }
 
-// eraser erases the who parts of closed files when their time is over. For one
-// goroutine.
+// eraser erases the who parts of closed files when their time is over. For one goroutine.
 type eraser struct {
 	files  *archive
 	closed map[string]closedFor // by the name of the file; nil before the first round
 	boot   uint64               // CLOCK_BOOTTIME of the last round, ns
-	saved  uint64               // and when closed was written
-	again  uint64               // no erasing before
+	saved  uint64               // CLOCK_BOOTTIME when closed was written
+	again  uint64               // no erasing before this
 }
 
-// stop keeps the ages for the next run.
+// stop saves the ages for the next run.
 func (e *eraser) stop() error {
 	if e.boot <= e.saved {
 		return nil
@@ -63,7 +62,7 @@ func (e *eraser) stop() error {
 	return e.save(true)
 }
 
-// age counts the time since the last round for every closed file.
+// age adds the time since the last round to every closed file.
 func (e *eraser) age(stamp Stamp, closed []catalogue.File) {
 	if e.closed == nil {
 		e.closed = readAged(e.files.path(agedName))
@@ -78,7 +77,7 @@ func (e *eraser) age(stamp Stamp, closed []catalogue.File) {
 		if known {
 			c.ran += passed
 		}
-		if stamp.Trusted && (c.since == 0 || stamp.Wall < c.since) { // it was ahead when the file was closed
+		if stamp.Trusted && (c.since == 0 || stamp.Wall < c.since) { // the clock was ahead when the file was closed
 			c.since = stamp.Wall - c.ran.Milliseconds()
 		}
 		next[name] = c
@@ -101,7 +100,7 @@ func (e *eraser) round(ctx context.Context) error {
 		after := o.EraseAfter
 		switch {
 		case o.Uplink && i >= acked:
-			continue // nobody else has them
+			continue // nobody else has these who parts
 		case o.Uplink && i >= safe:
 			after += unsafeMore
 		}
@@ -119,8 +118,7 @@ func (e *eraser) round(ctx context.Context) error {
 	return e.save(false)
 }
 
-// erase rewrites a closed file without its who parts. The entry that says so is
-// durable first.
+// erase rewrites a closed file without its who parts. The entry about it is durable first.
 func (e *eraser) erase(ctx context.Context, f catalogue.File) error {
 	if err := e.files.checkClosed(ctx, f); err != nil {
 		return err
@@ -142,8 +140,8 @@ func (e *eraser) erase(ctx context.Context, f catalogue.File) error {
 	return nil
 }
 
-// save writes the ages every few hours, or now; nothing where nothing is left to
-// erase. What is lost of them only makes the files stay longer.
+// save writes the ages every few hours, or now; nothing where nothing is left to erase. Lost ages
+// only make the files stay longer.
 func (e *eraser) save(now bool) error {
 	waits := false
 	for _, c := range e.closed {

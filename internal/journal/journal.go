@@ -97,7 +97,7 @@ func (j *Journal) Run(ctx context.Context) error {
 	keeping.Go(func() { k.run(ctx) })
 	w.loop(ctx)
 	keeping.Wait()
-	w.loop(ctx) // what the keeper had to say
+	w.loop(ctx) // entries of the keeper
 	j.anchors.soon()
 	j.files.report("keep an anchor", j.anchors.keep(context.WithoutCancel(ctx)))
 	w.close()
@@ -130,8 +130,8 @@ func (j *Journal) Entries(ctx context.Context, from Position, n int) ([]Entry, P
 	return j.files.entries(ctx, from, n)
 }
 
-// Root returns the root of the tree over the first p.Sequence entries of an
-// epoch. RFC 6962. The same as the root of Range.
+// Root returns the root of the tree (RFC 6962) over the first p.Sequence entries of an epoch: that
+// of Range.
 func (j *Journal) Root(ctx context.Context, p Position) (tlog.Hash, error) {
 	r, err := j.files.treeOf(ctx, p)
 	return r.Root(), err

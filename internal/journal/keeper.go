@@ -11,8 +11,8 @@ import (
 
 const flushTiles = 4 // tiles that are written in one go
 
-// keeper is the one goroutine that does what may wait: missing files, leaf tiles,
-// rewriting closed files, space.
+// keeper is the one goroutine that does what may wait: it finds missing files, writes leaf tiles,
+// rewrites closed files and watches the space.
 type keeper struct {
 	files   *archive
 	anchors *anchors
@@ -20,8 +20,8 @@ type keeper struct {
 	eraser  *eraser
 }
 
-// run works when the writer pokes it and looks at the space once a minute; where
-// there is nothing to do it writes nothing.
+// run works when the writer pokes it, and checks the space once a minute; it writes nothing where
+// there is nothing to do.
 func (k *keeper) run(ctx context.Context) {
 	tick := time.NewTicker(k.files.o.KeepEvery)
 	defer tick.Stop()
@@ -32,7 +32,7 @@ func (k *keeper) run(ctx context.Context) {
 			return
 		case <-k.files.work:
 		case <-tick.C:
-			k.files.in.Poke() // the writer looks at the age of its file
+			k.files.in.Poke() // the writer checks the age of its file
 		}
 		k.files.report("look for missing files", k.survey(ctx))
 		k.files.report("keep an anchor", k.anchors.keep(ctx))
@@ -43,8 +43,7 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
-// survey looks for files that should be there and are not, tells of each once,
-// and makes the epochs file name what there is.
+// survey finds missing files, reports each once, and makes the epochs file name the existing ones.
 func (k *keeper) survey(ctx context.Context) error {
 	if k.files.cat.Load().Open == nil {
 		return nil // the writer looks when it opens the files
@@ -62,7 +61,7 @@ func (k *keeper) survey(ctx context.Context) error {
 		k.files.forget(k.files.path(name))
 		k.files.o.Log.Error().Str("file", name).Msg("journal: a file is missing")
 		k.files.losses.writeDown("files with entries are missing: they were deleted, or the disk lost them")
-		// It counts as told when the entry is durable.
+		// The loss counts as reported when its entry is durable.
 		if _, err := k.files.in.Append(ctx, wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonMissing, Detail: []byte(name)}, wire.Who{}); err != nil {
 			return err
 		}
@@ -70,8 +69,8 @@ func (k *keeper) survey(ctx context.Context) error {
 	return k.files.storeNames("", lost)
 }
 
-// writeTiles writes the full tiles of the newest epoch that tree.db lacks, and
-// those of older epochs whose entries are here.
+// writeTiles writes the full tiles of the newest epoch that tree.db lacks, and those of older
+// epochs whose entries are here.
 func (k *keeper) writeTiles(ctx context.Context) error {
 	now := k.files.cat.Load()
 	for i, f := range now.Files {

@@ -88,8 +88,8 @@ func (j *Journal) newEpoch(ctx context.Context, from Position, detail []byte) (P
 	return Position{Epoch: t.epoch}, nil
 }
 
-// hand gives a copy to the writer and waits until it counts or is refused.
-// If ctx ends while the writer is at it, the writer's answer counts.
+// hand gives a copy to the writer and waits until it counts or is refused. If ctx ends while the
+// writer is at work on it, the writer's answer counts.
 func (j *Journal) hand(ctx context.Context, t *tail) error {
 	j.tails <- t
 	j.in.Poke()
@@ -106,10 +106,10 @@ func (j *Journal) hand(ctx context.Context, t *tail) error {
 	}
 }
 
-// tail is an epoch that is being made out of the tail of others.
+// tail is an epoch that is being made from the tail of others.
 type tail struct {
 	from *archive
-	head *intake.Item // the first entry of the epoch; it stands in the tail, too
+	head *intake.Item // the first entry of the epoch; it is in the tail, too
 
 	epoch uint64
 	cut   Position // where the tail begins
@@ -118,7 +118,7 @@ type tail struct {
 	file  *segment.Writer // the last
 	tree  tree.Range
 	done  chan error // the writer's answer
-	doubt bool       // nobody knows whether the epochs file names it
+	doubt bool       // it is unknown whether the epochs file names it
 }
 
 // copy copies until at most rest entries are left.
@@ -152,8 +152,8 @@ func (t *tail) copy(ctx context.Context, rest uint64) error {
 	return nil
 }
 
-// left returns how many entries are to be copied; more than any limit while it
-// stands in an epoch before the last.
+// left returns how many entries are to be copied; more than any limit while the copy is in an epoch
+// before the last.
 func (t *tail) left() uint64 {
 	next := t.from.cat.Load().Next()
 	if t.at.Epoch != next.Epoch {
@@ -183,7 +183,6 @@ func (t *tail) put(stored [][]byte, leaves []tlog.Hash) error {
 	return err
 }
 
-// begin makes the next file, with its first entries.
 func (t *tail) begin(stored [][]byte) error {
 	file, f, err := t.from.create(t.epoch, t.tree, catalogue.NextSuffix, stored)
 	if err != nil {
@@ -201,7 +200,7 @@ func (t *tail) begin(stored [][]byte) error {
 	return nil
 }
 
-// stillThere looks for what somebody may have removed or set aside meanwhile.
+// stillThere refuses a copy of entries that were removed or set aside meanwhile.
 func (t *tail) stillThere(d catalogue.Directory) error {
 	if !d.Knows(t.cut.Epoch) {
 		return ErrGone
@@ -214,8 +213,8 @@ func (t *tail) stillThere(d catalogue.Directory) error {
 	return nil
 }
 
-// rename puts the files under their names. What a crash leaves undone catalogue.Tidy
-// does.
+// rename renames the files to their final names. catalogue.Tidy completes what a crash leaves
+// undone.
 func (t *tail) rename() error {
 	if err := t.from.fault("moved"); err != nil {
 		return err
@@ -234,21 +233,21 @@ func (t *tail) rename() error {
 	return nil
 }
 
-// discard removes a copy that came to nothing.
+// discard removes an unused copy.
 func (t *tail) discard(err error) {
 	if t.file != nil {
 		t.file.Close(err)
 	}
 	if t.doubt {
-		return // the next start of the files knows
+		return // the next start of the files resolves it
 	}
 	for _, f := range t.files {
-		os.Remove(f.Path + catalogue.NextSuffix) // best effort: so does the next start
+		os.Remove(f.Path + catalogue.NextSuffix) // best effort: the next start does it too
 	}
 }
 
-// takeOver makes a copied tail count. Before the epochs file is replaced nothing
-// has changed; afterwards catalogue.Tidy would finish what is left to do.
+// takeOver makes a copied tail count. Before the epochs file is replaced nothing has changed;
+// afterwards catalogue.Tidy would complete the rest.
 func (w *writer) takeOver(ctx context.Context, t *tail) error {
 	w.files.index.Lock()
 	defer w.files.index.Unlock()
@@ -297,7 +296,7 @@ func (w *writer) useTail(d catalogue.Directory, t *tail) {
 	poke(w.files.work)
 }
 
-// inDoubt closes everything and opens what the disk says that counts.
+// inDoubt closes everything and opens the files that count by the disk.
 func (w *writer) inDoubt(ctx context.Context, t *tail, err error) error {
 	t.doubt = true
 	t.file.Close(nil)

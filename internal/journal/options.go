@@ -34,7 +34,7 @@ var (
 // Options of a journal. Dir and Clock are required; the rest has defaults.
 type Options struct {
 	Dir        string       // made if it is not there
-	Clock      func() Stamp // called for each entry, under a lock: quick, and it must not call the journal
+	Clock      func() Stamp // called for each entry, under a lock: it must be quick and must not call the journal
 	BootID     [16]byte     // the kernel's boot id, for the boot entry
 	Log        zerolog.Logger
 	MaxEntries uint64        // of a file; 50,000
@@ -42,8 +42,8 @@ type Options struct {
 	MaxBytes   int64         // of the directory, damaged files and tree included; 512 MiB
 	Ballast    int64         // bytes kept back for a full disk; 4 MiB, negative for none
 	Queue      int           // entries that wait in memory at most; 10,000
-	Anchors    AnchorStore   // nil: nobody notices when the whole journal is deleted or set back
-	Uplink     bool          // a registry is to have all entries: deleting one that it has not is a gap
+	Anchors    AnchorStore   // nil: deletion and rollback of the whole journal go unnoticed
+	Uplink     bool          // a registry is to have all entries: deleting one that it lacks is a gap
 	// Verify checks a file before it is used: nil if it is good, an error that
 	// wraps durable.ErrDamaged if it is not, any other if it could not be
 	// checked. A fault while checking can end the process, so give it one of
@@ -62,12 +62,12 @@ type Options struct {
 	Sync func()
 }
 
-// AnchorStore keeps anchors elsewhere; *keyring.Keyring does, in both files of
-// the grants. Safe for concurrent use.
+// AnchorStore keeps anchors elsewhere; *keyring.Keyring does, in both files of the grants. Safe for
+// concurrent use.
 type AnchorStore interface {
-	// Anchors returns what is kept, in no order; broken ones do no harm.
+	// Anchors returns the kept anchors in any order; broken ones do no harm.
 	Anchors() [][]byte
-	// SetAnchor keeps one in place of those before, durably.
+	// SetAnchor replaces the kept anchors by one, durably.
 	SetAnchor([]byte) error
 }
 

@@ -23,7 +23,7 @@ const (
 	maxPrepared = 2048    // bounds the entries that memory is made for before they are read
 )
 
-// entries is Journal.Entries.
+// entries implements Journal.Entries.
 func (a *archive) entries(ctx context.Context, from Position, n int) ([]Entry, Position, error) {
 	for range maxFiles {
 		if err := ctx.Err(); err != nil {
@@ -38,7 +38,7 @@ func (a *archive) entries(ctx context.Context, from Position, n int) ([]Entry, P
 			return nil, from, nil
 		}
 		if !at.Last && at.File.End <= from.Sequence {
-			from = at.Next // nothing of it counts any more
+			from = at.Next // none of it counts any more
 			continue
 		}
 		list, err := a.readFile(ctx, at.File, from, n)
@@ -83,7 +83,7 @@ func (a *archive) readFile(ctx context.Context, f catalogue.File, from Position,
 	return list, err
 }
 
-// treeOf is Journal.Range.
+// treeOf implements Journal.Range.
 func (a *archive) treeOf(ctx context.Context, p Position) (tree.Range, error) {
 	r, err := a.growTo(ctx, p)
 	if err != nil {
@@ -113,8 +113,8 @@ func (a *archive) growTo(ctx context.Context, p Position) (tree.Range, error) {
 	return r, nil
 }
 
-// treeBefore returns the tree before the file that has p; with done it is that
-// of p itself. A file that can't be used gives an empty one.
+// treeBefore returns the tree before the file that has p; with done it is that of p itself. For a
+// file that can't be used it is empty.
 func (a *archive) treeBefore(ctx context.Context, p Position) (r tree.Range, done bool, err error) {
 	r, f, done, err := a.cat.Load().TreeBefore(p)
 	if done || err != nil {
@@ -129,13 +129,12 @@ func (a *archive) treeBefore(ctx context.Context, p Position) (r tree.Range, don
 		return err
 	})
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, berrors.ErrDatabaseNotOpen) || errors.Is(err, durable.ErrDamaged) {
-		return tree.Range{}, false, nil // deleted, closed or rotten: entries finds out
+		return tree.Range{}, false, nil // deleted, closed or damaged, as entries finds out
 	}
 	return r, false, err
 }
 
-// leaves hashes up to n entries of one epoch that follow each other; none where the
-// first is not here.
+// leaves hashes up to n consecutive entries of one epoch; none where the first is not here.
 func (a *archive) leaves(ctx context.Context, from Position, n int) ([]tlog.Hash, error) {
 	var leaves []tlog.Hash
 	for len(leaves) < n {

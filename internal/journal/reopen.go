@@ -17,7 +17,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// open takes the directory and goes on with its newest file, or begins an epoch.
+// open takes the directory and continues its newest file, or begins an epoch.
 func (w *writer) open(ctx context.Context) error {
 	w.files.index.Lock()
 	defer w.files.index.Unlock()
@@ -42,7 +42,7 @@ func (w *writer) openIndexed(ctx context.Context) error {
 	w.files.noteIndex(d)
 	last, ok := d.Current()
 	if ok && w.cite != nil && last.Epoch == w.begun {
-		w.cite, w.begun = nil, 0 // it has begun, as far as the disk is concerned
+		w.cite, w.begun = nil, 0 // the disk says that it has begun
 	}
 	if !ok || w.cite != nil {
 		return w.begin(d)
@@ -68,9 +68,9 @@ func (w *writer) takeLock() (err error) {
 	return err
 }
 
-// resume goes on with the newest file.
+// resume continues the newest file.
 func (w *writer) resume(ctx context.Context, d catalogue.Directory, last catalogue.File) error {
-	// What was begun is finished although ctx ended: the entries that wait need a file.
+	// Verification goes on although ctx ended, because the waiting entries need a file.
 	err := w.files.o.Verify(context.WithoutCancel(ctx), last.Path)
 	sure := !errors.Is(err, segment.ErrOneMeta)
 	if err != nil && sure {
@@ -100,8 +100,8 @@ func (w *writer) resume(ctx context.Context, d catalogue.Directory, last catalog
 		return w.begin(d)
 	}
 	if !sure {
-		// The last commit may be gone, and somebody may have seen it: numbers
-		// are not given twice. What is there stays, and can be read.
+		// The last commit may be gone, and somebody may have seen it, so its numbers are not used
+		// again. What is there stays, and can be read.
 		w.files.losses.tell(wire.ReasonDamaged, []byte(filepath.Base(last.Path)), "a file was damaged: its last entries may be missing")
 		file.Close(nil)
 		w.cite = &ending{epoch: last.Epoch, size: w.tree.Size(), root: w.tree.Root(), reason: wire.ReasonDamaged}
@@ -152,9 +152,8 @@ func (w *writer) begin(d catalogue.Directory) error {
 	return nil
 }
 
-// setDamagedAside renames the damaged file of the ended epoch. If the disk
-// refuses, the epoch has ended all the same and the file is looked at again
-// before anybody reads it.
+// setDamagedAside renames the damaged file of the ended epoch. If the disk refuses, the epoch has
+// ended all the same, and the file is checked again before anybody reads it.
 func (w *writer) setDamagedAside(d *catalogue.Directory) {
 	if w.cite == nil || w.cite.damaged == "" {
 		return

@@ -28,7 +28,7 @@ type space struct {
 	files   *archive
 	anchors *anchors
 	free    func(dir string) (free int64, percent int, err error)
-	level   int // highest threshold that was reported
+	level   int // highest threshold that was recorded
 
 	mu  sync.Mutex
 	now Usage
@@ -41,14 +41,13 @@ type Usage struct {
 	Spent bool  // the ballast was given up, and there is no space to make it again
 }
 
-// usage returns what the last round measured.
 func (s *space) usage() Usage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.now
 }
 
-// round measures, and does what follows from it.
+// round measures the space, and acts on it.
 func (s *space) round(ctx context.Context) error {
 	dir := s.files.o.Dir
 	free, disk, err := s.free(dir)
@@ -62,7 +61,7 @@ func (s *space) round(ctx context.Context) error {
 	s.mu.Lock()
 	s.now.Bytes, s.now.Disk = used, disk
 	s.mu.Unlock()
-	// At our own cap the oldest file goes, so only a full disk is tight.
+	// At our own limit the oldest file is deleted, so only a full disk is tight.
 	s.files.in.Tight(disk >= warnHigh)
 	if len(s.files.cat.Load().Files) == 0 {
 		return nil
@@ -74,11 +73,11 @@ func (s *space) round(ctx context.Context) error {
 	return s.keepBallast(free)
 }
 
-// warn journals that a threshold was crossed, once a crossing.
+// warn records that a threshold was crossed, once a crossing.
 func (s *space) warn(percent, disk int) {
 	reason, now := wire.ReasonDiskFull, disk
 	if percent >= disk {
-		reason, now = wire.ReasonNone, percent // our own cap, not the disk
+		reason, now = wire.ReasonNone, percent // our own limit, not the disk
 	}
 	if threshold(now) > s.level {
 		s.files.in.Note(wire.Header{Kind: wire.KindSpace, Reason: reason, Count: uint64(now)})
@@ -86,7 +85,7 @@ func (s *space) warn(percent, disk int) {
 	s.level = max(threshold(now), min(s.level, threshold(now+hysteresis)))
 }
 
-// threshold returns the highest one that is reached; 0 for none.
+// threshold returns the highest threshold that is reached; 0: none.
 func threshold(percent int) int {
 	switch {
 	case percent >= warnHigh:
@@ -97,8 +96,8 @@ func threshold(percent int) int {
 	return 0
 }
 
-// prune deletes closed files while the directory is over its cap, as
-// catalogue.Victim says. What goes is in the journal, durably, before it goes.
+// prune deletes closed files while the directory is over its limit, as catalogue.Victim chooses.
+// The entry about it is durable before.
 func (s *space) prune(ctx context.Context, used int64) error {
 	for used > s.files.o.MaxBytes && s.files.o.Clock().Trusted {
 		f, lacks, ok := s.files.cat.Load().Victim(s.files.o.Uplink)
@@ -123,8 +122,8 @@ func (s *space) prune(ctx context.Context, used int64) error {
 	return nil
 }
 
-// sizeOf returns the first sequence after the entries of a closed file that
-// count; its own first where nobody can tell.
+// sizeOf returns the first sequence after the counting entries of a closed file; its own first
+// where it can't be read.
 func (s *space) sizeOf(ctx context.Context, f catalogue.File) uint64 {
 	if f.End != segment.NoEnd {
 		return max(f.End, f.First)
@@ -170,7 +169,7 @@ func (s *space) keepBallast(free int64) error {
 	return durable.WriteFile(path, make([]byte, size), 0o600)
 }
 
-// dropBallast gives the reserve to the entries.
+// dropBallast gives the reserve up for entries.
 func (s *space) dropBallast() {
 	if err := os.Remove(s.files.path(ballastName)); err == nil {
 		s.files.o.Log.Warn().Msg("journal: disk is full, ballast given up")
@@ -185,15 +184,15 @@ func (s *space) setSpent(spent bool) {
 	s.now.Spent = spent
 }
 
-// diskSpace returns the bytes that are free for us, and the percent in use as df
-// tells it: what is reserved for others is neither free nor in use.
+// diskSpace returns the free bytes and the percentage in use as df counts it: space reserved for
+// others is neither free nor in use.
 func diskSpace(dir string) (free int64, percent int, err error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return 0, 0, fmt.Errorf("space of %s: %w", dir, err)
 	}
 	if s.Blocks == 0 {
-		return math.MaxInt64, 0, nil // a file system that doesn't say
+		return math.MaxInt64, 0, nil // a file system without figures
 	}
 	left, used := uint64(s.Bavail), uint64(s.Blocks)-uint64(s.Bfree)
 	if left == 0 {

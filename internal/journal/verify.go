@@ -42,13 +42,13 @@ func VerifyDirectory(dir string, anchors [][]byte, w io.Writer) int {
 	return v.code
 }
 
-// verdict is what was found, and said.
+// verdict is the worst finding so far, and where findings are printed.
 type verdict struct {
 	w    io.Writer
 	code int
 }
 
-// worse says what is wrong; damage stands above what was not checked.
+// worse prints a finding; damage outranks what was not checked.
 func (v *verdict) worse(code int, format string, args ...any) {
 	fmt.Fprintf(v.w, format+"\n", args...)
 	if code == segment.ExitDamaged || v.code == segment.ExitGood {

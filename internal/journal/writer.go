@@ -22,7 +22,7 @@ import (
 
 const (
 	batchMax  = 1000 // entries of one commit
-	pokeEvery = 256  // entries after which the keeper has a look
+	pokeEvery = 256  // entries after which the keeper is poked
 	laterBy   = 1000 // entries after which a refused rotation is tried again
 )
 
@@ -31,16 +31,16 @@ type writer struct {
 	files   *archive
 	anchors *anchors
 	space   *space
-	tails   <-chan *tail     // copied ones
+	tails   <-chan *tail     // copied tails
 	retry   *backoff.Backoff // on a sick disk
 
 	lock  *durable.Lock   // of the directory
 	file  *segment.Writer // nil while none is open
-	f     catalogue.File  // the same in the catalogue
+	f     catalogue.File  // its entry in the catalogue
 	tree  tree.Range      // as committed; its size is the next sequence
 	later uint64          // sequence before which no rotation is tried
 	cite  *ending         // set when the open epoch was given up
-	begun uint64          // epoch of which nobody knows if it began; 0: none
+	begun uint64          // epoch that may have begun; 0: none
 }
 
 // loop commits until ctx ends and nothing is left to write.
@@ -57,7 +57,7 @@ func (w *writer) loop(ctx context.Context) {
 	}
 }
 
-// take waits for entries; none means that ctx ended.
+// take waits for entries; none: ctx ended.
 func (w *writer) take(ctx context.Context) []*intake.Item {
 	for {
 		batch := w.files.in.Take(batchMax)
@@ -84,9 +84,8 @@ func (w *writer) take(ctx context.Context) []*intake.Item {
 	}
 }
 
-// persist writes a batch, however often it takes. The first failure is
-// followed by another try at once, in a new file, before anybody is told. It
-// returns false when ctx ended first.
+// persist writes a batch, however often it takes. After the first failure it tries again at once,
+// in a new file, before the failure is reported. It returns false when ctx ended first.
 func (w *writer) persist(ctx context.Context, batch []*intake.Item) bool {
 	w.retry.Reset()
 	for again := false; ; again = true { // the second attempt comes at once
@@ -105,11 +104,11 @@ func (w *writer) persist(ctx context.Context, batch []*intake.Item) bool {
 	}
 }
 
-// write makes a batch durable and tells everybody.
+// write makes a batch durable and reports it.
 func (w *writer) write(ctx context.Context, batch []*intake.Item) error {
 	if w.file != nil && w.file.Removed() {
 		w.giveUpFile(fmt.Errorf("%s was removed: %w", w.f.Path, fs.ErrNotExist))
-		w.unlock() // it may have gone with the directory
+		w.unlock() // the lock may have gone with the directory
 	}
 	if w.file == nil {
 		if err := w.open(ctx); err != nil {
@@ -133,8 +132,7 @@ func (w *writer) write(ctx context.Context, batch []*intake.Item) error {
 	return nil
 }
 
-// commit writes a batch in one transaction. An error means that it may be
-// there or not.
+// commit writes a batch in one transaction. After an error it may be there or not.
 func (w *writer) commit(batch []*intake.Item) (tree.Range, error) {
 	stored, leaves := make([][]byte, len(batch)), make([]tlog.Hash, len(batch))
 	for i, it := range batch {
@@ -168,15 +166,15 @@ func (w *writer) due() bool {
 	return next-first >= w.files.o.MaxEntries || old
 }
 
-// rotateOld closes a file that is old enough although nothing is written: what
-// names people in it has to go in time.
+// rotateOld closes a file that is old enough although nothing is written, because its who parts
+// must be erased in time.
 func (w *writer) rotateOld() {
 	if w.file != nil && !w.file.Removed() && w.due() {
 		w.tryRotate(1) // or with the next entry
 	}
 }
 
-// tryRotate begins the next file, or tries it again so many entries later.
+// tryRotate begins the next file, or tries it again after as many entries as later says.
 func (w *writer) tryRotate(later uint64) {
 	err := w.rotate()
 	if err != nil {
@@ -204,8 +202,7 @@ func (w *writer) rotate() error {
 	return nil
 }
 
-// use makes file the current one, after the closed ones that closed makes of those
-// that were there.
+// use makes file the current one; closed updates the files before it in the catalogue.
 func (w *writer) use(file *segment.Writer, f catalogue.File, closed func(*catalogue.Catalogue)) {
 	f.End, f.Checked = segment.NoEnd, true
 	w.file, w.f, w.later = file, f, 0
@@ -220,8 +217,8 @@ func (w *writer) use(file *segment.Writer, f catalogue.File, closed func(*catalo
 	})
 }
 
-// fail closes and gives up whatever err leaves in doubt, and says why. A commit that
-// can be read although it failed is in doubt: the file can't be written on.
+// fail closes and gives up whatever err leaves in doubt, and returns the reason. A failed commit
+// that can be read is in doubt: the file can't be continued.
 func (w *writer) fail(err error) wire.Reason {
 	full := errors.Is(err, syscall.ENOSPC)
 	if w.file != nil && (!full || w.file.Has(w.tree.Size())) {
@@ -237,9 +234,8 @@ func (w *writer) fail(err error) wire.Reason {
 	return wire.ReasonIO
 }
 
-// giveUpFile ends the epoch at what was acknowledged: the next try opens a new
-// one, which cites it. A damaged file is set aside then; another stays, to be
-// verified before anybody reads it.
+// giveUpFile ends the epoch at what was acknowledged: the next try opens a new one, which cites it.
+// A damaged file is set aside then; another stays, to be verified before anybody reads it.
 func (w *writer) giveUpFile(err error) {
 	w.cite = &ending{epoch: w.f.Epoch, size: w.tree.Size(), root: w.tree.Root(), reason: wire.ReasonIO}
 	if errors.Is(err, durable.ErrDamaged) {
@@ -265,7 +261,6 @@ func (w *writer) closeFile(err error) {
 	w.file = nil
 }
 
-// close ends all.
 func (w *writer) close() {
 	w.closeFile(nil)
 	if w.lock != nil {
@@ -273,7 +268,7 @@ func (w *writer) close() {
 	}
 }
 
-// unlock lets go of the directory.
+// unlock releases the directory.
 func (w *writer) unlock() {
 	w.lock.Free()
 	w.lock = nil

@@ -20,8 +20,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// active is the list that is active with all that is laid over it, what of it opens, and
-// how it is stored. Whoever changes something of it holds mu, and calls refresh.
+// active is the active list with all that is laid over it, what of it opens, and how it is stored.
+// Changes are made under mu and followed by refresh.
 type active struct {
 	dir    *files.Dir
 	keys   *keys.Store
@@ -32,14 +32,14 @@ type active struct {
 
 	mu     sync.Mutex // guards the rest, and the files of lists, records and marks
 	state  merge.State
-	stored *signedlist.List // the newest that a file holds; nil: none
-	lost   bool             // there was a list once, or may have been
+	stored *signedlist.List // the newest list that a file holds; nil: none
+	lost   bool             // there was a list once, or there may have been
 	marks  marks
 	ahead  ahead
 }
 
-// read reads the marks, and what is laid over the list, and returns the hash of the list
-// that the last run had made active; zeros: it is in no doubt.
+// read reads the marks and what is laid over the list, and returns the hash of the list that the
+// last run had made active; zeros: nothing is in doubt.
 func (a *active) read(authority string) (next wire.Hash) {
 	a.dir.ReadEnded(marksFile, &a.marks)
 	a.marks = a.marks.of(authority)
@@ -56,12 +56,11 @@ func (a *active) read(authority string) (next wire.Hash) {
 	return r.Next
 }
 
-// overFile was the list of grants that are over before they stood with the list.
-// It is read once more and then erased.
+// overFile held the grants that are over before they moved into the files of the list. It is read
+// once more and then erased.
 const overFile = "over.json"
 
-// age looks which notices are young, and reports whether that has changed. Callers
-// hold mu.
+// age recomputes which notices are young, and reports whether that has changed. Callers hold mu.
 func (a *active) age() (changed bool) {
 	r := a.keys.Registry()
 	if r == nil {
@@ -72,8 +71,7 @@ func (a *active) age() (changed bool) {
 	return changed
 }
 
-// refresh makes active what the list and the records together say. Callers
-// hold mu.
+// refresh makes active what the list and the records together say. Callers hold mu.
 func (a *active) refresh() {
 	a.age()
 	if err := a.state.Refresh(); err != nil { // never with records that Records.Add has taken
@@ -90,7 +88,6 @@ func (a *active) refresh() {
 	a.adopt.ForgetBound()
 }
 
-// knows reports whether the active grants name a credential.
 func (a *active) knows(id wire.CredentialID) bool {
 	g := a.grants.Load()
 	return g != nil && g.Knows(id)
@@ -103,8 +100,8 @@ func (a *active) publish(l *signedlist.List) {
 	a.refresh()
 }
 
-// publishNone is for a house without a list: one that never had any knows
-// nobody; one that lost it, or has no keys, is not ready to judge.
+// publishNone publishes the snapshot of a house without a list: one that never had any knows no
+// card; one that lost it, or has no keys, is not ready to judge.
 func (a *active) publishNone(bad bool) {
 	a.lost = bad || a.marks.Version > 0
 	a.refresh()
@@ -113,7 +110,7 @@ func (a *active) publishNone(bad bool) {
 	}
 }
 
-// newer checks that a list may come after what was ever active, by its rank.
+// newer refuses a list that must not come after what was ever active, by its rank.
 func (a *active) newer(next *signedlist.List) error {
 	was := a.marks.rank()
 	if l := a.state.List; l == nil && a.marks.admit(next) {
@@ -130,8 +127,7 @@ func (a *active) newer(next *signedlist.List) error {
 	return nil
 }
 
-// restrain makes active what a list takes that proves nothing, and keeps it on
-// disk until one that does is there.
+// restrain applies what an unproved list takes, and keeps it on disk until a proved list is there.
 func (a *active) restrain(took merge.Restraint) {
 	a.state.Over.Add(took.Gone...)
 	a.state.Limits = a.state.Limits.And(took)
@@ -140,8 +136,8 @@ func (a *active) restrain(took merge.Restraint) {
 	_ = a.store(a.state.List) // with its tombstones; logged there, tried again in a minute
 }
 
-// activate makes a list active at once, every word of it. A small file keeps what it takes
-// until it is written.
+// activate makes a list active at once and entirely. A small file keeps what it takes until it is
+// written.
 func (a *active) activate(next *signedlist.List, took merge.Restraint) error {
 	a.state.Over.Add(took.Gone...)
 	a.ahead.pending, a.ahead.storing = a.state.Limits.And(took), next
@@ -151,16 +147,16 @@ func (a *active) activate(next *signedlist.List, took merge.Restraint) error {
 	return a.store(next)
 }
 
-// writeAhead writes the small file; what can't be written is logged.
+// writeAhead writes the small file, and logs a failure.
 func (a *active) writeAhead(storing bool, failed string) {
 	if err := a.ahead.keep(a.state.Limits, storing); err != nil {
 		a.dir.Log.Error().Err(err).Msg(failed)
 	}
 }
 
-// store writes a list, with the grants that are over, to both files, and then the
-// mark below which nothing is taken again. The mark comes last: a mark without its
-// list would lock the house out. While the two may differ a small file says so.
+// store writes a list and the grants that are over to both files, and then the mark below which
+// nothing is taken again. The mark comes last, because a mark without its list would lock the house
+// out. A small file says while the two may differ.
 func (a *active) store(l *signedlist.List) error {
 	over := &a.state.Over
 	if a.copies.Hold(l, over) {
@@ -175,20 +171,20 @@ func (a *active) store(l *signedlist.List) error {
 	case 1:
 		a.stored = l
 		a.saveMarks(a.marksAfter(l))
-		return nil // the small file stays: the two differ
+		return nil // the small file stays, because the two differ
 	default:
 		a.marks = a.marksAfter(l) // in memory: nothing older may follow
 		return fmt.Errorf("%w: %w", ErrNotDurable, errors.Join(failed...))
 	}
 }
 
-// settled is after both files hold what is active: the small file says only what
-// still has to be laid over it.
+// settled cleans up once both files hold what is active: the small file keeps only what still has
+// to be laid over it.
 func (a *active) settled(l *signedlist.List) error {
 	a.stored = l
 	a.saveMarks(a.marksAfter(l))
 	a.state.Limits.Gone, a.ahead.pending, a.ahead.storing = nil, merge.Restraint{}, nil
-	if err := durable.Remove(a.dir.Join(overFile)); err != nil { // what is in it is in the list's files
+	if err := durable.Remove(a.dir.Join(overFile)); err != nil { // its content is in the list's files
 		a.dir.Log.Error().Err(err).Msg("old file of grants that are over can't be erased")
 	}
 	a.writeAhead(false, "what the list has taken can't be erased from its small file")
@@ -204,7 +200,7 @@ func (a *active) marksAfter(l *signedlist.List) marks {
 	return a.marks.with(a.time.Marks()).after(l, a.keys.Issuers(), a.time.Own())
 }
 
-// saveMarks may fail: both lists are written by then, and each raises the mark
+// saveMarks saves the marks. It may fail: both lists are written by then, and each raises the mark
 // again at the next start.
 func (a *active) saveMarks(m marks) {
 	if reflect.DeepEqual(m, a.marks) {
@@ -216,12 +212,11 @@ func (a *active) saveMarks(m marks) {
 	}
 }
 
-// floorEvery is how far the floor on disk may be behind: a card lives longer
-// with a write an hour than with one an ack.
+// floorEvery is how far the floor on disk may be behind, s: an SD card lasts longer with a write an
+// hour than with one an ack.
 const floorEvery = 60 * 60 // s
 
-// saveFloor writes the floor where it is ahead of the file by so much. Callers
-// hold mu.
+// saveFloor writes the floor if it is ahead of the file by more than that. Callers hold mu.
 func (a *active) saveFloor(ahead int64) {
 	if a.time.Floor() >= a.marks.Floor+ahead {
 		a.saveMarks(a.marks.with(a.time.Marks()))

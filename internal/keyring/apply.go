@@ -15,7 +15,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// refused notes why a list is not taken, if that is one of a Refusal's reasons.
+// refused stores why a list is refused, if that is one of a Refusal's reasons.
 func (k *Keyring) refused(l *signedlist.List, err error) {
 	for _, why := range [...]error{ErrRolledBack, ErrTooFar, ErrSecondNeeded, signedlist.ErrNewerFormat} {
 		if errors.Is(err, why) {
@@ -65,7 +65,7 @@ func (k *Keyring) Apply(u grantlist.Update) error {
 		return fmt.Errorf("apply list: %w: %w", ErrRefused, err)
 	}
 	if l := a.state.List; l != nil && l.Hash == next.Hash {
-		return errors.Join(a.store(l), k.Labels.set(u.Labels)) // a copy may have been bad
+		return errors.Join(a.store(l), k.Labels.set(u.Labels)) // a file may have been bad
 	}
 	proved := k.descends(next, u.Proof)
 	if !proved && a.state.Limits.Knows(next) {
@@ -83,7 +83,7 @@ func (k *Keyring) Apply(u grantlist.Update) error {
 	return k.activate(next, took, u.Labels)
 }
 
-// activate is the rest of Apply for a list whose every word counts.
+// activate is the rest of Apply for a list that counts entirely.
 func (k *Keyring) activate(next *signedlist.List, took merge.Restraint, labels map[wire.ID]string) error {
 	first := k.active.state.List == nil
 	k.refusal = nil
@@ -95,8 +95,7 @@ func (k *Keyring) activate(next *signedlist.List, took merge.Restraint, labels m
 	return errors.Join(stored, k.Labels.keep(k.active.state.View.Named), k.Labels.set(labels))
 }
 
-// judge checks that next may come now, fills it, and returns what it takes, if
-// the limit allows that.
+// judge checks that next may come now, fills it, and returns what it takes, within the limit.
 func (k *Keyring) judge(next *signedlist.List, u grantlist.Update, proved bool) (merge.Restraint, error) {
 	if err := k.active.newer(next); err != nil {
 		return merge.Restraint{}, err
@@ -116,8 +115,8 @@ func (k *Keyring) descends(next *signedlist.List, p grantlist.Proof) bool {
 	return signedlist.Descends(k.active.state.List, next, p, k.Keys.Registry() != nil, k.Keys.Issuers())
 }
 
-// fill reads the buckets of a list that may come now: those that it shares with
-// the active one, and those that were sent.
+// fill reads the buckets of a list that may come now: those that it shares with the active one, and
+// those that were sent.
 func (k *Keyring) fill(next *signedlist.List, sent [][]byte) error {
 	m, l := next.Manifest, k.active.state.List
 	byHash := make(map[wire.Hash][]byte, len(sent))
@@ -141,9 +140,9 @@ func (k *Keyring) fill(next *signedlist.List, sent [][]byte) error {
 	return nil
 }
 
-// Missing returns which buckets of a manifest Apply would need, by their hashes
-// and each once. It verifies the manifest; one that Apply would refuse is the
-// same error here. None is missing where nothing of the list would be new.
+// Missing returns the hashes of the buckets that Apply would need for a manifest, each once. It
+// verifies the manifest; one that Apply would refuse gets the same error here. None is missing
+// where nothing of the list would be new.
 func (k *Keyring) Missing(manifest []byte, p grantlist.Proof) ([]wire.Hash, error) {
 	a := k.active
 	a.mu.Lock()
@@ -171,11 +170,11 @@ func (k *Keyring) Missing(manifest []byte, p grantlist.Proof) ([]wire.Hash, erro
 	return missing, nil
 }
 
-// limit counts the tenancies that lose something by next, with those that lists of the day
-// before took from, and asks for a second signature where they are too many: a thief of one
-// issuer's key, or a slip at the registry, must not lock a house out. The day is one of the
-// machine's own clock, since a thief would sign that years have passed. A standalone house
-// has one authority, the landlord, and no such limit.
+// limit counts the tenancies that lose something by next, together with those that lists of the
+// last day took from, and asks for a second signature where they are too many: a thief of one
+// issuer's key, or a slip at the registry, must not lock a house out. The day is by the machine's
+// own clock, because a thief could sign that years have passed. A standalone house has one
+// authority, the landlord, and no such limit.
 func (k *Keyring) limit(next *signedlist.List, took merge.Restraint, second []byte, proved bool) error {
 	a := k.active
 	if k.Keys.Registry() == nil || a.state.List == nil {
@@ -184,7 +183,7 @@ func (k *Keyring) limit(next *signedlist.List, took merge.Restraint, second []by
 	past, days := k.opts.Sure(), k.Time.Days()
 	lost, recent := a.state.Losses(next, took, past, proved), a.marks.recent(k.Time.Own())
 	for id := range recent {
-		delete(lost, id) // it has counted today
+		delete(lost, id) // counted today already
 	}
 	next.Removed = slices.Collect(maps.Keys(lost))
 	sum := len(lost) + len(recent)
@@ -200,6 +199,6 @@ func (k *Keyring) limit(next *signedlist.List, took merge.Restraint, second []by
 		k.Time.Refuse()
 		return fmt.Errorf("%w: it takes from %d of %s within %s: %w", ErrSecondNeeded, sum, amount.Of(len(open), "tenancy"), amount.Of(days, "day"), err)
 	}
-	next.Removed = nil // two have answered for them
+	next.Removed = nil // two issuers answer for them
 	return nil
 }

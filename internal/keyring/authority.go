@@ -13,9 +13,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Authority takes what changes who is believed here: the documents of root and issuers,
-// the building's key from a sibling, and that a time was signed in error. What it refuses
-// is ErrRefused. It is safe for concurrent use.
+// Authority handles changes of trust: the documents of root and issuers, the building's key from a
+// sibling, and times that were signed in error. Refusals are ErrRefused. It is safe for concurrent
+// use.
 type Authority struct {
 	active  *active // its mu guards it too
 	records *Records
@@ -23,10 +23,10 @@ type Authority struct {
 	shut    []string    // siblings that the house document names although their key was removed
 }
 
-// SetTrust takes a newer word of the root: it is written, then active. The active
-// one, again, is no error. What it refuses is ErrRefused, with ErrRolledBack
-// or an error of wire.Open. Like a list it does not wait for a disk that fails:
-// with ErrNotDurable it is active until the next start.
+// SetTrust takes a newer document of the root: it is written, then active. The active one, given
+// again, is no error. Refusals are ErrRefused, with ErrRolledBack or an error of wire.Open. Like a
+// list it does not wait for a disk that fails: with ErrNotDurable it is active until the next
+// start.
 func (y *Authority) SetTrust(envelope []byte) error {
 	a := y.active
 	a.mu.Lock()
@@ -47,8 +47,8 @@ func (y *Authority) SetTrust(envelope []byte) error {
 	return err
 }
 
-// follows reports whether a document is the active one; an error, that it is
-// older, or another of the same version.
+// follows reports whether a document is the active one. The error says that it is older, or another
+// of the same version.
 func follows(what string, version, active uint64, envelope, before []byte) (same bool, err error) {
 	switch {
 	case version > active:
@@ -59,10 +59,10 @@ func follows(what string, version, active uint64, envelope, before []byte) (same
 	return false, fmt.Errorf("%s: %w: %w: version %d, version %d is active", what, ErrRefused, ErrRolledBack, version, active)
 }
 
-// written goes on with a document that is active, written or not.
+// written finishes the change to an active document, whether it was written or not.
 func (y *Authority) written(file string, failed error) error {
 	if y.active.state.List == nil {
-		y.active.refresh() // with issuers the house may know that it knows nobody
+		y.active.refresh() // a house that has issuers now may know that it knows no card
 	}
 	if failed != nil {
 		y.active.dir.Log.Error().Err(failed).Str("file", file).Msg("word of the registry can't be written")
@@ -71,8 +71,7 @@ func (y *Authority) written(file string, failed error) error {
 	return nil
 }
 
-// takeBack drops the time that keys have signed whose word the root has taken
-// back. Callers hold mu.
+// takeBack drops the times signed by keys that the root has taken back. Callers hold mu.
 func (y *Authority) takeBack() {
 	a := y.active
 	r := a.keys.Registry()
@@ -81,9 +80,8 @@ func (y *Authority) takeBack() {
 	}
 }
 
-// Undo takes back the one time that two issuers name, once, and returns it. It is on
-// disk when it counts. What is refused is ErrRefused, with keys.ErrOtherFloor or an error
-// of wire.Open.
+// Undo takes back the one time that two issuers name, once, and returns it. It counts when it is on
+// disk. Refusals are ErrRefused, with keys.ErrOtherFloor or an error of wire.Open.
 func (y *Authority) Undo(envelope []byte) (wire.Floor, error) {
 	a := y.active
 	a.mu.Lock()
@@ -103,7 +101,7 @@ func (y *Authority) Undo(envelope []byte) (wire.Floor, error) {
 	err = a.time.Undo(by, func(s signedtime.Marks) error {
 		m := a.marks.with(s)
 		if err := a.dir.SaveEnded(marksFile, m); err != nil {
-			return fmt.Errorf("undo of a time: %w", err) // it comes again
+			return fmt.Errorf("undo of a time: %w", err) // it is sent again
 		}
 		a.marks = m
 		return nil
@@ -111,19 +109,19 @@ func (y *Authority) Undo(envelope []byte) (wire.Floor, error) {
 	return f, err
 }
 
-// doubtFor is how long a house document waits that does not name the active one among those
-// before it, by the own clock: somebody hears of it, and it is no dead end.
+// doubtFor is how long a house document waits that does not name the active one among those before
+// it, by the own clock: somebody is told, and it is no dead end.
 const doubtFor = 24 * time.Hour
 
-// houseDoubt is that a house document waits.
+// houseDoubt is a house document that waits.
 type houseDoubt struct {
 	active, waiting uint64
 	since           int64 // s of the own clock
 }
 
-// followsHouse reports whether a house document names the active one among those before it,
-// or begins another line: one of format 1, or of a new issuer where the root has taken back
-// the key of the active one.
+// followsHouse reports whether a house document names the active one among those before it, or
+// begins another line: a document of format 1, or of a new issuer where the root has taken back the
+// key of the active one.
 func followsHouse(h wire.House, before []byte, trust wire.Trust, building string) bool {
 	if len(h.Earlier) == 0 || len(before) == 0 {
 		return true
@@ -135,9 +133,9 @@ func followsHouse(h wire.House, before []byte, trust wire.Trust, building string
 	return err == nil && slices.Contains(h.Earlier, wire.Hash(sha256.Sum256(payload)))
 }
 
-// sameHouse reports whether a house document says what one before it says. One version is signed
-// in each format that gateways read: a registry that has not heard yet which this one
-// reads sends the first, and another later.
+// sameHouse reports whether two house documents have the same content. One version is signed in
+// each format that gateways read: a registry that does not know yet which format this gateway reads
+// sends the first, and another later.
 func sameHouse(h wire.House, before []byte) bool {
 	payload, err := wire.PayloadOf(before)
 	var was wire.House
@@ -148,7 +146,7 @@ func sameHouse(h wire.House, before []byte) bool {
 	return reflect.DeepEqual(h, was)
 }
 
-// mayFollow lets a house document wait that proves nothing. Callers hold mu.
+// mayFollow makes an unproved house document wait. Callers hold mu.
 func (y *Authority) mayFollow(h wire.House, r *keys.Registry) error {
 	if followsHouse(h, r.HouseEnvelope, r.Trust, r.Place.Building) {
 		return nil
@@ -164,8 +162,8 @@ func (y *Authority) mayFollow(h wire.House, r *keys.Registry) error {
 	return nil
 }
 
-// withoutRemoved returns the document without siblings whose key was removed from the building
-// once, and their ids: a registry that was rolled back brings no stolen gateway back.
+// withoutRemoved returns the document without siblings whose key was once removed from the
+// building, and their ids: a registry that was rolled back brings no stolen gateway back.
 func withoutRemoved(h wire.House, removed []wire.Hash, own string) (wire.House, []string) {
 	var ids []string
 	h.Gateways = slices.DeleteFunc(slices.Clone(h.Gateways), func(g wire.HouseGateway) bool {
@@ -178,8 +176,8 @@ func withoutRemoved(h wire.House, removed []wire.Hash, own string) (wire.House, 
 	return h, ids
 }
 
-// removedBy returns the keys of siblings that one document names and the next does
-// not, and that are not known yet.
+// removedBy returns the keys of siblings that one document names and the next does not, and that
+// are not known yet.
 func removedBy(was, is wire.House, known []wire.Hash, own string) (keys []wire.Hash) {
 	for _, g := range was.Gateways {
 		stays := slices.ContainsFunc(is.Gateways, func(o wire.HouseGateway) bool { return o.Public == g.Public })
@@ -190,7 +188,7 @@ func removedBy(was, is wire.House, known []wire.Hash, own string) (keys []wire.H
 	return keys
 }
 
-// mask takes out of the active document whoever was removed. For Open.
+// mask removes the removed siblings from the active document, for Open.
 func (y *Authority) mask() {
 	r := y.active.keys.Registry()
 	if r == nil {
@@ -202,11 +200,10 @@ func (y *Authority) mask() {
 	}
 }
 
-// SetHouse takes a newer word of an issuer on the building, as SetTrust does.
-// Unsettled records of gateways that are no more in it, or with another key, are
-// erased and count no more, with the persons of this gateway's own: a thief may
-// have made them, and no registry takes them now. A sibling's key that is gone is
-// gone for good. A document that does not name the active one among those before
+// SetHouse takes a newer document of an issuer about the building, as SetTrust does. Unsettled
+// records of gateways that are no longer in it, or have another key, are erased, as are the persons
+// of this gateway's own: a thief may have made them, and no registry takes them now. A removed key
+// of a sibling is removed for good. A document that does not name the active one among those before
 // it is ErrUnproved for a day.
 func (y *Authority) SetHouse(envelope []byte) error {
 	a := y.active
@@ -236,8 +233,8 @@ func (y *Authority) SetHouse(envelope []byte) error {
 		a.saveMarks(m)
 	}
 	h, y.shut = withoutRemoved(h, a.marks.Gateways, r.Place.Gateway)
-	// The records go first: after a power cut between the two they come again,
-	// from those whom the old document still names.
+	// The records go first: after a power cut between the two they come again, from gateways that
+	// the old document still names.
 	dropped := y.records.drop(func(gateway string) bool {
 		was, is := r.House.Gateway(gateway), h.Gateway(gateway)
 		return is == nil || was == nil || was.Public != is.Public
@@ -249,9 +246,9 @@ func (y *Authority) SetHouse(envelope []byte) error {
 	return err
 }
 
-// SetBuildingKey takes the building's key where the gateway has none (keys.Store), and
-// with it the records that nobody could read before. A disk that fails is an error:
-// the key can come again, a card that opens until the next start only helps nobody.
+// SetBuildingKey takes the building's key where the gateway has none (keys.Store), and reads the
+// records that could not be read before. A failing disk is an error: the key can come again, and a
+// card that opens until the next start helps nobody.
 func (y *Authority) SetBuildingKey(b *keys.BuildingKey) error {
 	a := y.active
 	a.mu.Lock()
@@ -264,8 +261,8 @@ func (y *Authority) SetBuildingKey(b *keys.BuildingKey) error {
 	return err
 }
 
-// TakeBuildingKey opens what a sibling sealed to this gateway and sets it. That
-// a gateway of the building sent it is the caller's to check.
+// TakeBuildingKey opens a key that a sibling sealed to this gateway and sets it. The caller checks
+// that a gateway of the building sent it.
 func (y *Authority) TakeBuildingKey(sealed []byte) error {
 	r := y.active.keys.Registry()
 	if r == nil {

@@ -2,7 +2,7 @@ package keyring
 
 import "errors"
 
-// What Apply answers besides nil.
+// The errors of Apply.
 var (
 	// ErrRefused: not signed by who must sign it for this building, or not
 	// valid. Sending it again does not help.

@@ -48,10 +48,11 @@ import (
 	"gatehouse/sync/wire/qrpass"
 )
 
-// Keyring is safe for concurrent use, and so are its parts.
+// Keyring is the cards, keys and lists of a gateway. It is safe for concurrent use, and so are its
+// parts.
 type Keyring struct {
 	Keys      *keys.Store
-	Time      *signedtime.Times // that was signed to this gateway; Run writes it, at most once an hour
+	Time      *signedtime.Times // signed times; Run writes them, at most once an hour
 	Authority *Authority
 	Records   *Records
 	Kept      *recordfiles.Kept
@@ -61,8 +62,8 @@ type Keyring struct {
 
 	opts    Options
 	lock    *durable.Lock
-	active  *active  // its mu guards the rest
-	refusal *Refusal // the last list that was not taken; nil: none since the last that was
+	active  *active  // its mu guards refusal too
+	refusal *Refusal // the last refused list; nil: none since the last that was taken
 	damage  []string
 }
 
@@ -96,7 +97,6 @@ func Open(o Options) (*Keyring, error) {
 	return k, nil
 }
 
-// build makes a keyring that has read nothing yet.
 func build(o Options) *Keyring {
 	k := &Keyring{opts: o, Keys: keys.NewStore(o.Keys, o.Building)}
 	k.Time = signedtime.New(func() time.Duration { return k.opts.Elapsed() })
@@ -107,8 +107,8 @@ func build(o Options) *Keyring {
 	return k
 }
 
-// takeLock keeps a second process out. A directory that can't be written is no
-// reason to stay closed.
+// takeLock keeps a second process out. A directory that can't be written does not keep the keyring
+// from opening.
 func (k *Keyring) takeLock() error {
 	lock, err := durable.TakeLock(k.active.dir.Join("lock"))
 	if errors.Is(err, durable.ErrLocked) {
@@ -121,11 +121,11 @@ func (k *Keyring) takeLock() error {
 	return nil
 }
 
-// runEvery is how often Run writes what changed: an unknown card costs no write of its own.
+// runEvery is the period at which Run writes changes: an unknown card costs no write of its own.
 const runEvery = time.Minute
 
-// Run keeps the adopt list on disk, erases it when its time is over, and tries again to write
-// a copy that could not be written, each minute. It returns when ctx ends.
+// Run keeps the adopt list on disk, erases it when its time is over, and retries failed writes of
+// the list's files, each minute. It returns when ctx ends.
 func (k *Keyring) Run(ctx context.Context) error {
 	tick := time.NewTicker(runEvery)
 	defer tick.Stop()
@@ -156,8 +156,7 @@ func (k *Keyring) tend() {
 	k.Records.sweep()
 }
 
-// Close writes what Run has not yet written. What reads goes on
-// answering; Apply may not be called any more.
+// Close writes what Run has not yet written. Reads go on working; Apply may not be called any more.
 func (k *Keyring) Close() error {
 	k.Adopt.Tend()
 	k.active.mu.Lock()
@@ -170,12 +169,12 @@ func (k *Keyring) Close() error {
 	return nil
 }
 
-// Grants returns the active snapshot, by one atomic load. It is empty in a
-// house that never had a list, and nil (every card: not ready) where one was
-// lost, or where there are no keys to judge by.
+// Grants returns the active snapshot, by one atomic load. It is empty in a house that never had a
+// list, and nil (every card: not ready) where a list was lost, or where there are no keys to verify
+// one.
 func (k *Keyring) Grants() *access.Grants { return k.active.grants.Load() }
 
-// Identify, Anonymous and OpenPass are those of Keys: what a door asks, beside Grants.
+// Identify, Anonymous and OpenPass are those of Keys, for the doors.
 func (k *Keyring) Identify(c device.Card) (wire.CredentialID, error) { return k.Keys.Identify(c) }
 
 // Anonymous is that of Keys.
@@ -184,8 +183,8 @@ func (k *Keyring) Anonymous(c device.Card) wire.CredentialID { return k.Keys.Ano
 // OpenPass is that of Keys.
 func (k *Keyring) OpenPass(text string) (qrpass.Pass, error) { return k.Keys.OpenPass(text) }
 
-// IdentifyAll returns the ids of the card and of the forms in which readers of this
-// and of other gateways see it (cardnumber.DeriveFor), its own first.
+// IdentifyAll returns the ids of the card and of the forms in which readers of this and of other
+// gateways see it (cardnumber.DeriveFor), its own first.
 func (k *Keyring) IdentifyAll(c device.Card) ([]wire.CredentialID, error) {
 	return k.Keys.IdentifyAll(cardnumber.Cards(cardnumber.DeriveFor(c, slices.Concat(cardnumber.DerivedShapes(), k.opts.Shapes))))
 }

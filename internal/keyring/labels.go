@@ -11,8 +11,8 @@ import (
 
 const labelsFile = "labels.json"
 
-// Labels are the landlord's own words for grants: "3rd floor left". They are safe for
-// concurrent use.
+// Labels are the landlord's own words for grants, as "3rd floor left". They are safe for concurrent
+// use.
 type Labels struct {
 	dir *files.Dir
 
@@ -26,14 +26,14 @@ func readLabels(dir *files.Dir) *Labels {
 	return l
 }
 
-// All returns them by grant.
+// All returns the labels by grant.
 func (l *Labels) All() map[wire.ID]string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return maps.Clone(l.rows)
 }
 
-// checkLabels never repeats a label in its error.
+// checkLabels refuses bad labels, and never repeats one in its error.
 func checkLabels(labels map[wire.ID]string) error {
 	for _, label := range labels {
 		if _, err := naming.Label(label); err != nil {
@@ -43,7 +43,7 @@ func checkLabels(labels map[wire.ID]string) error {
 	return nil
 }
 
-// set changes labels, an empty one erases, and writes them if any differs.
+// set changes labels (an empty one erases), and writes them if any differs.
 func (l *Labels) set(changes map[wire.ID]string) error {
 	return l.change(func(next map[wire.ID]string) {
 		for id, label := range changes {
@@ -54,7 +54,7 @@ func (l *Labels) set(changes map[wire.ID]string) error {
 	})
 }
 
-// keep erases those of all grants but some.
+// keep erases the labels of all other grants.
 func (l *Labels) keep(some func() map[wire.ID]bool) error {
 	return l.change(func(next map[wire.ID]string) {
 		if len(next) == 0 {

@@ -32,8 +32,8 @@ func export(l *signedlist.List) (grantlist.List, error) {
 	return grantlist.List{Manifest: bytes.Clone(l.Envelope), Buckets: buckets}, nil
 }
 
-// Words are what the active list says besides its rows. A list of the first
-// format says nothing (said is false), whatever is so.
+// Words returns what the active list says besides its rows. said is false for a list of the first
+// format, which has no words.
 func (k *Keyring) Words() (words []wire.Word, said bool) {
 	l := k.activeList()
 	if l == nil {
@@ -42,9 +42,9 @@ func (k *Keyring) Words() (words []wire.Word, said bool) {
 	return l.Manifest.Words, l.Manifest.Format >= wire.LogFormat
 }
 
-// Rows returns what opens, in the order of lists: the active list, with the
-// changes made at the building that it has not settled; and the door ids of one
-// row. Both stay as they are when something changes.
+// Rows returns what opens, in the order of lists: the active list, with the changes made at the
+// building that it has not settled; and a function for the door ids of a row. Later changes do not
+// affect either.
 func (k *Keyring) Rows() (rows []wire.Grant, doors func(wire.Grant) []string) {
 	k.active.mu.Lock()
 	v := k.active.state.View
@@ -55,8 +55,8 @@ func (k *Keyring) Rows() (rows []wire.Grant, doors func(wire.Grant) []string) {
 	return v.Contents(nil).Grants, func(g wire.Grant) []string { return v.Doors.Of(g.DoorSet) }
 }
 
-// Holding is what a gateway keeps of its building's lists: for a registry that has
-// lost its own, and for a new gateway of the building.
+// Holding is a gateway's copy of its building's lists, for a registry that has lost its own, and
+// for a new gateway of the building.
 type Holding struct {
 	Manifest []byte // envelope of the active list; empty: none
 	Second   []byte // its envelope of wire.TypeSecond; empty: none
@@ -65,7 +65,7 @@ type Holding struct {
 	House    []byte    // envelope of the house document; empty: none
 }
 
-// Holding returns what there is now.
+// Holding returns the present copy.
 func (k *Keyring) Holding() (Holding, error) {
 	k.active.mu.Lock()
 	l, h := k.active.state.List, Holding{Over: append([]wire.ID(nil), k.active.state.Over.IDs...)}
@@ -84,11 +84,10 @@ func (k *Keyring) Holding() (Holding, error) {
 	return h, nil
 }
 
-// Inherit takes a sibling's list where there is none, and with it what is over:
-// so a new gateway knows what was ended before it came, whatever list a registry
-// that was rolled back has for it. The list is verified like any; what the sibling
-// says is over and its own list lets open is not believed. With an active list
-// nothing changes. The errors are those of Apply.
+// Inherit takes a sibling's list where there is none, and the grants that are over: so a new
+// gateway knows what was ended before it came, whatever list a rolled-back registry sends it. The
+// list is verified like any other; a grant that the sibling says is over and that its own list lets
+// open is not believed. With an active list nothing changes. The errors are those of Apply.
 func (k *Keyring) Inherit(h Holding) error {
 	k.active.mu.Lock()
 	defer k.active.mu.Unlock()

@@ -13,11 +13,11 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// load takes the newest good copy and makes the other one equal to it. Bad ones
-// are put aside. next is what active.read returned. Called once, by Open.
+// load uses the newest good file and makes the other one equal to it. Bad files are put aside. next
+// is the result of active.read. Called once, by Open.
 func (k *Keyring) load(next wire.Hash) {
 	a := k.active
-	if len(k.Keys.Issuers()) == 0 && a.marks.Signer == nil { // nothing can be judged
+	if len(k.Keys.Issuers()) == 0 && a.marks.Signer == nil { // nothing can be verified
 		a.publishNone(false)
 		return
 	}
@@ -38,9 +38,8 @@ func (k *Keyring) load(next wire.Hash) {
 	}
 }
 
-// openStored verifies the manifest of a file. The very list that was active, whose
-// issuer the root has taken back since, stays until the next list comes, at a start as
-// without one.
+// openStored verifies the manifest of a file. The active list stays until the next one comes even
+// if the root has taken back its issuer since, at a restart too.
 func (k *Keyring) openStored(manifest []byte) (*signedlist.List, error) {
 	l, err := k.open(manifest, k.Keys.Issuers())
 	by := k.active.marks.Signer
@@ -54,8 +53,8 @@ func (k *Keyring) openStored(manifest []byte) (*signedlist.List, error) {
 	return was, failed
 }
 
-// compareCopies takes the grants that are over from both copies, and tells where
-// they differ, or one is missing, and no power cut explains it.
+// compareCopies takes the grants that are over from both files, and reports where the files differ,
+// or one is missing, without a power cut that explains it.
 func (k *Keyring) compareCopies(found []copies.Found) {
 	a := k.active
 	for _, f := range found {
@@ -79,15 +78,14 @@ func (k *Keyring) compareCopies(found []copies.Found) {
 	}
 }
 
-// damaged tells of a file that is not as it was left.
+// damaged reports a file that is not as it was left.
 func (k *Keyring) damaged(name, how string) {
 	k.damage = append(k.damage, name+" "+how)
 	k.opts.Log.Error().Str("file", name).Msg("file of the grants is " + how)
 }
 
-// use makes the first good copy the active list. Of the second, it is
-// enough that its bytes are those of its manifest: it may be older, where power
-// went between the two.
+// use makes the first good file's list the active one. Of the second file only the bytes must match
+// its manifest: it may be older, after a power cut between the two.
 func (k *Keyring) use(f copies.Found, path string, next wire.Hash) error {
 	a := k.active
 	if a.state.List != nil {

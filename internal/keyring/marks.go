@@ -15,20 +15,20 @@ import (
 
 const marksFile = "marks.json"
 
-// marks are what may only rise, whatever files somebody swaps.
+// marks are values that may only rise, even if somebody swaps the files.
 type marks struct {
 	Epoch     uint64      `json:"epoch,omitempty"`    // of the issuer's role that signed the highest list ever applied
 	Version   uint64      `json:"version"`            // of that list
 	Hash      wire.Hash   `json:"hash"`               // of its manifest
 	Floor     int64       `json:"floor"`              // highest signed time ever believed, unix s
 	Authority string      `json:"registry,omitempty"` // whose versions these are: the root's key; empty: the landlord's own
-	Signer    *signer     `json:"signer,omitempty"`   // of that list
+	Signer    *signer     `json:"signer,omitempty"`   // who signed that list
 	Gateways  []wire.Hash `json:"gateways,omitempty"` // keys of siblings that were removed from the building
-	Removed   []removal   `json:"removed,omitempty"`  // from whom lists of the last day took something
-	// Floors has the highest signed time of each key's epoch.
+	Removed   []removal   `json:"removed,omitempty"`  // tenancies that lists of the last day took from
+	// Floors has the highest signed time by each key epoch.
 	Floors []signedtime.FloorMark `json:"floors,omitempty"`
 	Undos  uint64                 `json:"undos,omitempty"` // how often two issuers took one of these back
-	// Notices are those of which the active list tells.
+	// Notices are the notices that the active list names.
 	Notices []merge.Heard `json:"notices,omitempty"`
 	signedtime.WitnessedMarks
 }
@@ -43,17 +43,17 @@ func (s *signer) key() wire.Key {
 	return wire.Key{Role: wire.RoleIssuer, Epoch: s.Epoch, Public: s.Public[:]}
 }
 
-// removal says from which tenancies lists have taken something, and when.
+// removal is a time and the tenancies that lists took from then.
 type removal struct {
 	At        int64     `json:"at"` // s of the machine's own clock
 	Tenancies []wire.ID `json:"tenancies"`
 }
 
-// recent reports whether it was within the day before now, by the own clock. One
-// to come was written by a program that counted otherwise.
+// recent reports whether the removal was within the day before now, by the own clock. One in the
+// future is of a program that counted otherwise.
 func (r removal) recent(now int64) bool { return r.At > now-signedtime.Day && r.At <= now }
 
-// recent are the tenancies that lists took from within the day before now.
+// recent returns the tenancies that lists took from within the day before now.
 func (m marks) recent(now int64) map[wire.ID]bool {
 	ids := make(map[wire.ID]bool)
 	for _, r := range m.Removed {
@@ -73,10 +73,10 @@ func (m marks) are(l *signedlist.List) bool {
 	return m.rank() == l.Rank() && m.Hash == l.Hash
 }
 
-// admit reports whether a list that was found or sent may be active.
+// admit reports whether a found or sent list may be active.
 func (m marks) admit(l *signedlist.List) bool { return l.Rank().Compare(m.rank()) > 0 || m.are(l) }
 
-// with returns the marks with what time was signed.
+// with returns the marks with new signed times.
 func (m marks) with(s signedtime.Marks) marks {
 	m.Floor, m.Floors, m.Undos, m.WitnessedMarks = s.Floor, s.Floors, s.Undos, s.WitnessedMarks
 	return m
@@ -95,8 +95,8 @@ func (m marks) after(l *signedlist.List, issuers []wire.Key, now int64) marks {
 	return m
 }
 
-// of returns the marks for lists of an authority. Another one begins anew: its
-// versions have nothing to do with those before. Time goes on.
+// of returns the marks for lists of an authority. A new authority begins anew: its versions are
+// unrelated to those before. Time goes on.
 func (m marks) of(authority string) marks {
 	if m.Authority != authority {
 		return marks{Floor: m.Floor, Undos: m.Undos, Authority: authority, WitnessedMarks: signedtime.WitnessedMarks{At: m.Floor}}
@@ -107,28 +107,28 @@ func (m marks) of(authority string) marks {
 	return m
 }
 
-// removalsFile is synced before a list is written to the two large files: after
-// a power cut between them it says what the list had taken. It also says that the
-// two may differ, so that this is no damage.
+// removalsFile is synced before a list is written to the two large files: after a power cut between
+// them it says what the list had taken. It also says that the two may differ, so that the
+// difference is no damage.
 const removalsFile = "removals.json"
 
-// removals is what is in it (files.WriteRow).
+// removals is the content of the file (files.WriteRow).
 type removals struct {
 	merge.Restraint
 	Storing bool      `json:"storing,omitempty"` // the large files are being written
-	Next    wire.Hash `json:"next"`              // of the manifest of the list that is active instead, if any
+	Next    wire.Hash `json:"next"`              // manifest of the list that replaces the active one, if any
 }
 
-// ahead is that file, and what the active list takes until it is stored.
+// ahead is the small file, and what the active list takes until it is stored.
 type ahead struct {
 	dir     *files.Dir
 	there   bool
 	pending merge.Restraint  // with what was laid over the list before
-	storing *signedlist.List // that list; nil: none
+	storing *signedlist.List // the list that is being stored; nil: none
 }
 
-// read is for Open. A damaged file is put aside and counts as empty: the
-// lists that it speaks of come again.
+// read reads the file, for Open. A damaged file is put aside and counts as empty: its lists come
+// again.
 func (a *ahead) read() (r removals) {
 	path := a.dir.Join(removalsFile)
 	err := files.ReadRow(path, &r)
@@ -144,8 +144,8 @@ func (a *ahead) read() (r removals) {
 	return removals{}
 }
 
-// keep makes the file say what is laid over the list, and what the list
-// takes that is not stored; with nothing to say there is none.
+// keep writes what is laid over the list, and what the list takes that is not stored; with nothing
+// to say it removes the file.
 func (a *ahead) keep(limits merge.Restraint, storing bool) error {
 	defer a.dir.DidWrite()
 	path := a.dir.Join(removalsFile)

@@ -10,16 +10,15 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Options of a Keyring. Now is the wall clock, time.Now if nil; it is used only
-// for the adopt list, never for a decision. Sure is the time that has certainly
-// come, unix s; if nil, nothing is known to be over. Elapsed is the machine's own
-// clock, which nobody can set and which goes on over restarts: by it count the
-// days of removals and of notices; if nil, it is the time since Open.
+// Options of a Keyring. Now is the wall clock, time.Now if nil; it is used only for the adopt list,
+// never for a decision. Sure is the time that has certainly come, unix s; if nil, nothing is known
+// to be over. Elapsed is the machine's own clock, which nobody can set and which goes on over
+// restarts; the days of removals and of notices count by it. If nil, it is the time since Open.
 type Options struct {
 	Dir      string             // made if it is not there
-	Building string             // the address that lists must bear
+	Building string             // the address that lists must have
 	Keys     keys.Keys          // may be empty: then no card is known and no list is taken
-	Formats  uint64             // of lists that are read, from 1 to this one; 0: all
+	Formats  uint64             // lists of formats 1 to this one are read; 0: all
 	Shapes   []cardnumber.Shape // of the readers here; none: the usual ones
 	Log      zerolog.Logger
 	Now      func() time.Time

@@ -13,8 +13,8 @@ import (
 // maxHeld bounds the unsettled records of one sibling.
 const maxHeld = wire.MaxHave
 
-// Records are the tenancy records of the building's gateways that stand beside the list
-// until it has settled them. They are safe for concurrent use.
+// Records are the tenancy records of the building's gateways that are kept beside the list until it
+// has settled them. They are safe for concurrent use.
 type Records struct {
 	active *active // its mu guards them too
 	files  *recordfiles.Pending
@@ -60,7 +60,7 @@ func (r *Records) Add(l record.Local) error {
 	return nil
 }
 
-// set goes on with other records. Callers hold mu.
+// set replaces the records and refreshes. Callers hold mu.
 func (r *Records) set(records record.Set) {
 	r.active.state.Records = records
 	r.active.refresh()
@@ -87,15 +87,15 @@ func (r *Records) check(l record.Local) error {
 	return nil
 }
 
-// addAgain takes a record that is held already. Under a new number its gateway
-// has begun a new line; a list that has seen either has seen the change.
+// addAgain takes a record that is held already. A new number means that its gateway has begun a new
+// line; a list that has seen either number has seen the change.
 func (r *Records) addAgain(old, h *record.Held) error {
 	if old.Place() == h.Place() || slices.Contains(old.Also, h.Place()) {
 		return nil
 	}
 	h.Renumbers(old)
 	if err := r.files.Write(h); err != nil {
-		return fmt.Errorf("add record again: %w", err) // the old one goes on
+		return fmt.Errorf("add record again: %w", err) // the old one stays
 	}
 	r.set(r.without(func(o *record.Held) bool { return o == old }).With(h))
 	r.sweep()
@@ -120,9 +120,9 @@ func (r *Records) All() (all []record.Local) {
 	return all
 }
 
-// Undelivered returns own records that the list has settled and that stay for
-// the sealed person of their grant: a sibling may have brought the record to the
-// registry, and nobody but its maker can bring the person. They count no more.
+// Undelivered returns own records that the list has settled and that stay for the sealed person of
+// their grant: a sibling may have brought the record to the registry, and only its maker can bring
+// the person. They have no effect any more.
 func (r *Records) Undelivered() (all []record.Local) {
 	a := r.active
 	a.mu.Lock()
@@ -135,10 +135,9 @@ func (r *Records) Undelivered() (all []record.Local) {
 	return all
 }
 
-// Replace replaces all records of this gateway: it numbers them anew, in a new
-// line, because its disk was rolled back. Each file is replaced whole; after a
-// crash some may have their new number and some their old one, and it is called
-// again. A sealed person that is on disk stays where none is given.
+// Replace replaces all records of this gateway by ones of a new line, because its disk was rolled
+// back. Each file is replaced whole; after a crash some may have their new number and some their
+// old one, and it is called again. A sealed person on disk stays where none is given.
 func (r *Records) Replace(own []record.Local) error {
 	a := r.active
 	a.mu.Lock()
@@ -189,8 +188,8 @@ func (r *Records) Entered(id wire.ID) error {
 	return nil
 }
 
-// Stored erases the sealed persons of own records through a number: the
-// registry has them. What it may lose is kept apart (recordfiles.Kept).
+// Stored erases the sealed persons of own records through a number, because the registry has them.
+// Records that it may lose are kept apart (recordfiles.Kept).
 func (r *Records) Stored(line, number uint64) error {
 	a := r.active
 	a.mu.Lock()
@@ -215,8 +214,8 @@ func (r *Records) Stored(line, number uint64) error {
 	return nil
 }
 
-// sweep erases the records that the list has settled (merge.State), once the list is on
-// disk, when a file has the grants that only they have ended. Callers hold mu.
+// sweep erases the records that the list has settled (merge.State), once the list is on disk, and
+// once a file has the grants that only they have ended. Callers hold mu.
 func (r *Records) sweep() {
 	a := r.active
 	if len(a.state.Records) == 0 || a.state.List == nil || a.stored != a.state.List {
@@ -230,14 +229,14 @@ func (r *Records) sweep() {
 		a.dir.DidWrite()
 		if err := r.files.Remove(h); err != nil {
 			a.dir.Log.Error().Err(err).Msg("settled record can't be erased")
-			left = append(left, h) // tried again
+			left = append(left, h) // tried again later
 		}
 	}
 	slices.SortFunc(left, (*record.Held).Compare)
 	a.state.Records = left
 }
 
-// writeAgain tries again to write what is in memory only. Callers hold mu.
+// writeAgain retries to write records that are in memory only. Callers hold mu.
 func (r *Records) writeAgain() {
 	for _, h := range r.active.state.Records {
 		if !h.Unwritten {
@@ -251,12 +250,12 @@ func (r *Records) writeAgain() {
 	}
 }
 
-// drop erases the records of some gateways and reports whether there were
-// any. Callers hold mu, and refresh.
+// drop erases the records of some gateways and reports whether there were any. Callers hold mu, and
+// refresh.
 func (r *Records) drop(of func(gateway string) bool) bool {
 	left := r.without(func(h *record.Held) bool {
 		if of(h.Gateway) {
-			r.erase(h) // the next start does not take it
+			r.erase(h) // the next start ignores it
 			return true
 		}
 		return false
@@ -272,8 +271,8 @@ func (r *Records) erase(h *record.Held) {
 	}
 }
 
-// read reads the files, at a start and when the building's key comes. Records of gateways
-// that were removed are erased. Callers hold mu, and refresh.
+// read reads the files, at a start and when the building's key comes. Records of gateways that were
+// removed are erased. Callers hold mu, and refresh.
 func (r *Records) read() {
 	a := r.active
 	if a.keys.Registry() == nil || a.keys.Building() == nil {
@@ -290,8 +289,8 @@ func (r *Records) read() {
 	}
 }
 
-// status counts them. Siblings' are overdue after a day of the own clock: the registry
-// can't read what is sealed to it, or refuses it, and nobody here can tell. Callers hold mu.
+// status counts the records. Siblings' records are overdue after a day of the own clock: the
+// registry can't read them, or refuses them, which is not visible here. Callers hold mu.
 func (r *Records) status() RecordStatus {
 	a := r.active
 	s := RecordStatus{Unsettled: len(a.state.Left), Overdue: make(map[string]int)}

@@ -9,7 +9,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Status is how the keyring is.
+// Status is the state of the keyring.
 type Status struct {
 	HasKey    bool // of the building
 	KeyNumber byte
@@ -18,10 +18,10 @@ type Status struct {
 	Version   uint64    // of the list that is active and on disk; 0: none
 	Hash      wire.Hash // of its manifest
 	Active    ActiveList
-	Last      uint64 // highest version ever applied, of its epoch
+	Last      uint64 // highest version of its epoch that was ever applied
 	Lost      bool   // a list was applied once and is gone
 	Over      Over
-	Unproved  *Unproved // nil: no list that proves nothing has taken anything
+	Unproved  *Unproved // nil: no unproved list has taken anything
 	Refusal   *Refusal  // nil: no list was refused since the last that was taken
 	House     HouseStatus
 	Records   RecordStatus
@@ -35,17 +35,17 @@ type ActiveList struct {
 	Grants         int // records: one for each credential of each grant
 }
 
-// Over is what is over for good.
+// Over is the set of grants that are over for good.
 type Over struct {
 	Grants int
 	Hash   wire.Hash      // over their ids, ascending; zeros: none
-	Masked []merge.Masked // of these, such that the active list gives back
+	Masked []merge.Masked // of these, those that the active list gives back
 }
 
-// HouseStatus is what of house documents does not count.
+// HouseStatus is the part of house documents that does not count.
 type HouseStatus struct {
-	Shut  []string // gateways that the active one gives back although their key was removed: not heard
-	Doubt uint64   // version of one that waits, since it does not follow the active one; 0: none
+	Shut  []string // gateways that the active document gives back although their key was removed: not heard
+	Doubt uint64   // version of a waiting document that does not follow the active one; 0: none
 }
 
 // RecordStatus counts changes made at the building that no list has settled yet.
@@ -55,19 +55,19 @@ type RecordStatus struct {
 	Overdue   map[string]int // of these, siblings' that no list has settled for more than a day, by gateway
 }
 
-// FileStatus is how the files are.
+// FileStatus is the state of the files.
 type FileStatus struct {
 	Copies [2]copies.Status
 	Aside  []string // names of damaged files that were put aside since Open
 	Damage []string // files that were missing or behind at Open, and how
 }
 
-// Unproved says what lists that don't descend from the active one have done.
+// Unproved is the effect of lists that don't descend from the active one.
 type Unproved struct {
-	Epoch, Version uint64    // of the last one
+	Epoch, Version uint64    // of the last such list
 	Hash           wire.Hash // of its manifest
 	Waiting        []wire.ID // grants that they would give or give back, the first 64
-	More           int       // of these, not in Waiting
+	More           int       // number of further grants, not in Waiting
 }
 
 // Status returns how the keyring is now.

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// Waits before another address of the broker is tried again. They never end: a
-// registry that came back to an old one is found within the hour.
+// Waits before another address of the broker is tried again. The tries go on for ever, so that a
+// registry that came back to an old address is found within the hour.
 const (
 	otherFirst = time.Minute
 	otherMost  = time.Hour
 )
 
-// book picks the address of an attempt: the one that was up last, and when that
-// fails one of the others in between.
+// book chooses the address of each attempt: the one that was up last and, when that fails, one of
+// the others in between.
 type book struct {
 	current endpoint
-	tries   map[endpoint]tries // of those that are not current
+	tries   map[endpoint]tries // of the other addresses
 }
 
 type tries struct {
@@ -24,8 +24,8 @@ type tries struct {
 	due    time.Time
 }
 
-// pick returns the address to try now. What it was up with last counts until it
-// is in the list no more.
+// pick returns the address to try now. The address that was up last comes first for as long as it
+// is in the list.
 func (b *book) pick(list []endpoint) endpoint {
 	if !slices.Contains(list, b.current) {
 		b.current = list[0]
@@ -33,7 +33,7 @@ func (b *book) pick(list []endpoint) endpoint {
 	return b.current
 }
 
-// other returns the first of the others that is due.
+// other returns the first of the other addresses whose wait is over.
 func (b *book) other(list []endpoint, now time.Time) (endpoint, bool) {
 	for _, e := range list {
 		if e != b.current && !now.Before(b.tries[e].due) {
@@ -43,7 +43,7 @@ func (b *book) other(list []endpoint, now time.Time) (endpoint, bool) {
 	return endpoint{}, false
 }
 
-// failed puts off the next try of one of the others.
+// failed doubles the wait before an address is tried again.
 func (b *book) failed(e endpoint, now time.Time) {
 	if b.tries == nil {
 		b.tries = map[endpoint]tries{}

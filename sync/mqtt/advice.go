@@ -16,25 +16,23 @@ import (
 	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
-// Cause is what an error of a link is about, where somebody can act on it.
+// Cause is the part of the link that an error is about, where somebody can act on it.
 type Cause int
 
-// The causes.
 const (
 	CauseOther            Cause = iota
 	CauseOurCertificate         // the broker refuses it: expired, of another CA, or none
 	CauseTheirCertificate       // we refuse the broker's
 )
 
-// refusedError is a filter that the broker does not let us subscribe to.
+// refusedError is the broker's refusal of a subscription.
 type refusedError struct{ filter string }
 
 func (e refusedError) Error() string { return "the broker refused subscription " + e.filter }
 
-// errNoPing says in one word what paho says in a text of its own.
+// errNoPing replaces paho's own error text.
 var errNoPing = errors.New("the broker does not answer pings")
 
-// causeOf says what err is about.
 func causeOf(err error) Cause {
 	switch {
 	case ofCertificate(err) != "":
@@ -45,7 +43,7 @@ func causeOf(err error) Cause {
 	return CauseOther
 }
 
-// advice says in plain words what err means and what to do about it.
+// advice returns what err means and what to do about it, in plain words.
 func advice(err error) string {
 	return cmp.Or(ofSubscription(err), ofCertificate(err), ofAlert(err), ofConnack(err), ofNetwork(err),
 		"unexpected: see the error, and the broker's log")
@@ -58,7 +56,7 @@ func ofSubscription(err error) string {
 	return ""
 }
 
-// ofCertificate tells what we have against the broker's certificate.
+// ofCertificate returns why this end refuses the broker's certificate.
 func ofCertificate(err error) string {
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return "the broker's certificate is signed by an unknown CA: wrong broker, somebody in between, or the registry has a new CA"
@@ -81,9 +79,8 @@ func ofCertificate(err error) string {
 	return ""
 }
 
-// ofAlert tells what the broker has against us. Go has no type for an alert of
-// the peer, only its text. What is not named here Go's servers call a bad
-// certificate, whatever is wrong with it.
+// ofAlert returns why the broker refuses our certificate. Go has no type for an alert of the peer,
+// only its text. Servers written in Go say "bad certificate" for everything that is not named here.
 func ofAlert(err error) string {
 	if !isAlert(err) {
 		return ""
@@ -107,7 +104,7 @@ func isAlert(err error) bool {
 	return ok && op.Op == "remote error"
 }
 
-// ofConnack tells why the broker refused the connection.
+// ofConnack returns why the broker refused the connection.
 func ofConnack(err error) string {
 	switch {
 	case errors.Is(err, packets.ErrorRefusedNotAuthorised), errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword):
@@ -120,7 +117,7 @@ func ofConnack(err error) string {
 	return ""
 }
 
-// ofNetwork tells what lies between.
+// ofNetwork returns what is wrong on the way to the broker.
 func ofNetwork(err error) string {
 	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {
 		return "host " + e.Name + " not found: check the broker's name and the network's DNS"

@@ -23,66 +23,64 @@ const MaxPayload = 64 << 10
 // maxTopic is the longest topic or filter, in bytes; ours take about 120.
 const maxTopic = 1 << 10
 
-// Message is what goes over the link. The payload belongs to the receiver.
+// Message is one MQTT message. The payload belongs to the receiver.
 type Message struct {
 	Topic   string
 	Payload []byte
 }
 
-// Config says where to connect and how. Durations that are zero take their
-// default.
+// Config is where to connect and how. Zero durations take their default.
 type Config struct {
-	// Broker is mqtts://host[:port], 8883 if no port is given, or mqtt:// for
-	// a plain connection to a loopback address, 1883.
+	// Broker is mqtts://host[:port] (default 8883), or mqtt:// for a plain connection to a loopback
+	// address (default 1883).
 	Broker string
 
-	// Others are further addresses of the same broker, newer ones first, asked for at
-	// each attempt; nil: none. The one that was up last is tried first, at the start
-	// these before Broker, and the rest in between for ever.
+	// Others returns further addresses of the same broker, newest first, and is called at each
+	// attempt; nil: none. The address that was up last is tried first (at the start: these before
+	// Broker), the rest in between for ever.
 	Others func() []string
 
-	// TLS is asked at each attempt for the host of its address, so that a renewed
-	// certificate is used. The link only raises the lowest version to 1.3 and fills in
-	// the server's name: a gateway without a clock judges by its own VerifyConnection.
+	// TLS returns the configuration for the host of an address. It is called at each attempt, so
+	// that a renewed certificate is used. The link only raises the lowest version to 1.3 and fills
+	// in the server's name: a gateway without a clock judges by its own VerifyConnection.
 	TLS func(host string) (*tls.Config, error)
 
-	// Refused is called after an attempt at which the broker refused our
-	// certificate; it returns at once. Nil: nobody wants to know.
+	// Refused is called after an attempt at which the broker refused our certificate, and must
+	// return at once; nil: not called.
 	Refused func()
 
-	// Dial opens the socket; nil: the machine's.
+	// Dial opens the socket; nil: net.Dialer's.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-	// Subscribe has the filters. All are asked for after each connect; if the
-	// broker refuses one of them, the link is not up.
+	// Subscribe lists the filters. All are requested after each connect; the link is not up if the
+	// broker refuses one of them.
 	Subscribe []string
 
-	// Will makes the last will, anew at each attempt: the broker publishes it
-	// when the connection ends in any way but an orderly stop. Nil: none.
+	// Will returns the last will of the next connection, which the broker publishes when that ends
+	// in any way but an orderly stop. It is called at each attempt; nil: none.
 	Will func() Message
 
 	Jitter         Jitter        // waits between attempts
 	ConnectTimeout time.Duration // from the first packet to the last SUBACK; default 20 s
 	WriteTimeout   time.Duration // a write that takes longer ends the connection; default 30 s
 	KeepAlive      time.Duration // whole seconds, rounded up; default 52 s; the ping goes up to 5 s late
-	PingTimeout    time.Duration // a ping unanswered for longer ends the connection; default 10 s; seen up to 5 s late
+	PingTimeout    time.Duration // an unanswered ping ends the connection after this; default 10 s; noticed up to 5 s late
 
 	Log zerolog.Logger
 }
 
-// Jitter has the longest waits before an attempt. Each wait is random between a fifth
-// of it and all of it, so that gateways do not come back at once. With the defaults a
-// broker that is there again is found within a minute and a half: a revocation waits.
+// Jitter is the longest wait before an attempt. Each wait is random between a fifth of it and all
+// of it, so that gateways do not come back at once. With the defaults a broker that is back is
+// found within a minute and a half; a revocation waits for as long.
 type Jitter struct {
-	First time.Duration // before the first attempt of all; default 2 s
+	First time.Duration // before the first attempt; default 2 s
 	Loss  time.Duration // after a loss or the first failure, doubled at each further one; default 5 s
-	Max   time.Duration // never more than that; default 40 s
+	Max   time.Duration // upper bound; default 40 s
 }
 
-// maxSpread bounds what the other end may wish for the wait after a loss.
+// maxSpread bounds the wait after a loss that the registry may ask for.
 const maxSpread = time.Minute
 
-// limit returns the longest wait after that many failures in a row.
 func (j Jitter) limit(failures int) time.Duration {
 	d := j.Loss
 	for range failures {
@@ -97,16 +95,16 @@ func (j Jitter) limit(failures int) time.Duration {
 // upTo returns a random wait from a fifth of limit to all of it.
 func upTo(limit time.Duration) time.Duration { return limit/5 + rand.N(limit-limit/5+1) }
 
-// pingsLate is how much later than due the client library looks at its pings.
+// pingsLate is how late the client library checks its pings at most.
 const pingsLate = 5 * time.Second
 
-// Silence is after how long a connection on which nothing comes any more ends, at most.
+// Silence returns after how long without traffic a connection ends, at most.
 func (c Config) Silence() time.Duration {
 	c = c.WithDefaults()
 	return c.KeepAlive + pingsLate + c.PingTimeout + pingsLate
 }
 
-// WithDefaults returns the configuration with every zero filled in.
+// WithDefaults returns the configuration with every zero duration replaced by its default.
 func (c Config) WithDefaults() Config {
 	c.Jitter.First = cmp.Or(c.Jitter.First, 2*time.Second)
 	c.Jitter.Loss = cmp.Or(c.Jitter.Loss, 5*time.Second)
@@ -118,7 +116,7 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-// check refuses what can never work.
+// check refuses a configuration that can never work.
 func (c Config) check() error {
 	for _, d := range []time.Duration{c.Jitter.First, c.Jitter.Loss, c.Jitter.Max, c.ConnectTimeout, c.WriteTimeout, c.KeepAlive, c.PingTimeout} {
 		if d < 0 {
@@ -176,8 +174,8 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// checkTopic refuses what no broker accepts as the topic of a message; most
-// answer it by closing the connection.
+// checkTopic refuses topics that no broker accepts for a message; most brokers answer them by
+// closing the connection.
 func checkTopic(topic string) error {
 	switch {
 	case topic == "":
@@ -190,7 +188,7 @@ func checkTopic(topic string) error {
 	return nil
 }
 
-// checkFilter is checkTopic for filters: + is a whole level, # the last one.
+// checkFilter is checkTopic for filters: + must be a whole level, # the last one.
 func checkFilter(filter string) error {
 	levels := strings.Split(filter, "/")
 	for i, level := range levels {

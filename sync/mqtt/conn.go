@@ -10,15 +10,14 @@ import (
 	"time"
 )
 
-// conn stands between the socket and the client library. It gives every write a
-// deadline, checks the frame of every packet that comes in, and remembers the
-// first thing that went wrong, which the library would swallow.
+// conn stands between the socket and the client library. It gives every write a deadline, checks
+// the frame of every incoming packet, and keeps the first error, which the library would swallow.
 type conn struct {
 	net.Conn          // the stream: TLS, or the socket itself
 	raw      net.Conn // the socket
 	in       *bufio.Reader
 	frames   framer
-	release  func() bool // ends the time limit of connecting; false if it struck
+	release  func() bool // ends the time limit of connecting; false if it has expired
 
 	writing sync.Mutex // a deadline belongs to one write
 	timeout atomic.Int64
@@ -33,7 +32,7 @@ func newConn(stream, raw net.Conn, timeout time.Duration, subscriptions int) *co
 	return c
 }
 
-// Read gives the library only packets that it can bear.
+// Read passes on only packets that the library survives.
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.in.Read(b)
 	if err == nil {
@@ -46,8 +45,8 @@ func (c *conn) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// Write ends the connection unless all of b goes out in time: half a packet
-// can't be taken back, and a peer that does not read is no peer.
+// Write ends the connection unless all of b goes out in time: half a packet can't be taken back,
+// and a peer that does not read is of no use.
 func (c *conn) Write(b []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -61,9 +60,9 @@ func (c *conn) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// lastWords returns what the broker said before it closed, or err. In TLS 1.3 it
-// judges our certificate when for us the handshake is over: our first write may
-// find the connection reset while the reason still waits to be read.
+// lastWords returns the broker's alert from before it closed the connection, or err. In TLS 1.3 the
+// broker judges our certificate after our handshake is over: our first write may find the
+// connection reset while the reason still waits to be read.
 func (c *conn) lastWords(err error) error {
 	if c.frames.connected {
 		return err // somebody else reads
@@ -75,7 +74,7 @@ func (c *conn) lastWords(err error) error {
 	return err
 }
 
-// hurry leaves d for the write that goes on and for each that comes.
+// hurry sets the deadline d for the write under way and for each later one.
 func (c *conn) hurry(d time.Duration) {
 	c.timeout.Store(int64(d))
 	c.raw.SetWriteDeadline(time.Now().Add(d))
@@ -91,7 +90,7 @@ func (c *conn) fail(err error) {
 	c.Close()
 }
 
-// why returns what ended the connection, or err if nothing is known.
+// why returns the error that ended the connection, or err if none is known.
 func (c *conn) why(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,11 +100,10 @@ func (c *conn) why(err error) error {
 	return err
 }
 
-// Close closes the socket at once; the goodbye of TLS could block, and MQTT has
-// one of its own.
+// Close closes the socket at once. TLS's close_notify could block, and MQTT has its own DISCONNECT.
 func (c *conn) Close() error { return c.raw.Close() }
 
-// Packet types that a broker sends to us, and the worst code of a CONNACK.
+// Packet types that a broker sends, and the highest code of a CONNACK.
 const (
 	typeConnack  = 2
 	typePublish  = 3
@@ -117,19 +115,18 @@ const (
 // maxPublish is the longest PUBLISH that we take, without its fixed header.
 const maxPublish = 2 + maxTopic + MaxPayload
 
-// framer follows the packets of a stream and stops it at the first one that
-// was never asked for or is too long, before anybody makes room for it.
+// framer follows the packets of a stream and stops it at the first one that is unexpected or too
+// long, before memory is allocated for it.
 type framer struct {
 	subscriptions int // filters in our one SUBSCRIBE
 
-	connected bool // CONNACK is past
+	connected bool // CONNACK was received
 	head      byte // first byte of the packet
-	digits    int  // bytes of its length that are past, and head: 0 to 5
+	digits    int  // bytes of its length that were received, and head: 0 to 5
 	length    int
 	left      int // bytes of its body to come
 }
 
-// scan takes the next bytes of the stream.
 func (f *framer) scan(b []byte) error {
 	for len(b) > 0 {
 		if f.left == 0 {
@@ -149,7 +146,6 @@ func (f *framer) scan(b []byte) error {
 	return nil
 }
 
-// header takes one byte of a fixed header.
 func (f *framer) header(c byte) error {
 	if f.digits == 0 {
 		f.head, f.digits, f.length = c, 1, 0
@@ -167,8 +163,8 @@ func (f *framer) header(c byte) error {
 	return f.check()
 }
 
-// isWhole reports whether flags and length are those of a packet that a broker sends
-// to who is connected.
+// isWhole reports whether flags and length are those of a packet that a broker sends to a connected
+// client.
 func (f *framer) isWhole(kind byte) bool {
 	switch kind {
 	case typePublish:

@@ -20,20 +20,20 @@ import (
 // dropped: at 64 KiB each, 16 MiB at worst.
 const backlog = 256
 
-// ErrDown says that a message was not sent because there is no connection, or
-// because the connection ended while it was written.
+// ErrDown means that a message was not sent because there is no connection, or because the
+// connection ended while it was written.
 var ErrDown = errors.New("link is down")
 
-// Link is one connection to the broker, made again whenever it ends. Its
-// methods may be called by any goroutine.
+// Link is one connection to the broker, which is made again whenever it ends. Its methods are safe
+// for concurrent use.
 type Link struct {
 	cfg      Config
 	broker   endpoint
 	clientID string
 	started  atomic.Bool
 	messages chan Message
-	soon     chan struct{} // Again wants an attempt
-	book     book          // only Run's
+	soon     chan struct{} // Again asks for an attempt
+	book     book          // used by Run alone
 	connects atomic.Int64
 	dropped  atomic.Int64
 
@@ -41,12 +41,12 @@ type Link struct {
 	session *session      // nil while down
 	changed chan struct{} // closed when session changes
 	since   time.Time
-	last    error // why it is not up, or was not
+	last    error // why the link is not up, or was not
 	at      endpoint
 	spread  time.Duration
 }
 
-// Status is a link seen from outside.
+// Status is the state of a link as others see it.
 type Status struct {
 	Up       bool
 	Since    time.Time // of the last change; zero if it was never up
@@ -58,9 +58,8 @@ type Status struct {
 	Dropped  int64     // messages lost because nobody read Messages, or too large
 }
 
-// New returns a link that Run starts. The client id that it takes is secret and
-// lasts as long as the link: a broker ends the connection of whoever holds an
-// id when somebody else comes with it.
+// New returns a link that Run starts. Its random client id is secret and lasts as long as the link:
+// a broker ends the connection that holds an id when another client comes with it.
 func New(cfg Config) (*Link, error) {
 	cfg = cfg.WithDefaults()
 	if err := cfg.check(); err != nil {
@@ -92,12 +91,12 @@ func (l *Link) Run(ctx context.Context) error {
 			break
 		}
 		if held >= l.cfg.Jitter.Max {
-			failures = 0 // one that is thrown out at once would be for ever again
+			failures = 0 // a connection that is dropped at once would be retried for ever otherwise
 		}
 		wait = l.pause(failures)
 		failures++
 		level := zerolog.WarnLevel
-		if err.Error() == logged { // what repeats itself is told where it disturbs nobody
+		if err.Error() == logged { // repeated errors are logged at debug level
 			level = zerolog.DebugLevel
 		}
 		logged = err.Error()
@@ -107,8 +106,8 @@ func (l *Link) Run(ctx context.Context) error {
 	return nil
 }
 
-// pause is the wait before the next attempt. After the loss of a connection that
-// held, the other end may have a wish.
+// pause returns the wait before the next attempt. After the loss of a connection that held, it is
+// the wait that the registry asked for, if it did.
 func (l *Link) pause(failures int) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -118,15 +117,15 @@ func (l *Link) pause(failures int) time.Duration {
 	return upTo(l.cfg.Jitter.limit(failures))
 }
 
-// Spread sets the longest wait after the loss of a connection, from a second on,
-// in place of Jitter.Loss; a minute at most, and 0 takes it back.
+// Spread sets the longest wait after the loss of a connection, at least a second, in place of
+// Jitter.Loss. The limit is a minute; 0 restores the default.
 func (l *Link) Spread(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.spread = min(max(d, 0), maxSpread)
 }
 
-// Again has a link that is down try at once: what was in its way may be mended.
+// Again makes a link that is down try at once, because its obstacle may be gone.
 func (l *Link) Again() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -139,7 +138,7 @@ func (l *Link) Again() {
 	}
 }
 
-// sleep reports whether d passed, or somebody called Again, before ctx ended.
+// sleep waits for d or for a call of Again, and reports false when ctx ended first.
 func (l *Link) sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -152,8 +151,8 @@ func (l *Link) sleep(ctx context.Context, d time.Duration) bool {
 	return ctx.Err() == nil
 }
 
-// attempt tries the broker's address, and if that fails one of its others. It
-// stays with the connection, and returns how long that held and why it ended.
+// attempt tries the broker's address and, if that fails, one of the others. It stays with the
+// connection, and returns how long that held and why it ended.
 func (l *Link) attempt(ctx context.Context) (held time.Duration, err error) {
 	list := l.addresses()
 	held, err = l.connection(ctx, l.book.pick(list))
@@ -174,8 +173,8 @@ func (l *Link) attempt(ctx context.Context) (held time.Duration, err error) {
 	return held, otherErr
 }
 
-// connection makes one connection and stays with it. It returns for how long it
-// was up, 0 for never, and why it ended.
+// connection makes one connection and stays with it. It returns how long it was up (0: never) and
+// why it ended.
 func (l *Link) connection(ctx context.Context, at endpoint) (held time.Duration, err error) {
 	s, err := l.open(ctx, at)
 	if err != nil {
@@ -197,7 +196,7 @@ func (l *Link) connection(ctx context.Context, at endpoint) (held time.Duration,
 	return max(time.Since(began), 1), err
 }
 
-// because remembers why there is no connection; our own stop is no reason.
+// because stores why there is no connection; our own stop is no reason.
 func (l *Link) because(ctx context.Context, at endpoint, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -206,7 +205,7 @@ func (l *Link) because(ctx context.Context, at endpoint, err error) {
 	}
 }
 
-// set makes s the connection that Publish uses and wakes whoever waits.
+// set makes s the connection that Publish uses, and wakes those who wait for a change.
 func (l *Link) set(s *session, at endpoint) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -245,12 +244,12 @@ func (l *Link) Publish(ctx context.Context, topic string, payload []byte) error 
 	return nil
 }
 
-// Messages returns what arrives, of all filters and connections. It is never
-// closed. Whoever reads too slowly loses the newest: 256 wait.
+// Messages returns the channel of incoming messages, of all filters and connections. It is never
+// closed. When 256 messages wait, newer ones are dropped.
 func (l *Link) Messages() <-chan Message { return l.messages }
 
-// receive takes a message from the client library, which must not be held up:
-// behind it waits the answer to the ping.
+// receive takes a message from the client library and never blocks, because the answer to a ping
+// waits behind it.
 func (l *Link) receive(topic string, payload []byte) {
 	if len(payload) > MaxPayload {
 		l.dropped.Add(1)
@@ -263,9 +262,9 @@ func (l *Link) receive(topic string, payload []byte) {
 	}
 }
 
-// State reports whether the link is up, and a channel that is closed at the
-// next change. Whoever wakes by it and finds the link up has a new connection
-// and says hello, even if the loss between was too short to be seen.
+// State reports whether the link is up, and a channel that is closed at the next change. A caller
+// woken by the channel that finds the link up has a new connection and must say hello, even if the
+// loss between was too short to be seen.
 func (l *Link) State() (up bool, changed <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -283,8 +282,8 @@ func (l *Link) Status() Status {
 	return s
 }
 
-// addresses are all that the configuration knows, in order of preference. One
-// that can't be used stops nothing.
+// addresses returns all configured addresses in order of preference, without those that can't be
+// parsed.
 func (l *Link) addresses() (list []endpoint) {
 	if l.cfg.Others != nil {
 		for _, address := range l.cfg.Others() {

@@ -14,7 +14,7 @@ import (
 	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
-// Waits inside one connection that need no setting.
+// Fixed timeouts within one connection.
 const (
 	handOver = 5 * time.Second // for paho's own goroutines to take a packet
 	goodbye  = time.Second     // for the DISCONNECT packet to be written
@@ -25,7 +25,7 @@ type session struct {
 	client paho.Client
 	conn   *conn
 	dialed error      // why there is no conn
-	lost   chan error // paho's word that the connection ended, after its goroutines did
+	lost   chan error // paho's notice that the connection ended, sent after its goroutines did
 	out    chan outgoing
 	ended  chan struct{} // closed when nobody takes from out any more
 	writer chan struct{} // closed when the writer is gone
@@ -37,7 +37,7 @@ type outgoing struct {
 	done   chan error
 }
 
-// open dials, shakes hands and subscribes. The session that it returns is up.
+// open dials, connects and subscribes. The session that it returns is up.
 func (l *Link) open(ctx context.Context, at endpoint) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.ConnectTimeout)
 	defer cancel()
@@ -71,7 +71,7 @@ func (l *Link) open(ctx context.Context, at endpoint) (*session, error) {
 	return s, nil
 }
 
-// options is paho's configuration: our own loop reconnects, nothing is stored.
+// options returns paho's configuration: our own loop reconnects, and nothing is stored.
 func (l *Link) options(ctx context.Context, s *session, at endpoint) (*paho.ClientOptions, error) {
 	o := paho.NewClientOptions().
 		AddBroker("tcp://broker"). // only a name: the dial is ours
@@ -101,8 +101,8 @@ func (l *Link) options(ctx context.Context, s *session, at endpoint) (*paho.Clie
 	return o, nil
 }
 
-// dial opens the connection, with TLS unless the broker is a plain one. What it
-// returns fails when ctx ends before the broker accepted us.
+// dial opens the connection, with TLS unless the broker is a plain one. The connection fails when
+// ctx ends before the broker accepted us.
 func (l *Link) dial(ctx context.Context, at endpoint) (*conn, error) {
 	stream, raw, err := l.reach(ctx, at)
 	if err != nil {
@@ -128,11 +128,11 @@ func (l *Link) reach(ctx context.Context, at endpoint) (stream, raw net.Conn, er
 	return stream, raw, err
 }
 
-// Look shakes hands with the broker once more, beside the connection, and hangs up: so
-// what Config.TLS has judge the broker sees the certificate that it shows now, since a
-// connection may outlast the one that it began with by months. ErrDown: there is no
-// connection, whose next attempt sees it all the same; other errors: the broker can't be
-// reached or is not good. It takes no longer than Config.ConnectTimeout.
+// Look shakes hands with the broker once more, beside the connection, and hangs up. So the checks
+// of Config.TLS see the certificate that the broker shows now, since a connection may outlast the
+// one that it began with by months. ErrDown: there is no connection, and its next attempt sees the
+// certificate anyway. Other errors: the broker can't be reached or its certificate is not good.
+// Look takes at most Config.ConnectTimeout.
 func (l *Link) Look(ctx context.Context) error {
 	l.mu.Lock()
 	up, at := l.session != nil, l.at
@@ -167,7 +167,7 @@ func (l *Link) handshake(ctx context.Context, raw net.Conn, host string) (net.Co
 	return c, nil
 }
 
-// subscribe asks for every filter and looks at every code of the answer.
+// subscribe requests every filter and checks every code of the answer.
 func (s *session) subscribe(filters []string) error {
 	if len(filters) == 0 {
 		return nil
@@ -190,7 +190,7 @@ func (s *session) subscribe(filters []string) error {
 	return nil
 }
 
-// serve waits until ctx ends or the connection does, and says why that was.
+// serve waits until ctx or the connection ends, and returns why that was.
 func (s *session) serve(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -203,9 +203,8 @@ func (s *session) serve(ctx context.Context) error {
 	}
 }
 
-// close says goodbye if the broker still listens, and returns when all
-// goroutines of the connection are gone: each of them hangs on the connection
-// or on out.
+// close disconnects if the broker still listens, and returns when all goroutines of the connection
+// are gone: each of them waits on the connection or on out.
 func (s *session) close() {
 	s.conn.hurry(goodbye)
 	s.client.Disconnect(uint((goodbye + goodbye/2).Milliseconds()))
@@ -215,9 +214,9 @@ func (s *session) close() {
 	<-s.writer
 }
 
-// writePackets writes what Publish hands over. Paho's own Publish takes no context, and
-// waits for goroutines that are gone when a connection has just ended. Packets of paho's
-// may come between ours: each is one Write.
+// writePackets writes the packets of Publish. Paho's own Publish takes no context, and waits for
+// goroutines that are gone when a connection has just ended. Paho's own packets may come between
+// ours: each is one Write.
 func (s *session) writePackets() {
 	defer close(s.writer)
 	for {
@@ -230,7 +229,7 @@ func (s *session) writePackets() {
 	}
 }
 
-// write hands a packet to the writer and waits for its outcome.
+// write hands a packet to the writer and returns its outcome.
 func (s *session) write(ctx context.Context, p packets.ControlPacket) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -10,13 +10,13 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// actor is one run: all that it has belongs to the goroutine of loop. Each of its
-// parts holds one thing of the protocol and returns what is to be said, recorded or
-// done; the actor does it, and tells the others.
+// actor is the state of one run, owned by the goroutine of loop. Each of its parts holds one thing
+// of the protocol and returns what is to be sent, recorded or done; the actor does it and tells the
+// other parts.
 type actor struct {
 	o       Options
 	display *display
-	seen    chan entries.Sighting // from watch
+	seen    chan entries.Sighting // from entries.Watch
 	saver   *entries.Saver
 	outbox  outbox
 
@@ -32,7 +32,7 @@ type actor struct {
 	logbook    logbook
 }
 
-// holdings are what this gateway and others have of the building's lists.
+// holdings are the building's lists as this gateway and others hold them.
 type holdings struct {
 	lending   lists.Lending
 	borrowing *lists.Borrowing
@@ -62,7 +62,7 @@ func newActor(o Options, n *nonces, d *display) *actor {
 	return a
 }
 
-// loop does what is due, then waits for the next thing.
+// loop runs the parts that are due, then waits for the next event.
 func (a *actor) loop(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -93,11 +93,10 @@ func (a *actor) loop(ctx context.Context) {
 // idle is how long the loop sleeps at most.
 const idle = time.Minute
 
-// part does what is due and returns when it wants to be called again; zero: when
-// something happens.
+// part does what is due and returns when it wants to be called again; zero: at the next event.
 type part func(context.Context, time.Time) time.Time
 
-// parts are in the order in which they have their turn.
+// parts returns the parts in the order of their turns.
 func (a *actor) parts() []part {
 	return []part{a.greet, a.send, a.whileUp(a.notices.due), a.deliver, a.whileUp(a.fetch),
 		a.whileUp(func(now time.Time) ([]message, time.Time) { return a.siblings.talk(a.connection.agrees(), now) }),
@@ -116,7 +115,8 @@ func tick(ctx context.Context, parts []part) time.Time {
 	return next
 }
 
-// whileUp makes a part of what has only messages to send, while there is a link.
+// whileUp makes a part of a function that has only messages to send; it runs only while the link is
+// up.
 func (a *actor) whileUp(due func(time.Time) ([]message, time.Time)) part {
 	return func(ctx context.Context, now time.Time) time.Time {
 		if !a.connection.up {
@@ -128,7 +128,7 @@ func (a *actor) whileUp(due func(time.Time) ([]message, time.Time)) part {
 	}
 }
 
-// connected begins again after a connect.
+// connected starts the protocol anew after a connect.
 func (a *actor) connected(now time.Time) {
 	a.greeter.newest()
 	a.greetAgain(now)
@@ -161,13 +161,13 @@ func (h *holdings) borrow(now time.Time) ([]message, time.Time) {
 	return holdingMessages(ask, true), next
 }
 
-// lend sends the registry what it lost and this gateway holds; nonce: of the newest hello.
+// lend sends the registry the lists that it lost and this gateway holds. nonce is that of the
+// newest hello.
 func (h *holdings) lend(nonce wire.Nonce, now time.Time) ([]message, time.Time) {
 	parts, next := h.lending.ToRegistry(nonce, now)
 	return holdingMessages(parts, false), next
 }
 
-// send publishes what the window allows.
 func (a *actor) send(ctx context.Context, now time.Time) time.Time {
 	if !a.connection.open() {
 		return time.Time{}
@@ -189,8 +189,7 @@ func (a *actor) send(ctx context.Context, now time.Time) time.Time {
 	return next
 }
 
-// deliver sends the record that the registry lacks, and shows new ones to the
-// siblings.
+// deliver sends the next record that the registry lacks, and shows new records to the siblings.
 func (a *actor) deliver(ctx context.Context, now time.Time) time.Time {
 	if !a.connection.up {
 		return time.Time{}
@@ -207,11 +206,11 @@ func (a *actor) deliver(ctx context.Context, now time.Time) time.Time {
 	return next
 }
 
-// judge says what the registry owes a word on.
+// judge raises or ends the alarm about answers that are overdue.
 func (a *actor) judge(_ context.Context, now time.Time) time.Time {
-	return a.logbook.judge(&a.connection, [debts]bool{
-		owesAck:    !a.connection.open() || a.sending.Busy() || a.logbook.alarm.raised != wire.ReasonNone && !a.sending.InStep(),
-		owesRecord: len(a.deliveries.waiting) > 0,
+	return a.logbook.judge(&a.connection, [replies]bool{
+		replyAck:    !a.connection.open() || a.sending.Busy() || a.logbook.alarm.raised != wire.ReasonNone && !a.sending.InStep(),
+		replyRecord: len(a.deliveries.waiting) > 0,
 	}, now)
 }
 
@@ -222,7 +221,7 @@ func (a *actor) prove(_ context.Context, now time.Time) time.Time {
 	return next
 }
 
-// report shows how it is to whoever asks.
+// report publishes the status.
 func (a *actor) report() {
 	state := StateInStep
 	switch {
@@ -232,7 +231,7 @@ func (a *actor) report() {
 		state = StateGreeting
 	case !a.fetching.Lacking().IsZero(), a.authority.proving.unproved != 0:
 		state = StateUnproved
-	case !a.connection.agrees(), a.sending.Busy(): // a hello said anew follows an entry that is not confirmed in time
+	case !a.connection.agrees(), a.sending.Busy(): // a repeated hello follows an entry that is not confirmed in time
 		state = StateSending
 	}
 	alarm, refusals := &a.logbook.alarm, &a.logbook.refusals

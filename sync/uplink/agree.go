@@ -11,9 +11,9 @@ import (
 	"gatehouse/sync/wire/journaled"
 )
 
-// ack takes what the registry has committed. One for an older hello is a true
-// word about the past: it may name versions, but moves no cursor, because a
-// registry that was set back since would not stand by it.
+// ack processes an ack: what the registry has committed. An ack for an older hello is still true
+// about the past: it may name versions but moves no cursor, because a registry that was rolled back
+// since would not stand by it.
 func (a *actor) ack(ctx context.Context, envelope []byte) error {
 	payload, p, err := wire.Open(envelope, wire.Expect{Type: wire.TypeAck, Role: wire.RoleWitness, Address: a.outbox.place.Address(), Newest: a.o.Formats},
 		a.o.Keyring.Trust().Keyset(wire.RoleWitness))
@@ -49,13 +49,13 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 	}
 	// Not before both ends agree on what was: a set-back of the disk shows by the journal first.
 	if a.connection.agrees() && a.deliveries.acked(k, answer, p.Version > 1) {
-		a.logbook.confirmed(owesRecord, now)
+		a.logbook.confirmed(replyRecord, now)
 	}
 	return nil
 }
 
-// takeTime takes the time of an ack, but not where the registry doubts its own clock,
-// and records one that is not believed. The rest of the ack counts all the same.
+// takeTime uses the time of an ack unless the registry doubts its own clock, and records a time
+// that is not believed. The rest of the ack counts all the same.
 func (a *actor) takeTime(k wire.Ack2, epoch uint64, now time.Time) {
 	if k.NoTime {
 		return
@@ -73,12 +73,12 @@ func (a *actor) advance(k wire.Ack2, now time.Time) {
 		return
 	}
 	a.notices.passed(before, a.sending.Cursor())
-	a.logbook.confirmed(owesAck, now)
+	a.logbook.confirmed(replyAck, now)
 	a.saver.Save(k)
 }
 
-// settle compares the registry's answer to a hello with the journal. Until both
-// agree the hello is repeated.
+// settle compares the registry's answer to a hello with the journal. The hello is repeated until
+// both agree.
 func (a *actor) settle(ctx context.Context, k wire.Ack2, now time.Time) {
 	at, cursor := entries.PlaceOf(k), a.sending.Cursor()
 	if at.Epoch == 0 || at.Epoch != a.greeter.epoch {
@@ -94,7 +94,7 @@ func (a *actor) settle(ctx context.Context, k wire.Ack2, now time.Time) {
 		a.fork(ctx, cursor, wire.ReasonAhead, k)
 	case errors.Is(err, journaled.ErrGone) && cursor == oldest:
 		a.fork(ctx, oldest, wire.ReasonNone, k)
-	case errors.Is(err, journaled.ErrGone): // the registry stands at a place that is not here any more
+	case errors.Is(err, journaled.ErrGone): // the registry's position is not here any more
 		a.beginAt(oldest, now)
 	case err != nil:
 		a.fetching.MayTake(now)
@@ -109,7 +109,7 @@ func (a *actor) settle(ctx context.Context, k wire.Ack2, now time.Time) {
 			a.notices.passed(cursor, at)
 		}
 		if over {
-			a.logbook.confirmed(owesAck, now)
+			a.logbook.confirmed(replyAck, now)
 		}
 		a.connection.agree(now)
 		a.fetching.MayTake(now)
@@ -118,15 +118,14 @@ func (a *actor) settle(ctx context.Context, k wire.Ack2, now time.Time) {
 	}
 }
 
-// beginAt asks anew about another place, and packs from there.
+// beginAt starts packing at another place, and asks the registry about it.
 func (a *actor) beginAt(at journaled.Position, now time.Time) {
 	a.sending.MoveTo(at)
 	a.greetAgain(now)
 }
 
-// fork leaves the epoch in which the registry's copy and the journal differ,
-// or between which entries are missing: everything from that place on goes into
-// a new epoch that cites the registry's.
+// fork leaves an epoch in which the registry's copy and the journal differ, or in which entries are
+// missing: everything from that place on goes into a new epoch that cites the registry's head.
 func (a *actor) fork(ctx context.Context, from journaled.Position, why wire.Reason, k wire.Ack2) {
 	now := time.Now()
 	if why != wire.ReasonNone && !a.deliveries.leaveLine(k, a.o.Journal.Head().Epoch) {
@@ -145,8 +144,8 @@ func (a *actor) fork(ctx context.Context, from journaled.Position, why wire.Reas
 	a.beginAt(at, now)
 }
 
-// leaveGap begins a new epoch behind entries that are gone: no registry can
-// take what follows them in the old one.
+// leaveGap begins a new epoch behind missing entries: no registry can take the entries after them
+// in the old one.
 func (a *actor) leaveGap(ctx context.Context) {
 	cursor := a.sending.Cursor()
 	root, err := a.o.Journal.Root(ctx, cursor)

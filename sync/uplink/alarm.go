@@ -9,51 +9,49 @@ import (
 
 const noLinkAfter = 10 * time.Minute
 
-// debt is what the registry owes a word on.
-type debt int
+// reply is a kind of answer that the registry has to give.
+type reply int
 
 const (
-	owesAck    debt = iota // of a hello or of batches
-	owesRecord             // of a tenancy record
-	debts
+	replyAck    reply = iota // of a hello or of batches
+	replyRecord              // of a tenancy record
+	replies
 )
 
-// alarm says in the journal that the registry does not confirm what it is sent.
-// It changes nothing at the doors. Its methods return the entries that are to be
-// made, in order.
+// alarm says in the journal that the registry does not confirm what it is sent. It changes nothing
+// at the doors. Its methods return the entries to be made, in order.
 type alarm struct {
-	owed   [debts]time.Time // since when it waits for an answer; zero: it does not
-	raised wire.Reason      // ReasonNone: no alarm
-	// quiet is an alarm that came of entries alone: in a house where nobody walked it
-	// would not be there yet. Owners are told when a hello of the hours isn't answered.
+	since  [replies]time.Time // since when an answer is awaited; zero: none is
+	raised wire.Reason        // ReasonNone: no alarm
+	// quiet marks an alarm that entries alone have raised: without passages in the house it would
+	// not have been raised yet. Owners are told only when a scheduled hello isn't answered.
 	quiet bool
 }
 
-// EntriesAlone is the source of an entry about an alarm that is quiet: it says when
-// somebody came, and is not for owners.
+// EntriesAlone is the source of the entry of a quiet alarm. Such an entry says when somebody came,
+// so it is not shown to owners.
 const EntriesAlone = "entries"
 
-// progress notes that the registry confirmed something of one kind. An overdue word of the
-// other keeps the alarm: its own entry must not end it.
-func (a *alarm) progress(of debt, now time.Time) []wire.Header {
-	a.owed[of] = time.Time{}
-	if other := a.owed[1-of]; other.IsZero() || now.Sub(other) < noAnswerAfter {
+// progress notes that the registry gave one kind of answer. An overdue answer of the other kind
+// keeps the alarm: its own entry must not end it.
+func (a *alarm) progress(of reply, now time.Time) []wire.Header {
+	a.since[of] = time.Time{}
+	if other := a.since[1-of]; other.IsZero() || now.Sub(other) < noAnswerAfter {
 		return a.clear()
 	}
 	return nil
 }
 
-// judge raises the alarm and takes it back, and returns when to ask again. A hello
-// that is answered is no progress while entries wait: a broker may let the one
-// through and not the other.
-func (a *alarm) judge(c *connection, waits [debts]bool, now time.Time) (acts []wire.Header, next time.Time) {
-	for d := range debts {
+// judge raises and ends the alarm, and returns when to ask again. An answered hello is no progress
+// while entries wait: a broker may pass the one and not the other.
+func (a *alarm) judge(c *connection, waits [replies]bool, now time.Time) (acts []wire.Header, next time.Time) {
+	for d := range replies {
 		due := a.due(d, c)
 		switch {
 		case !waits[d]:
 			acts = append(acts, a.progress(d, now)...)
-		case a.owed[d].IsZero():
-			a.owed[d] = now
+		case a.since[d].IsZero():
+			a.since[d] = now
 			next = now.Add(time.Second)
 		case now.Before(due):
 			next = timing.Earlier(next, due)
@@ -67,9 +65,9 @@ func (a *alarm) judge(c *connection, waits [debts]bool, now time.Time) (acts []w
 	return acts, next
 }
 
-// overdue raises the alarm for a word that has not come in time.
-func (a *alarm) overdue(d debt, c *connection, now time.Time) []wire.Header {
-	entriesAlone := d == owesAck && c.phase != greeting && !c.hoursMissed(now)
+// overdue raises the alarm for an answer that has not come in time.
+func (a *alarm) overdue(d reply, c *connection, now time.Time) []wire.Header {
+	entriesAlone := d == replyAck && c.phase != greeting && !c.hoursMissed(now)
 	switch {
 	case a.raised == wire.ReasonNone && c.up:
 		a.quiet = entriesAlone
@@ -84,15 +82,15 @@ func (a *alarm) overdue(d debt, c *connection, now time.Time) []wire.Header {
 	return nil
 }
 
-// tell raises an alarm that everybody sees, also where there is a quiet one.
+// tell raises an alarm that everybody sees, also in place of a quiet one.
 func (a *alarm) tell(why wire.Reason) []wire.Header {
 	a.quiet, a.raised = false, wire.ReasonNone
 	return a.raise(why)
 }
 
-// due is when a debt becomes an alarm.
-func (a *alarm) due(d debt, c *connection) time.Time {
-	since := a.owed[d]
+// due returns when a missing answer becomes an alarm.
+func (a *alarm) due(d reply, c *connection) time.Time {
+	since := a.since[d]
 	if !c.up {
 		return since.Add(noLinkAfter)
 	}
@@ -102,7 +100,6 @@ func (a *alarm) due(d debt, c *connection) time.Time {
 	return since.Add(noAnswerAfter)
 }
 
-// raise raises it, unless it is up for the same reason.
 func (a *alarm) raise(why wire.Reason) []wire.Header {
 	if a.raised == why {
 		return nil
@@ -111,7 +108,7 @@ func (a *alarm) raise(why wire.Reason) []wire.Header {
 	return []wire.Header{{Kind: wire.KindUplink, Outcome: wire.OutcomeActive, Reason: why, Source: a.source()}}
 }
 
-// differ raises it because the registry has another copy of the journal.
+// differ raises the alarm because the registry has another copy of the journal.
 func (a *alarm) differ(why wire.Reason) []wire.Header {
 	a.quiet = false
 	return a.raise(why)

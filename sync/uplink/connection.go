@@ -2,16 +2,16 @@ package uplink
 
 import "time"
 
-// phase is how far the talk with the registry has come on a connection.
+// phase is how far the exchange with the registry has come on a connection.
 type phase uint8
 
 const (
 	greeting phase = iota // no hello of this connection is answered yet
-	renewing              // one was, and the newest is not
-	agreed                // the newest is, and both ends agree on what is stored
+	renewing              // one was answered, and the newest is not
+	agreed                // the newest is answered, and both ends agree on what is stored
 )
 
-// connection is the link as it stands, and the talk on it.
+// connection is the state of the link, and of the exchange on it.
 type connection struct {
 	up       bool
 	changed  <-chan struct{} // closed when up changes
@@ -21,8 +21,8 @@ type connection struct {
 	lastAck  time.Time // likewise
 }
 
-// is takes the link's state, and reports whether it is another one. A changed
-// channel that is not the same tells of a connection that went by unseen.
+// is updates the link's state, and reports whether the connection is another one. A different
+// changed channel shows that a connection came and went unseen.
 func (c *connection) is(up bool, changed <-chan struct{}, now time.Time) (another bool) {
 	if changed == c.changed {
 		return false
@@ -34,17 +34,15 @@ func (c *connection) is(up bool, changed <-chan struct{}, now time.Time) (anothe
 	return true
 }
 
-// agrees reports whether both ends agree. What is on its way from a connection that
-// is gone may bring it about too.
+// agrees reports whether both ends agree. A late ack of an earlier connection may bring it about
+// too.
 func (c *connection) agrees() bool { return c.phase == agreed }
 
-// open reports whether entries and records may be sent.
 func (c *connection) open() bool { return c.up && c.phase == agreed }
 
-// agree notes that the newest hello was answered.
 func (c *connection) agree(now time.Time) { c.phase, c.agreedAt = agreed, now }
 
-// renew asks the registry anew: what it answered before counts no more.
+// renew invalidates what the registry answered before.
 func (c *connection) renew() {
 	if c.phase == agreed {
 		c.phase = renewing
@@ -52,20 +50,20 @@ func (c *connection) renew() {
 }
 
 const (
-	// greetEvery shows that the other end is there, with nothing else to say.
+	// greetEvery is the period of hellos that only check that the other end is there.
 	greetEvery = 4 * time.Hour
-	// noAnswerAfter is when an answer that has not come is missed.
+	// noAnswerAfter is when a missing answer counts as overdue.
 	noAnswerAfter = 30 * time.Second
 )
 
-// hours is the next time at which a hello is said in any case, whoever walked: they
-// stand still from the connect on.
+// hours returns the next scheduled hello. The schedule counts from the connect alone, so that no
+// passage moves it.
 func (c *connection) hours(now time.Time) time.Time {
 	passed := now.Sub(c.since) / greetEvery * greetEvery
 	return c.since.Add(passed + greetEvery)
 }
 
-// hoursMissed reports whether the last of these was not answered in time.
+// hoursMissed reports whether the last scheduled hello was not answered in time.
 func (c *connection) hoursMissed(now time.Time) bool {
 	last := c.hours(now).Add(-greetEvery)
 	return c.agreedAt.Before(last) && now.Sub(last) >= noAnswerAfter

@@ -9,35 +9,34 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// renewTries is how often a record of a line that the registry does not know is
-// delivered before a new line is begun: it may have been lost on the way. It
-// doubles with each line that brought nothing.
+// renewTries is how often a record whose line the registry does not know is delivered before a new
+// line begins: it may have been lost on the way. It doubles with each new line that brought no
+// progress.
 const renewTries = 5
 
 // deliveries brings the desk's records to the registry in order, one in flight.
 type deliveries struct {
 	desk     Records
 	log      zerolog.Logger
-	waiting  []Pending // not yet stored there
-	fresh    bool      // waiting is what the desk has
+	waiting  []Pending // not yet stored at the registry
+	fresh    bool      // waiting is up to date with the desk
 	due      time.Time
 	tries    int        // of the first one
-	greeted  bool       // a hello went before the next try
+	greeted  bool       // a hello was sent before the next try
 	stored   recordMark // as last told to the desk
 	sent     recordMark // of what was delivered in this run
 	shown    recordMark // newest that the siblings were sent
-	renewals int        // for want of progress, since the last
+	renewals int        // new lines without progress
 	left     uint64     // epoch of the journal that was left with a new line
 }
 
 // recordMark is a place in a line of records.
 type recordMark struct{ line, number uint64 }
 
-// soon has the desk asked for its records at the next tick.
+// soon makes the next tick read the desk's records again.
 func (d *deliveries) soon() { d.fresh = false }
 
-// load asks the desk, where that is due, and returns what the siblings have not been
-// shown.
+// load reads the desk's records where that is due, and returns those to be shown to the siblings.
 func (d *deliveries) load() (show []message) {
 	if d.fresh {
 		return nil
@@ -59,9 +58,9 @@ func (d *deliveries) load() (show []message) {
 	return show
 }
 
-// next returns the first record that the registry lacks, where it is due: again and
-// again until it is confirmed. Before each try but the first a hello is to be said,
-// whose answer says where the registry stands.
+// next returns the first record that the registry lacks, when its next try is due; tries go on
+// until the record is confirmed. hello: a hello must be sent before this try, because its answer
+// says where the registry stands.
 func (d *deliveries) next(now time.Time) (deliver []message, hello bool, next time.Time) {
 	switch {
 	case len(d.waiting) == 0:
@@ -104,7 +103,7 @@ func (d *deliveries) acked(k wire.Ack2, answer, safe bool) (progress bool) {
 	return d.confirm(k, line)
 }
 
-// confirm takes the records that an ack confirms, of those that this run has delivered.
+// confirm takes the confirmed records out, of those that this run has delivered.
 func (d *deliveries) confirm(k wire.Ack2, line uint64) (progress bool) {
 	n := min(k.Records, d.sent.number)
 	if k.Line != line || d.sent.line != line || n == 0 || line == d.stored.line && n <= d.stored.number {
@@ -116,11 +115,11 @@ func (d *deliveries) confirm(k wire.Ack2, line uint64) (progress bool) {
 	return len(d.waiting) > 0 && d.waiting[0].Number <= n
 }
 
-// linesDiffer reports whether the registry can take no record that is still here, or has
-// more than were made: one of both was set back. Only the answer to a hello shows it. A
-// registry that has another record of one of these numbers names no line.
+// linesDiffer reports whether the registry can't take any record that is still here, or has more
+// records than were made: one end was rolled back. Only the answer to a hello shows this. A
+// registry that has another record under one of these numbers names no line.
 func (d *deliveries) linesDiffer(k wire.Ack2, line, made uint64) bool {
-	var first uint64 // that the registry must take next
+	var first uint64 // the number that the registry must take next
 	if pending := d.desk.Pending(); len(pending) > 0 {
 		first = pending[0].Number
 	}
@@ -137,9 +136,9 @@ func (d *deliveries) linesDiffer(k wire.Ack2, line, made uint64) bool {
 	return false
 }
 
-// leaveLine begins a new line of records when the journal shows that this disk was set
-// back: numbers alone may not show it, if as many were made since as were lost. It comes
-// before the new epoch, so that a crash between the two repeats it.
+// leaveLine begins a new line of records when the journal shows that this disk was rolled back.
+// Numbers alone may not show it, if as many records were made since as were lost. The line is left
+// before the new epoch begins, so that a crash between the two repeats both.
 func (d *deliveries) leaveLine(k wire.Ack2, epoch uint64) bool {
 	if d.left == epoch {
 		return true

@@ -6,14 +6,14 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// documents are those of root and issuers. The keyring judges and keeps them.
+// documents handles the documents of root and issuers. The keyring judges and keeps them.
 type documents struct {
 	keyring Keyring
 	log     zerolog.Logger
 }
 
-// set takes the root's document or an issuer's, and returns what is to be recorded;
-// none: what is active is what was, whatever the error says.
+// set hands the root's or an issuer's document to the keyring, and returns the entries to be
+// recorded. No entries: the active document has not changed, whatever the error says.
 func (d *documents) set(kind string, envelope []byte) (acts []wire.Header, err error) {
 	set, before := d.keyring.SetTrust, d.version(kind)
 	if kind == wire.TypeHouse {
@@ -34,7 +34,7 @@ func (d *documents) version(kind string) uint64 {
 	return d.keyring.Trust().Version
 }
 
-// undo takes back a time that was signed, where two issuers say so.
+// undo takes back a signed time that two issuers have revoked.
 func (d *documents) undo(envelope []byte) (wire.Floor, []wire.Header, error) {
 	floor, err := d.keyring.Undo(envelope)
 	if err != nil {

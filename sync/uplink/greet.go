@@ -8,17 +8,16 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// openEvery is how often a journal that is being opened is looked at.
+// openEvery is how often a journal that is still opening is polled.
 const openEvery = 50 * time.Millisecond
 
-// greetAgain asks the registry anew where it stands.
+// greetAgain makes a new hello due at once.
 func (a *actor) greetAgain(now time.Time) {
 	a.connection.renew()
 	a.sending.Anew()
 	a.greeter.again(now)
 }
 
-// greet says hello until it is answered.
 func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
 	if !a.connection.up {
 		return time.Time{}
@@ -26,13 +25,13 @@ func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
 	if now.Before(a.greeter.due) {
 		return a.greeter.due
 	}
-	// A journal that is being opened has nothing to agree on yet. One that can't
-	// be is no reason to do without the registry's lists.
+	// A journal that is still opening has nothing to agree on yet. One that can't be opened is no
+	// reason to do without the registry's lists.
 	if a.o.Journal.Head().Epoch == 0 && now.Before(a.connection.since.Add(timing.FirstWait)) {
 		a.greeter.due = now.Add(openEvery)
 		return a.greeter.due
 	}
-	if a.connection.agrees() { // the hours are over
+	if a.connection.agrees() { // the next scheduled hello is due
 		a.greeter.newest()
 		a.greetAgain(now)
 	}

@@ -10,65 +10,65 @@ import (
 )
 
 const (
-	// greetFirst is the first wait after a hello: the registry's own link may come back
-	// a moment after the gateway's.
+	// greetFirst is the first wait after a hello: the registry's own link may come back a moment
+	// after the gateway's.
 	greetFirst = time.Second
-	// A nonce is said for nonceFirst, and where no answer came then, another one for
-	// twice as long, up to nonceMost: a hello that was late makes the registry take an
-	// older nonce for the newest, and the newest for one that is said again.
+	// nonceFirst is how long a nonce is repeated without an answer; each next one is repeated for
+	// twice as long, up to nonceMost. A late hello makes the registry take an older nonce for the
+	// newest, and the newest for a repeated one.
 	nonceFirst = time.Minute
 	nonceMost  = 8 * time.Minute
-	// freshFor is how long after a nonce was first sent an answer to it is fresh.
-	// The broker may keep an answer back for as long.
+	// freshFor is how long after a nonce was first sent an answer to it is fresh. The broker may
+	// hold an answer back for as long.
 	freshFor = 30 * time.Second
-	// apartEvery is how soon a hello follows one whose time is against what the
-	// gateway knows: the wrong one may be right again.
+	// apartEvery is the wait before the next hello after an answer whose time contradicts what the
+	// gateway knows.
 	apartEvery = 10 * time.Minute
 )
 
-// greeter says hello until it is answered: when, with which nonce, in which format.
+// greeter decides when a hello is sent, with which nonce, and in which format, until it is
+// answered.
 type greeter struct {
-	formats uint64                        // that this gateway speaks, 1 to this one
-	clock   func() journaled.Stamp        // only what it says of the boot is used
-	fresh   func(SignedTime) (apart bool) // hears times that can't be old; nil: nobody does
+	formats uint64                        // this gateway speaks formats 1 to this one
+	clock   func() journaled.Stamp        // only its boot time is used
+	fresh   func(SignedTime) (apart bool) // takes times that can't be replays; nil: unused
 	nonces  *nonces
 
 	nonce    wire.Nonce
-	begun    time.Duration // CLOCK_BOOTTIME when it was first sent
-	till     time.Time     // without an answer until then there will be another one
-	lasts    time.Duration // how long that was
-	answered wire.Nonce    // the last one that was
-	apart    bool          // the answer's time was against what the gateway knows
+	begun    time.Duration // CLOCK_BOOTTIME when the nonce was first sent
+	till     time.Time     // after it an unanswered nonce is replaced
+	lasts    time.Duration // how long this nonce is repeated
+	answered wire.Nonce    // the last answered nonce
+	apart    bool          // the answer's time contradicted what the gateway knows
 	due      time.Time     // the next hello
-	wait     time.Duration // after it; 0: it needs a new nonce
+	wait     time.Duration // wait after it; 0: a new nonce is needed
 	format   uint64        // of the next hello
-	spoken   uint64        // format of the newest ack of this connection; 0: none, or the newest is tried again
-	epoch    uint64        // that the answer must be of
-	list     wire.Hash     // that the newest hello named as active
+	spoken   uint64        // format of the newest ack of this connection; 0: none, or the newest format is due again
+	epoch    uint64        // the answer must be of this epoch
+	list     wire.Hash     // named as active by the newest hello
 }
 
-// again asks anew where the registry stands. Acks for the hello before count no more.
+// again starts the hellos anew. Acks for the hello before count no more.
 func (g *greeter) again(now time.Time) {
 	g.nonce = wire.Nonce{}
 	g.format = cmp.Or(g.spoken, g.formats)
 	g.due, g.wait, g.lasts = now, 0, 0
 }
 
-// newest has the newest format tried again.
+// newest makes the next hello try the newest format again.
 func (g *greeter) newest() { g.spoken = 0 }
 
-// needsNonce reports whether the hello that is due begins with a new nonce.
 func (g *greeter) needsNonce(now time.Time) bool { return g.wait == 0 || !now.Before(g.till) }
 
-// begin begins with one.
+// begin takes a new nonce.
 func (g *greeter) begin(now time.Time) {
 	g.nonce, g.begun = g.nonces.next(), g.bootTime()
 	g.lasts = timing.Backoff(g.lasts, nonceFirst, nonceMost)
 	g.till = now.Add(g.lasts)
 }
 
-// body puts a hello into the format that it is due in. The next one is in the format
-// before: a registry that does not know a format says nothing.
+// body returns a hello in the format that is due. The next one is in the format before it, because
+// a registry that does not know a format stays silent.
 func (g *greeter) body(h wire.Hello2) (body wire.Payload) {
 	body = h
 	if g.format == 1 {
@@ -80,21 +80,21 @@ func (g *greeter) body(h wire.Hello2) (body wire.Payload) {
 	return body
 }
 
-// said returns when the next hello follows one that is not answered.
+// said returns when the next hello follows an unanswered one.
 func (g *greeter) said(now time.Time) time.Time {
 	g.wait = timing.Backoff(g.wait, greetFirst, timing.LongWait)
 	g.due = now.Add(g.wait)
 	return g.due
 }
 
-// isAnswered reports whether an ack is to the newest hello.
+// isAnswered reports whether an ack answers the newest hello.
 func (g *greeter) isAnswered(k wire.Ack2) bool { return k.Nonce == g.nonce && g.nonce != wire.Nonce{} }
 
-// heard takes the format of an ack to the newest hello.
+// heard stores the format of an ack to the newest hello.
 func (g *greeter) heard(format uint64) { g.format, g.spoken = format, format }
 
-// hearTime hands on the time of the first answer to a hello, where it came soon. Any
-// other one says only that it is not earlier.
+// hearTime passes on the time of the first answer to a hello, if the answer was quick. A later
+// answer only says that it is not earlier.
 func (g *greeter) hearTime(k wire.Ack2, epoch uint64) {
 	if g.fresh == nil || !g.isAnswered(k) || g.answered == g.nonce {
 		return
@@ -107,8 +107,8 @@ func (g *greeter) hearTime(k wire.Ack2, epoch uint64) {
 
 func (g *greeter) bootTime() time.Duration { return time.Duration(g.clock().BootTime) }
 
-// settled plans the hello after one that was answered: at the hours that no passage
-// moves, hours being the next of them.
+// settled schedules the hello after an answered one: at the next of the scheduled hours, which no
+// passage moves.
 func (g *greeter) settled(hours, now time.Time) {
 	g.due, g.wait = hours, 0
 	if next := now.Add(apartEvery); g.apart && next.Before(hours) {
@@ -116,5 +116,4 @@ func (g *greeter) settled(hours, now time.Time) {
 	}
 }
 
-// rest puts the next hello off.
 func (g *greeter) rest(until time.Time) { g.due, g.wait = until, 0 }

@@ -9,11 +9,10 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Keyring is what the uplink needs of the gateway's keyring. What it refuses it says
-// with a *Judged.
+// Keyring is what the uplink needs of the gateway's keyring. Refusals are returned as *Judged.
 type Keyring interface {
-	Trust() wire.Trust // active
-	House() wire.House // active
+	Trust() wire.Trust // the active one
+	House() wire.House // the active one
 	SetTrust(envelope []byte) error
 	SetHouse(envelope []byte) error
 
@@ -34,25 +33,24 @@ type Keyring interface {
 
 // Judged is a keyring's error.
 type Judged struct {
-	Err     error
-	Reason  wire.Reason // for the journal
-	InForce bool        // what came is active, and on no disk
+	Err    error
+	Reason wire.Reason // for the journal
+	Active bool        // what came is active, and on no disk
 }
 
 func (j *Judged) Error() string { return j.Err.Error() }
 
 func (j *Judged) Unwrap() error { return j.Err }
 
-// isUnproved says whether a list was refused because it proves nothing.
+// isUnproved reports whether a list was refused for want of a proof.
 func isUnproved(err error) bool {
 	j, ok := errors.AsType[*Judged](err)
 	return ok && j.Reason == wire.ReasonUnproved
 }
 
-// withoutDisk logs that something is active and on no disk: that is no
-// refusal.
+// withoutDisk logs what is active but not on disk, which is no refusal.
 func withoutDisk(log zerolog.Logger, err error) error {
-	if j, ok := errors.AsType[*Judged](err); ok && j.InForce {
+	if j, ok := errors.AsType[*Judged](err); ok && j.Active {
 		log.Error().Err(err).Msg("active until the next start")
 		return nil
 	}

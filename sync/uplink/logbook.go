@@ -10,7 +10,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// logbook puts into the journal and the log what the uplink has to say of itself.
+// logbook writes the uplink's own events into the journal and the log.
 type logbook struct {
 	journal  entries.Journal
 	log      zerolog.Logger
@@ -18,22 +18,21 @@ type logbook struct {
 	refusals refusals
 }
 
-// record puts entries without a who part into the journal.
 func (l *logbook) record(list []wire.Header) {
 	for _, h := range list {
 		l.journal.Queue(h, wire.Who{})
 	}
 }
 
-// refuse counts a message that was not taken.
+// refuse counts a message that was refused.
 func (l *logbook) refuse(source string, err error) {
 	if l.refusals.add(source, reasonOf(err)) {
 		l.log.Warn().Err(err).Str("type", source).Msg("message refused")
 	}
 }
 
-// refused records what was not taken, and of newcomers what nothing has explained in time.
-// It returns when to ask again.
+// refused records refused messages, and the messages of newcomers that no document has explained in
+// time. It returns when to be called again.
 func (l *logbook) refused(n *newcomers, now time.Time) time.Time {
 	list, again := n.unexplained(now)
 	for _, u := range list {
@@ -46,7 +45,7 @@ func (l *logbook) refused(n *newcomers, now time.Time) time.Time {
 	return timing.Earlier(next, again)
 }
 
-// proved records that a list is active, and before it which were refused.
+// proved records that a list is active, and before it the lists that were refused.
 func (l *logbook) proved(proof []wire.Header, now time.Time) {
 	if proof != nil {
 		l.record(l.refusals.ofLists(now))
@@ -54,20 +53,16 @@ func (l *logbook) proved(proof []wire.Header, now time.Time) {
 	}
 }
 
-// confirmed notes that the registry confirmed something.
-func (l *logbook) confirmed(of debt, now time.Time) { l.tell(l.alarm.progress(of, now)) }
+func (l *logbook) confirmed(of reply, now time.Time) { l.tell(l.alarm.progress(of, now)) }
 
-// differs notes that the registry has another copy of the journal.
 func (l *logbook) differs(why wire.Reason) { l.tell(l.alarm.differ(why)) }
 
-// judge raises the alarm and takes it back, and returns when to ask again.
-func (l *logbook) judge(c *connection, waits [debts]bool, now time.Time) time.Time {
+func (l *logbook) judge(c *connection, waits [replies]bool, now time.Time) time.Time {
 	acts, next := l.alarm.judge(c, waits, now)
 	l.tell(acts)
 	return next
 }
 
-// tell logs and records what the alarm says.
 func (l *logbook) tell(list []wire.Header) {
 	for _, h := range list {
 		if h.Outcome == wire.OutcomeActive {

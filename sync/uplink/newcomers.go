@@ -10,24 +10,24 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// keyTurns is how far apart a House document that names another key of a sibling
-// and what that sibling says on another way may come.
+// keyTurns is how far apart a House document with a sibling's new key and the sibling's messages on
+// another path may arrive.
 const keyTurns = 5 * time.Minute
 
-// newcomers are siblings whose messages the active House document does not bear out: a
-// new one is heard before the document that names it, and what was signed with an old key
-// may come after the one that names the next. Neither is taken, and it is entered only
-// if no document explains it.
+// newcomers tracks siblings whose messages the active House document does not confirm: a new
+// sibling is heard before the document that names it, and a message signed with an old key may come
+// after the document with the next key. Neither message is taken, and it is recorded only if no
+// document explains it in time.
 type newcomers struct {
 	unsure map[string]*unsure   // by gateway
-	turned map[string]time.Time // when a document named another key of it, or it for the first or the last time
+	turned map[string]time.Time // when a document changed a sibling's key, added the sibling or removed it
 }
 
 func newNewcomers() newcomers {
 	return newcomers{unsure: map[string]*unsure{}, turned: map[string]time.Time{}}
 }
 
-// unsure are messages that were not taken.
+// unsure counts one gateway's messages that were not taken.
 type unsure struct {
 	n     int
 	kind  string
@@ -35,12 +35,10 @@ type unsure struct {
 	since time.Time
 }
 
-// maxUnsure bounds what a broker can make this gateway keep by naming gateways
-// that there are none of.
+// maxUnsure bounds the memory that a broker can use up by naming gateways that do not exist.
 const maxUnsure = 16
 
-// explained reports whether a refusal of a sibling's message is not to be entered,
-// or not yet.
+// explained reports whether the refusal of a sibling's message is not to be recorded, or not yet.
 func (s *newcomers) explained(gateway, kind string, why error, now time.Time) bool {
 	if !errors.Is(why, wire.ErrUnknownKey) && !errors.Is(why, wire.ErrBadSignature) {
 		return false
@@ -60,7 +58,7 @@ func (s *newcomers) explained(gateway, kind string, why error, now time.Time) bo
 	return true
 }
 
-// turn notes which siblings a new House document names with other keys.
+// turn notes the siblings whose keys differ in a new House document.
 func (s *newcomers) turn(before, after wire.House, now time.Time) {
 	for id, turned := range s.turned {
 		if now.Sub(turned) >= keyTurns {
@@ -78,8 +76,8 @@ func (s *newcomers) turn(before, after wire.House, now time.Time) {
 	}
 }
 
-// unexplained returns what no House document has explained in time, and when to ask
-// again.
+// unexplained returns the messages that no House document has explained in time, and when to be
+// called again.
 func (s *newcomers) unexplained(now time.Time) (list []unsure, next time.Time) {
 	for _, id := range slices.Sorted(maps.Keys(s.unsure)) {
 		u := s.unsure[id]

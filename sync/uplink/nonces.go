@@ -7,8 +7,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// nonces have a half of the connection, so that its last will is of it, and a half of
-// the hello. The link begins a connection, the actor a hello.
+// nonces makes nonces of two halves: one of the connection, which its last will has too, and one of
+// the hello. The link begins connections, the actor hellos.
 type nonces struct {
 	mu         sync.Mutex
 	connection [8]byte

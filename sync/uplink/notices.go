@@ -9,14 +9,14 @@ import (
 	"gatehouse/sync/wire/journaled"
 )
 
-// maxNotices bounds the alarms that wait; what falls out comes in its batch.
+// maxNotices bounds the waiting alarms; dropped ones still arrive in their batch.
 const maxNotices = 64
 
-// noticeWaits are the pauses between the repeats of a notice; the last goes on.
+// noticeWaits are the pauses between repeats of a notice; the last one repeats.
 var noticeWaits = [...]time.Duration{5 * time.Second, 15 * time.Second, time.Minute}
 
-// notices are alarms that the registry should hear of before the backlog. They are
-// repeated until the cursor has passed their entries.
+// notices are alarms that are sent ahead of the backlog. Each is repeated until the cursor has
+// passed its entry.
 type notices struct {
 	waiting []notice // in order
 }
@@ -28,7 +28,7 @@ type notice struct {
 	due    time.Time
 }
 
-// add takes one more; where there are too many, the oldest falls out.
+// add queues an alarm; when too many wait, the oldest is dropped.
 func (n *notices) add(one notice) {
 	if len(n.waiting) == maxNotices {
 		n.waiting = slices.Delete(n.waiting, 0, 1)
@@ -36,14 +36,14 @@ func (n *notices) add(one notice) {
 	n.waiting = append(n.waiting, one)
 }
 
-// again has all that wait sent now, as after a connect.
+// again makes all waiting alarms due now, as after a connect.
 func (n *notices) again(now time.Time) {
 	for i := range n.waiting {
 		n.waiting[i].due = now
 	}
 }
 
-// due returns those that are to be sent now, in order, and when to ask again.
+// due returns the alarms to be sent now, in order, and when to be called again.
 func (n *notices) due(now time.Time) (list []message, next time.Time) {
 	for i := range n.waiting {
 		one := &n.waiting[i]
@@ -57,8 +57,8 @@ func (n *notices) due(now time.Time) (list []message, next time.Time) {
 	return list, next
 }
 
-// passed forgets those whose entries the cursor has passed on its way, or that stand
-// in an epoch that it has left.
+// passed drops the alarms whose entries the cursor has passed, or that are in an epoch that it has
+// left.
 func (n *notices) passed(from, to journaled.Position) {
 	n.waiting = slices.DeleteFunc(n.waiting, func(one notice) bool {
 		if one.at.Epoch == to.Epoch {
@@ -68,5 +68,4 @@ func (n *notices) passed(from, to journaled.Position) {
 	})
 }
 
-// forget forgets all.
 func (n *notices) forget() { n.waiting = nil }

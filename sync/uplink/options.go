@@ -16,7 +16,8 @@ import (
 // Link carries bytes to topics and may lose them; *mqtt.Link is one. All
 // methods are called by one goroutine.
 type Link interface {
-	// Publish gives up when ctx ends. Nil means that it was handed on, no more.
+	// Publish returns nil when the message was handed on, which is no delivery; it gives up when
+	// ctx ends.
 	Publish(ctx context.Context, topic string, payload []byte) error
 	Messages() <-chan mqtt.Message
 	// State says whether the link is up; changed is closed when that changes.
@@ -30,22 +31,21 @@ type Pending struct {
 	Person       []byte // sealed; empty: none
 }
 
-// Records are the tenancy records made at this gateway's desk, and those that
-// it hears from its siblings.
+// Records are the tenancy records of this gateway's desk and of its siblings. All methods are safe
+// for concurrent use.
 type Records interface {
-	Head() (line, number uint64)                // newest of its own; 0, 0: none
-	Pending() []Pending                         // its own that are not at the registry, in order
-	Stored(line, number uint64)                 // the registry has them through number
-	Safe(line, number uint64)                   // and can't lose these: called before Stored
-	Behind(line, number uint64) (renew bool)    // the registry has no more: what it had and lost is pending again
-	Renew(line, number uint64) error            // the registry's numbering is another: begin a new line
-	Hear(gateway string, envelope []byte) error // a sibling's record, its signature not judged yet
-	Unsettled() (own [][]byte, have []wire.ID)  // envelopes of its own; ids of all of siblings'
-	Siblings() [][]byte                         // envelopes of siblings' that no list has settled, in order
+	Head() (line, number uint64)                // newest own record; 0, 0: none
+	Pending() []Pending                         // own records that are not at the registry, in order
+	Stored(line, number uint64)                 // the registry has the own records through number
+	Safe(line, number uint64)                   // the registry can't lose these; called before Stored
+	Behind(line, number uint64) (renew bool)    // the registry has only these: what it lost is pending again
+	Renew(line, number uint64) error            // the registry's numbering differs: begin a new line
+	Hear(gateway string, envelope []byte) error // takes a sibling's record whose signature is not verified yet
+	Unsettled() (own [][]byte, have []wire.ID)  // envelopes of own records, and ids of all siblings' records
+	Siblings() [][]byte                         // envelopes of siblings' records that no list has settled, in order
 }
 
-// Options of an Uplink. Records, Fresh, Checkpoint, Software, Zone and Batch may be
-// missing.
+// Options of an Uplink. Records, Fresh, Checkpoint, Software, Zone and Batch are optional.
 type Options struct {
 	Link     Link
 	Place    wire.Place // of this gateway
@@ -53,25 +53,24 @@ type Options struct {
 	Journal  entries.Journal
 	Keyring  Keyring
 	Records  Records
-	Key      ed25519.PrivateKey     // the gateway's
+	Key      ed25519.PrivateKey     // of the gateway
 	Clock    func() journaled.Stamp // for the hello; never for a decision
-	// Fresh takes a signed time that can't be an old one, and reports whether it is
-	// against what the gateway knows; then the registry is asked again soon.
+	// Fresh takes a signed time that can't be a replay, and reports whether it contradicts what the
+	// gateway knows; then the registry is asked again soon.
 	Fresh func(SignedTime) (apart bool)
-	// TakeBack hears that two issuers have taken back a time that was signed; nil:
-	// nobody minds.
+	// TakeBack is told that two issuers have revoked a signed time; nil: unused.
 	TakeBack   func(wire.Floor)
 	Checkpoint string              // file of the newest cosigned checkpoint
 	Software   string              // version, at most 64 bytes
 	Zone       string              // time zone of the building
 	Batch      int                 // entries of a message at most; 0: 700
 	Gather     time.Duration       // how long entries wait for others that are stored in the same moment; 0: not at all
-	Roll       time.Duration       // between two rolls, roughly; 0: 10 minutes
+	Roll       time.Duration       // mean period of rolls; 0: 10 minutes
 	Borrow     time.Duration       // how long a gateway without a list waits for its siblings'; 0: 10 minutes
-	Spread     func(time.Duration) // what the registry wishes for the wait before the next reconnect; nil: nobody minds
-	Formats    uint64              // wire formats that it speaks, 1 to this one; 0: all that this program knows
-	// Chance returns a time by chance below a limit above 0, so that a city does
-	// not speak at once; nil: any.
+	Spread     func(time.Duration) // takes the registry's limit for the wait before the next reconnect; nil: unused
+	Formats    uint64              // wire formats 1 to this one are spoken; 0: all that this program knows
+	// Chance returns a random duration below limit (above 0), so that the gateways of a city do not
+	// speak at once; nil: uniform.
 	Chance func(limit time.Duration) time.Duration
 	Log    zerolog.Logger
 }

@@ -10,12 +10,12 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// publishFor bounds one publish: a link that takes nothing for so long is as
-// good as down, and the others wait.
+// publishFor bounds one publish: a link that takes nothing for this long counts as down, and others
+// wait.
 const publishFor = 30 * time.Second
 
-// outbox signs what this gateway says and hands it to the link. What is lost is
-// sent again by whoever needs it, so an error is only logged.
+// outbox signs messages and hands them to the link. A lost message is sent again by the part that
+// needs it, so errors are only logged.
 type outbox struct {
 	link  Link
 	key   ed25519.PrivateKey
@@ -23,15 +23,14 @@ type outbox struct {
 	log   zerolog.Logger
 }
 
-// message is one thing to say, to the registry or to the gateways of the building.
+// message is one message to the registry or to the gateways of the building.
 type message struct {
 	building bool
 	kind     string       // of body
 	body     wire.Payload // to be signed
-	signed   []byte       // instead of body: an envelope
+	signed   []byte       // an envelope, in place of body
 }
 
-// holdingMessages are parts of what a gateway holds, for its siblings or the registry.
 func holdingMessages(parts []wire.Holding, building bool) (list []message) {
 	for _, p := range parts {
 		list = append(list, message{building: building, kind: wire.TypeHolding, body: p})
@@ -45,7 +44,7 @@ func (o *outbox) say(ctx context.Context, m message) bool {
 	switch {
 	case m.building:
 		topic = o.place.House(o.place.Gateway)
-	case m.kind == wire.TypeStatus: // takes back the last will of the connection
+	case m.kind == wire.TypeStatus: // replaces the last will of the connection
 		topic = o.place.Status()
 	}
 	envelope := m.signed

@@ -25,7 +25,7 @@ func TestListOnNoDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, now := &copies{status: lists.State{Version: 6, InForce: 7}}, time.Now()
+	ring, now := &copies{status: lists.State{Version: 6, Active: 7}}, time.Now()
 	a := &actor{logbook: logbook{journal: j}, authority: authority{proving: proving{keyring: ring, unproved: 7}}}
 	before := j.Status().Queued
 	if next := a.prove(t.Context(), now); !next.After(now) || j.Status().Queued != before {

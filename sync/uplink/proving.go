@@ -8,17 +8,17 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// proveEvery is how often a list that no disk has taken is looked at.
+// proveEvery is how often a list that is not on disk yet is checked.
 const proveEvery = time.Minute
 
 // proving records which list is active: that entry is the proof.
 type proving struct {
 	keyring  Keyring
-	unproved uint64 // active version of which there is no entry yet; 0: none
+	unproved uint64 // active version without an entry; 0: none
 }
 
-// due returns the entry, once a disk holds the list: before that a restart would undo
-// what the entry proves. It returns when to ask again too.
+// due returns the entry once the list is on disk, because a restart before that would undo what the
+// entry proves; and when to be called again.
 func (p *proving) due(now time.Time) (proof []wire.Header, next time.Time) {
 	if p.unproved == 0 {
 		return nil, time.Time{}
@@ -31,11 +31,11 @@ func (p *proving) due(now time.Time) (proof []wire.Header, next time.Time) {
 	return []wire.Header{{Kind: wire.KindListApplied, Count: s.Version, Detail: s.Hash[:]}}, time.Time{}
 }
 
-// maskedMost bounds the entries about what one list gives back.
+// maskedMost bounds the entries about the grants that one list gives back.
 const maskedMost = 16
 
-// givenBack returns which grants a list newly gives back that are over, the first of
-// them: the status has them all.
+// givenBack returns the first grants that are over and that a list newly gives back; the status has
+// all of them.
 func givenBack(before, now []lists.Masked) (list []lists.Masked) {
 	for _, m := range now {
 		if len(list) < maskedMost && !slices.Contains(before, m) {

@@ -6,7 +6,6 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// reasonOf names why a message was refused.
 func reasonOf(err error) wire.Reason {
 	for _, c := range [...]struct {
 		err    error

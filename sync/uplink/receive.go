@@ -9,8 +9,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// receive judges one message. Whatever is wrong with it is counted and
-// recorded, and changes nothing else.
+// receive judges one message. A refused message is counted and recorded, and changes nothing else.
 func (a *actor) receive(ctx context.Context, m mqtt.Message) {
 	place, dir, kind, err := wire.ParseTopic(m.Topic)
 	switch {
@@ -34,7 +33,7 @@ func (a *actor) receive(ctx context.Context, m mqtt.Message) {
 	}
 }
 
-// sibling takes a message of another gateway of the building and returns its type.
+// sibling takes a message of another gateway of the building, and returns its type.
 func (a *actor) sibling(ctx context.Context, from wire.Place, envelope []byte) (kind string, err error) {
 	kind, payload, err := a.siblings.open(from, envelope)
 	if err != nil {
@@ -69,7 +68,7 @@ func (a *actor) holding(ctx context.Context, from string, payload []byte, now ti
 		if whole := a.holdings.borrowing.Take(from, &h, now); whole != nil {
 			return a.inherit(ctx, *whole)
 		}
-	case a.o.Keyring.Lists().InForce > 0:
+	case a.o.Keyring.Lists().Active > 0:
 		a.outbox.sayAll(ctx, holdingMessages(a.holdings.lending.ToSibling(from, h.Nonce, now), true))
 	default:
 		if ask := a.holdings.borrowing.Hears(from, now); ask != nil {
@@ -103,14 +102,14 @@ func (a *actor) down(ctx context.Context, kind string, envelope []byte) error {
 	return wire.ErrWrongType
 }
 
-// apply makes a list active. One that proves nothing may have come with the proof of an
-// earlier list of this gateway: it is asked for again after a hello that names the active
-// one, and is refused only once that is answered.
+// apply makes a list active. A list without a proof may have been sent with the proof for an
+// earlier list of this gateway: it is requested again after a hello that names the active list, and
+// refused only once that hello is answered.
 func (a *actor) apply(ctx context.Context, u lists.List) error {
 	before := a.o.Keyring.Lists()
 	err := a.o.Keyring.Apply(u)
 	s, now := a.applied(ctx, before), time.Now()
-	if said := a.greeter.list == s.Hash && s.InForce == s.Version; isUnproved(err) && !(said && a.connection.agrees()) {
+	if said := a.greeter.list == s.Hash && s.Active == s.Version; isUnproved(err) && !(said && a.connection.agrees()) {
 		if !said {
 			a.greetAgain(now)
 		}
@@ -120,7 +119,7 @@ func (a *actor) apply(ctx context.Context, u lists.List) error {
 	return withoutDisk(a.o.Log, err)
 }
 
-// inherit makes a sibling's list active, where it proves itself.
+// inherit makes a sibling's list active if it proves itself.
 func (a *actor) inherit(ctx context.Context, h lists.Holding) error {
 	before := a.o.Keyring.Lists()
 	err := a.o.Keyring.Inherit(h)
@@ -131,14 +130,14 @@ func (a *actor) inherit(ctx context.Context, h lists.Holding) error {
 	return withoutDisk(a.o.Log, err)
 }
 
-// applied records that another list is active than before.
+// applied records that the active list has changed.
 func (a *actor) applied(ctx context.Context, before lists.State) lists.State {
 	s := a.o.Keyring.Lists()
 	if s.Newest() == before.Newest() {
 		return s
 	}
-	a.o.Log.Info().Uint64("version", s.InForce).Msg("list of grants active")
-	a.authority.proving.unproved = s.InForce
+	a.o.Log.Info().Uint64("version", s.Active).Msg("list of grants active")
+	a.authority.proving.unproved = s.Active
 	a.prove(ctx, time.Now())
 	a.fetching.Applied()
 	a.deliveries.soon()
@@ -157,21 +156,20 @@ func (a *actor) document(kind string, envelope []byte, now time.Time) error {
 	if acts != nil {
 		a.fetching.Soon(now)
 	}
-	if kind == wire.TypeTrust && acts != nil { // answers that were refused may have been signed by a key that is trusted now
+	if kind == wire.TypeTrust && acts != nil { // answers that were refused may be signed by a key that is trusted now
 		a.greeter.newest()
 		a.greetAgain(now)
 	}
 	if kind == wire.TypeHouse {
 		a.siblings.newcomers.turn(before, a.o.Keyring.House(), now)
 		if err == nil {
-			a.siblings.soon(now) // there may be a new sibling
+			a.siblings.soon(now) // the document may name a new sibling
 		}
 	}
 	return err
 }
 
-// undo takes back a time that was signed. The next hello shows the registry that it is
-// gone.
+// undo takes back a signed time. The next hello shows the registry that it is gone.
 func (a *actor) undo(envelope []byte, now time.Time) error {
 	floor, acts, err := a.authority.documents.undo(envelope)
 	if err != nil {

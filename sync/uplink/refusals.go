@@ -10,13 +10,12 @@ import (
 )
 
 const (
-	// refusedEvery is the pause between two entries of one kind of refusal; after
-	// refusedSoon of them refusedLater is. A broker that never stops must not fill
-	// the journal.
+	// refusedEvery is the pause between two entries about one kind of refusal; after refusedSoon
+	// entries it is refusedLater. A broker that never stops must not fill the journal.
 	refusedEvery = time.Minute
 	refusedLater = time.Hour
 	refusedSoon  = 10
-	maxRefusals  = 32 // kinds of them that are told apart
+	maxRefusals  = 32 // kinds that are counted apart
 )
 
 // Refusal is a kind of message that was not taken.
@@ -25,8 +24,8 @@ type Refusal struct {
 	Reason wire.Reason
 }
 
-// refusals are messages that were not taken. The first of a kind is recorded at
-// once, then one entry a minute says how many: a flood must not fill the journal.
+// refusals counts refused messages by kind. The first of a kind is recorded at once, then one entry
+// a minute has the count: a flood must not fill the journal.
 type refusals struct {
 	kinds map[Refusal]*refusedCount
 	total uint64
@@ -37,11 +36,11 @@ func newRefusals() refusals { return refusals{kinds: map[Refusal]*refusedCount{}
 type refusedCount struct {
 	n       uint64 // since the last entry
 	told    time.Time
-	entries int // so far; forgotten after an hour without one
+	entries int // made so far; forgotten after an hour without one
 }
 
-// pause is how long after the last entry the next one may be; after one that nothing
-// followed the kind is forgotten.
+// pause returns how long after an entry the next one may be made; a kind without refusals in that
+// time is forgotten.
 func (c *refusedCount) pause() time.Duration {
 	if c.n == 0 || c.entries >= refusedSoon {
 		return refusedLater
@@ -49,15 +48,14 @@ func (c *refusedCount) pause() time.Duration {
 	return refusedEvery
 }
 
-// entry is what the journal gets, and is counted as told.
+// entry returns the entry about the count so far, and resets the count.
 func (c *refusedCount) entry(r Refusal, now time.Time) wire.Header {
 	h := wire.Header{Kind: wire.KindRefused, Outcome: wire.OutcomeRefused, Reason: r.Reason, Source: r.Type, Count: c.n}
 	c.n, c.told, c.entries = 0, now, c.entries+1
 	return h
 }
 
-// add counts one, and reports whether it is the first of its kind since the last
-// entry.
+// add counts a refusal, and reports whether it is the first of its kind since the last entry.
 func (r *refusals) add(source string, why wire.Reason) (first bool) {
 	r.total++
 	if !incoming(source) {
@@ -76,7 +74,7 @@ func (r *refusals) add(source string, why wire.Reason) (first bool) {
 	return c.n == 1
 }
 
-// incoming says whether messages of a type come from outside.
+// incoming reports whether a type is one of incoming messages.
 func incoming(kind string) bool {
 	switch kind {
 	case wire.TypeAck, wire.TypeList, wire.TypeTrust, wire.TypeHouse, wire.TypeUndo,
@@ -86,8 +84,7 @@ func incoming(kind string) bool {
 	return false
 }
 
-// due returns the entries that are to be made now, in the order of the kinds, and when
-// to ask again.
+// due returns the entries to be made now, in the order of the kinds, and when to be called again.
 func (r *refusals) due(now time.Time) (entries []wire.Header, next time.Time) {
 	for _, kind := range r.list() {
 		c := r.kinds[kind]
@@ -105,8 +102,8 @@ func (r *refusals) due(now time.Time) (entries []wire.Header, next time.Time) {
 	return entries, next
 }
 
-// ofLists returns the entries about lists that were refused before the one that is
-// active now. A later entry about them would say that this one is not taken.
+// ofLists returns the entries about lists that were refused before the active one. After the entry
+// of the active list they would seem to be about it.
 func (r *refusals) ofLists(now time.Time) (entries []wire.Header) {
 	for _, kind := range r.list() {
 		if c := r.kinds[kind]; kind.Type == wire.TypeList && c.n > 0 {

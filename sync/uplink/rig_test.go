@@ -123,7 +123,7 @@ func (k *ring) Apply(u lists.List) error {
 		}
 		have[h] = true
 	}
-	k.status.Version, k.status.InForce, k.status.Hash, k.buckets = m.Version, m.Version, hash, have
+	k.status.Version, k.status.Active, k.status.Hash, k.buckets = m.Version, m.Version, hash, have
 	k.applied = append(k.applied, m.Version)
 	return nil
 }

@@ -14,37 +14,37 @@ import (
 
 const (
 	rollEvery   = 10 * time.Minute
-	rollKeyless = time.Minute // while this gateway waits for the building key
+	rollKeyless = time.Minute // while this gateway lacks the building key
 	rollFirst   = 2 * time.Second
-	answerEvery = time.Minute // one sibling is answered at most so often
-	relayMost   = 64          // siblings' records that go to the registry at a time
+	answerEvery = time.Minute // each sibling is answered at most this often
+	relayMost   = 64          // limit of siblings' records that go to the registry at a time
 )
 
-// siblings talks with the other gateways of the building, with the registry
-// away too.
+// siblings handles the exchange with the other gateways of the building, also while the registry is
+// away.
 type siblings struct {
 	place   wire.Place // of this gateway
-	formats uint64     // that it speaks
+	formats uint64     // this gateway speaks formats 1 to this one
 	keyring Keyring
 	records Records
-	roll    time.Duration // between two rolls, roughly
+	roll    time.Duration // mean period of rolls
 	chance  func(limit time.Duration) time.Duration
 	log     zerolog.Logger
 
 	due     time.Time               // of the next roll
-	talked  map[string]time.Time    // when a sibling was answered last; of the House document only
-	keyless map[string]bool         // whether a sibling has said last that it has no building key
+	talked  map[string]time.Time    // when a sibling was last answered; siblings of the House document only
+	keyless map[string]bool         // whether a sibling's last roll said that it has no building key
 	heldFor map[wire.Hash]time.Time // since when siblings' unsettled envelopes are here
-	relayed wire.Hash               // the last of them that went to the registry
+	relayed wire.Hash               // the last envelope that went to the registry
 
 	newcomers newcomers
 }
 
-// soon has the next roll said in a moment.
+// soon makes the next roll due in a moment.
 func (s *siblings) soon(now time.Time) { s.due = now.Add(s.chance(min(rollFirst, s.roll))) }
 
-// talk says which records this gateway holds, so that its siblings send the rest;
-// and the registry, where both ends agree, what it relays.
+// talk returns the roll, which names the records that this gateway holds, so that its siblings send
+// the rest; and, where both ends agree, the records to relay to the registry.
 func (s *siblings) talk(agrees bool, now time.Time) (list []message, next time.Time) {
 	if !hasOthers(s.keyring.House(), s.place.Gateway) {
 		return nil, time.Time{}
@@ -68,8 +68,8 @@ func (s *siblings) talk(agrees bool, now time.Time) (list []message, next time.T
 	return list, s.due
 }
 
-// relay brings the registry siblings' records that no list has settled for long: their
-// maker may be cut off or dead. The registry takes each once; a list settles it.
+// relay returns siblings' records that no list has settled for long, for the registry: their maker
+// may be cut off or dead. The registry takes each once; a list settles it.
 func (s *siblings) relay(now time.Time) (list []message) {
 	held, due, start := make(map[wire.Hash]time.Time), [][]byte(nil), 0
 	for _, envelope := range s.records.Siblings() {
@@ -81,7 +81,7 @@ func (s *siblings) relay(now time.Time) (list []message) {
 			continue
 		}
 		if due = append(due, envelope); h == s.relayed {
-			start = len(due) // each gets its turn
+			start = len(due) // every record gets its turn
 		}
 	}
 	s.heldFor = held
@@ -97,8 +97,8 @@ func hasOthers(h wire.House, own string) bool {
 	return slices.ContainsFunc(h.Gateways, func(g wire.HouseGateway) bool { return g.ID != own })
 }
 
-// open checks a message of another gateway that the House document names and returns
-// its type, also of one that is refused.
+// open verifies a message of another gateway of the House document, and returns its type, also that
+// of a refused one.
 func (s *siblings) open(from wire.Place, envelope []byte) (kind string, payload []byte, err error) {
 	g := s.keyring.House().Gateway(from.Gateway)
 	if g == nil || from.District != s.place.District || from.Town != s.place.Town {
@@ -113,7 +113,7 @@ func (s *siblings) open(from wire.Place, envelope []byte) (kind string, payload 
 	return expect.Type, payload, err
 }
 
-// answer returns what a sibling lacks that has said which records it has.
+// answer returns the records and the key that a sibling's roll shows it lacks.
 func (s *siblings) answer(gateway string, payload []byte, now time.Time) (list []message, err error) {
 	var r wire.Roll
 	if err := wire.Decode(payload, &r); err != nil {
@@ -137,7 +137,7 @@ func (s *siblings) answer(gateway string, payload []byte, now time.Time) (list [
 	return list, nil
 }
 
-// idOf reads the id of one of our own records.
+// idOf returns the id of an own record.
 func idOf(envelope []byte) wire.ID {
 	var r wire.Record
 	if payload, err := wire.PayloadOf(envelope); err != nil || wire.Decode(payload, &r) != nil {
@@ -146,8 +146,8 @@ func idOf(envelope []byte) wire.ID {
 	return r.ID
 }
 
-// keyNowhere reports whether no gateway of the building has its key, by their own word:
-// then none can send it.
+// keyNowhere reports whether all gateways of the building say that they lack its key: then none can
+// send it.
 func (s *siblings) keyNowhere() bool {
 	return !s.keyring.Lists().HasKey && !slices.ContainsFunc(s.keyring.House().Gateways, func(g wire.HouseGateway) bool {
 		return g.ID != s.place.Gateway && !s.keyless[g.ID]
@@ -168,8 +168,7 @@ func (s *siblings) shareKey(gateway string) []message {
 	return []message{{building: true, kind: wire.TypeKey, body: wire.KeyShare{To: g.ID, Sealed: sealed}}}
 }
 
-// takeKey takes the building key where there is none, and returns what is to be
-// recorded.
+// takeKey takes the building key where there is none, and returns the entries to be recorded.
 func (s *siblings) takeKey(payload []byte, now time.Time) ([]wire.Header, error) {
 	var k wire.KeyShare
 	if err := wire.Decode(payload, &k); err != nil {
@@ -181,7 +180,7 @@ func (s *siblings) takeKey(payload []byte, now time.Time) ([]wire.Header, error)
 	if err := withoutDisk(s.log, s.keyring.TakeBuildingKey(k.Sealed)); err != nil {
 		return nil, err
 	}
-	s.soon(now) // siblings' records could not be read so far
+	s.soon(now) // siblings' records could not be read until now
 	number := s.keyring.Lists().KeyNumber
 	s.log.Info().Uint8("number", number).Msg("building key came from a sibling")
 	return []wire.Header{{Kind: wire.KindAuthority, Outcome: wire.OutcomeDone, Source: wire.TypeKey, Count: uint64(number)}}, nil

@@ -8,38 +8,37 @@ import (
 	"gatehouse/sync/wire/journaled"
 )
 
-// State of an uplink in one word.
+// State is the state of an uplink in one word.
 type State string
 
-// The states.
 const (
 	StateDown     State = "down"            // the link is
 	StateGreeting State = "greeting"        // no hello of this connection is answered yet
 	StateSending  State = "sending"         // entries wait to be confirmed
 	StateUnproved State = "list not proved" // the newest list is not active here, or not on disk
-	StateInStep   State = "in step"         // the registry has all that is here, and its list is active
+	StateInStep   State = "in step"         // the registry has all entries, and its list is active
 )
 
-// Status is how the uplink is.
+// Status is the state of an uplink at one moment.
 type Status struct {
 	State    State
 	Since    time.Time
 	Stored   journaled.Position // all before it is at the registry
 	Behind   uint64             // entries that are not, of the newest epoch
-	LastAck  time.Time          // of this connection or one before; zero: never
+	LastAck  time.Time          // on this connection or an earlier one; zero: never
 	Problem  wire.Reason        // why the alarm is raised; ReasonNone: it is not
 	Quiet    bool               // the alarm came of entries alone: it says when somebody came, and is not for owners
 	List     uint64             // newest version that the registry named
-	Withheld time.Time          // since when it is named and not active; zero: it is
+	Withheld time.Time          // since when List is named and not active; zero: it is
 	Records  int                // tenancy records that the registry has not stored
-	// KeyNowhere says that the building's key is not here, and that each other gateway of the
-	// building has said since the start that it has none either.
+	// KeyNowhere reports that this gateway lacks the building key, and that all others have said
+	// since the start that they lack it too.
 	KeyNowhere bool
 	Refused    uint64    // messages since the start
 	Refusals   []Refusal // the kinds of the last hour
 }
 
-// display holds the status for whoever asks.
+// display holds the newest status.
 type display struct {
 	mu sync.Mutex
 	s  Status
@@ -51,7 +50,7 @@ func (d *display) status() Status {
 	return d.s
 }
 
-// show takes how it is now; Since is when the state was another one last.
+// show stores the status; Since is the time of the last change of State.
 func (d *display) show(s Status, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -28,7 +28,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Uplink talks to the registry. Make it with New, run it once with Run.
+// Uplink connects a gateway with its registry. Make it with New, run it once with Run.
 type Uplink struct {
 	o       Options
 	nonces  nonces
@@ -61,8 +61,8 @@ func New(o Options) (*Uplink, error) {
 	return &Uplink{o: o, display: display{s: Status{Since: time.Now(), State: StateDown}}}, nil
 }
 
-// Run talks until ctx ends. It returns when its goroutines are gone and the
-// cursor is written; the journal must run longer.
+// Run works until ctx ends. It returns when its goroutines are gone and the cursor is written; the
+// journal must run longer.
 func (u *Uplink) Run(ctx context.Context) error {
 	a := newActor(u.o, &u.nonces, &u.display)
 	ctx, stop := context.WithCancel(ctx)
@@ -75,8 +75,8 @@ func (u *Uplink) Run(ctx context.Context) error {
 	return nil
 }
 
-// Will is the last will of the next connection, which begins with the call, for the
-// link's configuration. Without it only silence tells the registry of a gateway's end.
+// Will returns the last will of the next connection, which begins with this call, for the link's
+// configuration. Without it only silence tells the registry that a gateway is gone.
 func (u *Uplink) Will() mqtt.Message {
 	place := u.o.Place
 	envelope, err := wire.SignBody(wire.Protected{Type: wire.TypeStatus, Role: wire.RoleGateway, Address: place.Address()},
@@ -87,7 +87,7 @@ func (u *Uplink) Will() mqtt.Message {
 	return mqtt.Message{Topic: place.Status(), Payload: envelope}
 }
 
-// Status returns how the uplink is now. Safe for concurrent use.
+// Status returns the state of the uplink now. Safe for concurrent use.
 func (u *Uplink) Status() Status {
 	s := u.display.status()
 	head := u.o.Journal.Head().Position

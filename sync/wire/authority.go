@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// Trust is the root's word on whose signatures count, and to whom things are
-// sealed. A gateway pins the root, and takes no version older than it has.
+// Trust is the root's document that names whose signatures count, and to whom things are sealed. A
+// gateway pins the root, and takes no version older than it has.
 type Trust struct {
 	Version  uint64    `cbor:"1,keyasint"` // from 1, rising
 	Issued   uint32    `cbor:"2,keyasint"` // unix s
@@ -25,8 +25,9 @@ type Trust struct {
 	Desk     []byte    `cbor:"6,keyasint"` // HPKE public key: changes of tenancies
 	Escrow   []byte    `cbor:"7,keyasint"` // HPKE public key: building keys, offline
 	CAs      [][]byte  `cbor:"8,keyasint"` // certificates (DER) that the broker's and the gateways' are checked by
-	// Format 2; a document that uses neither is of format 1.
-	False     []RoleEpoch `cbor:"9,keyasint,omitempty"`  // whose keys said what is not so: what they alone made anybody believe is void
+	// False lists role epochs whose keys said what is not so: whatever they alone vouched for is
+	// void. False and Addresses are of format 2; a document without them is of format 1.
+	False     []RoleEpoch `cbor:"9,keyasint,omitempty"`
 	Addresses []string    `cbor:"10,keyasint,omitempty"` // more of the registry's: https://host:port of enrolment, mqtts://host:port of the broker
 }
 
@@ -37,7 +38,7 @@ type RoleEpoch struct {
 	Epoch uint64
 }
 
-// IsFalse reports whether the root has taken back what keys of that epoch said.
+// IsFalse reports whether the root has taken back the statements of that epoch's keys.
 func (t Trust) IsFalse(role Role, epoch uint64) bool {
 	return slices.ContainsFunc(t.False, func(f RoleEpoch) bool { return f.Role == role && f.Epoch == epoch })
 }
@@ -72,7 +73,7 @@ func (t Trust) Keyset(role Role) (keys []Key) {
 	return keys
 }
 
-// House is the issuer's word on a building.
+// House is the issuer's document about a building.
 type House struct {
 	Version    uint64         `cbor:"1,keyasint"` // from 1, rising
 	Issued     uint32         `cbor:"2,keyasint"` // unix s
@@ -81,8 +82,8 @@ type House struct {
 	Gateways   []HouseGateway `cbor:"5,keyasint"` // by id, ascending
 	Flats      []string       `cbor:"6,keyasint"` // that a check-in may name; empty: any
 	NoticeDays uint8          `cbor:"7,keyasint"` // of a check-out by the landlord alone
-	// Earlier are the hashes of the payloads of the documents before this one, the
-	// newest first: only for gateways that read format 2. Absent: it proves nothing.
+	// Earlier are the payload hashes of the documents before this one, newest first, for gateways
+	// that read format 2. Absent: it proves nothing.
 	Earlier []Hash `cbor:"8,keyasint,omitempty"`
 }
 
@@ -98,7 +99,7 @@ type HouseGateway struct {
 	Doors  []string // ascending
 }
 
-// Gateway returns the gateway of that id, nil if it is not of the building.
+// Gateway returns the gateway of that id, nil if the building has none.
 func (h House) Gateway(id string) *HouseGateway {
 	i := slices.IndexFunc(h.Gateways, func(g HouseGateway) bool { return g.ID == id })
 	if i < 0 {
@@ -112,8 +113,8 @@ func (g HouseGateway) Key() Key {
 	return Key{Role: RoleGateway, Public: slices.Clone(g.Public[:])}
 }
 
-// Token lets one gateway enrol once. As text it is "GH1-" and base32; whoever
-// has it before the gateway can enrol in its place, so it goes by hand.
+// Token lets one gateway enrol once. As text it is "GH1-" and base32. Whoever has it before the
+// gateway does can enrol in its place, so it is handed over in person.
 type Token struct {
 	Registry string                      `cbor:"1,keyasint"`
 	Place    [4]string                   `cbor:"2,keyasint"` // district, town, building, gateway
@@ -162,8 +163,8 @@ func ParseToken(text string) (Token, error) {
 	return t, nil
 }
 
-// EnrolRequest makes a gateway known. Its envelope is signed by the key that it
-// names; Proof ties it to the token.
+// EnrolRequest asks for a gateway to be enrolled. Its envelope is signed by the key that it names;
+// Proof ties it to the token.
 type EnrolRequest struct {
 	Public   [ed25519.PublicKeySize]byte `cbor:"1,keyasint"`
 	KEM      []byte                      `cbor:"2,keyasint"` // HPKE public key
@@ -175,8 +176,7 @@ type EnrolRequest struct {
 	Proof    Hash                        `cbor:"8,keyasint"`
 }
 
-// Prove fills Proof: HMAC-SHA256 by the token's secret over the request with a
-// Proof of zeros.
+// Prove sets Proof: HMAC-SHA256 with the token's secret over the request with a Proof of zeros.
 func (r *EnrolRequest) Prove(secret [16]byte) error {
 	proof, err := r.proof(secret)
 	r.Proof = proof
@@ -198,22 +198,21 @@ func (r EnrolRequest) proof(secret [16]byte) (Hash, error) {
 	return authenticate(secret, b), nil
 }
 
-// authenticate returns HMAC-SHA256 by a token's secret.
 func authenticate(secret [16]byte, message []byte) Hash {
 	mac := hmac.New(sha256.New, secret[:])
 	mac.Write(message)
 	return Hash(mac.Sum(nil))
 }
 
-// IntroduceProof is what who asks to be introduced shows: HMAC-SHA256 by the
-// token's secret over "introduce " and the gateway's address.
+// IntroduceProof is HMAC-SHA256 with the token's secret over "introduce " and the gateway's
+// address, shown with the request to be introduced.
 func IntroduceProof(secret [16]byte, address string) Hash {
 	return authenticate(secret, []byte("introduce "+address))
 }
 
-// OpenEnrol opens the envelope of an EnrolRequest for an address. The key that it
-// names has signed it, which proves only that the sender has that key: who may enrol
-// is told by Proved. The errors are those of Open and Decode.
+// OpenEnrol opens the envelope of an EnrolRequest for an address. The key that the request names
+// has signed it, which proves only that the sender has that key; Proved says who may enrol. The
+// errors are those of Open and Decode.
 func OpenEnrol(envelope []byte, address string) (EnrolRequest, error) {
 	var r EnrolRequest
 	payload, _, err := Read(envelope)
@@ -235,7 +234,7 @@ type RenewRequest struct {
 	CSR []byte `cbor:"1,keyasint"` // PKCS #10 (DER)
 }
 
-// Enrolled answers both.
+// Enrolled answers EnrolRequest and RenewRequest.
 type Enrolled struct {
 	Trust        []byte   `cbor:"1,keyasint"` // envelope
 	House        []byte   `cbor:"2,keyasint"` // envelope
@@ -243,14 +242,13 @@ type Enrolled struct {
 	Time         uint32   `cbor:"4,keyasint"` // unix s
 }
 
-// Introduction is what an enrolling gateway gets before it says anything.
+// Introduction is what a gateway gets before it sends its EnrolRequest.
 type Introduction struct {
 	Trust     []byte `cbor:"1,keyasint"` // envelope
 	KeyNumber uint8  `cbor:"2,keyasint"` // of the building key that a sibling has; 0: this gateway makes it
 }
 
-// LastCA is the CA of the document that is good for longest; nil: it has none that
-// can be read.
+// LastCA returns the CA of the document that is valid for longest; nil: none can be read.
 func (t Trust) LastCA() (last *x509.Certificate) {
 	for _, der := range t.CAs {
 		if ca, err := x509.ParseCertificate(der); err == nil && (last == nil || ca.NotAfter.After(last.NotAfter)) {
@@ -305,8 +303,8 @@ func (t Trust) checkFormat2() error {
 	return nil
 }
 
-// ValidRegistryURL reports whether a may stand among the addresses of a trust
-// document: https://host:port or mqtts://host:port.
+// ValidRegistryURL reports whether a trust document may name a as an address: https://host:port or
+// mqtts://host:port.
 func ValidRegistryURL(a string) bool {
 	host, ok := strings.CutPrefix(a, "https://")
 	if !ok {

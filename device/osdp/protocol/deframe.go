@@ -10,8 +10,8 @@ type Deframer struct {
 	Bad  uint64 // frames that began and failed
 }
 
-// Room returns where to read the next bytes to; call Fed with their number. It
-// is never empty after Next returned false.
+// Room returns the memory for the next bytes; call Fed with their number. It is never empty after
+// Next returned false.
 func (d *Deframer) Room() []byte {
 	if d.head > 0 {
 		copy(d.buf[:], d.buf[d.head:d.tail])
@@ -48,11 +48,10 @@ func (d *Deframer) Next() (Frame, bool) {
 	}
 }
 
-// Pending says that a frame began and is not complete.
+// Pending reports whether a frame began and is not complete.
 func (d *Deframer) Pending() bool { return d.head < d.tail }
 
-// Timeout gives up the frame at hand after a silence: what stands behind its SOM
-// may hold another.
+// Timeout gives up the present frame after a silence: what follows its SOM may hold another.
 func (d *Deframer) Timeout() {
 	if d.Pending() {
 		d.skip()

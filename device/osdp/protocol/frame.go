@@ -24,7 +24,7 @@ const (
 	ctrlReserved = 0xF0
 )
 
-// Mark is what the line idles at; one is sent before each frame.
+// Mark is the idle level of the line as a byte; one is sent before each frame.
 const Mark = 0xFF
 
 // maxFrame is the longest frame in bytes, without the mark (SIA OSDP v2.2).
@@ -34,7 +34,7 @@ const maxFrame = 1440
 // one reader.
 const ConfigAddress = 0x7F
 
-// What is wrong with a frame, as Parse tells it.
+// The errors of Parse.
 var (
 	ErrLength = errors.New("wrong length")
 	ErrCheck  = errors.New("wrong check characters")
@@ -73,7 +73,7 @@ const (
 	blockCryptReply = 0x18
 )
 
-// HasMAC says that four bytes of a message authentication code follow the data.
+// HasMAC reports whether four bytes of a message authentication code follow the data.
 func (b Block) HasMAC() bool { return b.Type >= blockMAC && b.Type <= blockCryptReply }
 
 // String returns the name of the block's type; empty for none.
@@ -120,8 +120,7 @@ func Parse(b []byte) (Frame, error) {
 	return f, nil
 }
 
-// frameSize reads the length from a frame's first five bytes and tells when no
-// frame can begin so.
+// frameSize reads the length from a frame's first five bytes, and refuses what can't begin a frame.
 func frameSize(head []byte) (int, error) {
 	n, ctrl := int(binary.LittleEndian.Uint16(head[2:])), head[4]
 	if ctrl&ctrlReserved != 0 {
@@ -144,7 +143,7 @@ func minSize(ctrl byte) int {
 	return n
 }
 
-// checked returns the frame without its check characters once they are right.
+// checked returns the frame without its check characters if they are right.
 func checked(b []byte) ([]byte, error) {
 	if b[4]&ctrlCRC == 0 {
 		body := b[:len(b)-1]
@@ -160,7 +159,7 @@ func checked(b []byte) ([]byte, error) {
 	return body, nil
 }
 
-// parseBody takes what lies between the control byte and the check characters.
+// parseBody parses the bytes between the control byte and the check characters.
 func (f *Frame) parseBody(whole []byte, block bool) error {
 	b := whole[headSize:]
 	if block {

@@ -7,7 +7,7 @@ import (
 	"gatehouse/device"
 )
 
-// Identity is what a reader says it is (PDID).
+// Identity is what a reader claims to be (PDID).
 type Identity struct {
 	Vendor   [3]byte // IEEE OUI
 	Model    byte
@@ -50,7 +50,7 @@ const (
 	CapReaders  = 13
 )
 
-// maxCaps bounds what a PDCAP is kept of: 17 functions are defined.
+// maxCaps bounds how much of a PDCAP is kept: 17 functions are defined.
 const maxCaps = 32
 
 // Capabilities reads PDCAP, the answer to CAP.
@@ -139,8 +139,8 @@ func sizeError(what string, have, want int) error {
 	return fmt.Errorf("%w: %s of %d bytes, want %d", ErrLength, what, have, want)
 }
 
-// Explain says in words what is in a reply whose data is not encrypted; empty
-// where there is nothing to say. It tells no bits of cards and no keys.
+// Explain describes a reply whose data is not encrypted; empty where there is nothing to say. It
+// shows no bits of cards and no keys.
 func (f Frame) Explain() string {
 	if !f.Reply || f.Block.Type == blockCryptReply {
 		return ""
@@ -204,8 +204,7 @@ func (f Frame) Keys(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// parseRaw takes a card. Bits after the last one are dropped: not every reader
-// sends them as zero.
+// parseRaw parses a card. Bits after the last one are dropped: not every reader sends them as zero.
 func parseRaw(b []byte) (device.Card, error) {
 	if len(b) < 4 {
 		return device.Card{}, sizeError("RAW", len(b), 4)
@@ -223,8 +222,8 @@ func parseRaw(b []byte) (device.Card, error) {
 	return device.NewCard(clean[:len(bits)], n)
 }
 
-// parseFmt takes the deprecated form of a card: its characters, 8 bits each. A
-// card that was drawn backwards comes backwards.
+// parseFmt parses the deprecated form of a card: its characters, 8 bits each. A card that was drawn
+// backwards comes backwards.
 func parseFmt(b []byte) (device.Card, error) {
 	if len(b) < 3 {
 		return device.Card{}, sizeError("FMT", len(b), 3)

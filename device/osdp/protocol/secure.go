@@ -9,7 +9,7 @@ import (
 	"fmt"
 )
 
-// Why a message of the secure channel is refused.
+// The errors of the secure channel.
 var (
 	errMAC     = errors.New("wrong MAC")
 	errPadding = errors.New("wrong padding")
@@ -24,7 +24,7 @@ type Session struct {
 	iv, block       [16]byte
 }
 
-// The block of a handshake names the key.
+// Key numbers in the block of a handshake.
 const (
 	knownKeyNo = 0x00 // the one that everybody knows
 	ownKeyNo   = 0x01 // one of the reader's own
@@ -50,8 +50,8 @@ type Response struct {
 	cryptogram [16]byte
 }
 
-// Response reads CCRYPT. Its first eight bytes are the reader's unique number,
-// which makers build in different ways: it is not looked at.
+// Response reads CCRYPT. Its first eight bytes are the reader's unique number, which makers build
+// in different ways, and are ignored.
 func (f Frame) Response() (r Response, err error) {
 	if f.Code != replyCCrypt || f.Block.Type != blockCCrypt || len(f.Block.Data) != 1 {
 		return r, f.unexpected("CCRYPT")
@@ -62,12 +62,11 @@ func (f Frame) Response() (r Response, err error) {
 	return Response{f.Block.Data[0], [8]byte(f.Data[8:16]), [16]byte(f.Data[16:32])}, nil
 }
 
-// Names says that the reader claims to have used the key that was asked for. That
-// it did is proved by its cryptogram only.
+// Names reports whether the reader claims to have used the requested key. Only its cryptogram
+// proves that.
 func (r Response) Names(own bool) bool { return r.keyNo == keyNo(own) }
 
-// Prove goes on with the handshake; false if the reader's cryptogram does not show
-// that it has that key.
+// Prove continues the handshake; false: the reader's cryptogram does not show that it has that key.
 func (r Response) Prove(key Key, panel [8]byte) (*Handshake, bool) {
 	h := newHandshake(key, panel, r.random)
 	return h, subtle.ConstantTimeCompare(h.client[:], r.cryptogram[:]) == 1
@@ -134,8 +133,9 @@ func (h *Handshake) Start(f Frame) (*Session, error) {
 	return &s, nil
 }
 
-// Seal writes a command into dst: encrypted if it has data, with a MAC, without
-// the mark. scratch has room for its encrypted data. The chain moves on: a repetition must repeat the bytes.
+// Seal writes a command into dst: encrypted if it has data, with a MAC, without the mark. scratch
+// has capacity for its encrypted data. The MAC chain moves on, so a repetition must repeat the
+// bytes.
 func (s *Session) Seal(dst []byte, f Frame, scratch []byte) ([]byte, error) {
 	f.Block = Block{Type: blockMAC}
 	if len(f.Data) > 0 {
@@ -152,9 +152,9 @@ func (s *Session) Seal(dst []byte, f Frame, scratch []byte) ([]byte, error) {
 	return f.appendCheck(dst, start), nil
 }
 
-// Open checks the MAC of a reply, decrypts its data in place and takes its security
-// block off. On an error the session is over. Some readers mark their answers as the panel's (odd types), or
-// leave data that the MAC covers in the clear: encrypted is false for those.
+// Open checks the MAC of a reply, decrypts its data in place and removes its security block. On an
+// error the session is over. Some readers mark their answers as the panel's (odd types), or leave
+// data that the MAC covers in clear text: encrypted is false for those.
 func (s *Session) Open(f *Frame) (encrypted bool, err error) {
 	before := s.mac
 	s.next(f.signed)
@@ -188,7 +188,7 @@ func (s *Session) next(msg []byte) {
 	s.mac2.Encrypt(s.mac[:], s.mac[:])
 }
 
-// encrypt pads always, and encrypts by CBC from the inverse of the last MAC.
+// encrypt always pads, and encrypts by CBC from the inverse of the last MAC.
 func (s *Session) encrypt(dst, data []byte) []byte {
 	dst = append(append(dst, data...), 0x80)
 	for len(dst)%16 != 0 {
@@ -234,12 +234,12 @@ func (s *Session) invert(mac [16]byte) {
 // prints.
 type Key [16]byte
 
-// DefaultKey returns SCBK-D, which everybody knows.
+// DefaultKey returns SCBK-D, the key that everybody knows.
 func DefaultKey() Key {
 	return Key{0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x3A, 0x3B, 0x3C, 0x3D, 0x3E, 0x3F}
 }
 
-// ErrWeakKey means a key that anybody would try.
+// ErrWeakKey means a key that an attacker would try first.
 var ErrWeakKey = errors.New("key that anybody would try")
 
 // NewKey returns a fresh random key.

@@ -24,7 +24,7 @@ func uplinkStatus(g *gateway.Gateway) *control.Uplink {
 	}
 	s := todo.Shown(c.Uplink.Status())
 	out.State, out.Records, out.Refused = string(shownLink(s.State)), s.Records, s.Refused
-	out.List, out.InForce = s.List, g.Keyring.Status().Version
+	out.List, out.Active = s.List, g.Keyring.Status().Version
 	out.Epoch = fmt.Sprintf("%016x", s.Stored.Epoch)
 	out.Problem = s.Problem.String()
 	if !s.Withheld.IsZero() {

@@ -10,8 +10,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Arrival is what a check-in needs. Document, Basis are the stable names of
-// package wire. Number and Name are sealed at once, and not kept.
+// Arrival is the input of a check-in. Document and Basis are the stable names of package wire.
+// Number and Name are sealed at once, and not kept.
 type Arrival struct {
 	Document string
 	Number   string
@@ -26,8 +26,8 @@ type Arrival struct {
 	PIN      string // for the doors; empty: none. It proves nothing: whoever answers for the tenant knows it
 }
 
-// Judged is an arrival that was held against the rules: the change to record, without
-// its ids and credentials, and the person to seal, likewise.
+// Judged is an arrival that passed the rules: the change to record, without ids and credentials,
+// and the person to seal, likewise.
 type Judged struct {
 	Change  wire.Change
 	Person  wire.Person
@@ -35,8 +35,8 @@ type Judged struct {
 	Remarks []string // for whoever asked for it
 }
 
-// Judge holds an arrival against the rules of a house; known has the flats of earlier
-// tenancies. The error is a Refusal.
+// Judge checks an arrival against the rules of a house; known are the flats of earlier tenancies.
+// The error is a Refusal.
 func Judge(h wire.House, known []string, a Arrival, clock Time) (j Judged, err error) {
 	if err := j.judgePerson(a, clock); err != nil {
 		return j, err
@@ -62,7 +62,7 @@ func Judge(h wire.House, known []string, a Arrival, clock Time) (j Judged, err e
 	case a.Until != 0 && a.Until <= clock.past():
 		return j, Refuse("the last day is still to come", "the last day is over: the term ends in the past")
 	}
-	if !clock.Trusted || a.From <= clock.NotBefore() { // from now on: no clock that is wrong later holds it off
+	if !clock.Trusted || a.From <= clock.NotBefore() { // from now on, so that a wrong clock later can't delay it
 		c.From = 0
 	}
 	j.Change = c
@@ -86,8 +86,8 @@ func (j *Judged) judgePerson(a Arrival, clock Time) (err error) {
 	return nil
 }
 
-// judgeFlat returns the spelling that the building's list, or an earlier tenancy, has.
-// What stands in the list of flats names nobody.
+// judgeFlat returns the flat as the building's list, or an earlier tenancy, spells it. A flat of
+// the list names nobody.
 func judgeFlat(listed, known []string, text string, p wire.Person) (string, error) {
 	if strings.TrimSpace(text) == "" {
 		return "", Refuse("as 3B", "the flat is missing")
@@ -128,8 +128,7 @@ func namesPerson(text string, p wire.Person) bool {
 	return strings.Contains(idnumber.Fold(text), p.Number) || naming.Names(text, p.Name)
 }
 
-// judgeDoors returns the doors of a key in order; all of the building if none
-// is named.
+// judgeDoors returns the doors of a key in order; all of the building's if none is named.
 func judgeDoors(h wire.House, want []string) ([]string, error) {
 	var all []string
 	for _, g := range h.Gateways {

@@ -7,26 +7,26 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// A desk may have missed the record of a notice: once a list has settled it, no sibling
-// brings it any more. So the list says how notices stand, and which cards are confirmed.
-// What was said at a desk goes into the file; what the registry has decided stays the list's.
+// A desk may have missed the record of a notice: once a list has settled it, no sibling sends it
+// any more. So the list says how notices stand, and which cards are confirmed. What was said at a
+// desk goes into the file; decisions of the registry stay in the list.
 
-// Decision is what the active list says that the registry has decided on a notice.
+// Decision is the registry's decision on a notice, by the active list.
 type Decision struct {
-	said     bool   // the list says such things; one of the first format does not
-	upheld   uint32 // newest time of what it has decided on, by upholding; 0: it has not
-	rejected uint32 // likewise, by rejecting the notice
+	said     bool   // the list has such words; one of the first format does not
+	upheld   uint32 // newest time of an upheld notice; 0: none
+	rejected uint32 // newest time of a rejected notice; 0: none
 	cause    wire.Cause
 }
 
-// Decisions are what the active list says of all tenancies.
+// Decisions are the registry's decisions on all tenancies, by the active list.
 type Decisions struct {
 	Barred    map[wire.CredentialID]bool // cards that the registry has suspended besides a desk
-	decided   map[wire.ID]Decision       // by tenancy; of those that are not in it undecided
+	decided   map[wire.ID]Decision       // by tenancy; others are undecided
 	undecided Decision
 }
 
-// DecisionsOf reads the words of a list; said: it can have some. A notice that the
+// DecisionsOf reads the words of a list; said: the list's format has words. A notice that the
 // landlord has given since is not decided on.
 func DecisionsOf(words []wire.Word, said bool) Decisions {
 	d := Decisions{Barred: map[wire.CredentialID]bool{}, decided: map[wire.ID]Decision{}, undecided: Decision{said: said}}
@@ -61,7 +61,7 @@ func (d Decisions) On(tenancy wire.ID) Decision {
 	return d.undecided
 }
 
-// Blank is a tenancy that only the list names.
+// Blank returns a tenancy that only the list names.
 func (d Decisions) Blank(id wire.ID) *Tenancy { return &Tenancy{ID: id, Decided: d.On(id)} }
 
 // Upheld returns the tenancies against which the registry has upheld a notice.
@@ -74,7 +74,7 @@ func (d Decisions) Upheld() (all []wire.ID) {
 	return all
 }
 
-// Lacks reports whether a word of the list has something that the file has not.
+// Lacks reports whether a word of the list says something that is not in the file.
 func (l List) Lacks(w *wire.Word) bool {
 	t := l.Find(w.Tenancy)
 	if t == nil {

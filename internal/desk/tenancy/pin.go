@@ -11,11 +11,11 @@ import (
 	"gatehouse/internal/idnumber"
 )
 
-// PINTries is how many wrong PINs in a row cost a pause.
+// PINTries is the number of wrong PINs in a row that cost a pause.
 const PINTries = 5
 
-// Limits of PINs. A short secret is not saved by slow hashing alone, so wrong
-// ones are counted on disk, before they are looked at.
+// Limits of PINs. Slow hashing alone does not protect a short secret, so tries are counted on disk
+// before they are checked.
 const (
 	pinLeast, pinMost = 4, 8
 	pinRounds         = 100_000 // of PBKDF2-HMAC-SHA256
@@ -48,8 +48,7 @@ func NewPIN(text string) (*PIN, error) {
 	return p, err
 }
 
-// Is reports whether the text is the PIN. It computes for as long as a hash that is
-// slow on purpose takes.
+// Is reports whether the text is the PIN. It takes as long as a slow hash.
 func (p *PIN) Is(text string) (bool, error) {
 	hash, err := p.derive(text)
 	return err == nil && subtle.ConstantTimeCompare(hash, p.Hash) == 1, err

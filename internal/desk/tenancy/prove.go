@@ -6,18 +6,18 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// ProvePIN refuses the word of a PIN that the landlord may know.
+// ProvePIN refuses a PIN that the landlord may know as proof.
 func (s *Situation) ProvePIN(action string) error {
 	if s.Tenancy.PIN == nil {
-		return nil // there is none to be checked, and that is said then
+		return nil // there is none to check, which is said later
 	}
 	return proven(s.Tenancy.PIN.Own, action, "with a card of the tenancy its tenant chooses another: gatehouse tenancy pin --by card",
 		"this PIN was typed at check-in, on the landlord's word: it opens doors, and proves nothing")
 }
 
-// ProveCard looks for a card of the tenancy among those that were held up, each in
-// all its forms. A suspended one proves nothing, but that it is found; nor does one
-// that came on the landlord's word.
+// ProveCard looks for a card of the tenancy among those that were held up, each in all its forms. A
+// suspended card proves only that it was found, and one that came on the landlord's word proves
+// nothing.
 func (s *Situation) ProveCard(shown [][]wire.CredentialID, action string) error {
 	var no error
 	alone := lone(s.Standing.Cards)
@@ -47,8 +47,8 @@ func (s *Situation) ProveCard(shown [][]wire.CredentialID, action string) error 
 	return Refuse("hold up a card that opens for this tenancy", "no card of tenancy %s was held up", s.Tenancy.Word())
 }
 
-// proven refuses a word of a card or PIN that the landlord may have given to
-// himself, but for what only keeps a tenancy going.
+// proven refuses the proof of a card or PIN that the landlord may have given to himself, except for
+// actions that only keep a tenancy going.
 func proven(proves bool, action, hint, message string) error {
 	if proves || action == Dispute {
 		return nil
@@ -56,9 +56,9 @@ func proven(proves bool, action, hint, message string) error {
 	return Refuse(hint, "%s (refusal N3)", message)
 }
 
-// lone returns the only card that the list knows and the file does not, nil for
-// none. On whose word such a card came is not known, so it proves only if no
-// other could have been the tenant's.
+// lone returns the only card that is in the list and not in the file; nil: there is none, or
+// several. It is not known on whose word such a card came, so it proves only if no other could be
+// the tenant's.
 func lone(cards []Card) (k *Card) {
 	for i := range cards {
 		c := &cards[i]

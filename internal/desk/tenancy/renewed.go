@@ -2,18 +2,18 @@ package tenancy
 
 import "gatehouse/sync/wire"
 
-// A tenancy that was ended may get new grants, by the registry, for the same cards. Its end,
-// and what was said of a notice, was about the grants before.
+// A tenancy that was ended may get new grants from the registry, for the same cards. Its end, and
+// the words on a notice, were about the earlier grants.
 
-// Follow takes into the file what the tenancy holds by the list, and reports whether
-// that changed anything.
+// Follow updates the file to what the tenancy holds by the list, and reports whether anything
+// changed.
 func (t *Tenancy) Follow(held []wire.Grant) (changed bool) {
 	renewed := t.renew(held)
 	return t.brought(held) || renewed
 }
 
-// brought forgets that a card was reported at a desk, once it opens again: the next one
-// who stops it may be the registry. It reports whether there was such a card.
+// brought clears that a card was reported at a desk, once the card opens again: the next to stop it
+// may be the registry. It reports whether there was such a card.
 func (t *Tenancy) brought(held []wire.Grant) (changed bool) {
 	for i := range t.Cards {
 		k := &t.Cards[i]
@@ -24,8 +24,7 @@ func (t *Tenancy) brought(held []wire.Grant) (changed bool) {
 	return changed
 }
 
-// renew reports whether the tenancy holds a new grant in the place of one that is over,
-// of which the file did not know.
+// renew reports whether the tenancy holds a new grant in place of one that is over.
 func (t *Tenancy) renew(held []wire.Grant) (changed bool) {
 	live, of := map[wire.ID]bool{}, map[wire.CredentialID]wire.ID{}
 	for _, h := range held {

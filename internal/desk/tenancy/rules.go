@@ -23,8 +23,8 @@ const (
 	NewCodes = "codes"    // the tenant asks for new one-time codes, which end the old ones
 )
 
-// Situation is all that a decision at the desk rests on. The rules are pure
-// functions of it: they return the changes to record, or a Refusal.
+// Situation is all facts on which a decision at the desk rests. The rules are pure functions of it:
+// they return the changes to record, or a Refusal.
 type Situation struct {
 	Tenancy  *Tenancy
 	Standing Standing
@@ -32,15 +32,14 @@ type Situation struct {
 	Days     int // of a notice
 	Proof    wire.Proof
 	Cause    wire.Cause
-	Card     int                 // number of the card that it is about; 0: the only one
-	Fresh    []wire.CredentialID // of the card that was shown to be given
-	NewPIN   bool                // one was typed
+	Card     int                 // number of the card in question; 0: the only one
+	Fresh    []wire.CredentialID // of the card that is to be given
+	NewPIN   bool                // a new one was typed
 
 	held int // number of the card that was held up for proof; 0: none
 }
 
-// rules has what each action asks for. In the rules a tenancy that is over is
-// not seen.
+// rules has the rule of each action. Tenancies that are over do not reach them.
 var rules = map[string]func(Situation) ([]wire.Change, error){
 	CheckOut: Situation.checkOut, Dispute: Situation.dispute, Withdraw: Situation.withdraw,
 	Suspend: Situation.suspend, Resume: Situation.resume, Replace: Situation.replace, AddCard: Situation.add,
@@ -64,7 +63,7 @@ func (s Situation) Decide(action string) ([]wire.Change, error) {
 		c := &changes[i]
 		c.At, c.Clock, c.Proof, c.Tenancy = s.Clock.NotBefore(), s.Clock.Quality, s.Proof, s.Tenancy.ID
 		if c.Op == wire.OpNotice || c.Op == wire.OpDispute || c.Op == wire.OpWithdraw {
-			c.At = max(c.At, s.Tenancy.marked()+1) // two within a second still have an order
+			c.At = max(c.At, s.Tenancy.marked()+1) // so that two changes within a second have an order
 		}
 		for _, id := range c.Credentials {
 			if k := s.Tenancy.Holding(id); k != nil {
@@ -75,7 +74,7 @@ func (s Situation) Decide(action string) ([]wire.Change, error) {
 	return changes, err
 }
 
-// grants returns those of the tenancy's cards, each once.
+// grants returns the grants of the tenancy's cards, each once.
 func (s Situation) grants() (all []wire.ID) {
 	for _, c := range s.Standing.Cards {
 		if c.State != Ended && !slices.Contains(all, c.grant) {
@@ -85,7 +84,7 @@ func (s Situation) grants() (all []wire.ID) {
 	return all
 }
 
-// each makes one change for every grant.
+// each returns one change for every grant.
 func (s Situation) each(c wire.Change) (all []wire.Change) {
 	for _, g := range s.grants() {
 		c.Grant = g
@@ -94,7 +93,7 @@ func (s Situation) each(c wire.Change) (all []wire.Change) {
 	return all
 }
 
-// checkOut ends at once on the tenant's own word, and by a notice without it.
+// checkOut ends the tenancy at once on the tenant's own word, and by a notice without it.
 func (s Situation) checkOut() ([]wire.Change, error) {
 	if s.Cause == 0 {
 		return nil, Refuse(Causes(), "a check-out needs one of the causes")
@@ -117,7 +116,7 @@ func (s Situation) checkOut() ([]wire.Change, error) {
 	return s.each(wire.Change{Op: wire.OpNotice, Cause: s.Cause, Until: until}), nil
 }
 
-// onNotice reports whether a notice runs, disputed or not, whoever has heard of it.
+// onNotice reports whether a notice runs, disputed or not.
 func (s Situation) onNotice() bool {
 	return s.Tenancy.OnNotice() != 0 || s.Standing.upheld != 0 || s.Standing.noticed != 0
 }
@@ -146,12 +145,11 @@ func (s Situation) withdraw() ([]wire.Change, error) {
 	return s.each(wire.Change{Op: wire.OpWithdraw}), nil
 }
 
-// final is what can be done about the registry's word on a notice.
+// final is the hint about a notice that the registry has decided on.
 const final = "gatehouse tenancy show tells the last day; only the registry can change it: ask its operator"
 
-// suspend stops a lost card: at once on the tenant's word. On the landlord's it
-// stops when the days of a notice have passed, if another card stays, and if no
-// door has taken it meanwhile.
+// suspend stops a lost card: at once on the tenant's word. On the landlord's it stops when the days
+// of a notice have passed, if another card stays and no door has taken it meanwhile.
 func (s Situation) suspend() ([]wire.Change, error) {
 	k, err := s.lost(Active)
 	if err != nil {
@@ -167,7 +165,7 @@ func (s Situation) suspend() ([]wire.Change, error) {
 	return s.announce(k)
 }
 
-// staying counts the cards that open and go on doing so without k.
+// staying counts the cards other than k that open and go on doing so.
 func (s Situation) staying(k Card) (n int) {
 	for _, c := range s.Standing.Cards {
 		if c.State == Active && !c.Ending && c.Number != k.Number {
@@ -177,8 +175,8 @@ func (s Situation) staying(k Card) (n int) {
 	return n
 }
 
-// announce names a card again on the landlord's word: the days until it stops
-// begin, and the other gateways hear of it.
+// announce names a card again on the landlord's word: the days until it stops begin, and the other
+// gateways learn of it.
 func (s Situation) announce(k Card) ([]wire.Change, error) {
 	if k.Ending {
 		return nil, Refuse("with the tenant's PIN or another of its cards it stops at once", "card %d is to stop already", k.Number)
@@ -186,9 +184,9 @@ func (s Situation) announce(k Card) ([]wire.Change, error) {
 	return k.changed(wire.OpBind), nil
 }
 
-// resume wants the found card itself, or the PIN. The landlord can take back
-// what he asked for himself. What no desk has stopped, the registry has, for a cause that
-// is not known here: it may be in a thief's hands.
+// resume requires the found card itself, or the PIN. The landlord can take back only his own
+// request. A card that no desk has stopped was stopped by the registry for a cause that is unknown
+// here, and may be in a thief's hands.
 func (s Situation) resume() ([]wire.Change, error) {
 	if s.Proof == wire.ProofCard && s.Card == 0 {
 		s.Card = s.held
@@ -210,8 +208,8 @@ func (s Situation) resume() ([]wire.Change, error) {
 	return k.changed(wire.OpResume), nil
 }
 
-// ending returns the card that was named, or the first, if the landlord has asked
-// for it to stop; nil for none.
+// ending returns the card in question, or the first, if the landlord has asked for it to stop; nil:
+// none.
 func (s Situation) ending() *Card {
 	for i := range s.Standing.Cards {
 		if k := &s.Standing.Cards[i]; k.Ending && k.State == Active && (s.Card == 0 || s.Card == k.Number) {
@@ -221,8 +219,8 @@ func (s Situation) ending() *Card {
 	return nil
 }
 
-// replace binds the new card first: a crash in between leaves one card too many,
-// never a tenant without.
+// replace binds the new card first, so that a crash in between leaves one card too many, and never
+// a tenant without.
 func (s Situation) replace() ([]wire.Change, error) {
 	cards, want := s.Standing.Cards, Active
 	if s.Card == 0 && count(cards, Active) == 0 && count(cards, Suspended) == 1 ||
@@ -252,7 +250,7 @@ func (s Situation) add() ([]wire.Change, error) {
 	return s.bind(grants[0])
 }
 
-// confirm names a card again on the tenant's word: from then on it proves.
+// confirm names a card again on the tenant's word, so that from then on it proves.
 func (s Situation) confirm() ([]wire.Change, error) {
 	if s.Proof == wire.ProofLandlord {
 		return nil, Refuse("hold up an older card of the tenancy, or let the tenant type the PIN", "only the tenant can confirm a card")
@@ -277,7 +275,7 @@ func (s Situation) confirm() ([]wire.Change, error) {
 	return k.changed(wire.OpBind), nil
 }
 
-// setPIN needs the tenant's word: what the landlord can set, he knows.
+// setPIN requires the tenant's word, because the landlord knows any PIN that he can set.
 func (s Situation) setPIN() ([]wire.Change, error) {
 	switch {
 	case s.Proof == wire.ProofLandlord:
@@ -288,7 +286,7 @@ func (s Situation) setPIN() ([]wire.Change, error) {
 	return nil, nil
 }
 
-// newCodes needs the tenant's word: the old codes end.
+// newCodes requires the tenant's word, because the old codes end.
 func (s Situation) newCodes() ([]wire.Change, error) {
 	if s.Proof == wire.ProofLandlord {
 		return nil, Refuse("hold up a card of the tenancy, or let the tenant type the PIN", "only the tenant can ask for new one-time codes")
@@ -296,8 +294,8 @@ func (s Situation) newCodes() ([]wire.Change, error) {
 	return nil, nil
 }
 
-// bind joins the new card to a grant. Where the registry has stopped every card of the
-// tenancy, a new one would undo its word as surely as a resumed one.
+// bind adds the new card to a grant. Where the registry has stopped every card of the tenancy, a
+// new card would undo that as surely as a resumed one.
 func (s Situation) bind(grant wire.ID) ([]wire.Change, error) {
 	if s.stoppedByRegistry() {
 		return nil, Refuse("ask the registry's operator: registryd resume --tenancy "+s.Tenancy.ID.String()+" --reason found, and then again; if the card was stolen, check the tenant in anew",
@@ -309,15 +307,15 @@ func (s Situation) bind(grant wire.ID) ([]wire.Change, error) {
 	return []wire.Change{{Op: wire.OpBind, Grant: grant, Credentials: s.Fresh}}, nil
 }
 
-// stoppedByRegistry reports whether no card of the tenancy opens, and one of them by no
-// desk's word.
+// stoppedByRegistry reports whether no card of the tenancy opens, and at least one was stopped by
+// no desk's word.
 func (s Situation) stoppedByRegistry() bool {
 	return count(s.Standing.Cards, Active) == 0 &&
 		slices.ContainsFunc(s.Standing.Cards, func(k Card) bool { return k.State == Suspended && !k.reported })
 }
 
-// chosen returns the card that was named, or the only one in that state (but
-// for the one that was held up).
+// chosen returns the card in question, or the only one in that state apart from the one that was
+// held up.
 func (s Situation) chosen(state string) (Card, error) {
 	if s.Card != 0 {
 		if s.Card < 0 || s.Card > len(s.Standing.Cards) {
@@ -344,7 +342,7 @@ func (s Situation) chosen(state string) (Card, error) {
 	return Card{}, Refuse("name it with --card: "+strings.Join(numbers, ", "), "this tenancy has several cards that are %s", state)
 }
 
-// lost returns the chosen card, which may not be the one that was held up.
+// lost returns the chosen card, which must not be the one that was held up.
 func (s Situation) lost(state string) (Card, error) {
 	k, err := s.chosen(state)
 	if err == nil && k.Number == s.held {

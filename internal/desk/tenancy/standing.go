@@ -8,7 +8,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// The states of a tenancy, by what counts most. A card is active, suspended or ended.
+// The states of a tenancy, in order of precedence. A card is active, suspended or ended.
 const (
 	Active    = "active"
 	OnNotice  = "notice"    // the landlord's notice runs
@@ -18,8 +18,8 @@ const (
 	NotBegun  = "not_begun" // for people alone: its first day is still to come
 )
 
-// Holdings sorts the snapshot's records by tenancy, of residents alone: staff,
-// visitors and the brigade are no business of the desk's.
+// Holdings groups the snapshot's records of residents by tenancy. Staff, visitors and the brigade
+// are not the desk's.
 func Holdings(g *access.Grants) map[wire.ID][]wire.Grant {
 	all := map[wire.ID][]wire.Grant{}
 	if g == nil {
@@ -33,29 +33,28 @@ func Holdings(g *access.Grants) map[wire.ID][]wire.Grant {
 	return all
 }
 
-// Card is a card of a tenancy as it stands by the active list.
+// Card is a card of a tenancy by the active list.
 type Card struct {
 	Number int    // from 1, as it is named in commands
 	State  string // active, suspended or ended
 	Since  uint32 // unix s; 0: not known
-	Forms  int    // in how many forms the readers may see it
+	Forms  int    // number of forms in which readers may see it
 	Proves bool   // holding it up is the tenant's word
 	Ending bool   // the landlord has asked for it to stop: it does when the days of a notice have passed without its being used
 
-	listed   bool // only the list knows it
+	listed   bool // it is in the list and not in the file
 	reported bool // a desk's word has stopped it
 
 	grant       wire.ID
 	credentials []wire.CredentialID
 }
 
-// changed is one change of the card under its grant.
 func (c Card) changed(op wire.Op) []wire.Change {
 	return []wire.Change{{Op: op, Grant: c.grant, Credentials: c.credentials}}
 }
 
-// cards groups what a tenancy holds into cards. What the file does not group
-// counts as one card a grant: then nobody takes two forms for two cards.
+// cards groups what a tenancy holds into cards. Credentials that the file does not group count as
+// one card a grant, so that nobody takes two forms for two cards.
 func (t *Tenancy) cards(held []wire.Grant) []Card {
 	var cards []Card
 	for _, k := range t.Cards {
@@ -80,7 +79,7 @@ func (t *Tenancy) cards(held []wire.Grant) []Card {
 	return cards
 }
 
-// stateOf is that of a card: it opens if any of its forms does.
+// stateOf returns the state of a card: it opens if any of its forms does.
 func stateOf(credentials []wire.CredentialID, held []wire.Grant) string {
 	state := Ended
 	for _, h := range held {
@@ -98,18 +97,17 @@ func stateOf(credentials []wire.CredentialID, held []wire.Grant) string {
 // Standing is how a tenancy stands by the active snapshot.
 type Standing struct {
 	Cards   []Card
-	Unnamed bool // the active list has nothing of it (any more)
+	Unnamed bool // the active list names nothing of it
 
-	from    uint32 // first of what it holds; 0: it began at once, or holds nothing
+	from    uint32 // earliest start of what it holds; 0: from the start on, or it holds nothing
 	end     uint32 // by term or notice; 0: none
-	upheld  uint32 // end that the registry has set for a disputed notice; 0: it has not decided so
-	noticed uint32 // end by a notice that only the list shows; 0: there is none
-	revoked bool   // all that it held is
+	upheld  uint32 // end that the registry has set for a disputed notice; 0: none
+	noticed uint32 // end by a notice that only the list shows; 0: none
+	revoked bool   // all that it held is revoked
 }
 
-// Stand reads a tenancy's standing from what it holds. The end is the
-// snapshot's, since the registry may have set another; the file's where the
-// snapshot knows nothing of it.
+// Stand computes how a tenancy stands by what it holds. The end is the snapshot's, since the
+// registry may have set another, or the file's where the snapshot knows nothing of it.
 func (t *Tenancy) Stand(held []wire.Grant) Standing {
 	s := Standing{Cards: t.cards(held), revoked: len(held) > 0}
 	first := true
@@ -133,9 +131,9 @@ func (t *Tenancy) Stand(held []wire.Grant) Standing {
 	return s
 }
 
-// hearOfNotice reads from the list what the file does not say of a notice. Where a list that
-// says nothing of notices has an end before that of the term, the registry has decided on an
-// objection, or this desk has missed a notice. Without the check-in there is no term to tell by.
+// hearOfNotice reads from the list what the file does not say of a notice. Where a list without
+// words on notices has an end before that of the term, the registry has decided on an objection, or
+// this desk has missed a notice. Without the check-in there is no term to compare with.
 func (t *Tenancy) hearOfNotice(s *Standing) {
 	sooner := t.Lease.Since != 0 && (t.Lease.Until == 0 || s.end < t.Lease.Until)
 	switch {
@@ -150,8 +148,8 @@ func (t *Tenancy) hearOfNotice(s *Standing) {
 	}
 }
 
-// Bar notes which cards the registry has suspended besides a desk: no desk's word is
-// what stops them.
+// Bar marks the cards that the registry has suspended besides a desk: they are not stopped by a
+// desk's word alone.
 func (s *Standing) Bar(barred map[wire.CredentialID]bool) {
 	for i := range s.Cards {
 		k := &s.Cards[i]
@@ -162,11 +160,11 @@ func (s *Standing) Bar(barred map[wire.CredentialID]bool) {
 // Gone reports whether no card of the tenancy opens or could again.
 func (s *Standing) Gone() bool { return count(s.Cards, Active)+count(s.Cards, Suspended) == 0 }
 
-// Tells reports whether the tenant has to be told, by the list, of a notice that the
-// file does not have or has as disputed.
+// Tells reports whether the tenant has to be told, by the list, of a notice that the file does not
+// have or has as disputed.
 func (s *Standing) Tells() bool { return max(s.upheld, s.noticed) != 0 }
 
-// Others counts the cards that open, but for those that meet k.
+// Others counts the cards that open, other than k.
 func (s *Standing) Others(k *KeptCard) (n int) {
 	for _, c := range s.Cards {
 		if c.State == Active && !k.Meets(c.credentials) {
@@ -176,8 +174,8 @@ func (s *Standing) Others(k *KeptCard) (n int) {
 	return n
 }
 
-// State is that of the tenancy when surely is the latest time that has certainly
-// come, unix s. An unsure clock ends nothing.
+// State returns the state of the tenancy; surely is the latest time that has certainly come, unix
+// s. An unsure clock ends nothing.
 func (t *Tenancy) State(s Standing, surely uint32) string {
 	switch {
 	case t.End.At != 0, t.End.Gone != 0, s.revoked, s.Unnamed, s.end != 0 && surely >= s.end:

@@ -1,8 +1,7 @@
-// Package tenancy is the pure half of the desk: what a tenancy is, how it stands by
-// the active list, what is shown of it, and who may do what to it. Data goes in and
-// data comes out: it keeps no file, reads no clock and knows no keyring. It has no
-// field for a name, a document or a card's number that would be kept. Nothing here is
-// safe for concurrent use by itself.
+// Package tenancy is the pure half of the desk: what a tenancy is, how it stands by the active
+// list, what is shown of it, and who may do what to it. It keeps no file, reads no clock and knows
+// no keyring, and it has no field for a name, a document or a card's number that would be kept.
+// Nothing here is safe for concurrent use by itself.
 package tenancy
 
 import (
@@ -28,7 +27,7 @@ type Tenancy struct {
 	Decided Decision `json:"-"` // by the active list
 }
 
-// Lease is what the check-in said.
+// Lease is the content of the check-in.
 type Lease struct {
 	Flat  string   `json:"flat,omitempty"` // empty: checked in elsewhere
 	Label string   `json:"label,omitempty"`
@@ -37,8 +36,8 @@ type Lease struct {
 	Until uint32   `json:"until,omitempty"` // of the term
 }
 
-// Notice is the landlord's newest notice and what was said of it. Of its three times
-// the newest counts, in whatever order they were heard.
+// Notice is the landlord's newest notice and what was said of it. The newest of its three times
+// counts, in whatever order they came.
 type Notice struct {
 	Until    uint32     `json:"notice,omitempty"`   // when it ends the tenancy
 	Given    uint32     `json:"noticed,omitempty"`  // when it was given
@@ -66,8 +65,8 @@ func (l List) Find(id wire.ID) *Tenancy {
 	return nil
 }
 
-// Lookup finds a tenancy by id or the start of one, flat or label. An id finds one that
-// is over too. The error is a Refusal.
+// Lookup finds a tenancy by id or the start of one, flat or label. An id also finds one that is
+// over. The error is a Refusal.
 func (l List) Lookup(text string, over func(*Tenancy) bool) (*Tenancy, error) {
 	text = strings.TrimSpace(text)
 	var found []*Tenancy
@@ -98,9 +97,8 @@ func (l List) Lookup(text string, over func(*Tenancy) bool) (*Tenancy, error) {
 	return nil, Refuse("name it by its id: "+strings.Join(words, ", "), "%q names %s", text, amount.Of(len(found), "tenancy"))
 }
 
-// Apply writes a change into the list. Changes of other gateways may come twice
-// and out of order: an end stays an end, and of notices and their likes the
-// newest counts.
+// Apply applies a change to the list. Changes of other gateways may come twice and out of order: an
+// end stays an end, and of notices, objections and withdrawals the newest counts.
 func (l *List) Apply(c wire.Change) {
 	t := l.Find(c.Tenancy)
 	if t == nil {
@@ -142,8 +140,8 @@ func (t *Tenancy) notify(c wire.Change) {
 	}
 }
 
-// OnNotice is when the landlord's notice ends the tenancy, disputed or not; 0: no
-// notice runs. What came last counts.
+// OnNotice returns when the landlord's notice ends the tenancy, disputed or not; 0: no notice runs.
+// The newest word counts.
 func (t *Tenancy) OnNotice() uint32 {
 	if t.Notice.Given <= max(t.Notice.Withdrew, t.Decided.rejected) {
 		return 0
@@ -154,13 +152,13 @@ func (t *Tenancy) OnNotice() uint32 {
 // Disputed reports whether the tenant objects to the notice that runs.
 func (t *Tenancy) Disputed() bool { return t.OnNotice() != 0 && t.Notice.Objected > t.Notice.Given }
 
-// marked is the time of the newest of the three, and of what was decided on; the
-// next one comes after it.
+// marked returns the newest time of notice, objection, withdrawal and decision; the next one must
+// be later.
 func (t *Tenancy) marked() uint32 {
 	return max(t.Notice.Given, t.Notice.Objected, t.Notice.Withdrew, t.Decided.upheld, t.Decided.rejected)
 }
 
-// ends is the end that the file knows: of the term, or of a notice that comes before.
+// ends returns the end by the file: of the term, or of a notice that comes before.
 func (t *Tenancy) ends() uint32 {
 	n := t.OnNotice()
 	if n == 0 || t.Disputed() || t.Lease.Until != 0 && t.Lease.Until < n {
@@ -169,8 +167,8 @@ func (t *Tenancy) ends() uint32 {
 	return n
 }
 
-// Over is since when the tenancy is over by a record or the list; 0: it is not. A
-// date alone makes nobody forgotten, since no clock is right for good.
+// Over returns since when the tenancy is over by a record or the list; 0: it is not. A date alone
+// never causes a tenancy to be dropped, since no clock is always right.
 func (t *Tenancy) Over() uint32 {
 	if t.End.At != 0 && (t.End.Gone == 0 || t.End.At < t.End.Gone) {
 		return t.End.At
@@ -178,7 +176,7 @@ func (t *Tenancy) Over() uint32 {
 	return t.End.Gone
 }
 
-// Word is how the tenancy is called towards people.
+// Word returns the name of the tenancy for people.
 func (t *Tenancy) Word() string {
 	id, flat, label := t.ID.String()[:8], t.Lease.Flat, t.Lease.Label
 	switch {
@@ -190,7 +188,7 @@ func (t *Tenancy) Word() string {
 	return id
 }
 
-// bind adds a card. One that is there is named again: by the tenant's word it is
+// bind adds a card. A card that is there already is named again: by the tenant's word it is
 // confirmed, by the landlord's it will stop unless it is used.
 func (t *Tenancy) bind(c wire.Change) {
 	landlord := c.Op == wire.OpBind && c.Proof == wire.ProofLandlord
@@ -217,9 +215,9 @@ func (t *Tenancy) bind(c wire.Change) {
 	}
 }
 
-// stopOrBring notes on whose word a card stopped. One that was reported lost by
-// the tenant, and comes back by being held up, is in the hands of whoever found
-// it: it proves nothing until it is confirmed.
+// stopOrBring notes on whose word a card stopped. A card that the tenant reported lost, and that
+// comes back by being held up, is in the hands of its finder: it proves nothing until it is
+// confirmed.
 func (t *Tenancy) stopOrBring(c wire.Change) {
 	for i := range t.Cards {
 		k := &t.Cards[i]
@@ -240,7 +238,7 @@ func (t *Tenancy) stopOrBring(c wire.Change) {
 	}
 }
 
-// Holding returns the card that has a credential, nil for none.
+// Holding returns the card that has a credential; nil: none.
 func (t *Tenancy) Holding(id wire.CredentialID) *KeptCard {
 	for i := range t.Cards {
 		if slices.Contains(t.Cards[i].Credentials, id) {
@@ -250,14 +248,13 @@ func (t *Tenancy) Holding(id wire.CredentialID) *KeptCard {
 	return nil
 }
 
-// KeptCard is the forms in which the readers see one card, under one grant, and on
-// whose word it came.
+// KeptCard is one card: its forms under one grant, and on whose word it came.
 type KeptCard struct {
 	Grant       wire.ID             `json:"grant"`
 	Credentials []wire.CredentialID `json:"credentials"`
 	Since       uint32              `json:"since"`
-	// Unproven: it came on the landlord's word and no tenant has confirmed it, so
-	// it opens and proves nothing.
+	// Unproven marks a card that came on the landlord's word and that no tenant has confirmed: it
+	// opens and proves nothing.
 	Unproven bool   `json:"unproven,omitempty"`
 	Word     uint32 `json:"word,omitempty"`     // when the newest word on it was given: an older one that comes late, or again, changes nothing
 	Stopped  bool   `json:"stopped,omitempty"`  // suspended, on the landlord's word alone
@@ -265,9 +262,8 @@ type KeptCard struct {
 	Stop     *Stop  `json:"stop,omitempty"`
 }
 
-// Stop is a suspension that the landlord has asked for on his word alone. The
-// card goes on opening until the days of a notice have passed, and for good if a
-// door takes it meanwhile: then it is not lost.
+// Stop is a suspension on the landlord's word alone. The card goes on opening until the days of a
+// notice have passed, and for good if a door takes it meanwhile, because then it is not lost.
 type Stop struct {
 	Left uint32 `json:"left,omitempty"` // s that this gateway still has to run until then; 0: a sibling counts them
 	Used bool   `json:"used,omitempty"` // a door here has taken the card since
@@ -278,12 +274,12 @@ func (c *KeptCard) Barred(barred map[wire.CredentialID]bool) bool {
 	return slices.ContainsFunc(c.Credentials, func(id wire.CredentialID) bool { return barred[id] })
 }
 
-// among reports whether all forms of the card are among ids.
+// among reports whether all forms of the card are in ids.
 func (c *KeptCard) among(ids []wire.CredentialID) bool {
 	return len(c.Credentials) > 0 && !slices.ContainsFunc(c.Credentials, func(id wire.CredentialID) bool { return !slices.Contains(ids, id) })
 }
 
-// Meets reports whether any form of the card is among ids.
+// Meets reports whether any form of the card is in ids.
 func (c *KeptCard) Meets(ids []wire.CredentialID) bool {
 	return slices.ContainsFunc(ids, func(id wire.CredentialID) bool { return slices.Contains(c.Credentials, id) })
 }

@@ -2,7 +2,7 @@ package tenancy
 
 import "gatehouse/sync/wire"
 
-// Time is what is known of it.
+// Time is what is known of the time.
 type Time struct {
 	Now     int64 // unix s: the likeliest
 	Sure    int64 // unix s: has certainly come
@@ -14,15 +14,14 @@ type Time struct {
 // DaySeconds is the length of a day, s.
 const DaySeconds = 24 * 60 * 60
 
-// NotBefore is the time that it is not earlier than, unix s: records and ends are
-// judged by it.
+// NotBefore returns the time that it is at least, unix s; records and ends are judged by it.
 func (t Time) NotBefore() uint32 { return seconds(max(t.Now, t.Sure)) }
 
-// Surely is the latest time that has certainly come, unix s; an end is over only by it.
+// Surely returns the latest time that has certainly come, unix s; only it ends anything.
 func (t Time) Surely() uint32 { return seconds(t.Sure) }
 
-// past is up to when no new term may end. A trusted clock judges by itself: what is
-// sure can be years behind it. Another one judges only what is surely over.
+// past returns the time before which no new term may end. A trusted clock judges by itself, because
+// the certain time can be years behind it; another one judges only by the certain time.
 func (t Time) past() uint32 {
 	if t.Trusted {
 		return t.NotBefore()
@@ -30,5 +29,5 @@ func (t Time) past() uint32 {
 	return t.Surely()
 }
 
-// seconds fits a time into a record: 1970 plus a second to the year 2106.
+// seconds limits a time to the range of a record: a second after 1970 to the year 2106.
 func seconds(s int64) uint32 { return uint32(min(max(s, 1), 1<<32-1)) }

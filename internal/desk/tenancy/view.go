@@ -6,8 +6,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Told says whether a tenant was told of a notice. It would tell that somebody
-// came home, so nothing is said before the notice has ended.
+// Told says whether a tenant was told of a notice. It would reveal that somebody came home, so
+// nothing is said before the notice has ended.
 type Told uint8
 
 const (
@@ -33,7 +33,7 @@ type View struct {
 	HasPIN   bool
 	Cards    []Card
 	Unstored int  // changes that the registry's list does not know yet
-	Doubtful bool // only doubt about the time holds it open: by some clock it is over
+	Doubtful bool // only doubt about the time keeps it open: by some clock it is over
 }
 
 // Term is the time of a lease, unix s, 0 for none.
@@ -53,7 +53,7 @@ func (t *Tenancy) shownDecision(s Standing) string {
 	return ""
 }
 
-// shownCause is why it ended, or will by a notice; "": it does neither.
+// shownCause returns why it ended, or will end by a notice; "": neither.
 func (t *Tenancy) shownCause() string {
 	switch cause := cmp.Or(t.End.Cause, t.Decided.cause); {
 	case cause != 0:
@@ -64,8 +64,8 @@ func (t *Tenancy) shownCause() string {
 	return ""
 }
 
-// Show is the tenancy for people, at the likeliest time: what has not begun is not
-// active yet, whatever its cards would do.
+// Show returns the tenancy for people, at the likeliest time: one that has not begun is not shown
+// as active, whatever its cards would do.
 func (t *Tenancy) Show(s Standing, clock Time, unstored int) View {
 	surely := clock.Surely()
 	v := View{ID: t.ID, Flat: t.Lease.Flat, Label: t.Lease.Label, State: t.State(s, surely), Doors: t.Lease.Doors, Since: t.Lease.Since,

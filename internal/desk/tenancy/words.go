@@ -35,12 +35,12 @@ func list[T word](last T) string {
 	return strings.Join(all, ", ")
 }
 
-// Causes says which there are. The list is closed.
+// Causes lists the causes of an end; the list is closed.
 func Causes() string {
 	return "the causes are " + list(wire.CauseMistake) + "; arrears of rent and permits are none (refusal N3)"
 }
 
-// alike returns the known flats that begin most like the text, five at most.
+// alike returns at most five known flats, those that share the longest start with the text.
 func alike(text string, known []string) []string {
 	var best []string
 	most := -1
@@ -56,7 +56,7 @@ func alike(text string, known []string) []string {
 	return best
 }
 
-// common counts the bytes that both begin with; the whole of both counts more.
+// common returns the length of the common start of two texts; equality counts more.
 func common(a, b string) (n int) {
 	for n < len(a) && n < len(b) && a[n] == b[n] {
 		n++
@@ -67,13 +67,13 @@ func common(a, b string) (n int) {
 	return n
 }
 
-// Refusal is an answer that the person at the desk can act on. It never holds
-// a name or a number.
+// Refusal is an answer that the person at the desk can act on. It never contains a name or a
+// number.
 type Refusal struct {
 	Message string
 	Hint    string // what to do; may be empty
 	Busy    bool   // somebody else is at the desk
-	Over    bool   // the visit at the desk is
+	Over    bool   // the visit at the desk is over
 }
 
 func (r *Refusal) Error() string { return r.Message }

@@ -38,24 +38,24 @@ type Source struct {
 	Boot wire.ID
 }
 
-// Clock is what the gateway knows of the time: an interval over all that tell it
-// (package trueclock), from the machine's clocks and what the registry signs. Safe for concurrent use.
+// Clock is the gateway's clock: an interval that combines the machine's clocks and the times that
+// the registry signs (package trueclock). Safe for concurrent use.
 type Clock struct {
 	src   Source
-	path  string       // what the next start goes on from
+	path  string       // state file, read at the next start
 	floor func() int64 // unix seconds: highest signed time ever seen
 
-	unread error // why what was kept could not be read
+	unread error // why the state file could not be read
 
-	saving sync.Mutex // held while the file is written; never with mu
+	saving sync.Mutex // held while the file is written; never together with mu
 
 	mu      sync.Mutex
 	known   *trueclock.Clock
-	quality wire.ClockQuality // as the machine claims
-	synced  bool              // a time server was there in this run
-	told    bool              // trusted, as poll last said
+	quality wire.ClockQuality // by the machine
+	synced  bool              // a time server was available in this run
+	told    bool              // the trust that Poll last recorded
 	saved   time.Duration     // boot time of the last save
-	kept    bool              // there was one
+	kept    bool              // the file was saved in this run
 }
 
 // Reading is one look at the clock.
@@ -64,11 +64,11 @@ type Reading struct {
 	Boot     time.Duration
 	Interval trueclock.Interval
 	Quality  wire.ClockQuality
-	Settled  bool // sources agree on it
-	Trusted  bool // they do, or somebody on site has confirmed it
+	Settled  bool // the sources agree on it
+	Trusted  bool // the sources agree, or somebody on site has confirmed it
 }
 
-// BootName is the kernel's random name of this boot in hex; empty where it can't be read.
+// BootName returns the kernel's random name of this boot in hex; empty where it can't be read.
 func (c *Clock) BootName() string { return c.src.bootName() }
 
 func (s Source) bootName() string {
@@ -78,8 +78,8 @@ func (s Source) bootName() string {
 	return hex.EncodeToString(s.Boot[:])
 }
 
-// New makes a clock that goes on from the file at path. floor returns the highest time
-// that an issuer has signed, in unix seconds.
+// New makes a clock that continues from the file at path. floor returns the highest time that an
+// issuer has signed, in unix seconds.
 func New(src Source, path string, floor func() int64) *Clock {
 	c := &Clock{src: src, path: path, floor: floor}
 	was, err := readClock(path)
@@ -87,11 +87,11 @@ func New(src Source, path string, floor func() int64) *Clock {
 	return c
 }
 
-// File is what is kept of the time, in the state directory.
+// File is the state file in the state directory.
 const File = "clock"
 
-// readClock reads what was kept; what can't be read is as a first start. Nine
-// bytes are of a program before this format: a last trusted time.
+// readClock reads the state file; an unreadable one counts as a first start. A file of nine bytes
+// is of an older format: a last trusted time.
 func readClock(path string) (s trueclock.State, err error) {
 	b, err := os.ReadFile(path)
 	switch {
@@ -109,8 +109,8 @@ func readClock(path string) (s trueclock.State, err error) {
 	return s, nil
 }
 
-// Begin makes the file of a first start, or one that is gone: from then on its absence
-// says that it was deleted. What comes to be known is saved as ever.
+// Begin makes the file at a first start, or when it is gone, so that its absence shows from then on
+// that it was deleted.
 func (c *Clock) Begin() error {
 	if _, err := os.Stat(c.path); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -123,19 +123,18 @@ func (c *Clock) Begin() error {
 	return c.write(state)
 }
 
-// Unread tells why what was kept could not be read at the start; nil: it was, or there was
-// nothing.
+// Unread returns why the file could not be read at the start; nil: it was, or there was none.
 func (c *Clock) Unread() error { return c.unread }
 
-// Read looks at the clock now. It is cheap and waits for no disk.
+// Read returns the present reading. It is cheap and waits for no disk.
 func (c *Clock) Read() Reading {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.readLocked()
 }
 
-// near is how far the machine's clock may be from the likeliest time and still
-// give the time that is written down: it is the finer one.
+// near is the largest difference from the likeliest time at which entries get the machine's clock,
+// which is the finer one.
 const near = 15 * time.Minute
 
 func (c *Clock) readLocked() Reading {
@@ -151,9 +150,8 @@ func (c *Clock) readLocked() Reading {
 	return r
 }
 
-// recorded is the quality that an entry gets: what the machine claims counts only
-// while it is trusted. A clock that was set and runs on without its time server
-// is as good as a battery clock.
+// recorded returns the clock quality of an entry: the machine's claim counts only while it is
+// trusted. A clock that was set and runs on without its time server is as good as a battery clock.
 func (c *Clock) recorded(r Reading, own bool) wire.ClockQuality {
 	switch {
 	case r.Trusted && own && c.quality == wire.ClockNTP:
@@ -168,8 +166,8 @@ func (c *Clock) recorded(r Reading, own bool) wire.ClockQuality {
 	return wire.ClockUnset
 }
 
-// Poll asks the machine how good its clock is and returns the entry to record
-// when that changed: trust began, or ended.
+// Poll asks the machine for the quality of its clock, and returns the entry to record when trust
+// began or ended.
 func (c *Clock) Poll() (wire.Header, bool, error) {
 	h, news := c.look()
 	return h, news, c.Save(false)
@@ -206,8 +204,8 @@ func (c *Clock) look() (wire.Header, bool) {
 	return h, true
 }
 
-// Hear takes a signed time that can't be an old one, and reports whether it is
-// against what else tells the time.
+// Hear takes a signed time that can't be a replay, and reports whether it contradicts the other
+// sources.
 func (c *Clock) Hear(t uplink.SignedTime) (apart bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -217,7 +215,7 @@ func (c *Clock) Hear(t uplink.SignedTime) (apart bool) {
 	return !c.known.Settled(at)
 }
 
-// TakeBack drops what witnesses have said whose word the root has taken back.
+// TakeBack drops the times of witnesses that the root has taken back.
 func (c *Clock) TakeBack(t wire.Trust) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -228,8 +226,7 @@ func (c *Clock) TakeBack(t wire.Trust) {
 	}
 }
 
-// Undo drops the time that two issuers have taken back, and what it alone has made
-// certain.
+// Undo drops the time that two issuers have taken back, and what it alone has made certain.
 func (c *Clock) Undo(f wire.Floor) {
 	floor := c.floor()
 	c.mu.Lock()
@@ -240,8 +237,8 @@ func (c *Clock) Undo(f wire.Floor) {
 	}
 }
 
-// Confirm takes the machine's clock as the time, on the word of somebody on site:
-// for visitors and for the desk. No resident ends by it.
+// Confirm takes the machine's clock as the time on the word of somebody on site, for visitors and
+// for the desk. It ends no resident's grant.
 func (c *Clock) Confirm() (wire.Header, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -264,11 +261,11 @@ func (c *Clock) Confirm() (wire.Header, error) {
 	return wire.Header{Kind: wire.KindClock, Reason: wire.ReasonClockSet, Outcome: wire.OutcomeDone}, nil
 }
 
-// wordOf is how exact a time is that somebody types: to the minute.
+// wordOf is the precision of a typed time.
 const wordOf = time.Minute
 
-// Set takes a time that the landlord of a standalone house has signed: it is signed
-// time to residents, and confirmed by hand to visitors.
+// Set takes a time that the landlord of a standalone house has signed: for residents it is signed
+// time, for visitors it is confirmed by hand.
 func (c *Clock) Set(unix int64, within time.Duration) wire.Header {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -281,12 +278,12 @@ func (c *Clock) Set(unix int64, within time.Duration) wire.Header {
 	return wire.Header{Kind: wire.KindClock, Reason: wire.ReasonClockSet, Outcome: wire.OutcomeDone}
 }
 
-// savedEvery bounds how often what is known is written: a card lives longer with a
-// write an hour, and what a power cut costs is an hour.
+// savedEvery is the shortest time between two writes: an SD card lasts longer with a write an hour,
+// and a power cut costs an hour of knowledge.
 const savedEvery = time.Hour
 
-// Save keeps what is known for the next start, once an hour or at the end. The
-// disk may take its time, so nothing that a door asks is locked meanwhile.
+// Save saves the state for the next start, at most once an hour unless now. The disk may be slow,
+// so no lock is held that a door needs.
 func (c *Clock) Save(now bool) error {
 	c.saving.Lock()
 	defer c.saving.Unlock()
@@ -319,29 +316,29 @@ func (c *Clock) write(state trueclock.State) error {
 	return nil
 }
 
-// Stamp is the time of a journal's entry.
+// Stamp returns the time for a journal entry.
 func (c *Clock) Stamp() journal.Stamp {
 	r := c.Read()
 	return journal.Stamp{BootTime: uint64(r.Boot), Wall: r.Wall.UnixMilli(), Quality: r.Quality, Trusted: r.Settled}
 }
 
-// Decision is the interval that the time surely lies in.
+// Decision returns the interval that the time surely lies in.
 func (c *Clock) Decision() access.Time {
-	floor := c.floor() // a list that just came may have raised it
+	floor := c.floor() // a new list may have raised it
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.known.Floor(floor)
 	return access.Time(c.known.Interval(c.src.BootTime()))
 }
 
-// Sure is the time that has certainly come, unix s.
+// Sure returns the time that has certainly come, unix s.
 func (c *Clock) Sure() int64 { return c.Decision().Sure }
 
-// Now is the likeliest time.
+// Now returns the likeliest time.
 func (c *Clock) Now() time.Time { return c.Read().Wall }
 
-// Elapsed is the gateway's own clock, which nobody can set: how long it has been
-// on since it was first started.
+// Elapsed returns how long the gateway has been on since it was first started; nobody can set this
+// clock.
 func (c *Clock) Elapsed() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()

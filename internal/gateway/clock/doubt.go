@@ -11,14 +11,13 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// What doubt about the time means, and what ends it for visitors.
+// Consequences of an untrusted clock, and what visitors need.
 const (
 	residentsStay = "nobody who lives here ends by it"
 	byHand        = "If the time shown is right, gatehouse clock confirm makes it count for visitors and for the desk"
 )
 
-// Doubt says why the time is not trusted, what that means and what to do; empty
-// when it is.
+// Doubt returns why the time is not trusted, what follows and what to do; empty when it is trusted.
 func (c *Clock) Doubt() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -54,7 +53,7 @@ func (c *Clock) Doubt() string {
 		strings.Join(all, ", "), byHand)
 }
 
-// inADay says when a later time begins to count for residents.
+// inADay says from when a later time counts for residents.
 func (c *Clock) inADay() string {
 	_, left := c.known.Waits()
 	return fmt.Sprintf("when it has said so for a day (%s more)", amount.Span(max(left, time.Minute)))

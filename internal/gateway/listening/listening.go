@@ -1,12 +1,12 @@
-// Package listening keeps who decides at the doors of a house that is being taken over:
-// the old controller, while this one only listens to its readers, or this one.
+// Package listening stores who decides at the doors of a house that is being taken over: the old
+// controller, while this one only listens to its readers, or this one.
 //
-// What is on the disk alone says it, and a gateway reads it once, before it asks for any
-// line: a power cut at any moment leaves the one or the other. In doubt the old
-// controller decides, since two that drive one lock are worse than one that waits.
+// The disk alone says it, and a gateway reads it once, before it requests any line: a power cut at
+// any moment leaves the one or the other. In doubt the old controller decides, since two that drive
+// one lock are worse than one that waits.
 //
-// It refuses to be a way to lock people out: a house in which somebody has a key is
-// listened to again only once, within a week of its switch over.
+// It refuses to be a way to lock people out: a house in which somebody has a key is listened to
+// again only once, within a week of its switch over.
 package listening
 
 import (
@@ -22,8 +22,8 @@ import (
 	"gatehouse/internal/durable"
 )
 
-// Files in the state directory: the first is there while the old controller decides, the
-// second since this gateway does.
+// Files in the state directory: the first exists while the old controller decides, the second since
+// this gateway does.
 const (
 	File  = "listening.json"
 	after = "listened.json"
@@ -32,14 +32,13 @@ const (
 // MayGoBack is how long after the switch over a house may be listened to again.
 const MayGoBack = 7 * 24 * time.Hour
 
-// State is what is known of it. The zero State is that of a house that was never
-// listened to.
+// State is the state of the takeover. The zero State is that of a house that was never listened to.
 type State struct {
 	Listening bool      // the old controller decides
-	Damaged   bool      // its file can't be read: it is listened to, and nobody knows until when
+	Damaged   bool      // its file can't be read: the house is listened to, and the end is unknown
 	Until     time.Time // cards are learned until then; zero: not known
 	over      time.Time // this gateway decides since; zero: it always did
-	backs     int       // how often it was listened to again
+	backs     int       // how often the house was listened to again
 }
 
 // kept is a file's content.
@@ -56,9 +55,8 @@ var (
 	ErrOnce = errors.New("this house was listened to again already, or its switch over is more than a week ago: who has a key here would be locked out")
 )
 
-// Read reads the state of a state directory. Only a file that is there makes it listen: a
-// disk that can't be looked at ends the daemon by other means, and must not take its exit
-// buttons before that.
+// Read reads the state of a state directory. Only an existing file makes it listen: a disk that
+// can't be read ends the daemon by other means, and must not take its exit buttons before that.
 func Read(dir string) State {
 	path := filepath.Join(dir, File)
 	if _, err := os.Lstat(path); err != nil {
@@ -86,8 +84,8 @@ func read(path string) (k kept, err error) {
 	return k, err
 }
 
-// Begin has the old controller decide from the next start of the gateway on, or learns
-// for longer where it does already. Keys reports whether somebody has one.
+// Begin makes the old controller decide from the next start of the gateway on, or extends learning
+// where it does already. keys reports whether somebody has one.
 func (s State) Begin(dir string, now time.Time, days int, keys bool) error {
 	if days < 1 || days > 60 {
 		return fmt.Errorf("listen for %s: %w", amount.Of(days, "day"), ErrDays)
@@ -106,7 +104,7 @@ func (s State) Begin(dir string, now time.Time, days int, keys bool) error {
 	return write(filepath.Join(dir, File), k)
 }
 
-// Over has this gateway decide from its next start on.
+// Over makes this gateway decide from its next start on.
 func (s State) Over(dir string, now time.Time) error {
 	path := filepath.Join(dir, File)
 	if err := write(path, kept{Over: now.Unix(), Backs: s.backs}); err != nil {

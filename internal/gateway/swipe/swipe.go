@@ -1,8 +1,8 @@
-// Package swipe takes the next card that is held up, or the next PIN, for whoever
-// registers it at the desk or by the tool, and tells the keyring of unknown cards.
+// Package swipe takes the next card that is held up, or the next PIN, for registration at the desk
+// or by the tool, and passes unknown cards to the keyring.
 //
-// It refuses to tell who comes: outwards go credential ids, never card numbers, and a
-// card that may be a resident's is taken only when it is held up twice on purpose.
+// It refuses to reveal who comes: it gives out credential ids, never card numbers, and a card that
+// may be a resident's is taken only when it is held up twice on purpose.
 package swipe
 
 import (
@@ -26,32 +26,30 @@ import (
 
 // Swipes are the cards and PINs of one house. Safe for concurrent use.
 type Swipes struct {
-	// Listening: the old controller decides, so that whoever comes home has a card that
-	// is unknown here. Set before use.
+	// Listening: the old controller decides, so residents' cards are unknown here. Set before use.
 	Listening bool
 
 	keys    *keys.Store
 	unknown *adopt.List
 	site    *site.Site
-	shapes  []cardnumber.Shape // in which readers here send cards
+	shapes  []cardnumber.Shape // the forms in which readers here send cards
 	log     zerolog.Logger
-	least   time.Duration // that a card rests, beyond the time for which its door is released
+	least   time.Duration // shortest rest of a card, beyond the release time of its door
 
 	mu      sync.Mutex
 	waiting *capture
 	typing  *typing
-	kept    []time.Time // when cards were taken that were held up twice, in the last hour, oldest first
+	kept    []time.Time // when cards were taken that were held up twice, within the last hour, oldest first
 }
 
-// Who only comes home holds a card up once, or again at once. So a card that may be
-// a resident's is taken only when it is held up twice, with a rest in between that
-// nobody needs to come in, at the same reader, and with the door shut meanwhile.
-// Until then the door does as always, and whoever asked for the card is told
-// nothing: else a wait would tell who comes (refusals N2, N3 and N5).
+// Residents coming home hold a card up once, or again at once. So a card that may be a resident's
+// is taken only when it is held up twice at the same reader, with a rest in between that nobody
+// needs to come in, and with the door shut meanwhile. Until then the door works as always, and the
+// waiting caller is told nothing, or a wait would reveal who comes (refusals N2, N3 and N5).
 const (
-	againMost = 30 * time.Second // beyond the rest
-	pauseMore = 5 * time.Second  // likewise, when people are told how long to wait
-	// keptHour is how many cards are so taken in an hour.
+	againMost = 30 * time.Second // longest rest, beyond the shortest
+	pauseMore = 5 * time.Second  // added to the wait that people are told
+	// keptHour is how many cards are taken this way in an hour.
 	keptHour = 30
 	// heldMost is how many cards are told apart in one wait.
 	heldMost = 256
@@ -63,10 +61,10 @@ type typing struct {
 	taken chan device.PIN
 }
 
-// capture waits for one card at a reader; empty names stand for any.
+// capture waits for one card at a reader; empty names match any.
 type capture struct {
 	door, reader string
-	twice        bool // of every card; else of those alone that the list has
+	twice        bool // every card must be held up twice, not only those of the list
 	taken        chan Card
 	held         map[wire.CredentialID]*heldUp
 }
@@ -75,8 +73,8 @@ type capture struct {
 type heldUp struct {
 	reader  string
 	seen    time.Time // last
-	openeds uint64    // of the door by then
-	walks   bool      // whoever has it comes and goes, or tries to
+	openeds uint64    // number of the door's openings by then
+	walks   bool      // its holder comes and goes, or tries to
 }
 
 // Card is a card that was waited for: as it was read, and as the tool may see it.
@@ -94,11 +92,11 @@ func New(k *keys.Store, unknown *adopt.List, s *site.Site, least time.Duration, 
 	return &Swipes{keys: k, unknown: unknown, site: s, shapes: s.Shapes(), log: log, least: least}
 }
 
-// Shapes are those in which readers here send cards.
+// Shapes returns the forms in which readers here send cards.
 func (d *Swipes) Shapes() []cardnumber.Shape { return d.shapes }
 
-// Watch is told of every card by the door's loop, and must not block it. It
-// returns true for the card that somebody is waiting for.
+// Watch is called with every card by the door's loop, and must not block it. It returns true for
+// the card that somebody is waiting for.
 func (d *Swipes) Watch(s door.Seen) bool {
 	if c := d.take(s); c != nil {
 		n, _ := cardnumber.Of(s.Card)
@@ -117,7 +115,7 @@ func (d *Swipes) Watch(s door.Seen) bool {
 	return false
 }
 
-// take returns the capture that the card ends, if there is one.
+// take returns the capture that the card completes; nil: none.
 func (d *Swipes) take(s door.Seen) *capture {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -146,9 +144,8 @@ func inUse(r wire.Reason) bool {
 	return r != wire.ReasonUnknown && r != wire.ReasonRevoked && r != wire.ReasonExpired
 }
 
-// again reports whether a card is held up for the second time on purpose. One that
-// comes back too soon, at another reader or after the door was opened counts no more
-// in this wait.
+// again reports whether a card is held up for the second time on purpose. A card that comes back
+// too soon, at another reader or after the door was opened no longer counts in this wait.
 func (c *capture) again(s door.Seen, now time.Time, rest time.Duration) bool {
 	h := c.held[s.Credential]
 	if h == nil {
@@ -159,14 +156,14 @@ func (c *capture) again(s door.Seen, now time.Time, rest time.Duration) bool {
 	}
 	since := now.Sub(h.seen)
 	h.seen = now
-	if s.Held { // it rests there
+	if s.Held { // it is still resting there
 		return false
 	}
 	h.walks = h.walks || s.Reader != h.reader || s.Openeds != h.openeds || since < rest
 	return !h.walks && since <= rest+againMost
 }
 
-// Rest is how long a card has to be away before it is held up again.
+// Rest returns how long a card has to be away before it is held up again.
 func (d *Swipes) Rest(doorID string) time.Duration {
 	for _, cfg := range d.site.Doors {
 		if cfg.ID == doorID {
@@ -176,10 +173,10 @@ func (d *Swipes) Rest(doorID string) time.Duration {
 	return d.least
 }
 
-// Pause is what people are told to wait, in seconds: some count fast.
+// Pause returns the wait that people are told, in seconds, with a margin because some count fast.
 func (d *Swipes) Pause(doorID string) int { return int((d.Rest(doorID) + pauseMore) / time.Second) }
 
-// keep counts a card that was held up twice; false: it has been enough.
+// keep counts a card that was held up twice; false: the limit is reached.
 func (d *Swipes) keep(now time.Time) bool {
 	d.kept = slices.DeleteFunc(d.kept, func(at time.Time) bool { return now.Sub(at) >= time.Hour })
 	if len(d.kept) >= keptHour {
@@ -189,8 +186,8 @@ func (d *Swipes) keep(now time.Time) bool {
 	return true
 }
 
-// Next waits for a card at a reader: one that is held up twice, or (but for twice)
-// that is in use by nobody.
+// Next waits for a card at a reader: one that is held up twice or, without twice, one that nobody
+// uses.
 func (d *Swipes) Next(ctx context.Context, doorID, reader string, twice bool) (Card, error) {
 	c := &capture{door: doorID, reader: reader, twice: twice, taken: make(chan Card, 1), held: map[wire.CredentialID]*heldUp{}}
 	if err := claim(&d.mu, &d.waiting, c); err != nil {
@@ -200,7 +197,7 @@ func (d *Swipes) Next(ctx context.Context, doorID, reader string, twice bool) (C
 	return await(ctx, &d.mu, &d.waiting, c, c.taken)
 }
 
-// claim takes the place in which one at a time may wait.
+// claim takes the only waiting place; ErrBusy if it is taken.
 func claim[W any](mu *sync.Mutex, place **W, waits *W) error {
 	mu.Lock()
 	defer mu.Unlock()
@@ -211,7 +208,7 @@ func claim[W any](mu *sync.Mutex, place **W, waits *W) error {
 	return nil
 }
 
-// await waits for what comes over taken, and leaves the place again.
+// await waits for a value of taken, and frees the waiting place.
 func await[W, T any](ctx context.Context, mu *sync.Mutex, place **W, waits *W, taken <-chan T) (got T, err error) {
 	select {
 	case got = <-taken:
@@ -226,7 +223,7 @@ func await[W, T any](ctx context.Context, mu *sync.Mutex, place **W, waits *W, t
 	return got, ctx.Err()
 }
 
-// Typed is told of every PIN, as watch is of every card.
+// Typed is called with every PIN, as Watch with every card.
 func (d *Swipes) Typed(t door.Typed) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -248,8 +245,8 @@ func (d *Swipes) NextPIN(ctx context.Context, doorID string) (device.PIN, error)
 	return await(ctx, &d.mu, &d.typing, w, w.taken)
 }
 
-// Describe says what a card is called in this building in all its known forms,
-// and which doors read none of them.
+// Describe returns how a card is named in this building in all its known forms, and which doors
+// read none of them.
 func (d *Swipes) Describe(n cardnumber.Number, forms []cardnumber.Form) control.Card {
 	as := Forms{UID: n.UID()}
 	var card control.Card
@@ -268,18 +265,18 @@ func (d *Swipes) Describe(n cardnumber.Number, forms []cardnumber.Form) control.
 	return card
 }
 
-// Forms are what readers may make of a card.
+// Forms are the forms that readers may make of a card.
 type Forms struct {
 	Lengths []int // of its forms, the one first in which it was read or is printed
 	Holds   []int // bits of its number in each
 	UID     bool
 }
 
-// wholeEM is what a reader sends of an EM4100 that can send it all.
+// wholeEM is the length of an EM4100 card at a reader that sends all of it.
 const wholeEM = 40
 
-// by reports whether a reader that gives cards of these lengths gives one of the
-// forms. One that gives other cards by their UID may give this one whole.
+// by reports whether a reader that sends cards of these lengths sends one of the forms. A reader
+// that sends other cards by their UID may send this one whole.
 func (s Forms) by(known []int) bool {
 	for i, n := range s.Lengths {
 		whole := i == 0 || s.UID || i < len(s.Holds) && s.Holds[i] == wholeEM || !slices.Contains(known, wholeEM)

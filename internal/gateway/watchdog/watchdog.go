@@ -1,9 +1,8 @@
-// Package watchdog is the proof that every door's loop goes round: each loop ticks by
-// itself, and the service manager is fed only when all of them have ticked since it was fed
-// the last time.
+// Package watchdog proves that every door's loop goes round: each loop ticks by itself, and the
+// service manager is fed only when all of them have ticked since the last time.
 //
-// It refuses to ask anything else: a reader, the network or the disk that is stuck is
-// out of order, and no reason to restart a daemon whose doors are served.
+// It refuses to watch anything else: a stuck reader, network or disk is out of order, and no reason
+// to restart a daemon whose doors are served.
 package watchdog
 
 import (
@@ -19,12 +18,12 @@ type Watchdog struct {
 	loops  []chan struct{} // each holds a tick at most
 }
 
-// New makes a Watchdog of a service manager that wants to be fed at least once within a time.
-// Whoever feeds it must not wait long.
+// New makes a Watchdog for a service manager that must be fed at least once within a time. feed
+// must not block for long.
 func New(within time.Duration, feed func()) *Watchdog { return &Watchdog{within: within, feed: feed} }
 
-// Each is how often a loop has to tick: so often that one that is late once is no reason to
-// end the daemon. 0 without a watchdog.
+// Each returns the period at which a loop has to tick: short enough that one late tick does not end
+// the daemon. 0 without a watchdog.
 func (w *Watchdog) Each() time.Duration {
 	if w == nil {
 		return 0
@@ -32,7 +31,7 @@ func (w *Watchdog) Each() time.Duration {
 	return w.within / 4
 }
 
-// Loop makes a further loop watched and returns its tick, which never waits. It is for before
+// Loop registers a further loop and returns its tick, which never blocks. It must be called before
 // Run. Without a watchdog the tick does nothing.
 func (w *Watchdog) Loop() (tick func()) {
 	if w == nil {
@@ -48,7 +47,7 @@ func (w *Watchdog) Loop() (tick func()) {
 	}
 }
 
-// Run feeds until ctx ends: for the first time when every loop has ticked once.
+// Run feeds until ctx ends, for the first time when every loop has ticked once.
 func (w *Watchdog) Run(ctx context.Context) {
 	if w == nil {
 		return
@@ -56,7 +55,7 @@ func (w *Watchdog) Run(ctx context.Context) {
 	for w.round(ctx) {
 		w.feed()
 		select {
-		case <-time.After(w.within / 8): // a busy door ticks far more often than anybody wants to hear
+		case <-time.After(w.within / 8): // a busy door ticks far more often than needed
 		case <-ctx.Done():
 		}
 		w.forget()
@@ -75,7 +74,7 @@ func (w *Watchdog) round(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// forget takes ticks back that came before the next round.
+// forget drops ticks that came before the next round.
 func (w *Watchdog) forget() {
 	for _, ticked := range w.loops {
 		select {

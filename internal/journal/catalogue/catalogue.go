@@ -18,13 +18,13 @@ var (
 // File is one entry file of the journal.
 type File struct {
 	Epoch, First uint64
-	End          uint64 // entries from here on do not count; segment.NoEnd where all do
+	End          uint64 // entries from here on do not count; segment.NoEnd: all do
 	Path         string
 	Made         int64 // ms since 1970, by a trusted clock; 0 while there was none, or not read in this run
 	Checked      bool  // written or verified in this run
-	Packed       bool  // rewritten without slack, or not worth a look
-	Spoilt       bool  // one of its meta pages is damaged: to be rewritten all the same
-	Suspect      bool  // a reader found it damaged while it was written to
+	Packed       bool  // rewritten without slack, or not worth rewriting
+	Spoilt       bool  // one of its meta pages is damaged: to be rewritten anyway
+	Suspect      bool  // a reader found it damaged while it was being written
 }
 
 // Position returns that of its first entry.
@@ -32,9 +32,8 @@ func (f File) Position() journaled.Position {
 	return journaled.Position{Epoch: f.Epoch, Sequence: f.First}
 }
 
-// Catalogue is what a journal has at one moment. Who has one may rely on it: a change
-// makes another, and no method changes it but Mark, Forget, Adopt
-// and SetEnds, for Current.Change.
+// Catalogue is the set of files of a journal at one moment. It is immutable: a change makes another
+// one. Only Mark, Forget, Adopt and SetEnds change it, within Current.Change.
 type Catalogue struct {
 	Files   []File             // oldest first
 	Open    *segment.Writer    // of the last file; nil while no file is open
@@ -44,12 +43,11 @@ type Catalogue struct {
 	Changed chan struct{}      // closed when more is durable
 }
 
-// indexOf returns which file has a path; -1 for none.
 func indexOf(files []File, path string) int {
 	return slices.IndexFunc(files, func(f File) bool { return f.Path == path })
 }
 
-// Mark changes one file.
+// Mark changes the data of one file.
 func (c *Catalogue) Mark(path string, change func(*File)) {
 	c.Files = slices.Clone(c.Files)
 	if i := indexOf(c.Files, path); i >= 0 {
@@ -57,13 +55,13 @@ func (c *Catalogue) Mark(path string, change func(*File)) {
 	}
 }
 
-// Forget takes a file out.
+// Forget removes a file.
 func (c *Catalogue) Forget(path string) {
 	c.Files = slices.DeleteFunc(slices.Clone(c.Files), func(f File) bool { return f.Path == path })
 }
 
-// Adopt takes the closed files that were found on the disk, with what this run knows
-// of them. The newest of them may still have slack.
+// Adopt takes the closed files found on the disk, with what this run knows of them. The newest of
+// them may still have slack.
 func (c *Catalogue) Adopt(found []File) {
 	found = slices.Clone(found)
 	for i, f := range found {
@@ -77,7 +75,7 @@ func (c *Catalogue) Adopt(found []File) {
 	c.Files = found
 }
 
-// SetEnds takes where the entries end that count, of the files that were found.
+// SetEnds sets where the counting entries of the found files end.
 func (c *Catalogue) SetEnds(found []File) {
 	c.Files = slices.Clone(c.Files)
 	for i, f := range c.Files {
@@ -121,7 +119,7 @@ func (c *Catalogue) Oldest() journaled.Position {
 	return c.Next()
 }
 
-// span returns which files are the first and the last of an epoch; -1 where none is.
+// span returns the indexes of the first and the last file of an epoch; -1: none.
 func (c *Catalogue) span(epoch uint64) (first, last int) {
 	first = slices.IndexFunc(c.Files, func(f File) bool { return f.Epoch == epoch })
 	last = first
@@ -131,8 +129,8 @@ func (c *Catalogue) span(epoch uint64) (first, last int) {
 	return first, last
 }
 
-// Settle moves a position at or behind the end of its epoch to the start of the
-// next one that has entries: all before it is the same.
+// Settle moves a position at or behind the end of its epoch to the equivalent one: the start of the
+// next epoch that has entries.
 func (c *Catalogue) Settle(p journaled.Position) journaled.Position {
 	_, last := c.span(p.Epoch)
 	if last < 0 || p.Sequence < c.Files[last].End {
@@ -155,7 +153,7 @@ func (c *Catalogue) Has(p journaled.Position) bool {
 	return last >= 0 && p.Sequence <= c.Files[last].End || p.Sequence == 0
 }
 
-// CheckAck says why the uplink's cursor can't move to a position; nil if it can.
+// CheckAck returns why the uplink's cursor can't move to a position; nil: it can.
 func (c *Catalogue) CheckAck(p journaled.Position) error {
 	at, _ := c.span(p.Epoch)
 	before, _ := c.span(c.Acked.Epoch)
@@ -179,7 +177,7 @@ func (c *Catalogue) MovesSafe(p journaled.Position) bool {
 	return at >= 0 && c.WholeBefore(p) >= c.WholeBefore(c.Safe)
 }
 
-// WholeBefore returns how many of the oldest files lie before a position whole.
+// WholeBefore returns how many of the oldest files lie entirely before a position.
 func (c *Catalogue) WholeBefore(p journaled.Position) (n int) {
 	for i, f := range c.Files {
 		switch {
@@ -193,9 +191,9 @@ func (c *Catalogue) WholeBefore(p journaled.Position) (n int) {
 	return n
 }
 
-// Place is where a position is.
+// Place locates a position.
 type Place struct {
-	File File               // has it; zero before the files are open
+	File File               // that has it; zero before the files are open
 	From journaled.Position // the position, or the file's first where that is later
 	Next journaled.Position // of the file after it
 	Last bool               // no file is after it
@@ -228,9 +226,9 @@ func (c *Catalogue) Locate(from journaled.Position) (Place, error) {
 	return p, nil
 }
 
-// TreeBefore returns where the tree of a position grows from: that position's own
-// with done, else what the file f begins with, which has its place; f is zero where
-// there is no such file. ErrGone: its epoch is not here. ErrAhead: it ends before.
+// TreeBefore returns the tree from which that of a position grows: that position's own (done), or
+// the one at the start of file f, which has its place; f is zero where there is no such file.
+// ErrGone: its epoch is not here. ErrAhead: it ends before.
 func (c *Catalogue) TreeBefore(p journaled.Position) (r tree.Range, f File, done bool, err error) {
 	first, last := c.span(p.Epoch)
 	switch {
@@ -264,9 +262,8 @@ func (c *Catalogue) Tail(from journaled.Position) []File {
 	return c.Files[at:]
 }
 
-// Movable returns where a tail that is to be appended again can begin; the zero
-// position stands for the oldest entry. ErrGone and ErrAhead as for Locate and
-// TreeBefore.
+// Movable returns where the tail that is appended again can begin; the zero position stands for the
+// oldest entry. ErrGone and ErrAhead as for Locate and TreeBefore.
 func (c *Catalogue) Movable(from journaled.Position) (journaled.Position, error) {
 	switch {
 	case len(c.Files) == 0:
@@ -284,10 +281,10 @@ func (c *Catalogue) Movable(from journaled.Position) (journaled.Position, error)
 	return from, nil
 }
 
-// Victim returns the closed file that goes next when space is short: the oldest that
-// the registry has, or that stands again in a later epoch; only if there is none the
-// oldest of all. lacks is its first entry that the registry should have and has not;
-// segment.NoEnd for none. Without an uplink nobody should have any.
+// Victim returns the closed file to delete when space is short: the oldest that the registry has,
+// or that was appended again in a later epoch; if there is none, the oldest of all. lacks is its
+// first entry that the registry should have and has not, or segment.NoEnd; without an uplink there
+// is none.
 func (c *Catalogue) Victim(uplink bool) (f File, lacks uint64, ok bool) {
 	if c.Open == nil || len(c.Files) < 2 {
 		return f, segment.NoEnd, false

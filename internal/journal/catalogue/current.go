@@ -12,13 +12,13 @@ import (
 	"gatehouse/sync/wire/journaled"
 )
 
-// Current is the catalogue of now. Safe for concurrent use. Make it with NewCurrent.
+// Current holds the present catalogue. Safe for concurrent use. Make it with NewCurrent.
 type Current struct {
-	mu  sync.Mutex // held by who makes the next one
+	mu  sync.Mutex // held while the next catalogue is made
 	now atomic.Pointer[Catalogue]
 }
 
-// NewCurrent begins with no files, and the positions that an earlier run kept.
+// NewCurrent begins with no files, and with the positions of an earlier run.
 func NewCurrent(acked, safe journaled.Position) *Current {
 	c := &Current{}
 	c.now.Store(&Catalogue{Acked: acked, Safe: safe, Changed: make(chan struct{})})
@@ -28,8 +28,8 @@ func NewCurrent(acked, safe journaled.Position) *Current {
 // Load returns the catalogue of now.
 func (c *Current) Load() *Catalogue { return c.now.Load() }
 
-// Change replaces the catalogue by a copy that change has changed. Calls follow one
-// another; change is quick and calls nothing of Current.
+// Change replaces the catalogue by a changed copy. Calls are serialised; change must be quick and
+// must call nothing of Current.
 func (c *Current) Change(change func(*Catalogue)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -38,7 +38,7 @@ func (c *Current) Change(change func(*Catalogue)) {
 	c.now.Store(&next)
 }
 
-// Grow is Change for more that is durable: it wakes who waits for Changed.
+// Grow is Change for new durable entries: it wakes those who wait for Changed.
 func (c *Current) Grow(change func(*Catalogue)) {
 	var before chan struct{}
 	c.Change(func(c *Catalogue) {
@@ -48,7 +48,7 @@ func (c *Current) Grow(change func(*Catalogue)) {
 	close(before)
 }
 
-// ReadPosition reads what WritePosition wrote; the zero one where there is no file.
+// ReadPosition reads a position that WritePosition wrote; zero where there is no file.
 func ReadPosition(path string) (p journaled.Position, err error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -23,18 +23,17 @@ import (
 // NextSuffix is that of a file of an epoch that begins when the epochs file names it.
 const NextSuffix = ".next"
 
-// Directory is what stands on the disk: the entry files and the epochs file.
+// Directory is the content of a journal's directory: the entry files and the epochs file.
 type Directory struct {
 	Files  []File // oldest epoch first, then by sequence
 	epochs []epochLine
-	Bad    bool     // the epochs file was lost or is damaged: nobody knows which epoch is open
+	Bad    bool     // the epochs file was lost or is damaged: the open epoch is unknown
 	Aside  []string // names of files that were set aside
 	path   string
 }
 
-// Tidy lists a directory, puts the files of an epoch in place that was about to
-// begin, and removes what a crash left half made; but nothing of the epoch that is
-// being copied in this run (0 for none).
+// Tidy lists a directory, completes the files of an epoch that was about to begin, and removes what
+// a crash left unfinished, except files of the epoch that is being copied in this run (0: none).
 func Tidy(path string, copying uint64) (Directory, error) { return scan(path, copying, true) }
 
 // Scan lists a directory and changes nothing.
@@ -67,8 +66,7 @@ func scan(path string, copying uint64, tidy bool) (Directory, error) {
 	return d, nil
 }
 
-// tidy does what a crash left undone with a file, and returns the name that it has
-// then.
+// tidy completes or removes a file that a crash left unfinished, and returns its name after that.
 func (d *Directory) tidy(name string, copying uint64) (string, error) {
 	final, isNext := strings.CutSuffix(strings.TrimSuffix(name, ".new"), NextSuffix)
 	epoch, _, ok := segment.ParseName(final)
@@ -80,7 +78,7 @@ func (d *Directory) tidy(name string, copying uint64) (string, error) {
 		return final, nil
 	case isNext && ok && epoch == copying:
 	case isNext, strings.HasSuffix(name, segment.PackSuffix), strings.HasSuffix(name, ".db.new"):
-		os.Remove(path) // best effort: whoever needs the name removes it again
+		os.Remove(path) // best effort: it is removed again when its name is needed
 	}
 	return name, nil
 }
@@ -90,7 +88,7 @@ func (d *Directory) Knows(epoch uint64) bool {
 	return slices.ContainsFunc(d.epochs, func(e epochLine) bool { return e.epoch == epoch })
 }
 
-// Newest returns the newest epoch; 0: there never was one, as far as anybody knows.
+// Newest returns the newest epoch; 0: none is known.
 func (d *Directory) Newest() uint64 {
 	if len(d.epochs) == 0 {
 		return 0
@@ -98,8 +96,8 @@ func (d *Directory) Newest() uint64 {
 	return d.epochs[len(d.epochs)-1].epoch
 }
 
-// order sorts the files. An epoch that the epochs file does not know (it was
-// lost) counts as older than those it does, by the age of its file.
+// order sorts the files. An epoch that is missing from the (lost) epochs file counts as older than
+// those in it, by the age of its file.
 func (d *Directory) order() {
 	var strange []File
 	for _, f := range d.Files {
@@ -125,15 +123,15 @@ func (d *Directory) order() {
 	}
 }
 
-// endOf may lie before the first entry of a file: all of it was appended again
-// in a later epoch.
+// endOf returns where the entries of a file end that count. It may be before the file's first
+// entry: all of it was appended again in a later epoch.
 func (d *Directory) endOf(i int, place map[uint64]int) uint64 {
 	f, end := d.Files[i], uint64(segment.NoEnd)
 	e := d.epochs[place[f.Epoch]]
 	if i+1 < len(d.Files) && d.Files[i+1].Epoch == f.Epoch {
 		end = d.Files[i+1].First
 	}
-	for _, first := range e.ends() { // the next one may be missing
+	for _, first := range e.ends() { // the next file may be missing
 		if first > f.First {
 			end = min(end, first)
 		}
@@ -152,8 +150,7 @@ func modTime(path string) int64 {
 	return info.ModTime().UnixNano()
 }
 
-// Current returns the file to go on with, if the newest epoch is open and its
-// newest file is there.
+// Current returns the file to continue, if the newest epoch is open and its newest file is there.
 func (d *Directory) Current() (File, bool) {
 	if len(d.Files) == 0 || len(d.epochs) == 0 || d.Bad {
 		return File{}, false

@@ -17,10 +17,9 @@ import (
 	"gatehouse/sync/wire/journaled"
 )
 
-// The epochs file says which epochs there are, where each ended, and which files
-// it has: a file that it names and that is not there was taken away. A file is
-// there before it is named, and is named no more before it is deleted, so that no
-// power cut looks like a loss. Its last line is a sum over the others.
+// The epochs file lists the epochs, where each ended, and its files: a named file that does not
+// exist was taken away. A file exists before it is named, and is no longer named before it is
+// deleted, so that no power cut looks like a loss. Its last line is a checksum of the others.
 
 // EpochsName is the name of the epochs file.
 const EpochsName = "epochs"
@@ -37,7 +36,7 @@ type epochLine struct {
 	epoch  uint64
 	end    string   // openMark, unknownMark or a size
 	firsts []uint64 // first sequences of its files, ascending; none in files of an older program
-	gone   []uint64 // the same of those that are gone and told of: where others end, and no more
+	gone   []uint64 // first sequences of missing files that were reported; they only mark where others end
 }
 
 func (e epochLine) String() string {
@@ -52,7 +51,7 @@ func (e epochLine) String() string {
 	return b.String() + "\n"
 }
 
-// parseEpochLine takes exactly what String makes.
+// parseEpochLine parses exactly the output of String.
 func parseEpochLine(line string) (e epochLine, ok bool) {
 	words := strings.Split(line, " ")
 	if len(words) < 2 {
@@ -74,9 +73,8 @@ func parseEpochLine(line string) (e epochLine, ok bool) {
 	return e, e.epoch != 0 && e.String() == line+"\n"
 }
 
-// readEpochs reads the epochs file. bad: it is not what was written; then the
-// lines are those that could be one, for the order of what else is found. None
-// and not bad: there is no such file.
+// readEpochs reads the epochs file. bad: it is not what was written; the lines are then those that
+// could be parsed, for the order of the other files. No lines and not bad: there is no such file.
 func readEpochs(dir string) (list []epochLine, bad bool) {
 	b, err := os.ReadFile(filepath.Join(dir, EpochsName))
 	if err != nil {
@@ -109,8 +107,8 @@ func storeEpochs(dir string, list []epochLine) error {
 	return durable.WriteFile(filepath.Join(dir, EpochsName), []byte(text+sumWord+" "+sumOf(text)), 0o600)
 }
 
-// EndEpochs marks the open epoch as ended and adds the next one, durably, so
-// that no crash lets an epoch go on that was given up. size may be segment.NoEnd.
+// EndEpochs ends the open epoch and adds the next one, durably, so that no crash continues an epoch
+// that was given up. size may be segment.NoEnd.
 func (d *Directory) EndEpochs(size uint64, next File) error {
 	list := slices.Clone(d.epochs)
 	for i := range list {
@@ -121,8 +119,8 @@ func (d *Directory) EndEpochs(size uint64, next File) error {
 	return d.writeEpochs(list, next)
 }
 
-// CutEpochs ends an epoch at a place, and those after it with nothing: what
-// stands there stands again in the next one, whose files these are.
+// CutEpochs ends an epoch at a place and those after it with nothing, because their entries are in
+// the files of the next epoch again.
 func (d *Directory) CutEpochs(from journaled.Position, next []File) error {
 	list := slices.Clone(d.epochs)
 	at := slices.IndexFunc(list, func(e epochLine) bool { return e.epoch == from.Epoch })
@@ -140,8 +138,8 @@ func endMark(size uint64) string {
 	return strconv.FormatUint(size, 10)
 }
 
-// writeEpochs replaces the epochs file: those of the epochs so far that have files, or
-// are to have some, then the next one, open. With an error it may be there or not.
+// writeEpochs replaces the epochs file: those of the epochs so far that have files, or are to have
+// some, then the next one, open. After an error the new file may be there or not.
 func (d *Directory) writeEpochs(sofar []epochLine, next ...File) error {
 	var list []epochLine
 	for _, e := range sofar {
@@ -200,10 +198,10 @@ func (d *Directory) Missing() (names []string) {
 	return names
 }
 
-// StoreNames makes the epochs file name the files that are there. One that is about
-// to be deleted (leaves; empty for none) is named no more; one that is not there and
-// was set aside, or is among the lost that were told of, as gone. It writes nothing
-// where the file says so already, or is itself lost.
+// StoreNames makes the epochs file name the existing files. A file that is about to be deleted
+// (leaves; empty: none) is no longer named; a missing file that was set aside, or is among the
+// reported losses, is named as gone. It writes nothing where nothing changes, or where the epochs
+// file is lost.
 func (d *Directory) StoreNames(leaves string, lost []string) error {
 	if d.Bad || len(d.epochs) == 0 {
 		return nil
@@ -234,7 +232,7 @@ func (d *Directory) StoreNames(leaves string, lost []string) error {
 	return storeEpochs(d.path, list)
 }
 
-// Rebuild writes the epochs file of a directory anew, from what this run knows: it was
+// Rebuild writes the epochs file of a directory again, from the files of this run, after it was
 // deleted or changed while the journal was open.
 func Rebuild(dir string, files []File) error {
 	var list []epochLine

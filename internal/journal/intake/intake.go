@@ -1,10 +1,9 @@
-// Package intake is where entries wait until the journal's writer has made them
-// durable: a bounded queue in the order of their counters, and whether waiting for
-// it is of any use.
+// Package intake is the queue of entries that wait for the journal's writer: bounded, in the order
+// of their counters, with the state of the disk.
 //
-// Append waits no longer than its context and never for a sick disk: the intake is
-// degraded then, and entries wait in memory until a commit succeeds. Where there is
-// the queue is full, denials and faults go first, and a gap entry counts what was dropped.
+// Append waits no longer than its context and never for a sick disk: the intake is degraded then,
+// and entries wait in memory until a commit succeeds. When the queue is full, denials and faults
+// are dropped first, and a gap entry counts what was dropped.
 package intake
 
 import (
@@ -20,8 +19,8 @@ import (
 )
 
 var (
-	// ErrQueued means that the context ended first: the entry is queued and
-	// will be written, but is not durable yet.
+	// ErrQueued means that the context ended first: the entry is queued and will be written, but is
+	// not durable yet.
 	ErrQueued = errors.New("entry is queued, not durable yet")
 	// ErrDegraded means that the journal can't make entries durable now and
 	// that waiting is of no use. The entry is queued.
@@ -31,8 +30,8 @@ var (
 	ErrDropped = errors.New("entry dropped: no room")
 )
 
-// Intake takes entries from anybody and gives them to one writer. All methods are
-// safe for concurrent use; Take, Committed and GiveUp are the writer's.
+// Intake takes entries from any goroutine and gives them to one writer. All methods are safe for
+// concurrent use; Take, Committed and GiveUp are the writer's.
 type Intake struct {
 	clock func() journaled.Stamp
 	log   zerolog.Logger
@@ -48,7 +47,7 @@ type Intake struct {
 	problem  string
 	dropped  uint64
 	tight    bool   // space is short: denials get at most half
-	low, all uint64 // taken since it is
+	low, all uint64 // taken since space is short: denials, and all
 }
 
 // New makes the intake of a run with its boot number. It holds limit entries at most.
@@ -57,12 +56,12 @@ func New(boot uint64, limit int, clock func() journaled.Stamp, log zerolog.Logge
 	return &Intake{boot: boot, clock: clock, log: log, wake: make(chan struct{}, 1), queue: queue{limit: limit}}
 }
 
-// State is the intake at one moment.
+// State is the state of the intake at one moment.
 type State struct {
 	Boot     uint64      // number of this run
 	Degraded bool        // entries can't be made durable
 	Reason   wire.Reason // why
-	Problem  string      // the same for a log
+	Problem  string      // the reason in words, for a log
 	Queued   int         // entries not yet durable
 	Dropped  uint64      // entries of this run that were dropped
 }
@@ -74,7 +73,7 @@ func (in *Intake) State() State {
 	return State{in.boot, in.degraded, in.reason, in.problem, in.queue.len() + len(in.inflight), in.dropped}
 }
 
-// Wake returns the channel that has something when entries came, or after Poke.
+// Wake returns the channel that receives when entries came, or after Poke.
 func (in *Intake) Wake() <-chan struct{} { return in.wake }
 
 // Poke wakes the writer.
@@ -131,7 +130,6 @@ func (in *Intake) Queue(h wire.Header, who wire.Who) wire.Ref {
 	return wire.Ref{}
 }
 
-// put queues an item.
 func (in *Intake) put(it *Item) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -154,20 +152,20 @@ func (in *Intake) put(it *Item) error {
 		it.Ref = wire.Ref{}
 		return ErrDropped
 	case in.degraded:
-		it.done = nil // nobody waits
+		it.done = nil // nobody waits for it
 		return ErrDegraded
 	}
 	return nil
 }
 
-// stamp fills in boot number, counter and times. The caller holds mu.
+// stamp sets boot number, counter and times. The caller holds mu.
 func (in *Intake) stamp(h *wire.Header) {
 	stamp := in.clock()
 	h.Boot, h.Counter = in.boot, in.counter
 	h.BootTime, h.Wall, h.Clock = stamp.BootTime, stamp.Wall, stamp.Quality
 }
 
-// number uses the counter up that stamp filled in. The caller holds mu.
+// number consumes the counter that stamp set. The caller holds mu.
 func (in *Intake) number(it *Item) {
 	it.Ref = wire.Ref{Boot: it.Header.Boot, Counter: it.Header.Counter}
 	in.counter++
@@ -181,8 +179,8 @@ func (in *Intake) own(h wire.Header) *Item {
 	return it
 }
 
-// Own makes an entry of the journal about itself that the writer puts into a file
-// itself: it is numbered and never queued.
+// Own makes an entry of the journal about itself that the writer puts into a file itself: it is
+// numbered and never queued.
 func (in *Intake) Own(h wire.Header) *Item {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -198,20 +196,19 @@ func (in *Intake) Note(h wire.Header) {
 	in.note(h)
 }
 
-// note is Note for who holds mu.
+// note is Note for callers that hold mu.
 func (in *Intake) note(h wire.Header) {
 	it := in.own(h)
 	if h.Kind == wire.KindGap {
 		in.queue.gap = it
-		in.queue.high = append(in.queue.high, it) // may stand above the limit: there is one
+		in.queue.high = append(in.queue.high, it) // may exceed the limit, because there is only one
 	} else if victim := in.queue.push(it); victim != nil {
 		in.drop(victim, wire.ReasonQueueFull)
 	}
 	in.Poke()
 }
 
-// drop counts an entry that was dropped in the gap entry of this run of drops.
-// The caller holds mu.
+// drop counts a dropped entry in the gap entry of this run of drops. The caller holds mu.
 func (in *Intake) drop(victim *Item, reason wire.Reason) {
 	n := uint64(1)
 	if victim.Header.Kind == wire.KindGap {
@@ -229,8 +226,7 @@ func (in *Intake) drop(victim *Item, reason wire.Reason) {
 	victim.finish(ErrDropped)
 }
 
-// Tight says whether space is short: then denials and faults get at most half of what
-// is written.
+// Tight sets whether space is short: then denials and faults get at most half of what is written.
 func (in *Intake) Tight(tight bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -273,8 +269,7 @@ func (in *Intake) Degrade(reason wire.Reason, err error) {
 	in.note(wire.Header{Kind: wire.KindJournal, Outcome: wire.OutcomeActive, Reason: reason})
 }
 
-// Take gives the writer up to n entries, oldest first; they are its own until
-// Committed or GiveUp.
+// Take gives the writer up to n entries, oldest first; they belong to it until Committed or GiveUp.
 func (in *Intake) Take(n int) []*Item {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -287,7 +282,7 @@ func (in *Intake) Take(n int) []*Item {
 	return in.inflight
 }
 
-// Committed tells who waits that what was taken is durable.
+// Committed reports that the taken entries are durable.
 func (in *Intake) Committed() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -301,7 +296,7 @@ func (in *Intake) Committed() {
 	in.note(wire.Header{Kind: wire.KindJournal, Outcome: wire.OutcomeIdle, Reason: reason})
 }
 
-// GiveUp empties the queue and returns how many entries that loses.
+// GiveUp empties the queue and returns how many entries are lost.
 func (in *Intake) GiveUp() int {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -311,7 +306,7 @@ func (in *Intake) GiveUp() int {
 	return n
 }
 
-// leave tells who waits for what was taken, and keeps the memory for the next. The caller
+// leave reports the outcome of the taken entries, and keeps their memory for the next. The caller
 // holds mu.
 func (in *Intake) leave(err error) {
 	finish(in.inflight, err)

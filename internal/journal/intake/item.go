@@ -14,16 +14,15 @@ import (
 type Item struct {
 	Header wire.Header
 	Ref    wire.Ref  // its boot number and counter; zero for an entry that was dropped
-	Stored []byte    // its bytes in the file; a gap entry has none before Take, since it counts until then
+	Stored []byte    // its bytes in the file; a gap entry has none before Take, because it counts until then
 	Leaf   tlog.Hash // of the tree
 
 	salt [16]byte
 	who  []byte
 	low  bool
-	done chan error // nil where nobody waits
+	done chan error // nil: nobody waits
 }
 
-// newItem takes the fields of an entry.
 func newItem(h wire.Header, who wire.Who) (*Item, error) {
 	it := &Item{Header: h, low: lowClass(h)}
 	var err error
@@ -36,7 +35,7 @@ func newItem(h wire.Header, who wire.Who) (*Item, error) {
 	return it, nil
 }
 
-// seal makes the bytes that never change again.
+// seal encodes the entry; its bytes never change again.
 func (it *Item) seal() error {
 	header, err := it.Header.Encode()
 	if err != nil {
@@ -54,7 +53,7 @@ func (it *Item) mustSeal() {
 	}
 }
 
-// finish tells whoever waits, once.
+// finish reports the outcome to the waiting caller, once.
 func (it *Item) finish(err error) {
 	if it.done != nil {
 		it.done <- err
@@ -68,8 +67,8 @@ func finish(list []*Item, err error) {
 	}
 }
 
-// lowClass says which entries go first when the queue is full: denials,
-// repeats, floods and faults, of which anybody at the door can make any number.
+// lowClass reports whether an entry is dropped first when the queue is full: denials, repeats,
+// floods and faults, of which anybody at the door can make any number.
 func lowClass(h wire.Header) bool {
 	switch h.Kind {
 	case wire.KindRepeated, wire.KindFlood, wire.KindFault:
@@ -87,9 +86,9 @@ type queue struct {
 
 func (q *queue) len() int { return len(q.low) + len(q.high) }
 
-// push adds it and returns the entry that had to go for it: the oldest of the
-// low class, else the oldest of the other, or it itself. The low class may
-// fill three quarters, so that a flood of denials leaves capacity for the rest.
+// push adds an entry and returns the one that was dropped for it: the oldest of the low class, else
+// the oldest of the other, or the new one. The low class may fill three quarters, so that a flood
+// of denials leaves capacity for the rest.
 func (q *queue) push(it *Item) (victim *Item) {
 	full := q.len() >= q.limit
 	switch {
@@ -108,8 +107,8 @@ func (q *queue) push(it *Item) (victim *Item) {
 	return victim
 }
 
-// take moves up to n entries to an empty batch, oldest first. A gap entry that is taken
-// counts no further.
+// take moves up to n entries to an empty batch, oldest first. A gap entry that is taken stops
+// counting.
 func (q *queue) take(batch []*Item, n int) []*Item {
 	for len(batch) < n && q.len() > 0 {
 		from := &q.high

@@ -35,7 +35,7 @@ const NoEnd = math.MaxUint64
 // Buckets of an entry file. The head is rewritten with each commit; being
 // small it stands inside the root page, which bbolt writes anyway.
 var (
-	bucketFile    = []byte("file")    // what was known when the file was made
+	bucketFile    = []byte("file")    // set when the file was made
 	bucketHead    = []byte("head")    // size and root of the tree after the last entry
 	bucketEntries = []byte("entries") // sequence, 8 bytes big-endian -> stored entry
 
@@ -101,8 +101,8 @@ func Create(path string, s Segment, first [][]byte) error {
 	})
 }
 
-// fields are what is stored about a file. The sum covers their values, which no hash
-// of the tree does.
+// fields returns the stored data about a file. The checksum covers their values, which no hash of
+// the tree does.
 func (s Segment) fields() [][2][]byte {
 	list := [][2][]byte{
 		{keyFormat, formatName}, {keyEpoch, key(s.Epoch)}, {keyFrontier, s.Start.Encode()}, {keyMade, key(uint64(s.Made))},
@@ -121,7 +121,7 @@ func (s Segment) sum() []byte {
 	return h.Sum(nil)
 }
 
-// put writes the fixed buckets into a new file that ends with a tree.
+// put writes the fixed buckets into a new file; end is its last tree.
 func (s Segment) put(tx *bolt.Tx, end tree.Range) error {
 	for _, name := range [][]byte{bucketFile, bucketHead, bucketEntries} {
 		if _, err := tx.CreateBucket(name); err != nil {
@@ -154,8 +154,8 @@ func putEntries(tx *bolt.Tx, seq uint64, stored [][]byte) error {
 
 func key(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
-// checkName refuses a file that stands under another's name; names that are
-// not a journal's (a copy, a file set aside) say nothing.
+// checkName refuses a file that stands under another's name; other names (a copy, a file set aside)
+// are not checked.
 func (s Segment) checkName(path string) error {
 	epoch, first, ok := ParseName(filepath.Base(path))
 	if ok && (epoch != s.Epoch || first != s.Start.Size()) {
@@ -164,10 +164,10 @@ func (s Segment) checkName(path string) error {
 	return nil
 }
 
-// Tx is an entry file at one moment, for the time of a View.
+// Tx is an entry file at one moment, within a View.
 type Tx struct{ tx *bolt.Tx }
 
-// Segment reads the fixed buckets and refuses what can't be right.
+// Segment reads the fixed buckets and refuses impossible values.
 func (t Tx) Segment() (s Segment, err error) {
 	bad := func(what string) (Segment, error) {
 		return Segment{}, fmt.Errorf("%w: %s", durable.ErrDamaged, what)
@@ -195,8 +195,8 @@ func (t Tx) Segment() (s Segment, err error) {
 	return s, nil
 }
 
-// Each calls f with the stored entries of [from, to), at most n, and refuses a
-// gap. The bytes are valid until the View ends.
+// Each calls f with the stored entries of [from, to), at most n, and refuses a gap. The bytes are
+// valid until the View ends.
 func (t Tx) Each(from, to uint64, n int, f func(seq uint64, stored []byte) error) error {
 	c := t.tx.Bucket(bucketEntries).Cursor()
 	k, v := c.Seek(key(from))
@@ -215,8 +215,8 @@ func (t Tx) Each(from, to uint64, n int, f func(seq uint64, stored []byte) error
 	return nil
 }
 
-// split calls f with the entries of [from, to), as stored and taken apart, and the hash of each
-// one's leaf: the root proves the rest. It refuses a gap.
+// split calls f with the entries of [from, to), stored and decoded, and the hash of each one's
+// leaf; the root proves the rest. It refuses a gap.
 func (t Tx) split(from, to uint64, f func(seq uint64, stored []byte, e journaled.Stored, leaf tlog.Hash) error) error {
 	return t.Each(from, to, int(to-from), func(seq uint64, stored []byte) error {
 		e, err := journaled.Split(stored)
@@ -238,9 +238,8 @@ func (t Tx) Tree(start tree.Range, to uint64) (tree.Range, error) {
 	return start.AddAll(leaves), err
 }
 
-// FirstTrusted returns the time of the first entry of the file whose clock was good,
-// ms; 0 if there is none among the first. A file that was made before the clock was
-// has no other.
+// FirstTrusted returns the time of the first entry whose clock was good, ms; 0: none among the
+// first. A file that was made before the clock was set has no other time.
 func (t Tx) FirstTrusted(s Segment) (wall int64) {
 	const look = 2000
 	_ = t.Each(s.Start.Size(), s.Size, look, func(_ uint64, stored []byte) error {
@@ -289,8 +288,8 @@ func view(path string, db *bolt.DB, read func(Tx) error) error {
 	return durable.Guard("read "+path, func() error { return db.View(func(tx *bolt.Tx) error { return read(Tx{tx}) }) })
 }
 
-// closeUnlessFaulted closes db, but leaves one that faulted: its locks may be
-// taken for ever.
+// closeUnlessFaulted closes db, but leaves one that faulted, because its locks may be held for
+// ever.
 func closeUnlessFaulted(db *bolt.DB, err error) {
 	if !errors.Is(err, durable.ErrFault) {
 		db.Close()

@@ -34,9 +34,9 @@ const (
 	tileSize  = (TileLeaves + 1) * tlog.HashSize
 )
 
-// Tiles is the tree.db at a path. It holds the leaf hashes of all epochs, for good:
-// also of entries that are gone. It is derived from the entries, written behind
-// them, and open only while it is used. Safe for concurrent use, but one writes.
+// Tiles is the tree.db at a path. It holds the leaf hashes of all epochs for good, also of deleted
+// entries. It is derived from the entries, written behind them, and open only while it is used.
+// Safe for concurrent use with one writer.
 type Tiles struct{ Path string }
 
 func tileKey(epoch, tile uint64) []byte { return append(key(epoch), key(tile)...) }
@@ -51,8 +51,7 @@ func makeTile(leaves []tlog.Hash) ([]byte, tlog.Hash) {
 	return append(b, root[:]...), root
 }
 
-// readTile returns the leaves and the root of a stored tile, or an error if
-// they do not fit each other.
+// readTile returns the leaves and the root of a stored tile, or an error if they do not match.
 func readTile(b []byte) ([]tlog.Hash, tlog.Hash, error) {
 	if len(b) != tileSize {
 		return nil, tlog.Hash{}, fmt.Errorf("%w: tile of %d bytes", durable.ErrDamaged, len(b))
@@ -68,8 +67,7 @@ func readTile(b []byte) ([]tlog.Hash, tlog.Hash, error) {
 	return leaves, root, nil
 }
 
-// open opens tree.db for writing. It makes it where it is missing, and anew where
-// it is damaged, since it can be built again.
+// open opens tree.db for writing. A missing or damaged one is made again, since it can be rebuilt.
 func (t Tiles) open() (*bolt.DB, error) {
 	db, err := open(t.Path, false)
 	if errors.Is(err, durable.ErrDamaged) {
@@ -94,8 +92,8 @@ func (t Tiles) open() (*bolt.DB, error) {
 	return open(t.Path, false)
 }
 
-// Frontier returns the tree of an epoch up to its last full tile; that of no leaves
-// where tree.db has none of it. A damaged tree.db is set aside.
+// Frontier returns the tree of an epoch up to its last full tile; empty where tree.db has none of
+// it. A damaged tree.db is set aside.
 func (t Tiles) Frontier(epoch uint64) (tree.Range, error) {
 	f, err := t.frontier(epoch)
 	if errors.Is(err, durable.ErrDamaged) {
@@ -178,9 +176,8 @@ func (t Tiles) Grow(epoch uint64, r tree.Range, size uint64) (tree.Range, error)
 	return r, err
 }
 
-// TreeAt returns the tree at the end of an entry file: from the frontier in tree.db
-// if it helps, else from that in the file itself. The root that the file claims
-// must come out.
+// TreeAt returns the tree at the end of an entry file: from the frontier in tree.db if it helps,
+// else from that in the file itself. It must have the root that the file claims.
 func (t Tiles) TreeAt(file Tx, s Segment) (tree.Range, error) {
 	starts := []tree.Range{s.Start}
 	if f, err := t.frontier(s.Epoch); err == nil && f.Size() > s.Start.Size() && f.Size() <= s.Size {
@@ -198,9 +195,9 @@ func (t Tiles) TreeAt(file Tx, s Segment) (tree.Range, error) {
 	return tree.Range{}, errOtherRoot
 }
 
-// compare compares leaves, which begin at sequence first, with the full tiles of
-// tree.db, and returns how many it could compare. A tree.db that is missing, in use
-// or itself damaged has no say: it is derived data.
+// compare compares leaves, which begin at sequence first, with the full tiles of tree.db, and
+// returns how many it could compare. A tree.db that is missing, in use or damaged is ignored: it is
+// derived data.
 func (t Tiles) compare(epoch, first uint64, leaves []tlog.Hash) (n int, other error) {
 	_ = View(t.Path, func(t Tx) error {
 		b := t.tx.Bucket(bucketTiles)

@@ -41,8 +41,8 @@ type Report struct {
 func Verify(path string) (Report, error) {
 	var r Report
 	err := View(path, func(t Tx) (err error) {
-		// The first fault will do: pages that point at each other make more
-		// than can be listed. The check's goroutine then waits for ever.
+		// The first fault is enough: pages that point at each other make too many to list. The
+		// goroutine of the check then blocks for ever.
 		if fault, bad := <-t.tx.Check(); bad {
 			return fmt.Errorf("%w: %w", durable.ErrDamaged, fault)
 		}
@@ -58,13 +58,13 @@ func Verify(path string) (Report, error) {
 	return r, nil
 }
 
-// ErrOneMeta means a file of which one meta page is not valid: what can be read is
-// good, and the last commit may be missing.
+// ErrOneMeta means that one meta page of a file is invalid: what can be read is good, and the last
+// commit may be missing.
 var ErrOneMeta = errors.New("one of its two meta pages is damaged, so the last entries may be missing")
 
-// needBothMetas returns ErrOneMeta unless both meta pages of a bbolt file are valid.
-// With one alone, bbolt goes back to the commit before the last without a word. The
-// meta stands 16 bytes into its page: 56 bytes, then their FNV-1a, little-endian.
+// needBothMetas returns ErrOneMeta unless both meta pages of a bbolt file are valid. With one
+// alone, bbolt silently goes back to the commit before the last. The meta stands 16 bytes into its
+// page: 56 bytes, then their FNV-1a, little-endian.
 func needBothMetas(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -118,11 +118,11 @@ func (t Tx) verifyEntries(path string) (Report, error) {
 	return r, err
 }
 
-// Exit codes of a process that verifies a file. A fatal fault also says that
-// the file is damaged; being killed from outside says nothing of it.
+// Exit codes of a process that verifies a file. A fatal fault also means that the file is damaged;
+// being killed from outside says nothing about it.
 const (
 	verifyStack = 4 << 20          // bytes: pages that point at each other end the process soon
-	verifyTime  = 60 * time.Second // a check that takes longer goes in circles
+	verifyTime  = 60 * time.Second // a check that takes longer is in a loop
 
 	ExitGood       = 0
 	ExitDamaged    = 1
@@ -130,8 +130,8 @@ const (
 	ExitNotChecked = 75 // EX_TEMPFAIL of sysexits.h
 )
 
-// VerifyMain is the body of the process that VerifyBy starts: it verifies the
-// file, says what it found on w, and returns the exit code.
+// VerifyMain is the body of the process that VerifyBy starts: it verifies the file, prints its
+// findings to w, and returns the exit code.
 func VerifyMain(path string, w io.Writer) int {
 	debug.SetMaxStack(verifyStack)
 	r, err := Verify(path)
@@ -175,9 +175,8 @@ func VerifyBy(command string, args ...string) func(context.Context, string) erro
 
 var errEndless = fmt.Errorf("no end within %v", verifyTime)
 
-// killed says whether somebody else ended the process: a service manager that
-// stops the gateway, or the kernel for want of memory. No good file may be set
-// aside for that.
+// killed reports whether the process was killed from outside: by a service manager that stops the
+// gateway, or by the kernel for want of memory. No good file may be set aside for that.
 func killed(exit *exec.ExitError) bool {
 	status, ok := exit.Sys().(syscall.WaitStatus)
 	if !ok || !status.Signaled() {

@@ -16,8 +16,8 @@ import (
 	"gatehouse/sync/wire/journaled"
 )
 
-// Writer is an entry file that is open for appending. One goroutine appends; View
-// is safe beside it.
+// Writer is an entry file that is open for appending. One goroutine appends; View is safe beside
+// it.
 type Writer struct {
 	path string
 	db   *bolt.DB
@@ -44,9 +44,8 @@ func (w *Writer) Renamed(path string) {
 	w.info, _ = os.Stat(path)
 }
 
-// Append adds stored entries, the first with the sequence number seq, and the tree
-// at their end, in one transaction: with nil they are on the disk, an error means
-// that they may be there or not.
+// Append adds stored entries, the first with the sequence number seq, and the tree at their end, in
+// one transaction. nil: they are on the disk; after an error they may be there or not.
 func (w *Writer) Append(seq uint64, stored [][]byte, end tree.Range) error {
 	return durable.Guard("write "+w.path, func() error {
 		return w.db.Update(func(tx *bolt.Tx) error {
@@ -62,15 +61,15 @@ func (w *Writer) Append(seq uint64, stored [][]byte, end tree.Range) error {
 // on the disk yet.
 func (w *Writer) View(read func(Tx) error) error { return view(w.path, w.db, read) }
 
-// Removed reports whether the file is no longer where it was: what is written to
-// it then is lost with this process.
+// Removed reports whether the file was moved or deleted: what is written to it then is lost with
+// this process.
 func (w *Writer) Removed() bool {
 	info, err := os.Stat(w.path)
 	return errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, w.info)
 }
 
-// Has reports whether the file has the entry seq, or can't be read. After a commit
-// that failed nobody knows whether what can be read lasts.
+// Has reports whether the file has the entry seq, or can't be read. After a failed commit it is
+// unknown whether what can be read lasts.
 func (w *Writer) Has(seq uint64) bool {
 	has := true
 	err := w.View(func(t Tx) error {
@@ -81,17 +80,16 @@ func (w *Writer) Has(seq uint64) bool {
 	return err != nil || has
 }
 
-// Close closes the file when all who read it are done. err is the last error of its
-// use: after a fault it stays open, since its locks may be taken for ever.
+// Close closes the file when all its readers are done. err is the last error of its use: after a
+// fault it stays open, since its locks may be held for ever.
 func (w *Writer) Close(err error) { closeUnlessFaulted(w.db, err) }
 
 // PackSuffix is that of a rewritten file that is not yet in place.
 const PackSuffix = ".pack"
 
-// Rewrite writes a closed file anew without slack, and if erase says so without
-// who parts, and puts it in place after check found it good. The tree must come
-// out the same. end is where its entries end that count, NoEnd where all do: fewer
-// are damage, more are kept.
+// Rewrite rewrites a closed file without slack and, with erase, without who parts, and puts it in
+// place after check has found it good. The tree must not change. end is where the counting entries
+// end, NoEnd where all count: fewer are damage, more are kept.
 func Rewrite(path string, end uint64, erase bool, check func(path string) error) error {
 	temp := path + PackSuffix
 	if err := durable.Remove(temp); err != nil {

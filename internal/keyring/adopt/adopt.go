@@ -1,9 +1,9 @@
-// Package adopt keeps unknown cards for a landlord who adopts a house, until somebody
-// says whose they are. None opens by being here.
+// Package adopt keeps unknown cards for a landlord who takes over a house, until somebody says
+// whose they are. Being kept opens nothing.
 //
-// While the old controller still decides at the doors, those who hold up their cards live
-// there and come home: of each card is kept on how many days it was seen, up to three,
-// and nothing of when or where (refusals N2 and N4).
+// While the old controller still decides at the doors, the people who hold up cards are residents
+// coming home: only the number of days on which a card was seen is kept, up to three, and nothing
+// of when or where (refusals N2 and N4).
 package adopt
 
 import (
@@ -26,24 +26,22 @@ const Name = "adopt.json"
 
 // Limits of the list.
 const (
-	maxCards = 500 // cards; more are not kept
+	maxCards = 500 // further cards are not kept
 	maxHeard = 2000
 	maxDays  = 60
-	// MostSeen is how many days of a card are counted while the old controller decides.
-	// From then on nothing more is kept of it: a number that goes on growing would tell
-	// who is away.
+	// MostSeen is the most days that are counted of a card while the old controller decides.
+	// Nothing more is kept of it after that: a number that goes on growing would show who is away.
 	MostSeen = 3
-	// keptAfter is how long cards wait for the switch over once learning is over.
-	keptAfter = 14 * 24 * 60 * 60 // s
+	// keptAfter is how long cards wait for the switch over once learning is over, s.
+	keptAfter = 14 * 24 * 60 * 60
 )
 
-// Card is an unknown card that waits for somebody to say whose it is, as it stands in
-// the file.
+// Card is an unknown card, as it stands in the file.
 type Card struct {
 	Credentials []wire.CredentialID `json:"credentials"` // as it was read, then its derived forms
 	Bits        int                 `json:"bits"`
 	Lengths     []int               `json:"lengths"`       // of each form, in bits
-	Holds       []int               `json:"holds"`         // bits of the card's number in each form; 0: nobody knows
+	Holds       []int               `json:"holds"`         // bits of the card's number in each form; 0: unknown
 	Kin         []wire.CredentialID `json:"kin,omitempty"` // Kin of the forms
 	Door        string              `json:"door"`          // where it was seen last
 	Source      string              `json:"source"`        // at which reader
@@ -51,24 +49,24 @@ type Card struct {
 	Last        int64               `json:"last"`          // likewise
 	Count       uint64              `json:"count"`
 
-	// Of a card that was heard while the old controller decides, in the place of the five
-	// above: on how many days before the one of the list, up to MostSeen, and whether on
-	// that day, too.
+	// Days and Today replace the five fields above for a card that was heard while the old
+	// controller decides: the number of days before the list's day on which it was seen, up to
+	// MostSeen, and whether it was seen on that day, too.
 	Days  int  `json:"days,omitempty"`
 	Today bool `json:"today,omitempty"`
 }
 
-// Options of a List. What is asked of the keyring waits for no disk.
+// Options of a List. The calls into the keyring wait for no disk.
 type Options struct {
 	Dir      *files.Dir
 	Now      func() time.Time   // the wall clock, in the zone whose midnight begins a day
 	Shapes   []cardnumber.Shape // of the readers here; none: the usual ones
 	Identify func([]device.Card) ([]wire.CredentialID, error)
-	Knows    func(wire.CredentialID) bool // the active grants do
+	Knows    func(wire.CredentialID) bool // reports whether the active grants name the card
 }
 
-// List is those cards. It is safe for concurrent use: a door that notices a card waits
-// for no disk, and nothing here waits for the keyring.
+// List is the list of unknown cards. It is safe for concurrent use: a door that notices a card
+// waits for no disk, and nothing here waits for the keyring.
 type List struct {
 	o Options
 
@@ -78,7 +76,7 @@ type List struct {
 	dirty bool
 }
 
-// Read makes the list that the directory holds.
+// Read reads the list from the directory.
 func Read(o Options) *List {
 	l := &List{o: o}
 	o.Dir.Read(Name, &l.rows)
@@ -91,10 +89,10 @@ type rows struct {
 	Cards []Card `json:"cards"`
 
 	Listening bool   `json:"listening,omitempty"` // the old controller decides
-	Day       string `json:"day,omitempty"`       // that Card.Today means
+	Day       string `json:"day,omitempty"`       // the day of Card.Today
 }
 
-// over reports whether the cards are to be forgotten at a time.
+// over reports whether the cards are due to be dropped at a time.
 func (r rows) over(now int64) bool {
 	if r.Listening {
 		return now >= r.Until+keptAfter
@@ -102,13 +100,13 @@ func (r rows) over(now int64) bool {
 	return now >= r.Until
 }
 
-// turn begins a day: the one before counts from now on, for all cards at once.
+// turn begins a day: the day before counts from now on, for all cards at once.
 func (r *rows) turn(day string) bool {
 	if r.Day == day {
 		return false
 	}
 	r.Day = day
-	cards := slices.Clone(r.Cards) // of which others may have a look
+	cards := slices.Clone(r.Cards) // readers may hold the old slice
 	for i := range cards {
 		if c := &cards[i]; c.Today {
 			c.Days, c.Today = min(c.Days+1, MostSeen), false
@@ -134,9 +132,9 @@ func (l *List) Set(days int) error {
 	return l.write()
 }
 
-// Settle makes the list one of what is heard until then, and keeps it for two weeks more;
-// with the zero time one of a house that decides itself. What was kept for the other of
-// the two is forgotten.
+// Settle keeps the list for cards that are heard until a time, and for two weeks more; the zero
+// time is that of a house that decides itself. Cards that were kept for the other purpose are
+// dropped.
 func (l *List) Settle(until time.Time) error {
 	l.mu.Lock()
 	switch {
@@ -154,8 +152,7 @@ func (l *List) Settle(until time.Time) error {
 	return l.write()
 }
 
-// Hear keeps of a card that it was seen today, while the old controller decides. It waits
-// for no disk, as Notice.
+// Hear counts that a card was seen today, while the old controller decides. It waits for no disk.
 func (l *List) Hear(card device.Card) {
 	seen, err := l.formsOf(card)
 	if err != nil {
@@ -182,9 +179,8 @@ func (l *List) Hear(card device.Card) {
 	l.dirty = true
 }
 
-// Heard returns until when cards are learned (zero: they are not), and the cards with
-// a day that is over, in the order of their names: whoever asks again and again learns
-// once a day which were seen, and never when.
+// Heard returns until when cards are learned (zero: they are not), and the cards with a day that is
+// over, ordered by name: repeated calls show once a day which cards were seen, and never when.
 func (l *List) Heard() (until time.Time, cards []Card) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -202,9 +198,8 @@ func (l *List) Heard() (until time.Time, cards []Card) {
 	return time.Unix(l.rows.Until, 0), cards
 }
 
-// Notice keeps an unknown card if adopt mode is on, in memory: Tend writes it.
-// It waits for no disk, so a door may call it. The caller says that the door
-// did not know the card.
+// Notice keeps an unknown card in memory if adopt mode is on; Tend writes it. It waits for no disk,
+// so a door may call it. The caller says that the door did not know the card.
 func (l *List) Notice(card device.Card, door, source string) {
 	seen, err := l.formsOf(card)
 	if err != nil {
@@ -229,8 +224,8 @@ func (l *List) Notice(card device.Card, door, source string) {
 	l.dirty = true
 }
 
-// formsOf has a card in the forms that readers here send: whose it is, is not known,
-// so that it is kept out of no other's way.
+// formsOf returns a card in the forms that readers here send. It is unknown whose it is, so it
+// claims no other forms.
 func (l *List) formsOf(card device.Card) (Card, error) {
 	shapes := l.o.Shapes
 	if len(shapes) == 0 {
@@ -250,8 +245,8 @@ func (l *List) formsOf(card device.Card) (Card, error) {
 	return r, err
 }
 
-// All returns until when unknown cards are kept (zero: they are not), and
-// those that are, the one seen last first.
+// All returns until when unknown cards are kept (zero: they are not), and the kept cards, the one
+// seen last first.
 func (l *List) All() (until time.Time, cards []Card) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -263,8 +258,8 @@ func (l *List) All() (until time.Time, cards []Card) {
 	return time.Unix(l.rows.Until, 0), cards
 }
 
-// ForgetBound erases the cards that the active grants name now, in the form in
-// which they were read.
+// ForgetBound erases the cards that the active grants now name, in the form in which they were
+// read.
 func (l *List) ForgetBound() {
 	l.mu.Lock()
 	before := len(l.rows.Cards)

@@ -1,6 +1,5 @@
-// Package copies has the two files of a keyring that each hold the whole signed list and
-// the grants that are over. They also keep where the journal was, for the journal to find
-// at its next start: what that means is the journal's business.
+// Package copies handles the two files of a keyring, each with the whole signed list and the grants
+// that are over. They also store the journal's anchor, for the journal to find at its next start.
 package copies
 
 import (
@@ -37,8 +36,7 @@ type Pair struct {
 	anchors [][]byte // of the journal, as the files have them
 }
 
-// Open reads what the files of a directory keep of the journal, whether their lists are
-// good or not.
+// Open reads the anchors in the files of a directory, whether their lists are good or not.
 func Open(dir *files.Dir) *Pair {
 	p := &Pair{dir: dir}
 	for i, name := range names {
@@ -54,14 +52,14 @@ func Open(dir *files.Dir) *Pair {
 	}
 	for _, c := range p.files {
 		if len(c.journal) == 0 && len(p.anchors) > 0 {
-			c.journal = p.anchors[0] // for when it is made anew
+			c.journal = p.anchors[0] // for a new file
 		}
 	}
 	return p
 }
 
-// ReadAnchors reads what both files of a directory keep of the journal, for who
-// verifies it; it changes nothing, and what can't be read is left out.
+// ReadAnchors reads the anchors in both files of a directory, for a verification of the journal; it
+// changes nothing, and leaves out what can't be read.
 func ReadAnchors(dir string) (all [][]byte) {
 	for _, name := range names {
 		c := file{path: filepath.Join(dir, name)}
@@ -72,17 +70,17 @@ func ReadAnchors(dir string) (all [][]byte) {
 	return all
 }
 
-// Anchors returns what the files kept of the journal when they were opened, and
-// what SetAnchor has put there since.
+// Anchors returns the anchors that the files had when they were opened, and the one of SetAnchor
+// since.
 func (p *Pair) Anchors() [][]byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.anchors)
 }
 
-// SetAnchor keeps where the journal is in each file that is there, durably: one that
-// can't be written is logged, and an error only if no other holds it. A house without a
-// list has no such file, and keeps none.
+// SetAnchor writes the journal's anchor into each existing file, durably: a failed write is logged,
+// and an error only if no other file holds the anchor. A house without a list has no such file, and
+// stores none.
 func (p *Pair) SetAnchor(anchor []byte) error {
 	if len(anchor) == 0 || len(anchor) > maxAnchor {
 		return fmt.Errorf("keep an anchor of the journal: %d bytes", len(anchor))
@@ -110,15 +108,15 @@ func (p *Pair) SetAnchor(anchor []byte) error {
 	return nil
 }
 
-// Found is a file whose signature and manifest are good.
+// Found is a file with a good signature and manifest.
 type Found struct {
 	Content
 	List *signedlist.List // without its buckets
 	file *file
 }
 
-// Read reads both files, the newer list first; open verifies a manifest. damaged is
-// whether any was there and could not be used.
+// Read reads both files, the newer list first; open verifies a manifest. damaged reports whether
+// any file was there and could not be used.
 func (p *Pair) Read(open func(manifest []byte) (*signedlist.List, error)) (found []Found, damaged bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -136,7 +134,7 @@ func (p *Pair) Read(open func(manifest []byte) (*signedlist.List, error)) (found
 	return found, damaged
 }
 
-// inspect reads a file as far as its manifest.
+// inspect reads a file up to its manifest.
 func (c *file) inspect(open func(manifest []byte) (*signedlist.List, error)) (Found, error) {
 	content, err := c.read()
 	if err != nil {
@@ -163,8 +161,8 @@ func (p *Pair) Missing() (all []string) {
 	return all
 }
 
-// Behind returns the name of the file that is behind the other; empty: none is, or not both
-// were found.
+// Behind returns the name of the file that is behind the other; empty: none is, or only one was
+// found.
 func Behind(found []Found) string {
 	if len(found) < 2 {
 		return ""
@@ -179,8 +177,8 @@ func Behind(found []Found) string {
 	return ""
 }
 
-// Use notes what a file holds, with those that are over, and lets judge say whether its
-// list may be used; one that may not is put aside if it is damaged.
+// Use notes what a file holds, with the grants that are over, and lets judge decide whether its
+// list may be used; a refused one is put aside if it is damaged.
 func (p *Pair) Use(f Found, over *merge.Tombstones, judge func(path string) error) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -200,8 +198,8 @@ func (p *Pair) Use(f Found, over *merge.Tombstones, judge func(path string) erro
 	return err == nil
 }
 
-// discard puts a damaged file aside. What is not damaged but can't be read (a
-// sick disk, another owner) stays where it is.
+// discard puts a damaged file aside. A file that can't be read but is not damaged (a sick disk,
+// another owner) stays where it is.
 func (p *Pair) discard(c *file, why error) {
 	c.known, c.err = false, why
 	p.dir.Log.Error().Err(why).Msg("copy of the grants can't be used")
@@ -210,14 +208,14 @@ func (p *Pair) discard(c *file, why error) {
 	}
 }
 
-// Hold reports whether both files are known to hold l and what is over.
+// Hold reports whether both files are known to hold l and the grants that are over.
 func (p *Pair) Hold(l *signedlist.List, over *merge.Tombstones) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.files[0].holds(l, over) && p.files[1].holds(l, over)
 }
 
-// Write makes each file hold l and what is over, durably, and returns an error for each
+// Write makes each file hold l and the grants that are over, durably, and returns an error for each
 // that does not.
 func (p *Pair) Write(l *signedlist.List, over *merge.Tombstones) (failed []error) {
 	p.mu.Lock()
@@ -228,7 +226,7 @@ func (p *Pair) Write(l *signedlist.List, over *merge.Tombstones) (failed []error
 		}
 		err := c.write(l, over)
 		p.dir.DidWrite()
-		if errors.Is(err, durable.ErrDamaged) { // found while writing: make it anew
+		if errors.Is(err, durable.ErrDamaged) { // found while writing: the file is made again
 			p.dir.PutAside(c.path)
 			err = c.write(l, over)
 		}
@@ -240,8 +238,7 @@ func (p *Pair) Write(l *signedlist.List, over *merge.Tombstones) (failed []error
 	return failed
 }
 
-// recover looks at a file whose last write failed, so that it need not be
-// written whole.
+// recover reads a file whose last write failed, so that it need not be written whole.
 func (p *Pair) recover(c *file) {
 	content, err := c.read()
 	switch {
@@ -252,15 +249,15 @@ func (p *Pair) recover(c *file) {
 	}
 }
 
-// Status is how one of the two files is.
+// Status is the state of one of the two files.
 type Status struct {
 	Name    string
 	Good    bool   // holds the active list
 	Version uint64 // of the list in it; 0: unknown or none
-	Error   string // of the last use
+	Error   string // of the last access
 }
 
-// Status returns how each of them is, beside the active list (nil: none).
+// Status returns the state of both files in relation to the active list (nil: none).
 func (p *Pair) Status(active *signedlist.List) (all [2]Status) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -17,17 +17,17 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// file is one of the two. It is open only while it is read or written, so that a dying
-// card has little to pull on.
+// file is one of the two files. It is open only while it is read or written, so that a dying SD
+// card can damage less.
 type file struct {
 	path    string
 	known   bool        // hash and buckets are what the file holds
 	hash    wire.Hash   // of its manifest
 	buckets []wire.Hash // of its buckets, by their bytes
 	version uint64
-	over    int    // how many of the grants that are over it holds: so many of the first; -1: unknown
-	err     error  // of the last use
-	journal []byte // where the journal is; nil: unknown
+	over    int    // how many of the grants that are over it holds, from the first on; -1: unknown
+	err     error  // of the last access
+	journal []byte // the journal's anchor; nil: unknown
 }
 
 func (c *file) name() string { return filepath.Base(c.path) }
@@ -37,11 +37,11 @@ type Content struct {
 	grantlist.List
 	Second   []byte
 	Over     []wire.ID // grants that are over
-	Anchored bool      // with their number and hash: it is not of an older version of the program
+	Anchored bool      // with their number and hash: the file is not of an older version of the program
 }
 
-// The tables of a file, and the keys in the first. Buckets stand under their index, not their
-// hash: a new one replaces the old in its place, which writes one page of the tree, not two.
+// The tables of a file, and the keys in the first. Buckets stand under their index, not their hash:
+// a new bucket replaces the old in its place, which writes one page of the tree, not two.
 var (
 	listTable    = []byte("list")
 	bucketTable  = []byte("buckets")
@@ -77,7 +77,7 @@ func (c *file) update(change func(*bolt.Tx) error) error {
 	return c.use("write", nil, func(db *bolt.DB) error { return db.Update(change) })
 }
 
-// read copies the content out, so that nothing maps the file when it returns.
+// read copies the content, so that nothing maps the file when it returns.
 func (c *file) read() (content Content, err error) {
 	err = c.view(func(tx *bolt.Tx) error {
 		head, table := tx.Bucket(listTable), tx.Bucket(bucketTable)
@@ -104,7 +104,7 @@ func (c *file) read() (content Content, err error) {
 	return content, err
 }
 
-// readOver reads the grants that are over, and holds them to their anchor.
+// readOver reads the grants that are over, and checks them against their anchor.
 func (s *Content) readOver(tx *bolt.Tx, anchor []byte) error {
 	s.Anchored = anchor != nil
 	if table := tx.Bucket(overTable); table != nil {
@@ -126,26 +126,26 @@ func (s *Content) readOver(tx *bolt.Tx, anchor []byte) error {
 	return nil
 }
 
-// anchorOf is the number and the hash of the grants that are over.
+// anchorOf returns the number and the hash of the grants that are over.
 func anchorOf(over *merge.Tombstones) []byte {
 	hash := over.Hash()
 	return append(binary.BigEndian.AppendUint64(nil, uint64(len(over.IDs))), hash[:]...)
 }
 
-// note remembers what buckets the file was found to hold.
+// note stores which buckets the file was found to hold.
 func (c *file) note(content Content) {
 	c.known, c.hash, c.version, c.over = true, wire.Hash{}, 0, -1
 	c.buckets = signedlist.BucketHashes(content.Buckets)
 }
 
-// holds reports whether the file is known to hold l and what is over.
+// holds reports whether the file is known to hold l and the grants that are over.
 func (c *file) holds(l *signedlist.List, over *merge.Tombstones) bool {
 	return c.known && c.hash == l.Hash && c.over == len(over.IDs)
 }
 
-// write makes the file hold l and what is over: what differs where its buckets are known, else
-// the whole of it. After an error its content is unknown: a commit that failed
-// may still have happened.
+// write makes the file hold l and the grants that are over: the differences where its buckets are
+// known, else the whole. After an error its content is unknown: a failed commit may still have
+// happened.
 func (c *file) write(l *signedlist.List, over *merge.Tombstones) (err error) {
 	if c.holds(l, over) {
 		return nil
@@ -164,8 +164,8 @@ func (c *file) write(l *signedlist.List, over *merge.Tombstones) (err error) {
 	return nil
 }
 
-// replace writes a new file. What stands there was good once, or was put aside;
-// it goes only when the new one is complete.
+// replace writes a new file. The old one was good once, or was put aside; it goes only when the new
+// one is complete.
 func (c *file) replace(l *signedlist.List, over *merge.Tombstones) error {
 	next := c.path + "-next"
 	if err := durable.Remove(next); err != nil {
@@ -179,8 +179,8 @@ func (c *file) replace(l *signedlist.List, over *merge.Tombstones) error {
 	return durable.Rename(next, c.path)
 }
 
-// put writes what differs from the buckets that are there, and the grants that are
-// over which are not (of -1: all), in one commit.
+// put writes, in one commit, the buckets that differ and the grants that are over which the file
+// lacks (with -1: all).
 func put(tx *bolt.Tx, l *signedlist.List, have []wire.Hash, over *merge.Tombstones, haveOver int) error {
 	if err := putOver(tx, over, haveOver); err != nil {
 		return err
@@ -213,7 +213,7 @@ func putOver(tx *bolt.Tx, over *merge.Tombstones, have int) error {
 	if err != nil {
 		return err
 	}
-	table.FillPercent = 1 // only ever appended to
+	table.FillPercent = 1 // keys only grow
 	for i := max(have, 0); i < len(over.IDs); i++ {
 		if err := table.Put(binary.BigEndian.AppendUint64(nil, uint64(i)), over.IDs[i][:]); err != nil {
 			return err
@@ -222,7 +222,7 @@ func putOver(tx *bolt.Tx, over *merge.Tombstones, have int) error {
 	return nil
 }
 
-// emptied returns a table, which is made if it is not there; anew makes it empty.
+// emptied returns a table, making it if needed; anew empties it.
 func emptied(tx *bolt.Tx, name []byte, anew bool) (*bolt.Bucket, error) {
 	if anew && tx.Bucket(name) != nil {
 		if err := tx.DeleteBucket(name); err != nil {
@@ -232,7 +232,7 @@ func emptied(tx *bolt.Tx, name []byte, anew bool) (*bolt.Bucket, error) {
 	return tx.CreateBucketIfNotExists(name)
 }
 
-// putAnchor keeps where the journal is; of nothing, nothing.
+// putAnchor stores the journal's anchor; nil: nothing.
 func putAnchor(tx *bolt.Tx, anchor []byte) error {
 	if len(anchor) == 0 {
 		return nil
@@ -244,7 +244,7 @@ func putAnchor(tx *bolt.Tx, anchor []byte) error {
 	return table.Put(journalSlot, anchor)
 }
 
-// readAnchor returns what putAnchor kept.
+// readAnchor returns the stored anchor.
 func (c *file) readAnchor() (anchor []byte, err error) {
 	err = c.view(func(tx *bolt.Tx) error {
 		if table := tx.Bucket(journalTable); table != nil {

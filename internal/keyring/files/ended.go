@@ -13,11 +13,11 @@ import (
 	"gatehouse/internal/durable"
 )
 
-// endMark begins the last field of a file of SaveEnded, which programs from before it
-// read over.
+// endMark begins the last field of a file of SaveEnded. Programs from before the field ignore it.
 const endMark = `,"sum":"`
 
-// SaveEnded writes v, a JSON object that is not empty, with a last field over all before it, durably.
+// SaveEnded writes v, a JSON object that is not empty, durably, with a last field that is a
+// checksum of the rest.
 func (d *Dir) SaveEnded(name string, v any) error {
 	defer d.DidWrite()
 	data, err := json.Marshal(v)
@@ -38,9 +38,9 @@ func whole(data []byte) bool {
 	return i > 0 && bytes.Equal(data, ended(data[:i]))
 }
 
-// ReadEnded reads what SaveEnded wrote into v. Where one bit of it has flipped it finds
-// which, and goes on as it was; what is worse damaged is put aside and counts as empty, as
-// Read has it, and so is a file that is not there. One without the last field is of before.
+// ReadEnded reads a file of SaveEnded into v. A single flipped bit is found and corrected; a file
+// with worse damage is put aside and, like a missing one, counts as empty (see Read). A file
+// without the last field is of an older program.
 func (d *Dir) ReadEnded(name string, v any) {
 	data, err := os.ReadFile(d.Join(name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -59,8 +59,8 @@ func (d *Dir) ReadEnded(name string, v any) {
 	}
 }
 
-// unflip turns back the one bit of a file's data that makes them whole, if there is one.
-// As they were, they stay beside the file.
+// unflip corrects the one flipped bit of a file's data, if there is one. The damaged data are kept
+// beside the file.
 func (d *Dir) unflip(name string, data []byte) bool {
 	was := bytes.Clone(data)
 	for i := range 8 * len(data) {

@@ -20,23 +20,22 @@ import (
 	"gatehouse/internal/durable"
 )
 
-// Dir is the directory. It is safe for concurrent use, but for Written.
+// Dir is the directory. It is safe for concurrent use, except for setting Written.
 type Dir struct {
 	Path string
 	Log  zerolog.Logger
-	// Written, if it is not nil, is called after each write that a power cut can't
-	// halve: a test looks what a cut there leaves. It is set before anything is written.
+	// Written, if it is not nil, is called after each atomic write, so that a test can see what a
+	// power cut there leaves. It is set before anything is written.
 	Written func()
 
 	mu    sync.Mutex
 	aside []string
 }
 
-// Join is the path of a file.
+// Join returns the path of a file.
 func (d *Dir) Join(name string) string { return filepath.Join(d.Path, name) }
 
-// Read reads JSON into v. A damaged file is put aside and counts as empty, as one does
-// that is not there.
+// Read reads JSON into v. A damaged file is put aside and, like a missing one, counts as empty.
 func (d *Dir) Read(name string, v any) {
 	data, err := os.ReadFile(d.Join(name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -61,7 +60,7 @@ func (d *Dir) Save(name string, v any) error {
 	return durable.WriteFile(d.Join(name), data, 0o600)
 }
 
-// DidWrite is called after a write that Save does not do.
+// DidWrite calls Written after a write that Save does not do.
 func (d *Dir) DidWrite() {
 	if d.Written != nil {
 		d.Written()
@@ -79,7 +78,6 @@ func (d *Dir) PutAside(path string) {
 	d.Log.Error().Str("file", name).Msg("damaged file was set aside")
 }
 
-// note remembers what was damaged.
 func (d *Dir) note(name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -93,14 +91,15 @@ func (d *Dir) Aside() []string {
 	return slices.Clone(d.aside)
 }
 
-// WriteSummed writes a file of one line with the SHA-256 of the rest in hex, and the
-// rest, durably.
+// WriteSummed writes a file with a line that has the SHA-256 of the body in hex, then the body,
+// durably.
 func WriteSummed(path string, body []byte) error {
 	sum := sha256.Sum256(body)
 	return durable.WriteFile(path, slices.Concat(hex.AppendEncode(nil, sum[:]), []byte{'\n'}, body), 0o600)
 }
 
-// ReadSummed returns the rest. One that is not what was written is durable.ErrDamaged.
+// ReadSummed returns the body of a file of WriteSummed; durable.ErrDamaged: it is not what was
+// written.
 func ReadSummed(path string) ([]byte, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -113,7 +112,7 @@ func ReadSummed(path string) ([]byte, error) {
 	return body, nil
 }
 
-// WriteRow writes v as such a file of JSON.
+// WriteRow writes v as JSON with WriteSummed.
 func WriteRow(path string, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -122,7 +121,7 @@ func WriteRow(path string, v any) error {
 	return WriteSummed(path, body)
 }
 
-// ReadRow reads one into v. One that is not what was written is durable.ErrDamaged.
+// ReadRow reads a file of WriteRow into v; durable.ErrDamaged: it is not what was written.
 func ReadRow(path string, v any) error {
 	body, err := ReadSummed(path)
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// register is an LWW register that several gateways set. Within a line the last change
-// counts, across lines that with the latest time, and of two at the same time the larger
-// value. So it does not matter which gateway was heard first.
+// register is an LWW register (last writer wins) that several gateways set. Within a line the last
+// change counts, across lines the one with the latest time, and of two at the same time the larger
+// value. So the order in which gateways are heard does not matter.
 type register struct {
 	line         record.Position // with number 0
 	at, value    uint32          // of this line
@@ -32,7 +32,7 @@ func (r *register) get() (at, value uint32, isSet bool) {
 	return r.bestAt, r.best, r.isSet
 }
 
-// The values of a card's register. That of a notice is its end, or noEnd.
+// The values of a card's register. The value of a notice's register is its end, or noEnd.
 const (
 	cardOpens   = 1
 	cardStopped = 2
@@ -40,13 +40,13 @@ const (
 	notYet      = math.MaxUint32 - 1 // its days have not passed
 )
 
-// changes are all those of one grant.
+// changes are all changes of one grant.
 type changes struct {
 	checkIns, binds []*wire.Change
 	ended           bool
 	end             register
-	noticed         uint32 // when the last notice ends it
-	listed          uint32 // likewise, as the list says; 0: it does not
+	noticed         uint32 // end by the last notice
+	listed          uint32 // end by the list's notice; 0: it has none
 	cards           map[wire.CredentialID]*register
 }
 
@@ -82,9 +82,9 @@ func (g *changes) add(h *record.Held) {
 	}
 }
 
-// apply returns the rows of the grant as they count: those of the list, or where
-// it does not name the grant those of the check-in, with the other changes. An
-// end beats all, and what was over is over.
+// apply returns the rows of the grant as they count: those of the list or, where it does not name
+// the grant, those of the check-in, with the other changes. An end beats all, and what was over
+// stays over.
 func (g *changes) apply(listed []wire.Grant, over bool, set func([]string) (uint16, error)) ([]wire.Grant, error) {
 	rows := slices.Clone(listed)
 	live := !g.ended && (len(listed) == 0 && !over || anyLive(listed))
@@ -112,9 +112,9 @@ func (g *changes) apply(listed []wire.Grant, over bool, set func([]string) (uint
 	return rows, nil
 }
 
-// change makes the state and the end of one row those that count. An objection
-// to a notice sets the end in the list aside, until the registry decides: it may
-// be the notice's, and a tenant may not be locked out on the landlord's word alone.
+// change sets the state and the end of one row to those that count. An objection to a notice
+// cancels the end in the list until the registry decides: it may be the notice's, and a tenant may
+// not be locked out on the landlord's word alone.
 func (g *changes) change(r *wire.Grant, listed, live bool) {
 	if card := g.cards[r.Credential]; card != nil && r.State != wire.GrantRevoked {
 		r.State = wire.GrantActive

@@ -10,14 +10,14 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Losses returns the tenancies that lose something by next. It compares what opens now
-// with what would open by next, or where next proves nothing by the active list with what
-// next takes, each with the changes made at the building: what was done there is no loss by
-// the list. past is the time that is surely past, unix s. There is an active list.
+// Losses returns the tenancies that lose something by next. It compares what opens now with what
+// would open by next, or where next is unproved by the active list with what next takes, each with
+// the changes made at the building: those are no loss by the list. past is the time that is surely
+// past, unix s. There must be an active list.
 //
-// The end by a notice, which was given at the building, is no loss by the list, whether its
-// days have passed here or not. An objection lifts an end until a list has heard it; of such
-// grants the ends are compared as the lists have them.
+// The end by a notice, which was given at the building, is no loss by the list, whether its days
+// have passed here or not. An objection lifts an end until a list includes it; for such grants the
+// ends are compared as the lists have them.
 func (s *State) Losses(next *signedlist.List, took Restraint, past int64, proved bool) map[wire.ID]bool {
 	over, limits := s.Over.with(took.Gone), Restraint{}
 	if !proved {
@@ -38,8 +38,8 @@ func (s *State) Losses(next *signedlist.List, took Restraint, past int64, proved
 	return lost
 }
 
-// lossesOf are the losses between two views, whose sets of doors mean the same or not,
-// by which the grants in open have no end after.
+// lossesOf compares two views; same says whether their door sets have the same meaning. Only ends
+// of grants that are not in open count.
 func lossesOf(before, after View, same bool, open map[wire.ID]bool, past int64) map[wire.ID]bool {
 	same = same && before.Grants.Bits() == after.Grants.Bits()
 	differs := func(i int) bool { return !same || before.Grants.Bucket(i) != after.Grants.Bucket(i) }
@@ -64,7 +64,7 @@ func aged(records record.Set) record.Set {
 	return all
 }
 
-// objectedTo are the grants with a record that lifts the end which a notice set.
+// objectedTo returns the grants with a record that lifts the end of a notice.
 func objectedTo(records record.Set) map[wire.ID]bool {
 	grants := make(map[wire.ID]bool)
 	for _, h := range records {
@@ -75,8 +75,8 @@ func objectedTo(records record.Set) map[wire.ID]bool {
 	return grants
 }
 
-// unobjected are the records without objections, and without the notices that they
-// answer where a list has seen the answer: what it says of these ends is its own.
+// unobjected returns the records without objections, and without the notices that they answer where
+// a list has seen the answer: that list's own end counts.
 func unobjected(records record.Set, seen record.Seen) record.Set {
 	return slices.DeleteFunc(slices.Clone(records), func(h *record.Held) bool {
 		return h.Objects() || h.Change.Op == wire.OpNotice && slices.ContainsFunc(records, func(o *record.Held) bool {

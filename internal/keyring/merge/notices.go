@@ -8,33 +8,33 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Heard is since when this gateway knows of a notice by a list.
+// Heard is a notice in a list and since when this gateway knows of it.
 type Heard struct {
 	Grant wire.ID `json:"grant"`
-	At    uint32  `json:"at"`    // as the notice says
+	At    uint32  `json:"at"`    // time of the notice
 	Since int64   `json:"since"` // s of the machine's own clock
 }
 
-// Clock is what notices are aged by.
+// Clock is the time by which notices age.
 type Clock struct {
 	Own       int64 // the machine's own clock, s
 	Days      int64 // of a notice in this house, s
 	Witnessed int64 // the highest time that a witness has signed, unix s
 }
 
-// passed reports whether the days of a notice have passed, heard of at a second of the
-// own clock and ended by the list at end (unix s; 0: it does not say).
+// passed reports whether the days of a notice have passed that became known at a second of the own
+// clock (heard), and whose end by the list is end (unix s; 0: it has none).
 func (c Clock) passed(heard int64, end uint32) bool {
 	return c.Own-heard >= c.Days || end != 0 && c.Witnessed >= int64(end)
 }
 
-// Age looks which notices are young, and reports whether that has changed. known are the
-// notices of which lists have told, heard those of which the active one tells.
+// Age recomputes which notices are young, and reports whether that has changed. known are the
+// notices that lists have named, heard those that the active one names.
 //
-// A notice ends a tenancy at a date, by a clock that the landlord may have set. So it counts
-// at the doors only when its days have passed on the machine's own clock as well, since this
-// gateway made or heard of it (by a list, where its record did not come); or when a witness
-// has signed that the end has come which the registry's list sets (truth T4).
+// A notice ends a tenancy at a date, by a clock that the landlord may have set. So it counts at the
+// doors only when its days have passed on the machine's own clock as well, since this gateway made
+// it or learned of it (by a list, where its record did not come); or when a witness has signed that
+// the end in the registry's list has come (truth T4).
 func (s *State) Age(c Clock, known []Heard) (heard []Heard, changed bool) {
 	l := s.Counted()
 	seen := seenBy(l)
@@ -66,8 +66,8 @@ func (s *State) Age(c Clock, known []Heard) (heard []Heard, changed bool) {
 	return heard, changed || !same
 }
 
-// since is since when this gateway knows of a notice in the list, and whether it has
-// its record. Of one that an earlier program kept nothing is known but that it is old.
+// since returns since when this gateway knows of a notice in the list, and whether it has its
+// record. Of a notice that an earlier program kept it is only known that it is old.
 func (s *State) since(w *wire.Word, known []Heard, c Clock) (at int64, recorded bool) {
 	at = c.Own
 	if i := slices.IndexFunc(known, func(h Heard) bool { return h.Grant == w.Grant && h.At == w.At }); i >= 0 {
@@ -81,7 +81,7 @@ func (s *State) since(w *wire.Word, known []Heard, c Clock) (at int64, recorded 
 	return at, recorded
 }
 
-// asRecord is a young notice of which only the list tells, as if its record had come.
+// asRecord returns a young notice that only the list has, in the form of a record.
 func asRecord(w *wire.Word) *record.Held {
 	c := wire.Change{Op: w.Op, At: w.At, Proof: w.Proof, Tenancy: w.Tenancy, Grant: w.Grant, Until: w.Until, Cause: w.Cause}
 	return &record.Held{Local: record.Local{Change: c}, Young: true, Listed: w.Until}

@@ -9,19 +9,18 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Restraint is what lists take that are not stored: of those that don't prove
-// where they come from, and of the one that is being written. It is laid over
-// what opens, and is kept in a small file of its own.
+// Restraint is what lists take that are not stored: unproved lists, and the one that is being
+// written. It is laid over what opens, and is kept in a small file of its own.
 type Restraint struct {
 	Lists []listName    `json:"lists,omitempty"` // that said so and proved nothing, the last ones
-	Gone  []wire.ID     `json:"gone,omitempty"`  // grants that are over; in the list's files as soon as these are written
+	Gone  []wire.ID     `json:"gone,omitempty"`  // grants that are over; moved into the list's files when these are written
 	Rows  []restriction `json:"rows,omitempty"`
-	Seen  []seenRow     `json:"seen,omitempty"`  // with which records of the gateways they were made
+	Seen  []seenRow     `json:"seen,omitempty"`  // the records of the gateways that the lists include
 	Gives []wire.ID     `json:"gives,omitempty"` // grants that these lists would give or give back, the first ones
-	More  int           `json:"more,omitempty"`  // of them, not in Gives
+	More  int           `json:"more,omitempty"`  // number of further grants, not in Gives
 }
 
-// listName names a list.
+// listName identifies a list.
 type listName struct {
 	Epoch   uint64    `json:"epoch"`
 	Version uint64    `json:"version"`
@@ -32,7 +31,7 @@ func nameOf(l *signedlist.List) listName {
 	return listName{l.Signer.Epoch, l.Manifest.Version, l.Hash}
 }
 
-// restriction is how far a credential opens under its grant at most.
+// restriction is the most that a credential may open under its grant.
 type restriction struct {
 	Grant      wire.ID           `json:"grant"`
 	Credential wire.CredentialID `json:"credential"`
@@ -54,15 +53,15 @@ const (
 	maxRestraining = 16
 )
 
-// Knows reports whether a list was laid over what opens already.
+// Knows reports whether a list is laid over what opens already.
 func (o *Restraint) Knows(l *signedlist.List) bool { return slices.Contains(o.Lists, nameOf(l)) }
 
-// Empty reports whether nothing has to be kept.
+// Empty reports whether there is nothing to keep.
 func (o *Restraint) Empty() bool { return len(o.Lists)+len(o.Gone)+len(o.Rows) == 0 }
 
-// restraintOf compares what opens with what a list says: what the list takes, row
-// by row, and the grants that it would give or give back. Rows that it does not
-// have say nothing. over are the grants that are over.
+// restraintOf compares what opens with a list: what the list takes, row by row, and the grants that
+// it would give or give back. Rows that it does not have say nothing. over are the grants that are
+// over.
 func restraintOf(v View, next *signedlist.List, over *Tombstones) Restraint {
 	o := Restraint{Gone: next.Ended(over.Known)}
 	gone := over.with(o.Gone)
@@ -103,10 +102,10 @@ func (o *Restraint) give(ids ...wire.ID) {
 	}
 }
 
-// differs says whether a row of a list takes something from what opens, and
-// whether it gives something.
+// differs reports whether a row of a list takes something from what opens, and whether it gives
+// something.
 func differs(was *wire.Grant, wasDoors []string, r *wire.Grant, doors []string) (takes, gives bool) {
-	end := func(until uint32) uint32 { return until - 1 } // no end is the last of all
+	end := func(until uint32) uint32 { return until - 1 } // no end is the latest of all
 	takes = r.State > was.State || end(r.Until) < end(was.Until) || !within(wasDoors, doors)
 	gives = r.State < was.State || end(r.Until) > end(was.Until) || r.From < was.From || !within(doors, wasDoors)
 	return takes, gives
@@ -116,8 +115,7 @@ func within(some, all []string) bool {
 	return !slices.ContainsFunc(some, func(id string) bool { return !slices.Contains(all, id) })
 }
 
-// And returns both together. What both say of one row counts twice, which is as
-// good as once.
+// And combines two restraints. Duplicate rows do no harm.
 func (o *Restraint) And(p Restraint) Restraint {
 	both := Restraint{Lists: union(o.Lists, p.Lists), Gone: union(o.Gone, p.Gone), Rows: slices.Clone(o.Rows),
 		Seen: union(o.Seen, p.Seen), Gives: slices.Clone(o.Gives), More: o.More + p.More}
@@ -131,7 +129,7 @@ func (o *Restraint) And(p Restraint) Restraint {
 	return both
 }
 
-// union returns a with those of b that it has not.
+// union returns a, and those of b that are not in a.
 func union[T comparable](a, b []T) []T {
 	all := slices.Clone(a)
 	for _, v := range b {
@@ -147,10 +145,9 @@ func (r restriction) same(o restriction) bool {
 		slices.Equal(r.Doors, o.Doors)
 }
 
-// restrict lays a restraint over what opens: of each row the stricter word counts.
-// A change that was made at the building and that these lists have not seen is
-// later than their word: a card that was found again opens, and a notice that was
-// disputed ends nobody. What is revoked stays so.
+// restrict lays a restraint over what opens: the stricter state of each row counts. A change that
+// was made at the building and that these lists have not seen is later than they are: a card that
+// was found again opens, and a disputed notice ends nobody. What is revoked stays so.
 func restrict(v View, o *Restraint, left []*record.Held) View {
 	if len(o.Rows) == 0 || v.Grants == nil {
 		return v
@@ -170,13 +167,13 @@ func restrict(v View, o *Restraint, left []*record.Held) View {
 		}
 		rows[key] = v.limited(row, limit, later)
 	}
-	if next, err := v.with(slices.Collect(maps.Values(rows))); err == nil { // always: rows and tables are those of v
+	if next, err := v.with(slices.Collect(maps.Values(rows))); err == nil { // never fails: rows and tables are those of v
 		return next
 	}
 	return v
 }
 
-// rowKey is where a row stands.
+// rowKey identifies a row.
 type rowKey struct {
 	grant      wire.ID
 	credential wire.CredentialID
@@ -184,7 +181,7 @@ type rowKey struct {
 
 func (r restriction) key() rowKey { return rowKey{r.Grant, r.Credential} }
 
-// laterWords are changes made at the building after lists that restrain.
+// laterWords are changes made at the building after the lists that restrain.
 type laterWords struct {
 	cards map[rowKey]bool  // found again
 	ends  map[wire.ID]bool // disputed or withdrawn
@@ -214,7 +211,7 @@ func laterOf(o *Restraint, left []*record.Held) laterWords {
 	return later
 }
 
-// limited returns a row as far as it opens still. It may add a set of doors.
+// limited returns a row within a limit. It may add a set of doors.
 func (v *View) limited(r wire.Grant, limit restriction, later laterWords) wire.Grant {
 	if limit.State == wire.GrantRevoked || limit.State > r.State && !later.cards[limit.key()] {
 		r.State = limit.State
@@ -234,7 +231,7 @@ func (v *View) limited(r wire.Grant, limit restriction, later laterWords) wire.G
 			i, v.Doors.Sets = len(v.Doors.Sets), append(v.Doors.Sets, set)
 		}
 		if i < 0 {
-			r.State = wire.GrantRevoked // no further set of doors can be said: rather shut than wide open
+			r.State = wire.GrantRevoked // the table of door sets is full: rather shut than wide open
 		} else {
 			r.DoorSet = uint16(i)
 		}

@@ -8,10 +8,10 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// rows are what a list says of some grants.
+// rows are the rows of a list by grant.
 type rows map[wire.ID][]wire.Grant
 
-// rowsOf collects what a list (nil: none) says of the grants that records change.
+// rowsOf collects the rows of a list (nil: none) for the grants that records change.
 func rowsOf(l *signedlist.List, records record.Set) rows {
 	of := make(rows)
 	if l == nil || len(records) == 0 {
@@ -33,7 +33,7 @@ func anyLive(rows []wire.Grant) bool {
 	return slices.ContainsFunc(rows, func(r wire.Grant) bool { return r.State != wire.GrantRevoked })
 }
 
-// seenBy is through which records a list was made; nil: there is no list.
+// seenBy returns the records that a list includes; nil: there is no list.
 func seenBy(l *signedlist.List) record.Seen {
 	if l == nil {
 		return nil
@@ -41,14 +41,14 @@ func seenBy(l *signedlist.List) record.Seen {
 	return record.SeenOf(l.Manifest.Seen)
 }
 
-// settle parts the records into those that still count beside the list, and
-// those that it has settled: it was made with them, and says so.
+// settle separates the records that still count beside the list from those that it has settled: it
+// includes them, and shows their effect.
 //
-// A check-in is settled when its grant is named, in whatever state, or known to be over; a
-// bind, when the credential is named under its grant; an end, when nothing of the grant can
-// come back; a notice, when its days have passed, or the list's date would shorten them; the
-// rest, by the list having seen them. Nothing is settled before the check-in of its grant:
-// alone that would open a grant that is over.
+// A check-in is settled when its grant is named, in whatever state, or known to be over; a bind,
+// when the credential is named under its grant; an end, when nothing of the grant can come back; a
+// notice, when its days have passed, or the list's date would shorten them; the rest, when the list
+// has seen them. Nothing is settled before the check-in of its grant: alone that would open a grant
+// that is over.
 func settle(l *signedlist.List, listed rows, over map[wire.ID]bool, records record.Set) (left, done record.Set) {
 	if l == nil {
 		return records, nil
@@ -70,14 +70,14 @@ func settle(l *signedlist.List, listed rows, over map[wire.ID]bool, records reco
 	return left, done
 }
 
-// settled parts records of the building by the active list, as it counts.
+// settled separates the building's records by the active list, as it counts.
 func (s *State) settled(records record.Set) (listed rows, left, done record.Set) {
 	listed = rowsOf(s.Counted(), records)
 	left, done = settle(s.Counted(), listed, s.Over.Known, records)
 	return listed, left, done
 }
 
-// agrees reports whether what the list says of the grant has the change in it.
+// agrees reports whether the list's rows of the grant include the change.
 func agrees(c *wire.Change, listed []wire.Grant) bool {
 	switch c.Op {
 	case wire.OpEnd:
@@ -90,8 +90,8 @@ func agrees(c *wire.Change, listed []wire.Grant) bool {
 	return true
 }
 
-// merge returns the list (nil: none) with the changes of the records, which are
-// in order. Buckets that no change touches are shared with the list.
+// merge returns the list (nil: none) with the changes of the records, which are in order. Buckets
+// without changes are shared with the list.
 func merge(l *signedlist.List, listed rows, over map[wire.ID]bool, records record.Set) (View, error) {
 	v := viewOf(l)
 	if l != nil && len(records) == 0 {
@@ -118,11 +118,10 @@ func merge(l *signedlist.List, listed rows, over map[wire.ID]bool, records recor
 	return v.with(all)
 }
 
-// Sweep returns the records that the list has settled and that may be erased, in the order
-// in which they are: ends last, since an earlier check-in must not be left without them.
-// One whose person the registry has not got stays until it has, with the others of its
-// grant. left are all others, in no order; ended the grants that records to be erased have
-// ended and that the list does not name: only these records say so.
+// Sweep returns the settled records that may be erased, in the order in which they are: ends last,
+// since an earlier check-in must not be left without them. A record whose person the registry lacks
+// stays until it has it, with the others of its grant. left are all others, in no order; ended are
+// the grants that only the erased records say are over.
 func (s *State) Sweep() (done, left record.Set, ended []wire.ID) {
 	listed, left, settled := s.settled(s.Records)
 	waiting := withPerson(settled)
@@ -158,7 +157,7 @@ func (s *State) Undelivered() record.Set {
 	return slices.DeleteFunc(settled, func(h *record.Held) bool { return !waiting[h.Change.Grant] })
 }
 
-// withPerson are the grants of records with a person that the registry has not got.
+// withPerson returns the grants of records with a person that the registry lacks.
 func withPerson(records record.Set) map[wire.ID]bool {
 	grants := make(map[wire.ID]bool)
 	for _, h := range records {

@@ -9,18 +9,18 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Tombstones are the grants that are over for good: revoked or dropped by a list that was
-// active here, or ended at the building. Their ids are never used again, so whoever brings
-// one back replays what was. None is ever forgotten: 100,000 are 1.6 MB.
+// Tombstones are the grants that are over for good: revoked or dropped by a list that was active
+// here, or ended at the building. Their ids are never used again, so a list that brings one back is
+// a replay. None is ever forgotten: 100,000 are 1.6 MB.
 type Tombstones struct {
-	IDs   []wire.ID // in the order in which they came: files are only appended to
+	IDs   []wire.ID // in the order of their arrival: files are only appended to
 	Known map[wire.ID]bool
 
-	sum    wire.Hash // over the first summed
+	sum    wire.Hash // over the first summed ids
 	summed int
 }
 
-// Add returns whether any was new.
+// Add adds ids, and reports whether any was new.
 func (t *Tombstones) Add(ids ...wire.ID) bool {
 	before := len(t.IDs)
 	for _, id := range ids {
@@ -35,7 +35,7 @@ func (t *Tombstones) Add(ids ...wire.ID) bool {
 	return len(t.IDs) > before
 }
 
-// with returns the index with some more.
+// with returns the index with some more ids.
 func (t *Tombstones) with(ids []wire.ID) map[wire.ID]bool {
 	all := make(map[wire.ID]bool, len(t.Known)+len(ids))
 	maps.Copy(all, t.Known)
@@ -45,8 +45,8 @@ func (t *Tombstones) with(ids []wire.ID) map[wire.ID]bool {
 	return all
 }
 
-// Hash is SHA-256 over the ids in ascending order, whatever the order in which
-// they came; that of nothing is zeros.
+// Hash returns SHA-256 over the ids in ascending order, whatever the order of their arrival; zeros:
+// there are none.
 func (t *Tombstones) Hash() wire.Hash {
 	if t.summed != len(t.IDs) {
 		h := sha256.New()
@@ -61,9 +61,8 @@ func (t *Tombstones) Hash() wire.Hash {
 // Masked is a grant that a list gives back although it is over: it stays shut.
 type Masked struct{ Grant, Tenancy wire.ID }
 
-// masked returns the list (nil: none) as it counts: what is over does not open,
-// whatever the list says. The grants of which it says that they open are
-// returned in order.
+// masked returns the list (nil: none) as it counts: what is over does not open, whatever the list
+// says. The grants that it would open are returned in order.
 func masked(l *signedlist.List, over map[wire.ID]bool) (*signedlist.List, []Masked) {
 	if l == nil || len(over) == 0 {
 		return l, nil
@@ -84,7 +83,7 @@ func masked(l *signedlist.List, over map[wire.ID]bool) (*signedlist.List, []Mask
 	counts := *l
 	v, err := viewOf(l).with(shut)
 	if err != nil {
-		return l, nil // never: rows and tables are those of l
+		return l, nil // never fails: rows and tables are those of l
 	}
 	counts.Grants = v.Grants
 	var found []Masked

@@ -15,7 +15,7 @@ type View struct {
 	Doors  grantlist.Doors
 }
 
-// viewOf is what a list says; nil: no list.
+// viewOf returns the view of a list; nil: no list.
 func viewOf(l *signedlist.List) View {
 	if l == nil {
 		return View{}
@@ -55,8 +55,8 @@ func (v View) row(like *wire.Grant) *wire.Grant {
 	return nil
 }
 
-// with returns the view with some rows in the places of others of the same credential
-// and grant, and of none. Buckets that none of them touches stay the same.
+// with returns the view with some rows replacing those of the same credential and grant, if any.
+// Untouched buckets are shared.
 func (v View) with(changed []wire.Grant) (View, error) {
 	bits, buckets := uint8(0), make([]*access.Bucket, 1)
 	if v.Grants != nil {
@@ -74,10 +74,9 @@ func (v View) with(changed []wire.Grant) (View, error) {
 	return v, err
 }
 
-// replaceRows puts rows, which are in order, in the places of those of the same
-// credential and grant.
+// replaceRows replaces the rows of the same credential and grant; changed is in order.
 func replaceRows(buckets []*access.Bucket, bits uint8, changed []wire.Grant) (err error) {
-	for len(changed) > 0 { // one bucket after the other
+	for len(changed) > 0 { // bucket by bucket
 		i, n := changed[0].Credential.Bucket(bits), 1
 		for n < len(changed) && changed[n].Credential.Bucket(bits) == i {
 			n++
@@ -90,7 +89,7 @@ func replaceRows(buckets []*access.Bucket, bits uint8, changed []wire.Grant) (er
 	return nil
 }
 
-// replaced returns sorted rows with others, sorted too, in their places.
+// replaced merges two sorted lists of rows; by replaces equal ones.
 func replaced(rows, by []wire.Grant) []wire.Grant {
 	out := make([]wire.Grant, 0, len(rows)+len(by))
 	for len(rows) > 0 && len(by) > 0 {

@@ -1,5 +1,5 @@
-// Package record has the tenancy records that a gateway keeps beside the list: changes
-// made at the building, here or at a sibling, until a list has settled them.
+// Package record defines the tenancy records that a gateway keeps beside the list: changes made at
+// the building, here or at a sibling, until a list has settled them.
 package record
 
 import (
@@ -10,8 +10,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Local is a tenancy record that no list has settled yet: of this gateway, or
-// of a sibling. Who signed it is the caller's to check.
+// Local is a tenancy record that no list has settled yet, of this gateway or of a sibling. The
+// caller checks who signed it.
 type Local struct {
 	Gateway  string // that made it
 	Record   wire.Record
@@ -19,29 +19,29 @@ type Local struct {
 	Change   wire.Change // what Record.House says
 	Person   []byte      // sealed; own records only, empty where there is none or the registry has it
 	Entered  bool        // its journal entry is durable
-	Aging    bool        // a notice that the list was made with, whose days have not passed here
+	Aging    bool        // a notice that the list includes, and whose days have not passed here
 }
 
-// Clone copies the bytes that may be kept or erased apart.
+// Clone copies the bytes that may be kept or erased separately.
 func (l Local) Clone() Local {
 	l.Envelope, l.Person = bytes.Clone(l.Envelope), bytes.Clone(l.Person)
 	return l
 }
 
-// Position is where a record stands in the numbering of a gateway.
+// Position is the place of a record in the numbering of a gateway.
 type Position struct {
 	Gateway string
 	Line    uint64
 	Number  uint64
 }
 
-// InLine is the line of a record, as a Position without number.
+// InLine returns the line as a Position with number 0.
 func (p Position) InLine() Position { return Position{p.Gateway, p.Line, 0} }
 
-// Seen is through which number of each line a list was made, by Position.InLine.
+// Seen is the highest number of each line that a list includes, by Position.InLine.
 type Seen map[Position]uint64
 
-// SeenOf returns it of the rows in a manifest.
+// SeenOf returns the Seen of the rows in a manifest.
 func SeenOf(rows []wire.Seen) Seen {
 	seen := make(Seen, len(rows))
 	for _, s := range rows {
@@ -54,36 +54,36 @@ func SeenOf(rows []wire.Seen) Seen {
 // Held is a record that is kept beside the list.
 type Held struct {
 	Local
-	Also      []Position // where the same change stood before its gateway numbered anew
-	Kept      int64      // since when, in s of the machine's own clock; 0: not known
-	Young     bool       // a notice whose days have not passed since: it ends nothing yet
-	Listed    uint32     // when the notice ends its grant by the active list; 0: it does not say
+	Also      []Position // earlier positions of the same change, before its gateway renumbered
+	Kept      int64      // since when, s of the machine's own clock; 0: unknown
+	Young     bool       // a notice whose days have not passed: it ends nothing yet
+	Listed    uint32     // end of its grant by a notice in the active list; 0: none
 	Unwritten bool       // active, and on no disk yet
 	Stored    bool       // at the registry, as this run knows
 }
 
-// maxAlso bounds the earlier numbers that a record is known under.
+// maxAlso bounds the earlier positions of a record.
 const maxAlso = 8
 
-// Renumbers takes what is known of a record that has another number here: its gateway
-// has begun a new line.
+// Renumbers takes over what is known of the record under its old number, after its gateway has
+// begun a new line.
 func (h *Held) Renumbers(old *Held) {
 	h.Change, h.Entered, h.Kept = old.Change, old.Entered || h.Entered, old.Kept
 	h.Also = append(slices.Clone(old.Also), old.Place())
 	h.Also = h.Also[max(0, len(h.Also)-maxAlso):]
 }
 
-// Place is where the record stands.
+// Place returns the position of the record.
 func (h *Held) Place() Position { return Position{h.Gateway, h.Record.Line, h.Record.Number} }
 
-// SeenIn reports whether a list was made with the record.
+// SeenIn reports whether a list includes the record.
 func (h *Held) SeenIn(seen Seen) bool {
 	in := func(p Position) bool { return seen[p.InLine()] >= p.Number }
 	return in(h.Place()) || slices.ContainsFunc(h.Also, in)
 }
 
-// After reports whether h is the later of two changes: by the numbers of one line, by the
-// times of two.
+// After reports whether h is the later of two changes: by their numbers within a line, else by
+// their times.
 func (h *Held) After(o *Held) bool {
 	if p, q := h.Place(), o.Place(); p.InLine() == q.InLine() {
 		return p.Number > q.Number
@@ -91,19 +91,19 @@ func (h *Held) After(o *Held) bool {
 	return h.Change.At >= o.Change.At
 }
 
-// Objects reports whether it lifts the end that a notice set.
+// Objects reports whether the record lifts the end of a notice.
 func (h *Held) Objects() bool {
 	return h.Change.Op == wire.OpDispute || h.Change.Op == wire.OpWithdraw
 }
 
-// Compare orders records by gateway, line, number. The id is last: two records
-// of one number are two changes, made by a gateway whose disk was rolled back.
+// Compare orders records by gateway, line, number, then id: two records of one number are two
+// changes, made by a gateway whose disk was rolled back.
 func (h *Held) Compare(o *Held) int {
 	return cmp.Or(cmp.Compare(h.Gateway, o.Gateway), cmp.Compare(h.Record.Line, o.Record.Line),
 		cmp.Compare(h.Record.Number, o.Record.Number), bytes.Compare(h.Record.ID[:], o.Record.ID[:]))
 }
 
-// Set is records in their order. It is never changed in place.
+// Set is a sorted list of records. It is never changed in place.
 type Set []*Held
 
 // With returns the set with one more.
@@ -121,7 +121,7 @@ func (s Set) Find(gateway string, id wire.ID) *Held {
 	return s[i]
 }
 
-// CountOf returns how many are of a gateway.
+// CountOf returns the number of records of a gateway.
 func (s Set) CountOf(gateway string) (n int) {
 	for _, h := range s {
 		if h.Gateway == gateway {

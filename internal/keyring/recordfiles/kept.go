@@ -15,21 +15,21 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// keptFor is how long a stored record is kept at most, s of the machine's own clock.
+// keptFor is the longest time that a stored record is kept, s of the machine's own clock.
 const keptFor = 30 * signedtime.Day
 
-// Kept is the directory of a gateway's own records that the registry has stored, with
-// their sealed person, until it says that it can't lose them any more, or for 30 days: one
-// that was restored from a backup gets them again. They open and shut nothing, and are
-// erased one by one. It is safe for concurrent use.
+// Kept is the directory of a gateway's own records that the registry has stored, with their sealed
+// person, until the registry says that it can't lose them any more, or for 30 days: a registry that
+// was restored from a backup gets them again. They have no effect on doors, and are erased one by
+// one. It is safe for concurrent use.
 type Kept struct {
 	dir  directory
 	own  func() int64 // s of the machine's own clock
 	keys *keys.Store  // a standalone house keeps none
 
 	mu   sync.Mutex      // guards the rest and the files
-	safe record.Position // own records of the line through the number are; the gateway is empty
-	due  int64           // when they are looked at
+	safe record.Position // own records of the line through the number are safe; the gateway is empty
+	due  int64           // time of the next check
 }
 
 // NewKept makes one below the keyring's directory.
@@ -49,8 +49,8 @@ type keptRow struct {
 	Since    int64  `json:"since"`
 }
 
-// Keep writes a record that the registry has stored. A person that is kept with it
-// already stays, and so does the time. One that is safe already is not kept.
+// Keep writes a record that the registry has stored. A person and a time that are kept already
+// stay. A record that is safe already is not kept.
 func (k *Kept) Keep(l record.Local) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -79,7 +79,7 @@ func (k *Kept) write(l record.Local) error {
 	return files.WriteRow(k.file(l.Record), keptRow{encoded, l.Envelope, l.Person, since})
 }
 
-// All returns the records, by line and number. Their Change is not read.
+// All returns the records by line and number. Their Change is not read.
 func (k *Kept) All() (all []record.Local) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -105,8 +105,7 @@ func (k *Kept) read() record.Set {
 	})
 }
 
-// Replace replaces the records: they are numbered anew. Those that are not among them are
-// erased.
+// Replace replaces the records, which have new numbers. Those that are not among them are erased.
 func (k *Kept) Replace(all []record.Local) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -120,8 +119,8 @@ func (k *Kept) Replace(all []record.Local) error {
 	return k.erase(func(h *record.Held) bool { return !there[h.Record.ID] })
 }
 
-// Safe takes the registry's word that it can't lose the own records of a line through a
-// number: they are not kept any more.
+// Safe notes that the registry can't lose the own records of a line through a number: they are not
+// kept any more.
 func (k *Kept) Safe(line, number uint64) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -146,7 +145,7 @@ func (k *Kept) erase(which func(*record.Held) bool) error {
 	return errors.Join(failed...)
 }
 
-// ForgetOld erases what was kept for long enough, a day at a time.
+// ForgetOld erases records that were kept for long enough, once a day.
 func (k *Kept) ForgetOld() {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package recordfiles has the files of tenancy records: of those that no list has settled,
-// and of a gateway's own that the registry has stored and may lose.
+// Package recordfiles stores tenancy records: those that no list has settled, and a gateway's own
+// that the registry has stored and may lose.
 package recordfiles
 
 import (
@@ -35,15 +35,15 @@ type recordRow struct {
 	Kept     int64             `json:"kept,omitempty"`
 }
 
-// directory is one of files of records. It is made with the first of them.
+// directory is a directory of record files. It is made with the first of them.
 type directory struct {
 	path string
 	what string     // what a file is, for the log
-	side *files.Dir // where damaged files are told
+	side *files.Dir // where damaged files are reported
 }
 
-// read reads the records by read, in their order. A damaged file is put aside; one that
-// can't be read now stays.
+// read reads the records in their order; read is called for each path. A damaged file is put aside;
+// one that can't be read now stays.
 func (d *directory) read(read func(path string) (*record.Held, error)) (all record.Set) {
 	list, err := os.ReadDir(d.path)
 	if err != nil {
@@ -91,7 +91,7 @@ func (p *Pending) personFile(h *record.Held) string {
 	return strings.TrimSuffix(p.file(h), recordSuffix) + personSuffix
 }
 
-// Write writes a record, the person first: a record that is there has its person.
+// Write writes a record, the person first, so that an existing record has its person.
 func (p *Pending) Write(h *record.Held) error {
 	encoded, err := wire.Encode(h.Record)
 	if err != nil {
@@ -116,20 +116,19 @@ func (p *Pending) Remove(h *record.Held) error {
 // RemovePerson erases the person of a record.
 func (p *Pending) RemovePerson(h *record.Held) error { return durable.Remove(p.personFile(h)) }
 
-// Read reads the records, in their order. A damaged file is put aside; one that can't be
-// read now stays. What an interrupted write left of a person is erased.
+// Read reads the records in their order. A damaged file is put aside; one that can't be read now
+// stays. What an interrupted write left of a person is erased.
 func (p *Pending) Read() record.Set {
 	p.eraseLeftovers()
 	return p.dir.read(p.read)
 }
 
-// eraseLeftovers erases files that are not whole, and persons whose record was never
-// active.
+// eraseLeftovers erases incomplete files, and persons whose record was never active.
 func (p *Pending) eraseLeftovers() {
-	list, _ := os.ReadDir(p.dir.path) // what can't be read is told when the records are
+	list, _ := os.ReadDir(p.dir.path) // an unreadable directory is reported when the records are read
 	records := make(map[string]bool)
 	for _, f := range list {
-		stem, _, _ := strings.Cut(f.Name(), recordSuffix) // damaged ones have more behind it
+		stem, _, _ := strings.Cut(f.Name(), recordSuffix) // names of damaged files have a further suffix
 		records[stem] = true
 	}
 	for _, f := range list {
@@ -164,5 +163,5 @@ func (p *Pending) read(path string) (*record.Held, error) {
 	if errors.Is(err, durable.ErrDamaged) {
 		p.dir.side.PutAside(person)
 	}
-	return h, nil // it counts without its person too
+	return h, nil // it counts without its person, too
 }

@@ -12,8 +12,8 @@ import (
 // CompareIDs orders ids by their bytes.
 func CompareIDs(a, b wire.ID) int { return bytes.Compare(a[:], b[:]) }
 
-// Ended returns the grants that a list names and of which it lets nothing open
-// or come back, in order, but those that are over already.
+// Ended returns the grants of which the list lets nothing open or come back, in order, without
+// those that are over already.
 func (l *List) Ended(over map[wire.ID]bool) []wire.ID {
 	dead := make(map[wire.ID]bool)
 	for r := range l.Grants.All() {
@@ -24,17 +24,17 @@ func (l *List) Ended(over map[wire.ID]bool) []wire.ID {
 	return those(dead)
 }
 
-// termKept is how long after its end a grant stays in a list at least, in s.
+// termKept is how long a grant stays in a list after its end at least, s.
 const termKept = 30 * signedtime.Day
 
-// Dropped returns the grants that the list (nil: none) names and the next one does not,
-// in order, but those whose term is over for so long that this is why: the time that
-// is surely past, unix s, says so, and no clock makes an end for good.
+// Dropped returns the grants that the list (nil: none) names and the next one does not, in order,
+// without those that were dropped because their term ended long ago: the time that is surely past
+// (unix s) says so, and no clock makes an end for good.
 func (l *List) Dropped(next *List, past int64) []wire.ID {
 	if l == nil {
 		return nil
 	}
-	gone := make(map[wire.ID]bool) // whether it has to be told
+	gone := make(map[wire.ID]bool) // whether it has to be reported
 	for r := range l.differing(next) {
 		long := r.State == wire.GrantActive && r.Until != 0 && int64(r.Until)+termKept <= past
 		gone[r.ID] = gone[r.ID] || !long
@@ -51,7 +51,7 @@ func (l *List) Dropped(next *List, past int64) []wire.ID {
 	return those(gone)
 }
 
-// those returns the grants of which something is so, in order.
+// those returns the grants with the value true, in order.
 func those(grants map[wire.ID]bool) (ids []wire.ID) {
 	for id, is := range grants {
 		if is {
@@ -62,7 +62,7 @@ func those(grants map[wire.ID]bool) (ids []wire.ID) {
 	return ids
 }
 
-// differing yields the records of l in those buckets that other has not.
+// differing yields the records of l in buckets that differ from other's.
 func (l *List) differing(other *List) iter.Seq[*wire.Grant] {
 	same := l.Manifest.Bits == other.Manifest.Bits
 	return func(yield func(*wire.Grant) bool) {
@@ -80,8 +80,8 @@ func (l *List) differing(other *List) iter.Seq[*wire.Grant] {
 	}
 }
 
-// Notices yields the notices of which the list (nil: none) tells, as it heard of them;
-// none of the first format does.
+// Notices yields the notices in the list (nil: none), in its order; a list of the first format has
+// none.
 func (l *List) Notices() iter.Seq[*wire.Word] {
 	return func(yield func(*wire.Word) bool) {
 		for i := 0; l != nil && i < len(l.Manifest.Words); i++ {
@@ -92,8 +92,7 @@ func (l *List) Notices() iter.Seq[*wire.Word] {
 	}
 }
 
-// NoticeEnd is when a notice ends its grant by what the list says of it, unix s; 0: it
-// says nothing.
+// NoticeEnd returns when a notice ends its grant by the list, unix s; 0: the list does not say.
 func (l *List) NoticeEnd(c *wire.Change) uint32 {
 	for w := range l.Notices() {
 		if w.Grant == c.Grant && w.At >= c.At {

@@ -1,6 +1,5 @@
-// Package signedlist has verified lists of grants, and how two of them compare: which is
-// the later, whether one descends from the other, what it drops. It is data in, data
-// out: no file, clock or lock.
+// Package signedlist defines verified lists of grants and compares them: which is the later,
+// whether one descends from the other, what it drops. It is pure: no file, clock or lock.
 package signedlist
 
 import (
@@ -16,8 +15,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// List is a verified list. It is immutable, and holds no bytes but the
-// envelope's: a bucket has one encoding, so it can be made again.
+// List is a verified list. It is immutable, and holds no bytes but the envelope's: a bucket has one
+// encoding, so its bytes can be made again.
 type List struct {
 	Envelope []byte
 	Manifest wire.Manifest
@@ -28,8 +27,7 @@ type List struct {
 	Removed  []wire.ID      // tenancies that it takes from by the word of one issuer
 }
 
-// ErrNewerFormat means a list, validly signed, of a format that this program does not
-// read.
+// ErrNewerFormat means a validly signed list of a format that this program does not read.
 var ErrNewerFormat = errors.New("of a format that this program does not read")
 
 // Open verifies the signature of a building's list by one of the keys and reads its
@@ -52,7 +50,7 @@ func Open(envelope []byte, building string, newest uint64, keys []wire.Key) (*Li
 	return &List{Envelope: bytes.Clone(envelope), Manifest: m, Hash: sha256.Sum256(payload), Signer: signer}, nil
 }
 
-// SignedBy returns that of the keys which has signed the list; nil: none.
+// SignedBy returns the key that has signed the list; nil: none of them.
 func (l *List) SignedBy(keys []wire.Key) *wire.Key {
 	for i, key := range keys {
 		if key.Epoch == l.Signer.Epoch && wire.IDOf(key.Public) == l.Signer.KeyID {
@@ -79,8 +77,8 @@ func (l *List) CheckSecond(second []byte, building string, issuers []wire.Key) e
 	return nil
 }
 
-// Fill verifies and reads every bucket, on all cores; bucket i comes from
-// fetch. Those that are the same as in base are shared with it and not fetched.
+// Fill verifies and reads every bucket, on all cores; fetch returns the bytes of bucket i. Buckets
+// that equal those of base are shared with it and not fetched.
 func (l *List) Fill(base *List, fetch func(i int) []byte) error {
 	buckets := make([]*access.Bucket, len(l.Manifest.Buckets))
 	err := inParallel(len(buckets), func(i int) (err error) {
@@ -103,15 +101,15 @@ func (l *List) Fill(base *List, fetch func(i int) []byte) error {
 	return err
 }
 
-// Shares reports whether bucket i is base's, byte for byte and with the same
-// meaning: with fewer door sets it would have to be judged anew.
+// Shares reports whether bucket i equals base's, byte for byte and with the same meaning: with
+// fewer door sets it would have to be checked again.
 func (l *List) Shares(base *List, i int) bool {
 	return base != nil && base.Manifest.Bits == l.Manifest.Bits &&
 		len(base.Manifest.DoorSets) <= len(l.Manifest.DoorSets) &&
 		base.Manifest.Buckets[i] == l.Manifest.Buckets[i]
 }
 
-// Bucket makes the bytes of bucket i again.
+// Bucket encodes bucket i.
 func (l *List) Bucket(i int) ([]byte, error) {
 	b, err := wire.EncodeBucket(l.Grants.Bucket(i).Records())
 	if err != nil {
@@ -120,7 +118,7 @@ func (l *List) Bucket(i int) ([]byte, error) {
 	return b, nil
 }
 
-// Buckets makes the bytes of all of them, on all cores.
+// Buckets encodes all buckets, on all cores.
 func (l *List) Buckets() ([][]byte, error) {
 	all := make([][]byte, len(l.Manifest.Buckets))
 	err := inParallel(len(all), func(i int) (err error) {
@@ -133,15 +131,15 @@ func (l *List) Buckets() ([][]byte, error) {
 // BucketHashes hashes buckets, on all cores.
 func BucketHashes(buckets [][]byte) []wire.Hash {
 	all := make([]wire.Hash, len(buckets))
-	_ = inParallel(len(all), func(i int) error { // hashing fails on nothing
+	_ = inParallel(len(all), func(i int) error { // hashing never fails
 		all[i] = sha256.Sum256(buckets[i])
 		return nil
 	})
 	return all
 }
 
-// inParallel calls f for 0 to n-1 on all cores and joins the errors, at most one
-// from each worker. It returns when all workers are gone.
+// inParallel calls f for 0 to n-1 on all cores and joins the errors, at most one from each worker.
+// It returns when all workers are gone.
 func inParallel(n int, f func(i int) error) error {
 	var next atomic.Int64
 	errs := make([]error, min(n, runtime.GOMAXPROCS(0)))

@@ -1,5 +1,5 @@
-// Package signedtime keeps what time was signed to a gateway: the highest by each key,
-// and what witnesses alone have said, with how long none was heard. It waits for no disk.
+// Package signedtime keeps the times that were signed to a gateway: the highest by each key, the
+// witnesses' own, and for how long no witness was heard. It waits for no disk.
 package signedtime
 
 import (
@@ -21,21 +21,21 @@ type Times struct {
 	elapsed func() time.Duration // the machine's own clock
 
 	mu sync.Mutex // guards the rest, and is held for no disk
-	// The highest of each key's role and epoch: when the root takes back what an epoch has
-	// said, its time goes too.
+	// by has the highest time by each key's role and epoch: when the root takes an epoch back, its
+	// time goes too.
 	by    map[wire.RoleEpoch]int64
 	undos uint64
-	// The time that a witness has signed, apart from what lists say: an issuer's key alone
-	// can't move it. And for how long no witness was heard, by the machine's own clock: no
-	// signature can move that, so a thief of both keys gains no days of removals.
+	// witnessed is the highest time of a witness, apart from the times in lists, which an issuer's
+	// key alone could move; and for how long no witness was heard, by the machine's own clock,
+	// which no signature can move: a thief of both keys gains no days of removals.
 	witnessed WitnessedMarks
 }
 
-// Marks are what is kept of them on disk.
+// Marks is the content of Times that is saved.
 type Marks struct {
 	Floor  int64       // the highest of Floors
 	Floors []FloorMark // the highest of each key's epoch
-	Undos  uint64      // how often two issuers took one of these back
+	Undos  uint64      // how often two issuers took a time back
 	WitnessedMarks
 }
 
@@ -46,19 +46,18 @@ type FloorMark struct {
 	At    int64     `json:"at"`
 }
 
-// WitnessedMarks are what witnesses have said.
+// WitnessedMarks is what witnesses have signed.
 type WitnessedMarks struct {
 	At     int64   `json:"witnessed,omitempty"` // highest; where no witness was heard yet, of the first list; 0: none
 	Absent absence `json:"absent,omitzero"`
 }
 
-// New begins without any. elapsed is the machine's own clock, which nobody can set.
+// New begins without times. elapsed is the machine's own clock, which nobody can set.
 func New(elapsed func() time.Duration) *Times {
 	return &Times{elapsed: elapsed, by: make(map[wire.RoleEpoch]int64)}
 }
 
-// Load takes what is on disk: the highest alone, where it was written before they
-// were kept apart.
+// Load takes saved marks; older ones have only the highest time.
 func (t *Times) Load(m Marks) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -71,7 +70,7 @@ func (t *Times) Load(m Marks) {
 	t.undos, t.witnessed = m.Undos, m.WitnessedMarks
 }
 
-// Marks returns what is to be kept.
+// Marks returns what is to be saved.
 func (t *Times) Marks() Marks {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -86,7 +85,7 @@ func (t *Times) Marks() Marks {
 	return m
 }
 
-// Own is the machine's own clock, in s.
+// Own returns the machine's own clock, s.
 func (t *Times) Own() int64 { return int64(t.elapsed() / time.Second) }
 
 // Floor returns the highest signed time ever believed; 0 for none.
@@ -96,7 +95,7 @@ func (t *Times) Floor() int64 {
 	return t.highest("")
 }
 
-// highest is that of a role; empty: of all.
+// highest returns the highest time of a role; empty: of all.
 func (t *Times) highest(role wire.Role) (unix int64) {
 	for by, at := range t.by {
 		if role == "" || by.Role == role {
@@ -115,7 +114,7 @@ func (t *Times) RaiseFloor(unix int64, epoch uint64) {
 	t.absent((*absence).hear)
 }
 
-// absent gives the absence, and the time of the own clock, to whoever changes it.
+// absent applies a change to the absence, with the time of the own clock.
 func (t *Times) absent(change func(a *absence, own int64)) {
 	own := t.Own()
 	t.mu.Lock()
@@ -125,9 +124,9 @@ func (t *Times) absent(change func(a *absence, own int64)) {
 
 func (t *Times) raise(by wire.RoleEpoch, unix int64) { t.by[by] = max(t.by[by], unix) }
 
-// HearList takes the time of a list, with the epoch of its issuer: all of it from
-// the landlord, and from a registry no more than a day beyond what a witness has said.
-// The first of all is believed where no witness was heard before.
+// HearList takes the time of a list and the epoch of its issuer: fully from the landlord, and from
+// a registry at most a day beyond a witness's time. The first of all is believed where no witness
+// was heard before.
 func (t *Times) HearList(issued int64, epoch uint64, registry bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -151,8 +150,8 @@ func (t *Times) TakeBack(of func(wire.RoleEpoch) bool) bool {
 	return true
 }
 
-// HighestSigned returns the highest time that was signed to this gateway, with the
-// role and epoch of the key and the number of undos that were taken.
+// HighestSigned returns the highest time that was signed to this gateway, with the role and epoch
+// of the key and the number of undos that were taken.
 func (t *Times) HighestSigned() wire.Floor {
 	m := t.Marks()
 	f := wire.Floor{Unix: uint32(max(0, min(m.Floor, 1<<32-1))), Undos: m.Undos}
@@ -162,8 +161,7 @@ func (t *Times) HighestSigned() wire.Floor {
 	return f
 }
 
-// Undo takes back what one key has signed, as two issuers say, if what is to be kept then
-// can be saved.
+// Undo takes back the times of one key by the word of two issuers, if the new marks can be saved.
 func (t *Times) Undo(by wire.RoleEpoch, save func(Marks) error) error {
 	after := New(t.elapsed)
 	after.Load(t.Marks())
@@ -185,15 +183,15 @@ func (t *Times) undo(by wire.RoleEpoch) {
 	}
 }
 
-// Witnessed returns the highest time that a witness has signed; where none was
-// heard yet, that of the first list.
+// Witnessed returns the highest time that a witness has signed, or where none was heard yet that of
+// the first list.
 func (t *Times) Witnessed() int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.witnessed.At
 }
 
-// Days are those of which the next list may bring the changes, at least 1.
+// Days returns of how many days the next list may bring the changes, at least 1.
 func (t *Times) Days() int {
 	own := t.Own()
 	t.mu.Lock()
@@ -211,12 +209,12 @@ func (t *Times) CaughtUp() {
 	t.absent(func(a *absence, own int64) { *a = absence{Heard: max(a.Heard, own)} })
 }
 
-// absence says when lists may have been missed, in s of the machine's own clock: while the
-// gateway was away, and since it refused one. It may take a share for each day since.
+// absence is the time in which lists may have been missed, in s of the machine's own clock: while
+// the gateway was away, and since it refused one. A list may take the share of each day since.
 type absence struct {
-	Heard   int64 `json:"heard,omitempty"`   // a witness, last
-	Left    int64 `json:"left,omitempty"`    // before the last absence of more than a day
-	Back    int64 `json:"back,omitempty"`    // when it was over
+	Heard   int64 `json:"heard,omitempty"`   // when a witness was heard last
+	Left    int64 `json:"left,omitempty"`    // begin of the last absence of more than a day
+	Back    int64 `json:"back,omitempty"`    // end of that absence
 	Refused int64 `json:"refused,omitempty"` // since when a list waits
 }
 
@@ -228,8 +226,8 @@ func (a *absence) hear(own int64) {
 	a.Heard = max(a.Heard, own)
 }
 
-// since is from when on lists may have been missed. An absence counts for a day
-// after it: by then the lists of that time are here, or one was refused.
+// since returns from when on lists may have been missed. An absence counts for a day after it: by
+// then the lists of that time are here, or one was refused.
 func (a *absence) since(own int64) int64 {
 	switch {
 	case a.Refused != 0:

@@ -19,12 +19,12 @@ import (
 	"gatehouse/sync/wire/journaled"
 )
 
-// Options of Sending and Saver. Checkpoint, Batch and Gather may be missing.
+// Options are those of Sending and Saver. Checkpoint, Batch and Gather are optional.
 type Options struct {
 	Journal    Journal
 	Keyring    interface{ Trust() wire.Trust }
-	Key        ed25519.PrivateKey // the gateway's
-	Address    string             // the gateway's
+	Key        ed25519.PrivateKey // of the gateway
+	Address    string             // of the gateway
 	Registry   string             // its name, as its notes are signed
 	Checkpoint string             // file of the newest cosigned checkpoint
 	Batch      int                // entries of a message at most; 0: 700
@@ -32,24 +32,23 @@ type Options struct {
 	Log        zerolog.Logger
 }
 
-// Journal is what the uplink needs of the gateway's journal. All methods are safe for
-// concurrent use. Of a position at which it has nothing it says ErrGone or
-// ErrAhead.
+// Journal is what the uplink needs of the gateway's journal. All methods are safe for concurrent
+// use. For a position without entries they return ErrGone or ErrAhead.
 type Journal interface {
 	Queue(wire.Header, wire.Who) wire.Ref // does not wait
 	Head() journaled.Head
-	// Entries returns up to n durable entries from a position on, and the position after
-	// them; none: there are no more before Changed. The first may stand later.
+	// Entries returns up to n durable entries from a position on, and the position after them;
+	// none: no more until Changed. The first one may be later than from.
 	Entries(ctx context.Context, from journaled.Position, n int) ([]journaled.Entry, journaled.Position, error)
 	Changed() <-chan struct{} // closed with the next durable entry
-	// Root and Range are of the tree over an epoch's entries before the position.
+	// Root and Range are of the tree over the entries of an epoch before the position.
 	Root(context.Context, journaled.Position) (tlog.Hash, error)
 	Range(context.Context, journaled.Position) (tree.Range, error)
 
 	Acked() journaled.Position     // all before it is at the registry
-	Ack(journaled.Position) error  // moves it
+	Ack(journaled.Position) error  // moves the cursor
 	Safe(journaled.Position) error // the registry can't lose what is before it
-	// NewEpoch has everything from a position on appended again in a new epoch, whose first
-	// entry has detail, and returns where that begins.
+	// NewEpoch appends everything from a position on again in a new epoch, whose first entry has
+	// detail, and returns where the epoch begins.
 	NewEpoch(ctx context.Context, from journaled.Position, detail []byte) (journaled.Position, error)
 }

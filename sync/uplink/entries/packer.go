@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// BatchEntries is the most in a batch: above it only latency grows.
+	// BatchEntries is the most entries in a batch: more only adds latency.
 	BatchEntries = 700
 	// batchFixed is what a batch takes besides its entries: the seal's overhead
 	// (1,136 bytes), root, signature and heads.
@@ -33,28 +33,27 @@ type Batch struct {
 	root     wire.Hash
 	entries  int
 	envelope []byte
-	gap      bool // no batch: the entries before end are gone
+	gap      bool // no batch: the entries before end are missing
 }
 
-// packer reads, seals and signs batches ahead of the sender, so that both
-// cores work. Full batches wait in out; one that is not full is made only when
-// the sender has nothing to do.
+// packer reads, seals and signs batches ahead of the sender, so that both cores work. Full batches
+// wait in out; a batch that is not full is made only when the sender has nothing in flight.
 type packer struct {
 	o    Options
 	out  chan Batch    // sealed
 	idle chan struct{} // the sender has nothing in flight
 }
 
-// packing is a packer at work.
+// packing is a running packer.
 type packing struct {
 	packer
-	asked   bool // for a batch that is not full, and it has not come
+	asked   bool // a batch that is not full was asked for, and has not come
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
 }
 
-// startPacking packs from a place on, over whose entries before that r is the tree, in a
-// goroutine of its own until ctx ends or end is called.
+// startPacking runs a packer in a goroutine of its own until ctx ends or end is called. It packs
+// from a place on; r is the tree over the epoch's entries before it.
 func startPacking(ctx context.Context, o Options, at journaled.Position, r tree.Range) *packing {
 	ctx, stop := context.WithCancel(ctx)
 	w := &packing{packer: packer{o, make(chan Batch, packAhead), make(chan struct{}, 1)}, stop: stop}
@@ -62,13 +61,13 @@ func startPacking(ctx context.Context, o Options, at journaled.Position, r tree.
 	return w
 }
 
-// end returns when the goroutine is gone.
+// end stops the packer and returns when its goroutine is gone.
 func (w *packing) end() {
 	w.stop()
 	w.stopped.Wait()
 }
 
-// ask asks for a batch that is not full, once until it has come.
+// ask requests a batch that is not full.
 func (w *packing) ask() {
 	if !w.asked {
 		w.asked = true
@@ -83,10 +82,10 @@ func poke(c chan struct{}) {
 	}
 }
 
-// run packs from a place on, over whose entries before that r is the tree.
+// run packs from a place on; r is the tree over the epoch's entries before it.
 func (p *packer) run(ctx context.Context, at journaled.Position, r tree.Range) {
 	var have []journaled.Entry
-	next := at // to read
+	next := at // the next position to read
 	ripe := false
 	for ctx.Err() == nil {
 		changed := p.o.Journal.Changed()
@@ -105,11 +104,11 @@ func (p *packer) run(ctx context.Context, at journaled.Position, r tree.Range) {
 		}
 		n := p.cut(have)
 		if n == len(have) && len(more) > 0 && n < p.o.Batch {
-			continue // read on before deciding that it is not full
+			continue // read on before deciding that the batch is not full
 		}
 		if n == len(have) && n < p.o.Batch && !ripe {
 			ripe = p.wait(ctx, n > 0, changed)
-			continue // with what has come meanwhile
+			continue // with the entries that came meanwhile
 		}
 		b, after, err := p.pack(have[:n], r)
 		if err != nil {
@@ -121,8 +120,7 @@ func (p *packer) run(ctx context.Context, at journaled.Position, r tree.Range) {
 	}
 }
 
-// read reads what is missing to a batch and one entry more, which shows that
-// it is full.
+// read reads the missing entries of a batch and one more, which shows that the batch is full.
 func (p *packer) read(ctx context.Context, next *journaled.Position, have int) ([]journaled.Entry, error) {
 	if have > p.o.Batch {
 		return nil, nil
@@ -148,8 +146,8 @@ func (p *packer) rest(ctx context.Context, err error) {
 	}
 }
 
-// wait returns true when what is there shall go although it is not full, with what
-// comes in a moment.
+// wait waits for new entries. It returns true when a batch that is not full is to be sent, with the
+// entries that come within Gather.
 func (p *packer) wait(ctx context.Context, some bool, changed <-chan struct{}) bool {
 	idle := p.idle
 	if !some {
@@ -171,7 +169,7 @@ func (p *packer) wait(ctx context.Context, some bool, changed <-chan struct{}) b
 	return true
 }
 
-// emit hands a batch over. Whoever waited for one has it then.
+// emit hands a batch to the sender, which ends its request for one.
 func (p *packer) emit(ctx context.Context, b Batch) {
 	select {
 	case <-p.idle:
@@ -183,8 +181,8 @@ func (p *packer) emit(ctx context.Context, b Batch) {
 	}
 }
 
-// cut returns how many of the entries go into one batch: those of one epoch,
-// without a gap, that fit.
+// cut returns how many of the entries fit into one batch; a batch has entries of one epoch, without
+// a gap.
 func (p *packer) cut(list []journaled.Entry) int {
 	size := batchFixed
 	for i, e := range list {
@@ -203,7 +201,6 @@ func (p *packer) cut(list []journaled.Entry) int {
 	return len(list)
 }
 
-// pack seals and signs.
 func (p *packer) pack(list []journaled.Entry, r tree.Range) (Batch, tree.Range, error) {
 	first := list[0].Position
 	b := wire.Batch{Epoch: first.Epoch, First: first.Sequence, Headers: make([][]byte, len(list)), Whos: make([][]byte, len(list))}
@@ -235,8 +232,8 @@ func (p *packer) pack(list []journaled.Entry, r tree.Range) (Batch, tree.Range, 
 	return out, r, nil
 }
 
-// seal closes the who parts to the records key; nil where there are none. The
-// address has the place, so that they can't be moved to other entries.
+// seal encrypts the who parts to the records key; nil where there are none. The address includes
+// the position, so that they can't be moved to other entries.
 func (p *packer) seal(whos []wire.SealedWho, first journaled.Position) ([]byte, error) {
 	if len(whos) == 0 {
 		return nil, nil

@@ -14,12 +14,12 @@ import (
 	"gatehouse/sync/wire/journaled"
 )
 
-// saveEvery bounds the writes of the cursor: one that is lost only means that
-// the registry gets a batch twice.
+// saveEvery limits how often the cursor is written. Losing a write only means that the registry
+// gets a batch twice.
 const saveEvery = 200 * time.Millisecond
 
-// Saver writes cursor and checkpoint behind the acks, in its own goroutine: a
-// card takes its time.
+// Saver writes cursor and checkpoint behind the acks, in a goroutine of its own because an SD card
+// is slow.
 type Saver struct {
 	o    Options
 	wake chan struct{}
@@ -29,14 +29,14 @@ type Saver struct {
 	held heldNote
 }
 
-// NewSaver reads what was held before; it writes nothing until Run.
+// NewSaver reads the stored checkpoint; it writes nothing until Run.
 func NewSaver(o Options) *Saver {
 	s := &Saver{o: o, wake: make(chan struct{}, 1)}
 	s.load()
 	return s
 }
 
-// Save has the place of an ack written that was compared with the journal.
+// Save queues an ack, already compared with the journal, to be written.
 func (s *Saver) Save(k wire.Ack2) {
 	s.mu.Lock()
 	s.ack = &k
@@ -44,7 +44,7 @@ func (s *Saver) Save(k wire.Ack2) {
 	poke(s.wake)
 }
 
-// Run writes until ctx ends, and what is not written yet then.
+// Run writes until ctx ends, then writes what is left.
 func (s *Saver) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {
@@ -103,8 +103,8 @@ type heldNote struct {
 	by checkpoint.Cosignature
 }
 
-// Newest returns what is held, for the hello: a registry that was set back must not
-// cosign below it. A key that is no witness's any more has no say.
+// Newest returns the newest cosigned checkpoint, for the hello: a registry that was rolled back
+// must not cosign below it. A note by a former witness's key is left out.
 func (s *Saver) Newest() wire.Cosigned {
 	s.mu.Lock()
 	held := s.held
@@ -117,8 +117,8 @@ func (s *Saver) Newest() wire.Cosigned {
 	return wire.Cosigned{}
 }
 
-// isNewer says whether an ack goes beyond what is held: more of the same epoch,
-// or the newest epoch. Older epochs that are sent again don't count.
+// isNewer reports whether an ack goes beyond held: more of the same epoch, or the journal's newest
+// epoch. Older epochs that are sent again don't count.
 func (s *Saver) isNewer(k wire.Ack2, held heldNote) bool {
 	switch {
 	case held.Size == 0:
@@ -129,8 +129,8 @@ func (s *Saver) isNewer(k wire.Ack2, held heldNote) bool {
 	return k.Epoch == s.o.Journal.Head().Epoch
 }
 
-// load reads what was held before this run. A file that is no such note, or by a
-// key that is no witness's any more, counts as none.
+// load reads the note of an earlier run. A damaged file, or a note by a former witness's key,
+// counts as none.
 func (s *Saver) load() {
 	text, err := os.ReadFile(s.o.Checkpoint)
 	if s.o.Checkpoint == "" || err != nil {
@@ -146,9 +146,9 @@ func (s *Saver) load() {
 
 var errCosignature = fmt.Errorf("%w: the witness's cosignature is not over what its ack says", wire.ErrBadSignature)
 
-// Check is done before anything moves: what the registry is believed to have must be
-// what strangers can be shown. An ack without a cosignature is the witness's word all
-// the same: a registry that was set back, or whose clock was, must not cosign before it
+// Check refuses an ack with a wrong cosignature, before anything moves: what the registry is
+// believed to have must be provable to strangers. An ack without a cosignature is the witness's
+// word all the same: a registry that was rolled back, or whose clock was, must not cosign before it
 // has caught up with what it cosigned.
 func (s *Saver) Check(k wire.Ack2) error {
 	if _, ok := s.cosigned(k); !ok && k.Cosignature != (wire.Signature{}) {

@@ -15,32 +15,32 @@ import (
 const (
 	startWindow = 4  // batches in flight until the registry says otherwise
 	maxWindow   = 32 // keeps a link of 50 ms full, in 2 MiB
-	// forkFirst and forkMost keep a registry that answers nonsense from filling
-	// the disk with epochs.
+	// forkFirst and forkMost bound the pause between new epochs, so that a registry that answers
+	// nonsense can't fill the disk with them.
 	forkFirst = time.Minute
 	forkMost  = time.Hour
 )
 
-// Sending keeps batches until they are confirmed, and sends again from the last
-// confirmed place when that takes too long.
+// Sending keeps batches until they are confirmed, and sends again from the last confirmed place
+// when that takes too long.
 type Sending struct {
 	o Options
 
 	cursor  journaled.Position // all before it is at the registry
 	flight  []Batch            // in order from the cursor
-	sent    int                // how many of them were published since the last hello
+	sent    int                // how many of flight were published since the last hello
 	window  int
-	paused  time.Time     // the registry takes none before
-	again   time.Time     // when what was sent counts as lost
-	wait    time.Duration // for an answer
-	gap     *Batch        // what follows the flight is gone
-	packing *packing      // nil: no place was agreed on yet
+	paused  time.Time     // no batch is sent before this time
+	again   time.Time     // when the sent batches count as lost
+	wait    time.Duration // timeout of an answer
+	gap     *Batch        // the gap behind flight
+	packing *packing      // nil: no position was agreed on yet
 
-	forkDue  time.Time // no new epoch before
+	forkDue  time.Time // no new epoch before this time
 	forkWait time.Duration
 }
 
-// NewSending sends from where the journal was acked; it packs nothing until Resume.
+// NewSending starts at the journal's acked position; it packs nothing until Resume.
 func NewSending(o Options) Sending {
 	if o.Batch <= 0 || o.Batch > wire.MaxBatch {
 		o.Batch = BatchEntries
@@ -48,20 +48,20 @@ func NewSending(o Options) Sending {
 	return Sending{o: o, cursor: o.Journal.Acked()}
 }
 
-// Cursor is the place before which everything is at the registry.
+// Cursor returns the position before which everything is at the registry.
 func (s *Sending) Cursor() journaled.Position { return s.cursor }
 
-// Begin sets a cursor that was lost, or never was, to the oldest entry.
+// Begin sets a cursor that was lost, or never set, to the oldest entry.
 func (s *Sending) Begin(oldest journaled.Position) {
 	if s.cursor.Epoch == 0 {
-		s.cursor = oldest // what was delivered before the cursor was lost is named by the answer
+		s.cursor = oldest // the registry's answer names what was delivered before the cursor was lost
 	}
 }
 
 // Busy reports whether batches wait for their confirmation.
 func (s *Sending) Busy() bool { return len(s.flight) > 0 }
 
-// Gap returns where the entries begin again behind a gap that the flight has reached.
+// Gap returns where the entries continue behind the gap that follows flight.
 func (s *Sending) Gap() (end journaled.Position, ok bool) {
 	if s.gap == nil {
 		return end, false
@@ -69,18 +69,17 @@ func (s *Sending) Gap() (end journaled.Position, ok bool) {
 	return s.gap.end, true
 }
 
-// Todo is what the sending of entries wants done.
+// Todo is a set of things that the sending of entries wants done.
 type Todo uint8
 
 const (
 	Rest    Todo = iota
-	Publish      // the batches that Next returns
-	Ask          // anew where the registry stands: what was sent counts as lost
-	Leave        // the gap that has been reached
+	Publish      // the batches of Next
+	Ask          // where the registry stands: what was sent counts as lost
+	Leave        // the epoch, at the gap that has been reached
 )
 
-// Due returns what is to be done now while entries may be sent, and when to ask
-// again.
+// Due returns what is to be done now while entries may be sent, and when to ask again.
 func (s *Sending) Due(now time.Time) (do Todo, next time.Time) {
 	switch {
 	case now.Before(s.paused):
@@ -108,17 +107,17 @@ func (s *Sending) Next(now time.Time) (envelope []byte) {
 	return s.flight[s.sent].envelope
 }
 
-// Published notes that the batch of Next was published, and returns when all that was
-// counts as lost.
+// Published notes that the batch of Next was published, and returns when all published batches
+// count as lost.
 func (s *Sending) Published() (lost time.Time) {
 	s.sent++
 	return s.again
 }
 
-// Anew has the flight published again: a new hello was said.
+// Anew publishes the flight again after a new hello.
 func (s *Sending) Anew() { s.sent = 0 }
 
-// Packed is where the next batch comes from; nil while there is no room.
+// Packed returns the channel of packed batches; nil while the flight is full.
 func (s *Sending) Packed() <-chan Batch {
 	if s.packing == nil || s.gap != nil || len(s.flight) >= max(s.window, 1) {
 		return nil
@@ -136,7 +135,7 @@ func (s *Sending) Take(b Batch) {
 	s.flight = append(s.flight, b)
 }
 
-// SetWindow follows the registry's wish: how many batches, or none for a while.
+// SetWindow applies the registry's limit: how many batches may be in flight, or none for a while.
 func (s *Sending) SetWindow(k wire.Ack2, now time.Time) {
 	s.window = min(int(k.Window), maxWindow)
 	if s.window == 0 {
@@ -150,8 +149,8 @@ func PlaceOf(k wire.Ack2) journaled.Position {
 	return journaled.Position{Epoch: k.Epoch, Sequence: k.Next}
 }
 
-// Confirmed moves the cursor over the batches that an ack confirms, if it does. The
-// root must be the one that was computed here.
+// Confirmed moves the cursor over the batches that an ack confirms, and reports whether it moved.
+// The root must be the one that was computed here.
 func (s *Sending) Confirmed(k wire.Ack2, now time.Time) (moved bool) {
 	for i, b := range s.flight {
 		if b.end == PlaceOf(k) && b.root == k.Root {
@@ -165,14 +164,13 @@ func (s *Sending) Confirmed(k wire.Ack2, now time.Time) (moved bool) {
 	return false
 }
 
-// drop moves the cursor over n batches.
 func (s *Sending) drop(n int) {
 	s.cursor = s.flight[n-1].end
 	s.flight = append(s.flight[:0], s.flight[n:]...)
 }
 
-// Resume goes on where both ends agree: behind some of the flight, or anew from
-// there. It reports whether the cursor was moved, and whether over batches.
+// Resume continues where both ends agree: behind some of the flight, or from another place. moved:
+// the cursor moved; over: it moved over batches.
 func (s *Sending) Resume(ctx context.Context, at journaled.Position, r tree.Range) (moved, over bool) {
 	s.sent = 0
 	for i, b := range s.flight {
@@ -190,7 +188,8 @@ func (s *Sending) Resume(ctx context.Context, at journaled.Position, r tree.Rang
 	return true, false
 }
 
-// MoveTo forgets what was packed: another place is to be asked about first.
+// MoveTo drops the flight and sets the cursor to another place, which the registry is to be asked
+// about.
 func (s *Sending) MoveTo(at journaled.Position) {
 	s.Stop()
 	s.cursor, s.flight, s.gap = at, nil, nil
@@ -204,19 +203,19 @@ func (s *Sending) Stop() {
 	}
 }
 
-// InStep says whether the registry has all that is here.
+// InStep reports whether the registry has all entries of the journal.
 func (s *Sending) InStep() bool { return s.o.Journal.Head().Position == s.cursor }
 
-// LostEpoch says whether the registry has nothing of an epoch of which it had
-// something: it lost its store, and may lack the epochs before as well. Those
-// come first, so the oldest is asked about; what is there is not taken twice.
+// LostEpoch reports whether the registry has nothing of an epoch that it once had: it lost its
+// store, and may lack the epochs before as well. Those come first, so the oldest position is asked
+// about; entries that it still has are not taken twice.
 func (s *Sending) LostEpoch(at, oldest journaled.Position) bool {
 	return at.Sequence == 0 && s.cursor.Sequence > 0 && oldest.Epoch != at.Epoch
 }
 
-// NewEpoch leaves the epoch of the journal: everything from a place on goes into a
-// new one that cites what the registry has. It returns false where that can't be
-// done, or was done too short a time ago.
+// NewEpoch leaves the epoch of the journal: everything from a place on goes into a new one that
+// cites the registry's head. It returns false where that fails, or where the last new epoch is too
+// recent.
 func (s *Sending) NewEpoch(ctx context.Context, from journaled.Position, k wire.Ack2, now time.Time) (at journaled.Position, ok bool) {
 	if now.Before(s.forkDue) {
 		return at, false
@@ -224,7 +223,7 @@ func (s *Sending) NewEpoch(ctx context.Context, from journaled.Position, k wire.
 	s.forkWait = timing.Backoff(s.forkWait, forkFirst, forkMost)
 	s.forkDue = now.Add(s.forkWait)
 	s.Stop()
-	_ = s.o.Journal.Ack(from) // so that a crash from here on repeats less; it may be there already, or farther
+	_ = s.o.Journal.Ack(from) // so that a crash from here on repeats less; the cursor may be there already, or farther
 	cite := binary.BigEndian.AppendUint64(nil, k.Epoch)
 	cite = append(binary.BigEndian.AppendUint64(cite, k.Next), k.Root[:]...)
 	at, err := s.o.Journal.NewEpoch(ctx, from, cite)

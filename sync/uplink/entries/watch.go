@@ -8,19 +8,19 @@ import (
 	"gatehouse/sync/wire/journaled"
 )
 
-// Sighting is what Watch saw in the journal.
+// Sighting is a new entry that Watch found in the journal.
 type Sighting struct {
 	Alarm   *journaled.Entry // an alarm
 	Tenancy bool             // a record was made at the desk
 }
 
-// Watch follows the journal's end, beside the backlog. It returns when ctx ends.
+// Watch follows the end of the journal, ahead of the backlog, until ctx ends.
 func Watch(ctx context.Context, j Journal, out chan<- Sighting) {
 	at := j.Head().Position
 	for ctx.Err() == nil {
 		changed := j.Changed()
 		if at.Epoch == 0 {
-			at = j.Head().Position // it opens after us; what is old comes with the backlog
+			at = j.Head().Position // it opens after us; older entries come with the backlog
 		}
 		var list []journaled.Entry
 		wait := time.Hour // for changed

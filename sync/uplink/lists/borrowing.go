@@ -8,38 +8,36 @@ import (
 )
 
 const (
-	holdingParts = 256 // that are taken of a sibling
+	holdingParts = 256 // limit of parts taken from one sibling
 	BorrowEvery  = 20 * time.Second
 )
 
-// Borrowing asks the siblings of a gateway without a list for theirs, and puts
-// together what they send. A list of the registry, which may have been set back,
-// waits for it for a while.
+// Borrowing asks the siblings of a gateway without a list for theirs, and assembles the parts that
+// they send. A list of the registry, which may have been rolled back, waits for that for a while.
 type Borrowing struct {
 	gateway  string // this one
-	formats  uint64 // that it speaks
+	formats  uint64 // this gateway speaks formats 1 to this one
 	keyring  Keyring
-	until    time.Time // siblings' lists are not waited for after it
+	until    time.Time // siblings' lists are not waited for after this
 	due      time.Time
-	question wire.Nonce      // what siblings' answers repeat
-	empty    map[string]bool // siblings that have none themselves
+	question wire.Nonce      // repeated by the siblings' answers
+	empty    map[string]bool // siblings that have no list themselves
 	lenders  map[string]*lender
 }
 
-// NewBorrowing borrows for a gateway that speaks formats 1 to this one.
+// NewBorrowing borrows for a gateway that speaks formats 1 to formats.
 func NewBorrowing(k Keyring, gateway string, formats uint64) *Borrowing {
 	return &Borrowing{gateway: gateway, formats: formats, keyring: k, empty: map[string]bool{}, lenders: map[string]*lender{}}
 }
 
-// lender is a sibling whose parts have begun to come.
+// lender is a sibling that has begun to send its list.
 type lender struct {
 	parts []*wire.Holding
 	left  int
 }
 
-// waits reports whether this gateway has no list and a sibling may have one.
 func (b *Borrowing) waits(now time.Time) bool {
-	if b.formats < 2 || !now.Before(b.until) || b.keyring.Lists().InForce > 0 {
+	if b.formats < 2 || !now.Before(b.until) || b.keyring.Lists().Active > 0 {
 		return false
 	}
 	for _, g := range b.keyring.House().Gateways {
@@ -50,7 +48,7 @@ func (b *Borrowing) waits(now time.Time) bool {
 	return false
 }
 
-// Borrow asks the siblings for their list until one has answered.
+// Borrow returns the question to the siblings, until one has answered.
 func (b *Borrowing) Borrow(now time.Time) (ask []wire.Holding, next time.Time) {
 	if !b.waits(now) {
 		return nil, time.Time{}
@@ -61,7 +59,7 @@ func (b *Borrowing) Borrow(now time.Time) (ask []wire.Holding, next time.Time) {
 	return ask, b.due
 }
 
-// ask says that there is no list here.
+// ask returns the question: there is no list here.
 func (b *Borrowing) ask(now time.Time) []wire.Holding {
 	if b.question == (wire.Nonce{}) {
 		rand.Read(b.question[:]) // never fails: it ends the program instead
@@ -70,14 +68,13 @@ func (b *Borrowing) ask(now time.Time) []wire.Holding {
 	return []wire.Holding{{Nonce: b.question, Parts: 1}}
 }
 
-// IsQuestion says whether a sibling says that it has no list.
+// IsQuestion reports whether a sibling says that it has no list.
 func IsQuestion(h wire.Holding) bool {
 	return h.Parts == 1 && len(h.Manifest) == 0 && len(h.Tombstones) == 0
 }
 
-// Hears that a sibling asks while there is no list here either: it has nothing
-// itself, and is not waited for. The first time it is asked, since it may have missed
-// our question, and waits for us.
+// Hears takes a sibling's question. The sibling has no list itself and is not waited for. At its
+// first question it is asked back, since it may have missed ours and waits for us.
 func (b *Borrowing) Hears(from string, now time.Time) (ask []wire.Holding) {
 	if b.empty[from] {
 		return nil
@@ -86,8 +83,8 @@ func (b *Borrowing) Hears(from string, now time.Time) (ask []wire.Holding) {
 	return b.ask(now)
 }
 
-// Take takes a part of a sibling's answer, and returns the list once it is whole; nil:
-// it is not, or it is for another one, or not needed any more.
+// Take takes a part of a sibling's answer and returns the list once it is whole. nil: it is
+// incomplete, or answers another question, or is not needed any more.
 func (b *Borrowing) Take(from string, h *wire.Holding, now time.Time) *Holding {
 	if h.Nonce != b.question || !b.waits(now) || h.Parts > holdingParts {
 		return nil

@@ -6,19 +6,19 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// gathering is a list whose parts are coming: a manifest, and its buckets. Each proves
-// itself. The zero value is none.
+// gathering assembles a list from its manifest and buckets; each proves itself. The zero value has
+// no manifest.
 type gathering struct {
 	manifest []byte
 	second   []byte
 	proof    Proof
 	lacks    map[wire.Hash]bool
 	have     map[wire.Hash][]byte
-	asked    int // buckets of the last request that have not come
+	asked    int // requested buckets that have not come
 }
 
-// begin begins with a manifest, of which buckets are missing; what came for the one
-// before and is of this one too stays.
+// begin starts with a manifest, of which buckets are missing. Buckets of the list before that
+// belong to this one too are kept.
 func (g *gathering) begin(manifest []byte, missing []wire.Hash) {
 	lacks, have := make(map[wire.Hash]bool, len(missing)), map[wire.Hash][]byte{}
 	for _, h := range missing {
@@ -31,7 +31,7 @@ func (g *gathering) begin(manifest []byte, missing []wire.Hash) {
 	*g = gathering{manifest: manifest, lacks: lacks, have: have}
 }
 
-// take takes what a part has, and reports whether a bucket came that was lacking.
+// take adds the buckets of a part, and reports whether one came that was missing.
 func (g *gathering) take(part wire.ListPart) (came bool) {
 	if len(part.Second) > 0 {
 		g.second = part.Second
@@ -49,7 +49,7 @@ func (g *gathering) take(part wire.ListPart) (came bool) {
 	return came
 }
 
-// wanted are buckets to ask for, as many as one message may.
+// wanted returns the missing buckets, as many as fit into one request.
 func (g *gathering) wanted() (list []wire.Hash) {
 	for h := range g.lacks {
 		if len(list) == wire.MaxWanted {
@@ -60,7 +60,7 @@ func (g *gathering) wanted() (list []wire.Hash) {
 	return list
 }
 
-// whole hands the list over, and is none again.
+// whole returns the list when it is whole, and resets the gathering.
 func (g *gathering) whole() *List {
 	u := List{Manifest: g.manifest, Second: g.second, Proof: g.proof}
 	for _, b := range g.have {

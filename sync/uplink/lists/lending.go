@@ -10,20 +10,20 @@ import (
 )
 
 const (
-	holdingRoom = 56 << 10        // bytes of a part
-	shareEvery  = BorrowEvery / 2 // one sibling gets the list at most so often: also one that was set back a moment after it was new
+	holdingRoom = 56 << 10        // bytes of one part
+	shareEvery  = BorrowEvery / 2 // a sibling gets the list at most this often, also one that was rolled back a moment after it was new
 	lendMost    = 5 * time.Minute
 )
 
-// Lending gives what this gateway holds of its building's lists to a registry that
-// lost it, and to siblings that are new.
+// Lending sends the lists that this gateway holds to a registry that lost them, and to new
+// siblings.
 type Lending struct {
 	keyring Keyring
 	log     zerolog.Logger
-	asked   bool // the registry lacks it, and asks
+	asked   bool // the registry asks for the lists
 	due     time.Time
 	wait    time.Duration
-	lent    map[string]time.Time // when a sibling got it last
+	lent    map[string]time.Time // when a sibling got the lists last
 }
 
 // NewLending lends what the keyring holds.
@@ -31,7 +31,7 @@ func NewLending(k Keyring, log zerolog.Logger) Lending {
 	return Lending{keyring: k, log: log, lent: map[string]time.Time{}}
 }
 
-// AskedFor notes whether the registry lacks what this gateway holds.
+// AskedFor notes whether the registry asks for the lists.
 func (l *Lending) AskedFor(asks bool, now time.Time) {
 	if asks && !l.asked {
 		l.due, l.wait = now, 0
@@ -39,8 +39,8 @@ func (l *Lending) AskedFor(asks bool, now time.Time) {
 	l.asked = asks
 }
 
-// ToRegistry returns what the registry is to be sent now, until it asks no more;
-// nonce: of the hello that it answered, zero: of none.
+// ToRegistry returns the parts to be sent to the registry now, while it asks; nonce is that of the
+// hello that it answered, zero: of none.
 func (l *Lending) ToRegistry(nonce wire.Nonce, now time.Time) (parts []wire.Holding, next time.Time) {
 	if !l.asked || nonce == (wire.Nonce{}) {
 		return nil, time.Time{}
@@ -71,7 +71,6 @@ func (l *Lending) parts(nonce wire.Nonce) []wire.Holding {
 	return partsOf(h, nonce)
 }
 
-// partsOf cuts it into messages.
 func partsOf(h Holding, nonce wire.Nonce) []wire.Holding {
 	parts := []wire.Holding{{Nonce: nonce, Manifest: h.Manifest, Second: h.Second}}
 	size := len(h.Manifest) + len(h.Second)

@@ -103,7 +103,7 @@ func uplinkState(u control.Uplink) string {
 	if u.Records > 0 {
 		s += ", waiting: " + amount.Of(u.Records, "tenancy record")
 	}
-	if u.List > u.InForce {
+	if u.List > u.Active {
 		s += fmt.Sprintf(", list %d is newer than the one here", u.List)
 		if u.Waiting != nil {
 			s += ", since " + session.Local(*u.Waiting)

@@ -41,7 +41,7 @@ func uplinkProblems(g *gateway.Gateway, u *control.Uplink) (list toDo) {
 	refusals := refusalProblems(g, u, s)
 	list = append(list, refusals...)
 	if !s.Withheld.IsZero() && time.Since(s.Withheld) > withheldAfter && len(refusals) == 0 {
-		list.add("list_withheld", "", "the registry has list %d of the grants, here list %d is active, and the newer one does not come: ask its operator", u.List, u.InForce)
+		list.add("list_withheld", "", "the registry has list %d of the grants, here list %d is active, and the newer one does not come: ask its operator", u.List, u.Active)
 	}
 	return list
 }
