@@ -15,7 +15,7 @@ import (
 	"gatehouse/internal/site"
 )
 
-// siteFile is the file that check is to read: by --config, or as its argument.
+// siteFile returns the file to check: of --config, or the argument.
 func siteFile(flags *flag.FlagSet, config string) (string, error) {
 	named := false
 	flags.Visit(func(f *flag.Flag) { named = named || f.Name == "config" })
@@ -28,8 +28,7 @@ func siteFile(flags *flag.FlagSet, config string) (string, error) {
 	return config, nil
 }
 
-// check tells what is wrong with a site file, and what of this machine does not go
-// with it.
+// check reports what is wrong with a site file, and what of it does not match this machine.
 func check(flags *flag.FlagSet, config string, stdout io.Writer) error {
 	file, err := siteFile(flags, config)
 	if err != nil {
@@ -46,8 +45,8 @@ func check(flags *flag.FlagSet, config string, stdout io.Writer) error {
 	return nil
 }
 
-// look finds what this machine has at these ports, and its chips and consoles. What is not
-// there is not looked at: a site file may be for another machine.
+// look inspects these ports, and the machine's chips and consoles. Missing ones are left out: a
+// site file may be for another machine.
 func look(ports []string) (found site.Found) {
 	for _, path := range ports {
 		who, whole, err := uart.Holders(path)
@@ -66,14 +65,14 @@ func look(ports []string) (found site.Found) {
 	if active, err := os.ReadFile("/sys/class/tty/console/active"); err == nil {
 		found.Consoles = strings.Fields(string(active))
 	}
-	chips, _ := gpio.Chips() // a chip that can't be asked is one that is not there
+	chips, _ := gpio.Chips() // a chip that can't be read counts as absent
 	for _, c := range chips {
 		found.Chips = append(found.Chips, site.FoundChip{Names: c.Names, Label: c.Label, Lines: c.Lines, Users: c.Users})
 	}
 	return found
 }
 
-// ttyName is the kernel's name of a port, by whatever link it is named.
+// ttyName returns the kernel's name of a port, whatever link leads to it.
 func ttyName(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real

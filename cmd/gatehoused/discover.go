@@ -13,8 +13,8 @@ import (
 	"gatehouse/internal/profile"
 )
 
-// discover looks at this machine and prints what it has. What speaks meanwhile is told on
-// stderr as it comes, for whoever holds a card up.
+// discover inspects this machine and prints its devices. Readers that send something meanwhile are
+// printed on stderr at once, for the person who holds a card up.
 func discover(ctx context.Context, req discovery.Request, asJSON bool, stdout, stderr io.Writer) error {
 	req.Told = func(text string) { fmt.Fprintf(stderr, "found: %s\n", text) }
 	m := machine(hardware())
@@ -29,7 +29,7 @@ func discover(ctx context.Context, req discovery.Request, asJSON bool, stdout, s
 	return nil
 }
 
-// machine is this machine, for a look at it.
+// machine is this machine, for discovery.
 func machine(hw gateway.Hardware) discovery.Machine {
 	return discovery.Machine{Root: "/", Look: look, Port: hw.Port, Lines: hw.Lines, Profiles: profile.Set{Dir: profile.DefaultDir}, Log: zerolog.Nop()}
 }

@@ -102,7 +102,7 @@ type misuse string
 
 func (m misuse) Error() string { return string(m) }
 
-// complain tells what went wrong and returns the exit status.
+// complain prints the error and returns the exit status.
 func complain(stderr io.Writer, err error) int {
 	if err == nil {
 		return 0
@@ -128,8 +128,8 @@ func hardware() gateway.Hardware {
 	return gateway.Hardware{Lines: gpio.OpenLines, Output: gpio.OpenOutput, Port: new(uart.Ports).Open}
 }
 
-// secure leaves every relay de-energised: for the service manager, on
-// kernels that keep the level of a line whose holder died. Without a site file there is none.
+// secure leaves every relay de-energised: for the service manager, on kernels that keep the level
+// of a line whose holder died. Without a site file there is none.
 func secure(config string) error {
 	site, err := site.Load(config)
 	if errors.Is(err, fs.ErrNotExist) {

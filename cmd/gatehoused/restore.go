@@ -16,7 +16,7 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// mostCode bounds what is read for a recovery code, in bytes.
+// mostCode bounds the bytes read for a recovery code.
 const mostCode = 256
 
 // restoreBackup makes this machine the gateway of a backup.
@@ -66,7 +66,7 @@ func openBackup(path string, code recovery.Code) (b restore.Backup, err error) {
 	return b, nil
 }
 
-// withHint puts what to do on a line of its own behind what is wrong.
+// withHint appends the hint on a line of its own.
 func withHint(err error) error {
 	var said *socket.Error
 	if errors.As(err, &said) && said.Hint != "" {

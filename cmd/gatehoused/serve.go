@@ -29,15 +29,15 @@ import (
 // service is the daemon's service of one building.
 type service struct {
 	config   string // the site file
-	profiles bool   // its socket has profiles of the daemon
+	profiles bool   // its socket serves profiles of the daemon
 	hardware gateway.Hardware
 	env      func(string) string
 	stderr   io.Writer
 }
 
-// serve serves a building until ctx ends, and until it has a site file waits for one. Where
-// it is to begin anew a service manager starts it again, with all that comes before a house
-// is served: time to check the log, ports without a login prompt. Without one it goes on.
+// serve serves a building until ctx ends; without a site file it waits for one. To restart, it ends
+// and is started again by a service manager, with all the steps before a house is served: time to
+// check the log, ports without a login prompt. Without a manager it continues by itself.
 func serve(ctx context.Context, s service) error {
 	manager, err := notify.FromEnvironment(s.env, os.Getpid())
 	if err != nil {
@@ -61,9 +61,9 @@ func serve(ctx context.Context, s service) error {
 	return nil
 }
 
-// house serves a building until ctx ends, or until it is to begin anew.
+// house serves a building until ctx ends, or until it is to restart (again).
 func (s service) house(ctx context.Context, house *site.Site, manager *notify.Manager, log zerolog.Logger) (again bool, err error) {
-	// A damaged file can kill who opens it; that must not be this process.
+	// A damaged file can kill the process that opens it; that must not be this one.
 	self, err := os.Executable()
 	if err != nil {
 		return false, fmt.Errorf("find own program: %w", err)
@@ -87,10 +87,10 @@ func (s service) house(ctx context.Context, house *site.Site, manager *notify.Ma
 	return anew.Load() || g.Decider.Changed(), err
 }
 
-// lookEach is how often a daemon without a house looks for a site file.
+// lookEach is the period at which a daemon without a house looks for a site file.
 const lookEach = time.Second
 
-// setup waits until there is a site file with which a house can be served; false: ctx ended.
+// setup waits until there is a usable site file; false: ctx ended.
 func (s service) setup(ctx context.Context, manager *notify.Manager, log zerolog.Logger, why error) bool {
 	dog := watchdogOf(manager, log)
 	waiting := setup.New(setup.Options{Socket: s.socket(), Group: server.Group, File: s.config, Machine: machine(s.hardware),
@@ -105,7 +105,7 @@ func (s service) setup(ctx context.Context, manager *notify.Manager, log zerolog
 	return found
 }
 
-// asksForProofs has a house that is being set up ask for what is proved at its doors.
+// asksForProofs makes a house that is being set up ask for proofs at its doors.
 func asksForProofs(s *site.Site) error {
 	if err := durable.MakeDir(s.State, 0o700); err != nil {
 		return fmt.Errorf("state directory: %w", err)
@@ -113,8 +113,8 @@ func asksForProofs(s *site.Site) error {
 	return acceptance.Create(s.State, acceptance.Act{At: time.Now()})
 }
 
-// socket is where it answers while no site file says where: in the directory that the
-// service manager made for it.
+// socket returns the path of the socket while no site file names one: in the directory that the
+// service manager made.
 func (s service) socket() string {
 	made, _, _ := strings.Cut(s.env("RUNTIME_DIRECTORY"), ":")
 	if made == "" {
@@ -123,13 +123,12 @@ func (s service) socket() string {
 	return filepath.Join(made, filepath.Base(site.DefaultSocket))
 }
 
-// unwatched is how often a service manager is told at least that the doors are served, where
-// it sets no time itself.
+// unwatched is the longest time between two reports to a service manager that sets no time itself.
 const unwatched = 10 * time.Second
 
-// watchdogOf tells the service manager that the daemon is ready when every door's loop has
-// gone round once, and from then on that it lives whenever all of them have again. Nil
-// without a manager.
+// watchdogOf reports to the service manager that the daemon is ready when every door's loop has
+// gone round once, and after that that it is alive whenever all have gone round again. Nil without
+// a manager.
 func watchdogOf(m *notify.Manager, log zerolog.Logger) *watchdog.Watchdog {
 	if m == nil {
 		return nil
@@ -139,7 +138,7 @@ func watchdogOf(m *notify.Manager, log zerolog.Logger) *watchdog.Watchdog {
 		err := next()
 		if err == nil {
 			next = m.Alive
-		} else if !failing { // said once, and not at each time
+		} else if !failing { // reported once, not every time
 			warn(log, err)
 		}
 		failing = err != nil

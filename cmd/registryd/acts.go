@@ -12,13 +12,13 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// subject is what an act is on.
+// subject is the object of an act.
 type subject struct {
 	Grant   string `arg:"" optional:"" help:"Id of a grant, or the first digits of it."`
 	Tenancy string `help:"All grants of this tenancy instead." placeholder:"ID"`
 }
 
-// act carries an act out and tells what came of it.
+// act carries an act out and prints the result.
 func act(s *session, a operator.Act) (err error) {
 	if a.Grant, err = s.grantID(a.Grant); err != nil {
 		return err
@@ -41,16 +41,16 @@ func act(s *session, a operator.Act) (err error) {
 	})
 }
 
-// tellWait is how long a command waits for what the gateways say of a list.
+// tellWait is how long a command waits for the gateways' answers to a list.
 const tellWait = 4 * time.Second
 
-// tellTaken says what the building's gateways have said of the list, as far as they do so at once.
+// tellTaken prints the gateways' answers to the list, those that come at once.
 func tellTaken(s *session, w io.Writer, d operator.Done) {
 	var all []api.Gateway
 	for end := time.Now().Add(tellWait); time.Now().Before(end) && s.ctx.Err() == nil; time.Sleep(200 * time.Millisecond) {
 		var err error
 		if all, err = s.front.Gateways(s.ctx, d.Building); err != nil {
-			return // the list is on its way all the same
+			return // the list is on its way anyway
 		}
 		if !slices.ContainsFunc(all, func(g api.Gateway) bool { return g.Online && g.Applied < d.Version && g.Refuses == "" }) {
 			break

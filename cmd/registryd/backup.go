@@ -26,10 +26,10 @@ type backupCmd struct {
 	Dir string `arg:"" help:"Directory on another disk: a new one in it, named by the time, gets the copies." placeholder:"DIRECTORY"`
 }
 
-// fileBackup says what a backup is of.
+// fileBackup describes a backup.
 const fileBackup = "backup.json"
 
-// backup is fileBackup.
+// backup is the content of fileBackup.
 type backup struct {
 	Registry string            `json:"registry"`
 	Time     time.Time         `json:"time"`
@@ -40,9 +40,9 @@ type backup struct {
 	Dir      string            `json:"-"`
 }
 
-// Run copies both databases while they are in use: the issuer's first, so that the
-// front's is the newer one. Only when both are on the disk and whole, gateways hear
-// that what is in them is safe.
+// Run copies both databases while they are in use: the issuer's first, so that the front's is the
+// newer one. Only when both are on the disk and whole, gateways are told that their content is
+// safe.
 func (c backupCmd) Run(s *session) error {
 	front, own, err := s.statuses()
 	if err != nil {
@@ -63,7 +63,7 @@ func (c backupCmd) Run(s *session) error {
 	})
 }
 
-// statuses are those of front and issuer, which must both answer.
+// statuses returns the status of front and issuer, which must both answer.
 func (s *session) statuses() (front api.Status, own operator.Status, err error) {
 	if front, err = s.front.Status(s.ctx); err == nil {
 		own, err = s.issuer.Status(s.ctx)
@@ -105,7 +105,7 @@ func (b *backup) fill(s *session, id string) error {
 	return durable.Rename(temp, b.Dir)
 }
 
-// save writes a copy that comes from a process, syncs and checks it.
+// save writes a copy that comes from a process, syncs it and checks it.
 func save(ctx context.Context, body io.ReadCloser, path string) (sum string, err error) {
 	defer body.Close()
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)

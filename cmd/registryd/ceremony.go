@@ -30,7 +30,7 @@ type ceremonyMakeCmd struct {
 	Trial bool     `help:"For practice: sticks may be directories of one disk, and the record says that it was a trial."`
 }
 
-// Run asks nobody's name: the record has lines to write on.
+// Run makes the keys. It asks for no names: the record has lines to write them on.
 func (c ceremonyMakeCmd) Run(s *session) error {
 	setup, dir, err := c.place()
 	if err != nil {
@@ -59,7 +59,7 @@ func (c ceremonyMakeCmd) Run(s *session) error {
 	})
 }
 
-// people are whoever sits at the terminal. A ceremony that is asked to end while it waits does so.
+// people are the people at the terminal. A ceremony that is told to end while it waits does so.
 func (s *session) people() ceremony.People {
 	lines, failed := make(chan struct{}), make(chan error, 1)
 	go func() { // ends with standard input, or with the process
@@ -93,7 +93,7 @@ func (s *session) people() ceremony.People {
 	}
 }
 
-// thisProgram is what runs here, as the two people compare it.
+// thisProgram identifies the running program, for the two people to compare.
 func thisProgram() (p ceremony.Program, err error) {
 	p = ceremony.Program{Version: version, Go: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH}
 	path, err := os.Executable()
@@ -113,7 +113,7 @@ func thisProgram() (p ceremony.Program, err error) {
 	return p, nil
 }
 
-// networkUp names the interfaces through which something could come or go.
+// networkUp returns the interfaces through which data could come or go.
 func networkUp() (up []string) {
 	all, err := net.Interfaces()
 	if err != nil {

@@ -23,7 +23,7 @@ type clockCmd struct {
 	Undo    clockUndoCmd    `cmd:"" help:"Take a wrong time back that was signed to a gateway, as two issuers."`
 }
 
-// clocks are those of both processes; nil: it does not answer.
+// clocks are the clocks of both processes; nil: no answer.
 type clocks struct {
 	Front  *agreed.Report `json:"front"`
 	Issuer *agreed.Report `json:"issuer"`
@@ -38,7 +38,7 @@ func (clockShowCmd) Run(s *session) error {
 
 type clockConfirmCmd struct{}
 
-// Run takes the operator's word to both processes, as far as they answer.
+// Run confirms the clocks of both processes, as far as they answer.
 func (clockConfirmCmd) Run(s *session) error {
 	return s.showClocks(s.front.ConfirmClock, s.issuer.ConfirmClock)
 }

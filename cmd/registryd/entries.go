@@ -35,7 +35,7 @@ func (c entriesCmd) Run(s *session) error {
 	if c.CSV && s.JSON {
 		return socket.Hinted("leave one of them out", "--csv and --json are two forms of the same")
 	}
-	if _, err := c.filter(calendar.Here()); err != nil { // a slip shows without the front
+	if _, err := c.filter(calendar.Here()); err != nil { // a mistake shows without the front
 		return err
 	}
 	zone, err := s.zone(c.Zone, c.Building)
@@ -86,7 +86,7 @@ func (c entriesCmd) filter(zone *time.Location) (f api.EntryFilter, err error) {
 	return f, err
 }
 
-// command is the one that shows what is behind After.
+// command returns the command that shows the entries behind After.
 func (c entriesCmd) command(json bool) string {
 	words := []string{"entries"}
 	if json {
@@ -107,7 +107,7 @@ func (c entriesCmd) command(json bool) string {
 	return strings.Join(words, " ")
 }
 
-// quoted is a word as a shell takes it.
+// quoted returns a word quoted for a shell.
 func quoted(word string) string {
 	if strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/:.+") == "" {
 		return word
@@ -115,7 +115,7 @@ func quoted(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// lines shows an entry as a line of text, or of JSON.
+// lines returns a function that prints an entry as a line of text, or of JSON.
 func (c entriesCmd) lines(s *session, zone *time.Location) func(api.Entry) error {
 	return func(e api.Entry) error {
 		if s.JSON {
@@ -145,7 +145,7 @@ func what(e api.Entry) string {
 	return text + fmt.Sprintf(" x%d", e.Count)
 }
 
-// happened is what an entry or alarm says happened; a reason that is the outcome says no more than that.
+// happened describes an entry or alarm; a reason that equals the outcome is left out.
 func happened(kind, outcome, reason string) string {
 	if reason == outcome {
 		reason = ""
@@ -153,7 +153,7 @@ func happened(kind, outcome, reason string) string {
 	return strings.Join(strings.Fields(kind+" "+outcome+" "+reason), " ")
 }
 
-// unsure says what is known of the time of an entry whose clock says nothing.
+// unsure describes what is known of the time of an entry without a good clock.
 func unsure(e api.Entry, zone *time.Location) string {
 	text := "its clock was not set and said " + e.Time.In(zone).Format(time.DateTime)
 	if e.NotBefore != nil {
@@ -164,7 +164,7 @@ func unsure(e api.Entry, zone *time.Location) string {
 	return text + e.NotAfter.In(zone).Format(time.DateTime) + ", received " + e.Received.In(zone).Format(time.DateTime)
 }
 
-// csvHead begins a table that spreadsheets open as UTF-8. The zone stands in it, since a cell has none.
+// csvHead begins a table that spreadsheets open as UTF-8. It names the zone, which cells lack.
 func csvHead(w io.Writer, table *csv.Writer, zone *time.Location) error {
 	table.UseCRLF = true
 	if _, err := io.WriteString(w, "\ufeff"); err != nil {
@@ -186,7 +186,7 @@ func csvRow(e api.Entry, zone *time.Location) []string {
 	if e.Count > 0 {
 		times = fmt.Sprint(e.Count)
 	}
-	// The epoch with a letter before it: a spreadsheet takes 0000000000000e12 for a number.
+	// The epoch has a letter before it: a spreadsheet takes 0000000000000e12 for a number.
 	row := []string{e.Building, e.Gateway, "e-" + e.Epoch, fmt.Sprint(e.Sequence), at(&e.Time), e.Clock, command.Choose(e.Unsure, "no", "yes"), at(e.NotBefore), at(e.NotAfter),
 		at(&e.Received), e.Kind, e.Outcome, e.Reason, e.Direction, e.Door, e.Source, times}
 	for i := range row {
@@ -195,7 +195,8 @@ func csvRow(e api.Entry, zone *time.Location) []string {
 	return row
 }
 
-// entryKind refuses a kind that no entry has: its empty answer would look as if nothing had happened.
+// entryKind refuses a kind that no entry has: its empty answer would look as if nothing had
+// happened.
 func entryKind(text string) (string, error) {
 	text = strings.ReplaceAll(strings.ToLower(text), "-", "_")
 	var all []string

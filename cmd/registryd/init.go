@@ -19,8 +19,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// configTemplate is the front's configuration file as init writes it. It does not say where it lies, so that
-// a directory which was restored elsewhere serves from there.
+// configTemplate is the front's configuration file as init writes it. It does not contain its own
+// path, so that a directory which was restored elsewhere serves from there.
 const configTemplate = `# The front of registry %q. docs/registry.md describes every key.
 # state = this file's directory
 # broker = "embedded"              # or mqtts://host:port of another one
@@ -54,7 +54,7 @@ func (c initCmd) Run(s *session) error {
 		})
 }
 
-// place is what is made, and the directory in which its directories go.
+// place returns what is to be made, and the directory for its directories.
 func (c initCmd) place() (setup authority.Setup, dir string, err error) {
 	if setup, err = c.setup(); err != nil {
 		return setup, "", err
@@ -66,8 +66,8 @@ func (c initCmd) place() (setup authority.Setup, dir string, err error) {
 	return setup, dir, nil
 }
 
-// setup reads hosts and ports: they stand in certificate and tokens, where a
-// slip shows only when a gateway can't find the registry.
+// setup checks hosts and ports: they go into certificate and tokens, where a mistake shows only
+// when a gateway can't find the registry.
 func (c initCmd) setup() (authority.Setup, error) {
 	setup := authority.Setup{Registry: c.Registry, Enrol: 8443, Broker: c.Broker, Now: time.Now()}
 	if !wire.ValidName(c.Registry, false) {
@@ -187,7 +187,7 @@ func (c trustNewCmd) Run(s *session) error {
 	})
 }
 
-// steps are what is left to do.
+// steps returns the remaining steps.
 func (c trustNewCmd) steps(done authority.SignedTrust) (steps []string) {
 	replaced := func(what string) bool {
 		return slices.ContainsFunc(done.Replaced, func(k authority.ReplacedKey) bool { return k.Role == what })

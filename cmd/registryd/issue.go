@@ -24,7 +24,7 @@ type issueCmd struct {
 	Dir string `help:"The issuer's directory, as init made it." default:"/var/lib/gatehouse-registry/issuer" placeholder:"DIRECTORY"`
 }
 
-// Run is the issuer until it is told to stop. Its own socket stands in its directory.
+// Run runs the issuer until it is told to stop. Its own socket is in its directory.
 func (c issueCmd) Run(s *session) error {
 	log := zerolog.New(s.Err).With().Timestamp().Logger()
 	i, err := issuer.Open(issuer.Options{Dir: c.Dir, Front: s.front, Log: log})

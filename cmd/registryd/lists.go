@@ -39,7 +39,7 @@ func (c listsCmd) Run(s *session) error {
 	})
 }
 
-// listStanding says how far a list got.
+// listStanding describes how far a list got.
 func listStanding(l operator.List) string {
 	switch {
 	case len(l.Doubted) > 0:
@@ -88,8 +88,8 @@ func (c countersignCmd) Run(s *session) error {
 	})
 }
 
-// choose is the list that waits here, or else the one that gateways wait with, or else,
-// if that was asked for, the newest one.
+// choose returns the list that waits here, or else the one that gateways wait with, or else, if
+// requested, the newest one.
 func (c countersignCmd) choose(all []operator.List) (operator.List, error) {
 	if n := slices.IndexFunc(all, func(l operator.List) bool { return l.Held }); n >= 0 {
 		return all[n], nil
@@ -147,7 +147,7 @@ func (offersShowCmd) Run(s *session) error {
 	return err
 }
 
-// signerText says who has signed a list that no issuer trusted now has signed.
+// signerText describes who has signed a list that no trusted issuer has signed.
 func signerText(o operator.Offer) string {
 	switch {
 	case o.False:
@@ -163,7 +163,7 @@ type decideCmd struct {
 	ID       string `arg:"" help:"Of the offer."`
 }
 
-// Run does what the command is called: take or drop.
+// Run takes or drops, by the command's name.
 func (c decideCmd) Run(s *session, cmd *kong.Context) error {
 	take := cmd.Selected().Name == "take"
 	d, err := s.issuer.Decide(s.ctx, operator.Decision{Building: c.Building, ID: c.ID, Take: take})

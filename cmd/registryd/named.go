@@ -12,10 +12,10 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// part is the beginning of an id, as gatehouse shows it.
+// part matches the beginning of an id, as gatehouse shows it.
 var part = regexp.MustCompile(`^[0-9a-f]{4,31}$`)
 
-// tenancyID is the whole id of the tenancy that people name by its first digits.
+// tenancyID completes the id of a tenancy from its first digits.
 func (s *session) tenancyID(text string) (string, error) {
 	return whole(text, "tenancy", "registryd tenancies", func() (ids []string, err error) {
 		all, err := s.issuer.Tenancies(s.ctx, "")
@@ -26,7 +26,7 @@ func (s *session) tenancyID(text string) (string, error) {
 	})
 }
 
-// grantID is that of a grant.
+// grantID completes the id of a grant.
 func (s *session) grantID(text string) (string, error) {
 	return whole(text, "grant", "registryd grants", func() (ids []string, err error) {
 		all, err := s.issuer.Grants(s.ctx, "", "")
@@ -37,7 +37,7 @@ func (s *session) grantID(text string) (string, error) {
 	})
 }
 
-// whole finds the one id that begins so. What is no beginning of an id is for the issuer to judge.
+// whole returns the only id that begins with text. Text of another form is left to the issuer.
 func whole(text, what, list string, ids func() ([]string, error)) (string, error) {
 	text = strings.ToLower(strings.TrimSpace(text))
 	if !part.MatchString(text) {
@@ -57,7 +57,7 @@ func whole(text, what, list string, ids func() ([]string, error)) (string, error
 	return "", socket.Hinted("give more of its digits: "+list, "%q names %s", text, amount.Of(len(found), what))
 }
 
-// days are those of a row: of a building, in its time zone, which may not be known yet.
+// days are the zone of a row's building, which may be unknown yet.
 type days struct {
 	building string
 	zone     *string
@@ -77,7 +77,7 @@ func grantDays(all []operator.Grant) (of []days) {
 	return of
 }
 
-// zonesOf names the time zone of some days.
+// zonesOf names the time zone of some rows.
 func zonesOf(all []days) string {
 	for _, d := range all {
 		if *d.zone != *all[0].zone {
@@ -90,8 +90,8 @@ func zonesOf(all []days) string {
 	return " (" + zoneNamed(*all[0].zone).String() + ")"
 }
 
-// fillZones asks the front for the zones that the issuer has not heard of yet: it
-// asks only once a minute. Where the front does not answer they stay unknown.
+// fillZones gets the zones that the issuer does not know yet from the front, which the issuer asks
+// only once a minute. Where the front does not answer they stay unknown.
 func (s *session) fillZones(all []days) {
 	zones := map[string]string{}
 	for _, d := range all {
@@ -110,7 +110,7 @@ func (s *session) fillZones(all []days) {
 	}
 }
 
-// zoneNamed is a building's time zone, as its gateways say; this machine's where they have not said.
+// zoneNamed returns a building's time zone by its name; this machine's where there is none.
 func zoneNamed(name string) *time.Location {
 	if zone, err := time.LoadLocation(name); err == nil && name != "" {
 		return zone
@@ -118,7 +118,7 @@ func zoneNamed(name string) *time.Location {
 	return calendar.Here()
 }
 
-// lastDay reads a last day in the time zone of the building of a grant or tenancy.
+// lastDay parses a last day in the time zone of the building of a grant or tenancy.
 func (s *session) lastDay(of subject, text string) (time.Time, error) {
 	zone, err := s.zoneOf(of)
 	if err != nil {
@@ -127,8 +127,8 @@ func (s *session) lastDay(of subject, text string) (time.Time, error) {
 	return calendar.Last(text, zone)
 }
 
-// zoneOf is the time zone of that building; this machine's where there is no such grant or
-// tenancy, which the issuer says.
+// zoneOf returns the time zone of that building; this machine's where there is no such grant or
+// tenancy, which the issuer reports.
 func (s *session) zoneOf(of subject) (*time.Location, error) {
 	if of.Tenancy == "" {
 		grant, err := s.grantID(of.Grant)
@@ -154,8 +154,8 @@ func (s *session) zoneOf(of subject) (*time.Location, error) {
 	return calendar.Here(), err
 }
 
-// zone is that of an option, else that of the building's gateways where they agree
-// (of all, for ""), else this machine's.
+// zone returns the zone of an option, else that of the building's gateways where they agree (of
+// all, for ""), else this machine's.
 func (s *session) zone(name, building string) (*time.Location, error) {
 	if name == "" {
 		return s.zoneOfGateways(building)

@@ -16,16 +16,16 @@ import (
 // version is set by the packager with -ldflags.
 var version = "dev"
 
-// session is what a command works with.
+// session is the environment of a command.
 type session struct {
 	command.Console
 	ctx    context.Context
 	front  *api.Client
 	issuer *operator.Client
-	raw    io.Writer // standard output as it is: for a byte order mark, not for what others wrote
+	raw    io.Writer // standard output itself: for a byte order mark at its start
 }
 
-// table prints what was asked for as JSON, or as a table of one row each; none is what stands for an empty one.
+// table prints rows as JSON, or as a table; none is printed for an empty one.
 func table[T any](s *session, all []T, err error, none string, head []string, row func(T) []string) error {
 	return s.Print(all, err, func(w io.Writer) { writeTable(w, all, none, head, row) })
 }
@@ -38,7 +38,7 @@ func writeTable[T any](w io.Writer, all []T, none string, head []string, row fun
 	command.Table(w, all, head, row)
 }
 
-// stamp is a time with the zone's offset.
+// stamp is the format of a time with the zone's offset.
 const stamp = "2006-01-02 15:04:05 -07:00"
 
 func clock(t *time.Time) string {
@@ -48,7 +48,7 @@ func clock(t *time.Time) string {
 	return t.Local().Format(stamp)
 }
 
-// secondKey are the flags of whoever signs as another issuer.
+// secondKey are the flags of another issuer's signature.
 type secondKey struct {
 	Key  string `required:"" help:"Another issuer's key: second.key, on its stick." placeholder:"FILE"`
 	Root string `help:"The root's public key; if not given, root.pub beside --key." placeholder:"FILE"`

@@ -40,7 +40,7 @@ func (statusCmd) Run(s *session) error {
 	})
 }
 
-// backupState says how old the newest backup is.
+// backupState describes the age of the newest backup.
 func backupState(at, putBack *time.Time) string {
 	if putBack != nil && (at == nil || at.Before(*putBack)) {
 		return fmt.Sprintf("none since a copy was put back on %s: what was stored since then is in no copy yet; registryd backup DIRECTORY makes one", clock(putBack))
@@ -78,7 +78,7 @@ func state(g api.Gateway) string {
 	return "offline"
 }
 
-// listState says how far the newest list got.
+// listState describes how far the newest list got.
 func listState(g api.Gateway) string {
 	switch {
 	case g.List == 0:

@@ -46,10 +46,10 @@ func showTenancies(s *session, all []operator.Tenancy) error {
 	})
 }
 
-// stateShown is a state as people read it.
+// stateShown returns a state for people.
 func stateShown(state string) string { return strings.ReplaceAll(state, "_", " ") }
 
-// decisionShown is what was decided on the newest notice, as the desk says it too.
+// decisionShown returns the decision on the newest notice, in the desk's words.
 func decisionShown(t operator.Tenancy) string {
 	switch t.Decided {
 	case "upheld":
@@ -89,8 +89,8 @@ func (c grantsCmd) Run(s *session) error {
 	})
 }
 
-// cardsShown counts the ids of a grant's cards, one for each form in which readers see
-// a card, and of those the ones that do not open or prove nothing.
+// cardsShown counts the ids of a grant's cards, one for each form in which readers see a card, and
+// of those the ones that do not open or prove nothing.
 func cardsShown(cards []operator.Card) string {
 	suspended, unproven := 0, 0
 	for _, card := range cards {
@@ -118,19 +118,19 @@ type personCmd struct {
 	Case    string `required:"" help:"Number of the request or order that asks for it." placeholder:"TEXT"`
 }
 
-// person is who a tenancy is, out of all seals that were made for it.
+// person is the person of a tenancy, from all seals that were made for it.
 type person struct {
 	Tenancy  string   `json:"tenancy"`
 	Name     string   `json:"name"`
 	Document string   `json:"document"`
 	Number   string   `json:"number"`
-	Holder   string   `json:"holder"`            // of the number, what does not change when the document is renewed
+	Holder   string   `json:"holder"`            // the part of the number that does not change when the document is renewed
 	Cards    []string `json:"cards"`             // bits, then the bits themselves as hex
 	Missing  int      `json:"missing,omitempty"` // seals that the front has not got
 }
 
-// Run shows who a tenancy is: the only way to see a name. That it was looked
-// at is written down before anything is fetched; the key never leaves this process.
+// Run shows the person of a tenancy: the only way to see a name. The look is recorded before
+// anything is fetched; the key never leaves this process.
 func (c personCmd) Run(s *session) error {
 	key, err := keys.LoadSealKey(c.Key)
 	if err != nil {
@@ -201,8 +201,8 @@ type passCmd struct {
 	Minutes int    `help:"How long it is good for: 1 to 15." default:"5"`
 }
 
-// Run prints a pass. The text goes to standard output alone, so that it can be
-// piped into whatever draws QR codes; what people want to know beside it does not.
+// Run prints a pass. Only the text goes to standard output, so that it can be piped into a program
+// that draws QR codes; notes for people do not.
 func (c passCmd) Run(s *session) error {
 	tenancy, err := s.tenancyID(c.Tenancy)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// Acceptance is what was proved at the doors of a house before they count as ready.
+// Acceptance is the state of the proofs at the doors of a house, which are needed before they count
+// as ready.
 type Acceptance struct {
 	Building string         `json:"building"`
 	Gateway  string         `json:"gateway"`
@@ -17,7 +18,7 @@ type Acceptance struct {
 	Doors    []AcceptedDoor `json:"doors"`
 }
 
-// AcceptedDoor is what was proved at a door.
+// AcceptedDoor is the state of the proofs at a door.
 type AcceptedDoor struct {
 	Door   string  `json:"door"`
 	Ready  bool    `json:"ready"`  // nothing is left to be proved
@@ -26,7 +27,7 @@ type AcceptedDoor struct {
 	Parts  []Proof `json:"parts"` // in the order in which they are proved
 }
 
-// Proof is what is known of a part of a door: lock, exit, contact, fire or power.
+// Proof is the state of a part of a door: lock, exit, contact, fire or power.
 type Proof struct {
 	Part   string     `json:"part"`
 	Fitted bool       `json:"fitted"` // the site file has it
@@ -35,8 +36,8 @@ type Proof struct {
 	By     string     `json:"by,omitempty"`
 }
 
-// ProofStep is what is done or said about a part: "begin" tries it, "yes" and "no" say what
-// became of that, "none" says that there is no such part.
+// ProofStep is a step of the proof of a part: "begin" tests it, "yes" and "no" report the result,
+// "none" says that there is no such part.
 type ProofStep struct {
 	Step string `json:"step"`
 }
@@ -44,7 +45,7 @@ type ProofStep struct {
 // ProofWait is how long the gateway waits for an exit button or a contact.
 const ProofWait = time.Minute
 
-// FireDrill is a fire drill and what it did.
+// FireDrill is a fire drill and its results.
 type FireDrill struct {
 	On    bool           `json:"on"`
 	Begun time.Time      `json:"begun"`
@@ -53,7 +54,7 @@ type FireDrill struct {
 	Doors []FireDrilling `json:"doors"`
 }
 
-// FireDrilling is what a drill did at a door, with times; nil: it did not, or not yet.
+// FireDrilling is the result of a drill at a door, with times; nil: it did not happen, or not yet.
 type FireDrilling struct {
 	Door     string     `json:"door"`
 	Active   *time.Time `json:"active,omitempty"` // the fire input
@@ -65,7 +66,7 @@ type FireDrilling struct {
 	Worked   bool       `json:"worked"`            // released by the input, which is idle again
 }
 
-// Doors is the part of a Client that tries, proves and locks doors.
+// Doors is the part of a Client that tests, proves and locks doors.
 type Doors struct{ socket *socket.Client }
 
 // Acceptance asks what was proved.
@@ -73,34 +74,33 @@ func (c Doors) Acceptance(ctx context.Context) (a Acceptance, err error) {
 	return a, c.socket.Call(ctx, http.MethodGet, "/v1/acceptance", nil, &a)
 }
 
-// AskForProofs has a house ask for what is to be proved at its doors.
+// AskForProofs makes a house ask for proofs at its doors.
 func (c Doors) AskForProofs(ctx context.Context) (a Acceptance, err error) {
 	return a, c.socket.Call(ctx, http.MethodPost, "/v1/acceptance", nil, &a)
 }
 
-// Prove does a step. An exit button or a contact that is tried is waited for, for
-// ProofWait at most.
+// Prove performs a step. The test of an exit button or a contact waits for ProofWait at most.
 func (c Doors) Prove(ctx context.Context, door, part, step string) (p Proof, err error) {
 	return p, c.socket.Call(ctx, http.MethodPost, "/v1/doors/"+url.PathEscape(door)+"/proofs/"+url.PathEscape(part), ProofStep{step}, &p)
 }
 
-// FireDrill asks for the drill that is on, or for the last one.
+// FireDrill returns the present drill, or the last one.
 func (c Doors) FireDrill(ctx context.Context) (d FireDrill, err error) {
 	return d, c.socket.Call(ctx, http.MethodGet, "/v1/fire/drill", nil, &d)
 }
 
-// BeginFireDrill begins one: what the fire input and the doors do from now on is its report.
+// BeginFireDrill begins a drill: its report has what the fire input and the doors do from now on.
 func (c Doors) BeginFireDrill(ctx context.Context) (d FireDrill, err error) {
 	return d, c.socket.Call(ctx, http.MethodPost, "/v1/fire/drill", nil, &d)
 }
 
-// EndFireDrill ends it. An emergency it does not end.
+// EndFireDrill ends a drill. It does not end an emergency.
 func (c Doors) EndFireDrill(ctx context.Context) (d FireDrill, err error) {
 	return d, c.socket.Call(ctx, http.MethodPost, "/v1/fire/drill/end", nil, &d)
 }
 
-// LockNow takes back what Release gave at a door; who was let through otherwise keeps
-// their time. The answer tells nothing of them.
+// LockNow takes back a Release at a door; people who were let through otherwise keep their time.
+// The answer reveals nothing about them.
 func (c Doors) LockNow(ctx context.Context, door string) (r Released, err error) {
 	return r, c.socket.Call(ctx, http.MethodPost, "/v1/doors/"+url.PathEscape(door)+"/lock", nil, &r)
 }

@@ -31,7 +31,7 @@ func NewClientOver(n network.Network, path string) *Client {
 	return &Client{c, Doors{c}}
 }
 
-// Status asks how the gateway is.
+// Status returns the state of the gateway.
 func (c *Client) Status(ctx context.Context) (s Status, err error) {
 	return s, c.socket.Call(ctx, http.MethodGet, "/v1/status", nil, &s)
 }
@@ -46,23 +46,23 @@ func (c *Client) ResetFire(ctx context.Context) (f Fire, err error) {
 	return f, c.socket.Call(ctx, http.MethodPost, "/v1/fire/reset", nil, &f)
 }
 
-// NoteAccess puts into the daemon's log who may use the page, which keeps its accounts itself:
-// it is the page's alone, and no part of what the tool and the page both do.
+// NoteAccess records in the daemon's log who may use the page, which keeps its accounts itself.
+// Only the page calls it; it is not among the acts that the tool and the page both have.
 func NoteAccess(ctx context.Context, c *Client, a Access) error {
 	return c.socket.Call(ctx, http.MethodPost, "/v1/access", a, &struct{}{})
 }
 
-// AskClock asks for a nonce for a signed time.
+// AskClock returns a nonce for a signed time.
 func (c *Client) AskClock(ctx context.Context) (a ClockAsk, err error) {
 	return a, c.socket.Call(ctx, http.MethodPost, "/v1/clock/ask", nil, &a)
 }
 
-// SetClock hands in a signed time.
+// SetClock submits a signed time.
 func (c *Client) SetClock(ctx context.Context, s SignedClock) (k Clock, err error) {
 	return k, c.socket.Call(ctx, http.MethodPost, "/v1/clock/set", s, &k)
 }
 
-// ConfirmClock says that the gateway's clock is right as it stands.
+// ConfirmClock confirms that the gateway's clock is right.
 func (c *Client) ConfirmClock(ctx context.Context) (k Clock, err error) {
 	return k, c.socket.Call(ctx, http.MethodPost, "/v1/clock/confirm", nil, &k)
 }
@@ -77,26 +77,26 @@ func (c *Client) Keys(ctx context.Context) (k []Key, err error) {
 	return k, c.socket.Call(ctx, http.MethodGet, "/v1/keys", nil, &k)
 }
 
-// Apply hands in a new version of the list. A *Error with Conflict means that
-// somebody else was faster: fetch the list again.
+// Apply submits a new version of the list. A *Error with Conflict means that somebody else was
+// faster: fetch the list again.
 func (c *Client) Apply(ctx context.Context, u Update) (g Grants, err error) {
 	return g, c.socket.Call(ctx, http.MethodPut, "/v1/grants", u, &g)
 }
 
-// Swipe waits for the next card that is not in use, or that is held up twice with a
-// rest in between. The door does not open for it then.
+// Swipe waits for the next card that is not in use, or that is held up twice with a rest in
+// between. The door does not open for it.
 func (c *Client) Swipe(ctx context.Context, r SwipeRequest) (card Card, err error) {
 	return card, c.socket.Call(ctx, http.MethodPost, "/v1/swipe", r, &card)
 }
 
-// Printed asks for the credentials of a printed number.
+// Printed returns the credentials of a printed number.
 func (c *Client) Printed(ctx context.Context, r PrintedRequest) (card Card, err error) {
 	return card, c.socket.Call(ctx, http.MethodPost, "/v1/printed", r, &card)
 }
 
-// Log calls each with the entries kept that are shown: faults, alarms and what was
-// done at the gateway, nobody's passages. Oldest first, from the newest `last`
-// on (negative: all); with follow it goes on with new ones until ctx ends.
+// Log calls each with the kept entries that an owner may see: faults, alarms and acts at the
+// gateway, nobody's passages. Oldest first, from the newest `last` on (negative: all); with follow
+// it goes on with new ones until ctx ends.
 func (c *Client) Log(ctx context.Context, ask LogQuery, each func(LogEntry) error) error {
 	q := url.Values{"last": {strconv.Itoa(ask.Last)}, "follow": {strconv.FormatBool(ask.Follow)}, "door": ask.Doors, "kind": ask.Kinds}
 	if ask.Since != "" {
@@ -105,9 +105,8 @@ func (c *Client) Log(ctx context.Context, ask LogQuery, each func(LogEntry) erro
 	return stream(ctx, c.socket, http.MethodGet, "/v1/log?"+q.Encode(), nil, func() {}, each)
 }
 
-// TestDoor calls begun when the test of a door has begun, and then each with what
-// happens there, for so many minutes or until ctx ends. The test is journaled, and told
-// at the door's readers.
+// TestDoor calls begun when the test of a door has begun, and then each with the events there, for
+// a number of minutes or until ctx ends. The test is recorded, and shown at the door's readers.
 func (c *Client) TestDoor(ctx context.Context, door string, r DoorTest, begun func(), each func(LogEntry) error) error {
 	return stream(ctx, c.socket, http.MethodPost, "/v1/doors/"+url.PathEscape(door)+"/test", r, begun, each)
 }

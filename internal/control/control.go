@@ -1,9 +1,9 @@
-// Package control is the talk between the daemon of a building and the tool at
-// hand: HTTP and JSON over the daemon's unix socket. It has the messages and
-// the client; package server has the daemon's side.
+// Package control is the interface of a building's daemon for tools on the same machine: HTTP and
+// JSON over the daemon's unix socket. It has the messages and the client; package server has the
+// daemon's side.
 //
-// It carries no card numbers outwards: a swipe comes back as credential ids.
-// Who may connect is decided by the socket's owner and mode alone.
+// It carries no card numbers outwards: a swipe comes back as credential ids. The socket's owner and
+// mode alone decide who may connect.
 package control
 
 import (
@@ -32,14 +32,14 @@ type Status struct {
 	ToDo      []ToDo     `json:"to_do"`
 }
 
-// ToDo is one thing that somebody should look after.
+// ToDo is one thing that needs attention.
 type ToDo struct {
 	Code string   `json:"code"`           // as docs/status.md has it; others may come
 	Door string   `json:"door,omitempty"` // that it is about
 	Args []string `json:"args,omitempty"` // of Text: door, device, number, file, reason
 	Text string   `json:"text"`           // what is wrong and what to do, in English
-	// Since is when this daemon saw it first. With AtStart it was there as the daemon
-	// began, maybe for longer. None: of an older daemon.
+	// Since is when this daemon saw it first. With AtStart it was there when the daemon began,
+	// maybe for longer. None: of an older daemon.
 	Since   *time.Time `json:"since,omitempty"`
 	AtStart bool       `json:"at_start,omitempty"`
 }
@@ -51,7 +51,7 @@ type Clock struct {
 	Trusted bool      `json:"trusted"`
 }
 
-// ClockAsk is a nonce that a signed time answers, once and within a minute.
+// ClockAsk is a nonce for a signed time, good once and within a minute.
 type ClockAsk struct {
 	Building string `json:"building"`
 	Nonce    []byte `json:"nonce"`
@@ -63,38 +63,37 @@ type SignedClock struct {
 	Envelope []byte `json:"envelope"`
 }
 
-// Fire is the fire input.
+// Fire is the state of the fire input.
 type Fire struct {
 	Active     bool `json:"active"`
 	Unreadable bool `json:"unreadable"` // doors are released until it can be read
 	Latched    bool `json:"latched"`    // doors stay released until `gatehouse fire reset`
 }
 
-// Listening is a house in which the old controller decides, while the gateway drives
+// Listening is the state of a house in which the old controller decides, while the gateway drives
 // nothing and learns the cards.
 type Listening struct {
 	Until *time.Time `json:"until,omitempty"` // cards are learned until then; nil: nobody knows
-	Over  bool       `json:"over"`            // that is past: nothing more is learned
+	Over  bool       `json:"over"`            // learning has ended
 }
 
-// ListeningRequest says who decides at the doors from now on: for Days from 1 to 60 the
-// old controller, while cards are learned for so many days; for 0 the gateway.
+// ListeningRequest sets who decides at the doors from now on: with Days from 1 to 60 the old
+// controller, while cards are learned for that long; with 0 the gateway.
 type ListeningRequest struct {
 	Days int `json:"days"`
 }
 
-// Door is one door.
+// Door is the state of one door.
 type Door struct {
 	ID    string `json:"id"`
 	State string `json:"state"` // "normal", "held", "forced", "emergency" or "listening"; not whether somebody goes through
 	Lock  string `json:"lock"`  // "ok" or what is wrong
-	// ExitPressed is for how long the exit button has been pressed, ns; 0 unless it
-	// looks stuck.
+	// ExitPressed is how long the exit button has been pressed, ns; 0 unless it looks stuck.
 	ExitPressed time.Duration `json:"exit_pressed_ns,omitempty"`
 	Devices     []Device      `json:"devices,omitzero"` // readers and inputs
 }
 
-// Device is a reader or input of a door.
+// Device is the state of a reader or input of a door.
 type Device struct {
 	ID     string `json:"id"`
 	Type   string `json:"type"` // wiegand, serial or input
@@ -103,7 +102,7 @@ type Device struct {
 	Hint   string `json:"hint,omitempty"`
 }
 
-// Journal is the state of the log, without how much stands in it: that would tell how many people came in.
+// Journal is the state of the journal without its size, which would reveal how many people came in.
 type Journal struct {
 	Epoch    string `json:"epoch"`
 	Degraded string `json:"degraded,omitempty"`
@@ -118,7 +117,7 @@ type Grants struct {
 	Copies  int        `json:"copies"` // good copies on disk, of 2
 }
 
-// Uplink is the way to the registry.
+// Uplink is the state of the connection to the registry.
 type Uplink struct {
 	Registry string `json:"registry"` // its id
 	District string `json:"district"`
@@ -136,8 +135,8 @@ type Uplink struct {
 	Link    string     `json:"link,omitempty"` // why the link is down, in plain words
 }
 
-// LogEntry is one entry as `gatehouse log` shows it, and a test of a door. It has
-// no number, and names no other entry: gaps would tell of those that are not shown.
+// LogEntry is one entry of `gatehouse log`, or of a test of a door. It has no number and refers to
+// no other entry, because gaps would reveal the entries that are not shown.
 type LogEntry struct {
 	Time      time.Time `json:"time"`
 	Clock     string    `json:"clock"`
@@ -153,27 +152,27 @@ type LogEntry struct {
 	Detail    string    `json:"detail,omitempty"` // hex
 }
 
-// Access is that somebody may use the page of the house, or no more.
+// Access records that somebody may use the page of the house, or no longer may.
 type Access struct {
 	Account string `json:"account"` // whose, as package caller writes it; of an invitation the role alone
 	Ended   bool   `json:"ended,omitempty"`
 }
 
-// LogQuery is what of the log is asked for.
+// LogQuery selects entries of the log.
 type LogQuery struct {
-	Last   int      // so many of the newest that the rest asks for; negative: all
+	Last   int      // number of the newest matching entries; negative: all
 	Follow bool     // go on with new ones
 	Since  string   // 2h, 3d, or a time in the building's zone as people write it; empty: any
-	Doors  []string // none: all, and what is of no door
+	Doors  []string // none: all, and entries of no door
 	Kinds  []string // none: all
 }
 
-// DoorTest asks for a test of a door.
+// DoorTest requests a test of a door.
 type DoorTest struct {
 	Minutes int `json:"minutes"` // 1 to MostTest
 }
 
-// MostTest is how long a test of a door may take, in minutes.
+// MostTest is the longest test of a door, minutes.
 const MostTest = 15
 
 // Released answers a release.
@@ -182,7 +181,7 @@ type Released struct {
 	State string `json:"state"`
 }
 
-// List is the active grant list, as the issuer's tool needs it.
+// List is the active grant list, for the issuer's tool.
 type List struct {
 	Building string            `json:"building"`
 	TimeZone string            `json:"time_zone"` // of the building: days begin at its midnight
@@ -193,7 +192,7 @@ type List struct {
 	Labels   map[string]string `json:"labels"` // grant id in hex -> the landlord's own label
 }
 
-// Key is one grant as `gatehouse grant list` shows it.
+// Key is one grant of `gatehouse grant list`.
 type Key struct {
 	Grant       string     `json:"grant"` // id, hex
 	Label       string     `json:"label,omitempty"`
@@ -212,34 +211,35 @@ type Update struct {
 	Labels   map[string]string `json:"labels"`
 }
 
-// SwipeRequest asks for the next card at a reader; empty: at any.
+// SwipeRequest waits for the next card at a reader; empty: at any.
 type SwipeRequest struct {
 	Door    string `json:"door,omitempty"`
 	Reader  string `json:"reader,omitempty"`
 	Seconds int    `json:"seconds,omitempty"` // default 60
 }
 
-// PrintedRequest asks for the credentials of a number printed on a card; it stands in a body, never in a path.
+// PrintedRequest asks for the credentials of a number printed on a card; the number is in the body,
+// never in a path.
 type PrintedRequest struct {
 	Form   string `json:"form"` // of cardnumber.PrintedForms
 	Number string `json:"number"`
 }
 
-// Card is what a card means in this building: the credentials that its swipe
-// or printed number gives, and which doors can't read it in any of these forms.
+// Card is the meaning of a card in this building: the credentials of its swipe or printed number,
+// and the doors that can't read it in any of these forms.
 type Card struct {
 	Door        string   `json:"door,omitempty"`
 	Reader      string   `json:"reader,omitempty"`
 	Bits        int      `json:"bits"`
-	Credentials []string `json:"credentials"`   // hex; the first is of all that is known of the card
-	Holds       []int    `json:"holds"`         // bits of the card's number in each of them; 0: nobody knows
+	Credentials []string `json:"credentials"`   // hex; the first is of all known bits of the card
+	Holds       []int    `json:"holds"`         // bits of the card's number in each of them; 0: unknown
 	Kin         []string `json:"kin,omitempty"` // shorter forms that no reader here sends: an older key of the card may have one
 	Missing     []string `json:"missing"`       // doors that need a swipe at their own reader
-	Reason      string   `json:"reason"`        // what the door would have said
+	Reason      string   `json:"reason"`        // the answer that the door would give
 }
 
-// Adopt is one unknown card that asks "whose?". While the old controller decides it has
-// its days, and neither door nor times.
+// Adopt is one unknown card that waits for a name. While the old controller decides it has days,
+// and neither door nor times.
 type Adopt struct {
 	ID        string    `json:"id"` // short, for `gatehouse adopt bind`
 	Card      Card      `json:"card"`
@@ -257,7 +257,7 @@ type AdoptState struct {
 	Cards     []Adopt    `json:"cards"`
 }
 
-// AdoptRequest switches adopt mode on for so many days; 0 switches it off and forgets the cards.
+// AdoptRequest switches adopt mode on for a number of days; 0 switches it off and erases the cards.
 type AdoptRequest struct {
 	Days int `json:"days"`
 }

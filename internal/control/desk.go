@@ -12,31 +12,31 @@ type DeskRequest struct {
 	TakeOver bool `json:"take_over,omitempty"` // end somebody else's
 }
 
-// Desk is an open visit, and what can be chosen from.
+// Desk is an open visit, and the possible choices.
 type Desk struct {
 	Session  string   `json:"session"`
 	TimeZone string   `json:"time_zone"` // of the building: days begin at its midnight
 	Doors    []string `json:"doors"`     // of the building
 	Here     []string `json:"here"`      // those at whose readers a card can be held up now
 	Flats    []string `json:"flats"`     // empty: any
-	// Pause is how many seconds a card that proves is away before it is held up for
-	// the second time, by door.
+	// Pause is for how many seconds a card that proves must be away before it is held up for the
+	// second time, by door.
 	Pause      map[string]int `json:"pause"`
 	NoticeDays int            `json:"notice_days"`
 	Trusted    bool           `json:"trusted"` // the clock
 }
 
-// DeskSwipe asks for a card at a reader: the next one that is held up twice, Pause
-// apart, or one that is not in use where it is a card to be given.
+// DeskSwipe waits for a card at a reader: the next one that is held up twice, Pause apart; or, for
+// a card to be given, one that is not in use.
 type DeskSwipe struct {
 	SwipeRequest
 	Proof bool `json:"proof,omitempty"` // it proves a tenant; else it is a card to be given
 }
 
-// DeskCard is what the desk makes of it.
+// DeskCard is the desk's answer to a card.
 type DeskCard struct {
 	Door    string   `json:"door"`
-	Forms   int      `json:"forms"`             // in which the card to be given is known by now
+	Forms   int      `json:"forms"`             // number of known forms of the card to be given
 	Missing []string `json:"missing"`           // doors here that do not read it yet
 	Tenancy *Tenancy `json:"tenancy,omitempty"` // whose card it is, of a proof
 }
@@ -58,15 +58,15 @@ type CheckIn struct {
 	Check    bool       `json:"check,omitempty"` // only judge it: before the card is held up
 }
 
-// DeskPIN asks for the next PIN at the keys of a door's readers. It goes no
-// further than the daemon: whoever has the tool does not see it.
+// DeskPIN waits for the next PIN at the keys of a door's readers. It goes no further than the
+// daemon: the tool's user does not see it.
 type DeskPIN struct {
 	Door    string `json:"door"`
 	Seconds int    `json:"seconds,omitempty"` // default 60
 }
 
-// Change asks for a change of a tenancy: checkout, dispute, withdraw, suspend,
-// resume, replace, add, confirm, pin or codes.
+// Change requests a change of a tenancy: checkout, dispute, withdraw, suspend, resume, replace,
+// add, confirm, pin or codes.
 type Change struct {
 	Action  string `json:"action"`
 	Tenancy string `json:"tenancy,omitempty"` // id or the start of it, flat or label; empty: that of the card held up
@@ -78,7 +78,7 @@ type Change struct {
 	Typed   bool   `json:"typed,omitempty"` // PINs are those that were typed at a reader's keys in this visit, in their order
 }
 
-// Tenancy is one person in one flat. Who that is only the registry knows.
+// Tenancy is one person in one flat. Only the registry knows who that is.
 type Tenancy struct {
 	ID       string        `json:"id"`
 	Flat     string        `json:"flat,omitempty"`
@@ -97,7 +97,7 @@ type Tenancy struct {
 	HasPIN   bool          `json:"has_pin"`
 	CodesAt  []string      `json:"codes_at,omitempty"` // doors here whose keys take one-time codes; how many of its codes are used nobody is told
 	Cards    []TenancyCard `json:"cards"`
-	Doubtful bool          `json:"doubtful,omitempty"`  // only doubt about the time holds it open: by some clock it is over
+	Doubtful bool          `json:"doubtful,omitempty"`  // only doubt about the time keeps it open: by some clock it is over
 	Unstored int           `json:"unsettled,omitempty"` // changes that are active here and not yet in the registry's list
 }
 
@@ -106,36 +106,36 @@ type TenancyCard struct {
 	Number int        `json:"number"`
 	State  string     `json:"state"` // active, suspended or ended
 	Since  *time.Time `json:"since,omitempty"`
-	Forms  int        `json:"forms"`  // in how many forms readers see it
+	Forms  int        `json:"forms"`  // number of forms in which readers see it
 	Proves bool       `json:"proves"` // holding it up is the tenant's word
-	// Copyable: a reader here takes it by a number alone, which can be copied. Else nobody
-	// here knows. Only GET /v1/tenancy says it.
+	// Copyable: a reader here accepts it by a number alone, which can be copied. False means
+	// unknown. Only GET /v1/tenancy says it.
 	Copyable bool `json:"copyable,omitempty"`
 	Ending   bool `json:"ending,omitempty"` // by the landlord's word it stops when the days of a notice have passed, unless it is used
 }
 
-// Done is what came of a check-in or a change.
+// Done is the result of a check-in or a change.
 type Done struct {
 	Tenancy Tenancy  `json:"tenancy"`
 	Remarks []string `json:"remarks"`
-	// Codes are new one-time codes of the tenancy, told this once, and CodeDoors those at
-	// whose keys they open.
+	// Codes are new one-time codes of the tenancy, shown only once, and CodeDoors the doors where
+	// they open.
 	Codes     []string `json:"codes,omitempty"`
 	CodeDoors []string `json:"code_doors,omitempty"`
 }
 
-// OpenDesk opens a visit. A *Error with Conflict means that somebody else is at the desk;
-// one with http.StatusGone, of any other call, that the visit is over.
+// OpenDesk opens a visit. A *Error with Conflict means that somebody else is at the desk; one with
+// http.StatusGone, of any other call, that the visit is over.
 func (c *Client) OpenDesk(ctx context.Context, r DeskRequest) (d Desk, err error) {
 	return d, c.socket.Call(ctx, http.MethodPost, "/v1/desk", r, &d)
 }
 
-// CloseDesk ends a visit; it is no fault if it has ended.
+// CloseDesk ends a visit; ending it again is no error.
 func (c *Client) CloseDesk(ctx context.Context, session string) error {
 	return c.socket.Call(ctx, http.MethodDelete, "/v1/desk/"+url.PathEscape(session), nil, &struct{}{})
 }
 
-// ShowCard waits for a card at the desk. The door stays as it is.
+// ShowCard waits for a card at the desk. The door does not open for it.
 func (c *Client) ShowCard(ctx context.Context, session string, r DeskSwipe) (card DeskCard, err error) {
 	return card, c.socket.Call(ctx, http.MethodPost, "/v1/desk/"+url.PathEscape(session)+"/swipe", r, &card)
 }
@@ -155,12 +155,12 @@ func (c *Client) Change(ctx context.Context, session string, r Change) (d Done, 
 	return d, c.socket.Call(ctx, http.MethodPost, "/v1/desk/"+url.PathEscape(session)+"/change", r, &d)
 }
 
-// Tenancies lists them.
+// Tenancies returns all tenancies.
 func (c *Client) Tenancies(ctx context.Context) (all []Tenancy, err error) {
 	return all, c.socket.Call(ctx, http.MethodGet, "/v1/tenancies", nil, &all)
 }
 
-// Tenancy finds one by id or the start of it, flat or label.
+// Tenancy returns one by id or the start of it, flat or label.
 func (c *Client) Tenancy(ctx context.Context, name string) (t Tenancy, err error) {
 	return t, c.socket.Call(ctx, http.MethodGet, "/v1/tenancy?"+url.Values{"name": {name}}.Encode(), nil, &t)
 }

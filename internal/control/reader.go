@@ -6,7 +6,7 @@ import (
 	"net/url"
 )
 
-// Reader is one reader as `gatehouse reader list` shows it.
+// Reader is one reader of `gatehouse reader list`.
 type Reader struct {
 	Door      string `json:"door"`
 	ID        string `json:"id"`
@@ -20,15 +20,15 @@ type Reader struct {
 	OSDP      *OSDP  `json:"osdp,omitempty"`
 }
 
-// How the line between a reader and the gateway is protected.
+// The protection of the line between a reader and the gateway.
 const (
 	LineSecured   = "secured"       // OSDP secure channel, with a key of its own
-	LineWaiting   = "not secured"   // it must be, and is not yet: nothing that it says counts
+	LineWaiting   = "not secured"   // it must be secured, and is not yet: nothing that it says counts
 	LineClear     = "clear text"    // OSDP without secure channel, because the site file says so
 	LineUnguarded = "not protected" // whoever reaches the wire can read and replay cards
 )
 
-// OSDP is what a reader on a bus says of itself, and how the bus goes.
+// OSDP is what a reader on a bus reports about itself, and the statistics of the bus.
 type OSDP struct {
 	Port     string `json:"port"`
 	Address  int    `json:"address"`
@@ -57,14 +57,14 @@ type Configure struct {
 	Baud    int `json:"baud"`
 }
 
-// Teach asks for the next swipe at a reader that is being taught.
+// Teach waits for the next swipe at a reader in format learning.
 type Teach struct {
 	Seconds int    `json:"seconds,omitempty"` // how long to wait, default 60
 	Printed string `json:"printed,omitempty"` // number printed on the card, if it is to be compared
 	Again   bool   `json:"again,omitempty"`   // forget the cards so far
 }
 
-// Taught is what the swipes so far say of a reader.
+// Taught is the result of the swipes so far.
 type Taught struct {
 	Cards     int        `json:"cards"` // different ones so far
 	Bits      int        `json:"bits"`  // of the last one
@@ -104,13 +104,13 @@ func (c *Client) Configure(ctx context.Context, door, reader string, in Configur
 	return c.socket.Call(ctx, http.MethodPost, readerPath(door, reader, "configure"), in, nil)
 }
 
-// EndTeach gives a reader that was taught back to its door.
+// EndTeach ends format learning at a reader, which returns to its door.
 func (c *Client) EndTeach(ctx context.Context, door, reader string) error {
 	return c.socket.Call(ctx, http.MethodDelete, readerPath(door, reader, "teach"), nil, nil)
 }
 
-// Teach waits for the next swipe at a reader. Until EndTeach, or half a minute
-// after the last call, the reader opens nothing.
+// Teach waits for the next swipe at a reader. Until EndTeach, or half a minute after the last call,
+// the reader opens nothing.
 func (c *Client) Teach(ctx context.Context, door, reader string, in Teach) (t Taught, err error) {
 	return t, c.socket.Call(ctx, http.MethodPost, readerPath(door, reader, "teach"), in, &t)
 }

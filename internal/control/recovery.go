@@ -8,10 +8,10 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// Recovery is how the backups of a gateway are.
+// Recovery is the state of the backups of a gateway.
 type Recovery struct {
 	Code    *time.Time `json:"code,omitempty"`    // when the recovery code was made; absent: none, and no backups
-	Proved  *time.Time `json:"proved,omitempty"`  // when it has opened a backup last
+	Proved  *time.Time `json:"proved,omitempty"`  // when it last opened a backup
 	Made    *time.Time `json:"made,omitempty"`    // the newest good backup
 	Size    int        `json:"size,omitempty"`    // of it, bytes
 	Problem string     `json:"problem,omitempty"` // why the last one could not be made
@@ -45,19 +45,19 @@ type Rehearsed struct {
 	Doors     []string  `json:"doors"`
 }
 
-// Backup is a backup as it is kept elsewhere: only the recovery code opens it.
+// Backup is a backup to be stored elsewhere: only the recovery code opens it.
 type Backup struct {
 	Name string `json:"name"` // of the file
 	Data []byte `json:"data"`
 }
 
-// Backups is the part of a daemon's client that is about its backups.
+// Backups is the part of a daemon's client for its backups.
 type Backups struct{ socket *socket.Client }
 
-// BackupsOf returns that of a client.
+// BackupsOf returns the Backups of a client.
 func BackupsOf(c *Client) Backups { return Backups{c.socket} }
 
-// Status asks how the backups are.
+// Status returns the state of the backups.
 func (b Backups) Status(ctx context.Context) (r Recovery, err error) {
 	return r, b.socket.Call(ctx, http.MethodGet, "/v1/recovery", nil, &r)
 }
@@ -67,9 +67,9 @@ func (b Backups) NewCode(ctx context.Context, in NewRecovery) (r RecoveryCode, e
 	return r, b.socket.Call(ctx, http.MethodPost, "/v1/recovery", in, &r)
 }
 
-// Rehearse restores a backup by a code, into a directory that is deleted again. The status
-// of its *Error is 422 where the code is mistyped, 403 where it is another's, 409 where
-// there is none.
+// Rehearse restores a backup by a code, into a directory that is deleted again. The status of its
+// *Error is 422 where the code is mistyped, 403 where it is another's, 409 where there is no
+// backup.
 func (b Backups) Rehearse(ctx context.Context, in RecoveryCode) (r Rehearsed, err error) {
 	return r, b.socket.Call(ctx, http.MethodPost, "/v1/recovery/rehearse", in, &r)
 }
@@ -79,7 +79,7 @@ func (b Backups) Take(ctx context.Context) (made Backup, err error) {
 	return made, b.socket.Call(ctx, http.MethodPost, "/v1/backup", nil, &made)
 }
 
-// RestoreRequest has a machine that is no gateway yet take the place of another.
+// RestoreRequest makes a machine that is no gateway yet replace another.
 type RestoreRequest struct {
 	Data []byte `json:"data"` // the backup; the tool takes larger ones than the socket
 	Code string `json:"code"`
@@ -95,9 +95,9 @@ type Restored struct {
 	Doors     []string  `json:"doors"`
 }
 
-// Restore hands a backup to a daemon that waits to be set up. The status of its *Error is 422
-// where the code is mistyped, or this machine is a gateway already; 403 where it is
-// another's; 400 where the backup is damaged.
+// Restore gives a backup to a daemon that waits to be set up. The status of its *Error is 422 where
+// the code is mistyped, or this machine is a gateway already; 403 where it is another's; 400 where
+// the backup is damaged.
 func (b Backups) Restore(ctx context.Context, in RestoreRequest) (r Restored, err error) {
 	return r, b.socket.Call(ctx, http.MethodPost, "/v1/setup/restore", in, &r)
 }

@@ -6,8 +6,8 @@ import (
 	"net/url"
 )
 
-// Resident is what a resident asks for by flat and own PIN, of six digits or more. The acts
-// are open, lost, found, object, codes and kept.
+// Resident is a resident's request by flat and own PIN, of six digits or more. The acts are open,
+// lost, found, object, codes and kept.
 type Resident struct {
 	Flat string `json:"flat"`
 	PIN  string `json:"pin"`
@@ -15,14 +15,14 @@ type Resident struct {
 	Card int    `json:"card,omitempty"` // that is lost or found; 0: the only one
 }
 
-// ForResident is what a resident is told, of the tenancy of that PIN alone.
+// ForResident is the answer to a resident, about the tenancy of that PIN alone.
 type ForResident struct {
 	Done
 	Choose bool `json:"choose,omitempty"` // nothing was done: the request has to say which card
 	Opened bool `json:"opened,omitempty"` // the door
 }
 
-// AskAsResident does an act of a resident.
+// AskAsResident performs an act of a resident.
 func AskAsResident(ctx context.Context, c *Client, act string, r Resident) (out ForResident, err error) {
 	return out, c.socket.Call(ctx, http.MethodPost, "/v1/resident/"+url.PathEscape(act), r, &out)
 }

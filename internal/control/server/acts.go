@@ -21,7 +21,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// acts are what is done at the doors by hand.
+// acts are acts at the doors by hand.
 type acts struct{ *gateway.Gateway }
 
 func (g acts) postRelease(r *http.Request, _ socket.None) (any, error) {
@@ -39,7 +39,7 @@ func (g acts) postRelease(r *http.Request, _ socket.None) (any, error) {
 	return control.Released{Door: d.Config.ID, State: string(state)}, nil
 }
 
-// postLock takes back a release. Its answer is the same whether somebody else goes through
+// postLock takes back a release. Its answer is the same whether somebody else goes through or not
 // (refusal N2).
 func (g acts) postLock(r *http.Request, _ socket.None) (any, error) {
 	d, err := doorOf(g.Gateway, r.PathValue("door"))
@@ -93,7 +93,7 @@ func (g acts) postAccess(r *http.Request, in control.Access) (any, error) {
 	return struct{}{}, nil
 }
 
-// clockAsk is the one question for a signed time that is open.
+// clockAsk is the one open question for a signed time.
 type clockAsk struct {
 	mu    sync.Mutex
 	nonce [16]byte
@@ -101,13 +101,13 @@ type clockAsk struct {
 	open  bool
 }
 
-// clocks are what is said of the time by hand.
+// clocks handles times that are given by hand.
 type clocks struct {
 	*gateway.Gateway
 	asked clockAsk
 }
 
-// answerWithin is how long a signed time may take: it is signed in the moment.
+// answerWithin is how long a signed time may take, because it is signed at once.
 const answerWithin = time.Minute
 
 func (a *clockAsk) ask(at time.Duration) []byte {

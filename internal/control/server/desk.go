@@ -21,10 +21,10 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// counter is the desk, for whoever checks tenants in and out.
+// counter is the desk, for those who check tenants in and out.
 type counter struct{ *gateway.Gateway }
 
-// atDesk gives the errors of a request at the desk their status.
+// atDesk gives the errors of a request at the desk their HTTP status.
 func atDesk[In any](do func(*http.Request, In) (any, error)) func(*http.Request, In) (any, error) {
 	return func(r *http.Request, in In) (any, error) {
 		out, err := do(r, in)
@@ -73,7 +73,7 @@ func (g counter) deleteDesk(r *http.Request, _ socket.None) (any, error) {
 	return struct{}{}, nil
 }
 
-// postDeskSwipe waits for a card as long as the visit lasts.
+// postDeskSwipe waits for a card until the visit ends.
 func (g counter) postDeskSwipe(r *http.Request, in control.DeskSwipe) (any, error) {
 	session := r.PathValue("session")
 	over, err := g.Desk.Wait(session)
@@ -98,7 +98,7 @@ func (g counter) postDeskSwipe(r *http.Request, in control.DeskSwipe) (any, erro
 		out.Tenancy = new(tenancyOf(*of, zoneOf(g.Gateway)))
 		return out, nil
 	}
-	as := swipe.Forms{UID: true} // what was held up is what readers send
+	as := swipe.Forms{UID: true} // forms of a held-up card are what readers send
 	for _, f := range forms {
 		as.Lengths = append(as.Lengths, f.Len())
 	}
@@ -106,7 +106,7 @@ func (g counter) postDeskSwipe(r *http.Request, in control.DeskSwipe) (any, erro
 	return out, nil
 }
 
-// postDeskPIN waits for a PIN as long as the visit lasts.
+// postDeskPIN waits for a PIN until the visit ends.
 func (g counter) postDeskPIN(r *http.Request, in control.DeskPIN) (any, error) {
 	d, err := doorOf(g.Gateway, in.Door)
 	if err != nil {
@@ -178,9 +178,9 @@ func (g counter) getTenancy(r *http.Request, _ socket.None) (any, error) {
 	return out, err
 }
 
-// copyable reports whether the cards for some doors can be copied, as far as readers here
-// tell: where one of them opens by a number alone, whoever read that has the card. Of a card
-// that only OSDP readers take nobody here knows whether they ask for a key of its own.
+// copyable reports whether the cards for some doors can be copied, as far as readers here show:
+// where a reader opens by a number alone, anybody who read the number has the card. It is unknown
+// whether a card that only OSDP readers accept has a key of its own.
 func copyable(s *site.Site, doors []string) bool {
 	for _, d := range s.Doors {
 		for _, r := range d.Readers {
@@ -204,7 +204,7 @@ func tenancyOf(t tenancy.View, zone *time.Location) control.Tenancy {
 
 var toldWords = map[tenancy.Told]string{tenancy.ToldNotYet: "not yet", tenancy.ToldYes: "yes"}
 
-// unixOf returns a time as records have it; 0 for none. What no record can hold would be another day, and is refused.
+// unixOf returns a time in the form of records; 0: none. A time out of their range is refused.
 func unixOf(t *time.Time) (uint32, error) {
 	switch {
 	case t == nil:

@@ -25,13 +25,14 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// testsPerDay is for how long a door may be tested within a day: enough to install it, too little to watch it.
+// testsPerDay is how long a door may be tested within a day: enough to install it, too little to
+// watch it.
 const testsPerDay = time.Hour
 
-// doorTests bounds the tests of doors; its file carries the day over a start.
+// doorTests limits the tests of doors; its file keeps the day over a restart.
 type doorTests struct {
 	path string
-	own  func() time.Duration // the gateway's own clock: a start goes on from it, nobody can move it on
+	own  func() time.Duration // the gateway's own clock, which goes on over a restart and which nobody can set
 	log  zerolog.Logger
 
 	mu      sync.Mutex
@@ -39,15 +40,15 @@ type doorTests struct {
 	past    []testSpan
 }
 
-// testSpan is one test.
+// testSpan is the time of one test.
 type testSpan struct {
 	Door  string        `json:"door"`
 	Began time.Duration `json:"began_ns"` // of the own clock
 	Took  time.Duration `json:"took_ns"`  // while it runs, what it may take
 }
 
-// newDoorTests goes on from a file. One that can't be read counts as a day in which
-// all doors were tested for as long as they may.
+// newDoorTests continues from a file. An unreadable file counts as a day in which all doors were
+// tested for as long as they may.
 func newDoorTests(path string, own func() time.Duration, doors []string, log zerolog.Logger) *doorTests {
 	t := &doorTests{path: path, own: own, log: log, running: make(map[string]bool)}
 	b, err := os.ReadFile(path)
@@ -70,7 +71,7 @@ func newDoorTests(path string, own func() time.Duration, doors []string, log zer
 	return t
 }
 
-// begin allows a test of so long, or returns why not. The returned function ends it.
+// begin allows a test of some length, or says why not. The returned function ends it.
 func (t *doorTests) begin(door string, length time.Duration) (end func(), err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -98,7 +99,7 @@ func (t *doorTests) begin(door string, length time.Duration) (end func(), err er
 	return func() { t.ended(door, now) }, nil
 }
 
-// ended notes what a test took.
+// ended notes the length of a test.
 func (t *doorTests) ended(door string, began time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -122,14 +123,14 @@ func (t *doorTests) save() error {
 	return err
 }
 
-// doorTest shows what happens at a door while it is tested.
+// doorTest shows the events at a door while it is tested.
 type doorTest struct {
 	logs
 	tests *doorTests
 }
 
-// run tests a door while do runs, which is told from where in the journal on to look. It
-// begins and ends with an entry, and whoever comes in meanwhile is told at the reader.
+// run tests a door while do runs, which gets the place in the journal where the test begins. The
+// test begins and ends with an entry, and everybody who comes in meanwhile is told at the reader.
 func (g doorTest) run(ctx context.Context, d *gateway.Door, length time.Duration, do func(context.Context, journal.Position)) error {
 	end, err := g.tests.begin(d.Config.ID, length)
 	if err != nil {
@@ -152,7 +153,7 @@ func (g doorTest) run(ctx context.Context, d *gateway.Door, length time.Duration
 	return nil
 }
 
-// streamTest writes what happens at a door while the test runs.
+// streamTest writes the events at a door while the test runs.
 func (g doorTest) streamTest(w http.ResponseWriter, r *http.Request, in control.DoorTest) error {
 	d, err := doorOf(g.Gateway, r.PathValue("door"))
 	if err != nil {

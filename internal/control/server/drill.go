@@ -12,9 +12,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// A fire drill is an emergency that somebody makes at the fire panel and ends on site, as
-// any: nothing here trips or ends one (refusal N11). The drill is that the journal is
-// asked what it did.
+// A fire drill is an emergency that somebody starts at the fire panel and ends on site, like any
+// other: nothing here starts or ends one (refusal N11). The drill reads from the journal what
+// happened.
 
 func (g proofs) getDrill(r *http.Request, _ socket.None) (any, error) {
 	drill := g.book.Drill()
@@ -51,8 +51,8 @@ func (g proofs) postDrillEnd(r *http.Request, _ socket.None) (any, error) {
 	if drill == nil || !drill.On {
 		return nil, socket.Refused(http.StatusConflict, "gatehouse fire drill begin", "no fire drill is on")
 	}
-	// First the entry, behind which all is on disk that nobody waited for: a lock that was
-	// secured a moment ago.
+	// The entry is first: when it is durable, so are all entries that nobody waited for, as of a
+	// lock that was secured a moment ago.
 	if err := g.enterNow(r, "", wire.ReasonFireDrill, wire.OutcomeIdle); err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (g proofs) postDrillEnd(r *http.Request, _ socket.None) (any, error) {
 	return g.getDrill(r, socket.None{})
 }
 
-// observe reads from the journal what a drill did so far.
+// observe reads from the journal what happened in a drill so far.
 func (g proofs) observe(ctx context.Context, drill *acceptance.Drill) error {
 	report := acceptance.Report{Begun: drill.Report.Begun, By: drill.Report.By}
 	for at := (journal.Position{Epoch: drill.Epoch, Sequence: drill.Sequence}); ; {
@@ -86,7 +86,7 @@ func (g proofs) observe(ctx context.Context, drill *acceptance.Drill) error {
 	}
 }
 
-// shownDrill shows all doors of the house, also those that did nothing.
+// shownDrill shows all doors of the house, also those where nothing happened.
 func (g proofs) shownDrill(d *acceptance.Drill) control.FireDrill {
 	zone := zoneOf(g.Gateway)
 	out := control.FireDrill{On: d.On, Begun: d.Report.Begun.In(zone), Ended: shownTime(d.Report.Ended, zone), By: d.Report.By}

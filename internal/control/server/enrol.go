@@ -13,14 +13,14 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// enrolling makes the gateway known to a registry, for whoever has no root.
+// enrolling enrols the gateway with a registry, for users without root.
 type enrolling struct {
 	*gateway.Gateway
 	o    Options
 	busy chan struct{} // one at a time
 }
 
-// streamEnrol answers before the daemon begins anew, as it must with other keys.
+// streamEnrol answers before the daemon restarts, as it must with other keys.
 func (g enrolling) streamEnrol(w http.ResponseWriter, r *http.Request, in control.EnrolRequest) error {
 	select {
 	case g.busy <- struct{}{}:
@@ -50,7 +50,7 @@ func (g enrolling) streamEnrol(w http.ResponseWriter, r *http.Request, in contro
 		Alone: len(got.Registry.House.Gateways) == 1, Expires: got.Expires.UTC(), Seconds: int64(got.Skew / time.Second)}
 	g.o.Log.Info().Str("registry", got.Registry.Name).Msg("enrolled; the daemon begins anew with its keys")
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(out) // whoever asked may be gone
+	_ = json.NewEncoder(w).Encode(out) // the caller may be gone
 	g.o.Again()
 	return nil
 }

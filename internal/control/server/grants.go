@@ -20,7 +20,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// grants are the list of the house, and the cards for it.
+// grants handles the list of the house, and the cards for it.
 type grants struct {
 	*gateway.Gateway
 	log zerolog.Logger
@@ -84,7 +84,7 @@ func (g grants) putGrants(r *http.Request, in control.Update) (any, error) {
 	return grantsStatus(s), nil
 }
 
-// refusedList records a wrong signature or content. A list that only came too late is no news.
+// refusedList records a wrong signature or content. A list that only came too late is not recorded.
 func (g grants) refusedList(r *http.Request, err error) {
 	g.log.Warn().Err(err).Msg("list of grants refused")
 	if errors.Is(err, keyring.ErrRefused) || errors.Is(err, keyring.ErrUnproved) {
@@ -147,7 +147,7 @@ const (
 	swipeMost    = 10 * time.Minute
 )
 
-// waitFor bounds a wait by so many seconds; 0: by what is usual.
+// waitFor limits a wait to a number of seconds; 0: to the usual one.
 func waitFor(ctx context.Context, seconds int, usual time.Duration) (context.Context, context.CancelFunc) {
 	if seconds > 0 {
 		usual = time.Duration(min(seconds, int(swipeMost/time.Second))) * time.Second
@@ -155,8 +155,8 @@ func waitFor(ctx context.Context, seconds int, usual time.Duration) (context.Con
 	return context.WithTimeout(ctx, min(usual, swipeMost))
 }
 
-// nextSwipe waits for a card at the reader that the request names: for one that is
-// held up twice, or (but for twice) is in use by nobody.
+// nextSwipe waits for a card at the reader that the request names: one that is held up twice or,
+// without twice, one that nobody uses.
 func nextSwipe(ctx context.Context, g *gateway.Gateway, in control.SwipeRequest, twice bool) (swipe.Card, error) {
 	if !g.Keyring.Status().HasKey {
 		return swipe.Card{}, socket.Refused(http.StatusConflict, "run gatehouse init, then start the daemon again", "the building has no key yet")
@@ -176,7 +176,7 @@ func nextSwipe(ctx context.Context, g *gateway.Gateway, in control.SwipeRequest,
 	switch {
 	case errors.Is(err, swipe.ErrBusy):
 		return s, socket.Refused(http.StatusConflict, "wait until that is done", "%v", err)
-	case err != nil && twice: // in the same words whoever has come by
+	case err != nil && twice: // the same words, whoever has come by
 		return s, socket.Refused(http.StatusRequestTimeout, fmt.Sprintf("hold it up to the reader, wait %d seconds with the door shut, and hold it up there again; gatehouse status shows whether the reader is online",
 			g.Swipes.Pause(in.Door)), "no card was held up twice")
 	case err != nil:

@@ -1,6 +1,6 @@
 package server
 
-// What several parts of the server ask of the gateway.
+// Helpers of several parts of the server.
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// enter records an act, with who asked for it.
+// enter records an act and its caller.
 func enter(g *gateway.Gateway, r *http.Request, h wire.Header) {
 	h.Source = caller.Of(r.Context()).String()
 	g.Journal.Queue(h, wire.Who{})
@@ -37,10 +37,10 @@ func doorOf(g *gateway.Gateway, id string) (*gateway.Door, error) {
 	return nil, socket.Refused(http.StatusNotFound, "doors of this gateway: "+strings.Join(known, ", "), "no door %q here", id)
 }
 
-// served finds the reader of a request.
+// served returns the reader of a request.
 func served(g *gateway.Gateway, r *http.Request) (*gateway.Reader, error) {
 	if err := takeover.Refuse(g); err != nil {
-		return nil, err // what a reader sends would be somebody who comes home
+		return nil, err // what a reader sends would be of somebody who comes home
 	}
 	d, err := doorOf(g, r.PathValue("door"))
 	if err != nil {
@@ -53,7 +53,7 @@ func served(g *gateway.Gateway, r *http.Request) (*gateway.Reader, error) {
 	return d.Readers[i], nil
 }
 
-// zoneOf is the time zone of the building; the site file was checked for it.
+// zoneOf returns the time zone of the building, which the site file was checked for.
 func zoneOf(g *gateway.Gateway) *time.Location {
 	zone, err := time.LoadLocation(g.Site.TimeZone)
 	if err != nil {
@@ -67,7 +67,7 @@ func clockStatus(g *gateway.Gateway) control.Clock {
 	return control.Clock{Now: r.Wall, Quality: r.Quality.String(), Trusted: r.Trusted}
 }
 
-// timeOf returns the time of unix seconds in a zone, nil for none.
+// timeOf returns the time of unix seconds in a zone; nil: none.
 func timeOf(s uint32, zone *time.Location) *time.Time {
 	if s == 0 {
 		return nil
@@ -96,7 +96,7 @@ func grantsStatus(s keyring.Status) control.Grants {
 	return out
 }
 
-// choose is a where yes, else b.
+// choose returns a if yes, else b.
 func choose[T any](yes bool, a, b T) T {
 	if yes {
 		return a
@@ -104,7 +104,7 @@ func choose[T any](yes bool, a, b T) T {
 	return b
 }
 
-// during is a context that ends with over, too.
+// during returns a context that also ends with over.
 func during(ctx context.Context, over <-chan struct{}) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {

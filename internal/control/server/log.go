@@ -21,7 +21,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// logs show what an owner may see of the journal.
+// logs show the part of the journal that an owner may see.
 type logs struct {
 	*gateway.Gateway
 	log zerolog.Logger
@@ -51,8 +51,8 @@ func (g logs) streamLog(w http.ResponseWriter, r *http.Request, _ socket.None) e
 // logBatch is how many entries are read at a time.
 const logBatch = 500
 
-// lastShown is the place of the newest entries that are shown, so many of this
-// epoch. Those that are not shown do not count, or their number would show.
+// lastShown returns the place of the newest shown entries, last of them, within this epoch. Hidden
+// entries do not count, or their number would show.
 func (g logs) lastShown(ctx context.Context, last int, shows func(wire.Header) bool) (journal.Position, error) {
 	s := g.Journal.Status()
 	end := s.Position
@@ -80,7 +80,8 @@ func (g logs) lastShown(ctx context.Context, last int, shows func(wire.Header) b
 	return at, nil
 }
 
-// stream writes the entries that a view shows from a place on, one JSON object a line; with follow until ctx ends.
+// stream writes the entries that a view shows from a place on, one JSON object a line; with follow
+// until ctx ends.
 func (g logs) stream(ctx context.Context, w http.ResponseWriter, at journal.Position, follow bool, shows func(wire.Header) bool) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	enc, out := json.NewEncoder(w), http.NewResponseController(w)
@@ -88,7 +89,7 @@ func (g logs) stream(ctx context.Context, w http.ResponseWriter, at journal.Posi
 		changed := g.Journal.Changed()
 		entries, next, err := g.Journal.Entries(ctx, at, logBatch)
 		if writeShown(enc, entries, shows, zoneOf(g.Gateway)) != nil {
-			panic(http.ErrAbortHandler) // half a log must not look like a whole one
+			panic(http.ErrAbortHandler) // half a log must not look complete
 		}
 		at = next
 		if err != nil && ctx.Err() == nil {
@@ -110,7 +111,7 @@ func (g logs) stream(ctx context.Context, w http.ResponseWriter, at journal.Posi
 	}
 }
 
-// logFilter is what of the log a query asks for. It only narrows what an owner may see.
+// logFilter returns the filter of a query. It only narrows what an owner may see.
 func logFilter(g *gateway.Gateway, q url.Values) (func(wire.Header) bool, error) {
 	since, err := sinceTime(g, q.Get("since"))
 	if err != nil {
@@ -133,7 +134,7 @@ func logFilter(g *gateway.Gateway, q url.Values) (func(wire.Header) bool, error)
 	}, nil
 }
 
-// shownNames are the names of the kinds that an owner may see.
+// shownNames returns the names of the kinds that an owner may see.
 func shownNames() (names []string) {
 	for kind := range shownKinds {
 		names = append(names, kind.String())

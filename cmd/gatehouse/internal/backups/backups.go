@@ -1,5 +1,5 @@
-// Package backups is the commands about the backup of a gateway: its recovery code, a copy
-// elsewhere, and the machine that takes the place of another.
+// Package backups has the commands about the backup of a gateway: its recovery code, a copy
+// elsewhere, and a machine that replaces another.
 package backups
 
 import (
@@ -19,7 +19,7 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// Recovery is the commands about the recovery code.
+// Recovery is the group of commands about the recovery code.
 type Recovery struct {
 	Show     showCmd     `cmd:"" help:"Show how the backups are; never the code."`
 	New      newCmd      `cmd:"" help:"Make a recovery code, shown this once, and the first backup."`
@@ -28,7 +28,7 @@ type Recovery struct {
 
 type showCmd struct{}
 
-// Run shows how the backups are.
+// Run shows the state of the backups.
 func (showCmd) Run(s *session.Session) error {
 	r, err := control.BackupsOf(s.Client).Status(s.Ctx)
 	return s.Print(r, err, func(w io.Writer) {
@@ -92,13 +92,13 @@ func (c rehearseCmd) Run(s *session.Session) error {
 	})
 }
 
-// brings says what a backup brings back.
+// brings describes what a backup brings back.
 func brings(tenancies int, list uint64, doors []string) string {
 	return fmt.Sprintf("the cards of %s (list %d) at %s", amount.Of(tenancies, "tenancy"), list, strings.Join(doors, ", "))
 }
 
-// askCode reads a code from a file, or asks for it until it is one: never by command line,
-// where every user of the machine could read it.
+// askCode reads a code from a file, or asks until one is valid: never by command line, where every
+// user of the machine could read it.
 func askCode(s *session.Session, file string) (code recovery.Code, err error) {
 	if file != "" {
 		text, err := os.ReadFile(file)
@@ -120,7 +120,7 @@ func askCode(s *session.Session, file string) (code recovery.Code, err error) {
 	return code, err
 }
 
-// Backup is the command that puts a copy of the backup elsewhere.
+// Backup is the command that stores a copy of the backup elsewhere.
 type Backup struct {
 	To string `arg:"" help:"A directory, as that of a stick, or a file."`
 }

@@ -23,13 +23,13 @@ type Restore struct {
 	Daemon string `help:"The program that puts the backup down." default:"gatehoused" placeholder:"PATH"`
 }
 
-// Help is what --help says besides.
+// Help is further text for --help.
 func (Restore) Help() string {
 	return "Call it by sudo on a machine that is no gateway yet; docs/restore.md has all of it. What is interrupted goes on when it is called again." +
 		" The new machine makes a signing key of its own, and its log begins anew; the doors open without a network. A house with a registry needs a token besides, at any time later: gatehouse enrol."
 }
 
-// restored is what the daemon's program tells.
+// restored is the answer of the daemon's program.
 type restored struct {
 	Building  string    `json:"building"`
 	Gateway   string    `json:"gateway"`
@@ -42,8 +42,8 @@ type restored struct {
 	Config    string    `json:"config"`
 }
 
-// Run asks for the code and lets the daemon's program do it: it has the keyring that
-// verifies what the backup brings.
+// Run asks for the code and runs the daemon's program, which has the keyring that verifies the
+// backup.
 func (c Restore) Run(s *session.Session) error {
 	file, err := c.file()
 	if err != nil {
@@ -70,7 +70,7 @@ func (c Restore) Run(s *session.Session) error {
 	return s.Print(r, nil, func(w io.Writer) { c.tell(w, r) })
 }
 
-// file is the backup itself.
+// file returns the path of the backup.
 func (c Restore) file() (string, error) {
 	info, err := os.Stat(c.From)
 	if err != nil {

@@ -16,17 +16,17 @@ import (
 	"gatehouse/internal/durable"
 )
 
-// The files of a bundle have what is named here field by field and nothing else: no text that
-// a person wrote, no id that a person chose, no path, and no sentence of the daemon's, which
-// may name any of them. Doors are numbers.
+// The files of a bundle have only the fields named here: no text that a person wrote, no id that a
+// person chose, no path, and no sentence of the daemon's, which may contain any of them. Doors are
+// numbers.
 
-// outline is how a check came out.
+// outline is the result of a check.
 type outline struct {
 	Name  string `json:"name"`
 	State state  `json:"state"`
 }
 
-// condition is how the gateway is.
+// condition is the state of the gateway.
 type condition struct {
 	Tool, Daemon string
 	Started      time.Time
@@ -37,7 +37,7 @@ type condition struct {
 	Issued       *time.Time `json:",omitempty"`
 	Copies       int
 	Durable      bool
-	Registry     string // how the way there is
+	Registry     string // state of the connection
 	Problem      string // the reason's name
 	Newer        uint64 // list that is known and not here
 	Waiting      int    // records
@@ -45,7 +45,7 @@ type condition struct {
 	ToDo         int
 }
 
-// doorway is one door and what hangs at it.
+// doorway is one door and its devices.
 type doorway struct {
 	Door     int
 	Works    bool // its lock obeys
@@ -73,13 +73,13 @@ type happened struct {
 	Count                        uint64
 }
 
-// told are the kinds of entries that a helper needs: of machines alone.
+// told are the kinds of entries that a helper needs: only about machines.
 var told = []string{"boot", "stop", "site", "fault", "offline", "online", "clock", "gap", "damaged", "journal", "epoch", "space", "refused", "uplink", "list_applied", "authority"}
 
-// newest is how many entries a bundle has.
+// newest is the number of entries in a bundle.
 const newest = 500
 
-// bundle writes what was found into a gzipped tar file.
+// bundle writes the findings into a gzipped tar file.
 func (f *seen) bundle(s *session.Session, path string) error {
 	parts := map[string]any{"hardware.json": f.report(s.Version)}
 	var all []outline
@@ -122,7 +122,7 @@ func (f *seen) condition(tool string) condition {
 	return c
 }
 
-// wired adds what the site file says of a door.
+// wired adds what the site file says about a door.
 func (f *seen) wired(w doorway, id string) doorway {
 	if f.site == nil {
 		return w
@@ -156,7 +156,7 @@ func (f *seen) entries(s *session.Session) ([]happened, error) {
 	return all, cmp.Or(err, ctx.Err())
 }
 
-// pack makes a file of each part.
+// pack makes one file of each part.
 func pack(parts map[string]any) ([]byte, error) {
 	var out bytes.Buffer
 	zip := gzip.NewWriter(&out)

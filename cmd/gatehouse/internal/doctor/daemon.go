@@ -9,7 +9,7 @@ import (
 	"gatehouse/internal/control"
 )
 
-// ofStatus is what the daemon itself says.
+// ofStatus returns the checks of the daemon's own status.
 func ofStatus(st control.Status) []check {
 	out := append([]check{}, deciderCheck(st.Listening), doorCheck(st.Doors), readerCheck(st.Doors), clockCheck(st.Clock), listCheck(st), logCheck(st.Journal))
 	if st.Uplink != nil {
@@ -18,7 +18,7 @@ func ofStatus(st control.Status) []check {
 	return append(out, toDoCheck(st.Problems))
 }
 
-// deciderCheck says who decides at the doors.
+// deciderCheck reports who decides at the doors.
 func deciderCheck(l *control.Listening) check {
 	k := check{Name: "who decides", State: good, What: "this gateway", Why: "one controller drives a lock: while the old one does, this one drives nothing, and exit buttons and fire are the old one's"}
 	if l != nil {
@@ -65,7 +65,7 @@ func readerCheck(doors []control.Door) check {
 	return outcome(k, wrong, amount.Of(n, "device")+" online", "do what stands behind the device; docs/status.md explains each fault")
 }
 
-// outcome is good where nothing is wrong, and says what is good then.
+// outcome completes a check: good with the text fine if nothing is wrong.
 func outcome(k check, wrong []string, fine, do string) check {
 	k.What = fine
 	if len(wrong) > 0 {
@@ -130,7 +130,7 @@ func contactCheck(u control.Uplink) check {
 	return k
 }
 
-// toDoCheck is the list of `gatehouse status`: some of it no other check knows.
+// toDoCheck reports the list of `gatehouse status`, some of which no other check knows.
 func toDoCheck(problems []string) check {
 	k := check{Name: "to do", State: good, What: "nothing", Why: "the daemon's own list, the same as gatehouse status"}
 	if len(problems) > 0 {

@@ -1,8 +1,8 @@
-// Package doctor is the command that looks at everything a gateway stands on and says of each
-// thing what is there, why it matters, and what to do.
+// Package doctor is the command that checks everything a gateway depends on, and says of each thing
+// what was found, why it matters, and what to do.
 //
-// It changes nothing, works without the daemon and as any user, and says what it could not
-// see. What it writes into a file for others to read names nobody and no door.
+// It changes nothing, works without the daemon and as any user, and says what it could not see. The
+// file that it writes for others names nobody and no door.
 package doctor
 
 import (
@@ -26,7 +26,7 @@ type Doctor struct {
 	Report bool   `help:"Print the line for docs/hardware.md by which you tell that this board and these readers work."`
 }
 
-// state is how a check came out.
+// state is the result of a check.
 type state string
 
 const (
@@ -35,16 +35,16 @@ const (
 	unseen state = "not seen" // by this user, or on this machine
 )
 
-// check is one thing that was looked at.
+// check is one thing that was checked.
 type check struct {
 	Name  string `json:"name"`
 	State state  `json:"state"`
-	What  string `json:"what"`          // is there
+	What  string `json:"what"`          // the finding
 	Why   string `json:"why,omitempty"` // it matters
 	Do    string `json:"do,omitempty"`  // what to do
 }
 
-// seen is what was found: everything that the checks, the bundle and the report rest on.
+// seen are the findings on which the checks, the bundle and the report rest.
 type seen struct {
 	machine machine
 	site    *site.Site // nil: it could not be read
@@ -52,7 +52,7 @@ type seen struct {
 	checks  []check
 }
 
-// Run looks, and fails where something is to be done.
+// Run runs the checks, and fails where something is to be done.
 func (c Doctor) Run(s *session.Session) error {
 	found := c.look(s, machine{root: "/"})
 	switch {
@@ -79,7 +79,7 @@ func (c Doctor) Run(s *session.Session) error {
 	return nil
 }
 
-// answerWithin bounds how long the daemon is waited for: one that hangs is a finding.
+// answerWithin bounds the wait for the daemon: one that hangs is a finding.
 const answerWithin = 10 * time.Second
 
 func (c Doctor) look(s *session.Session, m machine) *seen {
@@ -99,7 +99,7 @@ func (c Doctor) look(s *session.Session, m machine) *seen {
 	return f
 }
 
-// siteFile reads the site file, which says where everything else is.
+// siteFile reads the site file, which names the places of everything else.
 func (f *seen) siteFile(path string) check {
 	k := check{Name: "site file", State: good, Why: "it says how the doors are wired: no door is served without it"}
 	s, err := site.Load(path)
@@ -124,7 +124,7 @@ func daemonCheck(st control.Status, err error) check {
 		k.What = fmt.Sprintf("gatehoused %s answers, up since %s", st.Version, session.Local(st.Started))
 	case errors.As(err, &fail) && strings.HasPrefix(fail.Message, "not allowed"):
 		k.State, k.What, k.Do = unseen, fail.Message, fail.Hint
-	case errors.As(err, &fail) && fail.Status != 0: // it has no house to serve
+	case errors.As(err, &fail) && fail.Status != 0: // the daemon has no house yet
 		k.State, k.What, k.Do = bad, fail.Message, fail.Hint
 	case errors.As(err, &fail):
 		k.State, k.What, k.Do = bad, fail.Message, fail.Hint+"; if it does not stay up: journalctl -u gatehoused"

@@ -21,14 +21,14 @@ import (
 	"gatehouse/internal/site"
 )
 
-// machine is what this command runs on. A test lays another root before it.
+// machine is the machine that this command runs on. Tests replace its root directory.
 type machine struct{ root string }
 
 func (m machine) path(parts ...string) string {
 	return filepath.Join(append([]string{m.root}, parts...)...)
 }
 
-// word is what stands in a file of the kernel; empty: it does not tell.
+// word returns the content of a file of the kernel; empty: there is none.
 func (m machine) word(parts ...string) string {
 	raw, _ := os.ReadFile(m.path(parts...))
 	return strings.Trim(string(raw), " \n\x00")
@@ -39,7 +39,7 @@ func absent(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
 const asRoot = "run this as root: sudo gatehouse doctor"
 
-// ofMachine is what the daemon stands on.
+// ofMachine returns the checks of the machine.
 func (f *seen) ofMachine(now time.Time) []check {
 	out := []check{f.machine.wearCheck()}
 	if f.site == nil {
@@ -50,8 +50,8 @@ func (f *seen) ofMachine(now time.Time) []check {
 		certificateCheck(f.site.Path("keys"), now), portCheck(f.site))
 }
 
-// short reports whether room runs out, of so many MiB: an import, a rotation of the log and an
-// upgrade together need 200, and a disk that is larger fills slowly enough to be seen.
+// short reports whether disk space runs out, in MiB: an import, a rotation of the log and an
+// upgrade together need 200, and a larger disk fills slowly enough to be noticed.
 func short(free, whole uint64) bool { return free < 200 || free < 2048 && free*10 < whole }
 
 func diskCheck(dir string) check {
@@ -72,10 +72,10 @@ func diskCheck(dir string) check {
 	return k
 }
 
-// mostWorn is from which tenth of its life on a card is to be replaced.
+// mostWorn is the tenth of its life from which a card is to be replaced.
 const mostWorn = 9
 
-// wearCheck reads what eMMC tells of its own wear; most SD cards and disks tell nothing here.
+// wearCheck reads the wear that eMMC reports; most SD cards and disks report none.
 func (m machine) wearCheck() check {
 	k := check{Name: "card wear", State: unseen, What: "this machine's card or disk does not tell", Why: "a worn card loses what was written, first rarely and then at once",
 		Do: "replace an SD card after some years, before it fails; keep a backup"}
@@ -102,7 +102,7 @@ func (m machine) wearCheck() check {
 	return k
 }
 
-// group may use the socket.
+// group is the group that may use the socket.
 const group = "gatehouse"
 
 func groupCheck(socket string) check {
@@ -162,7 +162,7 @@ func socketCheck(path string) check {
 	return k
 }
 
-// keyCheck looks at who may read the keys, never into them.
+// keyCheck checks who may read the keys; it never reads them.
 func keyCheck(dir string) check {
 	k := check{Name: "key files", State: good, Why: "who has the building's key can tell which card was at which door, and speak for the gateway"}
 	files, err := os.ReadDir(dir)
@@ -219,7 +219,7 @@ func certificateCheck(dir string, now time.Time) check {
 	return k
 }
 
-// portCheck finds other programs at the readers' ports.
+// portCheck looks for other programs at the readers' ports.
 func portCheck(s *site.Site) check {
 	k := check{Name: "ports", State: good, What: "no reader has a port", Why: "another program at a reader's port takes what the reader sends"}
 	var found site.Found

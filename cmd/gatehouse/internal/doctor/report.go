@@ -12,7 +12,7 @@ import (
 	"gatehouse/internal/profile"
 )
 
-// hardware is one row of docs/hardware.md: what somebody tried, and what of it was proved.
+// hardware is one row of docs/hardware.md: what somebody tried, and what was proved.
 type hardware struct {
 	Profiles []string `json:"profiles"` // of this program, that the site file names
 	Board    string   `json:"board"`
@@ -22,7 +22,7 @@ type hardware struct {
 	Proved   []string `json:"proved"`
 }
 
-// report tells only what the daemon has just seen to work.
+// report includes only what the daemon has just seen to work.
 func (f *seen) report(version string) hardware {
 	m := f.machine
 	h := hardware{Version: version, Profiles: []string{}, Readers: []string{}, Proved: []string{},
@@ -69,8 +69,8 @@ func (f *seen) report(version string) hardware {
 	return h
 }
 
-// builtIn is the name of a profile that is in the program; empty for a house's own, which may be
-// called as the house.
+// builtIn returns the name of a profile that is in the program; empty for a house's own, whose name
+// may be that of the house.
 func builtIn(k profile.Kind, name string) string {
 	if _, _, err := (profile.Set{}).Text(k, name); err != nil {
 		return ""
@@ -78,7 +78,7 @@ func builtIn(k profile.Kind, name string) string {
 	return name
 }
 
-// distribution is the name that the system gives itself.
+// distribution returns the name of the operating system.
 func (m machine) distribution() string {
 	for line := range strings.Lines(m.word("etc/os-release")) {
 		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "PRETTY_NAME="); ok {

@@ -56,11 +56,11 @@ type part struct {
 	flag     string
 	has      bool
 	required bool
-	fixed    bool // all cards of the format have the highest
+	fixed    bool // all cards of the format have the highest number
 	highest  uint64
 }
 
-// parts are those that a card can have, in the order facility, issue, OEM.
+// parts returns the numbers that a card can have: facility, issue, OEM.
 func parts(f wiegand.Format) [3]part {
 	v := f.Limits()
 	_, err := f.Encode(wiegand.Fields{HasFacility: v.HasFacility, HasIssue: v.HasIssue, HasOEM: v.HasOEM})
@@ -71,7 +71,7 @@ func parts(f wiegand.Format) [3]part {
 	}
 }
 
-// span says what the number may be.
+// span describes the range of the number.
 func (p part) span() string {
 	if p.fixed {
 		return fmt.Sprintf("always %d", p.highest)
@@ -79,7 +79,7 @@ func (p part) span() string {
 	return fmt.Sprintf("0 to %d", p.highest)
 }
 
-// fields are all but the card number. A number that the format has not may be 0.
+// fields returns all numbers except the card number. A number that the format lacks may be 0.
 func (c encodeWiegandCmd) fields(f wiegand.Format) (wiegand.Fields, error) {
 	v := f.Limits()
 	given, values := [3]*uint64{c.Facility, c.Issue, c.OEM}, [3]*uint64{&v.Facility, &v.Issue, &v.OEM}
@@ -121,7 +121,7 @@ func (c encodeWiegandCmd) encode(s *session.Session, f wiegand.Format, v wiegand
 	return err
 }
 
-// bitText is a card as 0 and 1, in the order of the wire.
+// bitText returns a card as 0 and 1, in the order of the wire.
 func bitText(c device.Card) string {
 	var b strings.Builder
 	for i := range c.Len() {
@@ -130,7 +130,7 @@ func bitText(c device.Card) string {
 	return b.String()
 }
 
-// describe tells what numbers a format has.
+// describe describes the numbers of a format.
 func describe(f wiegand.Format) string {
 	text := fmt.Sprintf("%s has %d bits, card number 0 to %v", f.Name, f.Bits, f.Limits().Number())
 	for _, p := range parts(f) {
@@ -141,7 +141,7 @@ func describe(f wiegand.Format) string {
 	return text
 }
 
-// wiegandFormat finds a format by its name, in whatever case it is typed.
+// wiegandFormat finds a format by its name in any letter case.
 func wiegandFormat(name string) (wiegand.Format, error) {
 	if f, ok := wiegand.Lookup(strings.ToUpper(name)); ok { // RAW26 is in no list
 		return f, nil

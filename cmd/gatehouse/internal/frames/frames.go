@@ -1,5 +1,6 @@
-// Package frames is gatehouse decode and gatehouse encode: what readers send, made readable, and what they
-// would send for a card. It needs no daemon. Errors never repeat a card's number or a document's.
+// Package frames has the commands gatehouse decode and gatehouse encode: they make readable what
+// readers send, and show what readers would send for a card. They need no daemon. Errors never
+// repeat a card's number or a document's.
 package frames
 
 import (
@@ -32,10 +33,9 @@ type decodeWiegandCmd struct {
 	Format string `required:"" help:"Name of the format, as H10301; a wrong one lists all."`
 }
 
-// decoded is one frame as it was read. Numbers are null where the frame is not
-// valid; a facility also, and issue and OEM are left out, where the format has
-// none. Above 2^53 they are strings, because that is where JSON readers begin to
-// round.
+// decoded is one decoded frame. Numbers are null where the frame is not valid; so is a facility
+// (and issue and OEM are left out) where the format has none. Numbers above 2^53 are strings,
+// because JSON readers round from there on.
 type decoded struct {
 	Format   string  `json:"format"`
 	Facility any     `json:"facility"`
@@ -54,15 +54,15 @@ func (c decodeWiegandCmd) Run(s *session.Session) error {
 	return eachLine(s, func(line string) any { return decodeLine(format, line) })
 }
 
-// eachLine prints one JSON object for each line of standard input, as it comes: an
-// empty one gets its object, too, so that the n-th line has the n-th.
+// eachLine prints one JSON object for each line of standard input at once, also for an empty line,
+// so that the n-th object belongs to the n-th line.
 func eachLine(s *session.Session, decode func(line string) any) error {
 	in := bufio.NewReader(s.In)
 	skipMark(in)
 	return lines(in, func(line string) error { return s.Encode(decode(line)) })
 }
 
-// lines hands on each line of standard input, without the spaces around it.
+// lines calls use with each line of standard input, without the spaces around it.
 func lines(in *bufio.Reader, use func(line string) error) error {
 	for {
 		line, err := in.ReadString('\n')
@@ -80,7 +80,7 @@ func lines(in *bufio.Reader, use func(line string) error) error {
 	}
 }
 
-// skipMark drops the byte order mark that some editors put before a text.
+// skipMark skips the byte order mark that some editors put before a text.
 func skipMark(in *bufio.Reader) {
 	const mark = "\ufeff"
 	if b, err := in.Peek(len(mark)); err == nil && string(b) == mark {
@@ -139,7 +139,7 @@ func number(v uint64) any {
 	return v
 }
 
-// wideNumber is the card number, which may have more than 64 bits.
+// wideNumber returns the card number, which may have more than 64 bits.
 func wideNumber(v wiegand.Fields) any {
 	if n := v.Number(); !n.IsUint64() {
 		return n.String()
@@ -151,8 +151,8 @@ type decodeIDNumberCmd struct {
 	Document string `help:"Whose numbers they are: resident_id, residence_permit, foreigner_card, passport, hk_macao_permit, taiwan_permit, other." default:"resident_id"`
 }
 
-// decodedIDNumber is one number as it was read. Number is in the form in which
-// it is kept, null if it is not valid; an error never has a part of it.
+// decodedIDNumber is one checked number. Number has the stored form, and is null if it is not
+// valid; an error never contains a part of it.
 type decodedIDNumber struct {
 	Document string  `json:"document"`
 	Valid    bool    `json:"valid"`

@@ -12,7 +12,8 @@ import (
 
 type decodeOSDPCmd struct{}
 
-// decodedOSDP is one frame of an OSDP bus. All but Error is null where the frame is not right.
+// decodedOSDP is one frame of an OSDP bus. Everything but Error is null where the frame is not
+// valid.
 type decodedOSDP struct {
 	Address  *byte       `json:"address"`
 	Reply    *bool       `json:"reply"`
@@ -60,8 +61,8 @@ func decodeOSDPLine(line string) decodedOSDP {
 	return d
 }
 
-// parseOSDPLine takes hexadecimal digits with white space anywhere. No frame
-// begins with FF: it is the mark that is sent before one, by some more than once.
+// parseOSDPLine parses hexadecimal digits with white space anywhere. No frame begins with FF: it is
+// the mark that is sent before one, by some more than once.
 func parseOSDPLine(line string) (protocol.Frame, error) {
 	text := strings.Join(strings.Fields(line), "")
 	if i := strings.IndexFunc(text, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", r) }); i >= 0 {

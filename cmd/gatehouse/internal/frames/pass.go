@@ -19,7 +19,7 @@ type decodePassCmd struct {
 	Key   string `help:"Check signatures by this public key of an issuer: keys/issuer.pub in the state directory of a standalone house." placeholder:"FILE" xor:"by"`
 }
 
-// decodedPass is one pass as it was read. Where the text is none, all but Error is null.
+// decodedPass is one decoded pass. Everything but Error is null where the text is no pass.
 type decodedPass struct {
 	Type      *string    `json:"type"`
 	Building  *string    `json:"building"`
@@ -33,8 +33,8 @@ type decodedPass struct {
 	Error     *string    `json:"error"`
 }
 
-// Run prints passes. It says what a pass is, not whether it opens: that is for the
-// gateway, which knows the time, the grants, and what was used.
+// Run prints passes. It shows what a pass says, not whether it opens: the gateway decides that by
+// the time, the grants, and the used passes.
 func (c decodePassCmd) Run(s *session.Session) error {
 	keys, err := c.issuers()
 	if err != nil {
@@ -43,7 +43,7 @@ func (c decodePassCmd) Run(s *session.Session) error {
 	return eachLine(s, func(line string) any { return decodePass(line, keys) })
 }
 
-// issuers are the keys to check by; nil: nothing is checked.
+// issuers returns the keys to verify with; nil: nothing is verified.
 func (c decodePassCmd) issuers() ([]wire.Key, error) {
 	switch {
 	case c.Key != "":

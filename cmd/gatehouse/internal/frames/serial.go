@@ -32,9 +32,9 @@ type decodeSerialCmd struct {
 	AIM    bool   `name:"aim" help:"Take the AIM prefix off a code."`
 }
 
-// decodedSerial is one frame of a serial reader. Bits, card and hex are null
-// where there is no card; a card above 2^53 is a string, because that is where
-// JSON readers begin to round. Length and text are a code's.
+// decodedSerial is one frame of a serial reader. Bits, card and hex are null where there is no
+// card; a card above 2^53 is a string, because JSON readers round from there on. Length and text
+// belong to codes.
 type decodedSerial struct {
 	Layout string  `json:"layout"`
 	Bits   *int    `json:"bits"`
@@ -46,7 +46,7 @@ type decodedSerial struct {
 	Error  *string `json:"error"`
 }
 
-// serialChunk is the most that is taken for one line; longer ones are bytes.
+// serialChunk is the longest text that counts as one line; longer ones are bytes.
 const serialChunk = 1 << 16
 
 func (c decodeSerialCmd) Run(s *session.Session) error {
@@ -84,14 +84,14 @@ func (c decodeSerialCmd) Run(s *session.Session) error {
 	}
 }
 
-// serialInput tells lines of hexadecimal from the bytes of a reader.
+// serialInput distinguishes lines of hexadecimal from the bytes of a reader.
 type serialInput struct {
 	layout serialcard.Layout
 	input  string
 	raw    *serialcard.Decoder // of the bytes so far; a frame may go on in the next line
 }
 
-// take returns what a line gives; more says that it goes on.
+// take returns the events of a line; more: the line goes on.
 func (d *serialInput) take(line []byte, more bool) []device.Event {
 	text := strings.Join(strings.Fields(string(line)), "")
 	b, err := hex.DecodeString(text)
@@ -107,9 +107,8 @@ func (d *serialInput) take(line []byte, more bool) []device.Event {
 	return d.bytes(line, more)
 }
 
-// meansHex decides about a line that could be both: bytes that are a frame as
-// they stand are bytes; else it is hexadecimal when that gives a frame, or what
-// can be told to be a damaged one.
+// meansHex decides about a line that could be both: bytes that are a frame as they stand are bytes;
+// else it is hexadecimal if that gives a frame, or a damaged one.
 func (d *serialInput) meansHex(line, b []byte) bool {
 	noise := true
 	if d.layout.EndsBySilence() {
@@ -139,9 +138,9 @@ func (d *serialInput) alone(b []byte) []device.Event {
 	return append(push(dec, b), eventOf(dec.Timeout())...)
 }
 
-// bytes decodes bytes as they stand. A line's end outside a frame is how the
-// input was written; for a layout without marks it stands for the silence, and
-// the end of the input stands for a missing last line's end.
+// bytes decodes bytes as they stand. A line's end outside a frame comes from how the input was
+// written; for a layout without marks it stands for the silence, and the end of the input stands
+// for a missing last line's end.
 func (d *serialInput) bytes(line []byte, more bool) []device.Event {
 	body := bytes.TrimRight(line, "\r\n")
 	ended := len(body) < len(line)
@@ -183,7 +182,8 @@ func eventOf(e device.Event, ok bool) []device.Event {
 	return []device.Event{e}
 }
 
-// describe says what a line gave, and more of one that is noise only since its digits are of another base.
+// describe describes an event of a line, with a hint where a line is noise only because its digits
+// are of another base.
 func (d *serialInput) describe(e device.Event, line []byte) decodedSerial {
 	out := describeSerial(d.layout, e)
 	if e.Kind != device.FaultSeen || e.Fault != fault.Noise {
@@ -197,11 +197,11 @@ func (d *serialInput) describe(e device.Event, line []byte) decodedSerial {
 	return out
 }
 
-// fits says that a line is cards, and nothing else, by another base.
+// fits reports whether a line is cards, and nothing else, in another base.
 func (d *serialInput) fits(base string, line []byte) bool {
 	layout, err := d.layout.With(serialcard.Settings{Base: base})
 	if err != nil {
-		return false // it has no base
+		return false // the layout has no base
 	}
 	raw, err := serialcard.NewDecoder(layout)
 	if err != nil {

@@ -12,14 +12,14 @@ import (
 	"gatehouse/internal/takeover"
 )
 
-// cardSource says how a card is shown.
+// cardSource says how a card is given.
 type cardSource struct {
 	Printed string `help:"Read the card's printed number from standard input instead of a swipe: 3+5D, 5+5D, 6H, 8D, 8H, 10D, 10D-reversed, 10H, 12D, 13D, 14D, uid or uid-reversed." placeholder:"FORM"`
 	Reader  string `help:"The door whose reader takes the first swipe; if not given, the first of --door." placeholder:"DOOR"`
 	Once    bool   `help:"Take one swipe and do not ask for more."`
 }
 
-// card takes it; doors are those that it is to open.
+// card gets the card that is to open some doors.
 func (c cardSource) card(s *session.Session, doors []string) (control.Card, error) {
 	if c.Printed != "" {
 		return printed(s, c.Printed)
@@ -27,9 +27,10 @@ func (c cardSource) card(s *session.Session, doors []string) (control.Card, erro
 	return holdUp(s, c, doors)
 }
 
-// holdUp takes the card at one reader, and at the other reader families that see it in another form.
+// holdUp takes the card at one reader, and at readers of the other families that see it in another
+// form.
 func holdUp(s *session.Session, c cardSource, doors []string) (control.Card, error) {
-	// Never any reader: a stranger at another door must not get the key.
+	// Never at any reader: a stranger at another door must not get the key.
 	if c.Reader == "" && len(doors) > 0 {
 		c.Reader = doors[0]
 	}

@@ -18,7 +18,7 @@ import (
 	"gatehouse/internal/takeover"
 )
 
-// terms are what a key is for.
+// terms are the terms of a key.
 type terms struct {
 	Label string   `required:"" help:"Your own word for the flat; no names and no numbers of six digits." placeholder:"TEXT"`
 	Door  []string `required:"" help:"A door that it opens; may be given again." placeholder:"ID"`
@@ -72,7 +72,7 @@ func (c grantAddCmd) Run(s *session.Session) error {
 	return newKey(c.IssuerKey, s, c.terms, false, func(g grantlist.NewGrant) (control.Card, error) { return c.card(s, g.Doors) })
 }
 
-// newKey gives a key for the card that show comes back with; kept: one that a door saw.
+// newKey gives a key to the card that show returns; kept: a door saw the card before.
 func newKey(k session.IssuerKey, s *session.Session, t terms, kept bool, show func(grantlist.NewGrant) (control.Card, error)) error {
 	issuer, l, err := k.Open(s)
 	if err != nil {
@@ -172,7 +172,7 @@ func writeAdopts(w io.Writer, a control.AdoptState) {
 	fmt.Fprintln(w, "\nwhose? gatehouse adopt bind CARD --label FLAT --door DOOR --key FILE")
 }
 
-// seenOn says on how many days a card was seen. Beyond three nothing is kept of it.
+// seenOn says on how many days a card was seen; beyond three the number is not kept.
 func seenOn(days int) string {
 	return command.Choose(days >= 3, "3 or more", fmt.Sprint(days))
 }

@@ -1,5 +1,5 @@
-// Package keylist is the commands that give and end the keys of a standalone house. Each change is one list,
-// signed by the issuer's key that the command names; the daemon only verifies.
+// Package keylist has the commands that give and end the keys of a standalone house. Each change is
+// a new list, signed by the issuer's key that the command names; the daemon only verifies.
 package keylist
 
 import (
@@ -55,7 +55,7 @@ func writeRows(w io.Writer, rows []control.Key) {
 	})
 }
 
-// stateNow is the state in a landlord's words, with what the day makes of it.
+// stateNow returns the state of a key in a landlord's words, at a time.
 func stateNow(k control.Key, now time.Time) string {
 	switch {
 	case k.State == "revoked":
@@ -85,13 +85,13 @@ func (c grantRestoreCmd) Run(s *session.Session) error {
 	})
 }
 
-// chosen names one grant.
+// chosen identifies one grant.
 type chosen struct {
 	session.IssuerKey
 	Grant string `arg:"" help:"Its id, or the first digits of it, or its label."`
 }
 
-// change finds the grant and lets act change it.
+// change finds the grant and applies act to it.
 func (c chosen) change(s *session.Session, done string, act func(*grantlist.Editor, wire.ID) error) error {
 	issuer, l, err := c.Open(s)
 	if err != nil {
@@ -143,7 +143,8 @@ func find(e *grantlist.Editor, labels map[string]string, text string) (wire.ID, 
 	return wire.ID{}, socket.Hinted("gatehouse grant list shows them", "no key %q", text)
 }
 
-// free refuses a card that has another grant already. It returns those of ids that the grant itself has.
+// free refuses a card that has another grant already. It returns those of ids that the grant itself
+// has.
 func free(e *grantlist.Editor, ids []wire.CredentialID, grant wire.ID, labels map[string]string) (have []wire.CredentialID, err error) {
 	for _, g := range e.Grants() {
 		if !slices.Contains(ids, g.Credential) {
@@ -199,7 +200,7 @@ func (c grantCardCmd) Run(s *session.Session) error {
 
 type grantStateCmd struct{ chosen }
 
-// Run does what the command is called: end, suspend or resume.
+// Run ends, suspends or resumes, by the command's name.
 func (c grantStateCmd) Run(s *session.Session, cmd *kong.Context) error {
 	done, to := "active", wire.GrantActive
 	switch cmd.Selected().Name {

@@ -19,7 +19,7 @@ import (
 	"gatehouse/internal/takeover"
 )
 
-// Import is the command that takes over the cards of an old system.
+// Import is the command that imports the cards of an old system.
 type Import struct {
 	session.IssuerKey
 	File string `arg:"" help:"The list as the old system or a spreadsheet wrote it: CSV with commas, semicolons or tabs, in UTF-8, UTF-16 or GB18030; - reads standard input. Columns: label, doors, form, number, and if need be kind, from, until."`
@@ -37,7 +37,7 @@ type Import struct {
 	Yes       bool `help:"Take what can be taken, without asking."`
 }
 
-// imported tells what an import did, or would do.
+// imported is the result of an import, or of a trial.
 type imported struct {
 	Keys    int              `json:"keys"`              // new ones
 	Version uint64           `json:"version,omitempty"` // of the list; 0: nothing was done
@@ -45,7 +45,7 @@ type imported struct {
 	Plan    takeover.Planned `json:"plan"`
 }
 
-// Run takes over all cards of a plan in one list, or none.
+// Run imports all cards of a plan in one list, or none.
 func (c Import) Run(s *session.Session) error {
 	issuer, l, err := c.Open(s)
 	if err != nil {
@@ -95,8 +95,8 @@ func (out imported) write(w io.Writer) {
 	}
 }
 
-// agreed shows a plan that is not just new keys, and asks where lines would be left out. An
-// error means that nothing is to be done; so does a plan without work.
+// agreed shows a plan that is more than new keys, and asks where lines would be left out. An error
+// means that nothing is to be done; so does a plan without work.
 func (c Import) agreed(s *session.Session, p takeover.Plan, h takeover.House, out imported) (err error) {
 	if !s.JSON && (len(out.Plan.Remarks) > 0 || p.Count(takeover.LineNew) < len(p.Lines)) {
 		out.Plan.Write(s.Err, c.name())
@@ -112,12 +112,12 @@ func (c Import) agreed(s *session.Session, p takeover.Plan, h takeover.House, ou
 		err = c.ask(s, p)
 	}
 	if err != nil && s.JSON {
-		_ = s.Encode(out) // what stands in the way
+		_ = s.Encode(out) // the obstacles
 	}
 	return err
 }
 
-// ask asks on a terminal; elsewhere --yes says it.
+// ask asks on a terminal; without one --yes answers.
 func (c Import) ask(s *session.Session, p takeover.Plan) error {
 	rest := len(p.Lines) - p.Count(takeover.LineRefused) - p.Count(takeover.LinePast)
 	if c.File != "-" && session.Terminal(s.In) != nil {

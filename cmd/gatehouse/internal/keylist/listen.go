@@ -16,7 +16,7 @@ import (
 	"gatehouse/internal/takeover"
 )
 
-// adoptListenCmd has the old controller decide.
+// adoptListenCmd makes the old controller decide.
 type adoptListenCmd struct {
 	Days int  `help:"For how many days cards are learned, 1 to 60." default:"7"`
 	Yes  bool `help:"The old controller is connected and works; do not ask."`
@@ -59,7 +59,7 @@ func writeListening(w io.Writer, st control.Status) {
 	fmt.Fprintln(w, "gatehouse adopt list has the cards from tomorrow on; gatehouse adopt drive ends it")
 }
 
-// adoptDriveCmd is the switch over.
+// adoptDriveCmd makes this gateway decide.
 type adoptDriveCmd struct {
 	Key  string   `help:"The issuer's key file of gatehouse init: learned cards get keys." placeholder:"FILE"`
 	Door []string `help:"A door that the learned cards open; may be given again." placeholder:"ID"`
@@ -67,7 +67,7 @@ type adoptDriveCmd struct {
 	Yes  bool     `help:"The locks are connected to this gateway; do not ask, and leave out the cards that get no key."`
 }
 
-// driven tells what the switch over did.
+// driven is the result of the switch over.
 type driven struct {
 	takeover.Learned
 	Learnt  int    `json:"learned"` // cards
@@ -103,7 +103,7 @@ func (c adoptDriveCmd) Run(s *session.Session) error {
 	})
 }
 
-// keys gives the cards keys before anything else is done, so that nobody stands outside.
+// keys gives the cards keys before anything else, so that nobody is left outside.
 func (c adoptDriveCmd) keys(s *session.Session, cards []control.Adopt, out *driven) error {
 	k := session.IssuerKey{Key: c.Key}
 	issuer, l, err := k.Open(s)
@@ -121,7 +121,7 @@ func (c adoptDriveCmd) keys(s *session.Session, cards []control.Adopt, out *driv
 		out.Learned, err = takeover.Learn(e, l.Labels, cards, g, c.Seen)
 		return err
 	}
-	e, err := issuer.Editor(l) // that nobody signs
+	e, err := issuer.Editor(l) // a list that nobody signs
 	if err == nil {
 		err = work(e)
 	}
@@ -133,7 +133,7 @@ func (c adoptDriveCmd) keys(s *session.Session, cards []control.Adopt, out *driv
 	return err
 }
 
-// sure asks on a terminal; elsewhere yes says it.
+// sure asks on a terminal; without one yes answers.
 func sure(s *session.Session, yes bool, question, hint string) error {
 	if yes {
 		return nil

@@ -29,8 +29,8 @@ type madePass struct {
 	Until    time.Time `json:"until"`
 }
 
-// Run prints a pass for the holder of a key. Nothing changes at the gateway: the
-// issuer's key alone makes it. The text goes to standard output alone.
+// Run prints a pass for the holder of a key. Nothing changes at the gateway, because the issuer's
+// key alone makes it. Only the text goes to standard output.
 func (c grantPassCmd) Run(s *session.Session) error {
 	if c.Minutes < qrpass.Min/60 || c.Minutes > qrpass.Max/60 {
 		return socket.Hinted("whoever photographs a pass has as long", "a pass is good for %d to %d minutes, not %d", qrpass.Min/60, qrpass.Max/60, c.Minutes)

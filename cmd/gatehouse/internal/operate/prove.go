@@ -12,7 +12,7 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// Prove is the command by which it is proved at the doors that people get out.
+// Prove is the command that proves at the doors that people get out.
 type Prove struct {
 	Show  proveShowCmd  `cmd:"" help:"Show what is proved and what is not."`
 	Door  proveDoorCmd  `cmd:"" help:"Try a door part by part, standing at it."`
@@ -33,7 +33,7 @@ func (proveShowCmd) Run(s *session.Session) error {
 	return s.Print(a, err, func(w io.Writer) { writeAcceptance(w, a) })
 }
 
-// proofWords are the states of a part as people read them.
+// proofWords are the states of a part for people.
 var proofWords = map[acceptance.State]string{
 	acceptance.Unproved: "not proved", acceptance.Begun: "begun", acceptance.Seen: "current came back: did the door open from inside?", acceptance.Passed: "passed",
 	acceptance.Failed: "FAILED", acceptance.Absent: "NOT THERE, and the site file names it", acceptance.NotFitted: "not fitted",
@@ -113,7 +113,7 @@ func (c proveDoorCmd) Run(s *session.Session) error {
 	return proveShowCmd{}.Run(s)
 }
 
-// try asks about a part and does what is answered.
+// try tests a part as the user answers.
 func (p prover) try(part control.Proof) error {
 	switch {
 	case !part.Fitted:
@@ -159,7 +159,7 @@ func (p prover) lock(part control.Proof) error {
 	return err
 }
 
-// watched say what is to be done while the gateway looks.
+// watched are the instructions while the gateway watches.
 var watched = map[string]string{"exit": "press the exit button", "contact": "open the door and close it"}
 
 func (p prover) watch(part control.Proof) error {

@@ -1,4 +1,5 @@
-// Package operate is the commands by which a gateway is looked at and worked: its state, its log, a door, fire, the clock.
+// Package operate has the commands that look at a gateway and operate it: its state, its log, a
+// door, fire, the clock.
 package operate
 
 import (
@@ -18,7 +19,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Status is the command that shows how the gateway is.
+// Status is the command that shows the state of the gateway.
 type Status struct{}
 
 func (Status) Run(s *session.Session) error {
@@ -55,7 +56,7 @@ func writeStatus(w io.Writer, st control.Status) {
 	}
 }
 
-// since says since when the daemon knows of a problem, if it says so.
+// since returns since when the daemon knows of a problem, if it says so.
 func since(st control.Status, i int) string {
 	if i >= len(st.ToDo) || st.ToDo[i].Since == nil {
 		return ""
@@ -137,7 +138,7 @@ func (c Lock) Run(s *session.Session) error {
 	})
 }
 
-// Fire is the command for drills, and for after a fire alarm.
+// Fire is the group of commands for drills, and for after a fire alarm.
 type Fire struct {
 	Drill fireDrillCmd `cmd:"" help:"Try the fire input, and print what it did by door."`
 	Reset fireResetCmd `cmd:"" help:"Secure the doors again, after the panel has been reset. Only on site (refusal N11)."`
@@ -150,7 +151,7 @@ func (fireResetCmd) Run(s *session.Session) error {
 	return s.Print(f, err, func(w io.Writer) { fmt.Fprintf(w, "fire: %s\n", fireState(f)) })
 }
 
-// Clock is the command that says whether, or what, the gateway's clock is.
+// Clock is the command that confirms or sets the gateway's clock.
 type Clock struct {
 	Confirm clockConfirmCmd `cmd:"" help:"Say that the gateway's clock is right as it stands: visitors and the desk go by it, and no resident's term ends by it."`
 	Set     clockSetCmd     `cmd:"" help:"Say what time it is with the issuer's key, in a house without a registry: visitors go by it at once, residents after a day."`
@@ -163,7 +164,7 @@ type clockSetCmd struct {
 
 func (c clockSetCmd) Run(s *session.Session) error {
 	at, err := calendar.Moment(c.Time, time.Local)
-	if err != nil || !strings.ContainsAny(c.Time, ":：") { // a day alone is no time of it
+	if err != nil || !strings.ContainsAny(c.Time, ":：") { // a day alone is no time of day
 		return socket.Hinted("as \"2026-12-01 09:30\"", "%q is no time", c.Time)
 	}
 	issuer, err := c.Issuer(s)
@@ -183,7 +184,7 @@ func (clockConfirmCmd) Run(s *session.Session) error {
 	return s.Print(c, err, func(w io.Writer) { fmt.Fprintf(w, "clock: %s, %s\n", session.Local(c.Now), clockState(c)) })
 }
 
-// Log is the command that shows what an owner may see. Passages are not among it.
+// Log is the command that shows what an owner may see. That does not include passages.
 type Log struct {
 	Last   *int     `help:"How many of the newest entries; 50, with --since all." placeholder:"N"`
 	All    bool     `help:"All that are kept."`
@@ -239,7 +240,7 @@ func (c doorTestCmd) Run(s *session.Session) error {
 	})
 }
 
-// writeEntry prints one entry on one line, with the zone of its time.
+// writeEntry prints one entry on one line, with the time zone.
 func writeEntry(w io.Writer, e control.LogEntry) {
 	words := []string{e.Time.Format("2006-01-02 15:04:05.000 -07:00")}
 	if e.Clock != "ntp" && e.Clock != "registry" {

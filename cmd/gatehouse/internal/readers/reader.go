@@ -1,4 +1,5 @@
-// Package readers is the commands for the readers at the doors: look, pair, re-key, set, and find out a format.
+// Package readers has the commands for the readers at the doors: list, pair, re-key, configure, and
+// find out a format.
 package readers
 
 import (
@@ -18,7 +19,7 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// Reader is the command for OSDP readers, and lists all.
+// Reader is the group of commands for OSDP readers; it also lists all readers.
 type Reader struct {
 	List    readerListCmd    `cmd:"" help:"Show the readers, how each line is protected, and what OSDP readers say of themselves."`
 	Install readerInstallCmd `cmd:"" help:"Pair an OSDP reader: for some minutes it may take a new key."`
@@ -34,7 +35,7 @@ func (readerListCmd) Run(s *session.Session) error {
 }
 
 func writeReaders(w io.Writer, all []control.Reader) {
-	var table strings.Builder // what an OSDP reader says of itself must not widen its columns
+	var table strings.Builder // text of an OSDP reader must not widen the columns
 	t := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
 	for _, r := range all {
 		fmt.Fprintf(t, "%s/%s\t%s\tline %s\t%s\n", r.Door, r.ID, r.Type, r.Line, session.DeviceState(r.Online, r.Fault))
@@ -81,7 +82,7 @@ func busState(o control.OSDP) string {
 	return s
 }
 
-// oneReader names a reader.
+// oneReader identifies a reader.
 type oneReader struct {
 	Door   string `arg:"" help:"The door."`
 	Reader string `arg:"" help:"The reader's id at that door."`
@@ -103,10 +104,10 @@ was open and what became of the key.`
 }
 
 const (
-	// installPoll is how often the tool looks whether the reader is paired.
+	// installPoll is the period of looks whether the reader is paired.
 	installPoll = 500 * time.Millisecond
-	// installSettle is how long a line may take to be secured once the window is
-	// over: it closes with the proof of the new key, and the line follows.
+	// installSettle is how long a line may take to be secured once the window is over: the proof of
+	// the new key closes it, and the line follows.
 	installSettle = 3 * time.Second
 )
 
@@ -118,7 +119,7 @@ func (c readerInstallCmd) Run(s *session.Session) error {
 		fmt.Fprintf(s.Err, "the window of reader %s of door %s is closed\n", c.Reader, c.Door)
 		return nil
 	}
-	// A window that nobody needs would let another reader in.
+	// An unneeded window would let another reader in.
 	if r, err := c.find(s, true); err == nil && r.Online && r.Line == control.LineSecured {
 		return socket.Hinted("gatehouse reader rekey gives it another key; for another reader in its place, take this one off the bus first",
 			"reader %s of door %s is paired already: it has a key of its own and its line is secured", c.Reader, c.Door)
@@ -129,7 +130,7 @@ func (c readerInstallCmd) Run(s *session.Session) error {
 	})
 }
 
-// pair opens the window and waits for what comes of it.
+// pair opens the window and waits for the result.
 func (c readerInstallCmd) pair(s *session.Session) (r control.Reader, err error) {
 	if err := s.Client.Install(s.Ctx, c.Door, c.Reader, control.Install{Minutes: c.Minutes}); err != nil {
 		if s.Ctx.Err() != nil {
@@ -161,8 +162,8 @@ func (c readerInstallCmd) giveUp(s *session.Session) {
 	}
 }
 
-// paired looks at a reader until its window is over, and then for a while whether
-// its line gets secured. It fails only where it can't look.
+// paired polls a reader until its window is over, and then for a while whether its line gets
+// secured. It fails only if it can't poll.
 func paired(ctx context.Context, look func() (control.Reader, error)) (control.Reader, error) {
 	tick := time.NewTicker(installPoll)
 	defer tick.Stop()
@@ -185,7 +186,7 @@ func paired(ctx context.Context, look func() (control.Reader, error)) (control.R
 	}
 }
 
-// find returns the reader, which must be an OSDP one if osdp says so.
+// find returns the reader; with osdp it must be an OSDP one.
 func (r oneReader) find(s *session.Session, osdp bool) (control.Reader, error) {
 	all, err := s.Client.Readers(s.Ctx)
 	if err != nil {
@@ -209,7 +210,7 @@ func (c readerRekeyCmd) Run(s *session.Session) error {
 	return nil
 }
 
-// busRates are those that OSDP knows (SIA OSDP 2.2).
+// busRates are the baud rates of OSDP (SIA OSDP 2.2).
 var busRates = []int{9600, 19200, 38400, 57600, 115200, 230400}
 
 type readerSetCmd struct {

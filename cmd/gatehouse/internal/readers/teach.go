@@ -36,7 +36,7 @@ func (c Teach) Run(s *session.Session) error {
 		return err
 	}
 	t, err := c.learn(s)
-	if !isConflict(err) { // else the format learning there is somebody else's
+	if !isConflict(err) { // otherwise somebody else's format learning is in progress
 		c.end(s)
 	}
 	if err != nil {
@@ -50,14 +50,15 @@ func isConflict(err error) bool {
 	return errors.As(err, &answer) && answer.Status == http.StatusConflict
 }
 
-// end gives the reader back to its door.
+// end returns the reader to its door.
 func (c Teach) end(s *session.Session) {
 	last, cancel := s.Parting()
 	defer cancel()
 	_ = s.Client.EndTeach(last, c.Door, c.Reader) // it ends by itself
 }
 
-// exists refuses a reader that is not there, or has no formats, before anybody walks to it with a card.
+// exists refuses a reader that is not there, or has no formats, before anybody walks to it with a
+// card.
 func (c Teach) exists(s *session.Session) error {
 	r, err := c.find(s, false)
 	if err == nil && r.Type != "wiegand" && r.Type != "osdp" {
@@ -98,7 +99,8 @@ func (c Teach) learn(s *session.Session) (t control.Taught, err error) {
 	return t, nil
 }
 
-// writeTaught shows the formats that fit, what to do next, and the likeliest as it stands in the site file.
+// writeTaught shows the formats that fit, what to do next, and the likeliest format as a line of
+// the site file.
 func writeTaught(w io.Writer, t control.Taught) {
 	tab := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for i, p := range t.Proposals {

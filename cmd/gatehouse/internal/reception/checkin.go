@@ -117,7 +117,7 @@ func (c CheckIn) gather(v visit) (a answers, err error) {
 	return a, err
 }
 
-// answers are those to the questions of a check-in; days as people write them.
+// answers are the answers of a check-in; days as people write them.
 type answers struct {
 	Document string   `json:"document"`
 	Number   string   `json:"number"`
@@ -137,7 +137,8 @@ type answers struct {
 // maxAnswers bounds the answers to one check-in, bytes.
 const maxAnswers = 1 << 16
 
-// where tells the place of a mistake in JSON, and never what stands there: it may be a name or a number.
+// where returns the place of a mistake in JSON, and never its content, which may be a name or a
+// number.
 func where(err error) string {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
@@ -154,10 +155,10 @@ func where(err error) string {
 	return ""
 }
 
-// jsonKinds are the kinds of the answers' fields.
+// jsonKinds are the names of the kinds of the answers' fields.
 var jsonKinds = map[reflect.Kind]string{reflect.String: "a string", reflect.Bool: "true or false", reflect.Slice: "a list of strings", reflect.Struct: "an object"}
 
-// ask gets the answers in their order, except those that a card has given.
+// ask asks the questions in order, except those that a card has answered.
 func (a *answers) ask(from *session.Asker, desk control.Desk) (err error) {
 	var doors string
 	flats := ""
@@ -198,7 +199,7 @@ func (a *answers) ask(from *session.Asker, desk control.Desk) (err error) {
 	return err
 }
 
-// told waits for a yes: at a terminal there is time to tell them.
+// told requires a yes: at a terminal there is time to tell the person.
 func told(answer string) (string, error) {
 	if strings.ToLower(answer) != "yes" {
 		return "", socket.Hinted("tell them, then answer yes: the registry keeps name, document number and entries; the gateway keeps flat and term",
@@ -222,7 +223,7 @@ func someDoors(desk control.Desk) func(string) (string, error) {
 	}
 }
 
-// hinting says what to do about a mistake; nil for none.
+// hinting adds a hint to an error; nil stays nil.
 func hinting(err error, hint string) error {
 	if err == nil {
 		return nil
@@ -274,7 +275,7 @@ func lastAfter(desk control.Desk, first, last string) error {
 
 // checkNumber finds a slip while the document is still at hand; the daemon checks again.
 func checkNumber(document, number string) (string, error) {
-	d, _ := idnumber.Named(document)                                      // its own question has seen to it
+	d, _ := idnumber.Named(document)                                      // checked by its own question
 	folded, err := idnumber.Check(d, number, time.Now().AddDate(1, 0, 0)) // the daemon knows the day
 	if err != nil {
 		return "", socket.Hinted("read it again from the document", "%s: %v", document, err)
@@ -282,7 +283,7 @@ func checkNumber(document, number string) (string, error) {
 	return folded, nil
 }
 
-// dayIn reads a first or last day in the building's zone; nil for none.
+// dayIn parses a first or last day in the building's zone; nil: none.
 func dayIn(desk control.Desk, text string, read func(string, *time.Location) (time.Time, error)) (*time.Time, error) {
 	zone, err := session.Zone(desk.TimeZone)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package reception is the desk of a house with a registry: check-in, check-out, and what tenants need between
-// them. Names and numbers of documents come by terminal, standard input or identity card, and are never shown,
-// but to the one who sits at the terminal.
+// Package reception has the commands of the desk in a house with a registry: check-in, check-out,
+// and what tenants need between them. Names and numbers of documents come by terminal, standard
+// input or identity card, and are never shown, except to the person at the terminal.
 package reception
 
 import (
@@ -13,13 +13,13 @@ import (
 	"gatehouse/internal/takeover"
 )
 
-// visit is the time at the desk.
+// visit is an open visit at the desk.
 type visit struct {
 	s    *session.Session
 	desk control.Desk
 }
 
-// atDesk opens a visit, lets act use it and ends it whatever came of it.
+// atDesk opens a visit, calls act with it and always ends it.
 func atDesk(s *session.Session, takeOver bool, act func(visit) error) error {
 	d, err := s.Client.OpenDesk(s.Ctx, control.DeskRequest{TakeOver: takeOver})
 	if err != nil {
@@ -33,13 +33,14 @@ func atDesk(s *session.Session, takeOver bool, act func(visit) error) error {
 	return act(visit{s, d})
 }
 
-// deskReader says where cards are held up.
+// deskReader is the door where cards are held up.
 type deskReader struct {
 	Reader   string `help:"The door at whose reader cards are held up; if not given, the first of this gateway." placeholder:"DOOR"`
 	TakeOver bool   `help:"End somebody else's visit at the desk."`
 }
 
-// swipe waits for a card at one door, never at any: a stranger elsewhere must not prove or get anything.
+// swipe waits for a card at one door, never at any: a stranger elsewhere must not prove or get
+// anything.
 func (v visit) swipe(door string, proof bool, what string) (control.DeskCard, error) {
 	if door == "" && len(v.desk.Here) > 0 {
 		door = v.desk.Here[0]
@@ -56,8 +57,8 @@ func (v visit) swipe(door string, proof bool, what string) (control.DeskCard, er
 	return card, err
 }
 
-// newCard takes the card that is to be given, at one reader of each family, and
-// returns the doors here that do not read it yet.
+// newCard takes the card that is to be given, at one reader of each family, and returns the doors
+// here that do not read it yet.
 func (v visit) newCard(door string, once bool, doors []string) (missing []string, err error) {
 	if door == "" {
 		if here := takeover.Among(v.desk.Here, doors); len(here) > 0 {
@@ -81,7 +82,7 @@ func (v visit) newCard(door string, once bool, doors []string) (missing []string
 	return missing, nil
 }
 
-// report prints what came of it.
+// report prints the result.
 func (v visit) report(done control.Done, missing []string, people func(io.Writer)) error {
 	for _, d := range missing {
 		done.Remarks = append(done.Remarks, fmt.Sprintf("door %s does not open for this card yet: gatehouse card add %s --reader %s", d, done.Tenancy.ID[:8], d))
@@ -106,17 +107,18 @@ type proof struct {
 	keypadFlag
 }
 
-// keypadFlag says where the tenant types a PIN.
+// keypadFlag is the door where the tenant types a PIN.
 type keypadFlag struct {
 	Keypad string `help:"The tenant types the PIN at the keys of this door's reader instead of this terminal: nobody else sees it." placeholder:"DOOR"`
 }
 
-// about names a tenancy.
+// about identifies a tenancy.
 type about struct {
 	Tenancy string `arg:"" optional:"" help:"Its id or the first digits of it, its flat or your label; not needed where a card is held up."`
 }
 
-// change opens the desk for one change, asks for the proof, PIN and card that it needs, and prints what came of it.
+// change opens the desk for one change, asks for the proof, PIN and card that it needs, and prints
+// the result.
 func change(s *session.Session, r control.Change, at deskReader, keypad keypadFlag) error {
 	r.Typed = keypad.Keypad != ""
 	return atDesk(s, at.TakeOver, func(v visit) (err error) {
@@ -141,7 +143,7 @@ func change(s *session.Session, r control.Change, at deskReader, keypad keypadFl
 	})
 }
 
-// prove takes the tenant's card or PIN where the change rests on it.
+// prove takes the tenant's card or PIN if the change rests on it.
 func (v visit) prove(r *control.Change, reader, keypad string) (err error) {
 	switch {
 	case r.Proof == "card":
@@ -160,13 +162,13 @@ func (v visit) prove(r *control.Change, reader, keypad string) (err error) {
 	return err
 }
 
-// typed waits for a PIN at a reader's keys. It comes to the daemon, not here.
+// typed waits for a PIN at a reader's keys. The PIN goes to the daemon, not here.
 func (v visit) typed(door, what string) error {
 	fmt.Fprintf(v.s.Err, "type %s at the keys of door %s, and end it with # or the enter key ...\n", what, door)
 	return v.s.Client.TypePIN(v.s.Ctx, v.desk.Session, control.DeskPIN{Door: door})
 }
 
-// newPIN lets the tenant choose one.
+// newPIN lets the tenant choose a PIN.
 func (v visit) newPIN(r *control.Change, keypad string) (err error) {
 	if keypad == "" {
 		r.NewPIN, err = v.s.Asker().NewPIN("new PIN that the tenant chooses, 4 to 8 digits")

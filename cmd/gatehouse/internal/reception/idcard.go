@@ -20,7 +20,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// IDCard is the command that looks after the reader of identity cards.
+// IDCard is the command that tests the reader of identity cards.
 type IDCard struct {
 	Test idCardTestCmd `cmd:"" help:"Ask the module how it is. No card is read."`
 }
@@ -30,7 +30,7 @@ type idCardTestCmd struct {
 	Baud int    `help:"115200, 57600, 38400, 19200 or 9600." default:"115200"`
 }
 
-// idCardState is what an installer wants to know of a module.
+// idCardState is the state of a module, for an installer.
 type idCardState struct {
 	Port   string `json:"port"`
 	State  string `json:"state"`
@@ -43,7 +43,7 @@ func (c idCardTestCmd) Run(s *session.Session) error {
 	return s.Print(state, err, func(w io.Writer) { fmt.Fprintf(w, "the module at %s is ready, number %s\n", state.Port, state.Module) })
 }
 
-// idCardReader says where the identity-card module of the desk is.
+// idCardReader is the port of the desk's identity-card module.
 type idCardReader struct {
 	IDCard     string `name:"id-card" env:"GATEHOUSE_ID_CARD" help:"Read the identity card by the SAM_V module on this serial port." placeholder:"PORT"`
 	IDCardBaud int    `name:"id-card-baud" help:"115200, 57600, 38400, 19200 or 9600." default:"115200"`
@@ -59,7 +59,7 @@ func (c idCardReader) read(ctx context.Context) (idcard.Record, error) {
 	return ask(ctx, c, "; or type what the document says", (*idcard.Module).Read)
 }
 
-// ask asks the module, once it answers at all; otherwise is what else to do where it does not.
+// ask calls the module once it answers; otherwise is a further hint where it does not.
 func ask[T any](ctx context.Context, c idCardReader, otherwise string, what func(*idcard.Module, context.Context) (T, error)) (answer T, err error) {
 	if !slices.Contains(idcard.BaudRates(), c.IDCardBaud) {
 		return answer, socket.Hinted("one of 115200, 57600, 38400, 19200, 9600; from the works it is the first", "ID-card modules know no %d baud", c.IDCardBaud)
@@ -74,7 +74,7 @@ func ask[T any](ctx context.Context, c idCardReader, otherwise string, what func
 	return answer, nil
 }
 
-// with opens the port, sees that a module answers there and lets it be used.
+// with opens the port, checks that a module answers and calls use.
 func (c idCardReader) with(ctx context.Context, use func(*idcard.Module) error) error {
 	port, err := uart.Open(device.PortConfig{Path: c.IDCard, Baud: c.IDCardBaud})
 	if err != nil {
@@ -93,8 +93,8 @@ type portError struct{ error }
 
 func (e portError) Unwrap() error { return e.error }
 
-// idCardHint says what to do about a module or a card that can't be read. The
-// errors have nothing of what stands in the card.
+// idCardHint says what to do about a module or a card that can't be read. The errors contain
+// nothing of the card's content.
 func idCardHint(err error) string {
 	var status idcard.Status
 	switch {
@@ -114,7 +114,7 @@ func idCardHint(err error) string {
 	return "take the card off and lay it on again"
 }
 
-// idCardDocuments are the kinds of card as kinds of document.
+// idCardDocuments maps kinds of card to kinds of document.
 var idCardDocuments = map[idcard.Kind]wire.DocumentType{
 	idcard.Citizen:      wire.DocumentResidentID,
 	idcard.Residence:    wire.DocumentResidence,
@@ -122,15 +122,15 @@ var idCardDocuments = map[idcard.Kind]wire.DocumentType{
 	idcard.OldForeigner: wire.DocumentForeigner,
 }
 
-// laidCard is what a card answers of a check-in's questions.
+// laidCard is a card's answers to the questions of a check-in.
 type laidCard struct {
 	document wire.DocumentType
 	number   string
-	names    []string // as it is answered, then as it also stands in the card
+	names    []string // the answer, then other spellings on the card
 	until    string   // a day, or nothing
 	cut      bool
 	expired  bool
-	child    bool // or perhaps one: it must not be on the screen
+	child    bool // it is, or may be, a child's: the data must not be on the screen
 }
 
 // childhood is the age up to which a person's data is not shown at a desk.
@@ -161,7 +161,7 @@ func laid(r idcard.Record, desk control.Desk, now time.Time) (l laidCard, err er
 	return l, nil
 }
 
-// remarks are what the desk should know of a card.
+// remarks returns what the desk should know about a card.
 func (l laidCard) remarks() (all []string) {
 	if l.expired {
 		all = append(all, "the document is no longer valid: ask for the new one; the check-in counts")
@@ -172,7 +172,7 @@ func (l laidCard) remarks() (all []string) {
 	return all
 }
 
-// masked is the number without the date of birth.
+// masked returns the number without the date of birth.
 func (l laidCard) masked() string {
 	from, to := 6, 14
 	if len(l.number) == 15 {
@@ -181,7 +181,7 @@ func (l laidCard) masked() string {
 	return l.number[:from] + strings.Repeat("*", to-from) + l.number[to:]
 }
 
-// fill takes the card's answers where there is none. What is there must agree.
+// fill sets the card's answers where there is none. Given answers must agree with it.
 func (l laidCard) fill(a *answers) error {
 	const hint = "leave out what the card is to answer"
 	given, _ := idnumber.Named(a.Document)
@@ -201,7 +201,7 @@ func (l laidCard) fill(a *answers) error {
 	return nil
 }
 
-// fromCard lets a card answer the first three questions, or leaves two of them open where a document is typed.
+// fromCard takes the first three answers from a card, or two of them where a document is typed.
 func (c idCardReader) fromCard(from *session.Asker, v visit, a *answers) error {
 	question := "lay the identity card on its reader and press Enter; or type the document (" + strings.Join(idnumber.Documents(), ", ") + ")"
 	for {
@@ -246,8 +246,8 @@ func (c idCardReader) lay(from *session.Asker, v visit, a *answers) (bool, error
 	return true, card.fill(a)
 }
 
-// show tells the one at the desk what was read: name and number on a terminal
-// only, since anything else may be a file, and never those of a child.
+// show shows the person at the desk what was read: name and number on a terminal only, since
+// anything else may be a file, and never those of a child.
 func (l laidCard) show(w io.Writer) {
 	switch {
 	case l.child:

@@ -14,7 +14,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Tenancy is the command that shows tenancies, and what tenant and landlord say of a notice.
+// Tenancy is the command that shows tenancies, and records what tenant and landlord say about a
+// notice.
 type Tenancy struct {
 	List     tenancyListCmd     `cmd:"" help:"List the tenancies: flats and terms, nobody's name."`
 	Show     tenancyShowCmd     `cmd:"" help:"Show one tenancy with its cards."`
@@ -55,7 +56,7 @@ func (c CheckOut) Run(s *session.Session) error {
 	return change(s, control.Change{Action: "checkout", Tenancy: c.Tenancy, Proof: c.By, Cause: c.Cause}, c.deskReader, c.keypadFlag)
 }
 
-// tenantOnly is a change that rests on the tenant's word alone.
+// tenantOnly is a change that requires the tenant's word.
 type tenantOnly struct {
 	about
 	By string `required:"" enum:"card,pin" help:"card: the tenant holds one up, twice; pin: the tenant types it." placeholder:"WHO"`
@@ -63,7 +64,7 @@ type tenantOnly struct {
 	deskReader
 }
 
-// Run does what the command is called: pin, codes or dispute.
+// Run changes the PIN or codes or disputes, by the command's name.
 func (c tenantOnly) Run(s *session.Session, cmd *kong.Context) error {
 	return change(s, control.Change{Action: cmd.Selected().Name, Tenancy: c.Tenancy, Proof: c.By}, c.deskReader, c.keypadFlag)
 }
@@ -172,7 +173,7 @@ func (c tenancyShowCmd) Run(s *session.Session) error {
 	})
 }
 
-// Card is the command for a tenant's lost, found and further cards.
+// Card is the group of commands for a tenant's lost, found and further cards.
 type Card struct {
 	Suspend lostCard       `cmd:"" help:"Stop a lost card: at once on the tenant's word, after the days of a notice on the landlord's."`
 	Resume  lostCard       `cmd:"" help:"Bring a found card back: hold it up twice, or let the tenant type the PIN."`
@@ -181,7 +182,7 @@ type Card struct {
 	Confirm cardConfirmCmd `cmd:"" help:"The tenant confirms a card that came on the landlord's word: from then on it proves who it is."`
 }
 
-// lostCard is a change of the card that is gone.
+// lostCard is a change of a lost card.
 type lostCard struct {
 	about
 	proof
@@ -189,7 +190,7 @@ type lostCard struct {
 	Card int `help:"Number of the card, as gatehouse tenancy show lists them; not needed if there is but one." placeholder:"N"`
 }
 
-// Run does what the command is called: suspend, resume or replace.
+// Run suspends, resumes or replaces, by the command's name.
 func (c lostCard) Run(s *session.Session, cmd *kong.Context) error {
 	return change(s, control.Change{Action: cmd.Selected().Name, Tenancy: c.Tenancy, Proof: c.By, Card: c.Card}, c.deskReader, c.keypadFlag)
 }

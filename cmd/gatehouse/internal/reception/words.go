@@ -10,7 +10,7 @@ import (
 	"gatehouse/internal/control"
 )
 
-// outcome says in words how the tenancy stands.
+// outcome prints how the tenancy stands.
 func outcome(w io.Writer, t control.Tenancy) {
 	switch t.State {
 	case "ended":
@@ -29,7 +29,7 @@ func outcome(w io.Writer, t control.Tenancy) {
 	}
 }
 
-// inWords is a state as people say it.
+// inWords returns a state for people.
 func inWords(state string) string {
 	switch state {
 	case "not_begun":
@@ -55,7 +55,7 @@ func cardsOf(t control.Tenancy) string {
 	return strings.Join(all, ", ")
 }
 
-// cardState is that of a card as people say it.
+// cardState returns the state of a card for people.
 func cardState(c control.TenancyCard) string {
 	state := c.State
 	if c.State == "active" && !c.Proves {
@@ -70,7 +70,7 @@ func cardState(c control.TenancyCard) string {
 	return state
 }
 
-// firstDay is that of the term, or of the check-in where that is later.
+// firstDay returns the first day of the term, or the day of the check-in where that is later.
 func firstDay(t control.Tenancy) *time.Time {
 	if t.From != nil && (t.Since == nil || t.From.After(*t.Since)) {
 		return t.From
@@ -78,7 +78,7 @@ func firstDay(t control.Tenancy) *time.Time {
 	return t.Since
 }
 
-// stateShown says too where only doubt about the time holds a tenancy open.
+// stateShown returns the state, also where only doubt about the time keeps a tenancy open.
 func stateShown(t control.Tenancy) string {
 	state := strings.ReplaceAll(t.State, "_", " ")
 	if t.Doubtful {
@@ -93,7 +93,7 @@ func stateShown(t control.Tenancy) string {
 	return state
 }
 
-// decision says what the registry's word on a notice means; empty: it has said none.
+// decision explains the registry's decision on a notice; empty: there is none.
 func decision(t control.Tenancy) string {
 	switch {
 	case t.Decided == "upheld" && t.Notice != nil:
@@ -104,10 +104,10 @@ func decision(t control.Tenancy) string {
 	return ""
 }
 
-// inDoubt says what it means and what to do.
+// inDoubt explains doubt about the time, and what to do.
 const inDoubt = "its last day may be over, but the gateway can't be sure of the time: its cards open until it is. gatehouse status says what to do"
 
-// lastDay is the last day that counts: "-" for none, "?" where a list has ended it
+// lastDay returns the last day that counts: "-" for none, "?" where a list has ended the tenancy
 // before its time and the gateway has not noted when.
 func lastDay(t control.Tenancy) string {
 	end := t.Until
@@ -126,10 +126,10 @@ func lastDay(t control.Tenancy) string {
 	return calendar.LastDay(end, end.Location())
 }
 
-// minute is a moment with the name of the building's zone, in which the daemon sends it.
+// minute formats a time with the name of the building's zone, in which the daemon sends it.
 func minute(at *time.Time, zone string) string { return at.Format("2006-01-02 15:04 ") + zone }
 
-// called is how people call a tenancy.
+// called returns the name of a tenancy for people.
 func called(t control.Tenancy) string {
 	words := []string{t.ID[:8]}
 	if t.Flat != "" {

@@ -15,9 +15,8 @@ import (
 	"golang.org/x/term"
 )
 
-// Asker gets answers from whoever is at the desk: at a terminal each question
-// is shown and a wrong answer asked for again; else there is one answer a line,
-// in the order of the questions.
+// Asker asks the person at the desk: at a terminal each question is shown and a wrong answer asked
+// for again; else there is one answer a line, in the order of the questions.
 type Asker struct {
 	s        *Session
 	lines    *bufio.Reader
@@ -29,7 +28,7 @@ func (s *Session) Asker() *Asker {
 	return &Asker{s: s, lines: bufio.NewReader(s.In), terminal: Terminal(s.In)}
 }
 
-// Ask returns an answer that check takes; it may change it. Empty answers are check's business too.
+// Ask returns an answer that check accepts; check may change it. Empty answers go to check, too.
 func (a *Asker) Ask(question string, check func(string) (string, error)) (string, error) {
 	for {
 		if a.terminal != nil {
@@ -54,7 +53,7 @@ func (a *Asker) Ask(question string, check func(string) (string, error)) (string
 	}
 }
 
-// Secret asks for what must not stand on the screen.
+// Secret asks for text that must not be shown on the screen.
 func (a *Asker) Secret(question string) (string, error) {
 	if a.terminal == nil {
 		return a.Ask(question, Anything)
@@ -68,10 +67,10 @@ func (a *Asker) Secret(question string) (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
-// Anything takes every answer.
+// Anything accepts every answer.
 func Anything(answer string) (string, error) { return answer, nil }
 
-// OneOf takes the stable names of a closed list.
+// OneOf accepts the stable names of a closed list.
 func OneOf(what string, names ...string) func(string) (string, error) {
 	return func(answer string) (string, error) {
 		answer = strings.ReplaceAll(strings.ToLower(answer), "-", "_")
@@ -102,7 +101,7 @@ func (a *Asker) NewPIN(question string) (string, error) {
 	}
 }
 
-// Rest is what of the input has not been read as an answer.
+// Rest returns the input that was not read as an answer.
 func (a *Asker) Rest() io.Reader {
 	if a.terminal != nil {
 		return a.terminal
@@ -110,5 +109,5 @@ func (a *Asker) Rest() io.Reader {
 	return a.lines
 }
 
-// AtTerminal reports whether somebody sees the questions.
+// AtTerminal reports whether the questions are shown to somebody.
 func (a *Asker) AtTerminal() bool { return a.terminal != nil }

@@ -7,8 +7,8 @@ import (
 	"gatehouse/internal/command"
 )
 
-// Program is a program of ours: as it is named, or beside this one, or where the system has
-// its programs.
+// Program returns the path of a program of ours: as given, or beside this one, or in the system's
+// directory of programs.
 func Program(name string) string {
 	if filepath.Base(name) != name {
 		return name
@@ -22,11 +22,11 @@ func Program(name string) string {
 	return name
 }
 
-// units are where the service manager finds what the package brings.
+// units are the places of the package's service units.
 var units = []string{"/usr/lib/systemd/system/gatehoused.service", "/lib/systemd/system/gatehoused.service", "/etc/systemd/system/gatehoused.service"}
 
-// Start is the command that starts the daemon with a site file here; one that has waited
-// for it serves already, and reads the keys when it starts again.
+// Start returns the command that starts the daemon with a site file; a daemon that has waited for
+// it serves already, and reads the keys when it starts again.
 func Start(config string, waited bool) string {
 	for _, unit := range units {
 		if _, err := os.Stat(unit); err == nil && config == "/etc/gatehouse/site.toml" {

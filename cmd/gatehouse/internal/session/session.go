@@ -1,4 +1,5 @@
-// Package session is what every command of the tool works with: the daemon's client, input, output and questions.
+// Package session is the environment of every command of the tool: the daemon's client, input,
+// output and questions.
 package session
 
 import (
@@ -17,7 +18,7 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// Session is what a command works with.
+// Session is the environment of a command.
 type Session struct {
 	command.Console
 	Ctx     context.Context
@@ -25,15 +26,15 @@ type Session struct {
 	Client  *control.Client
 }
 
-// lastWord bounds what is still said to the daemon when a command is over, or was interrupted.
+// lastWord bounds the calls to the daemon that follow when a command is over, or was interrupted.
 const lastWord = 10 * time.Second
 
-// Parting is a context for that.
+// Parting returns a context for these calls.
 func (s *Session) Parting() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(s.Ctx), lastWord)
 }
 
-// Terminal is the terminal that a stream reads or writes; nil: it is none.
+// Terminal returns the terminal of a stream; nil: it is none.
 func Terminal(stream any) *os.File {
 	if s, ok := stream.(command.Screen); ok {
 		stream = s.To
@@ -44,7 +45,7 @@ func Terminal(stream any) *os.File {
 	return nil
 }
 
-// Zone is the time zone of the building, by its name.
+// Zone loads the time zone of the building by its name.
 func Zone(name string) (*time.Location, error) {
 	zone, err := time.LoadLocation(name)
 	if err != nil {
@@ -53,11 +54,11 @@ func Zone(name string) (*time.Location, error) {
 	return zone, nil
 }
 
-// Local is a moment as messages show it, in this machine's zone.
+// Local formats a time for messages, in this machine's zone.
 func Local(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 -07:00") }
 
-// Date is a day in the building's zone, in which the daemon sends it, "-" for none; days are added, so that
-// -1 shows an end, which is exclusive, as the last day before it.
+// Date formats a day in the building's zone, in which the daemon sends it, "-" for none; days are
+// added, so that -1 shows an exclusive end as the last day before it.
 func Date(t *time.Time, days int) string {
 	if t == nil {
 		return "-"
@@ -65,7 +66,7 @@ func Date(t *time.Time, days int) string {
 	return t.AddDate(0, 0, days).Format(time.DateOnly)
 }
 
-// DeviceState says how a device is, and its last fault where it has had one.
+// DeviceState describes the state of a device, and its last fault if it had one.
 func DeviceState(online bool, fault string) string {
 	state := command.Choose(online, "online", "OUT OF ORDER")
 	if fault != "" {
@@ -74,7 +75,8 @@ func DeviceState(online bool, fault string) string {
 	return state
 }
 
-// IssuerKey names the issuer's key of a standalone house, with which a command changes the list.
+// IssuerKey is the flag for the issuer's key of a standalone house, with which a command changes
+// the list.
 type IssuerKey struct {
 	Key string `required:"" help:"The issuer's key file of gatehouse init." placeholder:"FILE"`
 }
@@ -88,7 +90,7 @@ func (k IssuerKey) Issuer(s *Session) (issue.Issuer, error) {
 	return issue.Issuer{Client: s.Client, Key: key}, nil
 }
 
-// Open loads the key and asks the daemon for the list that it is to change.
+// Open loads the key and fetches the list that is to be changed.
 func (k IssuerKey) Open(s *Session) (issuer issue.Issuer, l control.List, err error) {
 	if issuer, err = k.Issuer(s); err == nil {
 		l, err = s.Client.List(s.Ctx)
@@ -96,7 +98,7 @@ func (k IssuerKey) Open(s *Session) (issuer issue.Issuer, l control.List, err er
 	return issuer, l, err
 }
 
-// Edit changes the list and leaves a copy of it beside the key.
+// Edit changes the list and saves a copy of it beside the key.
 func (k IssuerKey) Edit(s *Session, issuer issue.Issuer, change func(*grantlist.Editor) error) (control.Grants, error) {
 	g, err := issuer.Edit(s.Ctx, change)
 	if err == nil {
@@ -105,10 +107,10 @@ func (k IssuerKey) Edit(s *Session, issuer issue.Issuer, change func(*grantlist.
 	return g, err
 }
 
-// CopyPath is where the copy of the list lies.
+// CopyPath returns the path of the copy of the list.
 func (k IssuerKey) CopyPath() string { return k.Key + ".list" }
 
-// Keep leaves a copy. That it can't is a remark: the list is active.
+// Keep saves a copy. A failure is only a remark, because the list is active.
 func (k IssuerKey) Keep(s *Session, issuer issue.Issuer) {
 	if err := issuer.Keep(s.Ctx, k.CopyPath()); err != nil {
 		fmt.Fprintf(s.Err, "done, but no copy of the list could be kept beside the key: %v\n", err)

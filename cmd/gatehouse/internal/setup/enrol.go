@@ -23,17 +23,17 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Enrol is the command that makes the gateway known to a registry.
+// Enrol is the command that enrols the gateway with a registry.
 type Enrol struct {
 	Config string `help:"The site file." default:"/etc/gatehouse/site.toml" aliases:"site" placeholder:"FILE"`
 	Token  string `help:"A file with the token; without it, the token is asked for." placeholder:"FILE"`
 }
 
-// maxSkew is the error of a clock that is worth a remark.
+// maxSkew is the error of a clock from which a remark is made.
 const maxSkew = 5 * time.Minute
 
-// Run makes the gateway known to a registry, with the one-time token that its
-// operator gave. It does no harm to call it again after it was interrupted.
+// Run enrols the gateway with a registry, with the one-time token that its operator gave. Calling
+// it again after an interruption does no harm.
 func (c Enrol) Run(s *session.Session) error {
 	site, err := loadSite(c.Config, "; docs/site-file.md has one to begin with")
 	if err != nil {
@@ -56,8 +56,8 @@ func (c Enrol) Run(s *session.Session) error {
 	return s.Print(e, nil, func(w io.Writer) { writeEnrolled(w, e, byDaemon) })
 }
 
-// serves says that a daemon serves this house and has no registry yet: it enrols, without
-// rights over its keys for whoever asks, and begins anew with them.
+// serves reports whether a daemon serves this house and has no registry yet: then the daemon
+// enrols, so that the caller needs no rights over its keys, and restarts with them.
 func serves(s *session.Session, house *site.Site) bool {
 	st, err := s.Client.Status(s.Ctx)
 	return err == nil && st.Building == house.Building && st.Gateway == house.Gateway && st.Uplink == nil
@@ -85,7 +85,7 @@ func enrolHere(s *session.Session, site *site.Site, token wire.Token) (e control
 		Alone: len(got.Registry.House.Gateways) == 1, Expires: got.Expires.UTC(), Seconds: int64(got.Skew / time.Second)}, nil
 }
 
-// loadSite reads the site file; more is what else to say where there is none.
+// loadSite reads the site file; more is a further hint where there is none.
 func loadSite(path, more string) (*site.Site, error) {
 	s, err := site.Load(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -94,7 +94,7 @@ func loadSite(path, more string) (*site.Site, error) {
 	return s, err
 }
 
-// writeEnrolled tells what was done.
+// writeEnrolled prints the result.
 func writeEnrolled(w io.Writer, e control.Enrolled, byDaemon bool) {
 	fmt.Fprintf(w, "gateway %s of building %s is known to registry %s\n", e.Gateway, e.Building, e.Registry)
 	switch {
@@ -117,7 +117,7 @@ func writeEnrolled(w io.Writer, e control.Enrolled, byDaemon bool) {
 	fmt.Fprintln(w, "start the daemon again if it runs: it reads its keys at the start")
 }
 
-// token comes from a file, or line by line until it is whole: never by command
+// token reads the token from a file, or line by line until it is whole: never from the command
 // line, where every user of the machine could read it.
 func (c Enrol) token(s *session.Session) (token wire.Token, err error) {
 	hint := "the registry's operator makes one: registryd gateway add"
@@ -145,7 +145,7 @@ func (c Enrol) token(s *session.Session) (token wire.Token, err error) {
 	return token, nil
 }
 
-// Address is the command that shows and changes where the registry is.
+// Address is the group of commands about the registry's addresses.
 type Address struct {
 	List   addressListCmd   `cmd:"" help:"Show where this gateway looks for its registry."`
 	Add    addressAddCmd    `cmd:"" help:"Add where the registry is now: it has moved, and this gateway can't hear so from it."`
@@ -165,7 +165,7 @@ func (c siteKeys) dirs() (state, keys string, err error) {
 	return site.State, filepath.Join(site.State, "keys"), nil
 }
 
-// show prints what is known now.
+// show prints the known addresses.
 func (c siteKeys) show(s *session.Session, keys string) error {
 	a, err := enrol.LoadAddresses(keys)
 	return s.Print(a, err, func(w io.Writer) {
@@ -195,7 +195,7 @@ type addressAddCmd struct {
 	URL []string `arg:"" help:"https://host:port of enrolment, mqtts://host:port of the broker."`
 }
 
-// Run adds addresses; a daemon that runs takes them by itself.
+// Run adds addresses; a running daemon notices them by itself.
 func (c addressAddCmd) Run(s *session.Session) error { return c.change(s, c.URL, enrol.AddAddress) }
 
 type addressRemoveCmd struct {

@@ -1,5 +1,5 @@
-// Package setup is the commands of an installer: the keys of a building, its registry, and what is known of
-// boards and readers.
+// Package setup has the commands of an installer: the keys of a building, its registry, and the
+// known boards and readers.
 package setup
 
 import (
@@ -25,7 +25,7 @@ type Init struct {
 	Key    string `required:"" help:"Where the issuer's key is written, best on a stick; the building's key is kept beside it." placeholder:"FILE"`
 }
 
-// made tells what init did.
+// made is the result of init.
 type made struct {
 	Building  string   `json:"building"`
 	Restored  bool     `json:"restored"` // with the keys of the stick
@@ -34,8 +34,8 @@ type made struct {
 	Files     []string `json:"files"`
 }
 
-// Run makes the keys of a building. Keys that are on the stick already are used
-// again: that is how a gateway whose card died comes back without one swipe.
+// Run makes the keys of a building. Keys that are on the stick already are used again: that is how
+// a gateway whose SD card died comes back without one swipe.
 func (c Init) Run(s *session.Session) error {
 	site, err := loadSite(c.Config, "; docs/site-file.md has one to begin with")
 	if err != nil {
@@ -66,8 +66,8 @@ func (c Init) Run(s *session.Session) error {
 	return s.Print(m, nil, func(w io.Writer) { writeMade(w, m) })
 }
 
-// ready sees that nothing stands in the way before any key is made: keys of which the
-// gateway has a part, or the stick, are worse than none.
+// ready checks for obstacles before any key is made: keys of which only the gateway, or only the
+// stick, has a part are worse than none.
 func (c Init) ready(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, keys.RegistryFile)); err == nil {
 		return socket.Hinted("its keys come from there; gatehouse status says what is missing", "this gateway is enrolled with a registry")
@@ -88,7 +88,7 @@ func (c Init) ready(dir string) error {
 	return c.sameIssuer(filepath.Join(dir, keys.IssuerFile))
 }
 
-// sameIssuer sees that a gateway which has an issuer's key already has that of the stick.
+// sameIssuer checks that a gateway which has an issuer's key already has that of the stick.
 func (c Init) sameIssuer(path string) error {
 	there, err := keys.LoadIssuers(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -104,7 +104,7 @@ func (c Init) sameIssuer(path string) error {
 	return nil
 }
 
-// writable tries a directory with as much as the keys need.
+// writable tries to write as much as the keys need into a directory.
 func writable(directory string) error {
 	f, err := os.CreateTemp(directory, ".gatehouse-*")
 	if err != nil {
@@ -124,8 +124,8 @@ func writeMade(w io.Writer, m made) {
 	}
 }
 
-// StickKeys loads or makes the keys that are kept away from the gateway. The
-// building's comes first: an init that was interrupted goes on with it.
+// StickKeys loads or makes the keys that are kept away from the gateway. The building's comes
+// first, so that an interrupted init continues with it.
 func StickKeys(issuerPath, buildingPath string) (ed25519.PrivateKey, *keys.BuildingKey, bool, error) {
 	issuer, err := keys.LoadPrivateKey(issuerPath)
 	restored := err == nil

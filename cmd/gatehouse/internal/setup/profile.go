@@ -40,7 +40,7 @@ func (profileListCmd) Run(s *session.Session, c *Profile) error {
 	})
 }
 
-// one names one profile of a kind.
+// one returns the singular of a kind.
 func one(k profile.Kind) string { return strings.TrimSuffix(string(k), "s") }
 
 type profileShowCmd struct {
@@ -122,7 +122,7 @@ func parseProfile(raw []byte) (v any, got checked, err error) {
 	return r, got, err
 }
 
-// leftOpen tells what the site file must say because the board's profile does not.
+// leftOpen lists what the site file must say because the board's profile does not.
 func leftOpen(b profile.Board) (notes []string) {
 	if len(b.Relays) == 0 {
 		notes = append(notes, "no [[relay]]: the site file must say pull for each relay")

@@ -14,8 +14,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// questions asks for what nobody can find on a machine, and stops at the first answer that
-// does not come.
+// questions asks for what can't be detected on a machine, and stops at the first missing answer.
 type questions struct {
 	asker *session.Asker
 	found discovery.Found
@@ -29,7 +28,7 @@ func ask(asker *session.Asker, found discovery.Found, known profile.Set) (a comm
 		most = len(b.Wiring.Doors)
 	}
 	if most == 0 {
-		return a, nil // there is nothing to ask about: the plan says why
+		return a, nil // nothing to ask about: the plan says why
 	}
 	q := &questions{asker: asker, found: found}
 	a.Building = q.ask("the building's id, as lane-7", name)
@@ -64,7 +63,7 @@ func (q *questions) door(n int) (d commission.DoorAnswer) {
 	return d
 }
 
-// choices lists the readers that were found, and the one that a card was not held to.
+// choices lists the readers that were found, and the one that no card was held to.
 func (q *questions) choices() string {
 	var b strings.Builder
 	b.WriteString("its reader")

@@ -1,4 +1,4 @@
-// Package wiring is the command that finds what hangs on a machine and writes its site file.
+// Package wiring is the command that detects the devices of a machine and writes its site file.
 package wiring
 
 import (
@@ -34,14 +34,14 @@ type Setup struct {
 	DryRun  bool          `help:"Show what would be written, and write nothing."`
 }
 
-// Help is what --help says besides.
+// Help is further text for --help.
 func (Setup) Help() string {
 	return "It looks at the machine, by the daemon where that waits for a site file, else by itself (call it by sudo then, with the daemon stopped), shows what it found, asks for what it can't know, and writes the site file whole or not at all." +
 		" The questions, in their order: the building's id, the gateway's; whether a fire contact is wired; how many doors; of each door its id, egress, lock, whether there is an exit button" +
 		" (not where people leave by one), whether there is a contact, and its reader by number, 0 for none; at last, whether to write. Exit status 1: nothing was written."
 }
 
-// outcome tells programs what setup did.
+// outcome is setup's result for programs.
 type outcome struct {
 	Found   discovery.Found   `json:"found"`
 	Items   []commission.Item `json:"items"`
@@ -50,7 +50,7 @@ type outcome struct {
 	Written bool              `json:"written"`
 }
 
-// Run looks, asks, proposes and writes.
+// Run detects, asks, proposes and writes.
 func (c Setup) Run(s *session.Session) error {
 	w := c.waiting(s)
 	if err := c.ready(w.writes(c)); err != nil {
@@ -87,8 +87,8 @@ func (c Setup) Run(s *session.Session) error {
 	return nil
 }
 
-// ready sees that the file can be written before anybody is asked anything; by the daemon
-// it is seen to when it is.
+// ready checks that the file can be written before anybody is asked anything; if the daemon writes
+// it, it checks when it does.
 func (c Setup) ready(byDaemon bool) error {
 	if c.DryRun {
 		return nil
@@ -110,8 +110,8 @@ func (c Setup) ready(byDaemon bool) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// look gets what was found: from a file, or from the daemon's program, which may open
-// lines and ports. What that says meanwhile goes to whoever holds the cards.
+// look gets the findings: from a file, or from the daemon's program, which may open lines and
+// ports. Its messages go to the person who holds the cards up.
 func (c Setup) look(s *session.Session, w waiting) (found discovery.Found, err error) {
 	raw, err := os.ReadFile(c.Found)
 	if c.Found == "" {
@@ -129,7 +129,7 @@ func (c Setup) look(s *session.Session, w waiting) (found discovery.Found, err e
 	return found, nil
 }
 
-// discover has the machine looked at, by the daemon that waits or by its program.
+// discover has the waiting daemon or its program inspect the machine.
 func (c Setup) discover(s *session.Session, w waiting) ([]byte, error) {
 	if w.there {
 		return w.look(s, c)
@@ -158,8 +158,7 @@ func (c Setup) answers(asker *session.Asker, found discovery.Found, known profil
 	return a, nil
 }
 
-// write shows the plan to whoever is asked, and writes if they agree; answers in a file
-// have agreed.
+// write shows the plan, and writes it if the user agrees; answers in a file have agreed.
 func (c Setup) write(s *session.Session, asker *session.Asker, plan commission.Plan, write func() error) error {
 	if c.Answers == "" {
 		list(s.Err, plan.Items)
@@ -181,9 +180,9 @@ func list(w io.Writer, items []commission.Item) {
 	}
 }
 
-// tell says what came of it, and what comes next.
+// tell prints the result and the next steps.
 func (c Setup) tell(w io.Writer, o outcome, waited bool) {
-	if !o.Written || c.Answers != "" { // else they were shown before they were agreed to
+	if !o.Written || c.Answers != "" { // otherwise they were shown before they were agreed to
 		list(w, o.Items)
 	}
 	if !o.Written {

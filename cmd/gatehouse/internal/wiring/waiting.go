@@ -17,14 +17,14 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// waiting is a daemon that waits for a site file, if there is one: it has the lines and
-// ports, and may write the file.
+// waiting is a daemon that waits for a site file, if there is one: it has the lines and ports, and
+// may write the file.
 type waiting struct {
 	there bool
 	state control.Setup
 }
 
-// waiting finds it. A daemon that serves a house, or none, is none that waits.
+// waiting looks for such a daemon; one that serves a house does not count.
 func (c Setup) waiting(s *session.Session) waiting {
 	if c.Found != "" {
 		return waiting{}
@@ -33,15 +33,15 @@ func (c Setup) waiting(s *session.Session) waiting {
 	return waiting{err == nil && st.State != control.SetupHouse, st}
 }
 
-// writes says that the daemon writes the file: it is the one that it waits for.
+// writes reports whether the daemon writes the file: it is the one that it waits for.
 func (w waiting) writes(c Setup) bool {
 	return w.there && w.state.File == c.Config && !c.Replace
 }
 
-// lookEach is how often the daemon is asked what it has found.
+// lookEach is the period at which the daemon is asked for its findings.
 const lookEach = 300 * time.Millisecond
 
-// look has it look at the machine, and tells what it finds as it comes.
+// look has the daemon inspect the machine, and prints its findings as they come.
 func (w waiting) look(s *session.Session, c Setup) ([]byte, error) {
 	st, err := control.SettingUp(s.Client).Look(s.Ctx, control.LookRequest{Seconds: int(c.Listen / time.Second), Ports: c.Port})
 	told := map[string]bool{}
@@ -68,8 +68,8 @@ func (w waiting) look(s *session.Session, c Setup) ([]byte, error) {
 	return nil, err
 }
 
-// propose is the daemon's proposal, since it compares it with the one that it is to write;
-// without one it is made here.
+// propose returns the daemon's proposal, which the daemon compares with the one that it is to
+// write; without a daemon it is made here.
 func (w waiting) propose(s *session.Session, found discovery.Found, a commission.Answers, known profile.Set) (commission.Plan, error) {
 	if !w.there {
 		return commission.Propose(found, a, known), nil
@@ -88,8 +88,8 @@ func (w waiting) write(s *session.Session, c Setup, a commission.Answers, plan c
 	return err
 }
 
-// asksForProofs has the house of a site file ask for what is proved at its doors. Where no
-// daemon has made the state directory yet there is nowhere to keep that.
+// asksForProofs makes the house of a site file ask for proofs at its doors. Where no daemon has
+// made the state directory yet there is nowhere to store that.
 func asksForProofs(text string) error {
 	house, err := site.Parse([]byte(text))
 	if err != nil {

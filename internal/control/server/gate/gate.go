@@ -1,6 +1,6 @@
-// Package gate holds requests on a socket of the daemon to the role of whoever asks.
+// Package gate checks requests on a socket of the daemon against the role of the caller.
 //
-// It refuses to know routes: who may ask for what is told by whoever answers them.
+// It knows no routes: the server of each route says who may call it.
 package gate
 
 import (
@@ -19,19 +19,19 @@ import (
 // pageUser is the user that the page runs as.
 const pageUser = "gatehouse-page"
 
-// UnknownUser is the user of a caller of whom the kernel tells nothing.
+// UnknownUser is the user of a caller that the kernel does not name.
 const UnknownUser = ^uint32(0)
 
-// Gate holds each request to the role of whoever asks, so that a page with a fault in it
-// can't do a landlord's act for a helper. For whom a request is it takes from the page's
-// user, and from those who may do everything anyway; from nobody else.
+// Gate checks each request against the role of the caller, so that a fault in the page can't do a
+// landlord's act for a helper. It believes the claim for whom a request is from the page's user,
+// and from users who may do everything anyway.
 type Gate struct {
-	Roles map[string][]caller.Role // by route, beside the operator; a route that has none is for the operator alone
+	Roles map[string][]caller.Role // by route, beside the operator; a route without roles is for the operator alone
 	Page  uint32                   // its user; UnknownUser: this machine has none
 	Own   uint32                   // the daemon's
 }
 
-// New makes the gate of this machine's users.
+// New makes the gate for this machine's users.
 func New(roles map[string][]caller.Role) Gate {
 	g := Gate{Roles: roles, Page: UnknownUser, Own: uint32(os.Getuid())}
 	if u, err := user.Lookup(pageUser); err == nil {
@@ -44,8 +44,8 @@ func New(roles map[string][]caller.Role) Gate {
 
 type peerKey struct{}
 
-// Peer notes the user at the other end of a connection: it is Options.Caller of a socket that
-// has a gate.
+// Peer stores the user at the other end of a connection in its context: it is Options.Caller of a
+// socket that has a gate.
 func Peer(ctx context.Context, conn net.Conn) context.Context {
 	uid := UnknownUser
 	if c, ok := conn.(*net.UnixConn); ok {
@@ -54,7 +54,7 @@ func Peer(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, peerKey{}, uid)
 }
 
-// Admit returns the request with who asks, or refuses it: it is Options.Admit of a socket.
+// Admit returns the request with its caller, or refuses it: it is Options.Admit of a socket.
 func (g Gate) Admit(pattern string, r *http.Request) (*http.Request, error) {
 	who, err := g.who(r)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// userOf is the user at the other end, as the kernel knows it.
+// userOf returns the user at the other end, as the kernel knows it.
 func userOf(c *net.UnixConn) uint32 {
 	uid := UnknownUser
 	if raw, err := c.SyscallConn(); err == nil {

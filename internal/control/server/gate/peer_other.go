@@ -7,6 +7,6 @@ import (
 	"os"
 )
 
-// userOf takes whoever can open the socket for the daemon's user: gateways run Linux, and
-// on other systems a house is only played.
+// userOf returns the daemon's own user for everybody who can open the socket: gateways run Linux,
+// and on other systems a house is only simulated.
 func userOf(*net.UnixConn) uint32 { return uint32(os.Getuid()) }
