@@ -148,7 +148,7 @@ func card(t testing.TB) device.Card {
 	return c
 }
 
-// moved counts the releases of the front door, which is locked without current.
+// moved counts the releases of the front door, which is locked when de-energised.
 func (h *house) moved(c devicetest.Change) {
 	if c.Line == "front-relay" && c.Driven && c.Active {
 		h.releasedAt.Store(time.Now().UnixNano())

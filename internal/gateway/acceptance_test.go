@@ -137,7 +137,7 @@ func TestAcceptance(t *testing.T) {
 	h.prove("front", "power", "yes", "passed")
 	h.prove("yard", "power", "no", "failed") // the same plug
 	if got := h.codes(); !slices.Contains(got, "proof_failed/power yard") {
-		t.Errorf("a door that keeps people in without current: %v", got)
+		t.Errorf("a door that keeps people in when de-energised: %v", got)
 	}
 	h.prove("yard", "power", "begin", "begun")
 	h.cutPower()

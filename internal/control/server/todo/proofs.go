@@ -16,7 +16,7 @@ var failing = map[acceptance.Part]string{
 	acceptance.Exit:    "the exit button was not seen pressed: check its wires and its line in the site file. Until it is, people may not get out",
 	acceptance.Contact: "the door was not seen opened and closed: check the contact's wires and magnet",
 	acceptance.Fire:    "the fire input did not release this door and go idle again: check its wires and its active level in the site file",
-	acceptance.Power:   "without current it does not open from inside: let nobody live behind it before that is mended; a magnetic lock's current has to pass the exit button, a strike needs a handle",
+	acceptance.Power:   "de-energised, it does not open from inside: let nobody live behind it before that is mended; a magnetic lock's current has to pass the exit button, a strike needs a handle",
 }
 
 // proofProblems say what is still to be proved at a door before it counts as ready, in a
