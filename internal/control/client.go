@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"gatehouse/internal/network"
 	"gatehouse/internal/socket"
@@ -41,7 +42,12 @@ func (c *Client) Release(ctx context.Context, door string) (r Released, err erro
 	return r, c.socket.Call(ctx, http.MethodPost, "/v1/doors/"+url.PathEscape(door)+"/release", nil, &r)
 }
 
-// ResetFire ends an emergency after the panel has been reset.
+// ResetWait is how long the gateway waits for somebody at a door who asked on the page to end an
+// emergency.
+const ResetWait = time.Minute
+
+// ResetFire ends an emergency after the panel has been reset. For others than the operator it
+// takes until somebody presses an exit button or holds up a card that opens, ResetWait at most.
 func (c *Client) ResetFire(ctx context.Context) (f Fire, err error) {
 	return f, c.socket.Call(ctx, http.MethodPost, "/v1/fire/reset", nil, &f)
 }

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/device/devicetest"
 	"gatehouse/device/wiegand"
+	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
 	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
@@ -221,6 +223,58 @@ func TestFire(t *testing.T) {
 			return nil
 		}))
 		return by["refused by operator"] == 1 && by["done by operator"] == 2 && len(by) == 2
+	})
+}
+
+// TestResetShowsUp (refusal N11): who asks on the page to end an emergency is at a door, by its
+// exit button or by a card that opens; what was pressed before does not count, and who goes away
+// while the gateway waits has said nothing.
+func TestResetShowsUp(t *testing.T) {
+	h := newHouse(t)
+	h.start()
+	owner := caller.With(t.Context(), caller.Caller{Role: caller.Owner, Account: 402117})
+	reset := func(ctx context.Context) chan error {
+		done := make(chan error, 1)
+		go func() { _, err := h.client.ResetFire(ctx); done <- err }()
+		return done
+	}
+	alarm := func(n int) {
+		must(t, h.board.Set("fire", true))
+		h.eventually("the doors stay released", h.has("front fire active", n))
+		if err := <-reset(owner); err == nil || !strings.Contains(err.Error(), "still active") {
+			t.Errorf("reset while active: %v", err)
+		}
+		must(t, h.board.Set("fire", false))
+		h.eventually("the panel is idle", func() bool { f, _ := h.gateway.Fire.Now(); return !f.Active && f.Latched })
+	}
+	must(t, h.board.Set("exit", true))
+	h.eventually("it is pressed before", h.has("front exit active", 1))
+	must(t, h.board.Set("exit", false))
+	alarm(1)
+	away, leave := context.WithCancel(owner)
+	gone := reset(away)
+	h.eventually("the gateway waits", h.has("fire_reset active", 1))
+	leave()
+	if err := <-gone; err == nil {
+		t.Error("an emergency ended without anybody there")
+	}
+	shown := reset(owner)
+	h.eventually("the gateway waits", h.has("fire_reset active", 2))
+	h.wiegand(123, 4567)
+	must(t, <-shown)
+	h.eventually("secured", func() bool { return !h.isReleased("front") && !h.isReleased("yard") })
+	alarm(2)
+	shown = reset(owner)
+	h.eventually("the gateway waits", h.has("fire_reset active", 3))
+	must(t, h.board.Set("exit", true))
+	must(t, <-shown)
+	h.eventually("the log says who asked", func() bool {
+		by := map[string]int{}
+		must(t, h.client.Log(t.Context(), control.LogQuery{Last: -1, Kinds: []string{"fire_reset"}}, func(e control.LogEntry) error {
+			by[e.Outcome+" by "+e.By]++
+			return nil
+		}))
+		return by["done by owner-402117"] == 4 && by["refused by owner-402117"] == 2
 	})
 }
 

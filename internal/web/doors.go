@@ -17,6 +17,8 @@ func (d doors) routes() []page.Route {
 		page.At("GET /doors/live", page.EveryRole, d.live),
 		page.At("POST /doors/{door}/release", page.EveryRole, d.release),
 		page.At("POST /doors/{door}/lock", page.EveryRole, d.lock),
+		page.At("GET /fire", page.EveryRole, func(v *page.Visit) error { return d.afterFire(v, nil) }),
+		page.At("POST /fire", page.EveryRole, d.endFire),
 	}
 }
 
@@ -93,5 +95,33 @@ func (d doors) lock(v *page.Visit) error {
 		return err
 	}
 	v.Redirect("/doors?locked=" + r.Door)
+	return nil
+}
+
+// fireView is how a house comes out of a fire alarm.
+type fireView struct {
+	Fire *control.Fire
+	Said *page.Advice
+}
+
+func (d doors) afterFire(v *page.Visit, wrong error) error {
+	st, err := d.Watch.Now(v.Context())
+	if err != nil {
+		return v.Told(err)
+	}
+	view := fireView{st.Fire, v.Advice(wrong, 0)}
+	if wrong != nil {
+		return v.ShowStatus(page.StatusOf(wrong), "fire", view)
+	}
+	return v.Show("fire", view)
+}
+
+// endFire secures the doors again once somebody shows up at one: the gateway waits for that
+// (refusal N11).
+func (d doors) endFire(v *page.Visit) error {
+	if _, err := d.Daemon.ResetFire(v.Context()); err != nil {
+		return d.afterFire(v, err)
+	}
+	v.Redirect("/doors")
 	return nil
 }

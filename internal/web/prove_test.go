@@ -222,6 +222,30 @@ func TestDrill(t *testing.T) {
 	if body := s.get(t, c, "/drill").body; !strings.Contains(body, "09:30:05") || !strings.Contains(body, "worked") || !strings.Contains(body, "–") || !strings.Contains(body, "data-print") {
 		t.Errorf("the report: %s", body)
 	}
+	s.daemon.status.Fire = &control.Fire{Latched: true}
+	s.page.base.Watch.Forget()
+	for _, path := range []string{"/doors", "/drill"} {
+		if body := s.get(t, c, path).body; !strings.Contains(body, `href="/fire"`) {
+			t.Errorf("%s after an alarm: %s", path, body)
+		}
+	}
+	if body := s.get(t, c, "/fire").body; !strings.Contains(body, "exit button of any door") || !strings.Contains(body, `action="/fire"`) {
+		t.Errorf("after an alarm: %s", body)
+	}
+	refusals := []error{socket.Refused(http.StatusConflict, "", "nobody was seen at a door, so the doors stay released"), socket.Refused(http.StatusConflict, "", "the fire input is still active"), nil}
+	socket.Handle(s.daemon.socket, "POST /v1/fire/reset", func(*http.Request, socket.None) (control.Fire, error) {
+		next := refusals[0]
+		refusals = refusals[1:]
+		return control.Fire{}, next
+	})
+	for _, words := range []string{"Within a minute nobody pressed an exit button", "Reset the fire panel first"} {
+		if a := s.post(t, c, "/fire"); a.status != http.StatusConflict || !strings.Contains(a.body, words) {
+			t.Errorf("%d, no %q in %s", a.status, words, a.body)
+		}
+	}
+	if a := s.post(t, c, "/fire"); a.location != "/doors" {
+		t.Errorf("%d %q", a.status, a.location)
+	}
 	if a := s.post(t, s.as(t, "helper"), "/doors/front/lock"); a.location != "/doors?locked=front" || len(l.locked) != 1 {
 		t.Errorf("lock now: %d %q, %v", a.status, a.location, l.locked)
 	}

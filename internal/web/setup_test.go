@@ -261,7 +261,7 @@ func TestEnrolOnPage(t *testing.T) {
 	if a := s.post(t, c, "/setup/registry", "token", "gh1-good"); a.location != "/setup/wait?for=registry" || len(u.tokens) != 1 || u.tokens[0] != "gh1-good" {
 		t.Errorf("%d %q %v", a.status, a.location, u.tokens)
 	}
-	if a := s.get(t, c, "/setup/wait?for=registry"); a.location != "/" {
+	if a := s.get(t, c, "/setup/wait?for=registry"); a.location != "/" { // by hand: it asks for no proofs
 		t.Errorf("%q", a.location)
 	}
 	s.daemon.status.Uplink = &control.Uplink{}

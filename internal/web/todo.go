@@ -88,6 +88,8 @@ func (t todo) item(v *page.Visit, item control.ToDo) toDoItem {
 		out.Clock = true
 	case ofProof(code):
 		out.To, out.ToWords, out.Pattern = "/prove/"+item.Door, "todo.go_prove", "GET /prove/{door}"
+	case code == "fire_latched":
+		out.To, out.ToWords, out.Pattern = "/fire", "doors.fire_end", "GET /fire"
 	case item.Door != "", strings.HasPrefix(code, "fire_"):
 		out.To, out.ToWords, out.Pattern = "/doors", "todo.go_doors", "GET /doors"
 	case code == "recovery_untried":

@@ -67,7 +67,8 @@ func release(ctx context.Context, d *gateway.Door) (door.State, error) {
 	return state, nil
 }
 
-// postFireReset secures the doors again. Only the socket leads here, for somebody on site.
+// postFireReset secures the doors again. Only the socket leads here, for somebody on site: whoever
+// has the machine says so by being there; whoever asks on the page shows it at a door.
 func (g acts) postFireReset(r *http.Request, _ socket.None) (any, error) {
 	if err := takeover.Refuse(g.Gateway); err != nil {
 		return nil, err
@@ -75,12 +76,35 @@ func (g acts) postFireReset(r *http.Request, _ socket.None) (any, error) {
 	if g.Fire == nil {
 		return nil, socket.Refused(http.StatusConflict, "", "this gateway has no fire input")
 	}
+	if err := g.showsUp(r.Context()); err != nil {
+		return nil, err
+	}
 	if err := g.ResetFire(r.Context()); errors.Is(err, gateway.ErrFireActive) {
 		return nil, socket.Refused(http.StatusConflict, "reset the fire panel first; if the input can't be read, mend its line", "%v", err)
 	} else if err != nil {
 		return nil, err
 	}
 	return *fireStatus(g.Gateway), nil
+}
+
+// showsUp waits until somebody presses an exit button or holds up a card that opens, for who asks
+// on the page: a phone may be anywhere (refusal N11). What is not at rest is refused by the reset
+// itself, at once.
+func (g acts) showsUp(ctx context.Context) error {
+	if f, _ := g.Fire.Now(); caller.Of(ctx).Role == caller.Operator || f.Active || f.Blind || !f.Latched {
+		return nil
+	}
+	from := g.Journal.Status().Position
+	g.Journal.Queue(wire.Header{Kind: wire.KindFireReset, Outcome: wire.OutcomeActive, Source: caller.Of(ctx).String()}, wire.Who{})
+	ctx, cancel := context.WithTimeout(ctx, control.ResetWait)
+	defer cancel()
+	there := func(h wire.Header) bool {
+		return h.Kind == wire.KindExit && h.Outcome == wire.OutcomeActive || h.Kind == wire.KindAccess && h.Outcome == wire.OutcomeGranted
+	}
+	if !follow(ctx, g.Gateway, from, there) {
+		return socket.Refused(http.StatusConflict, "ask again, and press an exit button or hold up a card that opens within a minute", "nobody was seen at a door, so the doors stay released")
+	}
+	return nil
 }
 
 // postAccess records who may use the page. It gives no access: the page keeps its accounts.

@@ -168,19 +168,27 @@ func (g proofs) watch(r *http.Request, d *gateway.Door, part acceptance.Part) er
 // sees follows the journal from a place on until it tells of what a part is to show, or
 // ctx ends.
 func (g proofs) sees(ctx context.Context, at journal.Position, door string, part acceptance.Part) bool {
-	for opened := false; ; {
+	opened := false
+	return follow(ctx, g.Gateway, at, func(h wire.Header) bool {
+		if h.Door != door {
+			return false
+		}
+		opened = opened || h.Kind == wire.KindOpened || h.Kind == wire.KindForced && h.Outcome == wire.OutcomeActive
+		return shows(h, part, opened)
+	})
+}
+
+// follow reads the journal on from a place until an entry is what somebody waits for, or ctx
+// ends (false).
+func follow(ctx context.Context, g *gateway.Gateway, at journal.Position, is func(wire.Header) bool) bool {
+	for {
 		changed := g.Journal.Changed()
 		entries, next, err := g.Journal.Entries(ctx, at, logBatch)
 		if err != nil {
 			return false
 		}
 		for _, e := range entries {
-			h, err := wire.DecodeHeader(e.Header)
-			if err != nil || h.Door != door {
-				continue
-			}
-			opened = opened || h.Kind == wire.KindOpened || h.Kind == wire.KindForced && h.Outcome == wire.OutcomeActive
-			if shows(h, part, opened) {
+			if h, err := wire.DecodeHeader(e.Header); err == nil && is(h) {
 				return true
 			}
 		}

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"net/http"
+	"slices"
 
 	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/control"
@@ -32,7 +33,9 @@ type oldCardsView struct {
 	Doors     []control.Door
 	Forms     []string
 	Plan      *oldcards.Plan
-	Done      string // what was done, in words
+	Flats     []string // and other labels that are known, to choose from
+	SettingUp bool     // the way leads on to the registry
+	Done      string   // what was done, in words
 	Said      *page.Advice
 }
 
@@ -44,6 +47,10 @@ func (o *oldCards) page(v *page.Visit, status int, view oldCardsView) error {
 	if err != nil {
 		return err
 	}
+	if view.Flats, err = o.flats(v); err != nil {
+		return v.Told(err)
+	}
+	view.SettingUp = st.Uplink == nil && v.URL.Query().Get("from") == "setup"
 	view.Listening, view.Enrolled, view.Doors, view.Forms = st.Listening, st.Uplink != nil, st.Doors, cardnumber.PrintedForms()
 	return v.ShowStatus(status, "oldcards", view)
 }
@@ -56,4 +63,17 @@ func (o *oldCards) act(v *page.Visit, do oldcards.Act) error {
 		view.Said, status = v.Advice(err, 0), page.StatusOf(err)
 	}
 	return o.page(v, status, view)
+}
+
+// flats are the labels that keys have already, each once.
+func (o *oldCards) flats(v *page.Visit) ([]string, error) {
+	all, err := o.Daemon.Keys(v.Context())
+	var labels []string
+	for _, k := range all {
+		if k.Label != "" {
+			labels = append(labels, k.Label)
+		}
+	}
+	slices.Sort(labels)
+	return slices.Compact(labels), err
 }

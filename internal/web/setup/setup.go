@@ -267,7 +267,8 @@ func (s setup) wait(v *page.Visit) error {
 	return v.Show("setup_wait", nil)
 }
 
-// next is what comes after the setup: the first door of which is not proved that people get out.
+// next is what comes after the setup: the first door of which is not proved that people get out,
+// and then the acceptance sheet (S9), from which the first tenant is checked in.
 func (s setup) next(v *page.Visit) string {
 	a, err := s.Daemon.Doors.Acceptance(v.Context())
 	if err != nil || a.Begun == nil {
@@ -278,7 +279,7 @@ func (s setup) next(v *page.Visit) string {
 			return "/prove/" + d.Door
 		}
 	}
-	return "/"
+	return "/prove"
 }
 
 // registryView is S7.
