@@ -38,6 +38,13 @@ func (d Desk) Judge(t *model.Tenancy, r *report.Report) {
 	}
 }
 
+// Opened is law W6 for a card that has just opened the gateway's door.
+func (d Desk) Opened(t *model.Tenancy, card int, r *report.Report) {
+	if d.There.State == "ended" && !d.inDoubt(t) {
+		r.Breach("W6", "the registry says that %s is over, and house card %d opens at %s", t.Name(), card, d.Gateway)
+	}
+}
+
 // inDoubt reports whether a desk says of a tenancy whose term is over that only doubt
 // about the time holds it open, as it may after a boot.
 func (d Desk) inDoubt(t *model.Tenancy) bool {

@@ -143,5 +143,10 @@ func TestDesk(t *testing.T) {
 		{"in doubt of nothing", lives, Desk{Known: true, Here: doubt, Listed: true, There: ended, Boot: plan.Day}, []string{"W6"}},
 	} {
 		check(t, c.what, func(r *report.Report) { c.desk.Judge(c.t, r) }, c.want...)
+		var opens []string
+		if c.desk.There.State == "ended" && c.what != "in doubt" {
+			opens = []string{"W6"}
+		}
+		check(t, c.what+", and a card opens", func(r *report.Report) { c.desk.Opened(c.t, 1, r) }, opens...)
 	}
 }
