@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/acceptance"
+	"gatehouse/internal/backoff"
 	"gatehouse/internal/control/server"
 	"gatehouse/internal/control/server/setup"
 	"gatehouse/internal/durable"
@@ -35,9 +37,18 @@ type service struct {
 	stderr   io.Writer
 }
 
+// A house whose site file is in order and that can't be served all the same is tried again:
+// soon at first, since a disk or the program before it may only be late, and each time later.
+const (
+	againFirst = time.Second
+	againMost  = 30 * time.Second
+)
+
 // serve serves a building until ctx ends; without a site file it waits for one. To restart, it ends
 // and is started again by a service manager, with all the steps before a house is served: time to
 // check the log, ports without a login prompt. Without a manager it continues by itself.
+// A manager would start it again at once and for ever where the house can't be served: under one it
+// waits there, too, says why, and tries again by itself.
 func serve(ctx context.Context, s service) error {
 	manager, err := notify.FromEnvironment(s.env, os.Getpid())
 	if err != nil {
@@ -46,22 +57,38 @@ func serve(ctx context.Context, s service) error {
 	out := newLogWriter(s.stderr)
 	defer out.close()
 	log := zerolog.New(out).With().Timestamp().Logger()
+	tries, said := backoff.New(againFirst, againMost), ""
 	for again := true; again; {
 		house, err := site.Load(s.config)
-		if err == nil {
-			again, err = s.house(ctx, house, manager, log)
-		} else {
-			again, err = s.setup(ctx, manager, log, err), nil
-		}
 		if err != nil {
-			return err
+			again = s.setup(ctx, manager, log, err, 0) && manager == nil
+			continue
 		}
-		again = again && manager == nil
+		again, err = s.house(ctx, house, manager, log)
+		var closed notServed
+		switch {
+		case manager != nil && errors.As(err, &closed):
+			if err.Error() != said {
+				said = err.Error()
+				log.Error().Err(err).Msg("no door is served; it is tried again and again")
+			}
+			again = s.setup(ctx, manager, log, err, tries.Next())
+		case err != nil:
+			return err
+		default:
+			again = again && manager == nil
+		}
 	}
 	return nil
 }
 
-// house serves a building until ctx ends, or until it is to restart (again).
+// notServed is why a house can't be served although its site file is in order.
+type notServed struct{ error }
+
+func (n notServed) Unwrap() error { return n.error }
+
+// house serves a building until ctx ends, or until it is to restart (again). An error is a
+// notServed where no door was served.
 func (s service) house(ctx context.Context, house *site.Site, manager *notify.Manager, log zerolog.Logger) (again bool, err error) {
 	// A damaged file can kill the process that opens it; that must not be this one.
 	self, err := os.Executable()
@@ -74,7 +101,7 @@ func (s service) house(ctx context.Context, house *site.Site, manager *notify.Ma
 		Ready: func() { log.Info().Str("building", house.Building).Str("version", version).Msg("doors are served") },
 	})
 	if err != nil {
-		return false, err
+		return false, notServed{err}
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
@@ -90,10 +117,11 @@ func (s service) house(ctx context.Context, house *site.Site, manager *notify.Ma
 // lookEach is the period at which a daemon without a house looks for a site file.
 const lookEach = time.Second
 
-// setup waits until there is a usable site file; false: ctx ended.
-func (s service) setup(ctx context.Context, manager *notify.Manager, log zerolog.Logger, why error) bool {
+// setup waits until there is a usable site file, or, where the house is tried again after a time,
+// until then; false: ctx ended.
+func (s service) setup(ctx context.Context, manager *notify.Manager, log zerolog.Logger, why error, tried time.Duration) bool {
 	dog := watchdogOf(manager, log)
-	waiting := setup.New(setup.Options{Socket: s.socket(), Group: server.Group, File: s.config, Machine: machine(s.hardware),
+	waiting := setup.New(setup.Options{Socket: s.socket(), Group: server.Group, File: s.config, Machine: machine(s.hardware), Again: tried,
 		Written: asksForProofs, Each: min(lookEach, cmp.Or(dog.Each(), lookEach)), Tick: dog.Loop(), Log: log}, why)
 	fed, end := context.WithCancel(ctx)
 	var feeding sync.WaitGroup
@@ -101,7 +129,9 @@ func (s service) setup(ctx context.Context, manager *notify.Manager, log zerolog
 	found := waiting.Run(ctx)
 	end()
 	feeding.Wait()
-	stopping(manager, log)
+	if !found || tried == 0 {
+		stopping(manager, log)
+	}
 	return found
 }
 

@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"gatehouse/device"
 	"gatehouse/internal/control"
+	"gatehouse/internal/durable"
 	"gatehouse/internal/gateway"
 )
 
@@ -106,6 +108,72 @@ func TestWrongSiteFile(t *testing.T) {
 	m.hears("STOPPING=1")
 	if how := m.ended(); how != "<nil>" {
 		t.Errorf("ended with %s", how)
+	}
+}
+
+// TestNotServed: a daemon that can't serve a house although its site file is in order stays,
+// is fed, says why over its socket, and serves the house by itself once that was put right. Its
+// manager has nothing to start again.
+func TestNotServed(t *testing.T) {
+	for name, c := range map[string]struct {
+		befall func(state string) (mend func())
+		says   string
+	}{
+		"no directory": {func(state string) func() {
+			must(t, os.WriteFile(state, nil, 0o600))
+			return func() { must(t, os.Remove(state)) }
+		}, "not a directory"},
+		"another process": {func(state string) func() {
+			must(t, os.MkdirAll(filepath.Join(state, "grants"), 0o700))
+			lock, err := durable.TakeLock(filepath.Join(state, "grants", "lock"))
+			must(t, err)
+			return lock.Free
+		}, "another process is at work there"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := waiting(t)
+			mend := c.befall(filepath.Join(m.dir, "state"))
+			m.start("none", m.config(oneDoor))
+			for range 3 {
+				m.hears("WATCHDOG=1")
+			}
+			if st := m.setup(); st.State != control.SetupFailed || !strings.Contains(st.Fault, c.says) {
+				t.Errorf("%+v", st)
+			}
+			if _, err := m.client.Status(t.Context()); err == nil || !strings.Contains(err.Error(), "no door is served") || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("whoever asks for the status hears %v", err)
+			}
+			mend()
+			m.client = control.NewClient(filepath.Join(m.dir, "sock"))
+			if st := m.setup(); st.State != control.SetupHouse {
+				t.Errorf("%+v", st)
+			}
+			must(t, m.daemon.Process.Signal(syscall.SIGTERM)) // fails where the process of before is gone
+			m.hears("STOPPING=1")
+			if how := m.ended(); how != "<nil>" {
+				t.Errorf("ended with %s", how)
+			}
+		})
+	}
+}
+
+// TestNotServedByHand: whoever starts the daemon by hand hears at once why the house is not served.
+func TestNotServedByHand(t *testing.T) {
+	m := waiting(t)
+	config := m.config(oneDoor)
+	must(t, os.WriteFile(filepath.Join(m.dir, "state"), nil, 0o600))
+	hw := gateway.Hardware{Output: func(device.OutputConfig) (device.Output, error) { return noOutput{}, nil }}
+	err := serve(t.Context(), service{config: config, hardware: hw, stderr: new(bytes.Buffer), env: func(string) string { return "" }})
+	if err == nil || !strings.Contains(err.Error(), "not a directory") {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

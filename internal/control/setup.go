@@ -11,16 +11,17 @@ import (
 
 // What a daemon may be doing.
 const (
-	SetupNew   = "new"   // there is no site file: it can be made over the socket
-	SetupWrong = "wrong" // there is one with which no house can be served
-	SetupHouse = "house" // the house is served
+	SetupNew    = "new"    // there is no site file: it can be made over the socket
+	SetupWrong  = "wrong"  // there is one with which no house can be served
+	SetupFailed = "failed" // there is one in order, and the house can't be served all the same: it is tried again
+	SetupHouse  = "house"  // the house is served
 )
 
 // Setup is what the daemon does, and what stands in the way of its serving a house.
 type Setup struct {
 	State string `json:"state"`
 	File  string `json:"file,omitempty"`  // the site file that is waited for
-	Fault string `json:"fault,omitempty"` // what is wrong with it
+	Fault string `json:"fault,omitempty"` // what is wrong with it, or why the house can't be served
 	Look  *Look  `json:"look,omitempty"`  // nil: nobody has looked at the machine yet
 	// Boards are those for whose doors a profile has lines.
 	Boards []Board `json:"boards,omitempty"`

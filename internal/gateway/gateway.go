@@ -93,7 +93,8 @@ const eventsQueued = 256
 
 // New prepares a gateway and leaves every relay de-energised, which is its safe state, or released
 // where there is or was fire; that is driven before anything else is opened. It fails only for a
-// state directory that can't be used or belongs to a running daemon.
+// state directory that can't be used or belongs to a running daemon; then it has let go of all
+// that it had taken, relays de-energised, and may be called again.
 func New(o Options) (*Gateway, error) {
 	o.Cadence = o.Cadence.filled()
 	if o.Dial == nil {
@@ -101,29 +102,8 @@ func New(o Options) (*Gateway, error) {
 	}
 	o.Hardware = o.Hardware.labelled(o.Site)
 	g := &Gateway{Parts: Parts{Site: o.Site}, o: o}
-	made := os.MkdirAll(o.Site.State, 0o700)
-	if err := g.takeLock(); err != nil {
-		return nil, err
-	}
-	g.Decider = newDecider(g)
-	g.makeRelays()
-	if made != nil {
-		return nil, fmt.Errorf("state directory: %w", made)
-	}
-	if o.Site.Fire != nil && !g.Decider.State.Listening {
-		g.makeFire()
-	}
-	g.Clock = clock.New(o.Time, o.Site.Path(clock.File), func() int64 { return g.Keyring.Time.Floor() })
-	if err := g.openKeyring(); err != nil {
-		return nil, err
-	}
-	if err := g.openJournal(); err != nil {
-		return nil, err
-	}
-	g.Swipes = swipe.New(g.Keyring.Keys, g.Keyring.Adopt, o.Site, o.Cadence.Rest, o.Log)
-	g.Swipes.Listening = g.Decider.State.Listening
-	if err := g.openDesk(); err != nil {
-		return nil, err
+	if err := g.open(); err != nil {
+		return nil, errors.Join(err, letGo(g))
 	}
 	g.Backup = keeper.New(keeper.Options{Site: o.Site, Keyring: g.Keyring, Now: g.Clock.Now, Software: o.Version, Log: o.Log})
 	g.once.passes = pass.New(g.Keyring)
@@ -133,6 +113,48 @@ func New(o Options) (*Gateway, error) {
 		g.makeDoor(d)
 	}
 	return g, nil
+}
+
+// open drives the relays safe and opens the state directory.
+func (g *Gateway) open() error {
+	made := os.MkdirAll(g.Site.State, 0o700)
+	if err := g.takeLock(); err != nil {
+		return err
+	}
+	g.Decider = newDecider(g)
+	g.makeRelays()
+	if made != nil {
+		return fmt.Errorf("state directory: %w", made)
+	}
+	if g.Site.Fire != nil && !g.Decider.State.Listening {
+		g.makeFire()
+	}
+	g.Clock = clock.New(g.o.Time, g.Site.Path(clock.File), func() int64 { return g.Keyring.Time.Floor() })
+	if err := g.openKeyring(); err != nil {
+		return err
+	}
+	if err := g.openJournal(); err != nil {
+		return err
+	}
+	g.Swipes = swipe.New(g.Keyring.Keys, g.Keyring.Adopt, g.Site, g.o.Cadence.Rest, g.o.Log)
+	g.Swipes.Listening = g.Decider.State.Listening
+	return g.openDesk()
+}
+
+// letGo takes the current from the relays, and lets go of their lines and of the state
+// directory, whatever of it was taken.
+func letGo(g *Gateway) error {
+	var errs []error
+	if g.Keyring != nil {
+		errs = append(errs, g.Keyring.Close())
+	}
+	for _, d := range g.Doors {
+		errs = append(errs, d.relay.close())
+	}
+	if g.start.lock != nil {
+		g.start.lock.Free()
+	}
+	return errors.Join(errs...)
 }
 
 // errRunning means that another daemon drives the doors.

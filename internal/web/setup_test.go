@@ -211,8 +211,8 @@ func TestSetUpCut(t *testing.T) {
 	says(t, s.post(t, c, "/setup/house", "building", "lane-7"), "不会覆盖")
 }
 
-// TestWrongSiteFile: every page leads to what is wrong with the site file, in its own words, and
-// says that it needs no restart.
+// TestWrongSiteFile: every page leads to what is wrong with the site file, or why its house can't be
+// served, in its own words, and says that it needs no restart.
 func TestWrongSiteFile(t *testing.T) {
 	s := claimed(t)
 	s.daemon.setting.is(func() {
@@ -222,6 +222,10 @@ func TestWrongSiteFile(t *testing.T) {
 	for _, path := range []string{"/setup", "/setup/door", "/setup/house"} {
 		says(t, s.get(t, c, path), "unknown key &#34;colour&#34; &lt;b&gt;", "不用重启", "/etc/gatehouse/site.toml")
 	}
+	s.daemon.setting.is(func() {
+		s.daemon.setting.state = control.Setup{State: control.SetupFailed, File: "/etc/gatehouse/site.toml", Fault: "state directory: not a directory"}
+	})
+	says(t, s.get(t, c, "/setup"), "state directory: not a directory", "现在开不了工", "不用重启")
 	s.daemon.setting.is(func() { s.daemon.setting.state = control.Setup{} })
 	if a := s.get(t, c, "/setup"); a.location != "/" {
 		t.Errorf("mended: %d %q", a.status, a.location)

@@ -85,7 +85,7 @@ func (s setup) begun(v *page.Visit) (view setupView, answered bool, err error) {
 	case st.State == control.SetupHouse:
 		v.Redirect("/")
 		return view, true, nil
-	case st.State == control.SetupWrong:
+	case st.State != control.SetupNew:
 		return view, true, v.Show("setup_wrong", st)
 	}
 	if st.Look == nil {

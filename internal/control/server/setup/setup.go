@@ -1,6 +1,7 @@
 // Package setup is the daemon while there is no house to serve: the gateway was not set up
-// yet, or its site file is wrong. It answers on the daemon's socket what a tool or the page
-// needs to set the gateway up, and says everybody else why nothing is served.
+// yet, its site file is wrong, or the house can't be served for another reason. It answers on
+// the daemon's socket what a tool or the page needs to set the gateway up, and says everybody
+// else why nothing is served.
 //
 // It drives no line, and never writes over a site file. What it found is kept in memory: after
 // a power cut somebody looks again.
@@ -36,7 +37,10 @@ type Options struct {
 	File    string // the site file
 	Machine discovery.Machine
 	Each    time.Duration // how often it looks for a site file that can be served
-	Tick    func()        // called at each of these looks; nil: nobody wants to know
+	// Again is after how long a house is tried again whose site file is in order; 0: it is the
+	// site file that is missing or wrong, and is waited for.
+	Again time.Duration
+	Tick  func() // called at each of these looks; nil: nobody wants to know
 	// Written is told the house whose site file was written over the socket, before it is
 	// served; nil: nobody is.
 	Written func(*site.Site) error
@@ -53,8 +57,11 @@ type Server struct {
 
 	restoring sync.Mutex // held while a backup is restored
 
-	mu    sync.Mutex
-	fault error // why there is no house
+	tried string // the site file that came to nothing, as stamp tells
+
+	mu     sync.Mutex
+	fault  error // why there is no house
+	failed bool  // the site file is no part of it
 }
 
 // routeRoles is who may ask for what on the page's behalf.
@@ -70,11 +77,12 @@ var routeRoles = map[string][]caller.Role{
 // maxRequest bounds a request, in bytes: a backup that the page takes, in base64.
 const maxRequest = 512 << 10
 
-// New makes a server; why is what came of reading the site file.
+// New makes a server; why is what came of reading the site file, or of serving its house.
 func New(o Options, why error) *Server {
-	s := &Server{o: o, fault: why, looker: newLooker(o.Machine), written: make(chan struct{}, 1),
+	s := &Server{o: o, fault: why, failed: o.Again > 0, looker: newLooker(o.Machine), written: make(chan struct{}, 1),
 		socket: socket.NewServer(socket.Options{Path: o.Socket, Name: "daemon", Network: o.Network, Mode: 0o660, Group: o.Group,
 			Look: 5 * time.Second, Grace: time.Second, MostBody: maxRequest, Caller: gate.Peer, Admit: gate.New(routeRoles).Admit, Log: o.Log})}
+	s.tried = s.stamp()
 	socket.Handle(s.socket, "GET /v1/setup", s.getSetup)
 	socket.Handle(s.socket, "POST /v1/setup/look", s.postLook)
 	socket.Handle(s.socket, "POST /v1/setup/propose", s.postPropose)
@@ -97,15 +105,22 @@ func (s *Server) Run(ctx context.Context) bool {
 }
 
 // await looks at the site file again and again. One that somebody writes by hand counts once
-// it has stayed the same from one look to the next: an editor may be in its middle.
+// it has stayed the same from one look to the next: an editor may be in its middle. Where the
+// file was in order another one counts, and the time after which the house is tried again.
 func (s *Server) await(ctx context.Context) bool {
 	tick := time.NewTicker(s.o.Each)
 	defer tick.Stop()
+	var again <-chan time.Time
+	if s.o.Again > 0 {
+		again = time.After(s.o.Again)
+	}
 	for before := s.stamp(); ; {
 		whole := false
 		select {
 		case <-ctx.Done():
 			return false
+		case <-again:
+			return true
 		case <-s.written:
 			whole = true
 		case <-tick.C:
@@ -115,7 +130,7 @@ func (s *Server) await(ctx context.Context) bool {
 		}
 		now := s.stamp()
 		_, err := site.Load(s.o.File)
-		if err == nil && (whole || now == before) {
+		if err == nil && (whole || now == before && (again == nil || now != s.tried)) {
 			return true
 		}
 		before = now
@@ -138,40 +153,52 @@ func (s *Server) stamp() string {
 func (s *Server) blame(err error) {
 	s.mu.Lock()
 	same := err.Error() == s.fault.Error()
-	s.fault = err
+	s.fault, s.failed = err, false
 	s.mu.Unlock()
 	if !same {
 		s.say()
 	}
 }
 
-func (s *Server) why() error {
+// standing is what the daemon does, and why there is no house.
+func (s *Server) standing() (state string, why error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.fault
+	switch {
+	case s.failed:
+		return control.SetupFailed, s.fault
+	case errors.Is(s.fault, fs.ErrNotExist):
+		return control.SetupNew, s.fault
+	}
+	return control.SetupWrong, s.fault
 }
 
-// say tells the log.
+// say tells the log; what came of serving a house is told by whoever tried.
 func (s *Server) say() {
-	if why := s.why(); errors.Is(why, fs.ErrNotExist) {
+	switch state, why := s.standing(); state {
+	case control.SetupNew:
 		s.o.Log.Warn().Str("file", s.o.File).Msg("this gateway is not set up yet: open its page, or call gatehouse setup; no door is served")
-	} else {
+	case control.SetupWrong:
 		s.o.Log.Error().Err(why).Msg("no door is served: the site file is wrong; it is read again once it was mended, without a restart")
 	}
 }
 
 // refusal answers whoever wants something of a house.
 func (s *Server) refusal() error {
-	if why := s.why(); !errors.Is(why, fs.ErrNotExist) {
+	switch state, why := s.standing(); state {
+	case control.SetupFailed:
+		return socket.Refused(http.StatusServiceUnavailable, "mend it; the daemon tries again by itself, at least every half minute, and nothing is to be restarted; gatehouse doctor looks at what it stands on", "no door is served: %v", why)
+	case control.SetupWrong:
 		return socket.Refused(http.StatusServiceUnavailable, "mend it; sudo gatehoused check says whether it is right, and the daemon takes it by itself", "no door is served: the site file is wrong: %v", why)
 	}
 	return socket.Refused(http.StatusServiceUnavailable, "open its page, or call gatehouse setup", "no door is served: this gateway is not set up yet, there is no site file %s", s.o.File)
 }
 
 func (s *Server) getSetup(*http.Request, socket.None) (control.Setup, error) {
-	out := control.Setup{State: control.SetupNew, File: s.o.File, Boards: s.looker.boards, Look: s.looker.shown()}
-	if why := s.why(); !errors.Is(why, fs.ErrNotExist) {
-		out.State, out.Fault = control.SetupWrong, why.Error()
+	state, why := s.standing()
+	out := control.Setup{State: state, File: s.o.File, Boards: s.looker.boards, Look: s.looker.shown()}
+	if state != control.SetupNew {
+		out.Fault = why.Error()
 	}
 	return out, nil
 }

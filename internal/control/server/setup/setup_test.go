@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
@@ -288,6 +289,40 @@ func TestNoRoom(t *testing.T) {
 	must(t, writing(g, front("in"), ""))
 	if !<-ended {
 		t.Error("no house can be served")
+	}
+}
+
+// TestTriedAgain: where a house can't be served although its site file is in order, that is
+// told until it is tried again: after a time, or at once when somebody writes another file.
+func TestTriedAgain(t *testing.T) {
+	text := func(gateway string) []byte {
+		return fmt.Appendf(nil, "building = \"lane-7\"\ngateway = %q\n[[door]]\nid = \"front\"\negress = \"mechanical\"\nlock = \"fail-secure\"\nrelay = {chip = \"sim0\", line = 2, pull = \"down\"}\n", gateway)
+	}
+	for name, again := range map[string]time.Duration{"after a time": time.Second, "another file": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			g := newGateway(t)
+			must(t, os.Mkdir(filepath.Dir(g.file), 0o755))
+			must(t, os.WriteFile(g.file, text("gw1"), 0o600))
+			g.o.Again = again
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan bool, 1)
+			s := New(g.o, errors.New("state directory: no such file or directory: the disk is gone"))
+			go func() { ended <- s.Run(ctx) }()
+			g.eventually("it answers", func() bool {
+				st, err := g.client.State(ctx)
+				return err == nil && st.State == control.SetupFailed && strings.Contains(st.Fault, "the disk is gone")
+			})
+			if _, err := control.NewClient(g.o.Socket).Status(ctx); err == nil || !strings.Contains(err.Error(), "no door is served: state directory") {
+				t.Errorf("another route: %v", err)
+			}
+			if again == time.Hour {
+				must(t, os.WriteFile(g.file, text("gateway-2"), 0o600))
+			}
+			if !<-ended {
+				t.Error("it is not tried again")
+			}
+			cancel()
+		})
 	}
 }
 
