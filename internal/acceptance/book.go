@@ -50,7 +50,13 @@ func DoorOf(s *site.Site, d site.Door) Wired {
 // Create makes the record of a house that was just set up, in its state directory, which
 // must be there: from now on its doors are to be proved. A house that asks for proofs
 // already keeps what it has.
-func Create(state string, a Act) error {
+func Create(state string, a Act) error { return create(state, a, false) }
+
+// Replace is Create for a machine that took the place of another: its wires are new ones, and
+// what was proved of the old ones counts for nothing.
+func Replace(state string, a Act) error { return create(state, a, true) }
+
+func create(state string, a Act, replaced bool) error {
 	path := filepath.Join(state, File)
 	r, err := read(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -59,7 +65,7 @@ func Create(state string, a Act) error {
 	if !r.Begun.IsZero() {
 		return nil
 	}
-	r.Begun = a.At
+	r.Begun, r.Replaced = a.At, replaced
 	return write(path, r)
 }
 
@@ -123,6 +129,13 @@ func (b *Book) Asks() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return !b.record.Begun.IsZero()
+}
+
+// Replaced reports whether the machine took the place of another.
+func (b *Book) Replaced() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.record.Replaced
 }
 
 // Create begins to ask for proofs in a house that did not.

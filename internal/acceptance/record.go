@@ -159,9 +159,11 @@ func (d Door) of(p Part) Proof {
 // Record is what is kept. A value: what changes it returns another.
 type Record struct {
 	// Begun is since when the house asks for proofs; zero: it does not.
-	Begun time.Time       `json:"begun,omitzero"`
-	Doors map[string]Door `json:"doors,omitempty"`
-	Drill *Drill          `json:"drill,omitempty"`
+	Begun time.Time `json:"begun,omitzero"`
+	// Replaced: the machine took the place of another, and has other wires.
+	Replaced bool            `json:"replaced,omitempty"`
+	Doors    map[string]Door `json:"doors,omitempty"`
+	Drill    *Drill          `json:"drill,omitempty"`
 }
 
 // Wired is a door as the site file has it.

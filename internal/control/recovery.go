@@ -79,6 +79,10 @@ func (b Backups) Take(ctx context.Context) (made Backup, err error) {
 	return made, b.socket.Call(ctx, http.MethodPost, "/v1/backup", nil, &made)
 }
 
+// MostRestore bounds the backup of a RestoreRequest, in bytes: that of a house of 30,000 cards; 400
+// have 48 KB.
+const MostRestore = 4 << 20
+
 // RestoreRequest makes a machine that is no gateway yet replace another.
 type RestoreRequest struct {
 	Data []byte `json:"data"` // the backup; the tool takes larger ones than the socket

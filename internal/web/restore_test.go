@@ -3,8 +3,11 @@ package web
 import (
 	"bytes"
 	"context"
+	"io"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,13 +25,13 @@ func newMachine(t *testing.T) *site {
 	t.Helper()
 	s := claimed(t)
 	path := filepath.Join(t.TempDir(), "s.sock")
-	daemon := socket.NewServer(socket.Options{Path: path, Name: "daemon", Mode: 0o600, MostBody: 1 << 20, Log: zerolog.Nop()})
+	daemon := socket.NewServer(socket.Options{Path: path, Name: "daemon", Mode: 0o600, MostBody: 8 << 20, Log: zerolog.Nop()})
 	socket.Handle(daemon, "GET /v1/setup", func(*http.Request, socket.None) (control.Setup, error) {
 		return control.Setup{State: control.SetupNew}, nil
 	})
 	socket.Handle(daemon, "POST /v1/setup/restore", func(_ *http.Request, in control.RestoreRequest) (control.Restored, error) {
 		switch {
-		case in.Code == "mine" && string(in.Data) == "good":
+		case in.Code == "mine" && strings.HasPrefix(string(in.Data), "good"):
 			return control.Restored{Building: "lane-7", Gateway: "gw1", Tenancies: 9, Doors: []string{"front"}, Registry: "city"}, nil
 		case in.Code != "mine":
 			return control.Restored{}, socket.Refused(http.StatusForbidden, "", "another code")
@@ -48,7 +51,7 @@ func newMachine(t *testing.T) *site {
 }
 
 // upload sends a backup and a code.
-func (s *site) upload(t *testing.T, c *http.Client, backup, code string) answer {
+func (s *site) upload(t *testing.T, c *http.Client, sent, code string) answer {
 	t.Helper()
 	s.page.base.Tries = tries.New(tries.Every)
 	var body bytes.Buffer
@@ -57,7 +60,7 @@ func (s *site) upload(t *testing.T, c *http.Client, backup, code string) answer 
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _ = file.Write([]byte(backup))
+	_, _ = file.Write([]byte(sent))
 	_ = form.WriteField("code", code)
 	_ = form.Close()
 	r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/restore", &body)
@@ -90,4 +93,36 @@ func TestReplaces(t *testing.T) {
 	if a := s.upload(t, s.as(t, "helper"), "good", "mine"); a.status != http.StatusForbidden {
 		t.Errorf("a helper: status %d", a.status)
 	}
+}
+
+// TestLargeBackup: the page takes the backup of a house of 30,000 cards, says of a larger one
+// that it is too large, and reads nothing of what nobody known has sent.
+func TestLargeBackup(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir()) // what others leave in the machine's own is not ours
+	s := newMachine(t)
+	c := s.as(t, "owner")
+	large := func(size int) string { return "good" + strings.Repeat("b", size-4) }
+	if a := s.upload(t, c, large(control.MostRestore), "mine"); a.status != http.StatusOK || !strings.Contains(a.body, "住户：9") {
+		t.Errorf("status %d: %s", a.status, a.body)
+	}
+	if a := s.upload(t, c, large(control.MostRestore+64<<10), "mine"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "文件太大") {
+		t.Errorf("a larger one: status %d: %s", a.status, a.body)
+	}
+	r := httptest.NewRequest("POST", s.URL+"/restore", readsNothing{t})
+	r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+	w := httptest.NewRecorder()
+	if s.page.Handler().ServeHTTP(w, r); w.Code != http.StatusSeeOther {
+		t.Errorf("somebody who is not signed in: status %d", w.Code)
+	}
+	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "multipart-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// readsNothing is a body that nobody may read.
+type readsNothing struct{ t *testing.T }
+
+func (r readsNothing) Read([]byte) (int, error) {
+	r.t.Error("the body is read")
+	return 0, io.EOF
 }

@@ -110,4 +110,6 @@ func (t todo) timeRight(v *page.Visit) error {
 }
 
 // ofProof reports whether a code is about what is proved at a door.
-func ofProof(code string) bool { return code == "door_unproved" || strings.HasPrefix(code, "proof_") }
+func ofProof(code string) bool {
+	return strings.HasPrefix(code, "door_unproved") || strings.HasPrefix(code, "proof_")
+}

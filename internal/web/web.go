@@ -23,6 +23,7 @@ import (
 	"gatehouse/internal/web/guard"
 	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/reception"
+	"gatehouse/internal/web/rescue"
 	"gatehouse/internal/web/setup"
 	"gatehouse/internal/web/tries"
 )
@@ -36,7 +37,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{o: o, base: p, counter: reception.NewCounter(o.Daemon)}
 	pages := p.Handler(entry{p, s.counter}.routes(), home{p}.routes(), doors{p}.routes(), todo{p}.routes(), people{p, s.counter}.routes(), desk{p, s.counter}.routes(), more{p, o.Version}.routes(),
 		access{p}.routes(), setup.Routes(p), resident{p, tries.New(tries.ResidentEvery)}.routes())
-	s.handler = guard.Guard{Words: p.Words, Names: o.Names}.Before(pages) // another's page prolongs no session
+	s.handler = guard.Guard{Words: p.Words, Names: o.Names, Upload: rescue.Path, MostUpload: rescue.MostUpload}.Before(pages) // another's page prolongs no session
 	return s, nil
 }
 

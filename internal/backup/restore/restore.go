@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"gatehouse/internal/acceptance"
 	"gatehouse/internal/backup"
 	"gatehouse/internal/commission"
 	"gatehouse/internal/durable"
@@ -201,8 +202,8 @@ func (p *placing) stage() error {
 	return nil
 }
 
-// place moves each part to where it belongs, the site file last. What was moved before is
-// not there any more.
+// place moves each part to where it belongs, and has the doors ask for proofs, since the wires are
+// new; the site file comes last. What was moved before is not there any more.
 func (p *placing) place() error {
 	if err := durable.HandOver(p.site.State, p.staged()); err != nil {
 		return err
@@ -223,6 +224,13 @@ func (p *placing) place() error {
 		if err := durable.Rename(p.staged(part), p.site.Path(part)); err != nil {
 			return err
 		}
+	}
+	p.t.Step()
+	if err := acceptance.Replace(p.site.State, acceptance.Act{At: time.Now()}); err != nil {
+		return err
+	}
+	if err := durable.HandOver(p.site.State, p.site.Path(acceptance.File)); err != nil {
+		return err
 	}
 	p.t.Step()
 	if err := commission.Write(p.t.Config, string(p.b.Content.Site), false); err != nil && !errors.Is(err, fs.ErrExist) {

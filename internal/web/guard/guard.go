@@ -23,6 +23,10 @@ const mostBody = 256 << 10
 type Guard struct {
 	Words text.Words
 	Names []string // host names of the gateway; addresses are always taken
+	// Upload is the path of a form with a large file, and MostUpload its bound in bytes. It is
+	// left to whoever answers it, who knows by then who sends it.
+	Upload     string
+	MostUpload int64
 }
 
 // Before puts the guard in front of a handler.
@@ -43,8 +47,9 @@ func (g Guard) Before(next http.Handler) http.Handler {
 			http.Error(w, g.Words.Say(text.Of(r), "page.foreign"), http.StatusMisdirectedRequest)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, mostBody)
-		if err := readForm(r); err != nil {
+		if r.Method == http.MethodPost && r.URL.Path == g.Upload {
+			r.Body = http.MaxBytesReader(w, r.Body, g.MostUpload)
+		} else if err := readForm(w, r); err != nil {
 			g.refuseForm(w, r, err)
 			return
 		}
@@ -55,8 +60,9 @@ func (g Guard) Before(next http.Handler) http.Handler {
 	})
 }
 
-// readForm reads the form of a request, whose body is bounded.
-func readForm(r *http.Request) error {
+// readForm reads the form of a request.
+func readForm(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, mostBody)
 	if err := r.ParseForm(); err != nil {
 		return err
 	}

@@ -121,13 +121,23 @@ func (b Backups) replace(ctx context.Context, r Replacement) (Screen, error) {
 	return r, err
 }
 
+// Path is that of the form with a backup, and MostUpload the bound of what is sent with it, in
+// bytes: the backup and the code. Restore reads it.
+const (
+	Path       = "/restore"
+	MostUpload = control.MostRestore + 16<<10
+)
+
 // Restore makes the machine the gateway of a backup; allow says whether it may be tried now.
 func (b Backups) Restore(r *http.Request, allow func() bool) (Screen, error) {
 	ctx := r.Context()
 	data, err := upload(r)
+	var large *http.MaxBytesError
 	switch {
+	case errors.As(err, &large):
+		return b.replace(ctx, Replacement{Wrong: "recovery.too_large"})
 	case err != nil:
-		return nil, err
+		return b.replace(ctx, Replacement{Wrong: "recovery.no_file"})
 	case !allow():
 		return b.replace(ctx, Replacement{Wrong: tooFast})
 	case len(data) == 0:
@@ -145,14 +155,21 @@ func (b Backups) Restore(r *http.Request, allow func() bool) (Screen, error) {
 	return b.replace(ctx, Replacement{Said: known.Message, Wrong: cmp.Or(words[known.Status], "recovery.refused")})
 }
 
-// upload is the file of a form; empty: there is none.
+// upload is the file of a form, whose size is bounded; empty: there is none.
 func upload(r *http.Request) ([]byte, error) {
+	switch err := r.ParseMultipartForm(MostUpload); {
+	case errors.Is(err, http.ErrNotMultipart):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	defer r.MultipartForm.RemoveAll() // where there was no memory for it
 	file, _, err := r.FormFile("backup")
 	if err != nil {
 		return nil, nil
 	}
 	defer file.Close()
-	return io.ReadAll(file) // the page has bounded it
+	return io.ReadAll(file)
 }
 
 // Download makes a backup and sends it, for a phone or a stick.

@@ -99,5 +99,5 @@ func (c Restore) tell(w io.Writer, r restored) {
 	if r.Registry != "none" {
 		fmt.Fprintf(w, "  sudo gatehouse enrol --config %s    # with a token of registry %s (registryd gateway add --replace); doors open without it\n", r.Config, r.Registry)
 	}
-	fmt.Fprintf(w, "  %s\nThen let each door be tried: gatehouse door test DOOR\n", session.Start(r.Config, true))
+	fmt.Fprintf(w, "  %s\nThen prove each door, the wires are new: gatehouse prove door DOOR\n", session.Start(r.Config, true))
 }

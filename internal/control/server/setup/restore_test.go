@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/acceptance"
 	"gatehouse/internal/backup/keeper"
 	"gatehouse/internal/backup/recovery"
 	"gatehouse/internal/control"
@@ -73,6 +74,7 @@ func TestRestoreBySocket(t *testing.T) {
 		{control.RestoreRequest{Data: data, Code: recovery.New().String()}, http.StatusForbidden, "does not open"},
 		{control.RestoreRequest{Data: data[:len(data)-1], Code: code.String()}, http.StatusBadRequest, "in part"},
 		{control.RestoreRequest{Code: code.String()}, http.StatusBadRequest, "in part"},
+		{control.RestoreRequest{Data: make([]byte, control.MostRestore), Code: code.String()}, http.StatusBadRequest, "no backup of a gateway"}, // it is read whole
 	} {
 		_, err := backups.Restore(t.Context(), c.in)
 		if status, says := refused(err); status != c.status || !strings.Contains(says, c.says) {
@@ -89,7 +91,11 @@ func TestRestoreBySocket(t *testing.T) {
 	if !<-ended {
 		t.Error("there is no house to serve")
 	}
-	if _, err := site.Load(g.file); err != nil {
-		t.Error(err)
+	s, err := site.Load(g.file)
+	must(t, err)
+	book, err := acceptance.Open(s, "", time.Now)
+	must(t, err)
+	if _, doors := book.Doors(); !book.Replaced() || len(doors) != 1 || doors[0].Ready {
+		t.Errorf("the doors of a machine with new wires need no proof: %+v", doors)
 	}
 }

@@ -74,8 +74,8 @@ var routeRoles = map[string][]caller.Role{
 	"POST /v1/setup/restore": {caller.Owner, caller.Installer},
 }
 
-// maxRequest bounds a request, in bytes: a backup that the page takes, in base64.
-const maxRequest = 512 << 10
+// maxRequest bounds a request, in bytes: a backup that the page takes, in base64, and its code.
+const maxRequest = control.MostRestore/3*4 + 64<<10
 
 // New makes a server; why is what came of reading the site file, or of serving its house.
 func New(o Options, why error) *Server {

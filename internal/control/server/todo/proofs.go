@@ -36,7 +36,12 @@ func proofProblems(book *acceptance.Book) (list toDo) {
 				open = append(open, named[p.Part])
 			}
 		}
-		if len(open) > 0 {
+		switch {
+		case len(open) == 0:
+		case book.Replaced():
+			list.add("door_unproved_again", d.Door, "door %s is not ready: this machine took the place of another one, and its wires are new: not proved yet: %s. Prove that people get out: gatehouse prove door %s",
+				d.Door, strings.Join(open, ", "), d.Door)
+		default:
 			list.add("door_unproved", d.Door, "door %s is not ready: not proved yet: %s. Prove that people get out: gatehouse prove door %s", d.Door, strings.Join(open, ", "), d.Door)
 		}
 	}
