@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -30,18 +31,29 @@ type gatewayAddCmd struct {
 	NoticeDays int      `help:"Days of notice where the landlord alone ends a tenancy." placeholder:"DAYS"`
 	Hours      int      `help:"The token is good for so long, at most 720." default:"72"`
 	Replace    bool     `help:"Another machine takes the place of an enrolled one."`
+	Label      string   `help:"Where a label to print is written, HTML: a telephone's camera opens it at the house's page with the token filled in." placeholder:"FILE"`
+	Page       string   `help:"Where the house's page is reached from a telephone in the house, for the label." default:"https://gatehouse.local" placeholder:"URL"`
 }
 
 func (c gatewayAddCmd) Run(s *session) error {
 	if c.Hours < 1 || c.Hours > 30*24 {
 		return socket.Hinted("from 1 to 720", "a token for %s", amount.Of(c.Hours, "hour"))
 	}
+	if u, err := url.Parse(c.Page); c.Label != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+		return socket.Hinted("as https://gatehouse.local or https://192.168.1.20", "--page %s is no address of a page", c.Page)
+	}
 	t, err := s.issuer.AddGateway(s.ctx, operator.NewGateway{
 		Place: api.Place{District: c.District, Town: c.Town, Building: c.Building, Gateway: c.Gateway},
 		Flats: c.Flat, NoticeDays: c.NoticeDays, Hours: c.Hours, Replace: c.Replace})
+	if err == nil && c.Label != "" {
+		err = label{Building: c.Building, Gateway: c.Gateway, Until: clock(&t.Expires)}.write(c.Label, c.Page, t.Text)
+	}
 	return s.Print(t, err, func(w io.Writer) {
 		fmt.Fprintln(w, t.Text)
-		fmt.Fprintf(s.Err, "give it to the landlord by hand, for gatehouse enrol; good until %s, once\n", clock(&t.Expires))
+		fmt.Fprintf(s.Err, "give it to the landlord by hand, for gatehouse enrol or the house's page; good until %s, once\n", clock(&t.Expires))
+		if c.Label != "" {
+			fmt.Fprintf(s.Err, "%s is a label to print, as secret as the token\n", c.Label)
+		}
 	})
 }
 

@@ -121,6 +121,7 @@ func TestSlips(t *testing.T) {
 		{initIn("--registry", "r", "--host", "foo.example:8883"), "can't be the broker's port"},
 		{append(add, "--hours", "0"), "a token for 0 hours"},
 		{append(add, "--hours", "10000"), "a token for 10000 hours"},
+		{append(add, "--label", filepath.Join(dir, "label"), "--page", "gatehouse.local"), "is no address of a page"},
 		{[]string{"entries", "--kind", "acess"}, "no kind of entries"},
 		{[]string{"serve", "--config", filepath.Join(dir, "none")}, "registryd init writes one"},
 	} {

@@ -21,13 +21,18 @@ import (
 	"github.com/alexedwards/argon2id"
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/acceptance"
 	"gatehouse/internal/control"
+	"gatehouse/internal/door"
+	"gatehouse/internal/idnumber"
 	"gatehouse/internal/refusalstest"
+	house "gatehouse/internal/site"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/account"
 	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/text"
 	"gatehouse/internal/web/tries"
+	"gatehouse/sync/wire"
 )
 
 // daemon is one that answers what the test says, on a real unix socket.
@@ -396,21 +401,68 @@ func TestWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := regexp.MustCompile(`"((?:page|certificate|entry|doors|people|todo|more|setup|desk|access|log)\.[a-z_0-9]+)"`)
+	texts, _ := filepath.Glob("text/*.toml")
+	for i, f := range texts {
+		texts[i] = strings.TrimSuffix(filepath.Base(f), ".toml")
+	}
+	key := regexp.MustCompile(`"((?:` + strings.Join(texts, "|") + `)\.[a-z_0-9]+)"`)
 	files, _ := filepath.Glob("*.go")
-	steps, _ := filepath.Glob("reception/*.go")
-	asked, _ := filepath.Glob("wizard/*.go")
-	files = slices.Concat(files, steps, asked)
+	below, _ := filepath.Glob("*/*.go")
 	screens, _ := filepath.Glob("page/templates/*.html")
-	for _, f := range append(files, screens...) {
+	said := 0
+	for _, f := range slices.Concat(files, below, screens) {
 		raw, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range key.FindAllStringSubmatch(string(raw), -1) {
-			if !words.Has(m[1]) && !strings.HasSuffix(m[1], "_") {
+			said++
+			if !words.Has(m[1]) && !strings.HasSuffix(m[1], "_") && m[1] != "page.no_such" && m[1] != "page.pem" { // no key, and a file
 				t.Errorf("%s says %s, which has no words", f, m[1])
 			}
+		}
+	}
+	if said < 500 || len(texts) < 15 {
+		t.Errorf("only %d keys of %q", said, texts)
+	}
+}
+
+// TestCodesInWords: what the daemon says by a code or a state has words on the page, in both
+// languages: whoever adds one adds its words. (TestToDoWords has those of what is to be done.)
+func TestCodesInWords(t *testing.T) {
+	words, err := text.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := func(prefix string, codes ...string) {
+		t.Helper()
+		for _, c := range codes {
+			if !words.Has(prefix + c) {
+				t.Errorf("no words of %s%s", prefix, c)
+			}
+		}
+	}
+	want("doors.state_", "normal", string(door.Held), string(door.Forced), string(door.Emergency), string(door.Listening), string(door.Unknown))
+	want("people.state_", "not_begun", "active", "notice", "suspended", "disputed", "ended")
+	want("people.card_", "active", "suspended", "ended")
+	want("people.key_", "active", "suspended", "revoked", "mixed")
+	want("desk.document_", idnumber.Documents()...)
+	want("setup.type_", house.TypeOSDP, house.TypeWiegand, house.TypeSerial, house.TypePN532, house.TypeCode)
+	for _, r := range page.EveryRole {
+		want("access.", string(r))
+		want("log.by_", string(r))
+	}
+	for _, p := range acceptance.Parts() {
+		want("prove.", string(p))
+		want("prove.failed_", string(p))
+	}
+	for _, o := range []wire.Outcome{wire.OutcomeActive, wire.OutcomeIdle, wire.OutcomeDone, wire.OutcomeRefused} {
+		want("log.outcome_", o.String())
+	}
+	ofCards := []string{wire.Reason(wire.ReasonCard).String(), wire.Reason(wire.ReasonExit).String()} // of passages, as the first hundred are
+	for r := wire.Reason(100); r < 2000; r++ {
+		if n := r.String(); !strings.HasPrefix(n, "reason_") && !words.Has("todo.fault_"+n) && !slices.Contains(ofCards, n) {
+			want("log.reason_", n)
 		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"rsc.io/qr"
 )
 
-// draw makes a QR code of a text. The picture stands in the page: nothing is fetched for it.
-func draw(text string) (template.HTML, error) {
+// Draw makes a QR code of a text, as an SVG that stands in a page: nothing is fetched for it.
+func Draw(text string) (template.HTML, error) {
 	c, err := qr.Encode(text, qr.M)
 	if err != nil {
 		return "", err
@@ -44,7 +44,7 @@ func Stickers(tls bool, host string, doors []string) (all []Sticker, err error) 
 	}
 	for _, d := range doors {
 		s := Sticker{Door: d, Address: scheme + host + "/resident/" + d}
-		if s.Code, err = draw(s.Address); err != nil {
+		if s.Code, err = Draw(s.Address); err != nil {
 			return nil, err
 		}
 		all = append(all, s)

@@ -34,6 +34,21 @@ func TestBothLanguages(t *testing.T) {
 	}
 }
 
+// TestFullWidth: Chinese has marks of its own, as wide as its characters; between Latin letters
+// and digits there are Latin ones.
+func TestFullWidth(t *testing.T) {
+	words, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := regexp.MustCompile(`\p{Han}[,;:!?()"'.]|[,;:!?()"']\p{Han}|\.\.\.`)
+	for key, pair := range words.said {
+		if m := half.FindString(pair[0]); m != "" {
+			t.Errorf("%s: %q in %s", key, m, pair[0])
+		}
+	}
+}
+
 // TestSay: words of a language, with what stands in them; a key without words is shown.
 func TestSay(t *testing.T) {
 	words, err := Load()

@@ -1,4 +1,4 @@
-// What the page does beyond forms: doors that are live, buttons that are held. Without it
+// What the page does beyond forms: doors that are live, buttons that are held, a token that was scanned. Without it
 // every form still works.
 "use strict";
 for (const box of document.querySelectorAll("[data-live]")) {
@@ -47,3 +47,13 @@ for (const b of document.querySelectorAll("[data-print]")) {
 	b.hidden = false;
 	b.addEventListener("click", () => print());
 }
+// A registry's label leads here with its token behind the #, which no server sees. It waits in
+// this tab until somebody has signed in and its field is there, and then nowhere.
+const field = document.querySelector("[data-token]");
+const scanned = location.hash.startsWith("#token=") ? location.hash.slice(7) : "";
+const waiting = sessionStorage.getItem("token") || "";
+if (scanned) history.replaceState(null, "", location.pathname + location.search);
+if (field) field.value = field.value || scanned || waiting;
+if (field || document.querySelector("nav")) sessionStorage.removeItem("token");
+else if (scanned) sessionStorage.setItem("token", scanned);
+if (waiting && !field && document.querySelector("nav")) location.replace("/setup/registry#token=" + waiting);
