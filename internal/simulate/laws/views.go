@@ -50,22 +50,24 @@ type Order int
 
 const (
 	ByID   Order = iota // in the order of names by chance
-	AsMade              // as it happened: that is compared too
+	AsMade              // as it happened: that is compared too, but for what is of one instant
 )
 
 // comparable is a view as text with no chance in it. Rows that stand by names
-// made by chance are put in the order of what else they say; then each name is
-// numbered by its first place.
+// made by chance are put in the order of what else they say, and so are those of one
+// instant; then each name is numbered by its first place.
 func comparable(v any, o Order) string {
 	text, _ := json.Marshal(v)
+	var tree any
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	_ = d.Decode(&tree) // of what was encoded just now
 	if o == ByID {
-		var tree any
-		d := json.NewDecoder(bytes.NewReader(text))
-		d.UseNumber()
-		_ = d.Decode(&tree) // of what was encoded just now
 		sortRows(tree)
-		text, _ = json.Marshal(tree)
+	} else if rows, ok := tree.([]any); ok {
+		sortInstants(rows)
 	}
+	text, _ = json.Marshal(tree)
 	seen := map[string]string{}
 	return random.ReplaceAllStringFunc(string(text), func(id string) string {
 		if seen[id] == "" {
@@ -73,6 +75,46 @@ func comparable(v any, o Order) string {
 		}
 		return seen[id]
 	})
+}
+
+// sortInstants sorts the rows of each gateway and instant by their text without names by
+// chance. Parts of a gateway that do not wait for each other make them, a door its release
+// and the desk that the tenant was told, so that chance puts them in order: what numbers
+// them stays in its place.
+func sortInstants(rows []any) {
+	same := func(a, b any) bool {
+		one, _ := a.(map[string]any)
+		two, _ := b.(map[string]any)
+		return one["time"] != nil && one["time"] == two["time"] && one["gateway"] == two["gateway"]
+	}
+	for from, to := 0, 0; from < len(rows); from = to {
+		for to = from + 1; to < len(rows) && same(rows[from], rows[to]); to++ {
+		}
+		if to-from > 1 {
+			sortInstant(rows[from:to])
+		}
+	}
+}
+
+func sortInstant(rows []any) {
+	numbers := [...]string{"sequence", "counter"}
+	was := make([][len(numbers)]any, len(rows))
+	for i, r := range rows {
+		row := r.(map[string]any)
+		for n, name := range numbers {
+			was[i][n] = row[name]
+			delete(row, name)
+		}
+	}
+	slices.SortStableFunc(rows, byMasked)
+	for i, r := range rows {
+		row := r.(map[string]any)
+		for n, name := range numbers {
+			if was[i][n] != nil {
+				row[name] = was[i][n]
+			}
+		}
+	}
 }
 
 // sortRows sorts all rows in a tree of JSON by their text without names by chance.
@@ -86,9 +128,11 @@ func sortRows(tree any) {
 		for _, v := range t {
 			sortRows(v)
 		}
-		slices.SortStableFunc(t, func(a, b any) int { return strings.Compare(masked(a), masked(b)) })
+		slices.SortStableFunc(t, byMasked)
 	}
 }
+
+func byMasked(a, b any) int { return strings.Compare(masked(a), masked(b)) }
 
 func masked(v any) string {
 	text, _ := json.Marshal(v)

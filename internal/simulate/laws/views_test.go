@@ -32,6 +32,33 @@ func TestComparable(t *testing.T) {
 	}
 }
 
+// TestInstants: chance alone orders what parts of one gateway enter in one instant. The
+// order of instants, of two gateways' rows and the numbers of all are compared.
+func TestInstants(t *testing.T) {
+	type row struct {
+		Gateway  string `json:"gateway"`
+		Sequence int    `json:"sequence"`
+		Time     string `json:"time"`
+		Kind     string `json:"kind"`
+	}
+	one := []row{{"gw1", 1, "10:00", "access"}, {"gw1", 2, "10:01", "told"}, {"gw1", 3, "10:01", "released"}, {"gw2", 1, "10:01", "access"}}
+	for _, c := range []struct {
+		what  string
+		other []row
+		same  bool
+	}{
+		{"one instant in another order", []row{{"gw1", 1, "10:00", "access"}, {"gw1", 2, "10:01", "released"}, {"gw1", 3, "10:01", "told"}, {"gw2", 1, "10:01", "access"}}, true},
+		{"two instants in another order", []row{{"gw1", 1, "10:00", "told"}, {"gw1", 2, "10:01", "access"}, {"gw1", 3, "10:01", "released"}, {"gw2", 1, "10:01", "access"}}, false},
+		{"another number", []row{{"gw1", 1, "10:00", "access"}, {"gw1", 2, "10:01", "told"}, {"gw1", 4, "10:01", "released"}, {"gw2", 1, "10:01", "access"}}, false},
+		{"one told of more", []row{{"gw1", 1, "10:00", "access"}, {"gw1", 2, "10:01", "told"}, {"gw1", 3, "10:01", "told"}, {"gw2", 1, "10:01", "access"}}, false},
+		{"at the other gateway", []row{{"gw1", 1, "10:00", "access"}, {"gw1", 2, "10:01", "told"}, {"gw2", 1, "10:01", "released"}, {"gw2", 2, "10:01", "access"}}, false},
+	} {
+		if a, b := comparable(one, AsMade), comparable(c.other, AsMade); (a == b) != c.same {
+			t.Errorf("%s: same is %v:\n%s\n%s", c.what, a == b, a, b)
+		}
+	}
+}
+
 // TestCompared: breaches come in the order of the views' names.
 func TestCompared(t *testing.T) {
 	one, two := map[string]string{}, map[string]string{}
