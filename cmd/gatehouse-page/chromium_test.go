@@ -115,6 +115,7 @@ const openFront = `form[action="/doors/front/release"] button`
 
 // TestChromium is a landlord at the page, in a real browser over a real gateway.
 func TestChromium(t *testing.T) {
+	t.Parallel()
 	browser := chromium(t)
 	h := newHouse(t)
 	base := h.page()

@@ -3,7 +3,6 @@ package main_test
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -26,9 +24,8 @@ import (
 	"gatehouse/device/devicetest"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/control"
-	"gatehouse/internal/control/server"
 	"gatehouse/internal/gateway"
-	"gatehouse/internal/gateway/clock"
+	"gatehouse/internal/gateway/gatewaytest"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/issue"
 	"gatehouse/internal/keys"
@@ -86,8 +83,8 @@ type house struct {
 	socket     string       // the daemon's, as the page knows it
 	issuer     ed25519.PrivateKey
 	building   *keys.BuildingKey
-	ahead      atomic.Int64                    // of this machine's clocks, ns
-	now        atomic.Pointer[gateway.Gateway] // that runs
+	clock      *gatewaytest.Clock
+	running    *gatewaytest.Running
 }
 
 func must(t testing.TB, err error) {
@@ -123,14 +120,9 @@ func bareHouse(t testing.TB, ahead time.Duration) *house {
 		{Name: "yard-relay", Offset: 4, Output: true}, {Name: "yard-contact", Offset: 5}}})
 	must(t, err)
 	h.source = &devicetest.WiegandSource{Board: h.board, D0: "d0", D1: "d1", Interval: time.Millisecond, Pause: 80 * time.Millisecond}
-	public, issuer, err := ed25519.GenerateKey(rand.Reader)
-	must(t, err)
-	building, err := keys.GenerateBuildingKey(1)
-	must(t, err)
-	_, err = keys.Install(filepath.Join(dir, "state", "keys"), public, building)
-	must(t, err)
-	h.issuer, h.building = issuer, building
-	h.ahead.Store(int64(ahead))
+	h.issuer, h.building = gatewaytest.Keys(t, filepath.Join(dir, "state"))
+	h.clock = gatewaytest.NewClock(100*time.Hour, wire.ClockNTP)
+	h.clock.Pass(ahead)
 	h.serve()
 	must(t, os.Mkdir(filepath.Join(dir, "page"), 0o700))
 	h.accounts, err = account.Open(filepath.Join(dir, "page"))
@@ -160,50 +152,10 @@ func (h *house) serve() {
 	h.t.Helper()
 	parsed, err := site.Parse(fmt.Appendf(nil, siteText, h.dir))
 	must(h.t, err)
-	ours, theirs := net.Pipe()
-	ctx, cancel := context.WithCancel(context.Background())
-	remote := devicetest.NewRemote(theirs)
-	var wires sync.WaitGroup
-	wires.Go(func() { _ = h.board.Serve(context.Background(), ours) })
-	wires.Go(func() { _ = remote.Run(context.Background()) })
-	machine := clock.System()
-	machine.Quality = func() (wire.ClockQuality, time.Duration) { return wire.ClockNTP, 0 }
-	wall, boot := machine.Wall, machine.BootTime
-	machine.Wall = func() time.Time { return wall().Add(time.Duration(h.ahead.Load())) }
-	machine.BootTime = func() time.Duration { return boot() + time.Duration(h.ahead.Load()) + 100*time.Hour }
-	done := make(chan error, 1)
-	go func() {
-		done <- gateway.Serve(ctx, func() (*gateway.Gateway, []func(context.Context), error) {
-			g, err := gateway.New(gateway.Options{Site: parsed, Time: machine, Version: "test", Log: zerolog.Nop(), Cadence: gateway.Cadence{Rest: 100 * time.Millisecond},
-				Hardware: gateway.Hardware{Lines: remote.Lines, Output: remote.Output}})
-			if err != nil {
-				return nil, nil, err
-			}
-			h.now.Store(g)
-			return g, []func(context.Context){server.New(g, server.Options{Version: "test", Log: zerolog.Nop()}).Serve}, nil
-		})
-	}()
-	h.t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			h.t.Error(err)
-		}
-		_ = ours.Close()
-		wires.Wait()
-	})
+	h.running = gatewaytest.Run(h.t, gatewaytest.Setup{Site: parsed, Board: h.board, Clock: h.clock, Change: func(o *gateway.Options) { o.Cadence.Rest = 100 * time.Millisecond }})
 	h.eventually("the gateway is in service", func() bool {
 		st, err := h.client.Status(context.Background())
-		if err != nil {
-			return false
-		}
-		for _, d := range st.Doors {
-			for _, dev := range d.Devices {
-				if !dev.Online {
-					return false
-				}
-			}
-		}
-		return true
+		return err == nil && gatewaytest.Online(st)
 	})
 }
 
@@ -231,12 +183,7 @@ func (h *house) count() {
 
 func (h *house) eventually(what string, ok func() bool) {
 	h.t.Helper()
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if ok() {
-			return
-		}
-	}
-	h.t.Fatalf("never: %s", what)
+	gatewaytest.Eventually(h.t, what, ok)
 }
 
 // page serves the page as the program does and returns its address.

@@ -72,7 +72,7 @@ func (h *house) kept(words string, n int, card uint64) {
 			h.tap(card)
 			last = time.Now()
 		}
-		h.now.Load().Keyring.Adopt.Tend()
+		h.running.Gateway().Keyring.Adopt.Tend()
 		text, _ := os.ReadFile(filepath.Join(h.dir, "state", "grants", "adopt.json"))
 		return strings.Count(string(text), words) == n
 	})
@@ -82,6 +82,7 @@ func (h *house) kept(words string, n int, card uint64) {
 // a week of listening and the switch over, a table with its plan, and cards that ask. The
 // page never says a card's number, and never when or where a card was seen.
 func TestOldCards(t *testing.T) {
+	t.Parallel()
 	h := bareHouse(t, -50*time.Hour)
 	h.owner()
 	base := h.page()
@@ -100,7 +101,7 @@ func TestOldCards(t *testing.T) {
 		if body := h.get(c, screen); !strings.Contains(body, fmt.Sprintf("已学到 %d 张卡", day)) || strings.Contains(body, "front-in") {
 			t.Errorf("day %d: %s", day, body)
 		}
-		h.ahead.Add(int64(25 * time.Hour))
+		h.clock.Pass(25 * time.Hour)
 	}
 	if h.board.Requested("front-relay") || h.released.Load() > 0 {
 		t.Fatal("a relay while the old controller decides")

@@ -2,8 +2,6 @@ package main_test
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"fmt"
 	"net"
 	"net/http"
@@ -22,7 +20,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"gatehouse/internal/control"
-	"gatehouse/internal/keys"
+	"gatehouse/internal/gateway/gatewaytest"
 	"gatehouse/internal/web/account"
 )
 
@@ -88,12 +86,7 @@ func BenchmarkPageMemory(b *testing.B) {
 	must(b, err)
 	b.Cleanup(func() { _ = os.RemoveAll(dir) })
 	h := &house{t: b, dir: dir, socket: filepath.Join(dir, "sock"), client: control.NewClient(filepath.Join(dir, "sock"))}
-	public, _, err := ed25519.GenerateKey(rand.Reader)
-	must(b, err)
-	building, err := keys.GenerateBuildingKey(1)
-	must(b, err)
-	_, err = keys.Install(filepath.Join(dir, "state", "keys"), public, building)
-	must(b, err)
+	gatewaytest.Keys(b, filepath.Join(dir, "state"))
 	must(b, os.WriteFile(filepath.Join(dir, "site.toml"), fmt.Appendf(nil, siteText, dir), 0o600))
 	must(b, os.Mkdir(filepath.Join(dir, "page"), 0o700))
 	h.accounts, err = account.Open(filepath.Join(dir, "page"))

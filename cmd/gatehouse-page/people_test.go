@@ -1,13 +1,9 @@
 package main
 
 import (
-	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -16,7 +12,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,18 +19,14 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/devicetest"
-	"gatehouse/device/uart"
 	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/control"
-	"gatehouse/internal/control/server"
 	"gatehouse/internal/gateway"
-	"gatehouse/internal/gateway/clock"
-	"gatehouse/internal/keys"
+	"gatehouse/internal/gateway/gatewaytest"
 	"gatehouse/internal/site"
 	"gatehouse/internal/web"
 	"gatehouse/internal/web/account"
 	"gatehouse/sync/wire"
-	"gatehouse/sync/wire/sealing"
 )
 
 const siteText = `
@@ -58,24 +49,6 @@ d1 = 1
 formats = ["H10301"]
 `
 
-// lines is the log of the daemon and of the page.
-type lines struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // house is a running gateway on hardware that is played, and a page over its socket with
 // a landlord who is signed in.
 type house struct {
@@ -85,7 +58,7 @@ type house struct {
 	board    *devicetest.Board
 	source   *devicetest.WiegandSource
 	client   *control.Client
-	log      lines
+	log      gatewaytest.Log // of the daemon and of the page
 	page     *httptest.Server
 	http     *http.Client
 	seen     strings.Builder // every page and address that the browser got
@@ -130,45 +103,9 @@ func (h *house) path(name string) string { return filepath.Join(h.dir, name) }
 // enrolled writes the keys that enrolment would.
 func (h *house) enrolled() {
 	h.t.Helper()
-	dir := h.path("state/keys")
-	must(h.t, os.MkdirAll(dir, 0o700))
-	pair := func() (ed25519.PublicKey, ed25519.PrivateKey) {
-		public, private, err := ed25519.GenerateKey(rand.Reader)
-		must(h.t, err)
-		return public, private
-	}
-	seal := func() (private, public []byte) {
-		private, public, err := sealing.GenerateKey()
-		must(h.t, err)
-		return private, public
-	}
-	root, rootKey := pair()
-	issuer, issuerKey := pair()
-	own, ownKey := pair()
-	kem, kemPublic := seal()
-	trust := wire.Trust{Version: 1, Issued: 1, Registry: "town", CAs: [][]byte{{0}}, Keys: []wire.RoleKey{{Role: wire.RoleIssuer, Public: [32]byte(issuer)}}}
-	_, trust.Records = seal()
-	_, trust.Desk = seal()
-	_, trust.Escrow = seal()
-	about := wire.House{Version: 1, Issued: 1, District: "panyu", Town: "shiqiao", Flats: []string{"3A", "3B"}, NoticeDays: 5,
-		Gateways: []wire.HouseGateway{{ID: "gw1", Public: [32]byte(own), KEM: kemPublic, Doors: []string{"front"}}}}
-	sign := func(file, kind string, role wire.Role, address string, payload wire.Payload, key ed25519.PrivateKey) {
-		body, err := wire.Encode(payload)
-		must(h.t, err)
-		envelope, err := wire.Sign(wire.Protected{Type: kind, Role: role, Address: address}, body, key)
-		must(h.t, err)
-		must(h.t, os.WriteFile(filepath.Join(dir, file), envelope, 0o600))
-	}
-	sign(keys.TrustFile, wire.TypeTrust, wire.RoleRoot, "town", trust, rootKey)
-	sign(keys.HouseFile, wire.TypeHouse, wire.RoleIssuer, "lane-7", about, issuerKey)
-	building, err := keys.GenerateBuildingKey(1)
-	must(h.t, err)
-	must(h.t, keys.SaveBuildingKey(filepath.Join(dir, keys.BuildingKeyFile), building))
-	must(h.t, keys.SavePrivateKey(filepath.Join(dir, keys.GatewayKeyFile), ownKey))
-	must(h.t, keys.SaveSealKey(filepath.Join(dir, keys.SealKeyFile), kem))
-	must(h.t, keys.SaveIssuer(filepath.Join(dir, keys.RootFile), wire.Key{Public: root}))
-	must(h.t, keys.SavePlace(dir, &keys.Registry{Name: "town", Enrol: "town.example:8443", Broker: "town.example:8883",
-		Place: wire.Place{District: "panyu", Town: "shiqiao", Building: "lane-7", Gateway: "gw1"}}))
+	issuer, _ := gatewaytest.Keys(h.t, h.path("state"))
+	town := gatewaytest.Town{Issuer: issuer, CA: []byte{0}, House: wire.House{Flats: []string{"3A", "3B"}, NoticeDays: 5}, Doors: []string{"front"}}
+	town.Enrol(h.t, h.path("state"))
 }
 
 // serve runs the daemon until the test ends, or until the function returned is called.
@@ -176,46 +113,20 @@ func (h *house) serve() (stop func()) {
 	h.t.Helper()
 	s, err := site.Load(h.path("site.toml"))
 	must(h.t, err)
-	ours, theirs := net.Pipe()
-	ctx, cancel := context.WithCancel(context.Background())
-	remote := devicetest.NewRemote(theirs)
-	var all sync.WaitGroup
-	all.Go(func() { _ = h.board.Serve(context.Background(), ours) })
-	all.Go(func() { _ = remote.Run(context.Background()) })
-	machine := clock.System()
-	machine.Quality = func() (wire.ClockQuality, time.Duration) { return wire.ClockUnset, 0 } // whatever this machine has
-	g, err := gateway.New(gateway.Options{Site: s, Time: machine, Version: "test", Log: zerolog.New(&h.log), Cadence: gateway.Cadence{Rest: 100 * time.Millisecond},
-		Hardware: gateway.Hardware{Lines: remote.Lines, Output: remote.Output, Port: uart.Open}})
-	must(h.t, err)
-	srv := server.New(g, server.Options{Version: "test", Log: zerolog.New(&h.log)})
-	done := make(chan error, 1)
-	go func() { done <- g.Run(ctx, srv.Serve) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			h.t.Error(err)
-		}
-		_ = ours.Close()
-		all.Wait()
-	})
-	h.t.Cleanup(stop)
+	running := gatewaytest.Run(h.t, gatewaytest.Setup{Site: s, Board: h.board, Clock: gatewaytest.NewClock(time.Hour, wire.ClockUnset), Log: &h.log, // whatever this machine has
+		Change: func(o *gateway.Options) { o.Cadence.Rest = 100 * time.Millisecond }})
 	h.eventually("the reader is there", func() bool {
 		st, err := h.client.Status(h.t.Context())
-		return err == nil && st.Doors[0].Devices[0].Online
+		return err == nil && gatewaytest.Online(st)
 	})
 	_, err = h.client.ConfirmClock(h.t.Context())
 	must(h.t, err)
-	return stop
+	return func() { must(h.t, running.Stop()) }
 }
 
 func (h *house) eventually(what string, ok func() bool) {
 	h.t.Helper()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if ok() {
-			return
-		}
-	}
-	h.t.Fatalf("never: %s", what)
+	gatewaytest.Eventually(h.t, what, ok)
 }
 
 // fetch follows redirects, as a browser does, and keeps all that came.
@@ -319,6 +230,7 @@ func tenantNumber() string {
 // TestTenancyByPage: a tenant comes in, loses a card and moves out, all by the page's
 // forms over a gateway that runs, and no page, address, header or file names them.
 func TestTenancyByPage(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	stop := h.serve()
 	h.arrive()

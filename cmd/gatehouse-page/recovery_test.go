@@ -33,6 +33,7 @@ func sent(t *testing.T, c *http.Client, address string, pairs ...string) (status
 // the rehearsal really restores; the download opens with the code, and with no other. What
 // the page answers besides has nothing of it.
 func TestRecoveryByPage(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.owner()
 	base := h.page()

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +24,7 @@ import (
 	"gatehouse/internal/discovery"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/clock"
+	"gatehouse/internal/gateway/gatewaytest"
 	"gatehouse/internal/site"
 	"gatehouse/internal/web/account"
 )
@@ -57,12 +56,8 @@ func newBox(t *testing.T) *house {
 	h.source = &devicetest.WiegandSource{Board: h.board, D0: "d0", D1: "d1", Interval: time.Millisecond, Pause: 80 * time.Millisecond}
 	must(t, os.MkdirAll(filepath.Join(dir, "proc/device-tree"), 0o755))
 	must(t, os.WriteFile(filepath.Join(dir, "proc/device-tree/compatible"), []byte("raspberrypi,4-model-b\x00"), 0o644))
-	ours, theirs := net.Pipe()
-	remote := devicetest.NewRemote(theirs)
+	remote, disconnect := gatewaytest.Connect(h.board)
 	ctx, cancel := context.WithCancel(context.Background())
-	var wires sync.WaitGroup
-	wires.Go(func() { _ = h.board.Serve(context.Background(), ours) })
-	wires.Go(func() { _ = remote.Run(context.Background()) })
 	done := make(chan error, 1)
 	go func() { done <- h.unpacked(ctx, remote) }()
 	t.Cleanup(func() {
@@ -70,8 +65,7 @@ func newBox(t *testing.T) *house {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		_ = ours.Close()
-		wires.Wait()
+		disconnect()
 	})
 	must(t, os.Mkdir(filepath.Join(dir, "page"), 0o700))
 	h.accounts, err = account.Open(filepath.Join(dir, "page"))
@@ -129,6 +123,7 @@ type step struct{ Screen, What, On string }
 // TestStopwatch is a landlord who has never seen a terminal: from a fresh gateway to the first
 // opened door, with what that took in clicks and typed fields.
 func TestStopwatch(t *testing.T) {
+	t.Parallel()
 	browser := chromium(t)
 	h := newBox(t)
 	code, err := h.accounts.Code()

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -19,11 +17,10 @@ import (
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/control"
+	"gatehouse/internal/gateway/gatewaytest"
 	"gatehouse/internal/journal/journaltest"
-	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/journaled"
-	"gatehouse/sync/wire/sealing"
 )
 
 // The made-up tenant of these tests, whose number is of no area that was ever
@@ -45,64 +42,9 @@ func tenantNumber() string {
 // this gateway.
 func (b *bench) enrolled() {
 	b.t.Helper()
-	dir := b.path("state/keys")
-	must(b.t, os.MkdirAll(dir, 0o700))
-	pair := func() (ed25519.PublicKey, ed25519.PrivateKey) {
-		public, private, err := ed25519.GenerateKey(rand.Reader)
-		must(b.t, err)
-		return public, private
-	}
-	seal := func() (private, public []byte) {
-		private, public, err := sealing.GenerateKey()
-		must(b.t, err)
-		return private, public
-	}
-	root, rootKey := pair()
-	issuer, issuerKey := pair()
-	own, ownKey := pair()
-	kem, kemPublic := seal()
-	trust := wire.Trust{Version: 1, Issued: 1, Registry: "town", CAs: [][]byte{{0}},
-		Keys: []wire.RoleKey{{Role: wire.RoleIssuer, Public: [32]byte(issuer)}}}
-	_, trust.Records = seal()
-	_, trust.Desk = seal()
-	_, trust.Escrow = seal()
-	house := wire.House{Version: 1, Issued: 1, District: "panyu", Town: "shiqiao", Flats: []string{"3A", "3B"}, NoticeDays: 5,
-		Gateways: []wire.HouseGateway{{ID: "gw1", Public: [32]byte(own), KEM: kemPublic, Doors: []string{"front", "yard"}}}}
-	sign := func(file, kind string, role wire.Role, address string, payload wire.Payload, key ed25519.PrivateKey) {
-		body, err := wire.Encode(payload)
-		must(b.t, err)
-		envelope, err := wire.Sign(wire.Protected{Type: kind, Role: role, Address: address}, body, key)
-		must(b.t, err)
-		must(b.t, os.WriteFile(filepath.Join(dir, file), envelope, 0o600))
-	}
-	sign(keys.TrustFile, wire.TypeTrust, wire.RoleRoot, "town", trust, rootKey)
-	sign(keys.HouseFile, wire.TypeHouse, wire.RoleIssuer, "lane-7", house, issuerKey)
-	building, err := keys.GenerateBuildingKey(1)
-	must(b.t, err)
-	must(b.t, keys.SaveBuildingKey(filepath.Join(dir, keys.BuildingKeyFile), building))
-	must(b.t, keys.SavePrivateKey(filepath.Join(dir, keys.GatewayKeyFile), ownKey))
-	must(b.t, keys.SaveSealKey(filepath.Join(dir, keys.SealKeyFile), kem))
-	must(b.t, keys.SaveIssuer(filepath.Join(dir, keys.RootFile), wire.Key{Public: root}))
-	must(b.t, keys.SavePlace(dir, &keys.Registry{Name: "town", Enrol: "town.example:8443", Broker: "town.example:8883",
-		Place: wire.Place{District: "panyu", Town: "shiqiao", Building: "lane-7", Gateway: "gw1"}}))
-}
-
-// prompts is what the tool shows; a test waits for its words.
-type prompts struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (p *prompts) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.b.Write(b)
-}
-
-func (p *prompts) String() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.b.String()
+	issuer, _ := gatewaytest.Keys(b.t, b.path("state"))
+	town := gatewaytest.Town{Issuer: issuer, CA: []byte{0}, House: wire.House{Flats: []string{"3A", "3B"}, NoticeDays: 5}, Doors: []string{"front", "yard"}}
+	town.Enrol(b.t, b.path("state"))
 }
 
 // swipe is what to do when the tool asks for a card at a door.
@@ -132,7 +74,7 @@ func (b *bench) present(s swipe, what string, seen func() bool) {
 // with runs the tool and holds cards up as it asks for them.
 func (b *bench) with(stdin string, swipes []swipe, args ...string) (status int, out, errOut string) {
 	b.t.Helper()
-	var o, e prompts
+	var o, e gatewaytest.Log // what the tool shows; a test waits for its words
 	before := b.waits()
 	done := make(chan int, 1)
 	go func() {

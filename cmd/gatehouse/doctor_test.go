@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,23 +29,23 @@ func TestDoctor(t *testing.T) {
 	}
 	b.ok("", "init", "--config", config, "--key", b.path("issuer.key"))
 	b.serve()
-	_, out, _ = b.tool("", "--json", "doctor", "--config", config)
-	var all []struct{ Name, State, What, Why, Do string }
-	if err := json.Unmarshal([]byte(out), &all); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
 	states := map[string]string{}
-	for _, k := range all {
-		states[k.Name] = k.State
-		if k.What == "" || k.Why == "" || k.State == "problem" && k.Do == "" {
-			t.Errorf("a check without words: %+v", k)
+	b.eventually("each check of what runs comes out well", func() bool { // the disk of a busy machine is slow for a moment
+		_, out, _ := b.tool("", "--json", "doctor", "--config", config)
+		var all []struct{ Name, State, What, Why, Do string }
+		if err := json.Unmarshal([]byte(out), &all); err != nil {
+			t.Fatalf("%v: %s", err, out)
 		}
-	}
-	for _, name := range []string{"site file", "daemon", "doors and locks", "readers and inputs", "log", "key files", "certificate", "ports"} {
-		if states[name] != "ok" && states[name] != "not seen" {
-			t.Errorf("%s: %q of %v", name, states[name], states)
+		clear(states)
+		for _, k := range all {
+			states[k.Name] = k.State
+			if k.What == "" || k.Why == "" || k.State == "problem" && k.Do == "" {
+				t.Errorf("a check without words: %+v", k)
+			}
 		}
-	}
+		return !slices.ContainsFunc([]string{"site file", "daemon", "doors and locks", "readers and inputs", "log", "key files", "certificate", "ports"},
+			func(name string) bool { return states[name] != "ok" && states[name] != "not seen" })
+	})
 	if states["list of grants"] != "problem" { // a new house has none
 		t.Errorf("states %v", states)
 	}
@@ -60,13 +61,13 @@ func TestBundleNamesNobody(t *testing.T) {
 	config := b.path("site.toml")
 	text, err := os.ReadFile(config)
 	must(t, err)
-	names := strings.NewReplacer("lane-7", "wanglaowu-house", "gw1", "ayi-box", "front", "flat-9z", "yard", "flat-8z", `id = "in"`, `id = "lisi-side"`)
+	names := strings.NewReplacer("lane-7", "wanglaowu-house", "gw1", "ayi-box", "front", "flat-9xy", "yard", "flat-8xy", `id = "in"`, `id = "lisi-side"`)
 	must(t, os.WriteFile(config, []byte("# Zhang San, 13800001111\n"+names.Replace(string(text))), 0o600))
 	key := b.path("issuer.key")
 	b.ok("", "init", "--config", config, "--key", key)
 	b.serve()
-	b.ok("123,04567\n", "grant", "add", "--key", key, "--label", "9Z", "--door", "flat-9z", "--printed", "3+5D")
-	b.ok("", "release", "flat-8z")
+	b.ok("123,04567\n", "grant", "add", "--key", key, "--label", "9XY", "--door", "flat-9xy", "--printed", "3+5D")
+	b.ok("", "release", "flat-8xy")
 	list := b.ok("", "--json", "grant", "list")
 	var grants []control.Key
 	must(t, json.Unmarshal([]byte(list), &grants))
@@ -79,7 +80,7 @@ func TestBundleNamesNobody(t *testing.T) {
 	}
 	st, err := b.client.Status(t.Context())
 	must(t, err)
-	personal := []string{"wanglaowu", "ayi", "9z", "8z", "lisi", "Zhang", "13800001111", b.dir, "04567", "4567", grants[0].Grant, st.Grants.Hash, "tenancy", "access"}
+	personal := []string{"wanglaowu", "ayi", "9xy", "8xy", "lisi", "Zhang", "13800001111", b.dir, "04567", "4567", grants[0].Grant, st.Grants.Hash, "tenancy", "access"}
 	for _, word := range personal {
 		if strings.Contains(strings.ToLower(whole), strings.ToLower(word)) {
 			t.Errorf("the bundle has %q:\n%s", word, whole)

@@ -2,29 +2,21 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/cmd/gatehouse/internal/setup"
 	"gatehouse/device/devicetest"
-	"gatehouse/device/uart"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/control"
-	"gatehouse/internal/control/server"
 	"gatehouse/internal/gateway"
-	"gatehouse/internal/gateway/clock"
+	"gatehouse/internal/gateway/gatewaytest"
 	"gatehouse/internal/site"
 	"gatehouse/sync/wire"
 )
@@ -67,9 +59,10 @@ type bench struct {
 	source *devicetest.WiegandSource
 	serial *devicetest.SerialModule
 	client *control.Client
-	log    prompts                         // of the daemon
-	ahead  atomic.Int64                    // of this machine's clocks, ns
-	now    atomic.Pointer[gateway.Gateway] // that runs
+	log    gatewaytest.Log // of the daemon
+	clock  *gatewaytest.Clock
+
+	running *gatewaytest.Running
 }
 
 func must(t *testing.T, err error) {
@@ -82,7 +75,7 @@ func must(t *testing.T, err error) {
 // newBench makes the site and its keys by the tool, and starts the daemon.
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{t: t, dir: t.TempDir()}
+	b := &bench{t: t, dir: t.TempDir(), clock: gatewaytest.NewClock(time.Hour, wire.ClockUnset)} // whatever this machine has
 	must(t, os.WriteFile(b.path("site.toml"), fmt.Appendf(nil, siteText, b.dir), 0o600))
 	var err error
 	b.board, err = devicetest.NewBoard(devicetest.BoardConfig{Chip: "sim0", Lines: []devicetest.Line{
@@ -105,53 +98,18 @@ func (b *bench) serve() (stop func()) {
 	b.t.Helper()
 	site, err := site.Load(b.path("site.toml"))
 	must(b.t, err)
-	ours, theirs := net.Pipe()
-	ctx, cancel := context.WithCancel(context.Background())
-	remote := devicetest.NewRemote(theirs)
-	var all sync.WaitGroup
-	all.Go(func() { _ = b.board.Serve(context.Background(), ours) })
-	all.Go(func() { _ = remote.Run(context.Background()) })
-	machine := clock.System()
-	machine.Quality = func() (wire.ClockQuality, time.Duration) { return wire.ClockUnset, 0 } // whatever this machine has
-	wall, boot := machine.Wall, machine.BootTime
-	machine.Wall = func() time.Time { return wall().Add(time.Duration(b.ahead.Load())) }
-	machine.BootTime = func() time.Duration { return boot() + time.Duration(b.ahead.Load()) }
-	done := make(chan error, 1)
-	go func() {
-		done <- gateway.Serve(ctx, func() (*gateway.Gateway, []func(context.Context), error) {
-			g, err := gateway.New(gateway.Options{Site: site, Time: machine, Version: "test", Log: zerolog.New(&b.log), Cadence: gateway.Cadence{Rest: 100 * time.Millisecond},
-				Hardware: gateway.Hardware{Lines: remote.Lines, Output: remote.Output, Port: uart.Open}})
-			if err != nil {
-				return nil, nil, err
-			}
-			b.now.Store(g)
-			return g, []func(context.Context){server.New(g, server.Options{Version: "test", Log: zerolog.New(&b.log)}).Serve}, nil
-		})
-	}()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			b.t.Error(err)
-		}
-		_ = ours.Close()
-		all.Wait()
-	})
-	b.t.Cleanup(stop)
+	b.running = gatewaytest.Run(b.t, gatewaytest.Setup{Site: site, Board: b.board, Clock: b.clock, Log: &b.log,
+		Change: func(o *gateway.Options) { o.Cadence.Rest = 100 * time.Millisecond }})
 	b.eventually("the readers are there", func() bool {
 		st, err := b.client.Status(b.t.Context())
-		return err == nil && st.Doors[0].Devices[0].Online && st.Doors[1].Devices[0].Online
+		return err == nil && gatewaytest.Online(st)
 	})
-	return stop
+	return func() { must(b.t, b.running.Stop()) }
 }
 
 func (b *bench) eventually(what string, ok func() bool) {
 	b.t.Helper()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if ok() {
-			return
-		}
-	}
-	b.t.Fatalf("never: %s", what)
+	gatewaytest.Eventually(b.t, what, ok)
 }
 
 // tool runs the tool as a user does and returns what it printed.

@@ -12,6 +12,7 @@ import (
 // TestInitChecksFirst: whatever stands in the way, nothing is made, neither on the
 // stick nor on the gateway; once that is mended, init makes all.
 func TestInitChecksFirst(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		spoil, mend func(t *testing.T, b *bench)
 		key         string // beside the site file

@@ -12,6 +12,7 @@ import (
 // cards are told by their days alone, the switch over gives them keys in one list, and
 // they open at readers of both kinds.
 func TestListen(t *testing.T) {
+	t.Parallel()
 	b, key, _ := newOldHouse(t)
 	b.fails("", []string{"nothing was changed", "--yes"}, "adopt", "listen")
 	if out := b.ok("", "adopt", "listen", "--yes"); !strings.Contains(out, "listening until ") {
@@ -23,7 +24,7 @@ func TestListen(t *testing.T) {
 	b.fails("", []string{"the old controller decides", "gatehouse adopt drive"}, "release", "front")
 	for i, door := range []string{"yard", "front"} {
 		b.present(swipe{door: door, card: tenantCard}, "the card is heard", func() bool {
-			b.now.Load().Keyring.Adopt.Tend()
+			b.running.Gateway().Keyring.Adopt.Tend()
 			text, _ := os.ReadFile(b.path("state/grants/adopt.json"))
 			return strings.Count(string(text), `"bits"`) == i+1
 		})
@@ -31,7 +32,7 @@ func TestListen(t *testing.T) {
 	if out := b.ok("", "adopt", "list"); strings.Contains(out, "DAYS") {
 		t.Errorf("told on the day itself: %s", out)
 	}
-	b.ahead.Add(int64(25 * time.Hour))
+	b.clock.Pass(25 * time.Hour)
 	out := b.ok("", "adopt", "list")
 	if !regexp.MustCompile(`(?m)^[0-9a-f]{8}  1$`).MatchString(out) || strings.Contains(out, "front") {
 		t.Errorf("listed %s", out)

@@ -154,6 +154,7 @@ func TestSetupAsks(t *testing.T) {
 // TestSetupLooks: the daemon's own program, on a terminal of the kernel's, finds the reader
 // that the answers name, and its check takes the file that comes of it.
 func TestSetupLooks(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds the daemon")
 	}

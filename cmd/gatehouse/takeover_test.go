@@ -112,6 +112,7 @@ func TestOldLists(t *testing.T) {
 // TestTakeover: the whole way of an old house: one card has one key at all its readers,
 // however it came in, and an end says what is left.
 func TestTakeover(t *testing.T) {
+	t.Parallel()
 	b, key, line := newOldHouse(t)
 	out := b.ok(csvHead+"1A,front yard shed,10D,0008065495\n7S,shed,10D,0005566777\n", "import", "--key", key, "-")
 	if !strings.Contains(out, "2 keys imported") || !strings.Contains(out, "readers at yard") || strings.Contains(out, "shed") {

@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/acceptance"
 	"gatehouse/internal/control"
 	"gatehouse/internal/gateway"
+	"gatehouse/internal/gateway/gatewaytest"
 	"gatehouse/sync/wire"
 )
 
@@ -20,7 +21,7 @@ func (h *house) inBoot(n byte) {
 	h.run(func(o *gateway.Options) { o.Time.Boot = wire.ID{n} })
 	h.eventually("the gateway answers", func() bool {
 		s, err := h.client.Status(h.t.Context())
-		return err == nil && h.online(s)
+		return err == nil && gatewaytest.Online(s)
 	})
 }
 
@@ -89,6 +90,7 @@ func (h *house) codes() (all []string) {
 // TestAcceptance: from a house that was just set up to two doors of which it was proved
 // that people get out, over a plug that was pulled.
 func TestAcceptance(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.inBoot(1)
 	if got := h.codes(); got != nil {
@@ -207,6 +209,7 @@ func (h *house) drills() {
 // TestProofIsSeen: a button that is not pressed proves nothing, who goes away while the
 // gateway looks has said nothing, and looking at doors has the bounds of a test.
 func TestProofIsSeen(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.start()
 	_, err := h.client.Doors.AskForProofs(t.Context())
@@ -239,6 +242,7 @@ func TestProofIsSeen(t *testing.T) {
 // TestLockNow: an operator takes back a release that was made here, and an exit button's
 // lasts; the answer is the same.
 func TestLockNow(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.start()
 	h.eventually("it is secured", func() bool { return !h.isReleased("front") })

@@ -12,6 +12,7 @@ import (
 // TestSickDisk: a journal that can't be written, in several ways, never keeps a
 // known card out, says so, and is whole again when the disk is.
 func TestSickDisk(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	dir := filepath.Join(h.dir, "state", "journal")
 	must(t, os.WriteFile(dir, []byte("a file where the directory should be"), 0o600))
@@ -67,6 +68,7 @@ func TestDamagedJournal(t *testing.T) {
 // TestRemovedState: a journal that somebody removes under the running daemon is
 // begun anew at the next entry, which is then on the disk.
 func TestRemovedState(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.start()
 	h.eventually("the journal is written", h.has("boot", 1))
@@ -86,6 +88,7 @@ func TestRemovedState(t *testing.T) {
 
 // TestDamagedGrants: one damaged copy of the list changes nothing but the report.
 func TestDamagedGrants(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	must(t, os.Truncate(filepath.Join(h.dir, "state", "grants", "grants-a.db"), 3000))
 	h.start()

@@ -62,6 +62,7 @@ func (h *house) clientCertificate(until time.Time) {
 // TestCertificatesAreToDo: which certificate keeps the link down is said at the
 // first try, and one that ends within a month is named before it does.
 func TestCertificatesAreToDo(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.enrol()
 	h.clientCertificate(time.Now().AddDate(0, 0, 12))
@@ -83,6 +84,7 @@ func TestCertificatesAreToDo(t *testing.T) {
 
 // TestRefusedCertificateIsToDo: so is our own, with what the renewal met.
 func TestRefusedCertificateIsToDo(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.enrol()
 	h.startWith(deadLink{mqtt.Status{Err: errors.New("no"), Cause: mqtt.CauseOurCertificate, Advice: "our certificate has expired"}}.dial)
@@ -95,6 +97,7 @@ func TestRefusedCertificateIsToDo(t *testing.T) {
 // place. The building's key stays: where there is no other gateway, no card would open
 // until the operator has taken it from escrow.
 func TestEndOfTheCA(t *testing.T) {
+	t.Parallel()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
 	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().AddDate(-20, 0, 0), NotAfter: time.Now().AddDate(0, 0, -1), IsCA: true, BasicConstraintsValid: true}

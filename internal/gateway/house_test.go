@@ -3,10 +3,8 @@ package gateway_test
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/rand"
 	"encoding/binary"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,10 +16,9 @@ import (
 	"gatehouse/device/devicetest"
 	"gatehouse/device/uart"
 	"gatehouse/internal/control"
-	"gatehouse/internal/control/server"
 	"gatehouse/internal/desk"
 	"gatehouse/internal/gateway"
-	"gatehouse/internal/gateway/clock"
+	"gatehouse/internal/gateway/gatewaytest"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/issue"
 	"gatehouse/internal/journal/journaltest"
@@ -44,14 +41,8 @@ func em4567() string { return "\x0201007B11D7BC\x03" }
 // which the card opens both doors. It returns the issuer's key.
 func giveKey(t *testing.T, state string) ed25519.PrivateKey {
 	t.Helper()
-	dir := filepath.Join(state, "keys")
-	public, issuer, err := ed25519.GenerateKey(rand.Reader)
-	must(t, err)
-	building, err := keys.GenerateBuildingKey(1)
-	must(t, err)
-	_, err = keys.Install(dir, public, building)
-	must(t, err)
-	keys, err := keys.LoadKeys(dir)
+	issuer, _ := gatewaytest.Keys(t, state)
+	keys, err := keys.LoadKeys(filepath.Join(state, "keys"))
 	must(t, err)
 	k, err := keyring.Open(keyring.Options{Dir: filepath.Join(state, "grants"), Building: "lane-7", Keys: keys, Log: zerolog.Nop()})
 	must(t, err)
@@ -87,66 +78,14 @@ type house struct {
 	source *devicetest.WiegandSource
 	client *control.Client
 	issuer ed25519.PrivateKey
-	time   *fakeTime
-	log    *syncBuffer
+	time   *gatewaytest.Clock
+	log    *gatewaytest.Log
 
 	gateway *gateway.Gateway // that ran last
-	stop    context.CancelFunc
-	done    chan error
+	running *gatewaytest.Running
 
 	mu       sync.Mutex
 	releases map[string]int // how often each door was released
-}
-
-// syncBuffer keeps what the daemon logs.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
-
-// fakeTime is a wall clock that can leap; the boot clock is real.
-type fakeTime struct {
-	mu      sync.Mutex
-	start   time.Time
-	leapt   time.Duration
-	quality wire.ClockQuality
-}
-
-func (f *fakeTime) source() clock.Source {
-	return clock.Source{
-		Wall:     func() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return time.Now().Add(f.leapt) },
-		BootTime: func() time.Duration { f.mu.Lock(); defer f.mu.Unlock(); return time.Since(f.start) },
-		Quality: func() (wire.ClockQuality, time.Duration) {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			return f.quality, time.Millisecond
-		},
-	}
-}
-
-func (f *fakeTime) leap(d time.Duration) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.leapt += d
-}
-
-// pass lets time go by, by every clock.
-func (f *fakeTime) pass(d time.Duration) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.leapt, f.start = f.leapt+d, f.start.Add(-d)
 }
 
 const houseSite = `
@@ -185,8 +124,7 @@ port = "%[1]s/tty"
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{t: t, dir: t.TempDir(), log: &syncBuffer{}, releases: map[string]int{},
-		time: &fakeTime{start: time.Now().Add(-time.Hour), quality: wire.ClockNTP}}
+	h := &house{t: t, dir: t.TempDir(), log: &gatewaytest.Log{}, releases: map[string]int{}, time: gatewaytest.NewClock(time.Hour, wire.ClockNTP)}
 	h.site = fmt.Sprintf(houseSite, h.dir)
 	board := houseBoard()
 	board.Changed = h.moved
@@ -222,7 +160,7 @@ func (h *house) startWith(change func(*gateway.Options)) {
 	h.run(change)
 	h.eventually("the gateway answers", func() bool {
 		s, err := h.client.Status(h.t.Context())
-		return err == nil && h.online(s) && s.Clock.Trusted // which needs a first look at it
+		return err == nil && gatewaytest.Online(s) && s.Clock.Trusted // which needs a first look at it
 	})
 }
 
@@ -231,40 +169,8 @@ func (h *house) run(change func(*gateway.Options)) {
 	h.t.Helper()
 	site, err := site.Parse([]byte(h.site))
 	must(h.t, err)
-	ours, theirs := net.Pipe()
-	ctx, cancel := context.WithCancel(h.t.Context())
-	remote := devicetest.NewRemote(theirs)
-	var wires sync.WaitGroup
-	wires.Go(func() { _ = h.board.Serve(context.WithoutCancel(ctx), ours) })
-	wires.Go(func() { _ = remote.Run(context.WithoutCancel(ctx)) })
-	o := gateway.Options{Site: site, Time: h.time.source(), Version: "test", Log: zerolog.New(h.log),
-		Hardware: gateway.Hardware{Lines: remote.Lines, Output: remote.Output, Port: uart.Open}}
-	if change != nil {
-		change(&o)
-	}
-	g, err := gateway.New(o)
-	must(h.t, err)
-	srv := server.New(g, server.Options{Version: o.Version, Network: o.Network, Log: o.Log})
-	h.gateway, h.stop, h.done = g, cancel, make(chan error, 1)
-	go func() {
-		h.done <- g.Run(ctx, srv.Serve)
-		_ = ours.Close()
-		wires.Wait()
-		close(h.done)
-	}()
-	h.t.Cleanup(h.end)
-}
-
-// online: every reader and input has been opened, and what its reader sends counts.
-func (h *house) online(s control.Status) bool {
-	for _, d := range s.Doors {
-		for _, dev := range d.Devices {
-			if !dev.Online && dev.Hint == "" {
-				return false
-			}
-		}
-	}
-	return true
+	h.running = gatewaytest.Run(h.t, gatewaytest.Setup{Site: site, Board: h.board, Clock: h.time, Log: h.log, Change: change, Once: true})
+	h.gateway = h.running.Gateway()
 }
 
 func (h *house) end() {
@@ -274,22 +180,11 @@ func (h *house) end() {
 }
 
 // ended stops the gateway and returns what Run returned; nil the second time.
-func (h *house) ended() error {
-	h.stop()
-	err := <-h.done
-	for range h.done {
-	}
-	return err
-}
+func (h *house) ended() error { return h.running.Stop() }
 
 func (h *house) eventually(what string, ok func() bool) {
 	h.t.Helper()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if ok() {
-			return
-		}
-	}
-	h.t.Fatalf("never: %s\nlog:\n%s\nentries: %v", what, h.log, h.kinds())
+	gatewaytest.Eventually(h.t, what, ok, func() string { return fmt.Sprintf("log:\n%s\nentries: %v", h.log, h.kinds()) })
 }
 
 // kinds counts the entries by door, kind, outcome and reason.
@@ -366,12 +261,10 @@ func (h *house) wiegandOpens(what string) {
 	h.opens("front", what, func() { h.wiegand(123, 4567) })
 }
 
-// serialOpens holds the one card up at the yard until the door releases.
+// serialOpens holds the one card up at the yard.
 func (h *house) serialOpens(what string) {
 	h.t.Helper()
-	var down func()
-	h.opens("yard", what, func() { down = h.holdUp(emNumber) })
-	down()
+	h.opens("yard", what, h.serialAtOnce)
 }
 
 // serialAtOnce holds the one card up at the yard as the reader sees it for two frames,
@@ -404,7 +297,7 @@ func (h *house) tryEdit(change func(*grantlist.Editor) error) error {
 func (h *house) second() error {
 	site, err := site.Parse([]byte(h.site))
 	must(h.t, err)
-	_, err = gateway.New(gateway.Options{Site: site, Time: h.time.source(), Log: zerolog.New(h.log), Hardware: gateway.Hardware{
+	_, err = gateway.New(gateway.Options{Site: site, Time: h.time.Source(), Log: zerolog.New(h.log), Hardware: gateway.Hardware{
 		Lines:  func(device.LinesConfig) (device.Lines, error) { return nil, os.ErrNotExist },
 		Output: func(device.OutputConfig) (device.Output, error) { return nil, os.ErrNotExist },
 		Port:   uart.Open}})

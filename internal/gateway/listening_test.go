@@ -64,9 +64,10 @@ func (h *house) learned() int {
 // comes; cards are told by their days, without door and time; then one switch over, with
 // the cards as keys, and one back.
 func TestListening(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.withoutKeys()
-	h.time.leap(-72 * time.Hour) // so that what is signed after three days is of today
+	h.time.Leap(-72 * time.Hour) // so that what is signed after three days is of today
 	must(t, os.Remove(filepath.Join(h.dir, "state", "clock")))
 	h.start()
 	if !h.driven() {
@@ -88,7 +89,7 @@ func TestListening(t *testing.T) {
 		if a, err := (control.Takeover{Daemon: h.client}).Adopts(t.Context()); err != nil || !a.Listening || day == 0 && len(a.Cards) > 0 {
 			t.Fatalf("told on the day itself: %+v, %v", a, err)
 		}
-		h.time.pass(24 * time.Hour)
+		h.time.Pass(24 * time.Hour)
 	}
 	for what, try := range map[string]func() error{
 		"release":    func() error { _, err := h.client.Release(t.Context(), "front"); return err },
@@ -166,6 +167,7 @@ func (h *house) switchOver(a control.AdoptState) {
 
 // TestListeningWithKeys: who has a key is not locked out by a house that only listens.
 func TestListeningWithKeys(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.start()
 	_, err := control.Takeover{Daemon: h.client}.SetListening(t.Context(), control.ListeningRequest{Days: 7})
@@ -178,6 +180,7 @@ func TestListeningWithKeys(t *testing.T) {
 // TestOneDecides: through any order of switches, starts and power cuts no relay's line is
 // asked for while the old controller decides by what is on the disk.
 func TestOneDecides(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	random := rand.New(rand.NewPCG(seed, 0))
 	h := newHouse(t)
@@ -215,7 +218,7 @@ func TestOneDecides(t *testing.T) {
 			now = now.Add(24 * time.Hour)
 		}
 		asked.Store(0)
-		g, err := gateway.New(gateway.Options{Site: parsed, Time: h.time.source(), Log: zerolog.Nop(), Hardware: hw})
+		g, err := gateway.New(gateway.Options{Site: parsed, Time: h.time.Source(), Log: zerolog.Nop(), Hardware: hw})
 		must(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -59,6 +59,7 @@ func TestWhatIsGone(t *testing.T) {
 // TestNothingIsGoneAtFirst: a gateway that starts for the first time lacks nothing, nor
 // one that got its first list right after.
 func TestNothingIsGoneAtFirst(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	state := filepath.Join(h.dir, "state")
 	must(t, os.RemoveAll(state))

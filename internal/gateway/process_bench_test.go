@@ -21,6 +21,7 @@ import (
 	"gatehouse/device/devicetest"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/control"
+	"gatehouse/internal/gateway/gatewaytest"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
@@ -260,7 +261,7 @@ func BenchmarkMemory(b *testing.B) {
 func resident(b *testing.B, program, dir string, serial *devicetest.SerialModule) {
 	b.Helper()
 	daemon := exec.Command(program, "--config", filepath.Join(dir, "site.toml"))
-	log := &syncBuffer{}
+	log := &gatewaytest.Log{}
 	daemon.Stderr = log
 	must(b, daemon.Start())
 	client := control.NewClient(filepath.Join(dir, "sock"))

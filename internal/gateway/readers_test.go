@@ -83,6 +83,7 @@ func (h *house) present(r *osdptest.Reader, c device.Card) {
 // TestOSDPPairing: as delivered it counts for nothing; paired by an act on site
 // its card opens; the key is on disk for the next start, and the log has it all.
 func TestOSDPPairing(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	r := h.bus(osdptest.Config{Install: true, Enforce: true}, "")
 	h.start()
@@ -181,6 +182,7 @@ func TestOSDPKeyFile(t *testing.T) {
 
 // TestOSDPClearText: only where the site file says so.
 func TestOSDPClearText(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	r := h.bus(osdptest.Config{}, "security = \"none\"\nformats = [\"H10301\"]\n")
 	h.start()
@@ -229,6 +231,7 @@ func TestOSDPConfigure(t *testing.T) {
 // TestPass: a code opens once, also after a restart of the daemon, and one that
 // was made before the restart and never shown opens after it.
 func TestPass(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	scanner, err := devicetest.NewSerialTerminal(filepath.Join(h.dir, "qr"), "code")
 	must(t, err)
@@ -298,6 +301,7 @@ func TestUnsafeReaders(t *testing.T) {
 
 // TestReaderProfile: a profile fills in what the site file leaves out.
 func TestReaderProfile(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.yardReader("profile = \"id-12la\"\nport = \"/dev/x\"\n")
 	s, err := site.Parse([]byte(h.site))

@@ -18,13 +18,13 @@ import (
 
 	"gatehouse/internal/faultnet"
 	"gatehouse/internal/gateway"
+	"gatehouse/internal/gateway/gatewaytest"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
-	"gatehouse/sync/wire/sealing"
 )
 
 // town is a registry in this process: it commits to memory and signs acks.
@@ -51,28 +51,16 @@ func (h *house) enrol() *town { return h.enrolAt([]byte{0}) }
 // enrolAt does so at a registry with a CA; what is none is never over.
 func (h *house) enrolAt(ca []byte) *town {
 	h.t.Helper()
-	dir := filepath.Join(h.dir, "state", "keys")
-	keyset, err := keys.LoadKeys(dir)
-	must(h.t, err)
-	root, rootKey, err := ed25519.GenerateKey(rand.Reader)
-	must(h.t, err)
+	state := filepath.Join(h.dir, "state")
 	witness, witnessKey, err := ed25519.GenerateKey(rand.Reader)
 	must(h.t, err)
-	private, public, err := sealing.GenerateKey()
-	must(h.t, err)
-	own := keyset.Gateway.Public().(ed25519.PublicKey)
-	trust := wire.Trust{Version: 1, Issued: 1, Registry: "town", CAs: [][]byte{ca}, Records: public, Desk: public, Escrow: public,
-		Keys: []wire.RoleKey{{Role: wire.RoleIssuer, Public: [32]byte(h.issuer.Public().(ed25519.PublicKey))}, {Role: wire.RoleWitness, Public: [32]byte(witness)}}}
-	house := wire.House{Version: 1, Issued: 1, District: "panyu", Town: "shiqiao", Gateways: []wire.HouseGateway{{ID: "gw1", Public: [32]byte(own), KEM: public, Doors: []string{"front", "yard"}}}}
-	must(h.t, os.WriteFile(filepath.Join(dir, keys.TrustFile), sealed(h.t, wire.TypeTrust, wire.RoleRoot, "town", trust, rootKey), 0o600))
-	must(h.t, os.WriteFile(filepath.Join(dir, keys.HouseFile), sealed(h.t, wire.TypeHouse, wire.RoleIssuer, "lane-7", house, h.issuer), 0o600))
-	must(h.t, keys.SaveSealKey(filepath.Join(dir, keys.SealKeyFile), private))
-	must(h.t, keys.SaveIssuer(filepath.Join(dir, keys.RootFile), wire.Key{Public: root}))
+	about := gatewaytest.Town{Issuer: h.issuer, CA: ca, Witness: witness, Doors: []string{"front", "yard"}}
+	about.Enrol(h.t, state)
 	h.clientCertificate(time.Now().AddDate(1, 0, 0))
-	place := wire.Place{District: "panyu", Town: "shiqiao", Building: "lane-7", Gateway: "gw1"}
-	must(h.t, keys.SavePlace(dir, &keys.Registry{Name: "town", Enrol: "town.example:8443", Broker: "town.example:8883", Place: place}))
+	keyset, err := keys.LoadKeys(filepath.Join(state, "keys"))
+	must(h.t, err)
 
-	w := &town{t: h.t, broker: faultnet.NewBroker(1), place: place, gateway: wire.Key{Role: wire.RoleGateway, Public: own}, witness: witnessKey,
+	w := &town{t: h.t, broker: faultnet.NewBroker(1), place: about.Place(), gateway: wire.Key{Role: wire.RoleGateway, Public: keyset.Gateway.Public().(ed25519.PublicKey)}, witness: witnessKey,
 		trees: map[uint64]tree.Range{}, kinds: map[string]int{}, ack: wire.Ack{Window: 4, House: 1, Trust: 1}}
 	w.link = w.broker.Connect(faultnet.Client{Name: "town", Subscribe: []string{wire.UpFilter}})
 	ctx, stop := context.WithCancel(context.Background())
@@ -89,15 +77,6 @@ func (h *house) enrolAt(ca []byte) *town {
 	})
 	h.t.Cleanup(func() { stop(); running.Wait() })
 	return w
-}
-
-func sealed(t *testing.T, kind string, role wire.Role, address string, p wire.Payload, key ed25519.PrivateKey) []byte {
-	t.Helper()
-	body, err := wire.Encode(p)
-	must(t, err)
-	envelope, err := wire.Sign(wire.Protected{Type: kind, Role: role, Address: address}, body, key)
-	must(t, err)
-	return envelope
 }
 
 func (w *town) take(m mqtt.Message) {
@@ -181,7 +160,7 @@ func (w *town) store(payload []byte) uint64 {
 }
 
 func (w *town) say(kind string, p wire.Payload) {
-	_ = w.link.Publish(context.Background(), w.place.Down(kind), sealed(w.t, kind, wire.RoleWitness, w.place.Address(), p, w.witness))
+	_ = w.link.Publish(context.Background(), w.place.Down(kind), gatewaytest.Sign(w.t, wire.Protected{Type: kind, Role: wire.RoleWitness, Address: w.place.Address()}, p, w.witness))
 }
 
 func (w *town) has(entry string) func() bool {
@@ -255,6 +234,7 @@ func TestRegistry(t *testing.T) {
 // TestHungBroker: a broker that takes nothing for ever is nothing to the doors,
 // and nothing to the end of the daemon.
 func TestHungBroker(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	w := h.enrol()
 	var hung sync.WaitGroup
@@ -284,6 +264,7 @@ func TestHungBroker(t *testing.T) {
 
 // TestRegistryNone: an enrolled gateway whose site file says none dials nobody.
 func TestRegistryNone(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.enrol()
 	h.site = `registry = "none"` + h.site

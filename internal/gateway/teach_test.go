@@ -16,6 +16,7 @@ import (
 // TestTeach: some swipes tell the format; meanwhile the reader opens nothing, and
 // after it serves its door again.
 func TestTeach(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	var openings openings
 	h.startWith(openings.watch)
@@ -106,6 +107,7 @@ func (o opening) Levels(dst []bool) error {
 // TestTeachEnded: format learning that is ended while somebody waits for a card is over
 // for them at once, keeps no card, and the next card opens the door.
 func TestTeachEnded(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	r := h.bus(osdptest.Config{}, "security = \"none\"\n")
 	h.start()
@@ -145,6 +147,7 @@ func TestTeachEnded(t *testing.T) {
 
 // TestTeachWayOut: the reader that people leave by is never taken from its door.
 func TestTeachWayOut(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.site = strings.Replace(h.site, "id = \"in\"\ntype = \"wiegand\"", "id = \"in\"\ndirection = \"out\"\ntype = \"wiegand\"", 1)
 	h.start()
