@@ -111,14 +111,14 @@ func TestNoiseOnLines(t *testing.T) {
 	told := make(chan int)
 	go func() {
 		n := 0
-		for range 2 { // the first at once, others a second later
+		for _, wait := range []time.Duration{20 * time.Second, 3 * time.Second} { // the first at once, others a second later
 			select {
 			case e := <-r.events:
 				if e.Kind != device.FaultSeen {
 					t.Errorf("noise made an event of kind %d", e.Kind)
 				}
 				n++
-			case <-time.After(3 * time.Second):
+			case <-time.After(wait):
 			}
 		}
 		told <- n

@@ -301,6 +301,7 @@ func TestKillAtEachCall(t *testing.T) {
 	}
 	for _, call := range writeCalls {
 		t.Run(call, func(t *testing.T) {
+			t.Parallel() // a writer and its tracer mostly wait for each other
 			for _, n := range points {
 				dir := filepath.Join(t.TempDir(), "journal")
 				if err := survive(dir, killAt(t, dir, call, n, "")); err != nil {

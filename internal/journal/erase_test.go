@@ -145,6 +145,7 @@ func TestQuietHouseErases(t *testing.T) {
 func TestNothingIsErased(t *testing.T) {
 	keep := func(name string, uplink bool, do func(*old)) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			o := newOld(t, uplink)
 			do(o)
 			if got := o.traces(); len(got) != 50 {
