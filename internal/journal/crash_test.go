@@ -64,10 +64,30 @@ func childWriter() {
 				return
 			}
 		}
+		childErased(j)
 	}()
 	runtime.LockOSThread()
 	if err := j.Run(ctx); err != nil {
 		panic(err)
+	}
+}
+
+// childErased waits until the people of a closed file are erased: a writer is done sooner than
+// its keeper where the machine is busy, and a record has to have a file that was rewritten.
+func childErased(j *Journal) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		for at, more := (Position{}), true; more; {
+			list, after, err := j.Entries(context.Background(), at, 500)
+			if err != nil {
+				panic(err)
+			}
+			for _, e := range list {
+				if h, err := wire.DecodeHeader(e.Header); err == nil && h.Kind == wire.KindSpace && h.Reason == wire.ReasonWhosErased {
+					return
+				}
+			}
+			at, more = after, len(list) > 0
+		}
 	}
 }
 
