@@ -58,6 +58,7 @@ type cli struct {
 	Checkout reception.CheckOut `cmd:"" help:"End a tenancy: at once with the tenant's card or PIN, else by a notice."`
 	Card     reception.Card     `cmd:"" help:"A tenant's lost, found and further cards."`
 	Tenancy  reception.Tenancy  `cmd:"" help:"The tenancies of the house."`
+	Guest    reception.Guest    `cmd:"" help:"Codes that a tenant gives to a visitor, for hours or days."`
 	Grant    keylist.Grant      `cmd:"" help:"Give, end, suspend and list keys of a standalone house."`
 	Import   keylist.Import     `cmd:"" help:"Take over the cards of an old system from a CSV file."`
 	Adopt    keylist.Adopt      `cmd:"" help:"Name the unknown cards of a house that is being taken over."`

@@ -26,6 +26,13 @@ const Unknown = math.MaxInt64
 // At is the time where it is known to the second.
 func At(unix int64) Time { return Time{unix, unix, unix} }
 
+// Within judges a visitor's time: granted from its start (unix s; 0: at once) to its end
+// (exclusive; 0: none) where all that is known of the time says so; expired, not yet, or
+// clock untrusted where it differs.
+func (t Time) Within(from, until uint32) wire.Reason {
+	return visitor(&wire.Grant{From: from, Until: until}, t)
+}
+
 // Query is one card at one door.
 type Query struct {
 	Credential wire.CredentialID

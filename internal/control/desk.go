@@ -66,16 +66,17 @@ type DeskPIN struct {
 }
 
 // Change requests a change of a tenancy: checkout, dispute, withdraw, suspend, resume, replace,
-// add, confirm, pin or codes.
+// add, confirm, pin, codes or guest.
 type Change struct {
-	Action  string `json:"action"`
-	Tenancy string `json:"tenancy,omitempty"` // id or the start of it, flat or label; empty: that of the card held up
-	Proof   string `json:"proof"`             // landlord, card or pin
-	PIN     string `json:"pin,omitempty"`
-	Cause   string `json:"cause,omitempty"` // of a check-out
-	Card    int    `json:"card,omitempty"`  // 0: the only one
-	NewPIN  string `json:"new_pin,omitempty"`
-	Typed   bool   `json:"typed,omitempty"` // PINs are those that were typed at a reader's keys in this visit, in their order
+	Action  string      `json:"action"`
+	Tenancy string      `json:"tenancy,omitempty"` // id or the start of it, flat or label; empty: that of the card held up
+	Proof   string      `json:"proof"`             // landlord, card or pin
+	PIN     string      `json:"pin,omitempty"`
+	Cause   string      `json:"cause,omitempty"` // of a check-out
+	Card    int         `json:"card,omitempty"`  // 0: the only one
+	NewPIN  string      `json:"new_pin,omitempty"`
+	Typed   bool        `json:"typed,omitempty"` // PINs are those that were typed at a reader's keys in this visit, in their order
+	Guest   *GuestTerms `json:"guest,omitempty"` // of the code of a guest
 }
 
 // Tenancy is one person in one flat. Only the registry knows who that is.
@@ -95,7 +96,8 @@ type Tenancy struct {
 	Ended    *time.Time    `json:"ended,omitempty"`   // when it did
 	Told     string        `json:"told,omitempty"`    // "yes" or "not yet", once the notice has ended: whether the tenant was told of it at a door
 	HasPIN   bool          `json:"has_pin"`
-	CodesAt  []string      `json:"codes_at,omitempty"` // doors here whose keys take one-time codes; how many of its codes are used nobody is told
+	CodesAt  []string      `json:"codes_at,omitempty"`  // doors here whose keys take one-time codes; how many of its codes are used nobody is told
+	GuestsAt []string      `json:"guests_at,omitempty"` // doors here that take the codes of its guests. Only GET /v1/tenancy says it, as CodesAt
 	Cards    []TenancyCard `json:"cards"`
 	Doubtful bool          `json:"doubtful,omitempty"`  // only doubt about the time keeps it open: by some clock it is over
 	Unstored int           `json:"unsettled,omitempty"` // changes that are active here and not yet in the registry's list
@@ -120,8 +122,9 @@ type Done struct {
 	Remarks []string `json:"remarks"`
 	// Codes are new one-time codes of the tenancy, shown only once, and CodeDoors the doors where
 	// they open.
-	Codes     []string `json:"codes,omitempty"`
-	CodeDoors []string `json:"code_doors,omitempty"`
+	Codes     []string   `json:"codes,omitempty"`
+	CodeDoors []string   `json:"code_doors,omitempty"`
+	Guest     *GuestCode `json:"guest,omitempty"` // a new guest code
 }
 
 // OpenDesk opens a visit. A *Error with Conflict means that somebody else is at the desk; one with

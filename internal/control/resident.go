@@ -7,19 +7,22 @@ import (
 )
 
 // Resident is a resident's request by flat and own PIN, of six digits or more. The acts are open,
-// lost, found, object, codes and kept.
+// lost, found, object, codes, kept, guest, guests and guest_end.
 type Resident struct {
-	Flat string `json:"flat"`
-	PIN  string `json:"pin"`
-	Door string `json:"door,omitempty"` // that opens
-	Card int    `json:"card,omitempty"` // that is lost or found; 0: the only one
+	Flat    string      `json:"flat"`
+	PIN     string      `json:"pin"`
+	Door    string      `json:"door,omitempty"`     // that opens
+	Card    int         `json:"card,omitempty"`     // that is lost or found; 0: the only one
+	Guest   *GuestTerms `json:"guest,omitempty"`    // of the code of a guest
+	GuestID string      `json:"guest_id,omitempty"` // of one that ends
 }
 
 // ForResident is the answer to a resident, about the tenancy of that PIN alone.
 type ForResident struct {
 	Done
-	Choose bool `json:"choose,omitempty"` // nothing was done: the request has to say which card
-	Opened bool `json:"opened,omitempty"` // the door
+	Choose bool    `json:"choose,omitempty"` // nothing was done: the request has to say which card
+	Opened bool    `json:"opened,omitempty"` // the door
+	Guests []Guest `json:"guests,omitempty"` // of this tenancy, with whether they are used; of the acts about guests
 }
 
 // AskAsResident performs an act of a resident.

@@ -9,6 +9,7 @@ import (
 	"gatehouse/internal/amount"
 	"gatehouse/internal/caller"
 	"gatehouse/internal/desk/tenancy"
+	"gatehouse/internal/doorcode"
 	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
@@ -16,14 +17,15 @@ import (
 // Request is a request to change a tenancy.
 type Request struct {
 	Session string
-	Action  string // checkout, dispute, withdraw, suspend, resume, replace, add, confirm, pin, codes
+	Action  string // checkout, dispute, withdraw, suspend, resume, replace, add, confirm, pin, codes, guest
 	Tenancy string // id or the start of it, flat or label; empty: that of the card that was held up
 	Proof   string // landlord, card or pin
 	PIN     string
-	Cause   string // of a check-out: one of wire's
-	Card    int    // number of the card in question; 0: the only one
-	NewPIN  string // chosen by the tenant; for the action pin
-	Typed   bool   // the PINs are those given to Type
+	Cause   string          // of a check-out: one of wire's
+	Card    int             // number of the card in question; 0: the only one
+	NewPIN  string          // chosen by the tenant; for the action pin
+	Typed   bool            // the PINs are those given to Type
+	Guest   *doorcode.Terms // for the action guest
 
 	by string // who asks, for the entries
 }
@@ -83,8 +85,11 @@ func (d *Desk) Change(ctx context.Context, r Request) (Done, error) {
 	}
 	s.empty()
 	done := d.done(d.book.tenancy(at.Tenancy.ID), remarks)
-	if r.Action == tenancy.NewCodes {
+	switch r.Action {
+	case tenancy.NewCodes:
 		err = d.giveCodes(&done)
+	case tenancy.NewGuest:
+		done.Guest, err = d.Guests.give(at.Tenancy, r.Guest, r.by)
 	}
 	return done, err
 }

@@ -1,11 +1,15 @@
 package desk
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"gatehouse/device"
 	"gatehouse/internal/access"
 	"gatehouse/internal/desk/tenancy"
+	"gatehouse/internal/doorcode"
+	"gatehouse/internal/guess"
 	"gatehouse/sync/wire"
 )
 
@@ -61,4 +65,83 @@ func TestOneTimeCodes(t *testing.T) {
 	o.types("front", done.Codes[1], wire.ReasonRevoked)
 	o.upkeep(t.Context())
 	o.types("front", done.Codes[1], wire.ReasonBadCode)
+}
+
+// TestGuests: the tenant alone gives a guest a code, at the desk or by the own PIN; the
+// landlord sees which there are, never whether one was used, and can end them; of a partner in
+// the same flat nobody is told; they end with the tenancy.
+func TestGuests(t *testing.T) {
+	o := sharedFlat(t)
+	o.scanners = []string{"front", "cellar"}
+	o.restart()
+	o.Desk.Residents.tries = guess.New[string](atFlat, atHouse, 5)
+	hours := func(n uint32) *doorcode.Terms { return &doorcode.Terms{Until: noon + n*3600} }
+	give := func(d *doorcode.Terms) (ForResident, error) {
+		return o.resident(Invite, "471108", func(r *ResidentRequest) { r.Guest = d })
+	}
+	_, err := o.ask(Request{Action: tenancy.NewGuest, Tenancy: o.Desk.Tenancies()[0].ID.String(), Proof: "landlord", Guest: hours(1)}, nil, nil)
+	refused(t, err, "only the tenant")
+	_, err = o.ask(Request{Action: tenancy.NewGuest, Proof: "card"}, cards(em(1)), nil)
+	refused(t, err, "needs an end")
+	done, err := o.ask(Request{Action: tenancy.NewGuest, Proof: "card", Guest: hours(24)}, cards(em(1)), nil)
+	must(t, err)
+	g := done.Guest
+	if g == nil || len(g.Digits) != 10 || !strings.HasSuffix(g.QR, g.Digits) || !slices.Equal(g.Keys, []string{"front"}) || !slices.Equal(g.Scanners, []string{"front"}) {
+		t.Fatalf("%+v", g)
+	}
+	once := hours(24)
+	once.Once = true
+	by, err := give(once)
+	must(t, err)
+	o.types("front", by.Guest.Digits, wire.ReasonGranted)
+	o.types("front", by.Guest.Digits, wire.ReasonReplayed)
+	o.types("front", g.Digits, wire.ReasonGranted)
+	if by, err = o.resident(Invited, "471108"); err != nil || len(by.Guests) != 2 || by.Guests[0].Used || !by.Guests[1].Used {
+		t.Errorf("%+v, %v", by.Guests, err)
+	}
+	if by, err = o.resident(Invited, "150926"); err != nil || len(by.Guests) != 0 {
+		t.Errorf("a partner is told of %+v, %v", by.Guests, err)
+	}
+	_, err = o.resident(EndGuest, "150926", func(r *ResidentRequest) { r.GuestID = g.ID })
+	refused(t, err, "no guest code")
+	if all := o.Desk.Guests.List(); len(all) != 2 || all[0].Used || all[1].Used {
+		t.Errorf("the landlord sees %+v", all)
+	}
+	must(t, o.Desk.Guests.End(t.Context(), g.ID))
+	refused(t, o.Desk.Guests.End(t.Context(), g.ID), "no guest code")
+	o.types("front", g.Digits, wire.ReasonBadCode)
+	if n := o.journal.entries(wire.KindTenancy, wire.ReasonGuestGiven); n != 2 || o.journal.entries(wire.KindTenancy, wire.ReasonGuestEnded) != 1 {
+		t.Errorf("%d entries of codes that were given", n)
+	}
+
+	for want, d := range map[string]*doorcode.Terms{
+		"over before it begins": {Until: noon}, "at most 7 days": hours(7*24 + 1), "at most 30 days from now": {From: noon + 31*86400, Until: noon + 32*86400},
+	} {
+		_, err := give(d)
+		refused(t, err, want)
+		o.Desk.Residents.tries = guess.New[string](atFlat, atHouse, 5)
+	}
+	o.clock.Trusted = false
+	_, err = give(hours(24))
+	refused(t, err, "can't be trusted")
+	o.clock.Trusted = true
+	for range 4 {
+		by, err = give(hours(24))
+		must(t, err)
+	}
+	_, err = give(hours(24))
+	refused(t, err, "5 guest codes already")
+
+	_, err = o.resident(LostCard, "471108") // who has lost the card still has guests
+	must(t, err)
+	o.types("front", by.Guest.Digits, wire.ReasonGranted)
+	o.Desk.Residents.tries = guess.New[string](atFlat, atHouse, 5)
+	_, err = o.ask(Request{Action: tenancy.CheckOut, Tenancy: by.Tenancy.ID.String(), Proof: "pin", PIN: "471108", Cause: "moved_out"}, nil, nil)
+	must(t, err)
+	o.types("front", by.Guest.Digits, wire.ReasonRevoked)
+	o.upkeep(t.Context())
+	o.types("front", by.Guest.Digits, wire.ReasonBadCode)
+	if all := o.Desk.Guests.List(); len(all) != 0 {
+		t.Errorf("%+v are left", all)
+	}
 }

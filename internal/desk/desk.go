@@ -22,9 +22,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/desk/tenancy"
+	"gatehouse/internal/doorcode"
 	"gatehouse/internal/guess"
 	"gatehouse/internal/keyring"
-	"gatehouse/internal/onetime"
 	"gatehouse/sync/wire"
 )
 
@@ -39,10 +39,11 @@ type Parts struct {
 	Log     zerolog.Logger
 }
 
-// Codes are the one-time codes of this gateway, and the doors where they open.
+// Codes are the one-time and guest codes of this gateway, and the doors where they open.
 type Codes struct {
-	*onetime.Store          // nil: no codes are given
-	Doors          []string // with a reader that takes codes; none: no codes are given
+	*doorcode.Store          // nil: no codes are given
+	Doors           []string // with a reader at whose keys codes are typed; none: no one-time codes are given
+	Scanners        []string // with a scanner, which takes guest codes
 }
 
 func (c Codes) given() bool { return c.Store != nil && len(c.Doors) > 0 }
@@ -54,6 +55,7 @@ type Desk struct {
 	Records *Records // for the registry and the sibling gateways
 	// Residents are served without a visit.
 	Residents *Residents
+	Guests    *Guests
 
 	keyring *keyring.Keyring
 	clock   func() tenancy.Time
@@ -77,6 +79,7 @@ func New(p Parts) (*Desk, error) {
 	d := &Desk{Doors: doors, Records: r, keyring: p.Keyring, clock: p.Clock, book: b,
 		pins: pins{book: b, journal: p.Journal, pauses: map[wire.ID]time.Time{}}, stops: stops{records: r, clock: p.Clock},
 		codes: p.Codes, teller: teller{book: b, journal: p.Journal, last: map[toldAt]time.Time{}}}
+	d.Guests = &Guests{codes: p.Codes, grants: p.Keyring.Grants, lost: doors.Lost, clock: p.Clock, journal: p.Journal}
 	d.Residents = &Residents{d, guess.New[string](atFlat, atHouse, 1)}
 	fresh := b.load(p.Journal)
 	r.catchUp()
@@ -130,7 +133,7 @@ func (d *Desk) upkeep(ctx context.Context) {
 	defer d.book.Unlock()
 	d.book.tidy(d.clock())
 	if d.codes.Store != nil {
-		d.codes.Keep(d.isOver)
+		d.codes.Keep(d.isOver, d.clock().Surely())
 	}
 	d.teller.forget()
 }
@@ -176,6 +179,7 @@ type Done struct {
 	// are shown only once.
 	Codes     []string
 	CodeDoors []string
+	Guest     *GuestCode // that was given
 }
 
 func (d *Desk) done(t *tenancy.Tenancy, remarks []string) Done {

@@ -16,9 +16,9 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/access"
 	"gatehouse/internal/desk/tenancy"
+	"gatehouse/internal/doorcode"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
-	"gatehouse/internal/onetime"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/sealing"
 )
@@ -112,17 +112,18 @@ type office struct {
 	*Desk
 	*Records
 	*Doors
-	t       testing.TB
-	dir     string
-	town    *town
-	gateway string
-	keyring *keyring.Keyring
-	journal *memory
-	clock   tenancy.Time
-	apart   bool // somebody on site has confirmed a clock: what it says and what is sure are two things
-	log     strings.Builder
-	keys    []string // doors whose readers take one-time codes
-	codes   *onetime.Store
+	t        testing.TB
+	dir      string
+	town     *town
+	gateway  string
+	keyring  *keyring.Keyring
+	journal  *memory
+	clock    tenancy.Time
+	apart    bool // somebody on site has confirmed a clock: what it says and what is sure are two things
+	log      strings.Builder
+	keys     []string // doors whose readers take one-time codes
+	scanners []string // doors with a scanner
+	codes    *doorcode.Store
 }
 
 const noon = 1_900_000_000
@@ -144,11 +145,11 @@ func (o *office) open() {
 	o.keyring, err = keyring.Open(keyring.Options{Dir: o.dir, Building: "lane-7", Log: zerolog.New(&o.log), Elapsed: func() time.Duration { return 0 },
 		Keys: keys.Keys{Building: o.town.building, Gateway: o.town.gateways[o.gateway], Registry: &reg}})
 	must(o.t, err)
-	o.codes = onetime.New(onetime.Parts{Dir: o.dir, Key: o.town.gateways[o.gateway], Epoch: func() uint64 { return 1 }, Grants: o.keyring.Grants,
+	o.codes = doorcode.New(doorcode.Parts{Dir: o.dir, Key: o.town.gateways[o.gateway], Epoch: func() uint64 { return 1 }, Grants: o.keyring.Grants,
 		Lost: func(id wire.CredentialID) bool { return o.Doors.Lost(id) }, Journal: o.journal, Log: zerolog.New(&o.log)})
 	o.codes.Recall(nil)
 	o.Desk, err = New(Parts{Dir: o.dir, Keyring: o.keyring, Journal: o.journal, Key: o.town.gateways[o.gateway],
-		Clock: o.time, Codes: Codes{o.codes, o.keys}, Log: zerolog.New(&o.log)})
+		Clock: o.time, Codes: Codes{o.codes, o.keys, o.scanners}, Log: zerolog.New(&o.log)})
 	must(o.t, err)
 	o.Records, o.Doors = o.Desk.Records, o.Desk.Doors
 }

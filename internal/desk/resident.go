@@ -8,6 +8,7 @@ import (
 	"gatehouse/internal/caller"
 	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/door"
+	"gatehouse/internal/doorcode"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/guess"
 	"gatehouse/internal/idnumber"
@@ -23,10 +24,14 @@ const (
 	Object   = "object"
 	Renew    = "codes"
 	Kept     = "kept" // what is kept of this tenancy
+	Invite   = "guest"
+	Invited  = "guests"    // the guest codes of this tenancy
+	EndGuest = "guest_end" // one of them ends
 )
 
 // residentActs are the changes that the acts stand for; empty: none.
-var residentActs = map[string]string{Enter: tenancy.Suspend, LostCard: tenancy.Suspend, Found: tenancy.Resume, Object: tenancy.Dispute, Renew: tenancy.NewCodes, Kept: ""}
+var residentActs = map[string]string{Enter: tenancy.Suspend, LostCard: tenancy.Suspend, Found: tenancy.Resume, Object: tenancy.Dispute, Renew: tenancy.NewCodes, Kept: "",
+	Invite: tenancy.NewGuest, Invited: "", EndGuest: ""}
 
 // Limits of wrong PINs of residents, by flat and in the house. They are counted apart from those at
 // the desk and at doors, so that guessing here holds nobody up there. In ten thousand days of
@@ -43,16 +48,19 @@ const ownPINLeast = 6
 type ResidentRequest struct {
 	Act       string
 	Flat, PIN string
-	Door      string // to be opened
-	Card      int    // lost or found; 0: the only one
+	Door      string          // to be opened
+	Card      int             // lost or found; 0: the only one
+	Guest     *doorcode.Terms // of a new guest code
+	GuestID   string          // of a guest code that ends
 }
 
 // ForResident is the answer to a resident, about the tenancy of that PIN alone, never about another
 // in the same flat.
 type ForResident struct {
 	Done
-	Choose bool            // nothing was done: a card must be chosen
-	Enter  *door.Admission // how the door is to be opened
+	Choose bool             // nothing was done: a card must be chosen
+	Enter  *door.Admission  // how the door is to be opened
+	Guests []doorcode.Guest // of this tenancy; for the acts about guests
 }
 
 // Residents serves residents by flat and own PIN. Safe for concurrent use.
@@ -103,10 +111,25 @@ func (d *Residents) Ask(ctx context.Context, r ResidentRequest) (ForResident, er
 		}
 	}
 	out.Done = d.done(d.book.tenancy(t.ID), remarks)
-	if r.Act == Renew {
-		err = d.giveCodes(&out.Done)
-	}
+	err = d.codesOf(ctx, r, t, &out)
 	return out, err
+}
+
+// codesOf carries out what an act does about the codes of a tenancy.
+func (d *Residents) codesOf(ctx context.Context, r ResidentRequest, t *tenancy.Tenancy, out *ForResident) (err error) {
+	switch r.Act {
+	case Renew:
+		return d.giveCodes(&out.Done)
+	case Invite:
+		out.Guest, err = d.Guests.give(t, r.Guest, caller.Of(ctx).String())
+	case EndGuest:
+		err = d.Guests.endOf(ctx, t.ID, r.GuestID)
+	case Invited:
+	default:
+		return nil
+	}
+	out.Guests = d.Guests.of(t.ID)
+	return err
 }
 
 func opening(s tenancy.Standing) (n int) {

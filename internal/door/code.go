@@ -3,6 +3,7 @@ package door
 import (
 	"context"
 	"crypto/sha256"
+	"sync/atomic"
 	"time"
 
 	"gatehouse/device"
@@ -17,25 +18,55 @@ type scan struct {
 	at     time.Time
 }
 
-// codes decides on scanned codes. For one goroutine.
+// codes decides on scanned codes, and on those of this gateway. For one goroutine.
 type codes struct {
 	door   string
+	own    Codes // of this gateway
 	passes Passes
 	clock  func() access.Time
 	last   scan
 	since  time.Time // start of the current second
 	failed int       // codes in it that opened nothing
+
+	looking atomic.Int32 // codes of this gateway that are being judged
 }
 
 // mostRefused limits the judged codes a second that open nothing: a signature takes milliseconds on
 // a small board, and an exit button waits for as long.
 const mostRefused = 10
 
-// code decides on a scanned code: a pass lets its tenancy in, once.
+// mostLooking is how many codes of this gateway a door has looked at together: each takes a
+// tenth of a second on a small board, and whoever floods a scanner makes no queue of them.
+const mostLooking = 4
+
+// open decides beside the loop on a code that opens without a card; false: too many are
+// looked at already.
+func (c *codes) open(ctx context.Context, b *beside, to records, reader Reader, typed device.PIN) bool {
+	if c.looking.Add(1) > mostLooking {
+		c.looking.Add(-1)
+		return false
+	}
+	b.running.Go(func() {
+		defer c.looking.Add(-1)
+		b.admit(ctx, to, denied(reader, 0), c.own.Open(c.door, reader.ID, typed, c.clock()), nil)
+	})
+	return true
+}
+
+// code decides on a scanned code: a guest's of this gateway, or a pass that lets its tenancy
+// in, once.
 func (d *Door) code(ctx context.Context, e device.Event) {
 	reader, ok := d.atReader(ctx, e)
 	if !ok || d.codes.repeated(e, d.cfg.Hold) {
 		return
+	}
+	if d.codes.own != nil && reader.Direction != wire.DirectionOut {
+		if typed, is := d.codes.own.Scanned(e.Code); is {
+			if !d.codes.open(ctx, &d.beside, d.records, reader, typed) {
+				d.deny(denied(reader, wire.ReasonBadCode), wire.Who{})
+			}
+			return
+		}
 	}
 	pass := d.codes.judge(e.Code)
 	head := denied(reader, pass.Reason)

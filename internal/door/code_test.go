@@ -3,6 +3,7 @@ package door_test
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -144,4 +145,56 @@ func TestCodeFlood(t *testing.T) {
 			})
 		})
 	}
+}
+
+// guests takes every code that a scanner reads for one of this gateway.
+type guests struct{ codes }
+
+func (*guests) Scanned(read device.Code) (device.PIN, bool) {
+	digits, ok := strings.CutPrefix(read.Text(), "guest ")
+	if !ok {
+		return device.PIN{}, false
+	}
+	return device.NewPIN(digits)
+}
+
+// TestGuestScanned: a guest's code before a scanner is looked at beside the loop as one that
+// is typed; another text is a pass or nothing; on the way out the door is open already; a
+// flood of them makes no queue, and a card goes on opening.
+func TestGuestScanned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, g := &shown{}, &guests{}
+		b := start(t, func(cfg *door.Config, p *door.Parts) {
+			p.Codes, p.Passes, p.Show = g, &passes{}, s.show
+		})
+		wants := func(what string, opens bool, reasons ...string) {
+			t.Helper()
+			time.Sleep(1100 * time.Millisecond)
+			synctest.Wait()
+			if !slices.Equal(b.reasons(), reasons) || b.lock.isReleased() != opens {
+				t.Fatalf("%s: %q, released %t", what, b.reasons(), b.lock.isReleased())
+			}
+			time.Sleep(time.Minute + time.Second)
+		}
+		b.code("in", "guest 1234567890")
+		if b.lock.isReleased() {
+			t.Error("it opens before it was checked")
+		}
+		wants("a guest", true, "granted")
+		b.code("in", "pass")
+		wants("a pass", true, "granted", "granted")
+		for n := range 1000 {
+			b.code("in", "guest "+strconv.Itoa(2_000_000_000+n))
+		}
+		b.swipe("in", known)
+		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
+		if !b.lock.isReleased() {
+			t.Error("a card waits for codes")
+		}
+		if b.code("out", "guest 1234567890"); g.opened != 1 {
+			t.Error("a code is used up by whoever leaves")
+		}
+		time.Sleep(time.Minute)
+	})
 }

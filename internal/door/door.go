@@ -73,7 +73,7 @@ func New(cfg Config, p Parts) *Door {
 		lock:     lock{to: p.Lock, records: r, log: p.Log.With().Str("door", cfg.ID).Logger()},
 		records:  r,
 		repeats:  repeats{records: r},
-		codes:    codes{door: cfg.ID, passes: p.Passes, clock: p.Clock},
+		codes:    codes{door: cfg.ID, own: p.Codes, passes: p.Passes, clock: p.Clock},
 		beside:   beside{appended: make(chan appendResult, 8), checked: make(chan checkedPIN, 8)},
 	}
 	d.devices = devices{status: map[string]DeviceStatus{}, repeats: &d.repeats}

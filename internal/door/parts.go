@@ -42,10 +42,13 @@ type Passes interface {
 	Use(Pass) bool
 }
 
-// Codes decides on one-time codes that are typed without a card. Safe for concurrent use.
+// Codes decides on codes of this gateway that open without a card: one-time codes and those
+// of guests, typed or scanned. Safe for concurrent use.
 type Codes interface {
-	// Open decides on a typed code and may take a second. A granted code is used up when it
-	// returns, also after a power cut.
+	// Scanned returns the digits of a scanned code; false: it is none of these.
+	Scanned(device.Code) (device.PIN, bool)
+	// Open decides on the digits of a code and may take a second. A granted code that opens once
+	// is used up when it returns, also after a power cut.
 	Open(door, reader string, typed device.PIN, now access.Time) Admission
 }
 
@@ -76,7 +79,7 @@ type Reader struct {
 	// PIN asks for the tenancy's PIN after a card. Tenants without a PIN here are let in by the
 	// card alone, so that a rule of the door locks no resident out.
 	PIN bool
-	// Codes takes one-time codes at the reader's keys, without a card.
+	// Codes takes one-time and guest codes at the reader's keys, without a card.
 	Codes bool
 }
 

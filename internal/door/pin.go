@@ -48,9 +48,10 @@ func (d *Door) typed(ctx context.Context, e device.Event) {
 		d.p.Show(e.Source, device.FeedbackIdle)
 		return
 	case reader.Codes:
-		d.beside.running.Go(func() {
-			d.beside.admit(ctx, d.records, denied(reader, 0), d.p.Codes.Open(d.cfg.ID, reader.ID, e.PIN, d.p.Clock()), nil)
-		})
+		if d.codes.open(ctx, &d.beside, d.records, reader, e.PIN) {
+			return
+		}
+		d.deny(denied(reader, wire.ReasonBadCode), wire.Who{})
 		return
 	default:
 		d.deny(denied(reader, wire.ReasonPINAlone), wire.Who{})

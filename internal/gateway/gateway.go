@@ -24,13 +24,13 @@ import (
 	"gatehouse/internal/desk"
 	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/door"
+	"gatehouse/internal/doorcode"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/gateway/swipe"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
-	"gatehouse/internal/onetime"
 	"gatehouse/internal/pass"
 	"gatehouse/internal/site"
 	"gatehouse/sync/mqtt"
@@ -55,7 +55,7 @@ type start struct {
 // once grants a single opening of a door without a card.
 type once struct {
 	passes *pass.Judge
-	codes  *onetime.Store
+	codes  *doorcode.Store
 }
 
 // Parts are the parts of a gateway, for those who show it and act on it. New sets them; they are
@@ -240,20 +240,26 @@ func (g *Gateway) openJournal() (err error) {
 
 // openDesk makes the desk on what the keyring and the journal hold.
 func (g *Gateway) openDesk() (err error) {
-	g.once.codes = onetime.New(onetime.Parts{Dir: g.Site.Path("grants"), Key: g.gatewayKey, Epoch: func() uint64 { return g.Journal.Status().Epoch },
+	g.once.codes = doorcode.New(doorcode.Parts{Dir: g.Site.Path("grants"), Key: g.gatewayKey, Epoch: func() uint64 { return g.Journal.Status().Epoch },
 		Grants: g.Keyring.Grants, Lost: func(id wire.CredentialID) bool { return g.Desk.Doors.Lost(id) }, Journal: g.Journal, Log: g.o.Log})
 	g.Desk, err = desk.New(desk.Parts{Dir: g.Site.Path("grants"), Keyring: g.Keyring, Journal: g.Journal, Key: g.gatewayKey,
-		Clock: g.deskClock, Codes: desk.Codes{Store: g.once.codes, Doors: codeDoors(g.Site)}, Log: g.o.Log})
+		Clock: g.deskClock, Codes: desk.Codes{Store: g.once.codes, Doors: doorsWith(g.Site, takesTyped), Scanners: doorsWith(g.Site, takesScanned)}, Log: g.o.Log})
 	if err != nil {
 		return fmt.Errorf("open desk: %w", err)
 	}
 	return nil
 }
 
-// codeDoors returns the doors with a reader that takes one-time codes.
-func codeDoors(s *site.Site) (ids []string) {
+// takesTyped reports whether codes without a card are typed at a reader's keys.
+func takesTyped(r site.Reader) bool { return r.PIN == site.PINOnly }
+
+// takesScanned reports whether a reader scans guest codes, on the way in.
+func takesScanned(r site.Reader) bool { return r.Type == site.TypeCode && r.Direction != "out" }
+
+// doorsWith returns the doors with a reader of a kind.
+func doorsWith(s *site.Site, is func(site.Reader) bool) (ids []string) {
 	for _, d := range s.Doors {
-		if slices.ContainsFunc(d.Readers, func(r site.Reader) bool { return r.PIN == site.PINOnly }) {
+		if slices.ContainsFunc(d.Readers, is) {
 			ids = append(ids, d.ID)
 		}
 	}

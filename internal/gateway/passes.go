@@ -5,9 +5,9 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/doorcode"
 	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/journal"
-	"gatehouse/internal/onetime"
 	"gatehouse/internal/pass"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/qrpass"
@@ -25,7 +25,7 @@ type recall struct {
 	journal *journal.Journal
 	clock   *clock.Clock
 	judge   *pass.Judge
-	codes   *onetime.Store
+	codes   *doorcode.Store
 	log     zerolog.Logger
 }
 

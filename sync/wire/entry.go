@@ -117,10 +117,11 @@ const (
 	MethodPass    Method = 3
 	MethodPIN     Method = 4
 	MethodCode    Method = 5
-	methodLast           = MethodCode
+	MethodGuest   Method = 6
+	methodLast           = MethodGuest
 )
 
-var methodNames = [...]string{MethodCard: "card", MethodCardPIN: "card and PIN", MethodPass: "pass", MethodPIN: "PIN", MethodCode: "one-time code"}
+var methodNames = [...]string{MethodCard: "card", MethodCardPIN: "card and PIN", MethodPass: "pass", MethodPIN: "PIN", MethodCode: "one-time code", MethodGuest: "guest code"}
 
 // String returns the method in words; empty where the entry does not say.
 func (m Method) String() string {

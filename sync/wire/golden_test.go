@@ -133,7 +133,7 @@ func TestGoldenDecodes(t *testing.T) {
 	if w, err := DecodeWho(raw(goldenWhoMethod)); err != nil || w.Method != MethodCardPIN || w.Method.String() != "card and PIN" {
 		t.Errorf("who with method: %+v, %v", w, err)
 	}
-	for name, text := range map[string]string{"alone": "a10402", "zero": goldenWhoMethod[:len(goldenWhoMethod)-2] + "00", "unknown": goldenWhoMethod[:len(goldenWhoMethod)-2] + "06"} {
+	for name, text := range map[string]string{"alone": "a10402", "zero": goldenWhoMethod[:len(goldenWhoMethod)-2] + "00", "unknown": goldenWhoMethod[:len(goldenWhoMethod)-2] + "07"} {
 		if _, err := DecodeWho(raw(text)); err == nil {
 			t.Errorf("who with method %s: accepted", name)
 		}
@@ -141,7 +141,7 @@ func TestGoldenDecodes(t *testing.T) {
 	if b, err := (Who{Method: MethodCard}).Encode(); b != nil || err != nil {
 		t.Errorf("a method of nobody: %x, %v", b, err)
 	}
-	if _, err := with(testWho(), func(w *Who) { w.Method = 6 }).Encode(); err == nil {
+	if _, err := with(testWho(), func(w *Who) { w.Method = 7 }).Encode(); err == nil {
 		t.Error("method 6 is written")
 	}
 	m, err := DecodeManifest(raw(goldenManifest))

@@ -103,7 +103,7 @@ const (
 	ReasonPINMissing     Reason = 10 // the card was right, no PIN followed
 	ReasonPINWrong       Reason = 11 // the card was right, the PIN was not
 	ReasonPINAlone       Reason = 12 // a PIN without a card
-	ReasonBadCode        Reason = 13 // a code that is no pass of this building, or no one-time code of this gateway
+	ReasonBadCode        Reason = 13 // a code that is no pass of this building, and no one-time or guest code of this gateway
 	ReasonPassOver       Reason = 14 // a pass whose minutes are over, or not begun
 	ReasonReplayed       Reason = 15 // a pass or one-time code that was used before
 	ReasonTermDoubtful   Reason = 16 // granted; only doubt about the time holds the term open
@@ -185,6 +185,9 @@ const (
 
 	ReasonWrongPIN  Reason = 620 // at a desk
 	ReasonPINChosen Reason = 621 // by the tenant, at a desk
+
+	ReasonGuestGiven Reason = 630 // a tenant gave a guest a code
+	ReasonGuestEnded Reason = 631 // and it was ended before its time
 )
 
 func name(names map[uint16]string, v uint16, prefix string) string {
@@ -224,7 +227,7 @@ var reasonNames = map[uint16]string{
 	529: "registry_ahead", 530: "other_root", 531: "second_signature_needed", 532: "too_much",
 	533: "given_back", 534: "unproved_list", 535: "too_far_ahead",
 	540: "set_back", 541: "missing_file", 542: "cites_none", 543: "who_parts_erased",
-	601: "check_in", 602: "bind", 603: "suspend", 604: "resume", 605: "end", 606: "notice", 607: "dispute", 608: "withdraw", 620: "wrong_pin", 621: "pin_chosen",
+	601: "check_in", 602: "bind", 603: "suspend", 604: "resume", 605: "end", 606: "notice", 607: "dispute", 608: "withdraw", 620: "wrong_pin", 621: "pin_chosen", 630: "guest_given", 631: "guest_ended",
 }
 
 // String returns the stable name.

@@ -12,6 +12,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/internal/control"
+	"gatehouse/internal/control/server/guests"
 	"gatehouse/internal/desk"
 	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/gateway"
@@ -23,6 +24,8 @@ import (
 
 // counter is the desk, for those who check tenants in and out.
 type counter struct{ *gateway.Gateway }
+
+func (g counter) guests() guests.Codes { return guests.Codes{Gateway: g.Gateway} }
 
 // atDesk gives the errors of a request at the desk their HTTP status.
 func atDesk[In any](do func(*http.Request, In) (any, error)) func(*http.Request, In) (any, error) {
@@ -150,13 +153,17 @@ func (g counter) postCheckIn(r *http.Request, in control.CheckIn) (any, error) {
 }
 
 func (g counter) postChange(r *http.Request, in control.Change) (any, error) {
+	terms, err := g.guests().Terms(in.Guest)
+	if err != nil {
+		return nil, err
+	}
 	done, err := g.Desk.Change(r.Context(), desk.Request{Session: r.PathValue("session"), Action: in.Action, Tenancy: in.Tenancy,
-		Proof: in.Proof, PIN: in.PIN, Cause: in.Cause, Card: in.Card, NewPIN: in.NewPIN, Typed: in.Typed})
+		Proof: in.Proof, PIN: in.PIN, Cause: in.Cause, Card: in.Card, NewPIN: in.NewPIN, Typed: in.Typed, Guest: terms})
 	return g.done(done), err
 }
 
 func (g counter) done(d desk.Done) control.Done {
-	return control.Done{Tenancy: tenancyOf(d.Tenancy, zoneOf(g.Gateway)), Remarks: append([]string{}, d.Remarks...), Codes: d.Codes, CodeDoors: d.CodeDoors}
+	return control.Done{Tenancy: tenancyOf(d.Tenancy, zoneOf(g.Gateway)), Remarks: append([]string{}, d.Remarks...), Codes: d.Codes, CodeDoors: d.CodeDoors, Guest: g.guests().Given(d)}
 }
 
 func (g counter) getTenancies(_ *http.Request, _ socket.None) (any, error) {
@@ -172,6 +179,7 @@ func (g counter) getTenancy(r *http.Request, _ socket.None) (any, error) {
 	t, err := g.Desk.Find(r.URL.Query().Get("name"))
 	out := tenancyOf(t, zoneOf(g.Gateway))
 	out.CodesAt = g.Desk.CodeDoors()
+	out.GuestsAt = g.Desk.Guests.Doors(t.ID)
 	for i := range out.Cards {
 		out.Cards[i].Copyable = copyable(g.Site, out.Doors)
 	}
@@ -217,6 +225,14 @@ func unixOf(t *time.Time) (uint32, error) {
 }
 
 func (g counter) postResident(r *http.Request, in control.Resident) (any, error) {
-	done, err := g.AskAsResident(r.Context(), desk.ResidentRequest{Act: r.PathValue("act"), Flat: in.Flat, PIN: in.PIN, Door: in.Door, Card: in.Card})
-	return control.ForResident{Done: g.done(done.Done), Choose: done.Choose, Opened: done.Enter != nil}, err
+	terms, err := g.guests().Terms(in.Guest)
+	if err != nil {
+		return nil, err
+	}
+	done, err := g.AskAsResident(r.Context(), desk.ResidentRequest{Act: r.PathValue("act"), Flat: in.Flat, PIN: in.PIN, Door: in.Door, Card: in.Card, Guest: terms, GuestID: in.GuestID})
+	out := control.ForResident{Done: g.done(done.Done), Choose: done.Choose, Opened: done.Enter != nil}
+	for _, c := range done.Guests {
+		out.Guests = append(out.Guests, g.guests().Shown(c, done.Tenancy.Flat, done.Tenancy.Label))
+	}
+	return out, err
 }

@@ -44,6 +44,8 @@ var routeRoles = map[string][]caller.Role{
 	"POST /v1/desk/{session}/pin":         household,
 	"POST /v1/desk/{session}/checkin":     household,
 	"POST /v1/desk/{session}/change":      household,
+	"GET /v1/guests":                      household,
+	"POST /v1/guests/{id}/end":            household,
 	"GET /v1/recovery":                    landlord,
 	"POST /v1/recovery":                   landlord,
 	"POST /v1/recovery/rehearse":          landlord,

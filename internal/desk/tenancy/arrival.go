@@ -59,7 +59,7 @@ func Judge(h wire.House, known []string, a Arrival, clock Time) (j Judged, err e
 		return j, Refuse("tell them: the registry keeps name, document number and entries; the gateway keeps flat and term", "the person has not been told what is kept")
 	case a.Until != 0 && a.Until <= a.From:
 		return j, Refuse("the last day comes after the first", "the term ends before it begins")
-	case a.Until != 0 && a.Until <= clock.past():
+	case a.Until != 0 && a.Until <= clock.Past():
 		return j, Refuse("the last day is still to come", "the last day is over: the term ends in the past")
 	}
 	if !clock.Trusted || a.From <= clock.NotBefore() { // from now on, so that a wrong clock later can't delay it

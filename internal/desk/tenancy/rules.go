@@ -21,6 +21,7 @@ const (
 	Confirm  = "confirm"  // the tenant takes a card that came on the landlord's word
 	SetPIN   = "pin"      // the tenant chooses another one, or the first
 	NewCodes = "codes"    // the tenant asks for new one-time codes, which end the old ones
+	NewGuest = "guest"    // the tenant gives a visitor a code
 )
 
 // Situation is all facts on which a decision at the desk rests. The rules are pure functions of it:
@@ -43,7 +44,7 @@ type Situation struct {
 var rules = map[string]func(Situation) ([]wire.Change, error){
 	CheckOut: Situation.checkOut, Dispute: Situation.dispute, Withdraw: Situation.withdraw,
 	Suspend: Situation.suspend, Resume: Situation.resume, Replace: Situation.replace, AddCard: Situation.add,
-	Confirm: Situation.confirm, SetPIN: Situation.setPIN, NewCodes: Situation.newCodes,
+	Confirm: Situation.confirm, SetPIN: Situation.setPIN, NewCodes: Situation.newCodes, NewGuest: Situation.newGuest,
 }
 
 // Decide applies the rule of an action and completes its changes.
@@ -56,7 +57,7 @@ func (s Situation) Decide(action string) ([]wire.Change, error) {
 		return nil, Refuse("check the tenant in anew", "tenancy %s is over", s.Tenancy.Word())
 	}
 	changes, err := rule(s)
-	if err == nil && len(changes) == 0 && action != SetPIN && action != NewCodes {
+	if err == nil && len(changes) == 0 && action != SetPIN && action != NewCodes && action != NewGuest {
 		return nil, Refuse("check the tenant in anew", "tenancy %s has no key any more", s.Tenancy.Word())
 	}
 	for i := range changes {
@@ -290,6 +291,14 @@ func (s Situation) setPIN() ([]wire.Change, error) {
 func (s Situation) newCodes() ([]wire.Change, error) {
 	if s.Proof == wire.ProofLandlord {
 		return nil, Refuse("hold up a card of the tenancy, or let the tenant type the PIN", "only the tenant can ask for new one-time codes")
+	}
+	return nil, nil
+}
+
+// newGuest needs the tenant's word, because the code opens in the tenancy's name.
+func (s Situation) newGuest() ([]wire.Change, error) {
+	if s.Proof == wire.ProofLandlord {
+		return nil, Refuse("hold up a card of the tenancy, or let the tenant type the PIN", "only the tenant can give a guest a code: it opens in the tenant's name")
 	}
 	return nil, nil
 }

@@ -20,9 +20,9 @@ func (t Time) NotBefore() uint32 { return seconds(max(t.Now, t.Sure)) }
 // Surely returns the latest time that has certainly come, unix s; only it ends anything.
 func (t Time) Surely() uint32 { return seconds(t.Sure) }
 
-// past returns the time before which no new term may end. A trusted clock judges by itself, because
-// the certain time can be years behind it; another one judges only by the certain time.
-func (t Time) past() uint32 {
+// Past returns the time before which no new term may end, unix s. A trusted clock judges by itself,
+// because the certain time can be years behind it; another one judges only by the certain time.
+func (t Time) Past() uint32 {
 	if t.Trusted {
 		return t.NotBefore()
 	}

@@ -95,6 +95,9 @@ func (v visit) report(done control.Done, missing []string, people func(io.Writer
 				fmt.Fprintf(w, "  %s\n", c)
 			}
 		}
+		if done.Guest != nil {
+			guestCode(w, *done.Guest)
+		}
 		for _, r := range done.Remarks {
 			fmt.Fprintf(w, "note: %s\n", r)
 		}

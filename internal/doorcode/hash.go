@@ -1,4 +1,4 @@
-package onetime
+package doorcode
 
 import (
 	"crypto/hmac"
@@ -21,16 +21,20 @@ func (s *Store) stretch(text string, salt []byte, rounds int) ([]byte, error) {
 	defer s.hashing.Unlock()
 	out, err := pbkdf2.Key(sha256.New, text, keyed.Sum(nil), rounds, sha256.Size)
 	if err != nil {
-		return nil, fmt.Errorf("hash a one-time code: %w", err)
+		return nil, fmt.Errorf("hash a code: %w", err)
 	}
 	return out, nil
 }
 
-// bind makes the hash of a code: it is good for no other tenancy and under no other mark.
+// bind makes the hash of a code: it is good for no other tenancy, under no other mark and
+// on no other terms.
 func (c code) bind(stretched []byte) []byte {
 	h := hmac.New(sha256.New, stretched)
 	h.Write(c.Tenancy[:])
 	h.Write(c.Mark[:])
+	if g := c.Guest; g != nil {
+		fmt.Fprintf(h, "guest %d %d %t\n", g.From, g.Until, g.Once)
+	}
 	return h.Sum(nil)
 }
 

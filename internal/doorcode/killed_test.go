@@ -1,4 +1,4 @@
-package onetime
+package doorcode
 
 import (
 	"bufio"

@@ -1,15 +1,19 @@
-// Package onetime keeps the one-time codes of a gateway: ten digits that a tenant types at
-// a reader with keys when the card is lost, each of which lets in once.
+// Package doorcode keeps the codes that open the doors of a gateway without a card, ten
+// digits each: the one-time codes that a tenant types at a reader with keys when the card is
+// lost, and the guest codes that a tenant gives to a visitor, for hours or days, to be typed
+// or held before a scanner.
 //
-// A used code stays used: that is on the disk before Open says that the door may open, so
+// What opens once stays used: that is on the disk before Open says that the door may open, so
 // neither a power cut nor another door brings it back. Codes belong to one gateway (their
 // hashes are keyed by its key) and to one epoch of its log: on another disk, or after the
 // log was set back, all are void. The file is codes.json in the directory of the grants,
 // rewritten whole.
 //
 // It refuses to keep, log or give back a code: it has slow hashes. It refuses to tell how
-// many codes of a tenancy are used, since that would tell that somebody came home.
-package onetime
+// many one-time codes of a tenancy are used, since that would tell that somebody came home;
+// of a guest code it tells who has given it, and only where it opens once. It refuses a guest
+// code while anything doubts that its time is now.
+package doorcode
 
 import (
 	"bytes"
@@ -79,7 +83,9 @@ type file struct {
 	Codes  []code `json:"codes"`
 }
 
-const fileFormat = 1
+// fileFormat is that of the files written now. In the first one there are no guest codes,
+// and a program that knows no other would take one for a code that never ends.
+const fileFormat = 2
 
 type code struct {
 	Tenancy wire.ID `json:"tenancy"`
@@ -87,7 +93,11 @@ type code struct {
 	Hash    []byte  `json:"hash"`
 	Epoch   string  `json:"epoch"` // of the log when it was made
 	Used    bool    `json:"used,omitempty"`
+	Guest   *given  `json:"guest,omitempty"` // nil: it is one of the tenant's one-time codes
 }
+
+// once reports whether the code opens but once.
+func (c code) once() bool { return c.Guest == nil || c.Guest.Once }
 
 // New reads the file. A damaged one is set aside, and its codes are void. It starts
 // nothing.
@@ -101,15 +111,16 @@ func New(p Parts) *Store {
 	if err == nil {
 		err = json.Unmarshal(data, &f)
 	}
-	if err == nil && (f.Format != fileFormat || f.Rounds < 1 || len(f.Salt) == 0) {
+	if err == nil && (f.Format < 1 || f.Format > fileFormat || f.Rounds < 1 || len(f.Salt) == 0) {
 		err = fmt.Errorf("format %d, %d rounds, salt of %d bytes", f.Format, f.Rounds, len(f.Salt))
 	}
 	if err == nil {
+		f.Format = fileFormat
 		s.file = f
 		return s
 	}
 	aside, _ := durable.SetAside(s.path())
-	p.Log.Error().Err(err).Str("file", aside).Msg("one-time codes are damaged and were set aside: none opens until new ones are made")
+	p.Log.Error().Err(err).Str("file", aside).Msg("codes without a card are damaged and were set aside: none opens until new ones are made")
 	p.Journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: "grants", Detail: []byte(File)}, wire.Who{})
 	return s
 }
@@ -118,41 +129,55 @@ func (s *Store) path() string { return filepath.Join(s.p.Dir, File) }
 
 func (s *Store) epoch() string { return strconv.FormatUint(s.p.Epoch(), 16) }
 
-// Make gives a tenancy new codes in the place of its old ones. They are good when it
+// Make gives a tenancy new one-time codes in the place of its old ones. They are good when it
 // returns; the error is that of the disk, and then the old ones are as they were.
 func (s *Store) Make(tenancy wire.ID) ([]string, error) {
-	if s.p.Key == nil {
-		return nil, errors.New("make one-time codes: the gateway's own key can't be read")
-	}
-	if s.p.Epoch() == 0 {
-		return nil, errors.New("make one-time codes: the log has not begun")
-	}
-	salt, rounds := s.salted()
-	epoch, texts, made := s.epoch(), []string{}, []code{}
+	texts, made := []string{}, []code{}
 	for range Each {
-		text, err := newCode()
+		text, c, err := s.draw(code{Tenancy: tenancy})
 		if err != nil {
 			return nil, err
 		}
-		hash, err := s.stretch(text, salt, rounds)
-		if err != nil {
-			return nil, err
-		}
-		c := code{Tenancy: tenancy, Epoch: epoch}
-		_, _ = rand.Read(c.Mark[:]) // never fails
-		c.Hash = c.bind(hash)
 		texts, made = append(texts, text), append(made, c)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	was := s.file
-	s.file.Salt, s.file.Rounds = salt, rounds
-	s.file.Codes = append(s.without(func(c code) bool { return c.Tenancy == tenancy }), made...)
-	if err := s.write(); err != nil {
-		s.file = was
-		return nil, err
+	return texts, s.put(append(s.without(func(c code) bool { return c.Tenancy == tenancy && c.Guest == nil }), made...))
+}
+
+// draw makes the digits of a code and completes what is kept of it.
+func (s *Store) draw(c code) (string, code, error) {
+	if s.p.Key == nil {
+		return "", c, errors.New("make a code: the gateway's own key can't be read")
 	}
-	return texts, nil
+	if s.p.Epoch() == 0 {
+		return "", c, errors.New("make a code: the log has not begun")
+	}
+	salt, rounds := s.salted()
+	text, err := newCode()
+	if err != nil {
+		return "", c, err
+	}
+	hash, err := s.stretch(text, salt, rounds)
+	if err != nil {
+		return "", c, err
+	}
+	c.Epoch = s.epoch()
+	_, _ = rand.Read(c.Mark[:]) // never fails
+	c.Hash = c.bind(hash)
+	return text, c, nil
+}
+
+// put keeps codes in the place of those there are; on an error nothing has changed. Callers
+// hold mu.
+func (s *Store) put(all []code) error {
+	was := s.file.Codes
+	s.file.Codes = all
+	err := s.write()
+	if err != nil {
+		s.file.Codes = was
+	}
+	return err
 }
 
 // newCode returns the digits of a code. None begins with 0: keypads that send a number
@@ -161,33 +186,33 @@ func newCode() (string, error) {
 	least := new(big.Int).Exp(big.NewInt(10), big.NewInt(Digits-1), nil)
 	n, err := rand.Int(rand.Reader, new(big.Int).Mul(least, big.NewInt(9)))
 	if err != nil {
-		return "", fmt.Errorf("make a one-time code: %w", err)
+		return "", fmt.Errorf("make a code: %w", err)
 	}
 	return n.Add(n, least).String(), nil
 }
 
-// salted returns what the hashes of the file are made with.
+// salted returns what the hashes of the file are made with. The first code makes it.
 func (s *Store) salted() (salt []byte, rounds int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.file.Salt) > 0 {
-		return s.file.Salt, s.file.Rounds
+	if len(s.file.Salt) == 0 {
+		s.file.Salt, s.file.Rounds = make([]byte, 16), newRounds
+		_, _ = rand.Read(s.file.Salt) // never fails
 	}
-	salt = make([]byte, 16)
-	_, _ = rand.Read(salt) // never fails
-	return salt, newRounds
+	return s.file.Salt, s.file.Rounds
 }
 
-// Keep ends the codes of tenancies that are over.
-func (s *Store) Keep(over func(tenancy wire.ID) bool) {
+// Keep ends the codes of tenancies that are over, and forgets guest codes whose end has
+// certainly come (surely, unix s).
+func (s *Store) Keep(over func(tenancy wire.ID) bool, surely uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	left := s.without(func(c code) bool { return over(c.Tenancy) })
+	left := s.without(func(c code) bool { return over(c.Tenancy) || c.Guest != nil && c.Guest.Until <= surely })
 	if len(left) == len(s.file.Codes) {
 		return
 	}
 	s.file.Codes = left
-	_ = s.write() // logged there; a tenancy that is over opens nothing in any case
+	_ = s.write() // logged there; what is over opens nothing in any case
 }
 
 // Recall is told the details of granted entries in the log. A code among them is used,
@@ -224,8 +249,8 @@ func (s *Store) write() error {
 		err = durable.WriteFile(s.path(), data, 0o600)
 	}
 	if err != nil {
-		s.p.Log.Error().Err(err).Msg("one-time codes can't be written")
-		return fmt.Errorf("write one-time codes: %w", err)
+		s.p.Log.Error().Err(err).Msg("codes without a card can't be written")
+		return fmt.Errorf("write codes: %w", err)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package onetime
+package doorcode
 
 import (
 	"time"
@@ -15,7 +15,8 @@ var _ door.Codes = (*Store)(nil)
 // Bounds of wrong codes, at one reader and in the house: a reader alone can't use up what
 // the house has, so that codes go on at the others. Who guesses at all of them for a year,
 // with an alarm after each five, has one chance in a hundred in a house of twenty
-// tenancies. Cards are never held off.
+// tenancies, and two where each of them has all of its guest codes all the year. Cards are
+// never held off.
 var (
 	atReader = guess.Limit{Burst: 5, Every: time.Minute}
 	atHouse  = guess.Limit{Burst: 20, Every: 30 * time.Second}
@@ -24,13 +25,16 @@ var (
 // place is a reader of a door.
 type place struct{ door, reader string }
 
-// Open decides on a code that was typed at a reader's keys, and uses it up where it is
-// granted: that is durable when it returns, or it is not granted.
+// Open decides on a code that was typed at a reader's keys or held before it, and uses it up
+// where it is granted and opens once: that is durable when it returns, or it is not granted.
 //
 // The first that fails is the reason: not ready (no grants, key or log yet), bad code (none
 // of this gateway, or one too many wrong ones at this reader or in this house), replayed
-// (used before), and then what the grants of its tenancy say. A card that was reported
-// lost does not stop the codes of its tenancy; one that the registry has suspended does.
+// (used before), then a guest code's time (expired, not yet, or clock untrusted where what is
+// known of the time differs about it), and what the grants of its tenancy say. A card that was
+// reported lost does not stop the codes of its tenancy; one that the registry has suspended
+// does. A code that opens more than once leaves no mark in the header of its entries, which
+// would tell for ever that they are of one guest.
 func (s *Store) Open(doorID, reader string, typed device.PIN, now access.Time) door.Admission {
 	if s.p.Key == nil || s.p.Grants() == nil || !s.ready() {
 		return door.Admission{Reason: wire.ReasonNotReady}
@@ -45,9 +49,17 @@ func (s *Store) Open(doorID, reader string, typed device.PIN, now access.Time) d
 		return door.Admission{Reason: wire.ReasonBadCode}
 	}
 	s.tries.Right(at)
-	a := door.Admission{Who: wire.Who{Tenancy: &c.Tenancy, Method: wire.MethodCode}, Detail: c.Mark[:]}
-	if c.Used {
+	a := door.Admission{Reason: wire.ReasonGranted, Who: wire.Who{Tenancy: &c.Tenancy, Method: wire.MethodCode}}
+	if c.Guest != nil {
+		a.Who.Method, a.Reason = wire.MethodGuest, now.Within(c.Guest.From, c.Guest.Until)
+	}
+	if c.once() {
+		a.Detail = c.Mark[:]
+	}
+	if c.Used && c.once() {
 		a.Reason = wire.ReasonReplayed
+	}
+	if a.Reason != wire.ReasonGranted {
 		return a
 	}
 	dec := access.DecideHome(s.p.Grants(), c.Tenancy, s.p.Lost, access.Query{Door: doorID, Time: now})
@@ -55,16 +67,21 @@ func (s *Store) Open(doorID, reader string, typed device.PIN, now access.Time) d
 	if dec.Grant != (wire.ID{}) {
 		a.Who.Grant = &dec.Grant
 	}
-	if a.Reason != wire.ReasonGranted {
-		return a
-	}
-	switch first, err := s.use(c.Mark); {
-	case err != nil: // it is not on the disk, so a power cut would bring it back
-		a.Reason = wire.ReasonNotReady
-	case !first:
-		a.Reason = wire.ReasonReplayed // another door was faster
+	if a.Reason == wire.ReasonGranted && c.once() {
+		a.Reason = s.used(c.Mark)
 	}
 	return a
+}
+
+// used takes a code as used, and says what comes of that.
+func (s *Store) used(mark wire.ID) wire.Reason {
+	switch first, err := s.use(mark); {
+	case err != nil: // it is not on the disk, so a power cut would bring it back
+		return wire.ReasonNotReady
+	case !first:
+		return wire.ReasonReplayed // another door was faster
+	}
+	return wire.ReasonGranted
 }
 
 func (s *Store) ready() bool {
@@ -83,7 +100,7 @@ func (s *Store) known(typed device.PIN) (code, bool) {
 	}
 	stretched, err := s.stretch(typed.Digits(), salt, rounds)
 	if err != nil {
-		s.p.Log.Error().Err(err).Msg("one-time code could not be checked")
+		s.p.Log.Error().Err(err).Msg("a code could not be checked")
 		return code{}, false
 	}
 	s.mu.Lock()

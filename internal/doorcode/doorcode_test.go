@@ -1,4 +1,4 @@
-package onetime
+package doorcode
 
 import (
 	"crypto/ed25519"
@@ -196,7 +196,7 @@ func TestVoid(t *testing.T) {
 	h.parts.Key = key
 	h.start()
 	h.wants("front", all[1], wire.ReasonGranted)
-	h.Keep(func(id wire.ID) bool { return id == home })
+	h.Keep(func(id wire.ID) bool { return id == home }, 0)
 	h.wants("front", all[2], wire.ReasonBadCode)
 }
 
