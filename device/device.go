@@ -39,7 +39,6 @@ type Event struct {
 // EventKind says which fields of an Event count.
 type EventKind uint8
 
-// The kinds of Event.
 const (
 	CardRead      EventKind = iota + 1 // a complete, checked card
 	InputChanged                       // a contact, exit button or fire input moved

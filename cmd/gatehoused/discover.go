@@ -29,7 +29,6 @@ func discover(ctx context.Context, req discovery.Request, asJSON bool, stdout, s
 	return nil
 }
 
-// machine is this machine, for discovery.
 func machine(hw gateway.Hardware) discovery.Machine {
 	return discovery.Machine{Root: "/", Look: look, Port: hw.Port, Lines: hw.Lines, Profiles: profile.Set{Dir: profile.DefaultDir}, Log: zerolog.Nop()}
 }

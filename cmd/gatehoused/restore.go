@@ -47,7 +47,6 @@ func restoreBackup(args []string, config string, asJSON bool, stdin io.Reader, s
 	return nil
 }
 
-// openBackup reads a backup and opens it.
 func openBackup(path string, code recovery.Code) (b restore.Backup, err error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -197,7 +197,6 @@ func (b *Bus) sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// failed reports to all doors that the port is gone.
 func (b *Bus) failed(err error, now time.Time) {
 	code := device.CauseOf(err, !b.opened.IsZero())
 	for _, c := range b.contacts {

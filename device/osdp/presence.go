@@ -40,7 +40,6 @@ type presence struct {
 	failures    int // failed attempts in a row
 }
 
-// answered notes a reply, be it BUSY.
 func (p *presence) answered() { p.missed, p.absent = 0, false }
 
 // ready notes a reply to what was asked.

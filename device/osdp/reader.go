@@ -145,7 +145,6 @@ func (r *Reader) Status() Status {
 	return s
 }
 
-// note changes the status.
 func (r *Reader) note(change func(*Status)) {
 	r.mu.Lock()
 	change(&r.status)

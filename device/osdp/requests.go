@@ -38,7 +38,6 @@ type request struct {
 	rekey    bool
 }
 
-// show requests feedback.
 func (r *requests) show(f device.Feedback, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -57,7 +56,6 @@ func (r *requests) showAgain() {
 	r.showLasting = true
 }
 
-// any reports whether there is a request.
 func (r *requests) any() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -177,7 +175,6 @@ func (r *requests) windowOpen() bool {
 	return r.window.open
 }
 
-// installing reports whether the window is open now.
 func (r *requests) installing(now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -22,7 +22,6 @@ type binary struct {
 	poll   []string // commands that ask for a card, in turn; none: it sends by itself
 }
 
-// kind is one kind of frame.
 type kind struct {
 	value byte
 	bytes int // of the number; 0: a good frame that says that no card is there

@@ -111,7 +111,6 @@ func (s *session) quiet(now time.Time) error {
 	return nil
 }
 
-// look reads the levels of both lines.
 func (s *session) look(now time.Time) error {
 	if err := s.lines.Levels(s.cable.active[:]); err != nil {
 		return fmt.Errorf("read levels: %w", err)

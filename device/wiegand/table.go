@@ -25,7 +25,6 @@ import (
 //   - ISCS, BC40 and Casi40 there cut a number that is too large; here it is refused.
 var table = slices.Concat(short, long)
 
-// Raw formats are RAW16 to RAW256.
 const (
 	raw    = "RAW"
 	minRaw = 16 // less is a key of a keypad
@@ -74,7 +73,6 @@ func evenOdd(left, first, last uint8) []parity {
 // num is the number of the bits first to last.
 func num(first, last uint8) field { return field{list: run(first, last)} }
 
-// run lists the bits first to last.
 func run(first, last uint8) []uint8 { return every(1, first, last) }
 
 // every lists the bits first, first+step and so on up to last.

@@ -16,7 +16,6 @@ import (
 // Part is one thing that is proved at a door.
 type Part string
 
-// The parts of a door.
 const (
 	Lock    Part = "lock"    // somebody heard it release
 	Exit    Part = "exit"    // the exit button was seen pressed
@@ -31,7 +30,6 @@ func Parts() []Part { return []Part{Lock, Exit, Contact, Fire, Power} }
 // State of a part's proof.
 type State string
 
-// The states.
 const (
 	Unproved  State = "unproved"
 	Begun     State = "begun"      // tried, or to be seen
@@ -48,7 +46,6 @@ func (s State) Settled() bool { return s == Passed || s == NotFitted }
 // Step is what is done or said about a part.
 type Step string
 
-// The steps.
 const (
 	Begin Step = "begin" // it is tried now
 	See   Step = "see"   // the gateway saw what it waited for
@@ -148,7 +145,6 @@ type Door struct {
 	Proofs map[Part]Proof `json:"proofs"`
 }
 
-// of is the proof of a part.
 func (d Door) of(p Part) Proof {
 	if proof, ok := d.Proofs[p]; ok {
 		return proof

@@ -27,7 +27,6 @@ const (
 	Page      Role = "page"      // the page by itself, for nobody
 )
 
-// roles are all of them.
 var roles = []Role{Operator, Owner, Helper, Installer, Resident, Page}
 
 // Caller is who asks. The zero value is nobody: the gateway does it by itself.

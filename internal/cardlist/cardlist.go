@@ -100,7 +100,6 @@ func (l line) blank() bool {
 	return !slices.ContainsFunc(l.cells, func(c string) bool { return c != "" })
 }
 
-// split cuts the text into lines and cells.
 func (o Options) split(text string) ([]line, error) {
 	sep := o.separator(&text)
 	text = textCells(text, sep)

@@ -108,7 +108,6 @@ func (o Options) lower(above []line, cells []string) {
 	}
 }
 
-// names reports whether Columns has the heading.
 func (o Options) names(heading string) bool {
 	for _, name := range o.Columns {
 		if foldHead(name) == foldHead(heading) {

@@ -149,7 +149,6 @@ func (d *Desk) onLandlordsWord(c wire.Change, given bool, days int) []string {
 	return []string{"by your word alone it stops after " + amount.Of(days, "day") + ", unless it is used at a door meanwhile; with the tenant's PIN or another proven card it stops at once"}
 }
 
-// subject returns the tenancy that a request is about.
 func (d *Desk) subject(s *visit, r Request, all map[wire.ID][]wire.Grant) (*tenancy.Tenancy, error) {
 	if r.Tenancy != "" {
 		return d.book.lookup(r.Tenancy, all, d.clock())

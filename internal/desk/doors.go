@@ -90,7 +90,6 @@ func (d *Doors) publish(all tenancy.List, notices map[wire.ID]bool, barred map[w
 // lives here. It is one atomic load.
 func (d *Doors) Lost(id wire.CredentialID) bool { return d.seen.Load().lost[id] }
 
-// used reports whether a card that is to stop was used at a door.
 func (d *Doors) used(s *tenancy.Stop) bool {
 	mark := d.seen.Load().marks[s]
 	return mark != nil && mark.Load()

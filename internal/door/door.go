@@ -35,7 +35,6 @@ type Door struct {
 	beside    beside
 }
 
-// inputs is the state of the exit input and the contact.
 type inputs struct {
 	exitSince time.Time // since when the exit input is active; zero: it is not
 	openings  uint64    // number of openings by the contact

@@ -17,7 +17,6 @@ import (
 // State of a door, as people are shown it.
 type State string
 
-// The states.
 const (
 	Secured   State = "secured"
 	Released  State = "released"

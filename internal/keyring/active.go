@@ -93,7 +93,6 @@ func (a *active) knows(id wire.CredentialID) bool {
 	return g != nil && g.Knows(id)
 }
 
-// publish makes a list active.
 func (a *active) publish(l *signedlist.List) {
 	a.state.List, a.lost = l, false
 	a.time.HearList(int64(l.Manifest.Issued), l.Signer.Epoch, a.keys.Registry() != nil)
@@ -191,7 +190,6 @@ func (a *active) settled(l *signedlist.List) error {
 	return nil
 }
 
-// marksAfter returns the marks with l active.
 func (a *active) marksAfter(l *signedlist.List) marks {
 	if a.marks.are(l) {
 		return a.marks

@@ -110,7 +110,6 @@ func (k *Keyring) judge(next *signedlist.List, u grantlist.Update, proved bool) 
 	return took, k.limit(next, took, u.Second, proved)
 }
 
-// descends reports whether next follows the active list.
 func (k *Keyring) descends(next *signedlist.List, p grantlist.Proof) bool {
 	return signedlist.Descends(k.active.state.List, next, p, k.Keys.Registry() != nil, k.Keys.Issuers())
 }

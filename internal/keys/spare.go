@@ -21,7 +21,6 @@ const SpareFile = "spare.json"
 // spared are the files in it. None of them changes after an enrolment.
 var spared = []string{BuildingKeyFile, IssuerFile, GatewayKeyFile, SealKeyFile, RootFile, RegistryFile}
 
-// spare is what is in it.
 type spare struct {
 	Files map[string][]byte `json:"files"`
 	Sum   []byte            `json:"sum"` // SHA-256 over Files as JSON

@@ -216,7 +216,6 @@ func (r RelayLine) check(f *strict.Faults, b Board) {
 	}
 }
 
-// check refuses lines that no chip of the board has.
 func (p SerialPort) check(f *strict.Faults, b Board) {
 	c, ok := b.ChipOf(p.Chip)
 	f.If((p.Chip != "" || len(p.Lines) > 0) && (!ok || len(p.Lines) != 2),

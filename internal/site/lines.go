@@ -9,7 +9,6 @@ import (
 	"gatehouse/internal/strict"
 )
 
-// use is a line that the site file uses.
 type use struct {
 	what string // "front relay"
 	chip string // as the file names it, without /dev

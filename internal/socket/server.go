@@ -44,8 +44,6 @@ type Options struct {
 	// a program of another version.
 	Lenient     bool
 	ReadTimeout time.Duration // of a whole request; 0: any
-	// Caller adds to a request's context what is known of who calls; nil: nothing.
-	Caller func(context.Context, net.Conn) context.Context
 	// Admit looks at a request before anything of it is read, and returns it as it goes on;
 	// nil: whoever can connect may ask for everything.
 	Admit func(pattern string, r *http.Request) (*http.Request, error)
@@ -247,7 +245,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 }
 
 func (s *Server) serve(ctx context.Context, l net.Listener) (removed bool, err error) {
-	server := &http.Server{Handler: s.mux, ReadTimeout: s.o.ReadTimeout, ConnContext: s.o.Caller, ErrorLog: s.o.ErrorLog}
+	server := &http.Server{Handler: s.mux, ReadTimeout: s.o.ReadTimeout, ConnContext: withUser, ErrorLog: s.o.ErrorLog}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var gone atomic.Bool

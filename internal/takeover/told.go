@@ -108,7 +108,6 @@ func linesOf(lines []int) string {
 	return fmt.Sprintf("%s (%s)", amount.Of(len(lines), "line"), some(lines))
 }
 
-// some names some lines.
 func some(lines []int) string {
 	var all []string
 	for _, l := range lines[:min(len(lines), shownLines)] {

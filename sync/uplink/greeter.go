@@ -87,7 +87,6 @@ func (g *greeter) said(now time.Time) time.Time {
 	return g.due
 }
 
-// isAnswered reports whether an ack answers the newest hello.
 func (g *greeter) isAnswered(k wire.Ack2) bool { return k.Nonce == g.nonce && g.nonce != wire.Nonce{} }
 
 // heard stores the format of an ack to the newest hello.

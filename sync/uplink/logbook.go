@@ -24,7 +24,6 @@ func (l *logbook) record(list []wire.Header) {
 	}
 }
 
-// refuse counts a message that was refused.
 func (l *logbook) refuse(source string, err error) {
 	if l.refusals.add(source, reasonOf(err)) {
 		l.log.Warn().Err(err).Str("type", source).Msg("message refused")

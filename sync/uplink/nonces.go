@@ -23,7 +23,6 @@ func (c *nonces) connect() (n wire.Nonce) {
 	return n
 }
 
-// next returns the nonce of the next hello.
 func (c *nonces) next() (n wire.Nonce) {
 	rand.Read(n[8:])
 	c.mu.Lock()

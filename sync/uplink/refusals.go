@@ -74,7 +74,6 @@ func (r *refusals) add(source string, why wire.Reason) (first bool) {
 	return c.n == 1
 }
 
-// incoming reports whether a type is one of incoming messages.
 func incoming(kind string) bool {
 	switch kind {
 	case wire.TypeAck, wire.TypeList, wire.TypeTrust, wire.TypeHouse, wire.TypeUndo,

@@ -59,7 +59,6 @@ func DecodeWhos(b []byte) ([]SealedWho, error) {
 	return whos, nil
 }
 
-// encode returns the one encoding of a batch.
 func (b Batch) encode() []byte {
 	size := 64 + len(b.Root) + len(b.Sealed) + len(b.Signature)
 	for _, list := range [][][]byte{b.Headers, b.Whos} {

@@ -110,7 +110,6 @@ type Who struct {
 // in the header: that somebody typed a PIN is a word about a person.
 type Method uint8
 
-// The methods.
 const (
 	MethodCard    Method = 1
 	MethodCardPIN Method = 2

@@ -69,7 +69,6 @@ type Cosigned struct {
 	Signature Signature
 }
 
-// cosigned is a Cosigned that there is.
 type cosigned Cosigned
 
 // MarshalCBOR encodes it.

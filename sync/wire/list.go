@@ -27,7 +27,6 @@ const (
 // GrantKind says whose grant it is; it decides what an unsure clock means.
 type GrantKind uint8
 
-// The kinds of grants.
 const (
 	GrantResident GrantKind = 1 // lives here: an unsure clock never locks them out
 	GrantStaff    GrantKind = 2 // cleaner, caretaker: as a resident

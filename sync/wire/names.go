@@ -22,7 +22,6 @@ const (
 // Direction of a passage; zero where there is none.
 type Direction uint8
 
-// The directions.
 const (
 	DirectionIn  Direction = 1
 	DirectionOut Direction = 2
@@ -31,7 +30,6 @@ const (
 // Outcome of what an entry tells; zero where there is none.
 type Outcome uint8
 
-// The outcomes.
 const (
 	OutcomeGranted Outcome = 1
 	OutcomeDenied  Outcome = 2
@@ -44,7 +42,6 @@ const (
 // Kind says what an entry is about. Numbers are for ever.
 type Kind uint8
 
-// The kinds.
 const (
 	KindBoot         Kind = 1  // a run of the daemon began; detail: the kernel's boot id
 	KindStop         Kind = 2  // it ended in order

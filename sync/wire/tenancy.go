@@ -29,7 +29,6 @@ var opNames = map[uint16]string{1: "check_in", 2: "bind", 3: "suspend", 4: "resu
 // Proof says on whose word a change rests.
 type Proof uint8
 
-// The proofs.
 const (
 	ProofLandlord Proof = 1 // the landlord alone
 	ProofCard     Proof = 2 // the tenant's own card was held up
@@ -62,7 +61,6 @@ var basisNames = map[uint16]string{1: "contract", 2: "duty", 3: "consent"}
 // permits are not in it, because a home's door is no means to collect either.
 type Cause uint8
 
-// The causes.
 const (
 	CauseMovedOut  Cause = 1
 	CauseLeaseOver Cause = 2
@@ -81,7 +79,6 @@ var causeNames = map[uint16]string{1: "moved_out", 2: "lease_over", 3: "agreed",
 // DocumentType of a person.
 type DocumentType uint8
 
-// The documents.
 const (
 	DocumentResidentID DocumentType = 1 // resident identity card, GB 11643 number
 	DocumentPassport   DocumentType = 2

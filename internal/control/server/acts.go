@@ -21,7 +21,6 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// acts are acts at the doors by hand.
 type acts struct{ *gateway.Gateway }
 
 func (g acts) postRelease(r *http.Request, _ socket.None) (any, error) {

@@ -37,7 +37,6 @@ func doorOf(g *gateway.Gateway, id string) (*gateway.Door, error) {
 	return nil, socket.Refused(http.StatusNotFound, "doors of this gateway: "+strings.Join(known, ", "), "no door %q here", id)
 }
 
-// served returns the reader of a request.
 func served(g *gateway.Gateway, r *http.Request) (*gateway.Reader, error) {
 	if err := takeover.Refuse(g); err != nil {
 		return nil, err // what a reader sends would be of somebody who comes home
@@ -96,7 +95,6 @@ func grantsStatus(s keyring.Status) control.Grants {
 	return out
 }
 
-// choose returns a if yes, else b.
 func choose[T any](yes bool, a, b T) T {
 	if yes {
 		return a

@@ -72,7 +72,6 @@ func (g proofs) postAcceptance(r *http.Request, _ socket.None) (any, error) {
 	return g.getAcceptance(r, socket.None{})
 }
 
-// partReasons are the reasons of entries about a part.
 var partReasons = map[acceptance.Part]wire.Reason{acceptance.Lock: wire.ReasonProofLock, acceptance.Exit: wire.ReasonProofExit,
 	acceptance.Contact: wire.ReasonProofContact, acceptance.Fire: wire.ReasonProofFire, acceptance.Power: wire.ReasonProofPower}
 

@@ -35,7 +35,7 @@ func gatedOver(t *testing.T, g gate.Gate, n network.Network) *socket.Client {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "s")
-	s := socket.NewServer(socket.Options{Path: path, Name: "daemon", Mode: 0o666, MostBody: 100, Caller: gate.Peer, Admit: g.Admit, Log: zerolog.Nop()})
+	s := socket.NewServer(socket.Options{Path: path, Name: "daemon", Mode: 0o666, MostBody: 100, Admit: g.Admit, Log: zerolog.Nop()})
 	for _, p := range patterns(t) {
 		socket.Handle(s, p, func(r *http.Request, _ socket.None) (string, error) { return caller.Of(r.Context()).String(), nil })
 	}
@@ -78,7 +78,7 @@ func TestRolesOfRoutes(t *testing.T) {
 	list := allowed(t)
 	uid := uint32(os.Getuid())
 	asPage := gated(t, gate.Gate{Roles: routeRoles, Page: uid, Own: uid + 1})
-	asDaemon := gated(t, gate.Gate{Roles: routeRoles, Page: gate.UnknownUser, Own: uid})
+	asDaemon := gated(t, gate.Gate{Roles: routeRoles, Page: socket.UnknownUser, Own: uid})
 	for _, pattern := range patterns(t) {
 		for role, as := range map[caller.Role]string{caller.Owner: "owner-100000", caller.Helper: "helper-200000", caller.Installer: "installer-300000", caller.Resident: "resident", caller.Page: ""} {
 			want := as
@@ -133,7 +133,7 @@ func TestOthersClaims(t *testing.T) {
 		g      gate.Gate
 		as, is string
 	}{
-		{gate.Gate{Roles: routeRoles, Page: gate.UnknownUser, Own: 0}, "", "operator"}, {gate.Gate{Roles: routeRoles, Page: gate.UnknownUser, Own: 0}, "owner-100000", ""},
+		{gate.Gate{Roles: routeRoles, Page: socket.UnknownUser, Own: 0}, "", "operator"}, {gate.Gate{Roles: routeRoles, Page: socket.UnknownUser, Own: 0}, "owner-100000", ""},
 		{gate.Gate{Roles: routeRoles, Page: nobody, Own: 0}, "", ""}, {gate.Gate{Roles: routeRoles, Page: nobody, Own: 0}, "owner-100000", "owner-100000"}, {gate.Gate{Roles: routeRoles, Page: nobody, Own: 0}, "operator", ""},
 	} {
 		if got := ask(t, gatedOver(t, x.g, asNobody), "GET /v1/log", x.as); got != x.is {
@@ -143,7 +143,7 @@ func TestOthersClaims(t *testing.T) {
 	// Over a connection of which the kernel tells nothing nobody speaks for others.
 	r, _ := http.NewRequest("GET", "http://daemon/v1/log", nil)
 	r.Header.Set(socket.CallerHeader, "owner-100000")
-	if _, err := (gate.Gate{Roles: routeRoles, Page: gate.UnknownUser, Own: 0}).Admit("GET /v1/log", r); err == nil {
+	if _, err := (gate.Gate{Roles: routeRoles, Page: socket.UnknownUser, Own: 0}).Admit("GET /v1/log", r); err == nil {
 		t.Error("a caller of whom nothing is known speaks for the owner")
 	}
 }

@@ -69,7 +69,7 @@ func New(g *gateway.Gateway, o Options) *Server {
 	}
 	book := openBook(logs{g, o.Log})
 	srv := &Server{o: o, teacher: &teacher{Gateway: g}, book: book, report: report{g, book, o.Version, time.Now(), &todo.Since{}}, socket: socket.NewServer(socket.Options{Path: g.Site.Socket, Name: "daemon", Network: o.Network,
-		Mode: mode, Group: callers, Look: o.Look, Grace: time.Second, MostBody: maxRequest, Caller: gate.Peer, Admit: gate.New(routeRoles).Admit, Log: o.Log})}
+		Mode: mode, Group: callers, Look: o.Look, Grace: time.Second, MostBody: maxRequest, Admit: gate.New(routeRoles).Admit, Log: o.Log})}
 	srv.routes(g)
 	return srv
 }

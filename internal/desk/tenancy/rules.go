@@ -85,7 +85,6 @@ func (s Situation) grants() (all []wire.ID) {
 	return all
 }
 
-// each returns one change for every grant.
 func (s Situation) each(c wire.Change) (all []wire.Change) {
 	for _, g := range s.grants() {
 		c.Grant = g

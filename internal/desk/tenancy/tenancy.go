@@ -274,7 +274,6 @@ func (c *KeptCard) Barred(barred map[wire.CredentialID]bool) bool {
 	return slices.ContainsFunc(c.Credentials, func(id wire.CredentialID) bool { return barred[id] })
 }
 
-// among reports whether all forms of the card are in ids.
 func (c *KeptCard) among(ids []wire.CredentialID) bool {
 	return len(c.Credentials) > 0 && !slices.ContainsFunc(c.Credentials, func(id wire.CredentialID) bool { return !slices.Contains(ids, id) })
 }

@@ -31,7 +31,6 @@ const (
 	asideMark   = ".bad-" // in the names of files that were set aside
 )
 
-// epochLine is a line of the epochs file.
 type epochLine struct {
 	epoch  uint64
 	end    string   // openMark, unknownMark or a size

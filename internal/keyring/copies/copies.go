@@ -134,7 +134,6 @@ func (p *Pair) Read(open func(manifest []byte) (*signedlist.List, error)) (found
 	return found, damaged
 }
 
-// inspect reads a file up to its manifest.
 func (c *file) inspect(open func(manifest []byte) (*signedlist.List, error)) (Found, error) {
 	content, err := c.read()
 	if err != nil {

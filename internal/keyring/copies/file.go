@@ -55,7 +55,6 @@ var (
 
 func slot(i int) []byte { return binary.BigEndian.AppendUint16(nil, uint16(i)) }
 
-// use opens the file for one transaction.
 func (c *file) use(what string, o *bolt.Options, transact func(*bolt.DB) error) error {
 	db, err := boltfile.Open(c.path, o)
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// rows are the rows of a list by grant.
 type rows map[wire.ID][]wire.Grant
 
 // rowsOf collects the rows of a list (nil: none) for the grants that records change.

@@ -46,7 +46,6 @@ func (r reading) offset() time.Duration { return time.Duration(r.Wall.UnixNano()
 // Doubt is why a clock is not trusted; "": it is.
 type Doubt string
 
-// The doubts.
 const (
 	None     Doubt = ""
 	Unset    Doubt = "unset"    // before any time at which this could run

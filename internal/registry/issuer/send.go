@@ -112,5 +112,4 @@ func status(err error) int {
 	return 0
 }
 
-// answered reports whether an error is the front's answer.
 func answered(err error) bool { return status(err) != 0 }

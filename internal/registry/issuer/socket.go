@@ -3,8 +3,9 @@ package issuer
 import (
 	"context"
 	"io"
-	"net"
 	"net/http"
+	"os/user"
+	"strconv"
 	"time"
 
 	"gatehouse/internal/registry/issuer/act"
@@ -27,10 +28,7 @@ const (
 func (i *Issuer) Serve(ctx context.Context, path string) error { return i.server(path).Run(ctx) }
 
 func (i *Issuer) server(path string) *socket.Server {
-	s := socket.NewServer(socket.Options{Path: path, Name: "issuer", Network: i.opts.Network, Mode: 0o600, Grace: socketGrace, MostBody: maxRequest, Log: i.opts.Log,
-		Caller: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, whoKey{}, peer(c))
-		}})
+	s := socket.NewServer(socket.Options{Path: path, Name: "issuer", Network: i.opts.Network, Mode: 0o600, Grace: socketGrace, MostBody: maxRequest, Log: i.opts.Log})
 	l := i.ledger
 	building := func(r *http.Request) string { return r.URL.Query().Get("building") }
 	get(s, "GET /v1/status", func(*http.Request) (any, error) { return i.status() })
@@ -143,4 +141,17 @@ func (i *Issuer) postPublish(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return i.status()
+}
+
+// who returns the name of the user who made a request, or the id.
+func who(r *http.Request) string {
+	uid := socket.User(r.Context())
+	if uid == socket.UnknownUser {
+		return "unknown"
+	}
+	id := strconv.FormatUint(uint64(uid), 10)
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return id
 }

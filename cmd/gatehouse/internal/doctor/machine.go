@@ -102,7 +102,6 @@ func (m machine) wearCheck() check {
 	return k
 }
 
-// group is the group that may use the socket.
 const group = "gatehouse"
 
 func groupCheck(socket string) check {

@@ -130,7 +130,6 @@ func bitText(c device.Card) string {
 	return b.String()
 }
 
-// describe describes the numbers of a format.
 func describe(f wiegand.Format) string {
 	text := fmt.Sprintf("%s has %d bits, card number 0 to %v", f.Name, f.Bits, f.Limits().Number())
 	for _, p := range parts(f) {

@@ -125,7 +125,6 @@ func (c chosen) change(s *session.Session, done string, act func(*grantlist.Edit
 	})
 }
 
-// find returns the one grant that text names.
 func find(e *grantlist.Editor, labels map[string]string, text string) (wire.ID, error) {
 	found := map[wire.ID]bool{}
 	for _, g := range e.Grants() {

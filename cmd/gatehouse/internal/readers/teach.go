@@ -50,7 +50,6 @@ func isConflict(err error) bool {
 	return errors.As(err, &answer) && answer.Status == http.StatusConflict
 }
 
-// end returns the reader to its door.
 func (c Teach) end(s *session.Session) {
 	last, cancel := s.Parting()
 	defer cancel()

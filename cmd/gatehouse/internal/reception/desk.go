@@ -13,7 +13,6 @@ import (
 	"gatehouse/internal/takeover"
 )
 
-// visit is an open visit at the desk.
 type visit struct {
 	s    *session.Session
 	desk control.Desk

@@ -52,7 +52,6 @@ type idCardReader struct {
 // cardTimeout is how long a check-in waits for a card to be laid down.
 const cardTimeout = 30 * time.Second
 
-// read waits for a card and reads it.
 func (c idCardReader) read(ctx context.Context) (idcard.Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, cardTimeout)
 	defer cancel()
@@ -114,7 +113,6 @@ func idCardHint(err error) string {
 	return "take the card off and lay it on again"
 }
 
-// idCardDocuments maps kinds of card to kinds of document.
 var idCardDocuments = map[idcard.Kind]wire.DocumentType{
 	idcard.Citizen:      wire.DocumentResidentID,
 	idcard.Residence:    wire.DocumentResidence,

@@ -165,7 +165,6 @@ func (c siteKeys) dirs() (state, keys string, err error) {
 	return site.State, filepath.Join(site.State, "keys"), nil
 }
 
-// show prints the known addresses.
 func (c siteKeys) show(s *session.Session, keys string) error {
 	a, err := enrol.LoadAddresses(keys)
 	return s.Print(a, err, func(w io.Writer) {

@@ -4,8 +4,6 @@
 package gate
 
 import (
-	"context"
-	"net"
 	"net/http"
 	"os"
 	"os/user"
@@ -19,39 +17,24 @@ import (
 // pageUser is the user that the page runs as.
 const pageUser = "gatehouse-page"
 
-// UnknownUser is the user of a caller that the kernel does not name.
-const UnknownUser = ^uint32(0)
-
 // Gate checks each request against the role of the caller, so that a fault in the page can't do a
 // landlord's act for a helper. It believes the claim for whom a request is from the page's user,
 // and from users who may do everything anyway.
 type Gate struct {
 	Roles map[string][]caller.Role // by route, beside the operator; a route without roles is for the operator alone
-	Page  uint32                   // its user; UnknownUser: this machine has none
+	Page  uint32                   // its user; socket.UnknownUser: this machine has none
 	Own   uint32                   // the daemon's
 }
 
 // New makes the gate for this machine's users.
 func New(roles map[string][]caller.Role) Gate {
-	g := Gate{Roles: roles, Page: UnknownUser, Own: uint32(os.Getuid())}
+	g := Gate{Roles: roles, Page: socket.UnknownUser, Own: uint32(os.Getuid())}
 	if u, err := user.Lookup(pageUser); err == nil {
 		if id, err := strconv.ParseUint(u.Uid, 10, 32); err == nil {
 			g.Page = uint32(id)
 		}
 	}
 	return g
-}
-
-type peerKey struct{}
-
-// Peer stores the user at the other end of a connection in its context: it is Options.Caller of a
-// socket that has a gate.
-func Peer(ctx context.Context, conn net.Conn) context.Context {
-	uid := UnknownUser
-	if c, ok := conn.(*net.UnixConn); ok {
-		uid = userOf(c)
-	}
-	return context.WithValue(ctx, peerKey{}, uid)
 }
 
 // Admit returns the request with its caller, or refuses it: it is Options.Admit of a socket.
@@ -67,17 +50,14 @@ func (g Gate) Admit(pattern string, r *http.Request) (*http.Request, error) {
 }
 
 func (g Gate) who(r *http.Request) (caller.Caller, error) {
-	uid, known := r.Context().Value(peerKey{}).(uint32)
-	if !known {
-		uid = UnknownUser
-	}
+	uid := socket.User(r.Context())
 	claim := r.Header.Get(socket.CallerHeader)
 	switch {
-	case claim == "" && uid == g.Page && uid != UnknownUser:
+	case claim == "" && uid == g.Page && uid != socket.UnknownUser:
 		return caller.Caller{Role: caller.Page}, nil
 	case claim == "":
 		return caller.Caller{Role: caller.Operator}, nil
-	case uid == UnknownUser || uid != g.Page && uid != g.Own && uid != 0:
+	case uid == socket.UnknownUser || uid != g.Page && uid != g.Own && uid != 0:
 		return caller.Caller{}, socket.Refused(http.StatusForbidden, "run the page as the user "+pageUser+", or as the daemon's", "this user may not ask for others")
 	}
 	who, err := caller.Parse(claim)

@@ -81,7 +81,7 @@ const maxRequest = control.MostRestore/3*4 + 64<<10
 func New(o Options, why error) *Server {
 	s := &Server{o: o, fault: why, failed: o.Again > 0, looker: newLooker(o.Machine), written: make(chan struct{}, 1),
 		socket: socket.NewServer(socket.Options{Path: o.Socket, Name: "daemon", Network: o.Network, Mode: 0o660, Group: o.Group,
-			Look: 5 * time.Second, Grace: time.Second, MostBody: maxRequest, Caller: gate.Peer, Admit: gate.New(routeRoles).Admit, Log: o.Log})}
+			Look: 5 * time.Second, Grace: time.Second, MostBody: maxRequest, Admit: gate.New(routeRoles).Admit, Log: o.Log})}
 	s.tried = s.stamp()
 	socket.Handle(s.socket, "GET /v1/setup", s.getSetup)
 	socket.Handle(s.socket, "POST /v1/setup/look", s.postLook)

@@ -6,7 +6,6 @@ import (
 	"gatehouse/internal/acceptance"
 )
 
-// named are the parts of a door as a sentence names them.
 var named = map[acceptance.Part]string{acceptance.Lock: "the lock", acceptance.Exit: "the exit button", acceptance.Contact: "the door contact",
 	acceptance.Fire: "the fire input", acceptance.Power: "the pulled plug"}
 

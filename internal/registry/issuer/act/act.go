@@ -20,7 +20,6 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// find returns the grants that an act names.
 func find(c *ledger.Change, a operator.Act) (*building.Building, []wire.ID, error) {
 	if (a.Grant == "") == (a.Tenancy == "") {
 		return nil, nil, api.Hinted("registryd tenancies and registryd grants show them", "name a grant or a tenancy")

@@ -141,7 +141,6 @@ func (s Setup) documents(front, issuer, offline string, trust []byte, root ed255
 
 func hostPort(host string, port int) string { return net.JoinHostPort(host, fmt.Sprint(port)) }
 
-// certificates makes the CA and the front's certificate.
 func (s Setup) certificates(front, issuer string) (cas [][]byte, err error) {
 	made, err := makeCA(s.Registry, s.Now)
 	if err != nil {

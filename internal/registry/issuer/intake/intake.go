@@ -66,7 +66,6 @@ func takeWaiting(c *ledger.Change, b *building.Building, line building.Line) {
 	}
 }
 
-// take takes the next record of a line in.
 func take(c *ledger.Change, b *building.Building, line building.Line, r wire.Record, envelope []byte) {
 	s := b.Lines.Seen[line]
 	s.Number = max(s.Number, r.Number)
