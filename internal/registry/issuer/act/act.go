@@ -1,8 +1,10 @@
-// Package act is what an operator orders about grants and tenancies: to end, suspend, resume and confirm, to decide a
-// disputed notice, to reinstate who was ended, to issue a pass, and to look where a person's name is sealed.
+// Package act carries out an operator's orders about grants and tenancies: to end, suspend, resume
+// and confirm, to decide a disputed notice, to reinstate an ended tenancy, to issue a pass, and to
+// look up where a person's name is sealed.
 //
-// An order is an event in the registry's name, and comes after all that is known of the grant, whatever the clocks of
-// gateways said. It refuses what names no reason, and to bring an ended grant back: its id is never used again.
+// An order is an event of the registry, and comes after all that is known of the grant, whatever
+// the gateways' clocks said. The package refuses an order without a reason, and to bring an ended
+// grant back: its id is never used again.
 package act
 
 import (
@@ -49,7 +51,8 @@ func find(c *ledger.Change, a operator.Act) (*building.Building, []wire.ID, erro
 	return b, b.Tenancies.Of(id), nil
 }
 
-// concerned leaves out those grants of a tenancy to which the act has nothing to do; one that was named itself stays.
+// concerned leaves out the grants of a tenancy to which the act does not apply; a grant that was
+// named itself stays.
 func concerned(b *building.Building, ids []wire.ID, a operator.Act) []wire.ID {
 	if a.Grant != "" {
 		return ids
@@ -71,8 +74,8 @@ func parseID(text string) (id wire.ID, err error) {
 	return wire.ID(b), nil
 }
 
-// On adds the operator's event to one grant. It comes after all that is
-// known of the grant, whatever the clocks of gateways said.
+// On adds the operator's event to one grant. It comes after all that is known of the grant,
+// whatever the gateways' clocks said.
 func On(c *ledger.Change, b *building.Building, id wire.ID, a operator.Act) error {
 	g := b.Tenancies.Grants[id]
 	if g.Ended && a.Act != operator.ActEnd {
@@ -113,8 +116,8 @@ func causeOf(reason string) wire.Cause {
 	return wire.CauseOrder
 }
 
-// onCards names one card of the grant, or all. A card has an id for each form in which readers see it, and all come in
-// one record: whoever names one means the card.
+// onCards applies an event to one card of the grant, or to all. A card has an id for each form in
+// which readers see it, and all came in one record: naming one of them means the card.
 func onCards(c *ledger.Change, b *building.Building, g *fold.Grant, e fold.Event, credential string) error {
 	same := b.Tenancies.CameWith(g.ID, strings.ToLower(credential))
 	var cards []wire.CredentialID
@@ -134,8 +137,9 @@ func onCards(c *ledger.Change, b *building.Building, g *fold.Grant, e fold.Event
 	return nil
 }
 
-// confirm names a card again in the registry's name, later than whatever any clock said of it, also one that is proven
-// here: it may still wait for that at a desk. The list carries it, and the desks take it.
+// confirm names a card again for the registry, with a time after any clock's word about it, even a
+// card that is proven here: a desk may still wait for the confirmation, which the list carries to
+// it.
 func confirm(c *ledger.Change, b *building.Building, g *fold.Grant, e fold.Event, credential string) error {
 	same := b.Tenancies.CameWith(g.ID, strings.ToLower(credential))
 	if !slices.ContainsFunc(g.Cards, func(k fold.Card) bool { return same[k.ID] }) {
@@ -151,9 +155,9 @@ func confirm(c *ledger.Change, b *building.Building, g *fold.Grant, e fold.Event
 	return onCards(c, b, g, e, credential)
 }
 
-// settle decides a dispute: what was said so far counts no more, the decision does.
+// settle decides a dispute: the decision replaces all that was said so far.
 func settle(c *ledger.Change, b *building.Building, g *fold.Grant, e fold.Event, a operator.Act) error {
-	if !g.Given || !g.Disputed { // an objection outlives the notice that was taken back
+	if !g.Given || !g.Disputed { // an objection outlives a notice that was taken back
 		return api.Hinted("registryd tenancies shows which are disputed", "no notice is disputed there: grant %s", g.ID)
 	}
 	e.Change.Op = wire.OpWithdraw
@@ -179,14 +183,14 @@ func settle(c *ledger.Change, b *building.Building, g *fold.Grant, e fold.Event,
 	return nil
 }
 
-// Result is what an act has changed.
+// Result is the effect of an act.
 type Result struct {
 	Building string
 	Grants   []wire.ID // that were acted on, or made
 	Before   uint64    // version of the building's list before
 }
 
-// Do carries out what an operator asks for.
+// Do carries out an operator's order.
 func Do(c *ledger.Change, who string, a operator.Act) (r Result, err error) {
 	reasons := operator.Reasons(a.Act)
 	if !slices.Contains(reasons, a.Reason) {
@@ -213,7 +217,7 @@ func Do(c *ledger.Change, who string, a operator.Act) (r Result, err error) {
 	return r, nil
 }
 
-// order carries an act out on those grants that it has to do with.
+// order applies an act to those grants that it concerns.
 func order(c *ledger.Change, b *building.Building, grants []wire.ID, a operator.Act) ([]wire.ID, error) {
 	if grants = concerned(b, grants, a); len(grants) == 0 && decides(a) {
 		return nil, api.Hinted("registryd tenancies shows which are disputed", "no notice is disputed there: tenancy %s", a.Tenancy)

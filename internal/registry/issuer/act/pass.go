@@ -17,20 +17,21 @@ import (
 	"gatehouse/sync/wire/qrpass"
 )
 
-// maxPasses is how many passes one tenancy gets within the longest life of one: enough for the doors of a house, too few
-// to hand out to a crowd.
+// maxPasses is how many passes one tenancy gets within the longest life of a pass: enough for the
+// doors of a house, too few to hand out to a crowd.
 const maxPasses = 20
 
-// Passes counts the passes of tenancies, in this run of the issuer. It is used within
-// the ledger's transactions alone, one at a time.
+// Passes counts the passes of tenancies in this run of the issuer. It is used only within the
+// ledger's transactions, one at a time.
 type Passes struct {
-	given map[wire.ID][]uint32 // when each tenancy got one, unix s, the last quarter of an hour
+	given map[wire.ID][]uint32 // times (unix s) at which each tenancy got one, in the last quarter of an hour
 }
 
-// NewPasses has counted none.
+// NewPasses returns a counter at zero.
 func NewPasses() *Passes { return &Passes{given: make(map[wire.ID][]uint32)} }
 
-// Issue issues a pass for a tenancy. It is written down with it, without the text.
+// Issue issues a pass for a tenancy. The issue is recorded in the same transaction, without the
+// text.
 func (p *Passes) Issue(c *ledger.Change, who string, n operator.NewPass) (out operator.Pass, err error) {
 	if n.Minutes < qrpass.Min/60 || n.Minutes > qrpass.Max/60 {
 		return out, api.Hinted("whoever photographs a pass has as long", "a pass is good for %d to %d minutes, not %d", qrpass.Min/60, qrpass.Max/60, n.Minutes)
@@ -62,11 +63,11 @@ func (p *Passes) Issue(c *ledger.Change, who string, n operator.NewPass) (out op
 	return out, nil
 }
 
-// mayPass refuses what no door would open for: one of the grants has to be
-// active, with a card of it that is not suspended.
+// mayPass refuses a pass that no door would open for: one of the grants has to be active, with a
+// card that is not suspended.
 func mayPass(b *building.Building, grants []wire.ID, now uint32) error {
 	why := "its check-in has not come yet"
-	var rank int // of why: how near a grant came
+	var rank int // how near to opening the grant of why came
 	for _, id := range grants {
 		g := b.Tenancies.Grants[id]
 		near, text := 0, ""
@@ -91,7 +92,7 @@ func mayPass(b *building.Building, grants []wire.ID, now uint32) error {
 
 // count counts one pass of a tenancy, or refuses it.
 func (p *Passes) count(tenancy wire.ID, now uint32) error {
-	for id, times := range p.given { // few: those of the last quarter of an hour
+	for id, times := range p.given { // few: only the last quarter of an hour
 		times = slices.DeleteFunc(times, func(at uint32) bool { return at+qrpass.Max <= now })
 		if p.given[id] = times; len(times) == 0 {
 			delete(p.given, id)
@@ -105,7 +106,8 @@ func (p *Passes) count(tenancy wire.ID, now uint32) error {
 	return nil
 }
 
-// Look says where the sealed person of a tenancy is. It is written down with it.
+// Look returns where the sealed person of a tenancy is. The look is recorded in the same
+// transaction.
 func Look(c *ledger.Change, who string, l operator.Look) (p operator.Person, err error) {
 	if !slices.Contains(operator.Reasons("person"), l.Reason) {
 		return p, api.Hinted("one of "+strings.Join(operator.Reasons("person"), ", "), "%q is no reason to look at a person", l.Reason)

@@ -13,9 +13,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// What was ended stays ended at every gateway. Who is to come in again gets new grants, for the same tenancy and cards,
-// which cite the old one and the list that ended it: a registry of yesterday, which does not know that list, can give
-// nothing back.
+// What was ended stays ended at every gateway. To reinstate a tenancy, it gets new grants for the
+// same cards, which cite the old grant and the list that ended it: a rolled-back registry, which
+// does not know that list, can't give anything back.
 
 // reinstate makes new grants in the place of ended ones.
 func reinstate(c *ledger.Change, b *building.Building, grants []wire.ID, a operator.Act) (made []wire.ID, err error) {
@@ -48,8 +48,8 @@ func reinstate(c *ledger.Change, b *building.Building, grants []wire.ID, a opera
 	return made, nil
 }
 
-// endOffered ends a grant that a gateway holds as over, and that is not over here: its
-// id is never good again at that gateway, so whoever is to come in there needs another.
+// endOffered ends a grant that a gateway holds as over, and that is not over here: its id can't be
+// used at that gateway any more, so another grant is needed there.
 func endOffered(c *ledger.Change, b *building.Building, id wire.ID) error {
 	if g := b.Tenancies.Grants[id]; !g.Known || g.Ended {
 		return nil
@@ -63,7 +63,7 @@ func endOffered(c *ledger.Change, b *building.Building, id wire.ID) error {
 const olderHint = "if doors refuse its cards all the same, this database is older than they are: registryd status says what was put back; " +
 	"when its gateways have been heard, try again"
 
-// reinstateGrant makes the grant that follows one.
+// reinstateGrant makes the grant that succeeds an ended one.
 func reinstateGrant(c *ledger.Change, b *building.Building, id wire.ID, a operator.Act) (next wire.ID, err error) {
 	g := b.Tenancies.Grants[id]
 	if !g.Known || !g.Ended {
@@ -91,7 +91,8 @@ func reinstateGrant(c *ledger.Change, b *building.Building, id wire.ID, a operat
 	return next, nil
 }
 
-// sayCards says the new grant, with the cards of the old one. What did not prove the tenant does not prove him now.
+// sayCards adds the events of the new grant, with the cards of the old one. A card that did not
+// prove the tenant does not do so now.
 func sayCards(c *ledger.Change, b *building.Building, g *fold.Grant, next wire.ID, until uint32) {
 	var proven, unproven, stopped []wire.CredentialID
 	for _, card := range g.Cards {
@@ -107,7 +108,7 @@ func sayCards(c *ledger.Change, b *building.Building, g *fold.Grant, next wire.I
 	in := g.CheckIn.Change
 	named := &proven
 	if len(proven) == 0 {
-		in.Flat = fold.UnknownFlat // as one that was read from a list: its cards prove nothing
+		in.Flat = fold.UnknownFlat // as read from a list: its cards prove nothing
 		named = &unproven
 	}
 	n := min(len(*named), fold.MaxCards)
@@ -125,7 +126,8 @@ func sayCards(c *ledger.Change, b *building.Building, g *fold.Grant, next wire.I
 	}
 }
 
-// successor is the grant that was made in the place of one, or has its cards now; nil: there is none.
+// successor returns the grant that was made in place of one, or has its cards now; nil: there is
+// none.
 func successor(c *ledger.Change, b *building.Building, id wire.ID) (*wire.ID, error) {
 	old := b.Tenancies.Grants[id]
 	for other, g := range b.Tenancies.Grants {
@@ -139,7 +141,8 @@ func successor(c *ledger.Change, b *building.Building, id wire.ID) (*wire.ID, er
 	return store.Reinstated(c, id)
 }
 
-// endedBy is the list that ended a grant: the first that named it as revoked, or that was taken over and lacked it.
+// endedBy returns the list that ended a grant: the first that named it as revoked, or that was
+// taken over and lacked it.
 func endedBy(c *ledger.Change, b *building.Building, id wire.ID) (hash wire.Hash, err error) {
 	r, there := b.Lists.Revoked[id]
 	if there {
@@ -154,7 +157,7 @@ func endedBy(c *ledger.Change, b *building.Building, id wire.ID) (hash wire.Hash
 	return hash, err
 }
 
-// offeredBy names what a gateway holds by which a grant is over.
+// offeredBy returns what a gateway holds by which a grant is over.
 func offeredBy(c *ledger.Change, b *building.Building, id wire.ID) (hash wire.Hash, there bool, err error) {
 	all, err := store.Offers(c, b.ID, true)
 	for _, o := range all {

@@ -1,10 +1,10 @@
-// Package adopt takes over what this database, having been put back, does not know and the registry has signed all the
-// same: lists and House documents that gateways, the front or an operator have. A list proves itself: one that an issuer
-// trusted now has signed is taken over, its restrictions for good, and goes into the log, so that the next list proves
-// that it descends from it.
+// Package adopt takes over what this database, after a restore, does not know although the registry
+// has signed it: lists and House documents that gateways, the front or an operator have. A list
+// proves itself: one that a now trusted issuer has signed is taken over, its restrictions for good,
+// and goes into the log, so that the next list proves that it descends from it.
 //
-// It refuses to take over what nobody trusted now has signed: that is offered to the operator. It refuses a list that has
-// leapt out of the reach of other gateways.
+// It refuses to take over what nobody trusted now has signed: that is offered to the operator. It
+// refuses a list whose version is out of reach of other gateways.
 package adopt
 
 import (
@@ -21,7 +21,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// assemble puts together what a gateway holds from the parts that it has signed.
+// assemble joins the signed parts of what a gateway holds.
 func assemble(b *building.Building, h api.Holding) (all wire.Holding, err error) {
 	for n, envelope := range h.Parts {
 		part, err := building.Open[wire.Holding](b, h.Place.Gateway, wire.TypeHolding, envelope)
@@ -43,8 +43,8 @@ func assemble(b *building.Building, h api.Holding) (all wire.Holding, err error)
 	return all, nil
 }
 
-// Holding judges what a gateway holds. What proves itself is taken over; the rest is for
-// the operator. What can't be read is logged: the gateway may say it again.
+// Holding judges what a gateway holds. What proves itself is taken over; the rest is offered to the
+// operator. What can't be read is logged: the gateway may send it again.
 func Holding(c *ledger.Change, in api.Holding) {
 	b := c.Building(in.Place.Building)
 	if b == nil {
@@ -92,7 +92,7 @@ func Front(c *ledger.Change, k api.Stored) {
 	if err != nil || !trusted {
 		return // of an issuer that was replaced: gateways say what they have
 	}
-	// The list's own root tells whether the log that the front has is the one before it.
+	// The list's own root shows whether the front's log is the one before it.
 	if log, ok := lists.Proved(l.Manifest, k.List.Log); ok {
 		store.AppendLog(c.Tx, b, log...)
 	}
@@ -100,12 +100,13 @@ func Front(c *ledger.Change, k api.Stored) {
 	List(c, b, "the front", l)
 }
 
-// maxStep is how far a list's version may be above what is known: a thief's list could use up the numbers. Gateways take
-// twice as much, so that the list after one that was taken over is within reach of all.
+// maxStep is how far a list's version may be above the known one: a thief's list could use up the
+// numbers. Gateways take twice as much, so that the list after one that was taken over is within
+// reach of all.
 const maxStep = 1 << 19
 
-// List takes over what a list says that is not in the log: an issuer that is trusted
-// now has signed it. from is who has it: a gateway, or the front.
+// List takes over what a list says that is not in the log and that a now trusted issuer has signed.
+// from is who has it: a gateway, or the front.
 func List(c *ledger.Change, b *building.Building, from string, l lists.Signed) {
 	if c.InLog(b, l.Hash) {
 		return
@@ -119,8 +120,8 @@ func List(c *ledger.Change, b *building.Building, from string, l lists.Signed) {
 	t := newTaking(c, b, l)
 	before := b.Tenancies.OpenAt(c.Clock.Unix())
 	if newest && len(l.Second) == 0 {
-		// Gateways count what it took against the next list for a day, as this database does now. What lists before it may
-		// have taken of that earlier, nothing here says.
+		// Gateways count what it took against the next list for a day, and so does this database.
+		// What lists before it took of that earlier is unknown.
 		c.Count(b, b.Removed(&l), min(l.Manifest.Issued, c.Clock.Unix()))
 	}
 	t.take(newest)
@@ -140,8 +141,8 @@ func List(c *ledger.Change, b *building.Building, from string, l lists.Signed) {
 		from, l.Manifest.Version, t.String(), b.ID, back, strange(c.Since(), l.Manifest.Issued))
 }
 
-// follow makes a list that was taken over the one that the next follows. A grant that it did not name comes too late with
-// a record that it has seen.
+// follow makes a list that was taken over the predecessor of the next one. A grant that it did not
+// name can't come later with a record that it has seen.
 func follow(c *ledger.Change, b *building.Building, l lists.Signed) {
 	c.Replace(b, l)
 	for _, s := range l.Manifest.Seen {
@@ -158,8 +159,8 @@ func follow(c *ledger.Change, b *building.Building, l lists.Signed) {
 	}
 }
 
-// strange says of a list that was taken over that nothing explains why this database did
-// not know it: it was signed when this one was in use already. Times are unix s.
+// strange describes a list that was taken over although nothing explains why this database did not
+// know it: it was signed when this database was in use already. Times are unix s.
 func strange(since, issued uint32) string {
 	if issued <= since {
 		return ""
@@ -174,8 +175,8 @@ func strange(since, issued uint32) string {
 
 func atText(s uint32) string { return time.Unix(int64(s), 0).UTC().Format(time.RFC3339) }
 
-// warn tells that one issuer alone has signed a list that ended more than one may in the days between: it may be a
-// thief's. before are the tenancies that were open.
+// warn reports that one issuer alone has signed a list that ended more than one issuer may in the
+// days between: it may be a thief's. before are the tenancies that were open.
 func warn(c *ledger.Change, b *building.Building, from string, l *lists.Signed, before map[wire.ID]bool) {
 	days := 1
 	if was := b.Lists.Newest.Manifest.Issued; was > 0 && l.Manifest.Issued > was {

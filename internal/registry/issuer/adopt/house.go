@@ -11,8 +11,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// adoptHouse takes over a newer House document that an issuer trusted now has signed:
-// who is in it is of the building, who is not was taken out.
+// adoptHouse takes over a newer House document that a now trusted issuer has signed: gateways in it
+// belong to the building, others were removed.
 func adoptHouse(c *ledger.Change, b *building.Building, from string, envelope []byte) {
 	h, err := keys.OpenHouse(envelope, c.Keys.Trust, b.ID)
 	if err != nil || h.Version <= b.House.Version {
@@ -34,10 +34,10 @@ func adoptHouse(c *ledger.Change, b *building.Building, from string, envelope []
 	}
 	c.Relist(b)
 	c.Remark(b.ID, "%s had house document %d, which this database did not know: gateways that came by it: %s; that went: %s", from, h.Version, named(in), named(out))
-	c.SignHouse(b, h.Gateways) // one that names this one among those before it
+	c.SignHouse(b, h.Gateways) // a new one that names this one among those before it
 }
 
-// named lists ids for people.
+// named joins ids for people.
 func named(ids []string) string {
 	if len(ids) == 0 {
 		return "none"
@@ -45,7 +45,7 @@ func named(ids []string) string {
 	return strings.Join(ids, ", ")
 }
 
-// diffHouses are the gateways that only one of two documents has, or with another key.
+// diffHouses returns the gateways that only one of two documents has, or has with another key.
 func diffHouses(before, after wire.House) (out, in []string) {
 	for _, g := range before.Gateways {
 		if after.Gateway(g.ID) == nil {
@@ -60,8 +60,8 @@ func diffHouses(before, after wire.House) (out, in []string) {
 	return out, in
 }
 
-// findOrMake returns the building of what the front has, made from its House document where this database does not know
-// it; nil: an issuer trusted now has not signed that.
+// findOrMake returns the building of what the front has, made from its House document where this
+// database does not know it; nil: no now trusted issuer has signed that.
 func findOrMake(c *ledger.Change, k api.Stored) *building.Building {
 	b := c.Building(k.Building)
 	if b != nil {
@@ -78,8 +78,8 @@ func findOrMake(c *ledger.Change, k api.Stored) *building.Building {
 	return b
 }
 
-// House takes the House document of a building that the operator has, as one of its
-// gateways has it, and returns the building's id.
+// House takes over the House document of a building that the operator got from a gateway, and
+// returns the building's id.
 func House(c *ledger.Change, envelope []byte) (id string, err error) {
 	_, p, _ := wire.Open(envelope, wire.Expect{}, nil) // only to learn the building
 	if p.Address == "" {

@@ -20,10 +20,10 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// What a gateway holds and no issuer that is trusted now has signed is nobody's word:
-// an operator looks at it and takes it, or says that it is nothing.
+// What a gateway holds and no now trusted issuer has signed can't be trusted: an operator looks at
+// it and accepts or rejects it.
 
-// offer keeps a list for the operator: its buckets each with its length (4 bytes) before it.
+// offer stores a list for the operator; its buckets have their length (4 bytes) before them.
 func offer(c *ledger.Change, b *building.Building, gateway string, h wire.Holding, hash wire.Hash) {
 	var rest []byte
 	for _, bucket := range h.Buckets {
@@ -46,7 +46,7 @@ func listOf(o store.Offer) (lists.Signed, error) {
 	return l, err
 }
 
-// offerTombstones keeps grants that a gateway has as over, and that are not over here.
+// offerTombstones stores grants that are over at a gateway, and not here.
 func offerTombstones(c *ledger.Change, b *building.Building, gateway string, tombstones []wire.ID) {
 	var ids []byte
 	for _, id := range tombstones {
@@ -59,7 +59,7 @@ func offerTombstones(c *ledger.Change, b *building.Building, gateway string, tom
 	}
 	all, err := store.Offers(c, b.ID, false)
 	c.Fail(err)
-	for _, o := range all { // endings of which all are so here by now wait for nothing
+	for _, o := range all { // offers whose endings have all happened here by now are done
 		if len(o.Manifest) == 0 && len(endsBy(b, o)) == 0 {
 			store.CloseOffer(c.Tx, o)
 		}
@@ -67,7 +67,7 @@ func offerTombstones(c *ledger.Change, b *building.Building, gateway string, tom
 	store.AddOffer(c.Tx, store.Offer{Building: b.ID, Gateway: gateway, Hash: sha256.Sum256(ids), At: int64(c.Clock.Unix()), Manifest: []byte{}, Rest: ids})
 }
 
-// Offers shows what waits for an operator's word.
+// Offers returns what waits for an operator's decision.
 func Offers(v ledger.View, k *authority.Keys) ([]operator.Offer, error) {
 	out := []operator.Offer{}
 	all, err := store.Offers(v, "", false)
@@ -88,7 +88,7 @@ func Offers(v ledger.View, k *authority.Keys) ([]operator.Offer, error) {
 		}
 		ends := endsBy(b, kept)
 		if len(kept.Manifest) == 0 && len(ends) == 0 {
-			continue // it says nothing any more that is not so here
+			continue // nothing in it is new here any more
 		}
 		o := operator.Offer{Building: kept.Building, Gateway: kept.Gateway, ID: hex.EncodeToString(kept.Hash[:8]), Time: time.Unix(kept.At, 0).UTC(),
 			Grants: len(ends), Flats: b.Tenancies.FlatsOf(ends)}
@@ -108,7 +108,7 @@ func Offers(v ledger.View, k *authority.Keys) ([]operator.Offer, error) {
 	return out, nil
 }
 
-// issuersEver are the issuers that a trust document has ever named.
+// issuersEver returns the issuers that any trust document has named.
 func issuersEver(v ledger.View, k *authority.Keys) (issuers []wire.Key, err error) {
 	all, err := store.Trusts(v)
 	for _, envelope := range all {
@@ -119,7 +119,7 @@ func issuersEver(v ledger.View, k *authority.Keys) (issuers []wire.Key, err erro
 	return issuers, err
 }
 
-// endsBy are the tenancies that lose a grant if an offer is taken.
+// endsBy returns the tenancies that lose a grant if an offer is accepted.
 func endsBy(b *building.Building, o store.Offer) (tenancies []wire.ID) {
 	over := o.Tombstones()
 	if len(o.Manifest) > 0 {
@@ -142,8 +142,8 @@ func endsBy(b *building.Building, o store.Offer) (tenancies []wire.ID) {
 	return tenancies
 }
 
-// Decide takes what a gateway holds, or says that it is nothing: in both cases it was
-// reckoned with, so that the next list follows it.
+// Decide accepts or rejects what a gateway holds: in both cases it is taken into account, so that
+// the next list follows it.
 func Decide(c *ledger.Change, d operator.Decision) error {
 	all, err := store.Offers(c, d.Building, false)
 	if err != nil {
@@ -167,7 +167,7 @@ func Decide(c *ledger.Change, d operator.Decision) error {
 	if err != nil {
 		return fmt.Errorf("read the list that %s holds: %w", o.Gateway, err)
 	}
-	if d.Take { // its word, not its place: the next list goes by this issuer's own numbers, which the root's next epoch put above
+	if d.Take { // its content, not its place: the next list uses this issuer's own numbers, which the root's next epoch put above
 		t := newTaking(c, b, l)
 		t.take(true)
 		c.Remark(b.ID, "the operator has taken list %d of %s: %s", l.Manifest.Version, o.Gateway, t.String())
@@ -176,7 +176,7 @@ func Decide(c *ledger.Change, d operator.Decision) error {
 	return nil
 }
 
-// endAll ends grants, if that is what the operator takes.
+// endAll ends grants if the operator accepts that.
 func endAll(c *ledger.Change, b *building.Building, ids []wire.ID, take bool) error {
 	for _, id := range ids {
 		g := b.Tenancies.Grants[id]

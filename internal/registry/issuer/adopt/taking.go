@@ -16,7 +16,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// taking is the work of taking one list over.
+// taking is the work of taking over one list.
 type taking struct {
 	c    *ledger.Change
 	b    *building.Building
@@ -25,7 +25,7 @@ type taking struct {
 
 	ended, stopped, joined, brought int              // grants
 	over                            int              // of those that were brought
-	notices                         map[wire.ID]bool // by grant: learnt how one stands
+	notices                         map[wire.ID]bool // by grant: notices whose state became known
 }
 
 // newTaking prepares the work.
@@ -41,7 +41,7 @@ func byGrant(all []wire.Grant) map[wire.ID][]wire.Grant {
 	return rows
 }
 
-// String says what came of it.
+// String describes the result.
 func (t *taking) String() string {
 	var parts []string
 	for _, p := range []struct {
@@ -60,7 +60,7 @@ func (t *taking) String() string {
 	return strings.Join(parts, ", ") + wordless(&t.l.Manifest)
 }
 
-// take takes over what the list says; of one that is not the newest only what it restricts.
+// take takes over the content of a list; of one that is not the newest only its restrictions.
 func (t *taking) take(newest bool) {
 	listed := t.b.Lists.Listed()
 	for id, g := range t.b.Tenancies.Grants {
@@ -90,11 +90,11 @@ func allRevoked(rows []wire.Grant) bool {
 	return len(rows) > 0 && !slices.ContainsFunc(rows, func(r wire.Grant) bool { return r.State != wire.GrantRevoked })
 }
 
-// lacks reports whether a list would name a grant if that were not over: it stood in the list that this database has
-// (listed), or the list was made with its check-in, and knows its doors.
+// lacks reports whether a list would name a grant if that were not over: it was in the list of this
+// database (listed), or the list includes its check-in, and knows its doors.
 func lacks(m *wire.Manifest, g *fold.Grant, listed bool) bool {
 	if until := g.Until(); until != 0 && int64(until) <= int64(m.Issued) {
-		return false // its term was over: that is no end
+		return false // its term is over: that is no end
 	}
 	if listed {
 		return true
@@ -111,7 +111,7 @@ func lacks(m *wire.Manifest, g *fold.Grant, listed bool) bool {
 	return false
 }
 
-// later reports whether something was said of a card that the list was not made with.
+// later reports whether a card was changed by a record that the list does not include.
 func (t *taking) later(g *fold.Grant, about func(wire.Change) bool) bool {
 	m := &t.l.Manifest
 	return slices.ContainsFunc(t.b.Tenancies.Events[g.ID], func(e fold.Event) bool {
@@ -126,8 +126,8 @@ func (t *taking) later(g *fold.Grant, about func(wire.Change) bool) bool {
 	})
 }
 
-// restrict takes over what the list says of a grant that is not over: cards stopped,
-// an end that comes earlier, cards that this database does not have.
+// restrict takes over the restrictions of a grant that is not over: cards stopped, an earlier end,
+// cards that this database does not have.
 func (t *taking) restrict(g *fold.Grant, rows []wire.Grant, newest bool) {
 	var stop, join []wire.CredentialID
 	for _, r := range rows {
@@ -139,7 +139,7 @@ func (t *taking) restrict(g *fold.Grant, rows []wire.Grant, newest bool) {
 		if r.State != wire.GrantActive && !stopped && !t.later(g, func(c wire.Change) bool {
 			return c.Op == wire.OpResume && slices.Contains(c.Credentials, r.Credential)
 		}) {
-			stop = append(stop, r.Credential) // also one that is not here: its record may come again
+			stop = append(stop, r.Credential) // also a card that is not here: its record may come again
 		}
 	}
 	t.joined, t.stopped = t.joined+min(len(join), 1), t.stopped+min(len(stop), 1)
@@ -157,8 +157,8 @@ func (t *taking) cards(op wire.Op, cards []wire.CredentialID, g *fold.Grant) {
 	}
 }
 
-// bring makes a grant that only the list knows: what the landlord wrote about it, its
-// flat too, comes with the gateway's record, if that is still there.
+// bring makes a grant that only the list has: what the landlord wrote about it, and its flat, come
+// with the gateway's record, if that still exists.
 func (t *taking) bring(id wire.ID, rows []wire.Grant) {
 	m, first := &t.l.Manifest, rows[0]
 	var doors []string
@@ -177,7 +177,7 @@ func (t *taking) bring(id wire.ID, rows []wire.Grant) {
 	in := wire.Change{Op: wire.OpCheckIn, Credentials: all[:min(len(all), fold.MaxCards)], Kind: first.Kind, Doors: doors, From: first.From, Until: first.Until,
 		Flat: fold.UnknownFlat, Basis: wire.BasisDuty, Document: wire.DocumentResidentID}
 	if noticeUntil(m, id, in.Until) != nil {
-		in.Until = 0 // that is no term
+		in.Until = 0 // a time in the past is no term
 	}
 	t.brought++
 	t.say(in, g)
@@ -192,8 +192,8 @@ func (t *taking) bring(id wire.ID, rows []wire.Grant) {
 	}
 }
 
-// say takes one change over in the registry's name, as of when the list was made. The
-// rows don't say on whose word a card came: at most on the landlord's.
+// say takes over one change for the registry, with the time of the list. The rows don't say on
+// whose word a card came: at most on the landlord's.
 func (t *taking) say(c wire.Change, g *fold.Grant) {
 	c.At, c.Clock, c.Proof, c.Tenancy, c.Grant = t.l.Manifest.Issued, wire.ClockRegistry, wire.ProofRegistry, g.Tenancy, g.ID
 	if c.Op == wire.OpBind {
@@ -202,7 +202,8 @@ func (t *taking) say(c wire.Change, g *fold.Grant) {
 	t.put(fold.Event{At: c.At, Change: c})
 }
 
-// put takes one change over. The same list taken over twice says the same: no random ids here.
+// put takes over one change. It is deterministic, without random ids, so that taking over the same
+// list twice has the same result.
 func (t *taking) put(e fold.Event) {
 	c := &e.Change
 	text := slices.Concat(t.l.Hash[:], c.Grant[:], binary.BigEndian.AppendUint32([]byte{byte(c.Op), byte(c.Proof)}, c.At))
@@ -216,10 +217,10 @@ func (t *taking) put(e fold.Event) {
 	}
 }
 
-// What the registry has decided of notices and confirmed of cards is in no record of a gateway: a list says it besides
-// its rows, and so it comes back with a list that is taken over.
+// The registry's decisions on notices and its confirmations of cards are in no record of a gateway.
+// Lists carry them besides the rows, so they come back with a list that is taken over.
 
-// standing takes over what the list says besides its rows of a grant.
+// standing takes over what the list says of a grant besides its rows.
 func (t *taking) standing(grant wire.ID) {
 	for i := range t.l.Manifest.Words {
 		if w := &t.l.Manifest.Words[i]; w.Grant == grant {
@@ -228,8 +229,8 @@ func (t *taking) standing(grant wire.ID) {
 	}
 }
 
-// hear takes one word over, unless this database knows it, or has heard better since.
-// A notice stays its landlord's: he can take it back, and the tenant can object.
+// hear takes over one word, unless this database knows it, or a newer one. A notice remains the
+// landlord's: he can take it back, and the tenant can object.
 func (t *taking) hear(w *wire.Word, g *fold.Grant) {
 	c := wire.Change{Op: w.Op, At: w.At, Clock: wire.ClockRegistry, Proof: w.Proof, Tenancy: g.Tenancy, Grant: g.ID, Until: w.Until, Cause: w.Cause}
 	e := fold.Event{At: min(w.At, t.c.Clock.Ahead()), Change: c}
@@ -254,7 +255,8 @@ func (t *taking) hear(w *wire.Word, g *fold.Grant) {
 	t.put(e)
 }
 
-// decidedHere reports whether a decision is the one that stands here, or this registry has made another since the list.
+// decidedHere reports whether a decision is the one that stands here, or this registry has made
+// another since the list.
 func (t *taking) decidedHere(w *wire.Word, g *fold.Grant) bool {
 	same := slices.ContainsFunc(g.Words, func(k fold.Word) bool {
 		return k.Op == w.Op && k.Proof == w.Proof && k.At == w.At && k.Until == w.Until && k.Cause == w.Cause
@@ -264,7 +266,7 @@ func (t *taking) decidedHere(w *wire.Word, g *fold.Grant) bool {
 	})
 }
 
-// said reports whether this database has a word as an event.
+// said reports whether this database has the word as an event.
 func (t *taking) said(w *wire.Word) bool {
 	return slices.ContainsFunc(t.b.Tenancies.Events[w.Grant], func(e fold.Event) bool {
 		return e.OfRegistry() == (w.Proof == wire.ProofRegistry) && e.Change.Op == w.Op && e.Change.At == w.At &&
@@ -272,7 +274,7 @@ func (t *taking) said(w *wire.Word) bool {
 	})
 }
 
-// noticeUntil is a list's word on a notice that ends a grant at a time; nil: there is none.
+// noticeUntil returns a list's word on a notice that ends a grant at a time; nil: there is none.
 func noticeUntil(m *wire.Manifest, grant wire.ID, until uint32) *wire.Word {
 	i := slices.IndexFunc(m.Words, func(w wire.Word) bool { return w.Grant == grant && w.Op == wire.OpNotice && w.Until == until })
 	if i < 0 {
@@ -281,7 +283,8 @@ func noticeUntil(m *wire.Manifest, grant wire.ID, until uint32) *wire.Word {
 	return &m.Words[i]
 }
 
-// shorten makes a grant end where the list's rows do, if that is earlier and nothing was said of it since.
+// shorten makes a grant end where the list's rows do, if that is earlier and nothing newer was said
+// about it.
 func (t *taking) shorten(g *fold.Grant, rows []wire.Grant) {
 	until := g.Until()
 	for _, r := range rows {
@@ -302,8 +305,8 @@ func (t *taking) shorten(g *fold.Grant, rows []wire.Grant) {
 	}
 }
 
-// wordless says what a list can't say: nothing of notices in the first format, and
-// not all of them where the list's capacity for them was used up.
+// wordless describes what a list can't say: nothing of notices in the first format, and not all of
+// them where its capacity for words was used up.
 func wordless(m *wire.Manifest) string {
 	const decide = "; where the registry had upheld or rejected one, it is to be decided again: registryd tenancies shows which are disputed, " +
 		"registryd dispute settle TENANCY decides"

@@ -28,13 +28,15 @@ import (
 	"gatehouse/sync/wire/sealing"
 )
 
-// Files with the issuer's keys, in its directory. Those that it shares with the front bear the front's names.
+// Files with the issuer's keys, in its directory. Those shared with the front have the front's
+// names.
 const (
 	FilePlace  = "registry.json" // what tokens say: the registry's id and hosts
 	FileIssuer = "issuer.key"    // PEM, Ed25519: lists, House documents
 	FileCAKey  = "ca.key"        // PEM, ECDSA P-256: gateways' certificates
 	FileDesk   = "desk.key"      // PEM, HPKE: opens tenancy records
-	// FileTrustPlain is the newest trust document of format 1, where that in api.FileTrust is of format 2.
+	// FileTrustPlain is the newest trust document of format 1, if api.FileTrust has one of format
+	// 2.
 	FileTrustPlain = "trust-1.cose"
 )
 
@@ -90,8 +92,8 @@ func newSealKey(path string) (public []byte, err error) {
 	return public, keys.SaveSealKey(path, private)
 }
 
-// areDirectories refuses directories that Init has not made, before anything is written there: each is told by a file that
-// holds no key, for keys may be lost. An empty front is elsewhere.
+// areDirectories refuses directories that Init has not made, before anything is written there. Each
+// is recognised by a file that holds no key, because keys may be lost. An empty front is elsewhere.
 func areDirectories(issuer, front string) error {
 	if err := isDirectory(issuer, FilePlace, "--dir names the issuer's directory"); err != nil || front == "" {
 		return err
@@ -118,14 +120,14 @@ const (
 	backdated   = time.Hour // for clocks that are a little behind
 )
 
-// ca is a certificate authority: what gateways and the front are known by.
+// ca is a certificate authority, for gateways and the front.
 type ca struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-// sign makes a certificate by a template, good from a little before first until last, and
-// worth nothing after the CA's end: so that whoever looks at its end sees the true one.
+// sign makes a certificate from a template, valid from a little before first until last, and no
+// longer than the CA: so its own end is the true one.
 func (a ca) sign(t *x509.Certificate, public any, first, last time.Time) (*x509.Certificate, error) {
 	serial := make([]byte, 16)
 	_, _ = rand.Read(serial) // never fails
@@ -138,7 +140,7 @@ func (a ca) sign(t *x509.Certificate, public any, first, last time.Time) (*x509.
 	return x509.ParseCertificate(der)
 }
 
-// within is the end of a certificate, no later than the CA's.
+// within limits the end of a certificate to that of the CA.
 func (a ca) within(end time.Time) time.Time {
 	if a.cert != nil && end.After(a.cert.NotAfter) {
 		return a.cert.NotAfter
@@ -216,9 +218,10 @@ func (a ca) server(public any, hosts []string, now time.Time) (*x509.Certificate
 	return a.sign(t, public, now, now.AddDate(serverYears, 0, 0))
 }
 
-// ClientCertificate is that of a gateway, for the key in its request. Its subject's serial number is the id of the
-// gateway's signing key, so that a machine that was replaced is out. It is good from the first time that it may be now,
-// and for a year from the last: the broker goes by the machine's clock, which the issuer may doubt.
+// ClientCertificate makes the certificate of a gateway, for the key in its request. Its subject's
+// serial number is the id of the gateway's signing key, so that a replaced machine is out. It is
+// valid from the earliest possible present time, and for a year from the latest: the broker uses
+// the machine's clock, which the issuer may doubt.
 func (k Keys) ClientCertificate(p wire.Place, signer wire.KeyID, request []byte, first, last time.Time) (*x509.Certificate, error) {
 	csr, err := x509.ParseCertificateRequest(request)
 	if err == nil {

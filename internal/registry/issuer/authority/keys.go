@@ -1,8 +1,9 @@
-// Package authority makes and keeps what a registry is known by: the keys of its issuers, its CA with the certificates
-// of gateways and of the server, and the trust documents that its root signs, in the directories that Init makes.
+// Package authority makes and keeps the identity of a registry: the keys of its issuers, its CA
+// with the certificates of gateways and of the server, and the trust documents that its root signs,
+// in the directories that Init makes.
 //
-// It refuses to overwrite a key, to hand out one that the trust document does not name, and to look for the root's key
-// anywhere but where it is told: that one lives on a stick.
+// It refuses to overwrite a key, to give out one that the trust document does not name, and to look
+// for the root's key anywhere but where it is told: that one is kept on a stick.
 package authority
 
 import (
@@ -23,7 +24,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Keys are what the issuer works with.
+// Keys are the issuer's keys.
 type Keys struct {
 	Place         Place
 	Issuer        ed25519.PrivateKey
@@ -31,14 +32,14 @@ type Keys struct {
 	Issuers       []wire.Key // all that the trust document names
 	Trust         wire.Trust
 	TrustEnvelope []byte
-	TrustPlain    []byte // envelope for who reads format 1 alone; nil: the other is of that format
+	TrustPlain    []byte // envelope for readers of format 1 alone; nil: the other is of that format
 	Root          ed25519.PublicKey
 	Desk          []byte
 	CA            *x509.Certificate
 	caKey         *ecdsa.PrivateKey
 }
 
-// Place is FilePlace.
+// Place is the content of FilePlace.
 type Place struct {
 	Registry string `json:"registry"`
 	Enrol    string `json:"enrol"`  // host:port of the front's HTTPS
@@ -83,7 +84,7 @@ func Load(dir string) (k Keys, err error) {
 	return k, k.match()
 }
 
-// ForAll is the trust document that every gateway reads, of whatever version.
+// ForAll returns the trust document that every gateway reads, of whatever version.
 func (k *Keys) ForAll() []byte {
 	if k.TrustPlain != nil {
 		return k.TrustPlain

@@ -17,7 +17,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// freshKey is a new key that waits to take the place of another.
+// freshKey is a new key that waits to replace another.
 type freshKey struct {
 	what   string
 	epoch  uint64
@@ -25,10 +25,10 @@ type freshKey struct {
 	public [32]byte
 }
 
-// next is the file in which it waits.
+// next returns the file in which it waits.
 func (k freshKey) next() string { return k.path + ".next" }
 
-// clear takes away what an interrupted run left waiting.
+// clear removes the leftovers of an interrupted run.
 func (k freshKey) clear() error {
 	if err := os.Remove(k.next()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -54,7 +54,7 @@ func (n NextTrust) replaceAll(t *wire.Trust) (fresh []freshKey, err error) {
 	return fresh, nil
 }
 
-// replace makes a new key and puts it into the document in the place of the one before.
+// replace makes a new key and puts it into the document in place of the old one.
 func (n NextTrust) replace(t *wire.Trust, what string) (freshKey, error) {
 	k, role := freshKey{what: what}, wire.RoleIssuer
 	switch {
@@ -98,7 +98,7 @@ func (n NextTrust) replace(t *wire.Trust, what string) (freshKey, error) {
 	return k, nil
 }
 
-// oldOf are the keys that go: the one in the file; where that is lost, the one that
+// oldOf returns the keys that are replaced: the one in the file; where that is lost, the one that
 // Drop names, or the only one of the role that no other file has.
 func (n NextTrust) oldOf(t *wire.Trust, k freshKey, role wire.Role) (old []wire.RoleKey, err error) {
 	own := publicIn(k.path)
@@ -127,7 +127,7 @@ func (n NextTrust) oldOf(t *wire.Trust, k freshKey, role wire.Role) (old []wire.
 	return old, nil
 }
 
-// publicIn is the public key of a private one in a file; nil: it can't be read.
+// publicIn returns the public key of a private key file; nil: it can't be read.
 func publicIn(path string) []byte {
 	key, err := keys.LoadPrivateKey(path)
 	if err != nil {
@@ -136,7 +136,8 @@ func publicIn(path string) []byte {
 	return key.Public().(ed25519.PublicKey)
 }
 
-// takeBack marks the epochs of keys as false. Honest keys of the same epoch go on under the next one.
+// takeBack marks the epochs of keys as false. Honest keys of the same epoch continue under the next
+// one.
 func takeBack(t *wire.Trust, old []wire.RoleKey, next uint64) {
 	for _, o := range old {
 		if f := (wire.RoleEpoch{Role: o.Role, Epoch: o.Epoch}); !t.IsFalse(f.Role, f.Epoch) {
@@ -150,7 +151,7 @@ func takeBack(t *wire.Trust, old []wire.RoleKey, next uint64) {
 	}
 }
 
-// install puts a new key in the place of the one before, which keeps another name.
+// install replaces a key by the new one; the old one is renamed.
 func (k freshKey) install(t wire.Trust) (ReplacedKey, error) {
 	for _, o := range t.Keys { // another replacement may have moved it on
 		if o.Public == k.public {

@@ -21,14 +21,15 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// The three directories of a registry. Different people, or at least different processes, should have each.
+// The three directories of a registry. Each should belong to another person, or at least another
+// process.
 const (
 	DirFront   = "front"
 	DirIssuer  = "issuer"
 	DirOffline = "offline"
 )
 
-// Setup is what Init makes a registry of.
+// Setup is the input of Init.
 type Setup struct {
 	Registry string   // id
 	Hosts    []string // names and addresses of the front; tokens name the first
@@ -38,8 +39,8 @@ type Setup struct {
 	Now      time.Time
 }
 
-// Init makes the keys of a registry in three new directories below dir. It
-// overwrites nothing; what an interrupted Init left is made anew.
+// Init makes the keys of a registry in three new directories below dir. It overwrites nothing;
+// leftovers of an interrupted Init are made again.
 func Init(dir string, s Setup) error {
 	if err := s.check(); err != nil {
 		return err
@@ -54,7 +55,7 @@ func Init(dir string, s Setup) error {
 			return api.Hinted("name another --dir; keys are never overwritten", "init registry: %s is there already", filepath.Join(dir, f))
 		}
 		temp[f] = filepath.Join(dir, f+".new")
-		if err := cmp.Or(os.RemoveAll(temp[f]), os.MkdirAll(temp[f], 0o700)); err != nil { // nobody has used what lies there
+		if err := cmp.Or(os.RemoveAll(temp[f]), os.MkdirAll(temp[f], 0o700)); err != nil { // leftovers that nobody has used
 			return fmt.Errorf("init registry: %w", err)
 		}
 	}
@@ -76,9 +77,9 @@ func (s Setup) check() error {
 	return nil
 }
 
-// Make fills three empty directories with new keys that belong together, and with the
-// trust document that says so. They may lie on different disks. Where it fails, what it
-// has made is to be thrown away.
+// Make fills three empty directories with new keys that belong together, and with the trust
+// document about them. They may be on different disks. If it fails, its output is to be thrown
+// away.
 func (s Setup) Make(front, issuer, offline string) error {
 	err := s.check()
 	if err == nil {
@@ -123,7 +124,7 @@ func (s Setup) fill(front, issuer, offline string) error {
 	return s.documents(front, issuer, offline, envelope, root.Public().(ed25519.PublicKey))
 }
 
-// documents writes what is no secret.
+// documents writes the public files.
 func (s Setup) documents(front, issuer, offline string, trust []byte, root ed25519.PublicKey) error {
 	for _, dir := range []string{front, issuer, offline} {
 		if err := cmp.Or(durable.WriteFile(filepath.Join(dir, api.FileTrust), trust, 0o600),
@@ -162,7 +163,8 @@ func (s Setup) certificates(front, issuer string) (cas [][]byte, err error) {
 		writePEM(filepath.Join(front, api.FileServerCert), certificateBlock, 0o644, server.Raw, made.cert.Raw))
 }
 
-// RenewServer gives the front a new certificate for its key, for the hosts of the one before, or for others.
+// RenewServer gives the front a new certificate for its key, for the hosts of the old one, or for
+// others.
 func RenewServer(issuer, front string, hosts []string, now time.Time) (until time.Time, err error) {
 	if err := areDirectories(issuer, front); err != nil {
 		return until, err

@@ -22,21 +22,21 @@ const (
 	ReplaceWitness = "witness"
 )
 
-// NextTrust is what the next trust document says otherwise than the one before. It is signed where the root's key and
-// the directories of the keys to be replaced are at hand.
+// NextTrust is the difference of the next trust document from the present one. It is signed where
+// the root's key and the directories of the keys to be replaced are at hand.
 type NextTrust struct {
 	Dir     string   // the issuer's directory
 	Front   string   // the front's directory; empty: it is elsewhere, and its witness key stays
 	Root    string   // root.key on its stick; the trust document is also left beside it
-	Replace []string // keys of which a new one is made, under the next epoch of its role
-	Drop    []string // ids of the keys that go, as ShowTrust has them, where their file is gone; and of CAs that are used no more
-	False   bool     // what the replaced keys said is not so: it is taken back
+	Replace []string // keys that are replaced by new ones, under the next epoch of their role
+	Drop    []string // ids of the keys to be removed, as ShowTrust prints them, where their file is gone; and of CAs that are no longer used
+	False   bool     // the statements of the replaced keys are false, and are taken back
 	Add     []string // addresses of the registry
 	Remove  []string
 	Now     time.Time
 }
 
-// SignedTrust is what came of it.
+// SignedTrust is the result of Sign.
 type SignedTrust struct {
 	Version  uint64         `json:"version"`
 	Plain    uint64         `json:"plain,omitempty"` // version of its twin for who reads format 1 alone
@@ -44,7 +44,7 @@ type SignedTrust struct {
 	Trust    TrustStatement `json:"trust"`
 }
 
-// ReplacedKey is a new key with the file that it stands in; the one before has another name there.
+// ReplacedKey is a new key and its file; the old one was renamed.
 type ReplacedKey struct {
 	Role  string `json:"key"`
 	Epoch uint64 `json:"epoch"`
@@ -52,7 +52,7 @@ type ReplacedKey struct {
 	Old   string `json:"old,omitempty"`
 }
 
-// TrustStatement is a trust document as people read it.
+// TrustStatement is a trust document for people.
 type TrustStatement struct {
 	Registry  string      `json:"registry"`
 	Version   uint64      `json:"version"`
@@ -64,7 +64,7 @@ type TrustStatement struct {
 	Addresses []string    `json:"addresses"`
 }
 
-// StatedKey is a key as a trust document names it.
+// StatedKey is a key in a TrustStatement.
 type StatedKey struct {
 	Role  string `json:"role"`
 	Epoch uint64 `json:"epoch"`
@@ -93,11 +93,11 @@ func stateTrust(t wire.Trust) TrustStatement {
 	return s
 }
 
-// ReplaceCA is a new CA beside those that are not over: gateways believe servers of
-// either, so that no certificate has to change on one day.
+// ReplaceCA is a new CA beside those that are not over: gateways trust servers of either, so that
+// no certificates have to change on one day.
 const ReplaceCA = "ca"
 
-// StatedCA is a CA as a trust document names it.
+// StatedCA is a CA in a TrustStatement.
 type StatedCA struct {
 	ID    string    `json:"id"` // hex, start of the SHA-256 of its certificate
 	Name  string    `json:"name"`
@@ -118,7 +118,7 @@ func stateCAs(t wire.Trust) []StatedCA {
 
 func idOfCA(der []byte) string { return fmt.Sprintf("%x", wire.IDOf(der)) }
 
-// rootOf is the root's public key in the first directory that has one.
+// rootOf returns the root's public key from the first directory that has one.
 func rootOf(dirs ...string) (root ed25519.PublicKey, err error) {
 	for _, dir := range dirs {
 		if root, err = keys.LoadRoot(filepath.Join(dir, api.FileRoot)); err == nil {
@@ -128,8 +128,8 @@ func rootOf(dirs ...string) (root ed25519.PublicKey, err error) {
 	return nil, api.Hinted("--dir names the issuer's directory", "%v", err)
 }
 
-// newestTrust finds the newest trust document among directories; an older backup of
-// one may not make a version be used twice.
+// newestTrust finds the newest trust document among directories, so that an older backup of one
+// can't make a version be used twice.
 func newestTrust(root ed25519.PublicKey, dirs ...string) (t wire.Trust, err error) {
 	for _, dir := range dirs {
 		for _, name := range []string{api.FileTrust, FileTrustPlain} {

@@ -15,8 +15,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Sign makes the new keys and the document, and leaves both where they are used.
-// The new keys come last: a run that was interrupted is made good by the next one.
+// Sign makes the new keys and the document, and stores both where they are used. The new keys come
+// last: an interrupted run is completed by the next one.
 func (n NextTrust) Sign() (SignedTrust, error) {
 	out := SignedTrust{Replaced: []ReplacedKey{}}
 	stick := filepath.Dir(n.Root)
@@ -82,7 +82,7 @@ func (n NextTrust) loadRoot(stick string) (ed25519.PrivateKey, error) {
 	return root, nil
 }
 
-// addresses adds and removes those of the registry.
+// addresses adds and removes addresses of the registry.
 func (n NextTrust) addresses(t *wire.Trust) error {
 	for _, a := range n.Remove {
 		if !slices.Contains(t.Addresses, a) {
@@ -98,8 +98,8 @@ func (n NextTrust) addresses(t *wire.Trust) error {
 	return nil
 }
 
-// signTrust numbers and signs a document. One of format 2 gets a twin of format 1
-// before it, so that gateways of before hear of new keys too.
+// signTrust numbers and signs a document. A document of format 2 gets a twin of format 1 before it,
+// so that older gateways learn of new keys too.
 func signTrust(t *wire.Trust, root ed25519.PrivateKey) (envelopes map[string][]byte, err error) {
 	envelopes = make(map[string][]byte)
 	t.Version++
@@ -115,8 +115,8 @@ func signTrust(t *wire.Trust, root ed25519.PrivateKey) (envelopes map[string][]b
 	return envelopes, err
 }
 
-// SignTrust signs a trust document as it is. The same document and key make the same
-// bytes, which is how a root's key that was restored is known to be the root's.
+// SignTrust signs a trust document as it is. The same document and key give the same bytes, which
+// shows whether a restored root's key is the root's.
 func SignTrust(t wire.Trust, root ed25519.PrivateKey) ([]byte, error) {
 	payload, err := wire.Encode(t)
 	if err != nil {
@@ -147,7 +147,7 @@ func leaveTrust(dir string, envelopes map[string][]byte) error {
 	return nil
 }
 
-// dropCAs takes those out of the document that are over, and those that Drop names: never the one in use.
+// dropCAs removes the CAs that are over, and those that Drop names: never the one in use.
 func (n NextTrust) dropCAs(t *wire.Trust) {
 	own, _ := readPEM(filepath.Join(n.Dir, api.FileCA), certificateBlock) // none: it is lost
 	t.CAs = slices.DeleteFunc(t.CAs, func(der []byte) bool {
@@ -157,7 +157,8 @@ func (n NextTrust) dropCAs(t *wire.Trust) {
 	})
 }
 
-// nextCA makes a CA and names it in the document. Key and certificate wait beside those that they replace.
+// nextCA makes a CA and names it in the document. Key and certificate wait beside those that they
+// replace.
 func (n NextTrust) nextCA(t *wire.Trust) ([]freshKey, error) {
 	key := freshKey{what: ReplaceCA, epoch: t.Version + 1, path: filepath.Join(n.Dir, FileCAKey)}
 	cert := freshKey{what: ReplaceCA, epoch: key.epoch, path: filepath.Join(n.Dir, api.FileCA)}
@@ -175,7 +176,7 @@ func (n NextTrust) nextCA(t *wire.Trust) ([]freshKey, error) {
 	return []freshKey{key, cert}, writePEM(cert.next(), certificateBlock, 0o644, made.cert.Raw)
 }
 
-// leaveCAs gives the front's directory all CAs: for a broker that runs elsewhere.
+// leaveCAs gives the front's directory all CAs, for a broker on another machine.
 func (n NextTrust) leaveCAs(t wire.Trust) error {
 	if n.Front == "" {
 		return nil

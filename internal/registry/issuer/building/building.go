@@ -1,8 +1,8 @@
-// Package building is what the issuer knows of one building: its House document, the tenancies that gateways and
-// operators have said, its grant lists, and what its gateways have proved.
+// Package building is what the issuer knows of one building: its House document, the tenancies by
+// gateways and operators, its grant lists, and what its gateways have proved.
 //
-// It is memory alone: no store, no clock, no key. It refuses to decide what is signed; it works out what a list would
-// take away, and from whom. A Building is not safe for concurrent use.
+// It is memory alone: no store, no clock, no key. It does not decide what is signed; it computes
+// what a list would take away, and from whom. A Building is not safe for concurrent use.
 package building
 
 import (
@@ -10,12 +10,13 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Building is what is known of one. It is worked out from the store, and thrown away when a transaction fails.
+// Building is the state of one building. It is computed from the store, and dropped when a
+// transaction fails.
 type Building struct {
 	ID, District, Town string
 	Flats              []string
 	NoticeDays         uint8
-	KeyNumber          uint8  // of the building key; 0: no gateway has made it
+	KeyNumber          uint8  // of the building key; 0: no gateway has made one
 	EscrowOf           string // gateway that made it
 	House              wire.House
 	HouseEnvelope      []byte
@@ -34,7 +35,7 @@ type Sent struct {
 	Log     uint64 // manifests
 }
 
-// New is a building of which nothing is known but its id.
+// New returns a building with an id and nothing else.
 func New(id string) *Building {
 	return &Building{ID: id,
 		Tenancies: Tenancies{Events: make(map[wire.ID][]fold.Event), Grants: make(map[wire.ID]*fold.Grant), records: make(map[recordKey]wire.ID)},
@@ -50,8 +51,8 @@ func (b *Building) Place(gateway string) wire.Place {
 	return wire.Place{District: b.District, Town: b.Town, Building: b.ID, Gateway: gateway}
 }
 
-// Keyset is the gateway's key as its records are verified by: that of the House
-// document made here, never one that somebody else named.
+// Keyset returns the gateway's key for verifying its records: that of the House document made here,
+// never one that somebody else named.
 func (b *Building) Keyset(gateway string) []wire.Key {
 	g := b.House.Gateway(gateway)
 	if g == nil {
@@ -70,21 +71,22 @@ func Open[P wire.Payload](b *Building, gateway, kind string, envelope []byte) (p
 	return p, err
 }
 
-// A gateway begins a new line of records whenever its disk was set back. All lines count; a list names those that were
-// used last. Records of another stay unsettled at the gateways that hold them, which bring them again: that names it.
+// A gateway begins a new line of records whenever its disk was rolled back. All lines count; a list
+// names those that were used last. Records of others stay unsettled at the gateways that hold them,
+// which send them again: then their line is named.
 const (
 	MaxLines = 32  // of one gateway that a list names
 	MaxSeen  = 256 // of all: with as many buckets and door sets as there may be, they fit into one message
 )
 
-// Lines are how far the records of a building's gateways were taken in.
+// Lines are the lines of a building's gateways, and how far each was taken in.
 type Lines struct {
 	Seen    map[Line]Seen
-	Covered map[Line]Cover // records that a list has seen which was taken over
-	uses    uint64         // of lines so far: the newest has the highest
+	Covered map[Line]Cover // records that an adopted list has seen
+	uses    uint64         // uses of lines so far: the newest has the highest
 }
 
-// Line names a line of records.
+// Line identifies a line of records.
 type Line struct {
 	Gateway string
 	Number  uint64
@@ -94,19 +96,19 @@ type Line struct {
 type Seen struct {
 	Number uint64
 	At     uint32 // greatest time so far, unix s
-	Used   uint64 // when a record last came, among those of the building: the later, the higher
+	Used   uint64 // when a record last came, in the order of the building's records
 }
 
-// Cover is what a list has seen of a line which was taken over.
+// Cover is what an adopted list has seen of a line.
 type Cover struct {
 	Number uint64
 	Events int // that the building had when it was: what these say was compared with the list
 }
 
-// Load sets how far a line has come, as it was stored.
+// Load sets how far a line was taken in, from the store.
 func (l *Lines) Load(line Line, s Seen) { l.Seen[line], l.uses = s, max(l.uses, s.Used) }
 
-// Use sets how far a line has come, as the one that was used last.
+// Use sets how far a line was taken in, and makes it the line used last.
 func (l *Lines) Use(line Line, s Seen) Seen {
 	l.uses++
 	s.Used = l.uses

@@ -12,24 +12,27 @@ import (
 // Gateways is what a building's gateways say and have proved, by gateway.
 type Gateways struct {
 	Applied  map[string]uint64 // version of the newest list that it has proved
-	SetBacks map[string]uint64 // how many set-backs of its disk were heeded
-	Asks     map[string]Ask    // that want a second signature on the list that was released
+	SetBacks map[string]uint64 // rollbacks of its disk that were acted on
+	Asks     map[string]Ask    // gateways that want a second signature on the released list
 	Zone     string            // time zone of the building; empty: not heard in this run
-	refused  map[string]uint64 // version of the list that it takes only with a second signature, as it says
-	clocks   map[string]int64  // what its clock showed in this run, unix s; only one that was set
+	refused  map[string]uint64 // version of the list that it says it takes only with a second signature
+	clocks   map[string]int64  // its clock in this run, unix s; only a clock that was set
 }
 
-// Ask is a gateway's that refuses the newest list without a second signature, and that is right by its own signed list.
+// Ask is the refusal of the newest list without a second signature by a gateway that is right by
+// its own signed list.
 type Ask struct {
 	List    wire.Hash // the one that it refuses
 	Removes []wire.ID // tenancies
 }
 
-// clockFor is how long what a gateway said of its clock counts, without being carried on: it may have been off since.
+// clockFor is how long a gateway's clock reading counts without a new one: the gateway may have
+// been off since.
 const clockFor = 24 * time.Hour
 
-// Hear takes what the front says of a gateway's clock, its building's zone, and the list that it refuses. It reports
-// whether time servers set the clock: what rests on the registry's own time says nothing of that.
+// Hear takes what the front says of a gateway's clock, its building's zone, and the list that it
+// refuses. It reports whether time servers set the clock: a time from the registry itself says
+// nothing about that.
 func (s *Gateways) Hear(g api.Gateway) (served bool) {
 	delete(s.refused, g.Gateway)
 	if g.Refuses == wire.ReasonSecondNeeded.String() {
@@ -49,8 +52,9 @@ func (s *Gateways) Hear(g api.Gateway) (served bool) {
 	return g.Clock == wire.ClockNTP.String()
 }
 
-// Prove takes what the front has of a gateway's proofs. It returns the version that these prove, and whether the disk was
-// set back since it was last heard: then only up to there, since it has skipped some lists after that.
+// Prove takes what the front has of a gateway's proofs. It returns the version that they prove, and
+// whether the disk was rolled back since the last time: then only up to there, since it has skipped
+// some lists after that.
 func (s *Gateways) Prove(g api.Gateway) (version uint64, setBack bool) {
 	version, setBack = g.Applied, g.SetBacks != s.SetBacks[g.Gateway]
 	if setBack {
@@ -69,8 +73,8 @@ func (s *Gateways) location() *time.Location {
 	return nil
 }
 
-// LastDay is the first last day by which a time (unix s) has passed, as --uphold takes
-// it: in the building's zone; where that is not known, in any.
+// LastDay returns the first last day by which a time (unix s) has passed, as --uphold takes it: in
+// the building's zone; where that is not known, in any.
 func (s *Gateways) LastDay(end uint32) string {
 	at, zone := time.Unix(int64(end), 0), s.location()
 	if zone == nil {
@@ -79,8 +83,8 @@ func (s *Gateways) LastDay(end uint32) string {
 	return calendar.LastDay(&at, zone)
 }
 
-// LastDayOf is the last day before an end that an operator has given, as it was typed:
-// in the building's zone, and where that is not known in the operator's.
+// LastDayOf returns the last day before an end that an operator has given, as it was typed: in the
+// building's zone, and where that is not known in the operator's.
 func (s *Gateways) LastDayOf(end time.Time) string {
 	if zone := s.location(); zone != nil {
 		return calendar.LastDay(&end, zone) + " (" + zone.String() + ")"

@@ -9,7 +9,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// FirstFormat is the House document as every gateway reads it.
+// FirstFormat returns the House document in the format that every gateway reads.
 func (b *Building) FirstFormat() []byte {
 	if b.HouseOld != nil {
 		return b.HouseOld
@@ -17,8 +17,8 @@ func (b *Building) FirstFormat() []byte {
 	return b.HouseEnvelope
 }
 
-// EarlierHouses are the hashes of the documents before the next one, the newest first: its own first format, then both of
-// the active one and those that it names.
+// EarlierHouses returns the hashes of the documents before the next one, newest first: its own
+// first format, then both of the active one and those that it names.
 func (b *Building) EarlierHouses(own wire.Hash) ([]wire.Hash, error) {
 	all := []wire.Hash{own}
 	for _, envelope := range [][]byte{b.HouseEnvelope, b.HouseOld} {
@@ -39,7 +39,7 @@ func (b *Building) EarlierHouses(own wire.Hash) ([]wire.Hash, error) {
 	return all[:min(len(all), wire.MaxEarlier)], nil
 }
 
-// Doors are those that gateways of the building have, or that a list has named.
+// Doors returns the doors that gateways of the building have, or that a list has named.
 func (b *Building) Doors() map[string]bool {
 	known := make(map[string]bool)
 	for _, d := range b.Lists.Newest.Manifest.Doors {
@@ -53,7 +53,7 @@ func (b *Building) Doors() map[string]bool {
 	return known
 }
 
-// UnknownDoor is one of a grant's that no gateway has said it has; "": none.
+// UnknownDoor returns a door of a grant that no gateway has; "": none.
 func UnknownDoor(g *fold.Grant, known map[string]bool) string {
 	for _, d := range g.CheckIn.Change.Doors {
 		if !known[d] {
@@ -63,7 +63,7 @@ func UnknownDoor(g *fold.Grant, known map[string]bool) string {
 	return ""
 }
 
-// Unlisted reports whether a grant is not in the newest list that may be in the next.
+// Unlisted reports whether the next list may have a grant that the newest lacks.
 func (b *Building) Unlisted() bool {
 	listed := b.Lists.Listed()
 	for id, g := range b.Tenancies.Grants {
@@ -74,13 +74,13 @@ func (b *Building) Unlisted() bool {
 	return false
 }
 
-// SeenList is what a list says of the records that it was made with: the lines of
-// each gateway that were used last, those of gateways of the building first.
+// SeenList returns which records a list includes: the lines of each gateway that were used last,
+// those of gateways of the building first.
 func (b *Building) SeenList() []wire.Seen {
 	type line struct {
 		wire.Seen
 		used   uint64
-		former int // 1: its gateway is not of the building any more
+		former int // 1: its gateway is no longer of the building
 		rank   int // among the lines of its gateway: 0 was used last
 	}
 	lines := make([]line, 0, len(b.Lines.Seen))
@@ -110,8 +110,8 @@ func (b *Building) SeenList() []wire.Seen {
 	return all
 }
 
-// ResumedSince reports whether a suspension comes with a record that a list knew which was taken over, and which has these
-// cards as active: the registry, whose word is in no record, has resumed them since.
+// ResumedSince reports whether a suspension came with a record that an adopted list knew, and the
+// list has these cards as active: the registry, whose word is in no record, has resumed them since.
 func (b *Building) ResumedSince(e fold.Event) bool {
 	read := b.Lines.Covered[Line{e.Source, e.Line}]
 	g := b.Tenancies.Grants[e.Change.Grant]
@@ -127,7 +127,7 @@ func (b *Building) ResumedSince(e fold.Event) bool {
 	return true
 }
 
-// Droppable are the revoked grants that every gateway has proved to hold as revoked.
+// Droppable returns the revoked grants that every gateway has proved to hold as revoked.
 func (b *Building) Droppable() (ids []wire.ID) {
 	proved := b.Lists.Newest.Manifest.Version
 	for _, g := range b.House.Gateways {
@@ -141,8 +141,8 @@ func (b *Building) Droppable() (ids []wire.ID) {
 	return ids
 }
 
-// Lowest is the lowest version that a gateway of the building is known to have, or
-// this database: each of them has to take the next list.
+// Lowest returns the lowest version that a gateway of the building is known to have, or this
+// database: each of them has to take the next list.
 func (b *Building) Lowest() uint64 {
 	low := b.Lists.Newest.Manifest.Version
 	for _, g := range b.House.Gateways {

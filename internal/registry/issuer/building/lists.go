@@ -8,18 +8,18 @@ import (
 
 // Lists are a building's grant lists, and what they have taken away.
 type Lists struct {
-	Log      tree.Range    // of all manifests that were taken into account
-	Newest   lists.Signed  // that was released
-	Held     *lists.Signed // that waits for a second signature; nil: none
-	Healed   bool          // the newest says of a grant that it is over, and only a clock had said so
+	Log      tree.Range    // of all manifests so far
+	Newest   lists.Signed  // the newest released list
+	Held     *lists.Signed // the list that waits for a second signature; nil: none
+	Healed   bool          // the newest list names a grant as over that only a clock had ended
 	Revoked  map[wire.ID]Revocation
 	Removals map[wire.ID]uint32 // tenancies that a released list has taken something from, and when, unix s
 }
 
-// Revocation is since which version a grant has stood revoked in the list.
+// Revocation is the version since which a grant is revoked in the list.
 type Revocation struct {
 	Version uint64
-	Dropped bool // every gateway has proved it: it is in the list no more
+	Dropped bool // every gateway has proved it: it is no longer in the list
 }
 
 // Listed are the grants that the newest list names.
@@ -31,7 +31,7 @@ func (l *Lists) Listed() map[wire.ID]bool {
 	return ids
 }
 
-// DroppedSince are the grants off the list that were not yet revoked in a version.
+// DroppedSince returns the grants off the list that were not yet revoked in a version.
 func (l *Lists) DroppedSince(version uint64) (ids []wire.ID) {
 	for id, r := range l.Revoked {
 		if r.Dropped && r.Version > version {
@@ -41,7 +41,7 @@ func (l *Lists) DroppedSince(version uint64) (ids []wire.ID) {
 	return ids
 }
 
-// recent are the tenancies that lists of the last day have taken from.
+// recent returns the tenancies that lists of the last day have taken from.
 func (l *Lists) recent(now uint32) map[wire.ID]bool {
 	recent := make(map[wire.ID]bool)
 	for id, at := range l.Removals {
@@ -55,17 +55,19 @@ func (l *Lists) recent(now uint32) map[wire.ID]bool {
 // LossesWindow is how long what a list takes away counts, s.
 const LossesWindow = 24 * 3600
 
-// A term that is over ends at the doors by itself. Here that is worked out from the time and never stored: once a clock is
-// right again it is as if it had never been wrong. All that follows for good is that a list names the grant no more, and
-// that waits until nobody's clock is needed for it.
+// A term that is over ends at the doors by itself. Here that is computed from the time and never
+// stored, so that it leaves no trace of a wrong clock. The only lasting consequence is that a list
+// no longer names the grant, and that waits until nobody's clock is needed for it.
 
-// overFor is for how long a term must be over before a list names its grant no more. Gateways take a grant that a list
-// lacks for ended, unless its term has been over there for 30 days, by a clock that may be behind by hours.
-const overFor = 31 * 24 * 3600 // s
+// overFor is how long a term must be over before a list drops its grant, s. Gateways take a grant
+// that a list lacks for ended, unless its term has been over there for 30 days, by a clock that may
+// be behind by hours.
+const overFor = 31 * 24 * 3600
 
-// Over are the grants whose terms have been over for long, so that the next list does not name them: by the agreed time,
-// while that is sure, and by the clock of each gateway of the building, which must have been heard. What a list has left
-// out stays out until the agreed time says that its term is not over: a gateway that is away brings nothing back.
+// Over returns the grants whose terms have been over for long, so that the next list drops them: by
+// the agreed time, while that is sure, and by the clock of each gateway of the building, which must
+// have been heard. What a list has dropped stays out until the agreed time says that its term is
+// not over: a gateway that is away brings nothing back.
 func (b *Building) Over(now uint32, sure bool) map[wire.ID]bool {
 	listed, over := b.Lists.Listed(), make(map[wire.ID]bool)
 	for id, g := range b.Tenancies.Grants {
@@ -81,7 +83,8 @@ func (b *Building) Over(now uint32, sure bool) map[wire.ID]bool {
 	return over
 }
 
-// Turned reports whether the newest list names a grant that it should not, or lacks one, by terms alone.
+// Turned reports whether the newest list names a grant that it should not, or lacks one, by terms
+// alone.
 func (b *Building) Turned(now uint32, sure bool) bool {
 	listed := b.Lists.Listed()
 	for id, over := range b.Over(now, sure) {
@@ -93,7 +96,7 @@ func (b *Building) Turned(now uint32, sure bool) bool {
 	return false
 }
 
-// allSay reports whether every gateway's clock, as it said last, has come to a time.
+// allSay reports whether every gateway's last clock reading has reached a time.
 func (b *Building) allSay(at int64) bool {
 	for _, h := range b.House.Gateways {
 		if wall, heard := b.Gateways.clocks[h.ID]; !heard || wall < at {

@@ -10,11 +10,13 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// A list that takes something from many tenancies within a day needs a second issuer: whoever steals one key can't lock a
-// building out. Gateways refuse it otherwise, and count by the same function.
+// A list that takes something from many tenancies within a day needs a second issuer, so that a
+// thief of one key can't lock a building out. Gateways refuse it otherwise, and count by the same
+// function.
 
-// Removed are the tenancies that a list takes something from, without those that a list of the last day has taken from
-// already. What gateways have recorded since the list before is no loss by this one.
+// Removed returns the tenancies that a list takes something from, without those that a list of the
+// last day has taken from already. What gateways have recorded since the list before is no loss by
+// this one.
 func (b *Building) Removed(next *lists.Signed) []wire.ID {
 	newest := &b.Lists.Newest
 	if newest.Manifest.Version == 0 {
@@ -42,8 +44,8 @@ func (b *Building) TooMany(next *lists.Signed, gone int) bool {
 	return sum > grantlist.MayLose(len(open))
 }
 
-// recorded are records of the list as gateways go by them, with what they have
-// recorded since: ends, lost cards, notices that next has heard no answer to.
+// recorded returns the rows of the list as gateways apply them, with what they have recorded since:
+// ends, lost cards, notices without an answer in next.
 func (b *Building) recorded(rows []wire.Grant, next *lists.Signed) []wire.Grant {
 	seen, heard := seenBy(b.Lists.Newest.Manifest), seenBy(next.Manifest)
 	out := make([]wire.Grant, 0, len(rows))
@@ -66,8 +68,8 @@ func seenBy(m wire.Manifest) map[Line]uint64 {
 	return seen
 }
 
-// answered reports whether e is a notice to which a list has heard an objection, or that
-// it was withdrawn: an end that the list names all the same is the registry's doing.
+// answered reports whether e is a notice, and a list includes an objection to it or its withdrawal:
+// an end in the list is the registry's doing then.
 func (b *Building) answered(e *fold.Event, heard map[Line]uint64) bool {
 	return e.Change.Op == wire.OpNotice && slices.ContainsFunc(b.Tenancies.Events[e.Change.Grant], func(o fold.Event) bool {
 		switch {
@@ -80,7 +82,7 @@ func (b *Building) answered(e *fold.Event, heard map[Line]uint64) bool {
 	})
 }
 
-// restrict makes what a gateway recorded count in a record of the list.
+// restrict applies a gateway's record to a row of the list.
 func restrict(row *wire.Grant, c wire.Change) {
 	switch {
 	case c.Op == wire.OpEnd:
@@ -92,8 +94,8 @@ func restrict(row *wire.Grant, c wire.Change) {
 	}
 }
 
-// unnamed are the records of grants that next names first, as gateways go by them, by their own records. Only those of
-// which an operator has said something can lose by it.
+// unnamed returns the rows of grants that next names first, as gateways apply their own records.
+// Only those that an operator has acted on can lose by it.
 func (b *Building) unnamed(next *lists.Signed) (rows []wire.Grant) {
 	done := b.Lists.Listed()
 	for i := range next.Grants {
@@ -110,9 +112,9 @@ func (b *Building) unnamed(next *lists.Signed) (rows []wire.Grant) {
 	return rows
 }
 
-// CountAsk counts what the newest list, with those of the day before, takes from a gateway that has an older one active.
-// Only where this count agrees that another issuer has to sign, countersigning is offered: a gateway that merely says so
-// tires nobody.
+// CountAsk counts what the newest list, with those of the day before, takes from a gateway that has
+// an older one active. Countersigning is offered only where this count agrees that another issuer
+// has to sign: a gateway that merely says so bothers nobody.
 func (b *Building) CountAsk(gateway string, has *lists.Signed) {
 	delete(b.Gateways.Asks, gateway)
 	newest := &b.Lists.Newest
@@ -131,8 +133,8 @@ func (b *Building) CountAsk(gateway string, has *lists.Signed) {
 	}
 }
 
-// Asked are the tenancies that the newest list takes from gateways which want another
-// issuer's signature for that, and these gateways.
+// Asked returns the tenancies that the newest list takes from gateways which want another issuer's
+// signature for that, and these gateways.
 func (b *Building) Asked() (removes []wire.ID, gateways []string) {
 	all := make(map[wire.ID]bool)
 	for _, g := range slices.Sorted(maps.Keys(b.Gateways.Asks)) {
@@ -147,8 +149,8 @@ func (b *Building) Asked() (removes []wire.ID, gateways []string) {
 	return slices.SortedFunc(maps.Keys(all), compareIDs), gateways
 }
 
-// Doubted are the gateways that want another issuer's signature on the newest list
-// where this count does not ask for one.
+// Doubted returns the gateways that want another issuer's signature on the newest list where this
+// count does not ask for one.
 func (b *Building) Doubted() (gateways []string) {
 	newest := &b.Lists.Newest
 	if b.Lists.Held != nil || len(newest.Second) > 0 {

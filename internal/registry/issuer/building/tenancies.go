@@ -11,11 +11,11 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Tenancies are the events of a building's grants, and what they add up to.
+// Tenancies are the events of a building's grants, and their result.
 type Tenancies struct {
 	Events  map[wire.ID][]fold.Event // by grant
 	Grants  map[wire.ID]*fold.Grant
-	records map[recordKey]wire.ID // grants of the changes that were taken in
+	records map[recordKey]wire.ID // grants of the records that were taken in
 }
 
 type recordKey struct {
@@ -23,14 +23,14 @@ type recordKey struct {
 	id      wire.ID
 }
 
-// Add takes an event in; Fold its grant afterwards.
+// Add adds an event; its grant must be folded afterwards.
 func (t *Tenancies) Add(e fold.Event) {
 	e.Arrival = len(t.records)
 	t.Events[e.Change.Grant] = append(t.Events[e.Change.Grant], e)
 	t.records[recordKey{e.Source, e.Record}] = e.Change.Grant
 }
 
-// Fold works out a grant from its events.
+// Fold computes a grant from its events.
 func (t *Tenancies) Fold(grant wire.ID) { t.Grants[grant] = fold.Of(grant, t.Events[grant]) }
 
 // FoldAll works out all grants.
@@ -40,16 +40,16 @@ func (t *Tenancies) FoldAll() {
 	}
 }
 
-// Record is the grant of a gateway's record that was taken in.
+// Record returns the grant of a gateway's record that was taken in.
 func (t *Tenancies) Record(gateway string, id wire.ID) (grant wire.ID, known bool) {
 	grant, known = t.records[recordKey{gateway, id}]
 	return grant, known
 }
 
-// Count is how many events were taken in.
+// Count returns how many events were taken in.
 func (t *Tenancies) Count() int { return len(t.records) }
 
-// Ended is how many grants were ended.
+// Ended returns how many grants were ended.
 func (t *Tenancies) Ended() (n uint64) {
 	for _, g := range t.Grants {
 		if g.Ended {
@@ -59,7 +59,7 @@ func (t *Tenancies) Ended() (n uint64) {
 	return n
 }
 
-// Of are a tenancy's grants, in order of their ids.
+// Of returns a tenancy's grants, ordered by id.
 func (t *Tenancies) Of(tenancy wire.ID) (ids []wire.ID) {
 	for id, g := range t.Grants {
 		if g.Tenancy == tenancy {
@@ -72,7 +72,7 @@ func (t *Tenancies) Of(tenancy wire.ID) (ids []wire.ID) {
 
 func compareIDs(a, b wire.ID) int { return bytes.Compare(a[:], b[:]) }
 
-// OpenAt are the tenancies that have something that opens at a time, unix s.
+// OpenAt returns the tenancies with something that opens at a time, unix s.
 func (t *Tenancies) OpenAt(now uint32) map[wire.ID]bool {
 	open := make(map[wire.ID]bool)
 	for _, g := range t.Grants {
@@ -83,7 +83,8 @@ func (t *Tenancies) OpenAt(now uint32) map[wire.ID]bool {
 	return open
 }
 
-// FlatsOf are the flats of tenancies, each once, for people who are to sign that they lose something.
+// FlatsOf returns the flats of tenancies, each once, for people who are to sign that they lose
+// something.
 func (t *Tenancies) FlatsOf(tenancies []wire.ID) []string {
 	of := make(map[wire.ID]string)
 	for _, g := range t.Grants {
@@ -112,8 +113,8 @@ func (t *Tenancies) FlatsText(tenancies []wire.ID) string {
 	return "flats " + strings.Join(flats, ", ")
 }
 
-// CameWith returns the ids that came to a grant in the same records as one of it. What
-// was read from a list came together by chance: it counts where no record says more.
+// CameWith returns the ids that came to a grant in the same records as one of it. Ids read from a
+// list came together by chance: they count where no record says more.
 func (t *Tenancies) CameWith(grant wire.ID, credential string) map[wire.CredentialID]bool {
 	same, read := make(map[wire.CredentialID]bool), make(map[wire.CredentialID]bool)
 	for _, e := range t.Events[grant] {

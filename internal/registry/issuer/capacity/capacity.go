@@ -1,9 +1,10 @@
-// Package capacity decides what of a building stands in its next list, which has an end: of its manifest, and of each
-// bucket. Whoever has the key of one gateway may not fill it, or no revocation of the building would ever be signed
-// again. So what one gateway's records put into a list is bounded; the rest stays a record that counts where it is.
+// Package capacity decides what of a building is in its next list, whose manifest and buckets have
+// limits. Whoever has the key of one gateway may not fill it, or no revocation of the building
+// would ever be signed again. So what one gateway's records put into a list is bounded; the rest
+// stays a record that counts where it is.
 //
-// It is pure: what is known of a building in, a draft of the list out. It refuses to leave out what stands in the newest
-// list, since a grant that a list names no more is over.
+// It is pure: the state of a building in, a draft of the list out. It refuses to leave out what is
+// in the newest list, since a grant that a list no longer names is over.
 package capacity
 
 import (
@@ -19,19 +20,20 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Choice is what the next list is made of.
+// Choice is the content of the next list.
 type Choice struct {
 	Draft  *grantlist.Draft
 	Grants []wire.Grant    // in order
-	Left   map[string]bool // gateways of whose records some are in no list
+	Left   map[string]bool // gateways with records that no list has
 	added  map[string]int  // units that no list had before, by gateway
 }
 
-// Choose finds what fits into the next list of a building at the agreed time (unix s), which is sure while nothing speaks
-// against it. Of the gateways in without, it adds nothing new. An error means that no list can be made.
+// Choose finds what fits into the next list of a building at the agreed time (unix s), which is
+// sure while nothing contradicts it. It adds nothing new of the gateways in without. An error means
+// that no list can be made.
 func Choose(b *building.Building, without map[string]bool, now uint32, sure bool) (c Choice, err error) {
 	u := newUsage(b)
-	c.Left, c.added = u.left, u.added // also of one that can't be made
+	c.Left, c.added = u.left, u.added // also of a list that can't be made
 	var in []unit
 	for _, one := range units(b, now, sure) {
 		if !one.stands && without[one.by.Source] {
@@ -59,7 +61,7 @@ func Choose(b *building.Building, without map[string]bool, now uint32, sure bool
 	return c, nil
 }
 
-// Most is the gateway of which most is new; empty: nothing is.
+// Most returns the gateway with the most new units; empty: there are none.
 func (c Choice) Most() (gateway string) {
 	for _, g := range slices.Sorted(maps.Keys(c.added)) {
 		if c.added[g] > c.added[gateway] {
@@ -69,7 +71,8 @@ func (c Choice) Most() (gateway string) {
 	return gateway
 }
 
-// Words are those on the grants of a list, the newest as far as they take at most so many bytes of its manifest.
+// Words returns the words on the grants of a list, the newest that fit into a number of bytes of
+// its manifest.
 func Words(t *building.Tenancies, grants []wire.Grant, most int) (words []wire.Word) {
 	var all []fold.Word
 	done := make(map[wire.ID]bool)
@@ -98,13 +101,14 @@ func Words(t *building.Tenancies, grants []wire.Grant, most int) (words []wire.W
 	return slices.CompactFunc(words, func(v, w wire.Word) bool { return v.Compare(&w) == 0 })
 }
 
-// unit is what one event brings into a list, whole or not at all: a check-in with its cards, or cards that joined later. A
-// gateway goes by the list as soon as that names the grant, and a card that it lacks would be none.
+// unit is what one event adds to a list, whole or not at all: a check-in with its cards, or cards
+// that joined later. A gateway applies the list as soon as that names the grant, and a card that it
+// lacks would be lost.
 type unit struct {
 	g      *fold.Grant
 	by     *fold.Event
 	cards  []wire.CredentialID
-	stands bool // in the newest list: it stays, since who is named no more is over
+	stands bool // it is in the newest list and stays, since a grant that is no longer named is over
 }
 
 func (u *unit) checkIn() bool { return u.by.Change.Op == wire.OpCheckIn }
@@ -114,8 +118,9 @@ type row struct {
 	card  wire.CredentialID
 }
 
-// units are all that may stand in the next list: first what stands there, then what operators have ended, then the rest as
-// it came; without what was over long before the agreed time, while that is sure.
+// units returns all units for the next list: first those in the newest list, then what operators
+// have ended, then the rest in order of arrival; without what was over long before the agreed time,
+// while that is sure.
 func units(b *building.Building, now uint32, sure bool) (all []unit) {
 	standing := make(map[row]bool, len(b.Lists.Newest.Grants))
 	for _, l := range []*lists.Signed{&b.Lists.Newest, b.Lists.Held} {

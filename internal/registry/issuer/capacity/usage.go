@@ -9,13 +9,13 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// usage is how much of a list is taken.
+// usage is how much of a list's limits is used.
 type usage struct {
 	house   *wire.House
 	known   map[string]bool        // doors
 	rows    map[string]int         // cards, by gateway
-	near    map[string]map[int]int // cards of one beginning, by gateway
-	buckets map[int]int            // cards of one beginning
+	near    map[string]map[int]int // cards whose ids share the leading bits, by gateway
+	buckets map[int]int            // cards whose ids share the leading bits
 	sets    map[string]int         // doors of a set, joined: bytes in the tables
 	doors   map[string]bool
 	brought map[string]int // bytes of sets, by the gateway that brought them first
@@ -31,7 +31,7 @@ func newUsage(b *building.Building) *usage {
 		added: make(map[string]int), left: make(map[string]bool)}
 }
 
-// doorsOf are the doors under which a unit stands in the list. What is over opens none, whichever the list says.
+// doorsOf returns the doors under which a unit is in the list. A grant that is over opens none.
 func (u *usage) doorsOf(one *unit) []string {
 	doors := one.g.CheckIn.Change.Doors
 	if !one.g.Ended || one.stands || building.UnknownDoor(one.g, u.known) == "" {
@@ -43,7 +43,7 @@ func (u *usage) doorsOf(one *unit) []string {
 	return []string{slices.Min(slices.Collect(maps.Keys(u.known)))}
 }
 
-// take counts a unit, or leaves it out.
+// take adds a unit, or leaves it out.
 func (u *usage) take(one *unit) bool {
 	source := one.by.Source
 	if !one.stands && !u.fits(one) {
@@ -73,7 +73,7 @@ func (u *usage) take(one *unit) bool {
 	return true
 }
 
-// cost is how many bytes of tables a set of doors takes, beyond what is there.
+// cost returns how many bytes of tables a set of doors adds.
 func (u *usage) cost(doors []string) int {
 	if _, there := u.sets[joined(doors)]; there {
 		return 0
@@ -108,8 +108,8 @@ func (u *usage) fits(one *unit) bool {
 	return true
 }
 
-// tables is the manifest that a draft follows. Sets of doors stay in it while
-// there is space, so that buckets keep their bytes; else only those in use.
+// tables returns the manifest that a draft follows. Sets of doors stay in it while there is space,
+// so that buckets keep their bytes; else only those in use.
 func (u *usage) tables(m wire.Manifest) wire.Manifest {
 	size, have := 0, make(map[string]bool)
 	for _, d := range m.Doors {

@@ -43,7 +43,7 @@ func invitation(c *ledger.Change, b *building.Building, gateway string) (store.I
 	return v, nil
 }
 
-// introduce tells a gateway whom to trust, and whether the building has a key; none but one that has the token.
+// introduce tells a gateway that has the token whom to trust, and whether the building has a key.
 func introduce(c *ledger.Change, b *building.Building, gateway string, proof []byte) ([]byte, error) {
 	v, err := invitation(c, b, gateway)
 	if err != nil {
@@ -61,7 +61,7 @@ func introduce(c *ledger.Change, b *building.Building, gateway string, proof []b
 	return wire.Encode(wire.Introduction{Trust: c.Keys.ForAll(), KeyNumber: b.KeyNumber})
 }
 
-// admit enrols a gateway. The same key again gets an answer again, since the first may have been lost.
+// admit enrols a gateway. The same key gets an answer again, since the first may have been lost.
 func admit(c *ledger.Change, b *building.Building, gateway string, envelope []byte) ([]byte, error) {
 	place := b.Place(gateway)
 	r, err := wire.OpenEnrol(envelope, place.Address())
@@ -91,8 +91,8 @@ func admit(c *ledger.Change, b *building.Building, gateway string, envelope []by
 	return certify(c, b, gateway, r.CSR)
 }
 
-// adoptKey notes which building key there is. A building has one: two gateways
-// that enrol at the same moment may both have made it.
+// adoptKey notes which building key there is. A building has one: two gateways that enrol at the
+// same moment may both have made it.
 func adoptKey(c *ledger.Change, b *building.Building, gateway string, r wire.EnrolRequest, v store.Invitation) error {
 	switch {
 	case r.Number == 0 && b.KeyNumber == 0:
@@ -113,7 +113,7 @@ func adoptKey(c *ledger.Change, b *building.Building, gateway string, r wire.Enr
 	return nil
 }
 
-// enlist puts a gateway into the House document, if it does not stand there so.
+// enlist adds a gateway to the House document, unless it is there already.
 func enlist(c *ledger.Change, b *building.Building, g wire.HouseGateway) {
 	if old := b.House.Gateway(g.ID); old != nil && old.Public == g.Public && bytes.Equal(old.KEM, g.KEM) && slices.Equal(old.Doors, g.Doors) {
 		return
@@ -143,7 +143,7 @@ func renew(c *ledger.Change, b *building.Building, gateway string, envelope []by
 	return certify(c, b, gateway, r.CSR)
 }
 
-// certify signs a certificate and puts it together with what a gateway needs.
+// certify signs a certificate and adds what a gateway needs.
 func certify(c *ledger.Change, b *building.Building, gateway string, csr []byte) ([]byte, error) {
 	member := b.House.Gateway(gateway)
 	if member == nil {

@@ -1,8 +1,9 @@
-// Package enrol is how gateways come into a building and go: tokens, introductions, enrolments, renewals, and the House
-// document that follows.
+// Package enrol adds gateways to a building and removes them: tokens, introductions, enrolments,
+// renewals, and the House document that follows.
 //
-// Whoever has the newest token of a gateway is let in, once, with one key. It refuses to believe the front: each request
-// proves itself. Its refusals are *api.Error; any other error means that nothing could be stored.
+// Whoever has the newest token of a gateway is let in, once, with one key. It refuses to believe
+// the front: each request proves itself. Its refusals are *api.Error; any other error means that
+// nothing could be stored.
 package enrol
 
 import (
@@ -56,7 +57,7 @@ func Add(c *ledger.Change, n operator.NewGateway) (t operator.Token, err error) 
 	return t, nil
 }
 
-// buildingOf returns the building of a new gateway, with its flats and days of notice as they are asked for.
+// buildingOf returns the building of a new gateway, with the requested flats and days of notice.
 func buildingOf(c *ledger.Change, n operator.NewGateway) (*building.Building, error) {
 	b := c.Building(n.Building)
 	if b == nil {
@@ -93,7 +94,7 @@ func buildingOf(c *ledger.Change, n operator.NewGateway) (*building.Building, er
 	return b, nil
 }
 
-// Remove takes a gateway out of its building, with any token.
+// Remove removes a gateway from its building, and its tokens.
 func Remove(c *ledger.Change, building, gateway string) error {
 	b, err := c.Open(building)
 	if err != nil {

@@ -1,8 +1,8 @@
-// Package fold works out what a tenancy's grant is from all that gateways and operators have said of it: a set of events
-// has one meaning, in whatever order they came.
+// Package fold computes the state of a tenancy's grant from all events of gateways and operators: a
+// set of events has one meaning, in whatever order they came.
 //
-// It is pure: no store, no clock, no list. It refuses to let a moment decide: the time at which a state is asked for is an
-// argument. What does not fit together is a problem of the grant, in words, and no error.
+// It is pure: no store, no clock, no list. The time for which a state is computed is an argument.
+// Contradictions are a problem of the grant, in words, and no error.
 package fold
 
 import (
@@ -12,11 +12,11 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Of works out a grant. It does not depend on the order of events.
+// Of computes a grant. It does not depend on the order of events.
 //
-// An end beats all. Of suspend and resume of one card the later wins, at the same second the suspension. An objection,
-// which may be the only word that the tenant has, holds until the operator decides, whatever the clocks of two gateways
-// say of what came first.
+// An end beats all. Of suspend and resume of one card the later wins, at the same second the
+// suspension. An objection, which may be the only word that the tenant has, holds until the
+// operator decides, whatever the clocks of two gateways say of their order.
 func Of(id wire.ID, events []Event) *Grant {
 	sorted := slices.Clone(events)
 	slices.SortFunc(sorted, func(a, b Event) int { return a.compare(&b) })
@@ -52,8 +52,7 @@ func Of(id wire.ID, events []Event) *Grant {
 	return g
 }
 
-// take takes one event after the other, sorted, for what it says of the grant's
-// beginning and end, and of cards that it does not have.
+// take applies events in order: the grant's beginning and end, and cards that it does not have.
 func (g *Grant) take(e *Event, cards map[wire.CredentialID]cardState) {
 	switch {
 	case e.Change.Op == wire.OpCheckIn && (!g.Known || g.CheckIn.ReadOff()):
@@ -71,7 +70,7 @@ func (g *Grant) take(e *Event, cards map[wire.CredentialID]cardState) {
 	}
 }
 
-// cardState is what is known of a credential while its grant is folded.
+// cardState is the state of a credential while its grant is folded.
 type cardState struct {
 	by        *Event // nil: the grant does not have it
 	suspended bool

@@ -13,24 +13,24 @@ type Card struct {
 	ID        wire.CredentialID
 	Suspended bool
 	Unproven  bool   // it came on the landlord's word, or was read from a list, and nobody else has named it
-	By        *Event // that brought it; its check-in, if that names it
+	By        *Event // the event that brought it; its check-in, if that names it
 }
 
-// Grant is what the events of one grant add up to.
+// Grant is the result of the events of one grant.
 type Grant struct {
 	ID       wire.ID
-	Tenancy  wire.ID // that of its check-in; while that has not come, of another event
+	Tenancy  wire.ID // that of its check-in; before that has come, of another event
 	Known    bool    // its check-in has come
 	CheckIn  Event
 	Cards    []Card // ascending
 	Ended    bool
 	End      Event  // the first that ended it
-	Notice   uint32 // unix s: it ends then, by an active notice; 0: none
-	Given    bool   // a notice of the landlord's stands, whether disputed or not
-	Ends     uint32 // unix s: when that would end it; 0: none stands
+	Notice   uint32 // unix s: end by an active notice; 0: none
+	Given    bool   // there is a notice of the landlord's, disputed or not
+	Ends     uint32 // unix s: end by that notice; 0: none
 	Disputed bool   // an objection waits for the operator
-	Decided  string // what the operator has decided on the newest notice; empty: nothing
-	Through  uint32 // unix s, by the gateways' clocks: what was said of notices until then is decided; 0: nothing is
+	Decided  string // the operator's decision on the newest notice; empty: none
+	Through  uint32 // unix s, by the gateways' clocks: words on notices until then are decided; 0: none are
 	Words    []Word // what a list says of it besides its rows
 	Problems []string
 }
@@ -54,8 +54,8 @@ func (g *Grant) Until() uint32 {
 	return until
 }
 
-// Over is when the grant is over for people, who read it beside its state: where it was
-// ended before its time, then; 0: no end.
+// Over returns when the grant is over for people, who read it beside its state: if it was ended
+// before its time, that moment; 0: no end.
 func (g *Grant) Over() uint32 {
 	until := g.Until()
 	if at := g.End.Change.At; g.Ended && (until == 0 || at < until) {
@@ -64,7 +64,7 @@ func (g *Grant) Over() uint32 {
 	return until
 }
 
-// State is that of the grant at a time.
+// State returns the state of the grant at a time.
 func (g *Grant) State(now uint32) string {
 	until := g.Until()
 	switch {
@@ -80,7 +80,8 @@ func (g *Grant) State(now uint32) string {
 	return StateActive
 }
 
-// Lines are the grant's records of a list for these cards (nil: all); set is the index of its doors.
+// Lines returns the grant's rows of a list for these cards (nil: all); set is the index of its
+// doors.
 func (g *Grant) Lines(set uint16, cards []wire.CredentialID) []wire.Grant {
 	if !g.Known {
 		return nil
@@ -114,7 +115,7 @@ func (g *Grant) Has(cards []wire.CredentialID) bool {
 	})
 }
 
-// What the operator can have decided on a notice.
+// The operator's decisions on a notice.
 const (
 	DecidedUpheld   = "upheld"
 	DecidedRejected = "rejected"
@@ -126,8 +127,8 @@ type Word struct {
 	Arrival int // of the event in the building
 }
 
-// Event is one change that was taken in, of a gateway or of the operator. A set
-// of events has one meaning, in whatever order they came.
+// Event is one change by a gateway or the operator. A set of events has one meaning, in whatever
+// order they came.
 type Event struct {
 	Record  wire.ID // of the change
 	Source  string  // gateway; empty: the operator
@@ -138,23 +139,24 @@ type Event struct {
 	Line    uint64    // where it stood first; 0: the operator's
 	Number  uint64    // in this line
 	Settled bool      // a notice, objection or withdrawal that the operator has decided on, or a suspension that he has lifted since
-	// Least is of a notice: unix s, it ends nothing before, whatever its own date; 0: it was
-	// heard before this was kept. Of the registry's decision that was read from a list: unix s,
-	// through then it has settled what was said at the building, whenever that comes.
+	// Least is, of a notice, unix s: it ends nothing before that, whatever its own date; 0: it was
+	// received before this was stored. Of a registry's decision read from a list, unix s: it has
+	// settled what was said at the building until then, whenever that arrives.
 	Least uint32
 }
 
 // MaxCards of one change.
 const MaxCards = 16
 
-// UnknownFlat stands in a check-in that was read from a list: that has no flats.
+// UnknownFlat is the flat of a check-in that was read from a list, which has no flats.
 const UnknownFlat = "?"
 
-// ReadOff reports whether a check-in was read from a list: the gateway's record, if it comes, says more.
+// ReadOff reports whether a check-in was read from a list: the gateway's record, if it comes, says
+// more.
 func (e *Event) ReadOff() bool { return e.Source == "" && e.Change.Flat == UnknownFlat }
 
-// Unproven reports whether e names cards without saying that they prove their tenant:
-// on the landlord's word, or read from a list, whose rows don't say on whose.
+// Unproven reports whether e names cards that do not prove their tenant: they came on the
+// landlord's word, or were read from a list, whose rows don't say on whose word.
 func (e *Event) Unproven() bool {
 	return e.ReadOff() || e.Change.Op == wire.OpBind && e.Change.Proof == wire.ProofLandlord
 }
@@ -163,8 +165,8 @@ func (e *Event) compare(o *Event) int {
 	return cmp.Or(cmp.Compare(e.At, o.At), cmp.Compare(e.Source, o.Source), bytes.Compare(e.Record[:], o.Record[:]))
 }
 
-// brought reports whether e, rather than by, brought a card: a check-in before
-// whatever bound it too, and then what came first.
+// brought reports whether e, rather than by, brought a card: a check-in goes before any bind, then
+// the first goes.
 func (e *Event) brought(by *Event) bool {
 	if by == nil || (e.Change.Op == wire.OpCheckIn) != (by.Change.Op == wire.OpCheckIn) {
 		return by == nil || e.Change.Op == wire.OpCheckIn
@@ -177,15 +179,16 @@ func (e *Event) OnNotice() bool {
 	return e.Change.Op == wire.OpNotice || e.Change.Op == wire.OpWithdraw || e.Change.Op == wire.OpDispute
 }
 
-// OfRegistry reports whether an event is the registry's own word. One that was read from a list may be the landlord's.
+// OfRegistry reports whether an event is the registry's own word. One that was read from a list may
+// be the landlord's.
 func (e *Event) OfRegistry() bool { return e.Source == "" && e.Change.Proof == wire.ProofRegistry }
 
-// ends is when a notice of the landlord's ends a grant: at its date, but no earlier than its days after the registry heard
-// of it. So a date that a wrong clock has made shortens nothing.
+// ends returns when a notice of the landlord's ends a grant: at its date, but no earlier than its
+// days after the registry received it. So a date that a wrong clock has made shortens nothing.
 func (e *Event) ends() uint32 { return max(e.Change.Until, e.Least) }
 
-// ByClock reports whether an event is the end of a term as earlier versions stored it, by the registry's clock alone. It
-// counts for nothing: whether the term is over is worked out.
+// ByClock reports whether an event is the end of a term as earlier versions stored it, by the
+// registry's clock alone. It does not count: whether the term is over is computed.
 func (e *Event) ByClock() bool {
 	return e.Source == "" && e.Change.Op == wire.OpEnd && e.Change.Proof == wire.ProofTerm
 }

@@ -8,7 +8,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// foldNotice works out whether and when a notice ends the grant. One by the registry holds whoever objects.
+// foldNotice computes whether and when a notice ends the grant. One by the registry holds whoever
+// objects.
 func (g *Grant) foldNotice(sorted []Event) (n notices) {
 	for i := range sorted {
 		if e := &sorted[i]; e.OfRegistry() && e.OnNotice() && e.Change.Op != wire.OpDispute {
@@ -34,17 +35,17 @@ func (g *Grant) foldNotice(sorted []Event) (n notices) {
 	return n
 }
 
-// notices are what was said of ending a grant.
+// notices are the events about ending a grant.
 type notices struct {
 	landlord *Event // the newest that no decision has settled: a notice or its withdrawal
-	dispute  *Event // likewise
+	dispute  *Event // the newest objection that no decision has settled
 	registry *Event // the newest decision
-	given    uint32 // unix s: when the newest of the landlord's notices was given, by its gateway's clock
-	decided  uint32 // likewise the newest of all that a decision has settled
-	read     uint32 // likewise through when a decision that was read from a list has settled all
+	given    uint32 // unix s: when the landlord's newest notice was given, by its gateway's clock
+	decided  uint32 // unix s, likewise: the newest event that a decision has settled
+	read     uint32 // unix s, likewise: until when a decision that was read from a list has settled all
 }
 
-// decision is what the operator has decided on the newest notice; empty: nothing.
+// decision returns the operator's decision on the newest notice; empty: none.
 func (n *notices) decision() string {
 	switch {
 	case n.registry == nil, n.landlord != nil && n.landlord.Change.Op == wire.OpNotice:
@@ -74,30 +75,30 @@ func (n *notices) hear(e *Event) {
 		n.given = max(n.given, e.Change.At)
 	}
 	if n.landlord != nil && op == wire.OpNotice && n.landlord.Change.Op == op && n.landlord.Change.At == e.Change.At {
-		return // read from a list before its record came: when it was heard of first counts
+		return // read from a list before its record came: the time of the first arrival counts
 	}
 	if n.landlord == nil || n.landlord.At < e.At || op == wire.OpWithdraw || n.landlord.Change.Op == wire.OpNotice {
 		n.landlord = e // the latest; at the same second a withdrawal
 	}
 }
 
-// A list says besides its rows what a gateway may have missed, or only the registry
+// Words in a list, besides its rows, carry what a gateway may have missed, or only the registry
 // knows: the newest word on a notice, and which cards were confirmed or suspended.
 
-// MaxWordBytes is how much of a manifest these may take; of more, the newest stand
-// there. A notice takes 49 bytes, a confirmed card of two forms 85.
+// MaxWordBytes is the most that words take of a manifest; the newest ones fit first. A notice takes
+// 49 bytes, a confirmed card of two forms 85.
 const MaxWordBytes = 6 << 10
 
 func (g *Grant) say(n int, w wire.Word) { g.Words = append(g.Words, Word{w, n}) }
 
-// sayCards says what the registry has said of cards by an event.
+// sayCards adds the words for the registry's event about cards.
 func (g *Grant) sayCards(e *Event, ids []wire.CredentialID) {
 	slices.SortFunc(ids, func(a, b wire.CredentialID) int { return bytes.Compare(a[:], b[:]) })
 	g.say(e.Arrival, wire.Word{Op: e.Change.Op, Proof: wire.ProofRegistry, At: e.Change.At, Cards: slices.Compact(ids)})
 }
 
-// wordsOnNotice says how a notice on the grant stands. Times are those of the
-// gateways' own changes, by which their desks know what they have heard.
+// wordsOnNotice adds the words for the state of a notice on the grant. Times are those of the
+// gateways' own changes, by which their desks recognise what they have heard.
 func (g *Grant) wordsOnNotice(n *notices) {
 	if l := n.landlord; l != nil && l.Change.Op == wire.OpNotice {
 		g.say(l.Arrival, wire.Word{Op: wire.OpNotice, Proof: wire.ProofLandlord, At: l.Change.At, Until: l.ends(), Cause: l.Change.Cause})
@@ -112,7 +113,8 @@ func (g *Grant) wordsOnNotice(n *notices) {
 	}
 }
 
-// wordsOnCards says which cards the registry has confirmed: they were there, and it has named them again.
+// wordsOnCards adds the words for cards that the registry has confirmed: they were there, and it
+// has named them again.
 func (g *Grant) wordsOnCards(sorted []Event, cards map[wire.CredentialID]cardState) {
 	for i := range sorted {
 		e := &sorted[i]
@@ -123,8 +125,8 @@ func (g *Grant) wordsOnCards(sorted []Event, cards map[wire.CredentialID]cardSta
 	}
 }
 
-// wordsOnStops says which cards the registry has suspended that a desk has, too: of
-// these a desk would take it for its own affair to bring them back.
+// wordsOnStops adds the words for cards that both the registry and a desk have suspended, because a
+// desk would otherwise bring them back by itself.
 func (g *Grant) wordsOnStops(sorted []Event, cards map[wire.CredentialID]cardState) {
 	desks := make(map[wire.CredentialID]bool)
 	for i := range sorted {

@@ -1,5 +1,6 @@
-// Package intake takes tenancy records into the ledger. A record counts by its gateway's signature alone, whoever brought
-// it. One that comes before the one that it follows waits; one that comes again counts once.
+// Package intake takes tenancy records into the ledger. A record counts by its gateway's signature
+// alone, whoever brought it. One that comes before its predecessor waits; one that comes again
+// counts once.
 //
 // It refuses to drop a record that it can't apply: that is kept and shown, with its bytes.
 package intake
@@ -18,7 +19,7 @@ import (
 	"gatehouse/sync/wire/sealing"
 )
 
-// Deliver takes a tenancy record in that the front handed over. Whatever is wrong with the record is kept.
+// Deliver takes a tenancy record from the front. A faulty record is kept.
 func Deliver(c *ledger.Change, d api.Delivery) {
 	b := c.Building(d.Place.Building)
 	if b == nil {
@@ -37,7 +38,7 @@ func Deliver(c *ledger.Change, d api.Delivery) {
 	case r.Number <= seen && known:
 		c.NameLine(b, line)
 		c.NameAgain(b, grant)
-	case r.Number <= seen: // two of one number, made by a gateway whose disk was set back: both count
+	case r.Number <= seen: // two of one number, made by a gateway whose disk was rolled back: both count
 		take(c, b, line, r, d.Envelope)
 	case r.Number > seen+1:
 		if !store.AddWaiting(c.Tx, b.ID, line, r.Number, d.Envelope) {
@@ -49,7 +50,7 @@ func Deliver(c *ledger.Change, d api.Delivery) {
 	}
 }
 
-// takeWaiting takes the records in that wait for the one that a line has come to.
+// takeWaiting takes in the records that waited for the one that a line has reached.
 func takeWaiting(c *ledger.Change, b *building.Building, line building.Line) {
 	for !c.Failed() {
 		next := b.Lines.Seen[line].Number + 1
@@ -89,8 +90,8 @@ func take(c *ledger.Change, b *building.Building, line building.Line, r wire.Rec
 	c.UseLine(b, line, s)
 }
 
-// leastEnd is when a notice that is heard of now ends something, at the earliest: when
-// the building's days have passed, whatever the clock said at which it was given.
+// leastEnd returns the earliest end of a notice that arrives now: when the building's days have
+// passed, whatever the clock said at which it was given.
 func leastEnd(b *building.Building, c wire.Change, now uint32) uint32 {
 	if c.Op != wire.OpNotice {
 		return 0
@@ -114,7 +115,8 @@ func unseal(desk []byte, address string, r wire.Record) (change wire.Change, err
 	return change, nil
 }
 
-// endCovered ends a grant whose check-in comes after a list that was made with it and did not name it any more.
+// endCovered ends a grant whose check-in comes after a list that included it and no longer named
+// it.
 func endCovered(c *ledger.Change, b *building.Building, line building.Line, number uint64, id wire.ID) {
 	g, now := b.Tenancies.Grants[id], c.Clock.Unix()
 	switch {

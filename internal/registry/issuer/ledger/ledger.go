@@ -1,8 +1,10 @@
-// Package ledger is all that an issuer has taken in and signed, of all its buildings: in memory and in its database,
-// changed in transactions. What a transaction says of a building is in the building's next list before it is committed.
+// Package ledger is all that an issuer has taken in and signed, of all its buildings: in memory and
+// in its database, changed in transactions. The next list of a building is made before a
+// transaction about it commits.
 //
-// It verifies nothing that comes from outside, and hands nothing over: its callers say what is to be taken in, and ask
-// what the front lacks. It refuses to release a list that removes many tenancies without a second issuer's signature.
+// It verifies nothing that comes from outside, and sends nothing: its callers say what is to be
+// taken in, and ask what the front lacks. It refuses to release a list that removes many tenancies
+// without a second issuer's signature.
 package ledger
 
 import (
@@ -36,8 +38,8 @@ type Ledger struct {
 	state state
 }
 
-// notYet stands for when the database was put back or made while no clock can tell: of
-// nothing it is said that it came after.
+// notYet stands for the unknown time of a restore while no clock can tell: nothing counts as later
+// then.
 const notYet = 1<<32 - 1
 
 // Open opens or makes the database at a path, and the clock of its directory. Where another
@@ -59,7 +61,7 @@ func Open(path string, keys authority.Keys, clock agreed.Source, log zerolog.Log
 	return l, nil
 }
 
-// load reads what is not of one building.
+// load reads the data that belongs to no building.
 func (l *Ledger) load() error {
 	if err := l.state.load(l.db); err != nil {
 		return err
@@ -77,8 +79,9 @@ func (l *Ledger) load() error {
 	})
 }
 
-// begin keeps since when this database was put back or made: what was signed before is unknown here for that reason. A
-// clock in doubt stands at a time before that, which would make a thief's of all that was signed since: then it waits.
+// begin stores when this database was restored or made: what was signed before may be unknown here
+// for that reason. A clock in doubt stands at an earlier time, by which all that was signed since
+// would look like a thief's: then it waits.
 func (c *Change) begin() {
 	now, sure := c.Clock.Agreed()
 	if !sure {
@@ -88,7 +91,7 @@ func (c *Change) begin() {
 	store.SetState(c.Tx, stateSince, int64(now))
 }
 
-// Begin keeps that time where no clock could tell it at the start.
+// Begin stores that time if no clock could tell it at the start.
 func (l *Ledger) Begin() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -104,7 +107,7 @@ func (l *Ledger) Close() error { return l.db.Close() }
 // Dir is the directory of the database.
 func (l *Ledger) Dir() string { return filepath.Dir(l.path) }
 
-// Copy makes a whole copy of the database, which is gone when it is closed.
+// Copy makes a whole copy of the database, which is deleted when it is closed.
 func (l *Ledger) Copy(ctx context.Context) (*os.File, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -165,7 +168,7 @@ func (l *Ledger) update(f func(*Change)) error {
 	c := &Change{Keys: &l.Keys, Clock: l.Clock, Log: &l.log, state: &l.state, touched: make(map[string]bool)}
 	err := l.db.Update(func(tx *store.Tx) {
 		c.Tx = tx
-		for id := range l.state.sent { // with whatever is stored next: without it the front gets the same once more after a restart
+		for id := range l.state.sent { // with whatever is stored next: without it the front gets the same again after a restart
 			store.SetSent(tx, id)
 		}
 		f(c)
@@ -191,7 +194,7 @@ func (l *Ledger) update(f func(*Change)) error {
 	return err
 }
 
-// After is the number of the last delivery that was taken in.
+// After returns the number of the last delivery that was taken in.
 func (l *Ledger) After() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -219,14 +222,14 @@ func (l *Ledger) TakeIn(all []api.Delivery, f func(*Change, api.Delivery)) error
 	return nil
 }
 
-// Behind are the buildings of which the front may know more than this database; "": all.
+// Behind returns the buildings of which the front may know more than this database; "": all.
 func (l *Ledger) Behind() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Sorted(maps.Keys(l.state.behind))
 }
 
-// SetBehind notes that the front may know more of a building, or that it was asked.
+// SetBehind sets whether the front may know more of a building.
 func (l *Ledger) SetBehind(id string, behind bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

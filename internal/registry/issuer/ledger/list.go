@@ -38,15 +38,16 @@ func relist(c *Change, b *building.Building) {
 		release(c, b, next, gone)
 		return
 	}
-	// It is kept until a second issuer has signed it. A newer one takes its place, under
-	// the same version: nobody has seen it.
+	// The list is kept until a second issuer has signed it. A newer one replaces it under the same
+	// version, because nobody has seen it.
 	c.Log.Warn().Str("building", b.ID).Uint64("version", next.Manifest.Version).
 		Msg("list removes many tenancies and waits for a second issuer: registryd countersign")
 	b.Lists.Held = &next
 	store.PutList(c.Tx, b.ID, next, b.Lists.Newest, true)
 }
 
-// dropProved takes revoked grants off the list that every gateway of the building has proved to hold as revoked.
+// dropProved takes revoked grants off the list that every gateway of the building has proved to
+// hold as revoked.
 func dropProved(c *Change, b *building.Building) {
 	for _, id := range b.Droppable() {
 		r := building.Revocation{Version: b.Lists.Revoked[id].Version, Dropped: true}
@@ -55,12 +56,12 @@ func dropProved(c *Change, b *building.Building) {
 	}
 }
 
-// sign makes a list of what fits. Should it be refused all the same, it leaves out
-// what is new of the gateway that has most of it, until it is not.
+// sign makes a list of what fits. If it is refused nevertheless, it leaves out what is new of the
+// gateway that has most of it, and tries again.
 func sign(c *Change, b *building.Building) (signed grantlist.List, m wire.Manifest, chosen capacity.Choice, err error) {
 	now, sure := c.Clock.Agreed()
 	base := &b.Lists.Newest
-	base.Manifest.Issued = min(base.Manifest.Issued, latest(c, base.Epoch)) // of a thief's that was taken over: its time goes with it
+	base.Manifest.Issued = min(base.Manifest.Issued, latest(c, base.Epoch)) // the time of an adopted list that may be a thief's does not count
 	for without := make(map[string]bool); ; {
 		chosen, err = capacity.Choose(b, without, now, sure)
 		if err == nil {
@@ -75,8 +76,8 @@ func sign(c *Change, b *building.Building) (signed grantlist.List, m wire.Manife
 	}
 }
 
-// latest is the latest time that a list of some epoch may hand on to the next one: a clock here was never a day ahead, and
-// what keys that were replaced have said of the time counts for nothing.
+// latest returns the latest time that a list of some epoch may pass on to the next one: a clock
+// here was never a day ahead, and the times of replaced keys do not count.
 func latest(c *Change, epoch uint64) uint32 {
 	if epoch != c.Keys.Epoch {
 		return c.Clock.Unix()
@@ -84,12 +85,12 @@ func latest(c *Change, epoch uint64) uint32 {
 	return c.Clock.Ahead()
 }
 
-// manifestSpace is how much of a message is for what stands around a manifest of the
-// first format when it becomes one of the newest, bytes.
+// manifestSpace is the part of a message, in bytes, for what is added to a manifest of the first
+// format when it becomes one of the newest.
 const manifestSpace = 2 << 10
 
-// bothForms has a manifest of the first format, signed, in the newest one as well:
-// that names the log, in which the first one stands just before it, and has words.
+// bothForms turns a signed manifest of the first format into one of the newest as well: that names
+// the log, in which the first one is just before it, and has words.
 func bothForms(c *Change, b *building.Building, envelope []byte, m wire.Manifest, grants []wire.Grant) (l lists.Signed, err error) {
 	l = lists.Signed{Old: lists.Form{Envelope: envelope}, Epoch: c.Keys.Epoch, Grants: grants, Buckets: make(map[wire.Hash][]byte)}
 	if l.Old.Hash, err = lists.HashOf(m); err != nil {
@@ -108,8 +109,8 @@ func bothForms(c *Change, b *building.Building, envelope []byte, m wire.Manifest
 	return l, err
 }
 
-// release gives a list out: from now on its version is taken. gone are the
-// tenancies that it takes away and that count against the day.
+// release publishes a list: from now on its version is used. gone are the tenancies that it takes
+// away and that count against the day.
 func release(c *Change, b *building.Building, l lists.Signed, gone []wire.ID) {
 	c.Count(b, gone, l.Manifest.Issued)
 	for i := range l.Grants {
@@ -122,7 +123,7 @@ func release(c *Change, b *building.Building, l lists.Signed, gone []wire.ID) {
 		store.PutRevoked(c.Tx, b.ID, g.ID, r)
 	}
 	before := b.Lists.Newest
-	if b.Lists.Held != nil { // and whatever was held before it
+	if b.Lists.Held != nil { // and the one that was held before it
 		store.DropHeld(c.Tx, b.ID)
 		before = lists.Signed{}
 	}
@@ -135,7 +136,7 @@ func release(c *Change, b *building.Building, l lists.Signed, gone []wire.ID) {
 	store.Sweep(c.Tx, b.ID, before, l)
 }
 
-// Replace puts a list that was taken over in the place of the newest.
+// Replace makes an adopted list the newest.
 func (c *Change) Replace(b *building.Building, l lists.Signed) {
 	store.DropHeld(c.Tx, b.ID)
 	b.Lists.Newest, b.Lists.Held = l, nil
@@ -145,8 +146,9 @@ func (c *Change) Replace(b *building.Building, l lists.Signed) {
 	store.PutList(c.Tx, b.ID, l, lists.Signed{}, false)
 }
 
-// Countersign adds a second issuer's word (in both formats of the list) to the list that waits for it, and releases that.
-// With newest the released one waits, too: a gateway may count what this database does not know of.
+// Countersign adds a second issuer's signature (in both formats of the list) to the list that waits
+// for it, and releases that. With newest the released list may be the one: a gateway may count what
+// this database does not know of.
 func (c *Change) Countersign(b *building.Building, second, old []byte, newest bool) error {
 	waiting := b.Lists.Held
 	if waiting == nil && (len(b.Gateways.Asks) > 0 || newest && b.Lists.Newest.Manifest.Version > 0) {
@@ -165,7 +167,7 @@ func (c *Change) Countersign(b *building.Building, second, old []byte, newest bo
 	}
 	waiting.Second, waiting.Old.Second = second, old
 	if waiting == b.Lists.Held {
-		release(c, b, *waiting, nil) // two have answered for what it takes away
+		release(c, b, *waiting, nil) // two issuers answer for what it takes away
 		return nil
 	}
 	clear(b.Gateways.Asks)
@@ -192,8 +194,8 @@ func checkSecond(c *Change, building string, second []byte, hash wire.Hash) erro
 	return nil
 }
 
-// keepTrouble keeps what is wrong with the list now, and forgets what was. left are the
-// gateways of whose records some are in no list.
+// keepTrouble replaces the problems of the list by the present ones. left are the gateways with
+// records that no list has.
 func keepTrouble(c *Change, b *building.Building, left map[string]bool, failed error) {
 	texts := make(map[string]string) // by gateway; "": the list itself
 	if failed != nil {

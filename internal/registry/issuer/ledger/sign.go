@@ -14,7 +14,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// KeepTrusts keeps trust documents, so that the keys of before are known. One that the root did not sign is none.
+// KeepTrusts stores trust documents, so that earlier keys are known. One that the root did not sign
+// is ignored.
 func (l *Ledger) KeepTrusts(all [][]byte) error {
 	return l.Update(func(c *Change) { c.keepTrusts(all...) })
 }
@@ -27,14 +28,14 @@ func (c *Change) keepTrusts(all ...[]byte) {
 	}
 }
 
-// inUse names the key in use, with its epoch.
+// inUse identifies the key in use, with its epoch.
 func (l *Ledger) inUse() int64 {
 	id := wire.IDOf(l.Keys.Public())
 	return int64(binary.BigEndian.Uint64(id[:]) ^ l.Keys.Epoch)
 }
 
-// SignIfReplaced signs anew, once, what the key before has signed: lists by a key that
-// is trusted no more are active at no gateway that starts with them.
+// SignIfReplaced signs again, once, what a replaced key has signed: gateways that start with lists
+// by an untrusted key do not use them.
 func (l *Ledger) SignIfReplaced() error {
 	now := l.inUse()
 	l.mu.Lock()
@@ -52,7 +53,7 @@ func (l *Ledger) SignIfReplaced() error {
 	})
 }
 
-// SignAgain makes new versions of what another key has signed: the issuer's was replaced.
+// SignAgain makes new versions of what another key has signed, after the issuer's key was replaced.
 func (l *Ledger) SignAgain() error {
 	return l.Each("", func(_ View, b *building.Building) error {
 		house, list := mine(&l.Keys, b.ID, wire.TypeHouse, b.HouseEnvelope), mine(&l.Keys, b.ID, wire.TypeGrantList, b.Lists.Newest.Envelope)
@@ -112,7 +113,8 @@ func signHouse(c *Change, building string, h wire.House) (envelope []byte, hash 
 	return envelope, sha256.Sum256(payload), err
 }
 
-// SetHouse makes a House document the active one; old is the same in the first format, nil: envelope is.
+// SetHouse makes a House document the active one; old is the same in the first format, nil:
+// envelope is.
 func (c *Change) SetHouse(b *building.Building, h wire.House, envelope, old []byte) {
 	b.House, b.HouseEnvelope, b.HouseOld = h, envelope, old
 	c.state.unsent[b.ID] = true

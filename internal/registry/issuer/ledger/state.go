@@ -15,22 +15,22 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Numbers that the store keeps of no building.
+// Numbers in the store that belong to no building.
 const (
 	stateAfter  = "after"  // of the last delivery that was taken in
 	stateSigner = "signer" // whose signatures stand in the database
 	stateSince  = "since"  // unix s: when the database was put back or made
 )
 
-// state is what the ledger's lock guards besides the store.
+// state is guarded by the ledger's lock, with the store.
 type state struct {
 	buildings map[string]*building.Building
 	after     uint64          // number of the last delivery that was taken in
-	since     uint32          // unix s: when this database was put back or made; 0: before this was kept
-	signer    int64           // whose signatures stand in the database, as Ledger.inUse says
-	full      bool            // the disk took nothing more when something was written last
-	sent      map[string]bool // buildings whose newest was handed over, and the store does not say so yet
-	unsent    map[string]bool // buildings with a list or House document that the front has not got
+	since     uint32          // unix s: when this database was restored or made; 0: before this was stored
+	signer    int64           // whose signatures are in the database, as Ledger.inUse says
+	full      bool            // the last write failed because the disk is full
+	sent      map[string]bool // buildings whose newest list was sent, which the store does not say yet
+	unsent    map[string]bool // buildings with a list or House document that the front lacks
 	behind    map[string]bool // buildings of which the front may know more than this database; "": all
 }
 
@@ -46,7 +46,7 @@ func (s *state) building(q store.Querier, id string) (*building.Building, error)
 	return b, err
 }
 
-// load reads what is not of one building.
+// load reads the data that belongs to no building.
 func (s *state) load(q store.Querier) error {
 	numbers := make(map[string]int64)
 	for _, key := range []string{stateAfter, stateSigner, stateSince} {
@@ -69,7 +69,8 @@ func (s *state) loadUnsent(q store.Querier) error {
 	return err
 }
 
-// View is the ledger while nobody changes it. It is valid only within the function that Ledger.View calls.
+// View is a read transaction of the ledger. It is valid only within the function that Ledger.View
+// calls.
 type View struct {
 	*sql.DB
 	state *state
@@ -88,11 +89,11 @@ func (v View) Known(f func(*building.Building)) {
 // Unsent reports whether the front lacks something of a building.
 func (v View) Unsent(id string) bool { return v.state.unsent[id] }
 
-// Full reports whether the disk took nothing more when something was written last.
+// Full reports whether the last write failed because the disk is full.
 func (v View) Full() bool { return v.state.full }
 
-// Lacks reports whether a building, its House document of that version, or its list of
-// that hash (empty: none) is not known.
+// Lacks reports whether a building, its House document of that version, or its list of that hash
+// (empty: none) is unknown.
 func (v View) Lacks(id string, house uint64, list []byte) (bool, error) {
 	b, err := v.Building(id)
 	if err != nil || b == nil {
@@ -108,7 +109,7 @@ func (v View) Lacks(id string, house uint64, list []byte) (bool, error) {
 	return !there, err
 }
 
-// Outgoing is what the front lacks of a building. Nothing in it is changed by anybody.
+// Outgoing is what the front lacks of a building. It is immutable.
 type Outgoing struct {
 	House, Old []byte // House document, and the same in the first format; nil: none
 	List       lists.Signed
@@ -117,14 +118,14 @@ type Outgoing struct {
 	Ended      uint64             // grants of the building that were ended
 }
 
-// Unsent are the buildings of which the front lacks something.
+// Unsent returns the buildings of which the front lacks something.
 func (l *Ledger) Unsent() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Sorted(maps.Keys(l.state.unsent))
 }
 
-// Outgoing is what the front lacks of a building; false: nothing.
+// Outgoing returns what the front lacks of a building; false: nothing.
 func (l *Ledger) Outgoing(id string) (o Outgoing, lacks bool, err error) {
 	err = l.View(func(v View) error {
 		b, err := v.Building(id)
@@ -138,12 +139,12 @@ func (l *Ledger) Outgoing(id string) (o Outgoing, lacks bool, err error) {
 	return o, lacks, err
 }
 
-// LogFrom is the part of a building's log from a place on.
+// LogFrom returns the part of a building's log from a place on.
 func (l *Ledger) LogFrom(id string, from uint64) ([]api.Logged, error) {
 	return Read(l, func(v View) ([]api.Logged, error) { return store.LogFrom(v, id, from) })
 }
 
-// SetSent notes that the front has got what was outgoing.
+// SetSent notes that the front has got an Outgoing.
 func (l *Ledger) SetSent(id string, o Outgoing) error {
 	return l.View(func(v View) error {
 		b, err := v.Building(id)
@@ -155,7 +156,7 @@ func (l *Ledger) SetSent(id string, o Outgoing) error {
 			b.Sent.Buckets[hash] = true
 		}
 		if b.Lists.Newest.Hash != o.List.Hash || !slices.Equal(b.HouseEnvelope, o.House) {
-			return nil // a newer one has been made meanwhile, and waits
+			return nil // a newer one was made meanwhile, and waits
 		}
 		delete(l.state.unsent, id)
 		l.state.sent[id] = true
@@ -163,14 +164,14 @@ func (l *Ledger) SetSent(id string, o Outgoing) error {
 	})
 }
 
-// SendAgain makes everything be handed over again.
+// SendAgain makes everything be sent again.
 func (l *Ledger) SendAgain() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.sendAgain("")
 }
 
-// sendAgain does that; a remark says why, where that is for the operator.
+// sendAgain implements SendAgain; a remark tells the operator why.
 func (l *Ledger) sendAgain(remark string) error {
 	err := l.update(func(c *Change) {
 		if remark != "" {
@@ -184,8 +185,8 @@ func (l *Ledger) sendAgain(remark string) error {
 	return errors.Join(err, l.state.loadUnsent(l.db))
 }
 
-// Restart is for a front that knows fewer deliveries than were taken in from it: it was
-// put back to an earlier day, or is new. It gets everything again, and a remark says so.
+// Restart handles a front that knows fewer deliveries than were taken in from it: it was restored
+// to an earlier day, or is new. It gets everything again, and a remark says so.
 func (l *Ledger) Restart(last uint64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,8 +1,8 @@
-// Package lists is what a building's grant lists are as signed bytes: a manifest in two formats with the buckets that it
-// names, and the log of all manifests that an issuer has taken into account.
+// Package lists is the signed form of a building's grant lists: a manifest in two formats with the
+// buckets that it names, and the log of all manifests that an issuer has taken into account.
 //
-// It is pure, and signs nothing. It refuses a list whose buckets are not the ones that its manifest names; whether its
-// signer is trusted is the caller's to say.
+// It is pure, and signs nothing. It refuses a list whose buckets are not the ones that its manifest
+// names; the caller decides whether its signer is trusted.
 package lists
 
 import (
@@ -24,8 +24,8 @@ type Form struct {
 	Hash     wire.Hash
 }
 
-// Signed is a grant list as it was signed: in the newest format, and in the
-// first one for gateways that read no other. Both have the same version and buckets.
+// Signed is a signed grant list: in the newest format, and in the first one for gateways that read
+// no other. Both have the same version and buckets.
 type Signed struct {
 	Form
 	Old      Form          // without an envelope: there is none
@@ -35,8 +35,8 @@ type Signed struct {
 	Buckets  map[wire.Hash][]byte
 }
 
-// Read reads a list by the keys of the issuers that are trusted now. Where none of
-// these is its signer's, it is read all the same and is not trusted.
+// Read reads a list with the keys of the now trusted issuers. A list by another signer is read all
+// the same and is not trusted.
 func Read(building string, manifest, second []byte, buckets [][]byte, issuers []wire.Key) (l Signed, trusted bool, err error) {
 	_, _, refused := wire.Open(manifest, wire.Expect{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: building}, issuers)
 	if refused != nil && !errors.Is(refused, wire.ErrUnknownKey) {
@@ -50,7 +50,7 @@ func Read(building string, manifest, second []byte, buckets [][]byte, issuers []
 	return l, refused == nil, l.Open(byHash)
 }
 
-// Open reads what the envelopes and these buckets say, whoever has signed it.
+// Open reads the content of the envelopes and these buckets, whoever has signed it.
 func (l *Signed) Open(buckets map[wire.Hash][]byte) error {
 	payload, err := wire.PayloadOf(l.Envelope)
 	if err != nil {
@@ -78,7 +78,7 @@ func (l *Signed) Open(buckets map[wire.Hash][]byte) error {
 	return nil
 }
 
-// SetOld sets the list's first format, as somebody has it; an envelope that can't be read is none.
+// SetOld sets the list's first format; an unreadable envelope counts as none.
 func (l *Signed) SetOld(envelope, second []byte) {
 	if payload, err := wire.PayloadOf(envelope); err == nil {
 		l.Old = Form{envelope, second, sha256.Sum256(payload)}
@@ -102,13 +102,13 @@ type Logged struct {
 // Leaf is the manifest's leaf in the tree over the log.
 func (l Logged) Leaf() tlog.Hash { return tlog.RecordHash(l.Hash[:]) }
 
-// Logged is the list as it stands in the log.
+// Logged returns the list's entry in the log.
 func (l *Signed) Logged(own bool) Logged {
 	return Logged{Hash: l.Hash, Epoch: l.Epoch, Version: l.Manifest.Version, Own: own}
 }
 
-// Forms are what gateways name a list of another database by: one that reads the first
-// format alone has the same without the log.
+// Forms returns the entries by which gateways may name a list of another database: one that reads
+// the first format alone has the same without the log.
 func (l *Signed) Forms() ([]Logged, error) {
 	own := l.Logged(false)
 	if l.Manifest.Format != wire.LogFormat {
@@ -121,13 +121,13 @@ func (l *Signed) Forms() ([]Logged, error) {
 	return []Logged{old, own}, err
 }
 
-// HashOf is the hash by which a manifest is named.
+// HashOf returns the hash that identifies a manifest.
 func HashOf(m wire.Manifest) (wire.Hash, error) {
 	payload, err := m.Encode()
 	return sha256.Sum256(payload), err
 }
 
-// Proved are the manifests before a list, if they have the root that it names.
+// Proved returns the manifests before a list, if they have the root that it names.
 func Proved(m wire.Manifest, all []api.Logged) ([]Logged, bool) {
 	if m.Format != wire.LogFormat || uint64(len(all)) < m.Earlier {
 		return nil, false
@@ -143,13 +143,13 @@ func Proved(m wire.Manifest, all []api.Logged) ([]Logged, bool) {
 	return out, wire.Hash(r.Root()) == m.Log
 }
 
-// Contents are rows under the doors of the list, as losses are counted by.
+// Contents returns rows under the doors of the list, for counting losses.
 func (l *Signed) Contents(rows []wire.Grant) grantlist.Contents {
 	return grantlist.Contents{Doors: grantlist.DoorsOf(&l.Manifest), Grants: rows}
 }
 
-// Replaced are the rows of the list that do not stand in next as they are: all of
-// them where the sets of doors mean something else there.
+// Replaced returns the rows of the list that next does not have unchanged: all of them where the
+// sets of doors have another meaning there.
 func (l *Signed) Replaced(next *Signed) (rows []wire.Grant) {
 	if !grantlist.DoorsOf(&l.Manifest).SameIn(grantlist.DoorsOf(&next.Manifest)) {
 		return l.Grants
