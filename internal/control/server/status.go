@@ -3,16 +3,17 @@ package server
 import (
 	"context"
 	"fmt"
-	"gatehouse/internal/control/server/takeover"
 	"net/http"
 	"time"
 
 	"gatehouse/internal/acceptance"
 	"gatehouse/internal/control"
+	"gatehouse/internal/control/server/takeover"
 	"gatehouse/internal/control/server/todo"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/site"
 	"gatehouse/internal/socket"
+	"gatehouse/sync/uplink"
 )
 
 // report says how the gateway is.
@@ -68,4 +69,43 @@ func journalStatus(g *gateway.Gateway) control.Journal {
 // getSetup says that there is nothing to set up; package setup answers where there is.
 func getSetup(*http.Request, socket.None) (control.Setup, error) {
 	return control.Setup{State: control.SetupHouse}, nil
+}
+
+// uplinkStatus is nil where there is no registry.
+func uplinkStatus(g *gateway.Gateway) *control.Uplink {
+	c := g.Central
+	if c == nil {
+		return nil
+	}
+	out := &control.Uplink{Broker: c.Broker, State: "not enrolled"}
+	if reg := g.Keyring.Keys.Registry(); reg != nil {
+		out.Registry, out.District, out.Town = reg.Name, reg.Place.District, reg.Place.Town
+	}
+	if c.Err != nil {
+		return out
+	}
+	s := todo.Shown(c.Uplink.Status())
+	out.State, out.Records, out.Refused = string(shownLink(s.State)), s.Records, s.Refused
+	out.List, out.Active = s.List, g.Keyring.Status().Version
+	out.Epoch = fmt.Sprintf("%016x", s.Stored.Epoch)
+	out.Problem = s.Problem.String()
+	if !s.Withheld.IsZero() {
+		out.Waiting = &s.Withheld
+	}
+	l := c.Link.Status()
+	if s.State == uplink.StateDown && l.Err != nil {
+		out.Link = l.Advice
+	}
+	if l.Address != "" {
+		out.Broker = "mqtts://" + l.Address
+	}
+	return out
+}
+
+// shownLink is the uplink's state for an owner: entries on their way would tell that somebody has just come in.
+func shownLink(s uplink.State) uplink.State {
+	if s == uplink.StateSending {
+		return uplink.StateInStep
+	}
+	return s
 }
