@@ -19,9 +19,8 @@ import (
 // File is the record's name within the state directory.
 const File = "acceptance.json"
 
-// Book is the record of a house on disk. Each change is there before it counts, so that a
-// power cut at any step goes back by one step at most. Make it with Open. Safe for
-// concurrent use.
+// Book is the record of a house on disk. Each change is on disk before it counts, so that a power
+// cut at any step loses one step at most. Make it with Open. Safe for concurrent use.
 type Book struct {
 	path  string
 	doors []Wired
@@ -31,7 +30,7 @@ type Book struct {
 	record Record
 }
 
-// DoorOf is a door of a site file, as far as people get out by it.
+// DoorOf returns the parts of a site file's door by which people get out.
 func DoorOf(s *site.Site, d site.Door) Wired {
 	h := sha256.New()
 	line := func(name string, in *site.Input) {
@@ -69,9 +68,8 @@ func create(state string, a Act, replaced bool) error {
 	return write(path, r)
 }
 
-// Open reads the record of a site. One that can't be read is set aside: then all doors
-// are to be proved anew, and the error says so; the book can be used. boot is the
-// kernel's name of this boot.
+// Open reads the record of a site. An unreadable record is set aside: all doors are to be proved
+// again then, which the error says; the book can be used. boot is the kernel's name of this boot.
 func Open(s *site.Site, boot string, now func() time.Time) (*Book, error) {
 	b := &Book{path: s.Path(File), boot: boot}
 	for _, d := range s.Doors {
@@ -104,8 +102,8 @@ func read(path string) (r Record, err error) {
 	return r, nil
 }
 
-// write is readable by others: setup runs as root and the daemon does not, and nothing in
-// it is a secret.
+// write writes a record. Others may read it: setup runs as root and the daemon does not, and
+// nothing in it is a secret.
 func write(path string, r Record) error {
 	raw, err := json.Marshal(r)
 	if err != nil {
@@ -114,8 +112,7 @@ func write(path string, r Record) error {
 	return durable.WriteFile(path, raw, 0o644)
 }
 
-// save makes a record the one that counts, once it is on disk. The caller holds mu or has
-// the book alone.
+// save writes a record, then makes it the present one. The caller holds mu or has the book alone.
 func (b *Book) save(r Record) error {
 	if err := write(b.path, r); err != nil {
 		return err
@@ -150,7 +147,7 @@ func (b *Book) Create(a Act) error {
 	return b.save(r)
 }
 
-// Check returns why a step would be refused.
+// Check returns why a step would be refused; nil: it would not.
 func (b *Book) Check(door string, p Part, step Step) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -158,8 +155,8 @@ func (b *Book) Check(door string, p Part, step Step) error {
 	return err
 }
 
-// Step does a step at a door, and returns what is known of the part then. A plug that is
-// to be pulled is that of all doors at which it is not proved. The book knows the boot.
+// Step performs a step at a door, and returns the proof of the part. A step about the plug is for
+// all doors at which it is not proved. The book knows the boot.
 func (b *Book) Step(door string, p Part, step Step, a Act) (Proof, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -170,7 +167,7 @@ func (b *Book) Step(door string, p Part, step Step, a Act) (Proof, error) {
 	return proof, b.save(r)
 }
 
-// try is a record after a step; the lock is held.
+// try returns the record after a step; the lock is held.
 func (b *Book) try(door string, p Part, step Step, a Act) (Record, Proof, error) {
 	a.Boot = b.boot
 	i := slices.IndexFunc(b.doors, func(w Wired) bool { return w.ID == door })
@@ -189,7 +186,7 @@ func (b *Book) try(door string, p Part, step Step, a Act) (Record, Proof, error)
 	return r, proof, err
 }
 
-// StartDrill notes where in the journal a fire drill begins, for all doors.
+// StartDrill stores where in the journal a fire drill begins, for all doors.
 func (b *Book) StartDrill(epoch, sequence uint64, a Act) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -206,8 +203,8 @@ func (b *Book) StartDrill(epoch, sequence uint64, a Act) error {
 	return b.save(r)
 }
 
-// EndDrill ends it and keeps its report. The doors that it released have proved that; at
-// the others it did not work.
+// EndDrill ends the drill and stores its report. It proves fire at the doors that it released; at
+// the others fire did not work.
 func (b *Book) EndDrill(report Report, a Act) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -220,13 +217,13 @@ func (b *Book) EndDrill(report Report, a Act) error {
 			step = See
 		}
 		if r.door(w).of(Fire).State == Begun {
-			r, _, _ = r.step(w, Fire, step, a) // both are for what was begun
+			r, _, _ = r.step(w, Fire, step, a) // both follow what was begun
 		}
 	}
 	return b.save(r)
 }
 
-// Drill is the fire drill that is on, or the last one; nil: there was none.
+// Drill returns the present fire drill, or the last one; nil: there was none.
 func (b *Book) Drill() *Drill {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -237,7 +234,7 @@ func (b *Book) Drill() *Drill {
 	return &d
 }
 
-// Stop notes that the daemon ends in order: a plug that was to be pulled was not.
+// Stop notes that the daemon ends in order, so that the plug was not pulled.
 func (b *Book) Stop() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -253,22 +250,22 @@ func (b *Book) Stop() error {
 	return b.save(r)
 }
 
-// PartShown is a part of a door as it is shown.
+// PartShown is a part of a door for people.
 type PartShown struct {
 	Part   Part
 	Fitted bool // the site file has it
 	Proof
 }
 
-// DoorShown is a door as it is shown.
+// DoorShown is a door for people.
 type DoorShown struct {
 	Door  string
-	Ready bool // nothing is left to be proved
+	Ready bool // nothing is left to prove
 	Parts []PartShown
 }
 
-// Doors are those of the house, and since when they are to be proved; none in a house
-// that does not ask.
+// Doors returns the doors of the house, and since when they are to be proved; none in a house that
+// does not ask.
 func (b *Book) Doors() (since time.Time, all []DoorShown) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -15,7 +15,7 @@ type Drill struct {
 	Report   Report `json:"report"`
 }
 
-// Report is what a fire drill did.
+// Report is the result of a fire drill.
 type Report struct {
 	Begun time.Time    `json:"begun"`
 	Ended time.Time    `json:"ended,omitzero"`
@@ -23,7 +23,7 @@ type Report struct {
 	Doors []DoorReport `json:"doors,omitempty"`
 }
 
-// DoorReport is what it did at a door. A zero time: it did not, or not yet.
+// DoorReport is the result at a door. A zero time: it did not happen, or not yet.
 type DoorReport struct {
 	Door     string    `json:"door"`
 	Active   time.Time `json:"active,omitzero"`   // the fire input
@@ -31,12 +31,12 @@ type DoorReport struct {
 	Idle     time.Time `json:"idle,omitzero"`     // the fire input again
 	Reset    time.Time `json:"reset,omitzero"`    // by somebody on site
 	Relocked time.Time `json:"relocked,omitzero"`
-	// Refused: the lock did not obey.
+	// Refused: the lock could not be driven.
 	Refused bool `json:"refused,omitempty"`
 }
 
-// Take adds what an entry tells. Entries come in their order; those that are not about
-// fire tell nothing, whoever came in.
+// Take adds an entry to the report. Entries come in order; those that are not about fire are
+// ignored, whoever came in.
 func (r *Report) Take(h wire.Header) {
 	relevant := h.Kind == wire.KindFire || h.Kind == wire.KindFireReset || h.Kind == wire.KindSecured || h.Kind == wire.KindReleased && h.Reason == wire.ReasonFire
 	if h.Door == "" || !relevant {
@@ -85,7 +85,7 @@ func (d *DoorReport) take(h wire.Header) {
 	}
 }
 
-// Of is what it did at a door.
+// Of returns the result at a door.
 func (r Report) Of(door string) DoorReport {
 	for _, d := range r.Doors {
 		if d.Door == door {

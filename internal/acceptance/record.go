@@ -1,9 +1,8 @@
-// Package acceptance keeps what was proved at the doors of a house before they count as
-// ready: that each lock obeys, and that people get out by button, by fire and without
-// current.
+// Package acceptance stores what was proved at the doors of a house before they count as ready:
+// that each lock works, and that people get out by button, by fire and with the power off.
 //
-// It refuses a person's word for what the gateway can see itself, and that a part is not
-// there which the site file names.
+// It refuses a person's word for what the gateway can see itself, and a claim that a part is
+// missing which the site file names.
 package acceptance
 
 import (
@@ -13,7 +12,7 @@ import (
 	"time"
 )
 
-// Part is one thing that is proved at a door.
+// Part is one thing that is to be proved at a door.
 type Part string
 
 const (
@@ -21,26 +20,26 @@ const (
 	Exit    Part = "exit"    // the exit button was seen pressed
 	Contact Part = "contact" // the door was seen opened and closed
 	Fire    Part = "fire"    // the fire input was seen active, the door released, and the input idle again
-	Power   Part = "power"   // the gateway lost its current, and the door opened from inside
+	Power   Part = "power"   // the gateway lost its power, and the door opened from inside
 )
 
-// Parts are those of a door, in the order in which they are proved.
+// Parts returns the parts of a door in the order in which they are proved.
 func Parts() []Part { return []Part{Lock, Exit, Contact, Fire, Power} }
 
-// State of a part's proof.
+// State is the state of a part's proof.
 type State string
 
 const (
 	Unproved  State = "unproved"
-	Begun     State = "begun"      // tried, or to be seen
-	Seen      State = "seen"       // of the plug: current came back, and nobody has said yet whether the door opened
+	Begun     State = "begun"      // tried, or waiting to be seen
+	Seen      State = "seen"       // of the plug: power came back, and nobody has said yet whether the door opened
 	Passed    State = "passed"     // proved
 	Failed    State = "failed"     // tried, and it did not work
-	Absent    State = "absent"     // somebody says that there is none, and the site file names one
+	Absent    State = "absent"     // somebody says that there is none, although the site file names one
 	NotFitted State = "not_fitted" // there is none
 )
 
-// Settled reports whether nothing is left to be done for it.
+// Settled reports whether nothing is left to do.
 func (s State) Settled() bool { return s == Passed || s == NotFitted }
 
 // Step is what is done or said about a part.
@@ -54,7 +53,7 @@ const (
 	None  Step = "none"  // or that there is no such part
 )
 
-// Proof is what is known of a part.
+// Proof is the state of a part and its history.
 type Proof struct {
 	State State     `json:"state"`
 	At    time.Time `json:"at,omitzero"` // of the last step, by the gateway's clock
@@ -71,10 +70,10 @@ var (
 	ErrStep       = errors.New("there is no such step")
 )
 
-// word reports whether a part rests on what somebody says.
+// word reports whether the proof of a part rests on a person's word.
 func (p Part) word() bool { return p == Lock || p == Power }
 
-// seen is the state of a part that the gateway saw: of the plug somebody still has to say
+// seen returns the state of a part that the gateway saw: for the plug somebody still has to say
 // whether the door opened.
 func (p Part) seen() State {
 	if p == Power {
@@ -83,8 +82,8 @@ func (p Part) seen() State {
 	return Passed
 }
 
-// next is a proof after a step. fitted: the site file names such a part. A step that is
-// refused leaves the proof as it is.
+// next returns a proof after a step. fitted: the site file names such a part. A refused step leaves
+// the proof unchanged.
 func (was Proof) next(p Part, step Step, fitted bool, a Act) (Proof, error) {
 	to := Proof{At: a.At, By: a.By}
 	switch step {
@@ -121,8 +120,8 @@ func (was Proof) next(p Part, step Step, fitted bool, a Act) (Proof, error) {
 	return to, nil
 }
 
-// asks is the state in which somebody can say what became of a part: of the plug once the
-// gateway has come up again.
+// asks returns the state in which somebody can report the result: for the plug once the gateway has
+// started again.
 func (Proof) asks(p Part) State {
 	if p == Power {
 		return Seen
@@ -130,8 +129,8 @@ func (Proof) asks(p Part) State {
 	return Begun
 }
 
-// restarted is a proof of the plug after a start of the daemon in a boot. Only another
-// boot without an orderly stop before it is a plug that was pulled.
+// restarted returns the proof of the plug after a start of the daemon. Only another boot without an
+// orderly stop before it is a pulled plug.
 func (was Proof) restarted(boot string) Proof {
 	if was.State == Begun && was.Boot != "" && was.Boot != boot {
 		return Proof{State: Seen, At: was.At, By: was.By}
@@ -139,7 +138,7 @@ func (was Proof) restarted(boot string) Proof {
 	return was
 }
 
-// Door is one door: its proofs, and the wiring that they are of.
+// Door is the proofs of one door, and the wiring to which they belong.
 type Door struct {
 	Wiring string         `json:"wiring"` // hash
 	Proofs map[Part]Proof `json:"proofs"`
@@ -152,7 +151,7 @@ func (d Door) of(p Part) Proof {
 	return Proof{State: Unproved}
 }
 
-// Record is what is kept. A value: what changes it returns another.
+// Record is the stored state of a house. It is a value: changes return another one.
 type Record struct {
 	// Begun is since when the house asks for proofs; zero: it does not.
 	Begun time.Time `json:"begun,omitzero"`
@@ -162,7 +161,7 @@ type Record struct {
 	Drill    *Drill          `json:"drill,omitempty"`
 }
 
-// Wired is a door as the site file has it.
+// Wired is a door of the site file.
 type Wired struct {
 	ID     string
 	Wiring string // hash of all by which people get out

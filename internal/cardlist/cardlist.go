@@ -1,10 +1,10 @@
-// Package cardlist reads a list of cards that another system or a spreadsheet has
-// written, as it is: in the encodings, separators and dates of its country, with its
-// own headings, and with what spreadsheets leave behind.
+// Package cardlist reads a list of cards written by another system or a spreadsheet, as it is: in
+// the encodings, separators and dates of its country, with its own headings, and with the traces of
+// spreadsheets.
 //
-// It is pure: it keeps nothing, opens no file and knows no house. It judges neither
-// numbers nor flats, drops nothing without a remark, and never puts what stands in a
-// cell into an error where it could be a card's number.
+// It is pure: it stores nothing, opens no file and knows no house. It judges neither numbers nor
+// flats, drops nothing without a remark, and never puts the content of a cell into an error where
+// it could be a card's number.
 package cardlist
 
 import (
@@ -21,28 +21,28 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// Options say what the file itself does not.
+// Options are what the file itself does not say.
 type Options struct {
 	// Columns names columns by their own headings: label, doors, form, number, kind,
 	// from, until, and door:ID for a column that has a yes or no for one door. With any
 	// of them, columns that nobody names are left out.
 	Columns map[string]string
 
-	// For the lines that do not say.
+	// Defaults for lines without these columns.
 	Form, Kind string
 	Doors      []string
 
 	Encoding string // utf-8, gb18030 or utf-16; "": as the file shows
 }
 
-// List is what a file has.
+// List is the content of a file.
 type List struct {
 	Rows     []Row    // in the order of the file
-	Remarks  []string // on how it was read and what was left out, for people
+	Remarks  []string // for people: how it was read and what was left out
 	Labelled bool     // it has a column of labels
 }
 
-// Row is one card. Cells are without the spaces around them and otherwise as they are.
+// Row is one card. Cells are trimmed and otherwise unchanged.
 type Row struct {
 	Line               int // of the file, from 1
 	Label              string
@@ -58,8 +58,8 @@ const (
 	maxBefore = 10
 )
 
-// Read reads a whole list. It fails where the file as such can't be read; what is wrong
-// with a single line is its Fault. An error names lines and headings, and no cell.
+// Read reads a whole list. It fails where the file can't be read at all; what is wrong with a
+// single line is its Fault. An error names lines and headings, and no cell.
 func Read(in io.Reader, o Options) (List, error) {
 	b, err := io.ReadAll(io.LimitReader(in, maxBytes+1))
 	if err != nil {
@@ -129,8 +129,8 @@ func (o Options) split(text string) ([]line, error) {
 	}
 }
 
-// separator returns what stands between cells: spreadsheets write commas, semicolons or
-// tabs, as their country does, and some say so in a first line, which is emptied.
+// separator returns the character between cells: spreadsheets write commas, semicolons or tabs by
+// country, and some say so in a first line, which is emptied.
 func (o Options) separator(text *string) rune {
 	first, rest, _ := strings.Cut(*text, "\n")
 	say := strings.Trim(strings.TrimSpace(first), `"`)
@@ -149,7 +149,7 @@ func (o Options) separator(text *string) rune {
 	return sep
 }
 
-// headings returns the most headings that a line at the beginning has with that separator.
+// headings returns the most headings of a line near the beginning with that separator.
 func (o Options) headings(text string, sep rune) (most int) {
 	for _, l := range strings.SplitN(text, "\n", maxBefore+1)[:min(maxBefore, 1+strings.Count(text, "\n"))] {
 		n := 0
@@ -164,15 +164,15 @@ func (o Options) headings(text string, sep rune) (most int) {
 	return most
 }
 
-// textCells takes the = off cells like ="0006171021", which tell a spreadsheet that they
-// are text and are no CSV as they stand. Within a quoted cell quotation marks are doubled, so that no such
-// cell begins there.
+// textCells removes the = from cells like ="0006171021", which mark text for a spreadsheet and are
+// no valid CSV. Within a quoted cell quotation marks are doubled, so that no such cell begins
+// there.
 func textCells(text string, sep rune) string {
 	begins := regexp.MustCompile(`(?m)(?:^|` + regexp.QuoteMeta(string(sep)) + `) *="[^"\r\n]+"`)
 	return begins.ReplaceAllStringFunc(text, func(cell string) string { return strings.Replace(cell, "=", "", 1) })
 }
 
-// tidy takes off what stands around a cell: spaces, and what tells a spreadsheet that it is text.
+// tidy removes what surrounds a cell: spaces, and the marks of a spreadsheet for text.
 func tidy(cell string) string {
 	cell = strings.TrimSpace(cell)
 	if inner, ok := strings.CutPrefix(cell, `="`); ok && strings.HasSuffix(inner, `"`) {

@@ -21,8 +21,8 @@ const (
 	encodingUTF16   = "utf-16"
 )
 
-// decode returns the text of a file and the name of its encoding; a byte order mark
-// says which it is, and what is UTF-8 is UTF-8.
+// decode returns the text of a file and the name of its encoding; a byte order mark decides, then
+// valid UTF-8 is UTF-8.
 func decode(b []byte, want string) (text, took string, err error) {
 	marked8, marked16 := bytes.HasPrefix(b, []byte("\ufeff")), bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff})
 	good, bad := telling(b)
@@ -48,7 +48,7 @@ func decode(b []byte, want string) (text, took string, err error) {
 	return text, encodingGB18030, err
 }
 
-// otherFile says what a file is that programs name like a list and that is none.
+// otherFile says what a file is that is often taken for a list and is none.
 func otherFile(b []byte) string {
 	start := bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(b[:min(len(b), 64)], []byte("\ufeff"))))
 	switch {
@@ -60,9 +60,9 @@ func otherFile(b []byte) string {
 	return ""
 }
 
-// telling returns the first line that has a character of three bytes in UTF-8 and nothing that is
-// not UTF-8, and the first that is not UTF-8; zero for none. A list with both was pasted together from
-// two files, and has labels that read wrong in either encoding.
+// telling returns the first line with a character of three bytes in UTF-8 and nothing invalid, and
+// the first line that is not UTF-8; zero: none. A list with both was pasted together from two
+// files, and has labels that read wrong in either encoding.
 func telling(b []byte) (good, bad int) {
 	n := 0
 	for l := range bytes.Lines(b) {
@@ -85,8 +85,8 @@ func utf16(b []byte) (string, error) {
 	return string(out), nil
 }
 
-// gb18030 leaves U+FFFD where a character is none that is known, and fails where so
-// many are that the file must be something else.
+// gb18030 decodes GB18030, with U+FFFD for unknown characters, and fails if there are so many that
+// the file must be something else.
 func gb18030(b []byte) (string, error) {
 	out, err := simplifiedchinese.GB18030.NewDecoder().Bytes(b)
 	lost := bytes.Count(out, []byte("\ufffd"))
@@ -103,9 +103,9 @@ func gb18030(b []byte) (string, error) {
 	return string(out), nil
 }
 
-// mostlyUTF8 reports whether half of what is not ASCII are whole characters of three
-// bytes or more in UTF-8, and most would be rare ones in GB18030: not of GB 2312, whose
-// bytes are both above A0.
+// mostlyUTF8 reports whether half of the non-ASCII bytes are whole characters of three bytes or
+// more in UTF-8, and most would be rare ones in GB18030: not of GB 2312, whose bytes are both above
+// A0.
 func mostlyUTF8(b []byte) bool {
 	long, all, common, pairs := 0, 0, 0, 0
 	for rest := b; len(rest) > 0; {
@@ -130,7 +130,7 @@ func mostlyUTF8(b []byte) bool {
 	return long*2 >= all && common*2 <= pairs
 }
 
-// encoded says which encoding was taken where it had to be guessed, with a label to look at.
+// encoded returns a remark about a guessed encoding, with a label to look at.
 func (l *List) encoded(took, text string) []string {
 	reads := ""
 	notASCII := func(c rune) bool { return c >= utf8.RuneSelf }
@@ -148,7 +148,7 @@ func (l *List) encoded(took, text string) []string {
 	return nil
 }
 
-// both reports whether a text in UTF-8 would be one in Chinese characters, too, if its bytes were GB18030.
+// both reports whether a text in UTF-8 would also be Chinese characters if its bytes were GB18030.
 func both(text string) bool {
 	if strings.ContainsFunc(text, func(r rune) bool { return r >= 0x800 }) {
 		return false // three bytes: it is UTF-8

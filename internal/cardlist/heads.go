@@ -14,7 +14,7 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// The fields of a row, as Options.Columns and headings name them.
+// The fields of a row, as named by Options.Columns and headings.
 const (
 	fieldLabel  = "label"
 	fieldDoors  = "doors"
@@ -27,7 +27,7 @@ const (
 	doorPrefix = "door:" // before a door's id: the column has a yes or no for it
 )
 
-// Fields returns the names of the columns, in the order in which people write them.
+// Fields returns the names of the columns in their usual order.
 func Fields() []string {
 	return []string{fieldLabel, fieldDoors, fieldForm, fieldNumber, fieldKind, fieldFrom, fieldUntil}
 }
@@ -44,7 +44,7 @@ var otherNames = map[string][]string{
 	fieldUntil:  {"to", "end", "enddate", "validto", "validuntil", "expires", "expiry", "expirydate", "expirationdate", "结束日期", "截止日期", "到期日", "到期日期", "失效日期", "有效期至", "有效期止", "结束时间", "截止时间", "到期时间", "失效时间"},
 }
 
-// heads says which column has what.
+// heads are the columns of a list.
 type heads struct {
 	at      map[string]int // by field
 	doors   map[string]int // by door
@@ -53,7 +53,7 @@ type heads struct {
 	cells   []string // the headings
 }
 
-// foldHead makes headings that differ in case, width and marks one.
+// foldHead folds headings that differ in case, width and marks.
 func foldHead(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) || unicode.IsPunct(r) {
@@ -97,7 +97,7 @@ func (o Options) head(lines []line) (heads, []line, error) {
 	return h, lines[at+1:], err
 }
 
-// lower puts a heading that stands in a merged cell over two lines into the lower one.
+// lower moves a heading in a cell that is merged over two lines into the lower line.
 func (o Options) lower(above []line, cells []string) {
 	for i, c := range cells {
 		for _, l := range above {
@@ -117,7 +117,7 @@ func (o Options) names(heading string) bool {
 	return false
 }
 
-// named gives columns the fields that Options.Columns has for them, and returns these columns.
+// named assigns columns to the fields of Options.Columns, and returns these columns.
 func (h *heads) named(cells []string, o Options) (map[int]bool, error) {
 	taken := map[int]bool{}
 	for field, name := range o.Columns {
@@ -176,7 +176,7 @@ func (h *heads) assign(cells []string, o Options) error {
 	return h.complete(o)
 }
 
-// complete refuses a list that lacks what a key needs.
+// complete refuses a list without a column that a key needs.
 func (h *heads) complete(o Options) error {
 	_, number := h.at[fieldNumber]
 	_, form := h.at[fieldForm]
@@ -234,7 +234,7 @@ func (h *heads) doorsOf(l line, o Options) (doors []string, fault string) {
 // dateOfLabel is what spreadsheets make of a flat like 3-2 or 12E3.
 var dateOfLabel = regexp.MustCompile(`(?i)^(\d{1,2}月\d{1,2}日|\d{1,2}-(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)-\d{2}|\d(\.\d+)?E\+\d+)$`)
 
-// fault tells why a line can't be what it was.
+// fault returns why a line can't have its original content.
 func (h *heads) fault(l line, row Row) string {
 	taken := slices.AppendSeq(slices.Collect(maps.Values(h.at)), maps.Values(h.doors))
 	for i, c := range l.cells {
@@ -257,13 +257,13 @@ func (h *heads) fault(l line, row Row) string {
 	return ""
 }
 
-// shownMost is how many characters of a cell a message has.
+// shownMost is the most characters of a cell in a message.
 const shownMost = 40
 
-// digits are so many that they could be of a card's number.
+// digits matches enough digits to be part of a card's number.
 var digits = regexp.MustCompile(`\p{Nd}{4}`)
 
-// Shown quotes words of a file for a message, but for those that could be a card's number.
+// Shown quotes words of a file for a message, except for those that could be a card's number.
 func Shown(words []string) []string {
 	var out []string
 	for _, w := range words {

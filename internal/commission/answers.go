@@ -1,9 +1,9 @@
-// Package commission makes the site file of a building from what was found on its machine
-// and what a person says of its doors: each part with a tick, or with what is wrong with it
-// in words, and a file as a person could have written it.
+// Package commission makes the site file of a building from what was found on its machine and a
+// person's answers about its doors: each part with a tick, or with what is wrong with it in words,
+// and a file as a person could have written it.
 //
-// It opens no line and no port, and guesses nothing that could lock people in: whether
-// people leave by a handle or by a button, and which kind a lock is, must be answered.
+// It opens no line and no port, and guesses nothing that could lock people in: whether people leave
+// by a handle or by a button, and the kind of a lock, must be answered.
 package commission
 
 import (
@@ -14,7 +14,7 @@ import (
 	"gatehouse/internal/strict"
 )
 
-// What is answered and proposed are messages of the socket, too: package control describes them.
+// Answers and proposals are messages of the socket, too; package control describes them.
 type (
 	Answers      = control.Answers
 	DoorAnswer   = control.DoorAnswer
@@ -39,12 +39,12 @@ func ParseAnswers(raw []byte) (a Answers, err error) {
 	return a, err
 }
 
-// fits says that a found reader is the one that is meant.
+// fits reports whether a found reader is the one of an answer.
 func fits(a ReaderAnswer, typ, port string, address *int) bool {
 	return (a.Type == "" || a.Type == typ) && (a.Port == "" || a.Port == port) && (a.Address == nil || address != nil && *a.Address == *address)
 }
 
-// onLines says that a Wiegand reader is meant, which no port has.
+// onLines reports whether an answer means a Wiegand reader, which has no port.
 func onLines(a ReaderAnswer) bool {
 	return a.Type == site.TypeWiegand || a.Type == "" && a.Port == "" && a.Address == nil
 }

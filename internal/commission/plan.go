@@ -12,8 +12,7 @@ import (
 	"gatehouse/internal/site"
 )
 
-// Propose puts together what was found and what was answered. The file that comes of it is
-// held to the same rules as any other.
+// Propose combines findings and answers. The resulting file must pass the same rules as any other.
 func Propose(found discovery.Found, a Answers, known profile.Set) Plan {
 	p := planner{found: found, answers: a, used: make([]bool, len(found.Readers))}
 	name := a.Board
@@ -55,7 +54,7 @@ func (p *planner) add(what string, s control.PartState, format string, args ...a
 	p.Items = append(p.Items, Item{What: what, State: s, Words: fmt.Sprintf(format, args...)})
 }
 
-// judge holds the file to the rules that gatehoused check has.
+// judge checks the file by the rules of gatehoused check.
 func (p *planner) judge() {
 	if slices.ContainsFunc(p.Items, func(i Item) bool { return i.State == Fault }) {
 		return
@@ -73,7 +72,7 @@ func (p *planner) judge() {
 	p.Text = p.text.String()
 }
 
-// where is a line in words.
+// where describes a line.
 func (p *planner) where(line int) string {
 	if pin := p.board.PinOf(p.board.Wiring.Chip, line); pin != "" {
 		return fmt.Sprintf("line %d, %s", line, pin)
@@ -81,8 +80,7 @@ func (p *planner) where(line int) string {
 	return fmt.Sprintf("line %d", line)
 }
 
-// input adds an input with what its level says now; odd is the level that somebody should
-// look after.
+// input adds an input with the meaning of its present level; odd is the level that needs attention.
 func (p *planner) input(what string, line int, odd bool, words string) {
 	high, seen := p.found.Level(p.board.Wiring.Chip, line)
 	switch {
@@ -136,7 +134,7 @@ func (p *planner) door(i int, d DoorAnswer) {
 	}
 }
 
-// reader finds which reader is meant, and adds it.
+// reader finds the reader of an answer, and adds it.
 func (p *planner) reader(door string, w profile.DoorWiring, a ReaderAnswer) {
 	at := fmt.Sprintf("door %s, reader %s", door, a.ID)
 	i := p.match(w, a)
@@ -151,7 +149,7 @@ func (p *planner) reader(door string, w profile.DoorWiring, a ReaderAnswer) {
 	}
 }
 
-// match finds the first reader that is at no door yet and is the one that is meant; -1: none.
+// match returns the first unassigned reader that fits the answer; -1: none.
 func (p *planner) match(w profile.DoorWiring, a ReaderAnswer) int {
 	for i, r := range p.found.Readers {
 		here := r.D0 == nil || *r.D0 == w.D0 && r.Chip == p.board.Wiring.Chip
@@ -162,7 +160,7 @@ func (p *planner) match(w profile.DoorWiring, a ReaderAnswer) int {
 	return -1
 }
 
-// others lists the readers that are at no door yet.
+// others lists the unassigned readers.
 func (p *planner) others() string {
 	var left []string
 	for i, r := range p.found.Readers {
@@ -191,7 +189,7 @@ func (p *planner) foundReader(at string, r discovery.Reader, a ReaderAnswer) {
 	p.text.reader(r, a)
 }
 
-// unseen is a Wiegand reader at the door's lines to which nobody has held a card.
+// unseen adds a Wiegand reader at the door's lines to which nobody has held a card.
 func (p *planner) unseen(at, door string, w profile.DoorWiring, a ReaderAnswer) {
 	r := discovery.Reader{Type: site.TypeWiegand, Chip: p.board.Wiring.Chip, D0: &w.D0, D1: &w.D1, Formats: a.Formats}
 	for _, line := range []int{w.D0, w.D1} {

@@ -16,14 +16,14 @@ type text struct{ strings.Builder }
 
 func (t *text) line(format string, args ...any) { fmt.Fprintf(t, format+"\n", args...) }
 
-// key writes a key whose value is text, if it has one.
+// key writes a key with a text value, unless that is empty.
 func (t *text) key(indent, key, value string) {
 	if value != "" {
 		t.line("%s%s = %s", indent, key, quote(value))
 	}
 }
 
-// quote writes text as TOML has it. What no site file may hold is refused by its check.
+// quote quotes text for TOML. What no site file may contain is refused by its check.
 func quote(s string) string { return strconv.Quote(s) }
 
 func list(all []string) string {

@@ -10,10 +10,10 @@ import (
 	"gatehouse/internal/durable"
 )
 
-// Write puts a site file down so that after a power cut at any moment there is the whole
-// file or none. One that is there already is an error that wraps fs.ErrExist, unless
-// replace is true: then it is kept as path + ".old", and there is always the old or the new.
-// Whoever may enter its directory may read it, whatever this process keeps from others.
+// Write writes a site file so that after a power cut at any moment there is the whole file or none.
+// An existing file is an error that wraps fs.ErrExist, unless replace is true: then it is kept as
+// path + ".old", and there is always the old or the new. Everybody who may enter its directory may
+// read it, whatever the umask of this process.
 func Write(path, text string, replace bool) error {
 	if err := durable.MakeDir(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("directory of the site file: %w", err)

@@ -14,17 +14,16 @@ import (
 	"gatehouse/internal/site"
 )
 
-// answerTime is how long a module that must be asked may take for its first answer.
+// answerTime is how long a polled module may take for its first answer.
 const answerTime = 1500 * time.Millisecond
 
 // osdpSpeeds are those of SIA OSDP, the usual ones first.
 var osdpSpeeds = []int{9600, 115200, 38400, 57600, 19200, 230400}
 
-// moduleSpeed is that of the modules which are asked, as they are delivered.
+// moduleSpeed is the default baud rate of polled modules.
 const moduleSpeed = 115200
 
-// ask speaks at every port that may be used, at all at once, and returns those at which
-// nobody answered.
+// ask polls every usable port, all at once, and returns those without an answer.
 func (l *look) ask() (deaf []string) {
 	var all sync.WaitGroup
 	for _, p := range l.found.Machine.Ports {
@@ -50,7 +49,7 @@ func (l *look) ask() (deaf []string) {
 	return deaf
 }
 
-// unusable tells of a port that failed.
+// unusable reports a port that failed.
 func (l *look) unusable(err error) {
 	if errors.Is(err, fs.ErrPermission) {
 		l.problem("%v: call it by sudo", err)
@@ -59,7 +58,7 @@ func (l *look) unusable(err error) {
 	l.problem("%v", err)
 }
 
-// taken says why a port is not spoken at.
+// taken returns why a port is not polled.
 func (l *look) taken(p site.FoundPort) (why []string) {
 	if why := l.found.Machine.PortProblems(p); len(why) > 0 {
 		return why
@@ -72,7 +71,7 @@ func (l *look) taken(p site.FoundPort) (why []string) {
 	return nil
 }
 
-// speak tries what answers at a port: OSDP at each speed, then the modules.
+// speak looks for an answer at a port: OSDP at each speed, then the modules.
 func (l *look) speak(path string) (all []Reader, err error) {
 	for _, baud := range osdpSpeeds {
 		err := device.Use(l.ctx, l.opener(path, baud), func(ctx context.Context, port device.Port) error {
@@ -110,13 +109,13 @@ func (l *look) opener(path string, baud int) func() (device.Port, error) {
 	return func() (device.Port, error) { return l.Port(device.PortConfig{Path: path, Baud: baud}) }
 }
 
-// answers runs the driver of a module that is asked until it says that the module is there.
+// answers runs the driver of a polled module until it says that the module is there.
 func (l *look) answers(r Reader) bool {
 	_, came := first(l.ctx, answerTime, device.CameOnline, l.driver(r))
 	return came
 }
 
-// driver runs the driver of a module that is asked.
+// driver returns the driver of a polled module.
 func (l *look) driver(r Reader) func(context.Context, chan<- device.Event) error {
 	open := l.opener(r.Port, r.Baud)
 	return func(ctx context.Context, events chan<- device.Event) error {
@@ -128,8 +127,8 @@ func (l *look) driver(r Reader) func(context.Context, chan<- device.Event) error
 	}
 }
 
-// first runs a reader until it tells an event of a kind, or the time is over. It returns
-// when the reader has ended.
+// first runs a reader until it sends an event of a kind, or the time is over. It returns when the
+// reader has ended.
 func first(ctx context.Context, limit time.Duration, kind device.EventKind, run func(context.Context, chan<- device.Event) error) (came device.Event, ok bool) {
 	watch(ctx, limit, run, func(e device.Event) bool {
 		if e.Kind == kind && !ok {

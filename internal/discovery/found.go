@@ -1,10 +1,9 @@
-// Package discovery finds what hangs on a machine: its board, the lines that the board's
-// profile has for doors, its serial ports, and the readers at both. What speaks when it is
-// asked is found by asking; the rest when somebody holds a card up.
+// Package discovery finds the devices of a machine: its board, the lines that the board's profile
+// has for doors, its serial ports, and the readers at both. Polled readers are found by polling;
+// others when somebody holds a card up.
 //
-// It drives no line, gives no reader a setting or a key, and keeps no card: of a card it
-// tells the format and the number of bits. Lines and ports are opened by functions that are
-// passed in.
+// It drives no line, gives no reader a setting or a key, and keeps no card: of a card it reports
+// the format and the number of bits. Lines and ports are opened by functions that are passed in.
 package discovery
 
 import (
@@ -16,18 +15,18 @@ import (
 	"gatehouse/internal/site"
 )
 
-// Found is what a machine has, for people and programs.
+// Found is what was found on a machine, for people and programs.
 type Found struct {
 	Model    string     `json:"model,omitempty"` // as the device tree has it
 	Board    string     `json:"board,omitempty"` // the profile's name; empty: none is known
 	Machine  site.Found `json:"machine"`
 	Readers  []Reader   `json:"readers,omitempty"`
 	Inputs   []Input    `json:"inputs,omitempty"`
-	Silent   []string   `json:"silent,omitempty"`   // ports on which nobody spoke
+	Silent   []string   `json:"silent,omitempty"`   // ports without an answer
 	Problems []string   `json:"problems,omitempty"` // each with what to do
 }
 
-// Reader is a reader that spoke, with the keys of the site file.
+// Reader is a reader that answered, with the keys of the site file.
 type Reader struct {
 	Type     string               `json:"type"`
 	Port     string               `json:"port,omitempty"`
@@ -60,7 +59,7 @@ func (r Reader) String() string {
 	return fmt.Sprintf("serial reader (%s) at %s, %d baud", r.Layout, r.Port, r.Baud)
 }
 
-// Input is a line of the wiring that the profile has, as it was at the look.
+// Input is a line of the profile's wiring, and its level when it was read.
 type Input struct {
 	Name string `json:"name"` // as profile.Wiring names it
 	Chip string `json:"chip"`
@@ -68,7 +67,7 @@ type Input struct {
 	High bool   `json:"high"`
 }
 
-// Level tells how a line was; false: nobody looked.
+// Level returns the level of a line; false: it was not read.
 func (f Found) Level(chip string, line int) (high, known bool) {
 	for _, in := range f.Inputs {
 		if in.Chip == chip && in.Line == line {
@@ -78,7 +77,7 @@ func (f Found) Level(chip string, line int) (high, known bool) {
 	return false, false
 }
 
-// Write tells people.
+// Write prints the findings for people.
 func (f Found) Write(w io.Writer, known profile.Set) {
 	title := "no board that is known"
 	if b, err := known.Board(f.Board); f.Board != "" && err == nil {
@@ -98,7 +97,7 @@ func (f Found) Write(w io.Writer, known profile.Set) {
 	}
 }
 
-// more is what else is known of a reader.
+// more describes further findings about a reader.
 func (r Reader) more() string {
 	switch {
 	case r.Swapped:

@@ -24,14 +24,14 @@ const (
 	burstGap  = 50 * time.Millisecond // silence that ends what a module sends
 	burstTime = time.Second           // a module that repeats its frame leaves no such silence
 	burstSize = 4096
-	speedTime = 3 * time.Second // at one speed, while nobody says a word
+	speedTime = 3 * time.Second // at one speed, while nothing is received
 )
 
-// listenSpeeds are those of modules that speak by themselves, the usual one first.
+// listenSpeeds are the baud rates of modules that send by themselves, the usual one first.
 var listenSpeeds = []int{9600, 19200, 38400, 115200}
 
-// listen waits for cards at the ports that were silent and at the wiring's Wiegand lines,
-// and if it is to, at the readers that answered.
+// listen waits for cards at the silent ports and at the wiring's Wiegand lines and, if asked to, at
+// the readers that answered.
 func (l *look) listen(limit time.Duration, deaf []string, w *profile.Wiring, answered bool) {
 	ctx, cancel := context.WithTimeout(l.ctx, limit)
 	defer cancel()
@@ -49,7 +49,7 @@ func (l *look) listen(limit time.Duration, deaf []string, w *profile.Wiring, ans
 	all.Wait()
 }
 
-// byPort are the readers that answered, those of one port together; none if nobody wants them.
+// byPort groups the readers that answered by port; none if they are not wanted.
 func (l *look) byPort(wanted bool) map[string][]Reader {
 	all := map[string][]Reader{}
 	for _, r := range l.found.Readers { // nobody adds any before the goroutines run
@@ -60,8 +60,8 @@ func (l *look) byPort(wanted bool) map[string][]Reader {
 	return all
 }
 
-// listenReaders waits until a card was held to each of the readers of a port. An OSDP reader
-// is listened to in clear text: one that holds a key of its own may keep silent.
+// listenReaders waits until a card was held to each of the readers of a port. An OSDP reader is
+// listened to in clear text: one with a key of its own may stay silent.
 func (l *look) listenReaders(ctx context.Context, limit time.Duration, readers []Reader) {
 	run, waiting := l.driver(readers[0]), len(readers)
 	if readers[0].Type == site.TypeOSDP {
@@ -79,7 +79,7 @@ func (l *look) listenReaders(ctx context.Context, limit time.Duration, readers [
 	})
 }
 
-// source is an OSDP reader's name in its events.
+// source returns an OSDP reader's name in its events.
 func source(r Reader) string { return strconv.Itoa(*r.Address) }
 
 // bus runs the panel of a line with these readers.
@@ -93,7 +93,7 @@ func (l *look) bus(readers []Reader) func(context.Context, chan<- device.Event) 
 	}
 }
 
-// listenPort listens at one port, at one speed after the other, until it knows who speaks.
+// listenPort listens at one port, at one speed after the other, until a reader is recognised.
 func (l *look) listenPort(ctx context.Context, path string) {
 	spoke := false
 	for n := 0; ctx.Err() == nil; n++ {
@@ -120,8 +120,8 @@ func (l *look) listenPort(ctx context.Context, path string) {
 	}
 }
 
-// hear listens at one speed, and tells whether anybody spoke. Bytes that nothing makes
-// sense of are another speed's.
+// hear listens at one speed, and reports whether a reader was heard. Bytes without meaning are of
+// another speed.
 func hear(port device.Port, baud int) (who Reader, spoke bool, err error) {
 	for end := time.Now().Add(speedTime); time.Now().Before(end) && !spoke; {
 		burst, err := readBurst(port, time.Until(end))
@@ -135,7 +135,7 @@ func hear(port device.Port, baud int) (who Reader, spoke bool, err error) {
 	return who, spoke, nil
 }
 
-// readBurst reads what comes up to a silence.
+// readBurst reads up to the next silence.
 func readBurst(port device.Port, wait time.Duration) (burst []byte, err error) {
 	buf := make([]byte, burstSize)
 	defer func() { clear(buf[len(burst):]) }()
@@ -166,20 +166,19 @@ type candidate struct {
 	baud     int // the only one that it is looked for at; 0: any
 }
 
-// candidates are tried in this order: what checks most comes first.
+// candidates are tried in this order: the strictest check comes first.
 var candidates = []candidate{
 	{layout: "rdm6300"}, {layout: "id12"}, {layout: "em18"}, {layout: "7941d"}, {layout: "idteck"}, {layout: "codatex"},
 	{layout: "mf7", baud: 19200}, {layout: "line"}, inHex("hex", 8), inHex("hex", 10), inHex("hex_lower", 8), inHex("hex_lower", 10),
 	{layout: "sp-d300", baud: 38400}, {layout: "code"},
 }
 
-// inHex is a line of text with so many hex digits.
+// inHex returns a candidate for a line of text with a number of hex digits.
 func inHex(base string, digits int) candidate {
 	return candidate{layout: "line", settings: serialcard.Settings{Base: base, Digits: []int{digits}}}
 }
 
-// recognise finds who sends what came at once at a speed; a Reader of no type: nobody that
-// is known.
+// recognise finds the reader that sends a burst at a speed; a Reader without type: unknown.
 func recognise(burst []byte, baud int) Reader {
 	for _, c := range candidates {
 		layout, _ := serialcard.Lookup(c.layout)
@@ -202,13 +201,13 @@ func recognise(burst []byte, baud int) Reader {
 	return Reader{}
 }
 
-// number says that there are but digits.
+// number reports whether there are only digits.
 func number(burst []byte) bool {
 	return strings.Trim(string(burst), "0123456789abcdefABCDEF\r\n \x02\x03") == ""
 }
 
-// understands decodes what came: at least one card, and nothing wrong but before the first
-// one, which may be the rest of a frame.
+// understands reports whether a layout decodes the burst: at least one card, and nothing wrong
+// except before the first one, which may be the rest of a frame.
 func understands(layout serialcard.Layout, burst []byte) bool {
 	dec, err := serialcard.NewDecoder(layout)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"gatehouse/internal/site"
 )
 
-// Machine is what a look at this machine needs.
+// Machine is the access to the machine that is inspected.
 type Machine struct {
 	Root     string // "/", and another directory in tests: proc and dev are looked for below it
 	Look     func(ports []string) site.Found
@@ -27,27 +27,26 @@ type Machine struct {
 	Log      zerolog.Logger
 }
 
-// Request is what is looked for.
+// Request says what to look for.
 type Request struct {
-	Board  string        // the profile's name; empty: as it is found
-	Ports  []string      // at these ports alone; none: at all that the machine has
-	Listen time.Duration // how long is listened for cards where nobody answers; 0: not at all
-	// Cards has the look listen also at readers that answered, so that one shows to which
-	// a card is held.
+	Board  string        // the profile's name; empty: detect
+	Ports  []string      // only these ports; none: all of the machine
+	Listen time.Duration // how long to listen for cards where nothing answers; 0: not at all
+	// Cards makes it listen also at readers that answered, to see to which a card is held.
 	Cards bool
-	// Told is told what happens, in words, by one goroutine at a time; nil: nobody.
+	// Told is called with messages for people, by one goroutine at a time; nil: unused.
 	Told func(string)
-	// Seen is given what was found until now whenever there is more of it, by one goroutine
-	// at a time; nil: nobody is.
+	// Seen is called with the findings whenever there are more, by one goroutine at a time; nil:
+	// unused.
 	Seen func(Found)
 }
 
-// consumer is what the kernel calls us as the user of a line.
+// consumer is our name as the user of a line, for the kernel.
 const consumer = "gatehouse-setup"
 
-// Discover looks at the machine: where nothing is listened for some seconds a port. It
-// listens until every place has shown a card, Listen is over, or ctx ends. What can't be
-// looked at is a problem in what it returns. For one goroutine.
+// Discover inspects the machine: where it does not listen, some seconds a port. It listens until
+// every place has shown a card, Listen is over, or ctx ends. What can't be inspected is a problem
+// in the result. For one goroutine.
 func (m Machine) Discover(ctx context.Context, req Request) Found {
 	look := &look{Machine: m, ctx: ctx, told: req.Told, seen: req.Seen}
 	look.found.Model = m.text("proc/device-tree/model")
@@ -74,7 +73,7 @@ func (m Machine) Discover(ctx context.Context, req Request) Found {
 	return look.result(deaf)
 }
 
-// look is one Discover.
+// look is one run of Discover.
 type look struct {
 	Machine
 	ctx context.Context
@@ -85,7 +84,7 @@ type look struct {
 	found Found
 }
 
-// show tells what was found until now.
+// show passes the present findings on.
 func (l *look) show() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -101,7 +100,7 @@ func (l *look) showLocked() {
 	l.seen(f)
 }
 
-// heard takes a reader that spoke.
+// heard adds a reader that answered.
 func (l *look) heard(all ...Reader) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -116,7 +115,7 @@ func (l *look) heard(all ...Reader) {
 	}
 }
 
-// held takes that a card was held to a reader that was found.
+// held notes that a card was held to a found reader.
 func (l *look) held(r Reader) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -137,7 +136,7 @@ func (l *look) problem(format string, args ...any) {
 	l.found.Problems = append(l.found.Problems, fmt.Sprintf(format, args...))
 }
 
-// result puts what was found in an order that is the same each time.
+// result sorts the findings, so that the order is the same each time.
 func (l *look) result(deaf []string) Found {
 	for _, path := range deaf {
 		if !slices.ContainsFunc(l.found.Readers, func(r Reader) bool { return r.Port == path }) {
@@ -150,7 +149,7 @@ func (l *look) result(deaf []string) Found {
 	return l.found
 }
 
-// place is where a reader hangs; those on lines come first.
+// place returns where a reader is connected; those on lines come first.
 func place(r Reader) string {
 	if r.D0 != nil {
 		return fmt.Sprintf(" %04d", *r.D0)
@@ -162,14 +161,14 @@ func place(r Reader) string {
 	return fmt.Sprintf("%s %04d", r.Port, address)
 }
 
-// text is a file of the device tree; empty where there is none.
+// text reads a file of the device tree; empty where there is none.
 func (m Machine) text(path string) string {
 	raw, _ := os.ReadFile(filepath.Join(m.Root, path))
 	return strings.Trim(string(raw), "\x00")
 }
 
-// boardOf finds the profile of the board: by its name in the device tree, or else by a
-// chip that one profile alone has.
+// boardOf finds the profile of the board: by its name in the device tree, or else by a chip that
+// only one profile has.
 func (m Machine) boardOf(chips []site.FoundChip) string {
 	trees := strings.Split(m.text("proc/device-tree/compatible"), "\x00")
 	all, _ := m.Profiles.List() // a directory that can't be read has no profile for us

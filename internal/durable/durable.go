@@ -50,9 +50,8 @@ func Create(path string, fill func(temp string) error) error {
 	return Rename(temp, path)
 }
 
-// Guard runs f, which uses a file that is mapped into memory, and turns a panic or a memory
-// fault in it into ErrDamaged. It guards the calling goroutine only. what
-// stands in the error.
+// Guard runs f, which uses a file that is mapped into memory, and turns a panic or a memory fault
+// in it into ErrDamaged. It guards the calling goroutine only. The error names what.
 func Guard(what string, f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -81,8 +80,8 @@ func SetAside(path string) (string, error) {
 	}
 }
 
-// KeepAside writes what a damaged file holds to path + ".bad-N", so that the file itself can
-// be put right at once; a power cut in between leaves it as it was.
+// KeepAside writes the content of a damaged file to path + ".bad-N", so that the file itself can be
+// repaired at once; a power cut in between leaves it as it was.
 func KeepAside(path string, data []byte) error {
 	for n := 1; ; n++ {
 		aside := fmt.Sprintf("%s.bad-%d", path, n)
@@ -190,7 +189,7 @@ func TakeLock(path string) (*Lock, error) {
 	return &Lock{f}, nil
 }
 
-// Free lets go at once.
+// Free releases the lock at once.
 func (l *Lock) Free() { Unlock(l.file) }
 
 // Unlock frees the lock of an open file and closes it. To close it is not enough: a program that is just being

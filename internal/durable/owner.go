@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// daemonUser is whose a gateway's state directory is, where the package made it.
+// daemonUser is the owner of a gateway's state directory, where the package made it.
 const daemonUser = "gatehouse"
 
 // HandOver gives a gateway's state directory, and path with all that is below it, to the

@@ -16,7 +16,7 @@ import (
 // AddressFile, in the directory of keys, has the addresses that were added on site, one a line.
 const AddressFile = "addresses"
 
-// maxAdded bounds them.
+// maxAdded bounds the added addresses.
 const maxAdded = 16
 
 // Schemes of addresses.
@@ -25,16 +25,16 @@ const (
 	schemeBroker = "mqtts://"
 )
 
-// Addresses are where a registry may be, in order of preference: as its trust
-// document says, as was added on site, as the token said. The last ones stay for
-// ever: a registry that comes back to them is found.
+// Addresses are the possible addresses of a registry, in order of preference: those in its trust
+// document, those added on site, those in the token. The last ones stay for ever, so that a
+// registry that comes back to them is found.
 type Addresses struct {
 	Enrol  []string `json:"enrol"`  // host:port of its HTTPS
 	Broker []string `json:"broker"` // mqtts://host:port
 	Added  []string `json:"added"`  // of these, on site
 }
 
-// LoadAddresses reads them from a directory of keys.
+// LoadAddresses reads the addresses from a directory of keys.
 func LoadAddresses(dir string) (Addresses, error) {
 	r, err := registryOf(dir)
 	if err != nil {
@@ -64,16 +64,16 @@ func added(dir string) (list []string, err error) {
 		return nil, fmt.Errorf("addresses of the registry: %w", err)
 	}
 	for line := range strings.Lines(string(b)) {
-		if line = strings.TrimSpace(line); wire.ValidRegistryURL(line) { // another line is no reason to know none
+		if line = strings.TrimSpace(line); wire.ValidRegistryURL(line) { // a bad line does not hide the others
 			list = append(list, line)
 		}
 	}
 	return list, nil
 }
 
-// AddAddress adds where the registry is now: https://host:port of its enrolment
-// or mqtts://host:port of its broker. A daemon that runs uses it from its next
-// attempt on. Nobody is believed for being there: the registry's CA decides.
+// AddAddress adds an address of the registry: https://host:port of its enrolment or
+// mqtts://host:port of its broker. A running daemon uses it from its next attempt on. Nobody is
+// trusted for being there: the registry's CA decides.
 func AddAddress(dir, address string) error {
 	if !wire.ValidRegistryURL(address) {
 		return hinted("https://registry.example.org:8443 for enrolment, mqtts://registry.example.org:8883 for the broker",
@@ -91,7 +91,7 @@ func AddAddress(dir, address string) error {
 	return saveAdded(dir, append(a.Added, address))
 }
 
-// RemoveAddress takes out what AddAddress has added.
+// RemoveAddress removes an address of AddAddress.
 func RemoveAddress(dir, address string) error {
 	a, err := LoadAddresses(dir)
 	if err != nil {

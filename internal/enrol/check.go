@@ -15,7 +15,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// identity is whom an answer of the registry must be for, and who may give it.
+// identity is whom an answer of the registry must be for, and who may sign it.
 type identity struct {
 	place    wire.Place
 	root     ed25519.PublicKey
@@ -26,14 +26,14 @@ type identity struct {
 	client   *ecdsa.PublicKey
 }
 
-// checked is an answer that can be believed.
+// checked is a verified answer.
 type checked struct {
 	trust       wire.Trust
 	house       wire.House
 	certificate *x509.Certificate
 }
 
-// check believes nothing that the root of the token does not reach.
+// check accepts nothing that the root of the token does not vouch for.
 func (i identity) check(a wire.Enrolled) (c checked, err error) {
 	if c.trust, err = openTrust(a.Trust, i.root, i.registry); err != nil {
 		return c, err
@@ -59,7 +59,7 @@ func (i identity) check(a wire.Enrolled) (c checked, err error) {
 	return c, err
 }
 
-// certificate is the gateway's, judged at the registry's time.
+// certificate returns the gateway's certificate, verified at the registry's time.
 func (i identity) certificate(a wire.Enrolled, trust wire.Trust) (*x509.Certificate, error) {
 	chain, err := parseCertificates("certificate", a.Certificates)
 	if err != nil {
@@ -87,7 +87,7 @@ func (i identity) certificate(a wire.Enrolled, trust wire.Trust) (*x509.Certific
 	return leaf, nil
 }
 
-// URI is the name of a gateway in its client certificate.
+// URI returns the name of a gateway in its client certificate.
 func URI(p wire.Place) string {
 	return "gatehouse:" + p.District + "/" + p.Town + "/" + p.Building + "/" + p.Gateway
 }
@@ -125,9 +125,9 @@ func poolOf(certs ...*x509.Certificate) *x509.CertPool {
 // errNoCertificate means a server that shows none, which TLS 1.3 rules out.
 var errNoCertificate = errors.New("the server shows no certificate")
 
-// judge verifies a server's chain for a host against the roots, at that time;
-// a zero time means that no clock is trusted: then any moment of the
-// certificate's life will do, and only the chain and the name count.
+// judge verifies a server's chain for a host against the roots, at a time. A zero time means that
+// no clock is trusted: then any moment of the certificate's life will do, and only the chain and
+// the name count.
 func judge(chain []*x509.Certificate, roots *x509.CertPool, host string, now time.Time) error {
 	if len(chain) == 0 {
 		return errNoCertificate

@@ -1,12 +1,11 @@
-// Package enrol makes a gateway known to a central registry, and keeps its
-// certificate fresh: the gateway's half of the HTTPS part of the protocol.
+// Package enrol enrols a gateway with a central registry, and keeps its certificate fresh: the
+// gateway's half of the HTTPS part of the protocol.
 //
-// All private keys are made here and never leave the gateway. What the registry
-// answers is believed only as far as the token's root reaches: the server by
-// the CA whose hash the token has, the trust document by the root, the house by
-// an issuer of that trust. The package refuses to make a gateway of another
-// building or registry out of one that has its keys, and to overwrite any key.
-// An enrolment that was interrupted anywhere goes on when it is called again.
+// All private keys are made here and never leave the gateway. The registry's answers are trusted
+// only as far as the token's root reaches: the server by the CA whose hash the token has, the trust
+// document by the root, the house by an issuer of that trust. The package refuses to make a gateway
+// of another building or registry out of one that has its keys, and to overwrite any key. An
+// enrolment that was interrupted anywhere continues when it is called again.
 package enrol
 
 import (
@@ -28,8 +27,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// pendingFile keeps the request until its answer is written: a token that was
-// used, and whose answer was lost, is answered again only to the same bytes.
+// pendingFile keeps the request until its answer is written: a token that was used, and whose
+// answer was lost, is answered again only to the same bytes.
 const pendingFile = "enrol.cose"
 
 // Options of an enrolment.
@@ -40,8 +39,8 @@ type Options struct {
 	Gateway  string   // or for another gateway of it
 	Doors    []string // ids of the gateway's doors, in any order
 	Software string   // name and version; cut to 64 bytes
-	// Now is the wall clock, time.Now if nil. It need not be right: before its
-	// first contact with a registry a gateway may have no time at all.
+	// Now is the wall clock, time.Now if nil. It need not be right: before its first contact with a
+	// registry a gateway may have no time at all.
 	Now     func() time.Time
 	Network network.Network // where the registry's HTTPS is
 }
@@ -49,16 +48,16 @@ type Options struct {
 // Result of an enrolment.
 type Result struct {
 	Registry *keys.Registry
-	// BuildingKey says that the gateway has the building's key. If not, a
-	// sibling sends it when both are connected; until then no card opens.
+	// BuildingKey reports whether the gateway has the building's key. If not, a sibling sends it
+	// when both are connected; until then no card opens.
 	BuildingKey bool
 	Expires     time.Time     // of the certificate; a daemon renews it long before
 	Skew        time.Duration // the registry's time less this machine's
 }
 
-// Enrol asks the registry to make the gateway known, and writes what the daemon
-// needs into the directory of keys, registry.json last. Errors say what to do as
-// *control.Error. One call at a time for a directory.
+// Enrol asks the registry to enrol the gateway, and writes what the daemon needs into the directory
+// of keys, registry.json last. Errors say what to do as *control.Error. One call at a time for a
+// directory.
 func Enrol(ctx context.Context, o Options) (Result, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -74,7 +73,7 @@ func Enrol(ctx context.Context, o Options) (Result, error) {
 	var answer wire.Enrolled
 	if err := post(ctx, e.https, pathEnrol, typeCOSE, envelope, &answer); err != nil {
 		if errors.Is(err, errRefused) {
-			os.Remove(e.file(pendingFile)) // the next try may be another; if this fails, the hint comes again
+			os.Remove(e.file(pendingFile)) // the next try may be with another token; if this fails, the hint comes again
 		}
 		return Result{}, err
 	}
@@ -94,7 +93,7 @@ func Enrol(ctx context.Context, o Options) (Result, error) {
 		Skew: time.Unix(int64(answer.Time), 0).Sub(o.Now())}, nil
 }
 
-// enrolment is one under way.
+// enrolment is an enrolment in progress.
 type enrolment struct {
 	Options
 	https   *client
@@ -105,7 +104,7 @@ type enrolment struct {
 	house   uint64 // and of the house document
 }
 
-// prepare refuses what can't go well before anything is sent, and makes the gateway's own keys.
+// prepare checks for obstacles before anything is sent, and makes the gateway's own keys.
 func prepare(o Options) (*enrolment, error) {
 	at := o.Token.At()
 	if at.Building != o.Building || at.Gateway != o.Gateway {
@@ -130,8 +129,8 @@ func prepare(o Options) (*enrolment, error) {
 	return e, nil
 }
 
-// sameRegistry lets a gateway enrol again where it was, and nowhere else. It
-// returns the versions of the trust and house documents that are there.
+// sameRegistry allows a gateway to enrol again where it was, and nowhere else. It returns the
+// versions of the stored trust and house documents.
 func sameRegistry(o Options) (trust, house uint64, err error) {
 	have, err := keys.LoadRegistry(o.Dir)
 	away := "to leave it, stop the daemon and move " + o.Dir + " away; the cards then need its building.key again"
@@ -143,7 +142,7 @@ func sameRegistry(o Options) (trust, house uint64, err error) {
 		return 0, 0, hinted(away, "this gateway is %s of registry %s already; the token is for %s of %s",
 			have.Place.Address(), have.Name, o.Token.At().Address(), o.Token.Registry)
 	default:
-		trust, house = have.Trust.Version, have.House.Version // 0 where one can't be read: then the answer mends it
+		trust, house = have.Trust.Version, have.House.Version // 0 where one can't be read: then the answer replaces it
 	}
 	root, err := keys.LoadRoot(filepath.Join(o.Dir, keys.RootFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -184,7 +183,7 @@ func (e *enrolment) request(ctx context.Context) ([]byte, error) {
 	return envelope, durable.WriteFile(e.file(pendingFile), envelope, 0o600)
 }
 
-// fits says whether the keys of an earlier request are still those of the directory.
+// fits reports whether the keys of an earlier request are still those of the directory.
 func (e *enrolment) fits(r wire.EnrolRequest) bool {
 	building, err := keys.LoadBuildingKey(e.file(keys.BuildingKeyFile))
 	return slices.Equal(r.Public[:], e.signing.Public().(ed25519.PublicKey)) &&
@@ -236,9 +235,9 @@ func (e *enrolment) introduce(ctx context.Context) (trust wire.Trust, number uin
 	return trust, i.KeyNumber, nil
 }
 
-// buildingKey returns the key that this gateway brings into the building: one
-// that it makes, that of a standalone house, or the building's own, restored
-// from escrow. It returns nil where a sibling will send it.
+// buildingKey returns the key that this gateway brings into the building: a new one, that of a
+// standalone house, or the building's own, restored from escrow. It returns nil where a sibling
+// will send it.
 func (e *enrolment) buildingKey(number uint8) (*keys.BuildingKey, error) {
 	path := e.file(keys.BuildingKeyFile)
 	have, err := keys.LoadBuildingKey(path)
@@ -258,14 +257,16 @@ func (e *enrolment) buildingKey(number uint8) (*keys.BuildingKey, error) {
 	return have, nil
 }
 
-// wasByItself tells a standalone house from one whose key was restored: both may have key number 1.
+// wasByItself distinguishes a standalone house from one whose key was restored: both may have key
+// number 1.
 func (e *enrolment) wasByItself() bool {
 	_, err := os.Stat(e.file(keys.IssuerFile))
 	_, enrolled := os.Stat(e.file(keys.RegistryFile))
 	return err == nil && enrolled != nil
 }
 
-// keep writes the answer. A crash between two files leaves an enrolment that the next call finishes.
+// keep writes the answer. A crash between two files leaves an enrolment that the next call
+// completes.
 func (e *enrolment) keep(r *keys.Registry, a wire.Enrolled) error {
 	for _, f := range []struct {
 		name string

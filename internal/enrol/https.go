@@ -42,7 +42,7 @@ type client struct {
 	http *http.Client
 }
 
-// verify judges the chain that a server shows for a host.
+// verify judges the chain of a server for a host.
 type verify func(host string, chain []*x509.Certificate) error
 
 func newClient(n network.Network, host string, v verify) *client {
@@ -59,15 +59,16 @@ func newClient(n network.Network, host string, v verify) *client {
 	}}
 }
 
-// tlsConfig is TLS 1.3 with our own judgement of the server in place of the system's list of CAs.
+// tlsConfig returns TLS 1.3 with our own verification of the server in place of the system's list
+// of CAs.
 func tlsConfig(host string, v verify) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS13, ServerName: host,
 		InsecureSkipVerify: true, // VerifyConnection judges, and runs on every connection
 		VerifyConnection:   func(s tls.ConnectionState) error { return v(host, s.PeerCertificates) }}
 }
 
-// pinned takes a server only with the one CA in its chain that has this hash.
-// Time is not judged: a new gateway may have none, and the token is fresh.
+// pinned accepts a server only with the one CA in its chain that has this hash. Time is not judged:
+// a new gateway may have none, and the token is fresh.
 func pinned(ca wire.Hash) verify {
 	return func(host string, chain []*x509.Certificate) error {
 		for _, cert := range chain {
@@ -81,7 +82,7 @@ func pinned(ca wire.Hash) verify {
 
 var errOtherCA = errors.New("the server does not show the CA of the token")
 
-// introduce asks with a proof of the token, which the registry answers nobody without.
+// introduce sends a proof of the token, without which the registry does not answer.
 func (c *client) introduce(ctx context.Context, at wire.Place, secret [16]byte) (i wire.Introduction, err error) {
 	proof := wire.IntroduceProof(secret, at.Address())
 	body, err := json.Marshal(struct {
@@ -122,7 +123,7 @@ func post[P wire.Payload](ctx context.Context, c *client, path, kind string, bod
 	return nil
 }
 
-// refusal is what the registry says, with its hint.
+// refusal returns the registry's error with its hint.
 func refusal(status int, body []byte) error {
 	var said control.Error
 	if err := json.Unmarshal(body, &said); err != nil || said.Message == "" {
@@ -138,7 +139,7 @@ func refusal(status int, body []byte) error {
 // errRefused means that the issuer has judged the request: the same again would be judged the same.
 var errRefused = errors.New("refused by the issuer")
 
-// explain says what to do about a connection that could not be made.
+// explain adds what to do to a failed connection.
 func (c *client) explain(err error) error {
 	var name x509.HostnameError
 	var authority x509.UnknownAuthorityError
@@ -158,7 +159,7 @@ func (c *client) explain(err error) error {
 	return &wrapped{&control.Error{Message: message, Hint: hint}, err}
 }
 
-// wrapped says what to do, and keeps the cause for errors.Is.
+// wrapped adds a hint, and keeps the cause for errors.Is.
 type wrapped struct {
 	said  *control.Error
 	cause error
@@ -168,17 +169,17 @@ func (w *wrapped) Error() string { return w.said.Message }
 
 func (w *wrapped) Unwrap() []error { return []error{w.said, w.cause} }
 
-// Broker says how the link judges the broker, and by what it shows itself.
+// Broker is how the link verifies the broker, and which certificate it shows.
 type Broker struct {
 	Dir     string           // directory of keys
 	Now     func() time.Time // the machine's clock
-	Trusted func() bool      // whether that counts: a gateway that has no time yet gets it over this connection
+	Trusted func() bool      // whether Now counts: a gateway that has no time yet gets it over this connection
 	Seen    func(server *x509.Certificate)
 }
 
-// TLS returns what the link to the broker asks for at each attempt: TLS 1.3, the gateway's client certificate,
-// and a server judged by the CAs of the active trust document (of ca.pem where that can't be read), never by the
-// system's. All is read anew at each call. A server that was found good is shown to Seen.
+// TLS returns the link's configuration at each attempt: TLS 1.3, the gateway's client certificate,
+// and a server verified by the CAs of the active trust document (of ca.pem where that can't be
+// read), never by the system's. All files are read at each call. A good server is passed to Seen.
 func (b Broker) TLS(host string) (*tls.Config, error) {
 	_, roots, err := servers(b.Dir)
 	if err != nil {
@@ -200,8 +201,8 @@ func (b Broker) TLS(host string) (*tls.Config, error) {
 	return c, nil
 }
 
-// ClientFiles tells why the key or, where that is good, the certificate can't be used by
-// which the broker knows this gateway; nil where it can.
+// ClientFiles returns why the key or, where that is good, the certificate of the gateway for the
+// broker can't be used; nil: it can.
 func ClientFiles(dir string) (key, certificate error) {
 	path := filepath.Join(dir, keys.ClientKeyFile)
 	if _, err := loadClientKey(path); err != nil {
@@ -222,7 +223,7 @@ func byRoots(roots *x509.CertPool, now func() time.Time, trusted func() bool) ve
 	}
 }
 
-// servers returns what is known of the registry, and the CAs of its servers.
+// servers returns the stored registry, and the CAs of its servers.
 func servers(dir string) (*keys.Registry, *x509.CertPool, error) {
 	r, err := registryOf(dir)
 	if err != nil {
@@ -235,7 +236,7 @@ func servers(dir string) (*keys.Registry, *x509.CertPool, error) {
 	return r, poolOf(roots...), err
 }
 
-// registryOf returns what is known of the registry of an enrolled gateway, as far as it can be read.
+// registryOf returns the stored registry of an enrolled gateway, as far as it can be read.
 func registryOf(dir string) (*keys.Registry, error) {
 	r, err := keys.LoadRegistry(dir)
 	switch {

@@ -92,8 +92,8 @@ func loadClientKey(path string) (*ecdsa.PrivateKey, error) {
 	return key, nil
 }
 
-// certificateRequest asks for a client certificate. Which names it gets is the
-// issuer's to say, by the place; the common name is there for people.
+// certificateRequest makes the request for a client certificate. The issuer decides the names in it
+// by the place; the common name is for people.
 func certificateRequest(at wire.Place, key *ecdsa.PrivateKey) ([]byte, error) {
 	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: at.Address()}}, key)
 	if err != nil {

@@ -19,12 +19,12 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Renewer keeps the client certificate of an enrolled gateway fresh: it asks
-// for the next one when two thirds of its life are over, and still when it has
-// expired, since the request is signed by the gateway's own key.
+// Renewer keeps the client certificate of an enrolled gateway fresh: it requests the next one when
+// two thirds of its life are over, and still when it has expired, since the request is signed by
+// the gateway's own key.
 type Renewer struct {
 	o     RenewerOptions
-	share float64 // of the jitter, so that a city's gateways do not come at once
+	share float64 // of the jitter, so that the gateways of a city do not come at once
 	soon  chan struct{}
 	renew func(context.Context) error
 	due   func() (time.Time, error)
@@ -33,25 +33,25 @@ type Renewer struct {
 	last error // of the last try
 }
 
-// Waits of a Renewer. The first failure may be a restart at the other end; a
-// registry that is away for days is not asked more often for it.
+// Waits of a Renewer. The first failure may be a restart at the other end; a registry that is away
+// for days is not asked more often.
 const (
 	lookEvery   = time.Hour // the clock may have been set meanwhile
 	firstRetry  = time.Minute
-	longestWait = 40 * time.Minute // and half of it more by chance: not above lookEvery
-	soonEvery   = time.Minute      // between two tries that the broker's refusals ask for
-	soonMost    = time.Hour        // where another certificate helps no more
+	longestWait = 40 * time.Minute // and up to half of it more at random: not above lookEvery
+	soonEvery   = time.Minute      // between two tries that refusals of the broker cause
+	soonMost    = time.Hour        // where another certificate does not help any more
 )
 
 // RenewerOptions of a Renewer.
 type RenewerOptions struct {
 	Dir     string           // directory of keys
 	Now     func() time.Time // the best time that the gateway knows
-	Trusted func() bool      // whether a server's certificate may be judged by it
+	Trusted func() bool      // whether a server's certificate may be judged by Now
 	Network network.Network  // where the registry's HTTPS is
 	Renewed func()           // called after each success; it returns at once. May be nil
 	Log     zerolog.Logger
-	// Chance returns a time by chance below a limit above 0; nil: any.
+	// Chance returns a random time below limit (above 0); nil: uniform.
 	Chance func(limit time.Duration) time.Duration
 }
 
@@ -66,8 +66,8 @@ func NewRenewer(o RenewerOptions) *Renewer {
 	return r
 }
 
-// Soon asks Run to renew whatever the clock says: the broker refused the
-// certificate. It does not wait, and may be called as often as that happens.
+// Soon makes Run renew whatever the clock says, because the broker refused the certificate. It does
+// not wait, and may be called as often as that happens.
 func (r *Renewer) Soon() {
 	select {
 	case r.soon <- struct{}{}:
@@ -105,7 +105,7 @@ func (r *Renewer) Run(ctx context.Context) error {
 		}
 		r.told(err)
 		if err == nil {
-			// A clock that is far ahead must not make it ask without end.
+			// A clock that is far ahead must not cause endless requests.
 			next = time.Now().Add(max(r.untilDue(), lookEvery))
 			retry.Reset()
 			if !refused || time.Since(deaf) > soonMost {
@@ -121,7 +121,7 @@ func (r *Renewer) Run(ctx context.Context) error {
 	}
 }
 
-// told keeps the outcome of a try, and wakes the link after a success.
+// told stores the outcome of a try, and wakes the link after a success.
 func (r *Renewer) told(err error) {
 	r.mu.Lock()
 	r.last = err
@@ -135,21 +135,22 @@ func (r *Renewer) told(err error) {
 	}
 }
 
-// Expires is when the certificate ends. Safe for concurrent use.
+// Expires returns when the certificate ends. Safe for concurrent use.
 func (r *Renewer) Expires() (time.Time, error) {
 	_, until, err := r.life()
 	return until, err
 }
 
-// Err is why the last try did not renew; nil: it did, or there was none. Safe for concurrent use.
+// Err returns why the last try failed; nil: it succeeded, or there was none. Safe for concurrent
+// use.
 func (r *Renewer) Err() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.last
 }
 
-// untilDue is at least a pause: the first moments after a start belong to the
-// doors. A certificate that can't be read is replaced.
+// untilDue returns at least a pause: the first moments after a start belong to the doors. A
+// certificate that can't be read is replaced.
 func (r *Renewer) untilDue() time.Duration {
 	due, err := r.due()
 	if err != nil {
@@ -159,14 +160,14 @@ func (r *Renewer) untilDue() time.Duration {
 	return max(due.Sub(r.o.Now()), firstRetry)
 }
 
-// readDue is two thirds into the certificate's life and up to a thirtieth more.
+// readDue returns a time at two thirds of the certificate's life and up to a thirtieth more.
 func (r *Renewer) readDue() (time.Time, error) {
 	from, until, err := r.life()
 	life := until.Sub(from)
 	return from.Add(life/3*2 + time.Duration(r.share*float64(life/30))), err
 }
 
-// life is when the certificate begins and ends.
+// life returns when the certificate begins and ends.
 func (r *Renewer) life() (from, until time.Time, err error) {
 	chain, err := loadCertificates(filepath.Join(r.o.Dir, keys.ClientCertFile))
 	if err != nil {
@@ -175,7 +176,7 @@ func (r *Renewer) life() (from, until time.Time, err error) {
 	return chain[0].NotBefore, chain[0].NotAfter, nil
 }
 
-// Renew asks once and writes the new certificate, for the key that is there.
+// Renew requests the new certificate once and writes it, for the existing key.
 func (r *Renewer) Renew(ctx context.Context) error {
 	reg, roots, err := servers(r.o.Dir)
 	if err != nil {
@@ -206,7 +207,7 @@ func (r *Renewer) Renew(ctx context.Context) error {
 	return durable.WriteFile(filepath.Join(r.o.Dir, keys.ClientCertFile), certificatesPEM(answer.Certificates), 0o600)
 }
 
-// ask sends the request to the registry's addresses in their order, until one has judged it.
+// ask sends the request to the registry's addresses in order, until one has judged it.
 func (r *Renewer) ask(ctx context.Context, good verify, envelope []byte) (answer wire.Enrolled, err error) {
 	at, err := LoadAddresses(r.o.Dir)
 	if err != nil {

@@ -137,8 +137,8 @@ func checkFilter(f *strict.Faults, at string, in *Input, most int) {
 	}
 }
 
-// brokerAddress reports whether the link takes it: MQTT over TLS, or plain to
-// this machine, where a broker may stand that carries it on.
+// brokerAddress reports whether the link accepts an address: MQTT over TLS, or plain to this
+// machine, where a broker may run that forwards.
 func brokerAddress(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "mqtts" || u.Scheme == "mqtt") && u.Hostname() != "" && u.User == nil && u.Path == ""
@@ -147,7 +147,7 @@ func brokerAddress(s string) bool {
 // between is false for what is no number, too.
 func between(v, least, most float64) bool { return v >= least && v <= most }
 
-// checkActive judges a line that has an active level.
+// checkActive checks a line that has an active level.
 func checkActive(f *strict.Faults, at, chip string, line *int, active string) {
 	checkLine(f, at, chip, line)
 	f.OneOf(at+".active", active, "high", "low")

@@ -48,7 +48,7 @@ func (r *Reader) check(f *strict.Faults, at string) {
 	r.checkForeign(f, at)
 }
 
-// checkForeign refuses keys of another type of reader: they would be ignored.
+// checkForeign refuses keys of another type of reader, which would be ignored.
 func (r *Reader) checkForeign(f *strict.Faults, at string) {
 	foreign := func(given bool, key string, types ...string) {
 		f.If(given && !slices.Contains(types, r.Type),
@@ -90,9 +90,9 @@ func (r *Reader) checkPIN(f *strict.Faults, at string) {
 	least, most := 1, device.MaxPIN
 	switch r.PIN {
 	case PINWithCard:
-		least, most = 4, 8 // what a tenant can choose at the check-in
+		least, most = 4, 8 // limits for a tenant's choice at the check-in
 	case PINOnly:
-		least = device.MaxPIN // of a one-time code
+		least = device.MaxPIN // a one-time code
 		f.If(r.Keypad != nil && wiegand.MostDigits(r.Keypad.Kind) < least,
 			"%s: pin = %q: one-time codes have %d digits, and a keypad of kind %q sends no so long PIN: set single keys on the reader", at, r.PIN, least, r.keypadKind())
 	}
@@ -132,9 +132,9 @@ func (r *Reader) checkFormats(f *strict.Faults, at string) (ok bool) {
 	return ok
 }
 
-// formatHint says which format was meant, or where the list is.
+// formatHint returns the format that was probably meant, or where the list is.
 func formatHint(name string) string {
-	best := strict.Nearest(name, wiegand.Names(), (len(name)-2)/2) // W24 and W34 are no slips of each other
+	best := strict.Nearest(name, wiegand.Names(), (len(name)-2)/2) // W24 and W34 are no typos of each other
 	if _, ok := wiegand.Lookup(strings.ToUpper(name)); ok {
 		best = strings.ToUpper(name) // raw40 is in no list
 	}
@@ -147,7 +147,7 @@ func formatHint(name string) string {
 // osdpRates are those of SIA OSDP 2.2.
 var osdpRates = []int{9600, 19200, 38400, 57600, 115200, 230400}
 
-// serialRates are those that serial ports have everywhere.
+// serialRates are the rates of all serial ports.
 var serialRates = []int{300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600}
 
 func (r *Reader) checkPort(f *strict.Faults, at string, rates []int) {
@@ -182,7 +182,8 @@ func (r *Reader) checkOSDP(f *strict.Faults, at string) {
 	r.checkFormats(f, at)
 }
 
-// checkPorts refuses one port for two readers, but for OSDP readers with own addresses and one baud rate.
+// checkPorts refuses one port for two readers, except for OSDP readers with own addresses and one
+// baud rate.
 func (s *Site) checkPorts(f *strict.Faults) {
 	type user struct {
 		name string
@@ -208,8 +209,8 @@ func (s *Site) checkPorts(f *strict.Faults) {
 	}
 }
 
-// checkKeyFiles refuses one file for the keys of two readers: each would write its
-// own over the other's. Names may make that, too: a-b with c, and a with b-c.
+// checkKeyFiles refuses one file for the keys of two readers, which would overwrite each other.
+// Different names may give one file, too: a-b with c, and a with b-c.
 func (s *Site) checkKeyFiles(f *strict.Faults) {
 	used := map[string]string{}
 	for door, r := range s.readers() {

@@ -14,11 +14,12 @@ import (
 	"gatehouse/internal/durable"
 )
 
-// KeyFile keeps the active key (SCBK) of one OSDP reader: one line of 32 hex digits. A key that is being
-// given to the reader stands in a second file beside it: a crash at any moment leaves the one that it has.
+// KeyFile stores the active key (SCBK) of one OSDP reader: one line of 32 hex digits. A key that is
+// being given to the reader is in a second file beside it, so that after a crash at any moment the
+// key that the reader has is there.
 type KeyFile struct{ path string }
 
-// Problem tells why the keys can't be used; nil where there is none yet.
+// Problem returns why the keys can't be used; nil where there is none yet.
 func (k KeyFile) Problem() error {
 	keys, err := k.Load()
 	if err != nil {
@@ -35,7 +36,7 @@ func (k KeyFile) Problem() error {
 	return nil
 }
 
-// files are that of the active key and that of the next one.
+// files returns the paths of the active key and of the next one.
 func (k KeyFile) files() [2]string { return [...]string{k.path, k.path + ".next"} }
 
 // Exposed names the files that others can read.
@@ -73,7 +74,7 @@ func readKey(path string) (*protocol.Key, error) {
 	return &key, nil
 }
 
-// Save makes the files say the same, the proved key first: until now it may stand in the second file alone.
+// Save writes both files, the proved key first: until now it may be only in the second file.
 func (k KeyFile) Save(keys osdp.Keys) error {
 	for i, key := range []*protocol.Key{keys.Current, keys.Next} {
 		if key == nil {
@@ -101,5 +102,5 @@ func writeKey(path string, key *protocol.Key) error {
 	return nil
 }
 
-// Path is that of the active key's file.
+// Path returns the path of the active key's file.
 func (k KeyFile) Path() string { return k.path }

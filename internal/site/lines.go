@@ -15,7 +15,7 @@ type use struct {
 	line int
 }
 
-// uses are all lines, in the order of the file.
+// uses returns all lines, in the order of the file.
 func (s *Site) uses() (all []use) {
 	add := func(what, chip string, line *int) {
 		if line != nil {
@@ -48,7 +48,8 @@ func (s *Site) uses() (all []use) {
 	return all
 }
 
-// uartUses are the lines of the board's UARTs that the site file names as ports, or (others) does not name.
+// uartUses returns the lines of the board's UARTs that the site file names as ports or, with
+// others, of those that it does not name.
 func (s *Site) uartUses(b profile.Board, others bool) (all []use) {
 	for _, p := range b.Ports {
 		if slices.ContainsFunc(s.Ports(), p.Is) == others || len(p.Lines) != 2 {
@@ -61,7 +62,8 @@ func (s *Site) uartUses(b profile.Board, others bool) (all []use) {
 	return all
 }
 
-// checkLines refuses lines that the board does not have, and one line in two places, by whichever of its names.
+// checkLines refuses lines that the board does not have, and a line in two places, by whichever of
+// its names.
 func (s *Site) checkLines(f *strict.Faults) {
 	b := s.board()
 	all := s.uses()
@@ -88,7 +90,7 @@ func (s *Site) checkLines(f *strict.Faults) {
 	}
 }
 
-// relayLines are those that the board has for relays, where one of the uses is one.
+// relayLines describes the board's lines for relays, where one of the uses is a relay.
 func relayLines(b profile.Board, uses ...use) string {
 	var lines []string
 	for _, r := range b.Relays {
@@ -101,11 +103,12 @@ func relayLines(b profile.Board, uses ...use) string {
 	return fmt.Sprintf("; for a relay this board has %s", strings.Join(lines, ", "))
 }
 
-// sysfsBase is where the numbers of /sys/class/gpio begin on kernels since 6.6,
-// for the first chip; the character device counts each chip's lines from 0.
+// sysfsBase is where the numbers of /sys/class/gpio begin on kernels since 6.6, for the first chip;
+// the character device counts each chip's lines from 0.
 const sysfsBase = 512
 
-// checkChips refuses what the board's profile knows to be no chip of its header, or no line of a chip.
+// checkChips refuses a chip that is not on the board's header, and a line that the chip lacks, as
+// far as the profile knows.
 func checkChips(f *strict.Faults, b profile.Board, all []use) {
 	told := map[string]bool{}
 	for _, u := range all {
@@ -125,7 +128,8 @@ func checkChips(f *strict.Faults, b profile.Board, all []use) {
 	}
 }
 
-// uartRemarks warn of outputs on the pins of a UART that the site file does not use: a console would write there.
+// uartRemarks warns of outputs on the pins of a UART that the site file does not use: a console
+// would write there.
 func (s *Site) uartRemarks() (list []string) {
 	b := s.board()
 	uarts := s.uartUses(b, true)
@@ -143,7 +147,8 @@ func (s *Site) uartRemarks() (list []string) {
 	return list
 }
 
-// Label is the label of a GPIO chip by whichever name the site file uses; empty where no profile knows it.
+// Label returns the label of a GPIO chip by any name that the site file uses; empty where no
+// profile knows it.
 func (s *Site) Label(chip string) string {
 	c, _ := s.board().ChipOf(chip)
 	return c.Label

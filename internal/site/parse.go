@@ -23,8 +23,8 @@ func Load(path string) (*Site, error) {
 	return s, nil
 }
 
-// Parse reads the text of a site file. A wrong file comes back as one error
-// that lists every fault found, each with its place and what to do.
+// Parse reads the text of a site file. The error for a wrong file lists every fault found, each
+// with its place and what to do.
 func Parse(raw []byte) (*Site, error) {
 	s := &Site{raw: raw}
 	if err := strict.Read(raw, s, examples); err != nil {
@@ -39,7 +39,7 @@ func Parse(raw []byte) (*Site, error) {
 
 const aLine = `a table, like {chip = "gpiochip0", line = 17}`
 
-// examples says how the values of a site file are written.
+// examples are the notations of the values of a site file.
 var examples = map[reflect.Type]string{
 	reflect.TypeFor[[]string]():            `a list, like ["H10301"]`,
 	reflect.TypeFor[Relay]():               aLine,

@@ -48,7 +48,7 @@ type output struct {
 	*Signal
 }
 
-// outputs are those that are wired.
+// outputs returns the wired ones.
 func (r *Reader) outputs() (all []output) {
 	for _, o := range []output{{"led", r.LED}, {"buzzer", r.Buzzer}} {
 		if o.Signal != nil {
@@ -58,7 +58,7 @@ func (r *Reader) outputs() (all []output) {
 	return all
 }
 
-// fill takes from the profile what the site file leaves out.
+// fill completes the site file's settings from the profile.
 func (r *Reader) fill(known profile.Set) {
 	p, err := known.Reader(r.Profile)
 	if err != nil {
@@ -86,7 +86,7 @@ func (r *Reader) fill(known profile.Set) {
 	}
 }
 
-// Indications are what the profile says that this reader shows, by feedback; nil: nothing is said.
+// Indications returns how the profile's reader shows each feedback; nil: unknown.
 func (r *Reader) Indications() map[string]profile.Indication {
 	if r.about == nil {
 		return nil
@@ -110,7 +110,7 @@ func (r *Reader) Wiegand() wiegand.Config {
 	return cfg
 }
 
-// WireFormats are the Wiegand formats that the reader names.
+// WireFormats returns the Wiegand formats that the reader names.
 func (r *Reader) WireFormats() (all []wiegand.Format) {
 	for _, name := range r.Formats {
 		if format, ok := wiegand.Lookup(name); ok {
@@ -120,17 +120,18 @@ func (r *Reader) WireFormats() (all []wiegand.Format) {
 	return all
 }
 
-// KeyPause is how long the keys of a PIN may be apart; 0: as the reader's package has it.
+// KeyPause returns the longest pause between the keys of a PIN; 0: the default of the reader's
+// package.
 func (r *Reader) KeyPause() time.Duration { return time.Duration(r.PINPause) * time.Second }
 
-// SerialLayout returns what the reader sends. The check has refused what is wrong.
+// SerialLayout returns the layout of the reader's frames. The check has refused bad settings.
 func (r *Reader) SerialLayout() serialcard.Layout {
 	l, _ := serialcard.Lookup(r.Layout)
 	l, _ = l.With(r.Settings)
 	return l
 }
 
-// KeyFile is where the keys of an OSDP reader are kept.
+// KeyFile returns the file with the keys of an OSDP reader.
 func (s *Site) KeyFile(door string, r *Reader) KeyFile {
 	if r.KeyFile != "" {
 		return KeyFile{r.KeyFile}
@@ -138,13 +139,13 @@ func (s *Site) KeyFile(door string, r *Reader) KeyFile {
 	return KeyFile{s.Path("readers", door+"-"+r.ID+".key")}
 }
 
-// Lines is the request for the reader's two data lines.
+// Lines returns the request for the reader's two data lines.
 func (r *Reader) Lines(consumer string) device.LinesConfig {
 	return device.LinesConfig{Chip: r.Chip, Offsets: []int{*r.D0, *r.D1}, ActiveLow: r.Active == "low",
 		Bias: bias(r.Bias), Consumer: consumer}
 }
 
-// Bits returns the lengths of the cards that a reader gives; none: any.
+// Bits returns the lengths of the cards that a reader sends; none: any.
 func (r *Reader) Bits() []int {
 	switch r.Type {
 	case TypeSerial:
@@ -159,7 +160,8 @@ func (r *Reader) Bits() []int {
 	return all
 }
 
-// Shapes returns how the reader sends numbers. A format that leaves bits of them out is none.
+// Shapes returns the forms in which the reader sends numbers, except for formats that leave out
+// bits of them.
 func (r *Reader) Shapes() (all []cardnumber.Shape) {
 	known := r.Bits()
 	switch {
@@ -178,7 +180,7 @@ func (r *Reader) Shapes() (all []cardnumber.Shape) {
 	return all
 }
 
-// Shapes returns how the site's readers send numbers.
+// Shapes returns the forms in which the site's readers send numbers.
 func (s *Site) Shapes() (all []cardnumber.Shape) {
 	for _, r := range s.readers() {
 		for _, shape := range r.Shapes() {
@@ -190,5 +192,5 @@ func (s *Site) Shapes() (all []cardnumber.Shape) {
 	return all
 }
 
-// Name is how messages name a reader of a door.
+// Name returns the name of a door's reader for messages.
 func (r *Reader) Name(door string) string { return fmt.Sprintf("%s/%s", door, r.ID) }

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Remarks tells what is no fault of a site file, and what whoever wires the
-// building should know: what the board does when the daemon is gone, which
-// readers' keys can't be used, and which readers' lines nothing protects.
+// Remarks returns what is no fault of a site file, but should be known by whoever wires the
+// building: what the board does when the daemon is gone, which readers' keys can't be used, and
+// which readers' lines are not protected.
 func (s *Site) Remarks() []string {
 	list := append(s.boardRemarks(), s.uartRemarks()...)
 	var open []string
@@ -39,8 +39,8 @@ func (s *Site) boardRemarks() (list []string) {
 	return list
 }
 
-// readerRemarks are the warnings of a reader's profile, and what is wrong with its
-// key: who may not read that asks in vain, and is not told.
+// readerRemarks returns the warnings of a reader's profile, and what is wrong with its key, which a
+// user without read permission is not told.
 func (s *Site) readerRemarks(door string, r *Reader) (list []string) {
 	if r.about != nil {
 		for _, w := range r.about.Warnings {
@@ -59,7 +59,7 @@ func (s *Site) readerRemarks(door string, r *Reader) (list []string) {
 	return list
 }
 
-// Found is what a look at this machine found of what a site file names.
+// Found is what was found on this machine of the things that a site file names.
 type Found struct {
 	Ports    []FoundPort `json:"ports,omitempty"`
 	Consoles []string    `json:"consoles,omitempty"` // the kernel's names of the terminals that its console is on
@@ -76,12 +76,12 @@ type FoundChip struct {
 
 func (c FoundChip) String() string { return fmt.Sprintf("%s [%s]", c.Names[0], c.Label) }
 
-// FoundPort is a serial port with the other programs that have it open.
+// FoundPort is a serial port and the other programs that have it open.
 type FoundPort struct {
 	Path    string       `json:"path"` // as the site file has it
 	TTY     string       `json:"tty"`  // the kernel's name of it, as ttyAMA0
 	Holders []PortHolder `json:"holders,omitempty"`
-	Hidden  bool         `json:"hidden,omitempty"`  // only root may see whether there are more
+	Hidden  bool         `json:"hidden,omitempty"`  // only root can see whether there are more
 	NoPort  bool         `json:"no_port,omitempty"` // it is a file, a directory or another device, and no serial port
 }
 
@@ -91,7 +91,7 @@ type PortHolder struct {
 	PID     int    `json:"pid"`
 }
 
-// Against tells what was found on this machine that does not go with the site file, each with what to do.
+// Against returns the differences between the site file and this machine, each with what to do.
 func (s *Site) Against(found Found) (list []string) {
 	list = s.againstChips(found.Chips)
 	hidden, ttys := false, map[string]string{}
@@ -111,7 +111,7 @@ func (s *Site) Against(found Found) (list []string) {
 	return list
 }
 
-// PortProblems tells why no reader can be used at a port, each with what to do.
+// PortProblems returns why no reader can be used at a port, each reason with what to do.
 func (found Found) PortProblems(p FoundPort) (list []string) {
 	if p.NoPort {
 		return []string{fmt.Sprintf("port %s is no serial port: ls -l /dev/serial/by-id shows those that are plugged in", p.Path)}
@@ -127,7 +127,7 @@ func (found Found) PortProblems(p FoundPort) (list []string) {
 	return list
 }
 
-// cure ends a program's hold on a port; empty for the daemon, whose port it is.
+// cure returns how to end a program's use of a port; empty for the daemon, whose port it is.
 func (h PortHolder) cure(tty string) string {
 	switch h.Command {
 	case "gatehoused":
@@ -140,8 +140,8 @@ func (h PortHolder) cure(tty string) string {
 	return fmt.Sprintf("end it: sudo kill %d", h.PID)
 }
 
-// againstChips tells which lines of the site file this machine does not have for us.
-// A machine without any chip is not the gateway: nothing is told.
+// againstChips returns the lines of the site file that this machine does not have for us. A machine
+// without any chip is not the gateway: nothing is reported.
 func (s *Site) againstChips(chips []FoundChip) (list []string) {
 	if len(chips) == 0 {
 		return nil
@@ -174,7 +174,7 @@ func (s *Site) againstChips(chips []FoundChip) (list []string) {
 	return list
 }
 
-// consumerPrefix begins what the kernel calls the daemon as the user of a line.
+// consumerPrefix begins the kernel's name of the daemon as the user of a line.
 const consumerPrefix = "gatehouse-"
 
 func chipNames(chips []FoundChip) string {

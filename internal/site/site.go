@@ -1,8 +1,8 @@
-// Package site reads the site file, the wiring of one building: what it says is
-// explained, completed from the profiles of boards and readers, and checked for what
-// would hurt somebody, before anything is driven.
+// Package site reads the site file, which describes the wiring of one building: its errors are
+// explained, it is completed from the profiles of boards and readers, and checked for what would
+// hurt somebody, before anything is driven.
 //
-// It opens no line and no port: whoever has looked at the machine asks Against.
+// It opens no line and no port: Against compares it with what was found on a machine.
 package site
 
 import (
@@ -17,8 +17,8 @@ import (
 	"gatehouse/internal/profile"
 )
 
-// Site is the site file: the wiring of one building, local only. docs/site-file.md
-// describes every key. Durations are in the unit that the key's name says.
+// Site is the site file: the wiring of one building, local only. docs/site-file.md describes every
+// key. Durations are in the unit that the key's name says.
 type Site struct {
 	Building string  `toml:"building"`
 	Gateway  string  `toml:"gateway"`
@@ -79,12 +79,12 @@ type Input struct {
 	Line   *int   `toml:"line"`
 	Active string `toml:"active"`
 	Bias   string `toml:"bias"`
-	// FilterMS is how long a state must last to be believed; of fire there is none.
+	// FilterMS is how long a state must last to be believed; there is none for fire.
 	FilterMS *int `toml:"filter_ms"`
 }
 
-// Reader is a reader; which keys count depends on its type. What the file
-// leaves out and the profile has is filled in from there.
+// Reader is a reader; which keys count depends on its type. Missing values are filled in from its
+// profile.
 type Reader struct {
 	ID        string `toml:"id"`
 	Profile   string `toml:"profile"`
@@ -144,10 +144,10 @@ const (
 
 var readerTypes = []string{TypeWiegand, TypeOSDP, TypeSerial, TypePN532, TypeCode}
 
-// NoRegistry is what a standalone house has in the place of its registry's address.
+// NoRegistry stands for the registry's address in a standalone house.
 const NoRegistry = "none"
 
-// DefaultSocket is where a daemon answers whose site file says nothing else.
+// DefaultSocket is the default path of a daemon's socket.
 const DefaultSocket = "/run/gatehouse/gatehouse.sock"
 
 // Defaults of the site file.
@@ -158,9 +158,9 @@ const (
 	defaultWhoDays = 30
 	defaultRelease = 5  // s
 	defaultHeld    = 60 // s
-	// A finger presses for 50 ms and more, a spike on a wire lasts microseconds.
+	// A finger presses for 50 ms or more, a spike on a wire lasts microseconds.
 	defaultExitFilter    = 20  // ms
-	maxExitFilter        = 100 // ms: who wants to leave does not wait
+	maxExitFilter        = 100 // ms: people who leave must not wait
 	defaultContactFilter = 100 // ms
 	maxContactFilter     = 2000
 	maxSocket            = 103 // bytes, the least of the systems it runs on
@@ -174,7 +174,7 @@ func set[T comparable](v *T, def T) {
 	}
 }
 
-// Lines is the request for the input's line.
+// Lines returns the request for the input's line.
 func (in Input) Lines(consumer string) device.LinesConfig {
 	return device.LinesConfig{Chip: in.Chip, Offsets: []int{*in.Line}, ActiveLow: in.Active == "low",
 		Bias: bias(in.Bias), BothEdges: true, Consumer: consumer}
@@ -185,13 +185,13 @@ func bias(s string) device.Bias {
 		"none": device.BiasDisabled}[s]
 }
 
-// Hash is the SHA-256 of the file's text, by which the journal names it.
+// Hash returns the SHA-256 of the file's text, which identifies it in the journal.
 func (s *Site) Hash() [sha256.Size]byte { return sha256.Sum256(s.raw) }
 
-// Text is the text of a site file, as it was read.
+// Text returns the text of a site file as it was read.
 func Text(s *Site) []byte { return bytes.Clone(s.raw) }
 
-// DoorIDs are those of its doors.
+// DoorIDs returns the ids of its doors.
 func (s *Site) DoorIDs() (ids []string) {
 	for i := range s.Doors {
 		ids = append(ids, s.Doors[i].ID)
@@ -204,7 +204,7 @@ func (s *Site) Path(parts ...string) string {
 	return filepath.Join(append([]string{s.State}, parts...)...)
 }
 
-// readers are those of all doors, each with its door's id.
+// readers yields the readers of all doors, each with its door's id.
 func (s *Site) readers() iter.Seq2[string, *Reader] {
 	return func(yield func(string, *Reader) bool) {
 		for _, d := range s.Doors {
@@ -217,7 +217,7 @@ func (s *Site) readers() iter.Seq2[string, *Reader] {
 	}
 }
 
-// Ports are the serial ports that the site file names, each once.
+// Ports returns the serial ports that the site file names, each once.
 func (s *Site) Ports() (list []string) {
 	for _, r := range s.readers() {
 		if r.Port != "" && !slices.Contains(list, r.Port) {
@@ -227,14 +227,14 @@ func (s *Site) Ports() (list []string) {
 	return list
 }
 
-// profiles are those in the program, behind those of the site's directory.
+// profiles returns the program's profiles and those of the site's directory, which come first.
 func (s *Site) profiles() profile.Set { return profile.Set{Dir: s.Profiles} }
 
-// board is the profile of the board that the site names; without chips where none is known.
+// board returns the profile of the site's board; without chips where it is unknown.
 func (s *Site) board() profile.Board {
 	if s.Board == "" {
 		return profile.Board{}
 	}
-	b, _ := s.profiles().Board(s.Board) // the check tells
+	b, _ := s.profiles().Board(s.Board) // the check reports it
 	return b
 }

@@ -32,25 +32,25 @@ type Options struct {
 	Name    string          // of the daemon, in messages: "front"
 	Network network.Network // where the socket is
 	Mode    os.FileMode     // of the socket
-	// Group may use the socket. Where the machine has no such group, this process's user
-	// alone may. Empty: the group stays that of the process.
+	// Group is the group that may use the socket. Where the machine has no such group, only this
+	// process's user may. Empty: the group stays that of the process.
 	Group string
-	// Look is how often the server looks whether the socket is still there; one that was
-	// removed is opened anew. 0: it does not look.
+	// Look is how often the server checks whether the socket is still there; a removed one is
+	// opened again. 0: never.
 	Look     time.Duration
 	Grace    time.Duration // how long requests may go on when the server is to end
 	MostBody int64         // of a request, bytes
-	// Lenient takes a request with fields that are not known; else it is refused, as from
-	// a program of another version.
+	// Lenient accepts a request with unknown fields; else it is refused, as from a program of
+	// another version.
 	Lenient     bool
 	ReadTimeout time.Duration // of a whole request; 0: any
-	// Admit looks at a request before anything of it is read, and returns it as it goes on;
-	// nil: whoever can connect may ask for everything.
+	// Admit checks a request before its body is read, and returns it as it is passed on; nil:
+	// everybody who can connect may call everything.
 	Admit func(pattern string, r *http.Request) (*http.Request, error)
-	// Explain makes a refusal of an error that is none; nil: 500 and the error's words.
+	// Explain turns an error that is no refusal into one; nil: 500 and the error's text.
 	Explain  func(error) *Error
 	Log      zerolog.Logger
-	ErrorLog *log.Logger // for what is said of single connections; nil: standard error
+	ErrorLog *log.Logger // for errors of single connections; nil: standard error
 }
 
 // Server answers the callers of one daemon. Make it with NewServer, register what it
@@ -65,14 +65,14 @@ type Server struct {
 // NewServer makes a server that answers nothing yet.
 func NewServer(o Options) *Server { return &Server{o: o, mux: http.NewServeMux()} }
 
-// Patterns are those that were registered.
+// Patterns returns the registered patterns.
 func (s *Server) Patterns() []string { return s.patterns }
 
-// None stands for a request without a body, whatever came is not read.
+// None is the type of a missing request body, which is not read.
 type None = struct{}
 
-// Handle answers a pattern of http.ServeMux by what do returns, as JSON; what is sent is
-// read from JSON before. An error of do is a refusal.
+// Handle registers a function for a pattern of http.ServeMux: the request is decoded from JSON, the
+// result is encoded as JSON, and an error is a refusal.
 func Handle[In, Out any](s *Server, pattern string, do func(*http.Request, In) (Out, error)) {
 	Stream(s, pattern, func(w http.ResponseWriter, r *http.Request, in In) error {
 		out, err := do(r, in)
@@ -80,13 +80,13 @@ func Handle[In, Out any](s *Server, pattern string, do func(*http.Request, In) (
 			return err
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(out) // whoever asked may be gone
+		_ = json.NewEncoder(w).Encode(out) // the caller may be gone
 		return nil
 	})
 }
 
-// Stream is Handle for a function that writes the answer itself: lines that follow
-// something, or a file. It returns an error, a refusal, only before it writes.
+// Stream is Handle for a function that writes the answer itself: lines as they come, or a file. It
+// may return an error, a refusal, only before it writes.
 func Stream[In any](s *Server, pattern string, do func(http.ResponseWriter, *http.Request, In) error) {
 	s.patterns = append(s.patterns, pattern)
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -98,7 +98,7 @@ func Stream[In any](s *Server, pattern string, do func(http.ResponseWriter, *htt
 	})
 }
 
-// answer admits a request, reads it and does it.
+// answer admits a request, decodes it and calls do.
 func answer[In any](s *Server, pattern string, w http.ResponseWriter, r *http.Request, do func(http.ResponseWriter, *http.Request, In) error) (err error) {
 	if s.o.Admit != nil {
 		if r, err = s.o.Admit(pattern, r); err != nil {
@@ -113,7 +113,7 @@ func answer[In any](s *Server, pattern string, w http.ResponseWriter, r *http.Re
 	return do(w, r, in)
 }
 
-// read reads what was sent, if anything is wanted.
+// read decodes the request body, unless In is None.
 func read[In any](s *Server, r *http.Request) (in In, err error) {
 	if _, none := any(in).(None); none {
 		return in, nil
@@ -122,7 +122,7 @@ func read[In any](s *Server, r *http.Request) (in In, err error) {
 	switch {
 	case err != nil:
 		return in, Refused(http.StatusBadRequest, "", "request can't be read: %v", err)
-	case !utf8.Valid(body): // a decoder would put a sign in place of what it can't read
+	case !utf8.Valid(body): // a decoder would replace what it can't read
 		return in, Refused(http.StatusBadRequest, "write it in UTF-8", "request not understood: it is not UTF-8")
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
@@ -155,8 +155,8 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 	_ = json.NewEncoder(w).Encode(fail)
 }
 
-// Run opens the socket and serves on it until ctx ends. It fails where the socket can't
-// be opened, and returns when no request is at work any more.
+// Run opens the socket and serves on it until ctx ends. It fails where the socket can't be opened,
+// and returns when no request is being answered any more.
 func (s *Server) Run(ctx context.Context) error {
 	l, err := s.Listen(ctx)
 	if err != nil {
@@ -165,8 +165,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return s.Serve(ctx, l)
 }
 
-// Keep is Run for a daemon that does more than answer: it makes the socket's directory, and
-// where the socket can't be opened it says so and tries again.
+// Keep is Run for a daemon that does more than answer: it makes the socket's directory, and where
+// the socket can't be opened it logs that and tries again.
 func (s *Server) Keep(ctx context.Context) {
 	for retry := backoff.New(time.Second, 30*time.Second); ctx.Err() == nil; retry.Wait(ctx) {
 		err := os.MkdirAll(filepath.Dir(s.o.Path), 0o755)
@@ -180,7 +180,8 @@ func (s *Server) Keep(ctx context.Context) {
 	}
 }
 
-// Listen opens the socket. One that a dead process left is replaced, one that somebody answers on is not.
+// Listen opens the socket. One that a dead process left is replaced, one that another process
+// answers on is not.
 func (s *Server) Listen(ctx context.Context) (l net.Listener, err error) {
 	defer func() {
 		if err != nil {
@@ -225,9 +226,9 @@ func chgrp(path, group string) error {
 	return os.Chown(path, -1, gid)
 }
 
-// Serve answers on a listener of Listen until ctx ends, and on a new one when the socket
-// was removed. Requests end with ctx, so that one that follows something does not hold
-// up a stop; when it returns, none is at work any more.
+// Serve answers on a listener of Listen until ctx ends, and on a new one when the socket was
+// removed. Requests end with ctx, so that a following one does not hold up a stop; when it returns,
+// none is being answered any more.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer s.requests.Wait()
 	for {

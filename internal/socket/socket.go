@@ -1,8 +1,8 @@
-// Package socket is a call to a daemon on this machine: HTTP and JSON over its
-// unix socket. Who may call is decided by the socket's owner and mode alone.
+// Package socket is client and server of a daemon on this machine: HTTP and JSON over its unix
+// socket. The socket's owner and mode alone decide who may call.
 //
-// It refuses to retry and to guess: an answer that is not 2xx is an *Error, with
-// what to do, as the daemon wrote it.
+// It refuses to retry and to guess: an answer that is not 2xx is an *Error, with what to do, as the
+// daemon wrote it.
 package socket
 
 import (
@@ -21,8 +21,8 @@ import (
 	"gatehouse/internal/network"
 )
 
-// CallerHeader says for whom a request is, as the caller of its context is written. It is
-// a claim: whether it counts the server decides by who is at the other end.
+// CallerHeader names the person for whom a request is, as the caller of its context. It is a claim:
+// the server decides by the user at the other end whether it counts.
 const CallerHeader = "Gatehouse-Caller"
 
 // Error is the body of every answer that is not 2xx.
@@ -35,12 +35,12 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
-// Hinted is an Error that says what to do.
+// Hinted returns an Error with a hint.
 func Hinted(hint, format string, args ...any) error {
 	return &Error{Message: fmt.Sprintf(format, args...), Hint: hint}
 }
 
-// Peer says whom a client calls, in messages for people.
+// Peer describes the called daemon, in messages for people.
 type Peer struct {
 	Name   string // "daemon"
 	Absent string // what to do if nobody answers
@@ -86,7 +86,7 @@ func (c *Client) Open(ctx context.Context, method, path string, in any) (io.Read
 		if err != nil {
 			return nil, fmt.Errorf("encode request %s: %w", path, err)
 		}
-		if bytes.Contains(b, []byte(`\ufffd`)) { // which stands for what could not be read
+		if bytes.Contains(b, []byte(`\ufffd`)) { // the replacement for what could not be read
 			return nil, &Error{Message: "what was typed is not UTF-8", Hint: "set the terminal, or the program that wrote it, to UTF-8"}
 		}
 		body = bytes.NewReader(b)
@@ -114,7 +114,7 @@ func (c *Client) Open(ctx context.Context, method, path string, in any) (io.Read
 	return nil, fail
 }
 
-// explain turns a failed connection into what to do about it.
+// explain describes a failed connection, and what to do about it.
 func (c *Client) explain(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):

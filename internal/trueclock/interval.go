@@ -2,22 +2,22 @@ package trueclock
 
 import "time"
 
-// Interval is the time, as far as it is known. All are unix s.
+// Interval is the time as far as it is known. All are unix s.
 type Interval struct {
-	Sure int64 // has certainly come: residents end by it alone
+	Sure int64 // has certainly come: only this ends residents' grants
 	Lo   int64 // for visitors: not earlier than this
 	Hi   int64 // and not later; Unknown where nobody can tell
 }
 
-// counted is what the sources come to at a moment.
+// counted is the result of all sources at a moment.
 type counted struct {
-	hull claim // of all that count but Hand; At is of the newest
+	hull claim // of all that count except Hand; At is of the newest
 	n    int   // how many do
 	lone Source
-	sure time.Duration // State.Sure, or what a source leaves of it
+	sure time.Duration // State.Sure, or less where a source says that it is earlier
 }
 
-// count weighs the sources. It allocates nothing.
+// count combines the sources. It allocates nothing.
 func (c *Clock) count(at time.Duration) counted {
 	out := counted{sure: c.s.Sure}
 	for src := range sources {
@@ -32,9 +32,9 @@ func (c *Clock) count(at time.Duration) counted {
 	return out
 }
 
-// counts reports whether a source is to be listened to. A time server or battery
-// clock that is before the last time known is wrong, unless that time rests on
-// no more than one of them itself, or another source agrees.
+// counts reports whether a source counts. A time server or battery clock that is before the last
+// time known is wrong, unless that time rests on no more than one of them itself, or another source
+// agrees.
 func (c *Clock) counts(src Source, at time.Duration) bool {
 	k := c.s.Claims[src]
 	if !k.Set || c.outvoted(src, at) {
@@ -51,8 +51,8 @@ func (c *Clock) counts(src Source, at time.Duration) bool {
 	return false
 }
 
-// outvoted reports whether a source stands against signed time and one more, and
-// has done so for a day.
+// outvoted reports whether a source contradicts signed time and another source, and has done so for
+// a day.
 func (c *Clock) outvoted(src Source, at time.Duration) bool {
 	return c.others.Set && at-c.others.since >= steady && !c.s.Claims[src].agrees(c.others.claim, at)
 }
@@ -111,9 +111,8 @@ func (c *Clock) withHand(at time.Duration) claim {
 	return out
 }
 
-// Settled reports whether the sources agree well enough to keep and to clear
-// away by: several say the same, or one says little more than what is known, or
-// nothing is known that could be held against it.
+// Settled reports whether the sources agree well enough to store and to delete data by: several say
+// the same, or one says little more than what is known, or nothing is known that contradicts it.
 func (c *Clock) Settled(at time.Duration) bool {
 	n := c.count(at)
 	k, known := n.hull, n.sure
@@ -126,7 +125,7 @@ func (c *Clock) Settled(at time.Duration) bool {
 	return n.n > 0 && k.Hi-k.Lo <= 2*apart && k.Hi+apart >= c.s.Sure && (n.n > 1 || n.lone == agreed || k.Hi-known <= near)
 }
 
-// Best is the likeliest unix time, and whether anybody tells it.
+// Best returns the likeliest unix time, and whether any source gives it.
 func (c *Clock) Best(at time.Duration) (time.Duration, bool) {
 	n, k := c.count(at), c.s.Claims[agreed]
 	switch {
@@ -141,14 +140,14 @@ func (c *Clock) Best(at time.Duration) (time.Duration, bool) {
 	return max((k.Lo+k.Hi)/2, n.sure) + at, true
 }
 
-// Said is what one source says.
+// Said is the claim of one source.
 type Said struct {
 	Source Source
 	Unix   int64 // the middle, s
-	Counts bool  // false: it is before what is known, or against several others
+	Counts bool  // false: it is before what is known, or contradicts several others
 }
 
-// Says returns what the sources say, for people.
+// Says returns the claims of the sources, for people.
 func (c *Clock) Says(at time.Duration) (all []Said) {
 	for src := range sources {
 		if k := c.s.Claims[src]; k.Set {
@@ -158,8 +157,8 @@ func (c *Clock) Says(at time.Duration) (all []Said) {
 	return all
 }
 
-// Waits is how long a later time, by how much, has still to be said before what is
-// sure moves on to it; 0: none waits.
+// Waits returns how long a later time (lead ahead) has still to be claimed before the certain time
+// moves on to it; 0: none waits.
 func (c *Clock) Waits() (lead, left time.Duration) {
 	if c.s.Moving.Lead < small {
 		return 0, 0
@@ -167,8 +166,7 @@ func (c *Clock) Waits() (lead, left time.Duration) {
 	return c.s.Moving.Lead, max(steady-c.s.Moving.For, 0)
 }
 
-// Against reports whether a unix time is against what a signature says, or before
-// what surely has come.
+// Against reports whether a unix time contradicts a signature, or is before what surely has come.
 func (c *Clock) Against(at, unix time.Duration) (signed, before bool) {
 	k, n := claim{Lo: unix - at, Hi: unix - at, At: at}, c.count(at)
 	s := c.s.Claims[Signed]

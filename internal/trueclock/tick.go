@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// Tick lets time pass. Call it often: between two calls that are further apart
-// than an hour no more than an hour counts as steady.
+// Tick lets time pass. Call it often: between two calls at most an hour counts as steady.
 func (c *Clock) Tick(at time.Duration) {
 	passed := min(max(at-c.seen, 1), sampled)
 	c.seen = at
@@ -22,8 +21,8 @@ func (c *Clock) Tick(at time.Duration) {
 	c.move(at, passed)
 }
 
-// vote looks for signed time and another source that agree, while others do not.
-// The others veto them for a day; after it they are wrong.
+// vote looks for signed time and another source that agree, while others do not. The others veto
+// them for a day; after it they are wrong.
 func (c *Clock) vote(at time.Duration) {
 	signed := c.s.Claims[Signed]
 	group, all := claim{}, true
@@ -48,11 +47,10 @@ func (c *Clock) vote(at time.Duration) {
 	}
 }
 
-// agree keeps what the sources agree on, which what one of them says later is
-// compared with.
+// agree stores what the sources agree on; later claims of a single source are compared with it.
 func (c *Clock) agree(at time.Duration) {
 	n, own := c.count(at), 0
-	inner := claim{Set: true} // what all of them say, where there is such a time
+	inner := claim{Set: true} // the intersection of all claims, where there is one
 	for _, src := range []Source{NTP, RTC, Signed} {
 		k := c.s.Claims[src]
 		if !c.counts(src, at) {
@@ -79,8 +77,8 @@ func (c *Clock) agree(at time.Duration) {
 	}
 }
 
-// move moves what is sure: on by the least that all sources were ahead of it
-// during a whole day of looking, or back where they stood before it for as long.
+// move moves the certain time: forward by the least lead of all sources during a whole day, or back
+// to where they stood behind it for as long.
 func (c *Clock) move(at, passed time.Duration) {
 	n := c.count(at)
 	r, lead := &c.s.Moving, c.lead(n, at)
@@ -98,8 +96,8 @@ func (c *Clock) move(at, passed time.Duration) {
 	}
 }
 
-// lead is by how much all sources are ahead of what is sure; negative: behind it.
-// Where there is no source the floor counts.
+// lead returns how far all sources are ahead of the certain time; negative: behind it. Without a
+// source the floor counts.
 func (c *Clock) lead(n counted, at time.Duration) time.Duration {
 	switch {
 	case n.n > 0 && n.hull.Hi+apart < c.s.Sure:
@@ -112,8 +110,7 @@ func (c *Clock) lead(n counted, at time.Duration) time.Duration {
 	return c.floor - at - c.s.Sure
 }
 
-// follow takes the least of the leads that follow each other, and begins anew with
-// one of another kind.
+// follow takes the smallest of consecutive leads, and begins anew with one of another kind.
 func (r *moving) follow(lead time.Duration, floor bool) {
 	switch {
 	case r.For == 0 || r.Floor != floor || (r.Lead < 0) != (lead < 0) || r.Lead > 0 && r.Lead < small && lead >= small:
@@ -125,28 +122,28 @@ func (r *moving) follow(lead time.Duration, floor bool) {
 	}
 }
 
-// heard reports whether any source still says what it said.
+// heard reports whether any source still repeats its claim.
 func (c *Clock) heard(at time.Duration) bool {
 	return c.counts(NTP, at) || c.counts(RTC, at) || c.counts(Signed, at) && (c.s.Owner || at-c.s.Claims[Signed].At <= living)
 }
 
-// moved takes a lead that has been there for long enough.
+// moved applies a lead that has lasted long enough.
 func (c *Clock) moved(n counted) {
 	machine, signed := c.counts(NTP, c.seen) || c.counts(RTC, c.seen), c.counts(Signed, c.seen)
 	switch {
 	case machine && signed:
-		c.s.Undo = nil // what signed time has done, another source says too
+		c.s.Undo = nil // another source confirms what signed time has moved
 	case signed:
 		c.undoable()
 	}
 	c.s.Sure += c.s.Moving.Lead
 	c.s.Firm = signed || c.counts(NTP, c.seen) && c.counts(RTC, c.seen)
-	if n.n == 1 && n.lone != agreed && n.hull.Lo-c.s.Sure <= apart { // it says now what it said all day
+	if n.n == 1 && n.lone != agreed && n.hull.Lo-c.s.Sure <= apart { // it still says what it said all day
 		c.s.Claims[agreed] = n.hull
 	}
 }
 
-// undoable keeps what was sure before signed time alone moved it first.
+// undoable stores the certain time before signed time alone moved it for the first time.
 func (c *Clock) undoable() {
 	if !slices.ContainsFunc(c.s.Undo, func(u undo) bool { return u.Epoch == c.s.Epoch }) {
 		newest := c.s.Undo[max(0, len(c.s.Undo)+1-maxUndo):]
