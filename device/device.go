@@ -95,7 +95,7 @@ type Port interface {
 // ErrUnplugged means that a port or chip went away without our Close.
 var ErrUnplugged = errors.New("device unplugged")
 
-// What other programs do to a port.
+// Errors that other programs at a port cause.
 var (
 	ErrPortSettings = errors.New("another program changed the port's settings: they were set again")
 	ErrPortShared   = errors.New("another program has the port open")
@@ -128,8 +128,8 @@ const (
 	BiasDisabled
 )
 
-// LinesConfig is what it takes to request input lines. BothEdges asks for both
-// changes, else only idle-to-active edges are reported.
+// LinesConfig is a request for input lines. BothEdges asks for both changes, else only
+// idle-to-active edges are reported.
 type LinesConfig struct {
 	Chip      string // a path, a name ("gpiochip0") or a label ("pinctrl-bcm2711")
 	Label     string // which a chip of that name must have; empty: any
@@ -140,8 +140,8 @@ type LinesConfig struct {
 	Consumer  string // shown by gpioinfo
 }
 
-// OutputConfig is what it takes to request an output line. The line is driven
-// inactive by the request itself, so that there is no moment of another level.
+// OutputConfig is a request for an output line. The request itself drives the line inactive, so
+// that there is no moment of another level.
 type OutputConfig struct {
 	Chip      string
 	Label     string // as of LinesConfig
@@ -150,8 +150,7 @@ type OutputConfig struct {
 	Consumer  string
 }
 
-// PortConfig is what it takes to open a serial port: 8 data bits, no parity,
-// one stop bit.
+// PortConfig is a request for a serial port: 8 data bits, no parity, one stop bit.
 type PortConfig struct {
 	Path string
 	Baud int
@@ -162,7 +161,7 @@ const (
 	InputExit    = "exit"
 	InputContact = "contact"
 	InputFire    = "fire"
-	// InputFireSeen is the fire input at one look alone.
+	// InputFireSeen is the fire input, active at one look only.
 	InputFireSeen = "fire_seen"
 )
 

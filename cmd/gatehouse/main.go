@@ -40,36 +40,36 @@ type cli struct {
 	Socket string `help:"The daemon's socket." default:"/run/gatehouse/gatehouse.sock" env:"GATEHOUSE_SOCKET" placeholder:"PATH"`
 	JSON   bool   `help:"Print JSON for programs."`
 
-	Status   operate.Status     `cmd:"" help:"Show how the gateway, its doors and its log are."`
-	Doctor   doctor.Doctor      `cmd:"" help:"Look at everything that the gateway stands on, and say what to do; works without the daemon."`
-	Log      operate.Log        `cmd:"" help:"Show faults, alarms and what was done here; nobody's comings and goings."`
-	Door     operate.Door       `cmd:"" help:"Test a door."`
-	Release  operate.Release    `cmd:"" help:"Let people through a door now."`
-	Lock     operate.Lock       `cmd:"" help:"Take back a release that was made with release."`
-	Prove    operate.Prove      `cmd:"" help:"Prove at each door that people get out, before it counts as ready."`
-	Setup    wiring.Setup       `cmd:"" help:"Find the board and the readers, and write the site file."`
-	Init     setup.Init         `cmd:"" help:"Make the keys of a building."`
-	Enrol    setup.Enrol        `cmd:"" help:"Make this gateway known to a central registry."`
-	Recovery backups.Recovery   `cmd:"" help:"The recovery code, and how the backups are."`
-	Backup   backups.Backup     `cmd:"" help:"Put a copy of the gateway's backup on a stick."`
-	Restore  backups.Restore    `cmd:"" help:"Make this machine the gateway of a backup: another one takes its place."`
-	Address  setup.Address      `cmd:"" help:"Where the registry is."`
-	Checkin  reception.CheckIn  `cmd:"" help:"Register a tenant who arrives: document, flat, term, then the card."`
-	Checkout reception.CheckOut `cmd:"" help:"End a tenancy: at once with the tenant's card or PIN, else by a notice."`
-	Card     reception.Card     `cmd:"" help:"A tenant's lost, found and further cards."`
-	Tenancy  reception.Tenancy  `cmd:"" help:"The tenancies of the house."`
-	Guest    reception.Guest    `cmd:"" help:"Codes that a tenant gives to a visitor, for hours or days."`
-	Grant    keylist.Grant      `cmd:"" help:"Give, end, suspend and list keys of a standalone house."`
-	Import   keylist.Import     `cmd:"" help:"Take over the cards of an old system from a CSV file."`
-	Adopt    keylist.Adopt      `cmd:"" help:"Name the unknown cards of a house that is being taken over."`
-	Reader   readers.Reader     `cmd:"" help:"The readers at the doors: pair, re-key, look at them."`
-	Teach    readers.Teach      `cmd:"" help:"Find out which format a reader sends."`
-	Fire     operate.Fire       `cmd:"" help:"Fire drills, and what is to be done after a fire alarm."`
-	Clock    operate.Clock      `cmd:"" help:"The gateway's clock."`
-	IDCard   reception.IDCard   `cmd:"" name:"idcard" help:"The reader of identity cards at the desk."`
-	Decode   frames.Decode      `cmd:"" help:"Read what a reader sends."`
-	Encode   frames.Encode      `cmd:"" help:"Print what a reader would send."`
-	Profile  setup.Profile      `cmd:"" help:"What is known of boards and readers."`
+	Status   operate.Status      `cmd:"" help:"Show how the gateway, its doors and its log are."`
+	Doctor   doctor.Doctor       `cmd:"" help:"Look at everything that the gateway stands on, and say what to do; works without the daemon."`
+	Log      operate.Log         `cmd:"" help:"Show faults, alarms and what was done here; nobody's comings and goings."`
+	Door     operate.Door        `cmd:"" help:"Test a door."`
+	Release  operate.Release     `cmd:"" help:"Let people through a door now."`
+	Lock     operate.Lock        `cmd:"" help:"Take back a release that was made with release."`
+	Prove    operate.Prove       `cmd:"" help:"Prove at each door that people get out, before it counts as ready."`
+	Setup    wiring.Setup        `cmd:"" help:"Find the board and the readers, and write the site file."`
+	Init     setup.Init          `cmd:"" help:"Make the keys of a building."`
+	Enrol    setup.Enrol         `cmd:"" help:"Make this gateway known to a central registry."`
+	Recovery backups.Recovery    `cmd:"" help:"The recovery code, and how the backups are."`
+	Backup   backups.Backup      `cmd:"" help:"Put a copy of the gateway's backup on a stick."`
+	Restore  backups.Restore     `cmd:"" help:"Make this machine the gateway of a backup: another one takes its place."`
+	Address  setup.Address       `cmd:"" help:"Where the registry is."`
+	Checkin  reception.CheckIn   `cmd:"" help:"Register a tenant who arrives: document, flat, term, then the card."`
+	Checkout reception.CheckOut  `cmd:"" help:"End a tenancy: at once with the tenant's card or PIN, else by a notice."`
+	Card     reception.Card      `cmd:"" help:"A tenant's lost, found and further cards."`
+	Tenancy  reception.Tenancy   `cmd:"" help:"The tenancies of the house."`
+	Guest    reception.Guest     `cmd:"" help:"Codes that a tenant gives to a visitor, for hours or days."`
+	Grant    keylist.Grant       `cmd:"" help:"Give, end, suspend and list keys of a standalone house."`
+	Import   keylist.Import      `cmd:"" help:"Take over the cards of an old system from a CSV file."`
+	Adopt    keylist.Adopt       `cmd:"" help:"Name the unknown cards of a house that is being taken over."`
+	Reader   readers.Reader      `cmd:"" help:"The readers at the doors: pair, re-key, look at them."`
+	Teach    readers.LearnFormat `cmd:"" help:"Find out which format a reader sends."`
+	Fire     operate.Fire        `cmd:"" help:"Fire drills, and what is to be done after a fire alarm."`
+	Clock    operate.Clock       `cmd:"" help:"The gateway's clock."`
+	IDCard   reception.IDCard    `cmd:"" name:"idcard" help:"The reader of identity cards at the desk."`
+	Decode   frames.Decode       `cmd:"" help:"Read what a reader sends."`
+	Encode   frames.Encode       `cmd:"" help:"Print what a reader would send."`
+	Profile  setup.Profile       `cmd:"" help:"What is known of boards and readers."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }

@@ -6,10 +6,10 @@
 // every call fails.
 package gpio
 
-// Chip is what the kernel says of a GPIO chip.
+// Chip is a GPIO chip, as the kernel describes it.
 type Chip struct {
 	Names []string // under /dev, its own first
 	Label string
 	Lines int
-	Users map[int]string // by line: what the kernel calls who uses it
+	Users map[int]string // by line: the kernel's name of its user
 }

@@ -42,8 +42,8 @@ func openPath(path string) (*os.File, error) {
 	return f, nil
 }
 
-// openLabel looks through all chips. Two with the same label are an error:
-// neither may be driven by chance.
+// openLabel looks through all chips. Two with the same label are an error, because neither may be
+// driven by chance.
 func openLabel(label string) (*os.File, error) {
 	paths, err := filepath.Glob("/dev/gpiochip*")
 	if err != nil {
@@ -65,7 +65,7 @@ func openLabel(label string) (*os.File, error) {
 	return openPath(found)
 }
 
-// labelOf is empty where the chip can't be asked.
+// labelOf returns the label of a chip; empty where it can't be read.
 func labelOf(path string) string {
 	f, err := openPath(path)
 	if err != nil {
@@ -79,14 +79,14 @@ func labelOf(path string) string {
 	return uapi.BytesToString(info.Label[:])
 }
 
-// isLink leaves out second names, as old Raspberry Pi systems have for gpiochip4.
+// isLink recognises second names of a chip, as old Raspberry Pi systems have for gpiochip4.
 func isLink(path string) bool {
 	info, err := os.Lstat(path)
 	return err != nil || info.Mode()&fs.ModeSymlink != 0
 }
 
-// request asks a chip, which must have the label unless that is empty, for lines and
-// returns the request's descriptor.
+// request requests lines of a chip, which must have the label unless that is empty, and returns the
+// request's descriptor.
 func request(chip, label string, offsets []int, consumer string, req uapi.LineRequest) (int, error) {
 	if len(offsets) < 1 || len(offsets) > uapi.LinesMax {
 		return -1, fmt.Errorf("request %d lines: want 1 to %d", len(offsets), uapi.LinesMax)
@@ -116,7 +116,7 @@ func request(chip, label string, offsets []int, consumer string, req uapi.LineRe
 	return int(req.Fd), nil
 }
 
-// unplugged marks the kernel's word for a chip that has gone.
+// unplugged maps the kernel's error for a chip that has gone.
 func unplugged(err error) error {
 	if errors.Is(err, unix.ENODEV) {
 		return fmt.Errorf("%w (%w)", device.ErrUnplugged, err)
@@ -124,8 +124,8 @@ func unplugged(err error) error {
 	return err
 }
 
-// Chips lists the machine's GPIO chips, and who uses their lines. What this user
-// may not open is left out.
+// Chips lists the machine's GPIO chips, and the users of their lines. Chips that this user may not
+// open are left out.
 func Chips() ([]Chip, error) {
 	paths, err := filepath.Glob("/dev/gpiochip*")
 	if err != nil {
@@ -172,7 +172,7 @@ func chipAt(path string) (Chip, error) {
 	return c, nil
 }
 
-// userOf is what the kernel calls the user of a line; empty: nobody uses it.
+// userOf returns the kernel's name of a line's user; empty: nobody uses it.
 func userOf(chip *os.File, line int) string {
 	info, err := uapi.GetLineInfoV2(chip.Fd(), line)
 	if err != nil || !info.Flags.IsUsed() {
@@ -199,7 +199,7 @@ func hasLabel(chip *os.File, label string) error {
 	return nil
 }
 
-// usedBy names who uses the lines that could not be had.
+// usedBy names the users of the lines that could not be had.
 func usedBy(chip *os.File, lines []int) error {
 	for _, line := range lines {
 		if user := userOf(chip, line); user != "" {
@@ -214,7 +214,7 @@ func usedBy(chip *os.File, lines []int) error {
 	return nil
 }
 
-// plain says in plain words what an error means here.
+// plain adds a plain explanation to an error.
 type plain struct {
 	text string
 	is   error

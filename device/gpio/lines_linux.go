@@ -19,7 +19,7 @@ const (
 	// bufferedEvents is the most that the kernel keeps for a request (64 lines
 	// of 16). On overflow it drops the oldest, which shows as a gap in Seq.
 	bufferedEvents = 1024
-	// batch is the most that one read takes from it.
+	// batch is the most events of one read.
 	batch = 64
 	// eventSize is the size of struct gpio_v2_line_event.
 	eventSize = 48

@@ -5,12 +5,12 @@ import (
 	"fmt"
 )
 
-// Command is what the module can be asked for: CMD in the high byte, Para in the
-// low one (GA 450, SAM_V serial protocol).
+// Command is a command of the module: CMD in the high byte, Para in the low one (GA 450, SAM_V
+// serial protocol).
 type Command uint16
 
-// The commands of a module. A Module never sends the last two: a desk has no use
-// for fingers and addresses, and what is not asked for does not leave the card.
+// The commands of a module. A Module never sends the last two: a desk has no use for fingers and
+// addresses, and what is not read does not leave the card.
 const (
 	Reset      Command = 0x10FF
 	State      Command = 0x11FF // is the module ready?
@@ -42,15 +42,15 @@ func (c Command) AppendTo(dst []byte) []byte {
 	return append(dst, 0, length, cmd, para, length^cmd^para)
 }
 
-// Reply is what the module answers. Data stands in the bytes that were parsed.
+// Reply is an answer of the module. Data points into the parsed bytes.
 type Reply struct {
 	Status Status
 	Data   []byte
 }
 
-// ParseReply takes one whole frame from a module, with nothing before or after
-// it. It refuses a wrong checksum, a length that is not the frame's or is above
-// 2,400, and status words other than 00 00 before SW3.
+// ParseReply parses one whole frame from a module, with nothing before or after it. It refuses a
+// wrong checksum, a length that is not the frame's or is above 2,400, and status words other than
+// 00 00 before SW3.
 func ParseReply(frame []byte) (Reply, error) {
 	if len(frame) < head || string(frame[:len(preamble)]) != preamble {
 		return Reply{}, fmt.Errorf("%w: no frame in %d bytes", errDamaged, len(frame))
@@ -75,7 +75,7 @@ func ParseReply(frame []byte) (Reply, error) {
 	return Reply{Status(body[2]), body[3:]}, nil
 }
 
-// lengthIn reads the length of a frame and holds it against the limits.
+// lengthIn reads the length of a frame and checks it against the limits.
 func lengthIn(frame []byte) (int, error) {
 	length := int(frame[len(preamble)])<<8 | int(frame[len(preamble)+1])
 	if length < minLength || length > maxLength {
@@ -84,9 +84,9 @@ func lengthIn(frame []byte) (int, error) {
 	return length, nil
 }
 
-// framer finds one reply in what comes down the line. It stops at the first
-// frame, good or bad: after a bad one nothing that follows can be told from its
-// inside, so the line is drained and the question put again.
+// framer finds one reply in the bytes of the line. It stops at the first frame, good or bad: after
+// a bad one the rest can't be told from its content, so the line is drained and the command
+// repeated.
 type framer struct {
 	buf [head + maxLength]byte
 	n   int // bytes of the frame seen
@@ -116,8 +116,8 @@ func (f *framer) push(in []byte) (bool, error) {
 	return false, nil
 }
 
-// match takes a byte before or in the preamble, whose beginning may be the end
-// of the noise before it.
+// match handles a byte before or in the preamble, whose beginning may be the end of the noise
+// before it.
 func (f *framer) match(b byte) {
 	const same = 3 // the preamble begins with so many alike
 	switch {
@@ -132,10 +132,10 @@ func (f *framer) match(b byte) {
 	}
 }
 
-// frame is the frame that is whole.
+// frame returns the complete frame.
 func (f *framer) frame() []byte { return f.buf[:f.n] }
 
-// wipe forgets what was received: it may be somebody's life.
+// wipe clears the received bytes, which are personal data.
 func (f *framer) wipe() {
 	clear(f.buf[:])
 	f.n = 0
@@ -156,8 +156,8 @@ const (
 	statusUnreadable Status = 0x41
 )
 
-// statuses has what the modules' manuals agree on (Synjones, HX, libsamv). Those
-// marked again are worth another try while the card lies there.
+// statuses are the statuses on which the modules' manuals agree (Synjones, HX, libsamv). Those with
+// again are worth another try while the card is there.
 var statuses = map[Status]struct {
 	name, hint string
 	again      bool
@@ -184,7 +184,7 @@ var statuses = map[Status]struct {
 	0x66:             {"the module is not authorised", "ask whoever sold the module: its security module is missing or blocked", false},
 }
 
-// String says in words what the module means.
+// String describes the status in words.
 func (s Status) String() string {
 	if known, ok := statuses[s]; ok {
 		return known.name

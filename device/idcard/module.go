@@ -21,8 +21,7 @@ import (
 	"gatehouse/device/fault"
 )
 
-// BaudRates are those that modules can be set to; they leave the works with the
-// first.
+// BaudRates returns the baud rates of modules; the first is the factory default.
 func BaudRates() []int { return []int{115200, 57600, 38400, 19200, 9600} }
 
 // Timeouts and pauses of the line.
@@ -30,11 +29,11 @@ const (
 	answerTime = time.Second     // to anything but a read
 	readTime   = 3 * time.Second // a read: 1,295 bytes, at 9,600 baud half of it
 	pollEvery  = 300 * time.Millisecond
-	deadTime   = 10 * time.Second       // silence after which it is no reboot
-	slice      = 50 * time.Millisecond  // how soon a read sees that ctx is over
-	quiet      = 5 * time.Millisecond   // before a question nothing more may come
-	longQuiet  = 100 * time.Millisecond // the same after a mishap: late and broken replies pass
-	noiseTime  = time.Second            // a line that is not quiet by then is a noisy one
+	deadTime   = 10 * time.Second       // silence after which it is no restart
+	slice      = 50 * time.Millisecond  // how soon a read notices the end of ctx
+	quiet      = 5 * time.Millisecond   // silence before a command
+	longQuiet  = 100 * time.Millisecond // the same after a fault: late and broken replies pass
+	noiseTime  = time.Second            // a line that is not quiet by then is noisy
 )
 
 // Errors of a module that callers can do something about, besides Status.
@@ -48,7 +47,7 @@ type Module struct {
 	port   device.Port
 	framer framer
 	chunk  [256]byte
-	rough  bool // something went wrong: late answers may be on their way
+	rough  bool // after a fault: late answers may be on their way
 }
 
 // New returns the module at a port, which stays the caller's to close.
@@ -79,7 +78,7 @@ func (m *Module) Number(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%02d.%02d-%08d-%010d-%010d", u16(0), u16(2), u32(4), u32(8), u32(12)), nil
 }
 
-// ask puts a question up to three times.
+// ask sends a command up to three times.
 func (m *Module) ask(ctx context.Context, c Command) (r Reply, err error) {
 	for range 3 {
 		if r, err = m.exchange(ctx, c); err == nil || ctx.Err() != nil || !passing(err) {
@@ -149,8 +148,7 @@ func (m *Module) attempt(ctx context.Context) (record Record, err error) {
 	return record, err
 }
 
-// answer is what a good reply to a command has: another may be a late reply to
-// another question.
+// answer is the form of a good reply to a command: another may be a late reply to another command.
 type answer struct {
 	status Status
 	size   int // of the data; negative: Record judges it
@@ -189,8 +187,7 @@ func passing(err error) bool {
 	return errors.Is(err, errDamaged) || errors.Is(err, ErrSilent)
 }
 
-// exchange sends a command and waits for the one reply to it, which stands in
-// the framer until the next.
+// exchange sends a command and waits for its one reply, which stays in the framer until the next.
 func (m *Module) exchange(ctx context.Context, c Command) (r Reply, err error) {
 	defer func() {
 		m.rough = err != nil
@@ -227,7 +224,7 @@ func (m *Module) exchange(ctx context.Context, c Command) (r Reply, err error) {
 	}
 }
 
-// drain drops what came unasked, until the line is quiet.
+// drain drops unexpected bytes until the line is quiet.
 func (m *Module) drain(ctx context.Context) error {
 	pause := quiet
 	if m.rough {
@@ -242,7 +239,7 @@ func (m *Module) drain(ctx context.Context) error {
 	return fmt.Errorf("%w: bytes come without a question", errDamaged)
 }
 
-// receive reads into chunk what comes within a time; 0 bytes if nothing does.
+// receive reads into chunk within a time limit; 0 bytes if nothing comes.
 func (m *Module) receive(ctx context.Context, limit time.Duration) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -251,7 +248,7 @@ func (m *Module) receive(ctx context.Context, limit time.Duration) (int, error) 
 		return 0, err
 	}
 	n, err := m.port.Read(m.chunk[:])
-	for device.PortFault(err) != fault.None { // the port goes on
+	for device.PortFault(err) != fault.None { // the port stays in use
 		n, err = m.port.Read(m.chunk[:])
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -32,11 +32,10 @@ var kindNames = map[Kind]string{
 // String returns a name for people.
 func (k Kind) String() string { return cmp.Or(kindNames[k], "no card") }
 
-// Record is what a check-in needs of a card: kind, number, name, last day. All
-// else (sex, nation, address, issuer, photo, fingers; the date of birth is in the
-// number) is dropped when it is made. It never prints what it has: no verb of fmt
-// and no encoder shows it, not as a field of others either. The zero Record is of
-// no card. Safe for concurrent use.
+// Record is the part of a card that a check-in needs: kind, number, name, last day. Everything else
+// (sex, nation, address, issuer, photo, fingers; the date of birth is in the number) is dropped
+// when it is made. It never prints its content: no verb of fmt and no encoder shows it, not as a
+// field of others either. The zero Record is of no card. Safe for concurrent use.
 type Record struct{ of func() person } // a func, because fmt looks into unexported fields and through pointers
 
 type person struct {
@@ -84,7 +83,7 @@ func (r Record) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(r.String()))
 // MarshalJSON keeps encoders from writing the rest.
 func (r Record) MarshalJSON() ([]byte, error) { return json.Marshal(r.String()) }
 
-// Errors of a card that was read well and can't be understood.
+// Errors of a card that was read well and can't be interpreted.
 var (
 	ErrUnknownCard = errors.New("this kind of card is not known")
 	ErrRecord      = errors.New("the card's text is not as it should be")
@@ -96,9 +95,8 @@ const (
 	mostPart = 1024 // photo, fingers
 )
 
-// Record takes the person out of a reply to ReadText or ReadFinger; photo and
-// fingers are skipped. It wraps ErrUnknownCard or ErrRecord, and never has a
-// part of the text in its errors.
+// Record extracts the person from a reply to ReadText or ReadFinger; photo and fingers are skipped.
+// It wraps ErrUnknownCard or ErrRecord, and its errors never contain a part of the text.
 func (r Reply) Record() (Record, error) {
 	if r.Status != StatusOK {
 		return Record{}, r.Status
@@ -118,17 +116,17 @@ func (r Reply) Record() (Record, error) {
 	return decode(d[at : at+textSize])
 }
 
-// span is where a field stands in the text, in bytes.
+// span is the place of a field in the text, in bytes.
 type span struct{ at, size int }
 
-// Fields that all four layouts have in the same place.
+// Fields at the same place in all four layouts.
 var (
 	spanUntil = span{204, 16}
 	spanType  = span{248, 2}
 )
 
-// layout is where the fields of a kind stand (GA 450 and its supplements); the
-// English name of the new foreigner's card has two parts.
+// layout is the places of the fields of a kind (GA 450 and its supplements); the English name of
+// the new foreigner's card has two parts.
 type layout struct {
 	kind          Kind
 	name, number  span
@@ -142,7 +140,7 @@ var layouts = map[rune]layout{
 	'Y': {kind: Foreigner, name: span{0, 30}, english: span{52, 70}, number: span{122, 36}, rest: span{220, 22}},
 }
 
-// decode reads the 256 bytes of text, UTF-16LE.
+// decode parses the 256 bytes of text, UTF-16LE.
 func decode(text []byte) (Record, error) {
 	letter := rune(binary.LittleEndian.Uint16(text[spanType.at:]))
 	if letter == 0 {
@@ -173,7 +171,7 @@ func decode(text []byte) (Record, error) {
 	return Record{func() person { return p }}, nil
 }
 
-// shaped reports whether a number looks as those of its kind do.
+// shaped reports whether a number has the form of its kind.
 func shaped(k Kind, number string) bool {
 	digits := func(s string) bool { return strings.Trim(s, "0123456789") == "" }
 	if k == OldForeigner {
@@ -182,7 +180,7 @@ func shaped(k Kind, number string) bool {
 	return len(number) == 18 && digits(number[:17]) && digits(strings.TrimSuffix(number[17:], "X"))
 }
 
-// lastDay is the zero time for a card without an end.
+// lastDay parses the last day; the zero time for a card without an end.
 func lastDay(text []byte) (time.Time, error) {
 	s, err := spanUntil.words(text, span{})
 	if err == nil && s == "长期" {
@@ -195,12 +193,11 @@ func lastDay(text []byte) (time.Time, error) {
 	return day, nil
 }
 
-// padding fills fields that are not full: spaces, of some cards zeros.
+// padding is the padding of fields: spaces, on some cards zeros.
 const padding = " \x00"
 
-// words returns the text in a span and its continuation, without what pads its
-// end. It refuses half characters and those that are no text; private-use ones
-// are in rare names and stay.
+// words returns the text in a span and its continuation, without padding at its end. It refuses
+// half characters and those that are no text; private-use ones are in rare names and stay.
 func (s span) words(text []byte, more span) (string, error) {
 	out := make([]byte, 0, 3*60)
 	high := rune(0) // first half of a character
@@ -231,8 +228,7 @@ func (s span) words(text []byte, more span) (string, error) {
 	return name, nil
 }
 
-// printable lets zeros pass: they may be padding. DecodeRune gives U+FFFD for
-// what is no pair.
+// printable accepts zeros, which may be padding. DecodeRune gives U+FFFD for an invalid pair.
 func printable(r rune) bool {
 	const nonCharacters = 0xFDD0
 	switch {

@@ -230,7 +230,7 @@ func TestSpoiledPIN(t *testing.T) {
 	}
 }
 
-// What a reader sends is told bit by bit while it is taught, of any length.
+// What a reader sends is told bit by bit in format learning, of any length.
 func TestLearnFormat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWires()

@@ -57,15 +57,15 @@ type Configure struct {
 	Baud    int `json:"baud"`
 }
 
-// Teach waits for the next swipe at a reader in format learning.
-type Teach struct {
+// LearnFormat waits for the next swipe at a reader in format learning.
+type LearnFormat struct {
 	Seconds int    `json:"seconds,omitempty"` // how long to wait, default 60
 	Printed string `json:"printed,omitempty"` // number printed on the card, if it is to be compared
 	Again   bool   `json:"again,omitempty"`   // forget the cards so far
 }
 
-// Taught is the result of the swipes so far.
-type Taught struct {
+// LearnedFormat is the result of the swipes so far.
+type LearnedFormat struct {
 	Cards     int        `json:"cards"` // different ones so far
 	Bits      int        `json:"bits"`  // of the last one
 	Proposals []Proposal `json:"proposals"`
@@ -104,14 +104,14 @@ func (c *Client) Configure(ctx context.Context, door, reader string, in Configur
 	return c.socket.Call(ctx, http.MethodPost, readerPath(door, reader, "configure"), in, nil)
 }
 
-// EndTeach ends format learning at a reader, which returns to its door.
-func (c *Client) EndTeach(ctx context.Context, door, reader string) error {
+// EndLearnFormat ends format learning at a reader, which returns to its door.
+func (c *Client) EndLearnFormat(ctx context.Context, door, reader string) error {
 	return c.socket.Call(ctx, http.MethodDelete, readerPath(door, reader, "teach"), nil, nil)
 }
 
-// Teach waits for the next swipe at a reader. Until EndTeach, or half a minute after the last call,
+// LearnFormat waits for the next swipe at a reader. Until EndLearnFormat, or half a minute after the last call,
 // the reader opens nothing.
-func (c *Client) Teach(ctx context.Context, door, reader string, in Teach) (t Taught, err error) {
+func (c *Client) LearnFormat(ctx context.Context, door, reader string, in LearnFormat) (t LearnedFormat, err error) {
 	return t, c.socket.Call(ctx, http.MethodPost, readerPath(door, reader, "teach"), in, &t)
 }
 

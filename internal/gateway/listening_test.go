@@ -98,7 +98,10 @@ func TestListening(t *testing.T) {
 			_, err := control.Takeover{Daemon: h.client}.SetAdopt(t.Context(), control.AdoptRequest{Days: 1})
 			return err
 		},
-		"teach": func() error { _, err := h.client.Teach(t.Context(), "front", "in", control.Teach{}); return err },
+		"teach": func() error {
+			_, err := h.client.LearnFormat(t.Context(), "front", "in", control.LearnFormat{})
+			return err
+		},
 		"test": func() error {
 			return h.client.TestDoor(t.Context(), "front", control.DoorTest{Minutes: 1}, func() {}, func(control.LogEntry) error { return nil })
 		},

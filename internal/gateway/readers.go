@@ -25,7 +25,7 @@ type Reader struct {
 	Keys    site.KeyFile // of an OSDP reader that must be secured
 	shows   []device.Indicator
 	learner *learner    // nil: its door's loop goes on to have its cards
-	taught  atomic.Bool // format learning is in progress
+	learns  atomic.Bool // format learning is in progress
 }
 
 // makeReaders makes the readers of all doors; those of one OSDP bus are one loop.
@@ -249,9 +249,9 @@ const learnWait = 5 * time.Second
 // through the door's loop then, too.
 func (r *Reader) Lends() bool { return r.learner != nil }
 
-// Teach starts format learning, which lasts until over is closed: every frame of a reader that
+// LearnFormat starts format learning, which lasts until over is closed: every frame of a reader that
 // lends its lines goes to events, and none to its door. It fails where the reader does not run.
-func (r *Reader) Teach(ctx context.Context, events chan device.Event, over <-chan struct{}) error {
+func (r *Reader) LearnFormat(ctx context.Context, events chan device.Event, over <-chan struct{}) error {
 	if r.learner != nil {
 		ctx, cancel := context.WithTimeout(ctx, learnWait)
 		defer cancel()
@@ -262,15 +262,15 @@ func (r *Reader) Teach(ctx context.Context, events chan device.Event, over <-cha
 		}
 		r.Door.Send(device.Event{Kind: device.WentOffline, Source: r.Config.ID})
 	}
-	r.taught.Store(true)
+	r.learns.Store(true)
 	return nil
 }
 
-// Taught reports whether format learning is in progress.
-func (r *Reader) Taught() bool { return r.taught.Load() }
+// Learning reports whether format learning is in progress.
+func (r *Reader) Learning() bool { return r.learns.Load() }
 
 // Leave notes that format learning has ended.
-func (r *Reader) Leave() { r.taught.Store(false) }
+func (r *Reader) Leave() { r.learns.Store(false) }
 
 // osdpIndication returns a profile's indication as commands of the bus: LED 0 and the buzzer of
 // reader 0, and the first line of its display.

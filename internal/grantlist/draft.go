@@ -10,9 +10,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Draft is the next version of a list before its signature: what it follows,
-// and its door tables. The landlord's Editor has one; a registry's issuer, whose
-// own store has the grants, fills its own. It is for one goroutine.
+// Draft is the next version of a list before its signature: its predecessor and its door tables.
+// The landlord's Editor has one; a registry's issuer, whose own store has the grants, fills its
+// own. It is for one goroutine.
 type Draft struct {
 	Building string
 	Seen     []wire.Seen // records of the gateways that it is made with, ascending
@@ -22,7 +22,7 @@ type Draft struct {
 	doors Doors
 }
 
-// NewDraft makes one that follows a list; the zero manifest: none.
+// NewDraft makes the draft of a list's successor; the zero manifest: of none.
 func NewDraft(building string, base wire.Manifest, hash wire.Hash) *Draft {
 	return &Draft{Building: building, base: base, hash: hash, doors: DoorsOf(&base)}
 }

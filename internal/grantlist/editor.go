@@ -25,7 +25,7 @@ type Editor struct {
 	labels map[wire.ID]string
 }
 
-// NewGrant is what Add needs to know.
+// NewGrant is the input of Add.
 type NewGrant struct {
 	Tenancy     wire.ID // zero: a new random one
 	Kind        wire.GrantKind
@@ -35,8 +35,8 @@ type NewGrant struct {
 	Label       string // the landlord's own word for it; stays on the gateway
 }
 
-// NewEditor starts from a list as Keyring.List gives it, or from none, and
-// checks that the same key signed it for the same building.
+// NewEditor starts from a list of Keyring.List, or from none, and checks that the same key signed
+// it for the same building.
 func NewEditor(l List, building string, key ed25519.PrivateKey, epoch uint64) (*Editor, error) {
 	if len(key) != ed25519.PrivateKeySize || !wire.ValidName(building, false) {
 		return nil, errors.New("edit list: the issuer's key and the building's id are needed")
@@ -72,9 +72,8 @@ func NewEditor(l List, building string, key ed25519.PrivateKey, epoch uint64) (*
 	return e, nil
 }
 
-// Reissue makes the next version a whole list that follows none: for a gateway
-// that lost its list, or never had it. above is the highest version that it has
-// applied.
+// Reissue makes the next version a whole list without a predecessor: for a gateway that lost its
+// list, or never had one. above is the highest version that it has applied.
 func (e *Editor) Reissue(above uint64) {
 	e.base.Version = max(e.base.Version, above)
 	e.base.Buckets, e.hash = nil, wire.Hash{}
@@ -107,7 +106,7 @@ func (e *Editor) Add(n NewGrant) (wire.ID, error) {
 	return g.ID, nil
 }
 
-// amend gives a record kind, doors and term.
+// amend sets kind, doors and term of a record.
 func (e *Editor) amend(g *wire.Grant, n NewGrant) (err error) {
 	g.Kind = n.Kind
 	if g.DoorSet, err = e.DoorSet(n.Doors); err != nil {
@@ -127,9 +126,8 @@ func checkLines(lines []wire.Grant) error {
 	return err
 }
 
-// Bind adds a credential to a grant: a replaced card, another reader's form of
-// the same one. It is active, also where others of the grant are suspended; a
-// revoked grant takes none.
+// Bind adds a credential to a grant: a replaced card, another reader's form of the same one. It is
+// active, also where others of the grant are suspended; a revoked grant accepts none.
 func (e *Editor) Bind(grant wire.ID, credential wire.CredentialID) error {
 	lines := slices.Clone(e.grants[grant])
 	if len(lines) == 0 {
@@ -167,8 +165,8 @@ func (e *Editor) Amend(grant wire.ID, n NewGrant) error {
 	return nil
 }
 
-// Join binds a credential that is another form of one which the grant has: it is as
-// active or suspended as that one.
+// Join binds a credential that is another form of one of the grant's: it is as active or suspended
+// as that one.
 func (e *Editor) Join(grant wire.ID, form, other wire.CredentialID) error {
 	i := slices.IndexFunc(e.grants[grant], func(l wire.Grant) bool { return l.Credential == other })
 	if i < 0 {
@@ -181,14 +179,14 @@ func (e *Editor) Join(grant wire.ID, form, other wire.CredentialID) error {
 	return e.SetCredential(grant, form, state)
 }
 
-// SetState suspends, revokes or brings back a grant with all its credentials.
-// What is revoked stays revoked.
+// SetState suspends, revokes or resumes a grant with all its credentials. What is revoked stays
+// revoked.
 func (e *Editor) SetState(grant wire.ID, s wire.GrantState) error {
 	return e.setState(grant, s, func(wire.CredentialID) bool { return true })
 }
 
-// SetCredential does so with one credential of a grant: a lost card is
-// suspended, and comes back when it is found.
+// SetCredential does the same with one credential of a grant: a lost card is suspended, and resumed
+// when it is found.
 func (e *Editor) SetCredential(grant wire.ID, c wire.CredentialID, s wire.GrantState) error {
 	return e.setState(grant, s, func(other wire.CredentialID) bool { return other == c })
 }

@@ -1,7 +1,7 @@
-// Package grantlist makes lists of grants: an Editor in the tool of whoever holds the
-// issuer's key, a Draft at a registry, whose store has the grants. And it has the rules
-// by which both ends count what a list takes from whom (Losses, MayLose), so that an
-// issuer asks for the second signature that a gateway would ask for. It keeps no file.
+// Package grantlist makes lists of grants: by an Editor in the tool of whoever holds the issuer's
+// key, by a Draft at a registry, whose store has the grants. And it has the rules by which both
+// ends count what a list takes from whom (Losses, MayLose), so that an issuer asks for the second
+// signature that a gateway would ask for. It stores nothing.
 package grantlist
 
 import (

@@ -7,16 +7,16 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Contents are the rows of a list, or of a list with the changes made at a
-// building, and what its sets of doors mean.
+// Contents are the rows of a list, or of a list with the changes made at a building, and the
+// meaning of its sets of doors.
 type Contents struct {
 	Doors  Doors
 	Grants []wire.Grant // in the order of a list
 }
 
-// Losses returns the tenancies that lose something between two lists: a credential of theirs
-// that opened a door opens it no more, or later, or for less time, in whatever way the list
-// says it. now is the time that is surely past, unix s: what was over by then is no loss.
+// Losses returns the tenancies that lose something between two lists: a credential of theirs that
+// opened a door opens it no longer, or later, or for less time. now is the time that is surely
+// past, unix s: what was over by then is no loss.
 func Losses(before, after Contents, now int64) map[wire.ID]bool {
 	lost := make(map[wire.ID]bool)
 	doors := doorsKept{before.Doors, after.Doors, make(map[[2]uint16]bool)}
@@ -33,8 +33,8 @@ const (
 	allowedPart   = 10 // and of a larger one every tenth
 )
 
-// MayLose returns how many tenancies of a building may lose something within a
-// day on the word of one issuer, by how many are open: a tenth, and at least 3.
+// MayLose returns how many tenancies of a building may lose something within a day on the word of
+// one issuer, by the number of open ones: a tenth, and at least 3.
 func MayLose(open int) int { return max(alwaysAllowed, open/allowedPart) }
 
 // Open returns the tenancies with a credential that opens, now or later.
@@ -52,9 +52,9 @@ func opens(g *wire.Grant, now int64) bool {
 	return g.State == wire.GrantActive && (g.Until == 0 || int64(g.Until) > now)
 }
 
-// keep reports whether one row lets in the credential of g, a row of before, at
-// the same doors for as long. The tenancy must be the same, or a list could move
-// all cards into one tenancy, and end that with the next.
+// keep reports whether a row opens the same doors for as long for the credential of g, a row of
+// before. The tenancy must be the same, or a list could move all cards into one tenancy, and end
+// that with the next.
 func (c Contents) keep(g *wire.Grant, doors doorsKept, now int64) bool {
 	first := wire.Grant{Credential: g.Credential} // of the zero id: before all of this credential
 	i, _ := slices.BinarySearchFunc(c.Grants, first, func(o, first wire.Grant) int { return o.Compare(&first) })
@@ -87,7 +87,7 @@ func (d doorsKept) in(before, after uint16) bool {
 	return kept
 }
 
-// NoticeDays is how long a notice of the landlord alone runs in a house, in days.
+// NoticeDays returns how long a notice of the landlord alone runs in a house, in days.
 func NoticeDays(h wire.House) int {
 	return cmp.Or(int(h.NoticeDays), 3)
 }

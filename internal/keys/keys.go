@@ -35,11 +35,11 @@ const (
 	epochHeader   = "Epoch" // of an issuer's key; 0 if absent
 )
 
-// Keys are what a gateway has of keys. Any may be missing.
+// Keys are the keys of a gateway. Any may be missing.
 type Keys struct {
 	Building *BuildingKey
-	Issuers  []wire.Key         // pinned: only their lists are taken
-	Gateway  ed25519.PrivateKey // its own, made on it
+	Issuers  []wire.Key         // pinned: only their lists are used
+	Gateway  ed25519.PrivateKey // its own, made on this machine
 	Registry *Registry          // nil: a standalone house. Else its trust names the issuers, not Issuers
 	Dir      string             // the directory; what comes later (trust, house, a sibling's building key) is written there
 }
@@ -104,7 +104,7 @@ func LoadIssuers(path string) ([]wire.Key, error) {
 	return keys, nil
 }
 
-// publicKey reads the public key in a block.
+// publicKey parses the public key in a block.
 func publicKey(block *pem.Block) (ed25519.PublicKey, error) {
 	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
 	public, ok := parsed.(ed25519.PublicKey)
@@ -152,8 +152,7 @@ func SavePrivateKey(path string, key ed25519.PrivateKey) error {
 	return saveNew(path, &pem.Block{Type: privateBlock, Bytes: der})
 }
 
-// readBlock reads a file that is one PEM block of the type. Errors never hold
-// the content.
+// readBlock reads a file with one PEM block of the type. Errors never contain the content.
 func readBlock(path, kind string) (*pem.Block, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -23,13 +23,13 @@ const (
 	SealKeyFile    = "kem.key"       // PEM "GATEHOUSE SEAL KEY"
 	ClientKeyFile  = "client.key"    // PEM "PRIVATE KEY" (PKCS #8, ECDSA P-256)
 	ClientCertFile = "client.crt"    // PEM "CERTIFICATE", the gateway's first
-	CAFile         = "ca.pem"        // PEM "CERTIFICATE": the only ones that a registry's server is checked by
+	CAFile         = "ca.pem"        // PEM "CERTIFICATE": the only CAs of a registry's server
 )
 
 const sealBlock = "GATEHOUSE SEAL KEY"
 
-// Registry is what an enrolled gateway knows of its registry: an immutable
-// snapshot. Root is pinned for good; Trust is the root's word, House an issuer's.
+// Registry is the stored data of a gateway's registry: an immutable snapshot. Root is pinned for
+// good; Trust is the root's document, House an issuer's.
 type Registry struct {
 	Place         wire.Place
 	Name          string // the registry's id
@@ -43,12 +43,12 @@ type Registry struct {
 	KEM           []byte // private: opens what is sealed to this gateway
 }
 
-// Strange reports whether the house is known, and the gateway not of it.
+// Strange reports whether the house is known, and the gateway does not belong to it.
 func (r *Registry) Strange(gateway string) bool {
 	return r.House.Version > 0 && r.House.Gateway(gateway) == nil
 }
 
-// registryRow is RegistryFile.
+// registryRow is the content of RegistryFile.
 type registryRow struct {
 	Registry string `json:"registry"`
 	District string `json:"district"`
@@ -59,10 +59,9 @@ type registryRow struct {
 	Broker   string `json:"broker"`
 }
 
-// LoadRegistry reads what enrolment left in a directory of keys: nil and no error
-// where the house is by itself. Trust is opened by the root, House by the
-// issuers that it names; where a file is missing or does not verify, the rest
-// is returned with an error that names each.
+// LoadRegistry reads the files of an enrolment in a directory of keys: nil and no error in a
+// standalone house. Trust is verified by the root, House by the issuers that it names; where a file
+// is missing or does not verify, the rest is returned with an error that names each.
 func LoadRegistry(dir string) (*Registry, error) {
 	r, err := readPlace(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -115,8 +114,8 @@ func parsePlace(b []byte) (*Registry, error) {
 	return r, nil
 }
 
-// SavePlace writes RegistryFile: name, place and hosts of r. Call it when all
-// other files of an enrolment are there.
+// SavePlace writes RegistryFile: name, place and hosts of r. It must be called when all other files
+// of an enrolment are there.
 func SavePlace(dir string, r *Registry) error {
 	b, err := json.MarshalIndent(registryRow{r.Name, r.Place.District, r.Place.Town, r.Place.Building, r.Place.Gateway, r.Enrol, r.Broker}, "", "  ")
 	if err != nil {
@@ -125,8 +124,8 @@ func SavePlace(dir string, r *Registry) error {
 	return durable.WriteFile(filepath.Join(dir, RegistryFile), append(b, '\n'), 0o600)
 }
 
-// OpenTrust returns what the root says in an envelope, for the registry of that
-// id. The errors are those of wire.Open and wire.Decode.
+// OpenTrust returns the root's document in an envelope, for the registry of that id. The errors are
+// those of wire.Open and wire.Decode.
 func OpenTrust(envelope []byte, root ed25519.PublicKey, registry string) (wire.Trust, error) {
 	expect := wire.Expect{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: registry, Newest: wire.Formats}
 	payload, p, err := wire.Open(envelope, expect, []wire.Key{{Role: wire.RoleRoot, Public: root}})
@@ -143,8 +142,8 @@ func OpenTrust(envelope []byte, root ed25519.PublicKey, registry string) (wire.T
 	return t, nil
 }
 
-// OpenHouse returns what an issuer of that trust says of the building. The
-// errors are those of wire.Open and wire.Decode.
+// OpenHouse returns an issuer's document about the building, by that trust. The errors are those of
+// wire.Open and wire.Decode.
 func OpenHouse(envelope []byte, trust wire.Trust, building string) (wire.House, error) {
 	expect := wire.Expect{Type: wire.TypeHouse, Role: wire.RoleIssuer, Address: building}
 	payload, _, err := wire.Open(envelope, expect, trust.Keyset(wire.RoleIssuer))
@@ -171,7 +170,7 @@ func LoadRoot(path string) (ed25519.PublicKey, error) {
 	return public, nil
 }
 
-// LoadSealKey reads a private key of HPKE as sealing.Unseal takes it.
+// LoadSealKey reads a private key of HPKE in the form of sealing.Unseal.
 func LoadSealKey(path string) ([]byte, error) {
 	block, err := readBlock(path, sealBlock)
 	if err != nil {
@@ -189,12 +188,12 @@ func SaveSealKey(path string, private []byte) error {
 	return saveNew(path, &pem.Block{Type: sealBlock, Bytes: private})
 }
 
-// ErrOtherFloor means an undo of a time that is not the one that the gateway was
-// signed as the highest, or one that it has taken already.
+// ErrOtherFloor means an undo of a time that is not the highest one signed to the gateway, or that
+// it has undone already.
 var ErrOtherFloor = errors.New("it takes back another time than the one here")
 
-// OpenUndo reads what two issuers sign to take a time back at a gateway: the
-// envelope of one holds that of another. The errors are those of wire.Open.
+// OpenUndo reads what two issuers sign to take a time back at a gateway: the envelope of one holds
+// that of another. The errors are those of wire.Open.
 func OpenUndo(envelope []byte, place wire.Place, trust wire.Trust) (wire.Floor, error) {
 	issuers := trust.Keyset(wire.RoleIssuer)
 	expect := wire.Expect{Type: wire.TypeUndo, Role: wire.RoleIssuer, Address: place.Address()}

@@ -13,12 +13,12 @@ import (
 	"gatehouse/internal/durable"
 )
 
-// SpareFile has a second copy of the key files without which no card opens, or nobody knows
-// whose lists count: a card wears, and one bit of them shuts every door. It is made when all
-// of them are good. What comes anew from the registry (trust, house, certificates) is not in it.
+// SpareFile is a second copy of the key files without which no card opens, or it is unknown whose
+// lists count: an SD card wears, and one bit of them shuts every door. It is made when all of them
+// are good. Files that come again from the registry (trust, house, certificates) are not in it.
 const SpareFile = "spare.json"
 
-// spared are the files in it. None of them changes after an enrolment.
+// spared are the files in the copy. None of them changes after an enrolment.
 var spared = []string{BuildingKeyFile, IssuerFile, GatewayKeyFile, SealKeyFile, RootFile, RegistryFile}
 
 type spare struct {
@@ -32,7 +32,7 @@ func (s spare) sum() []byte {
 	return sum[:]
 }
 
-// readSpare returns no files where there is no copy, or none that is good.
+// readSpare returns no files where there is no good copy.
 func readSpare(dir string) map[string][]byte {
 	var s spare
 	b, err := os.ReadFile(filepath.Join(dir, SpareFile))
@@ -42,8 +42,8 @@ func readSpare(dir string) map[string][]byte {
 	return s.Files
 }
 
-// Keep makes the second copy of the key files of a directory. Call it after LoadKeys has
-// found nothing wrong with them.
+// Keep makes the second copy of the key files of a directory. Call it after LoadKeys has found no
+// fault in them.
 func Keep(dir string) error {
 	s := spare{Files: map[string][]byte{}}
 	for _, name := range spared {
@@ -62,9 +62,9 @@ func Keep(dir string) error {
 	return durable.WriteFile(filepath.Join(dir, SpareFile), b, 0o600)
 }
 
-// Mend puts key files right that are damaged and of which there is a good copy, and returns
-// their names. As it was, each stays beside it under a name that ends in .bad-N. A file that is
-// not there stays away, and one that is another key is whoever's who put it there.
+// Mend repairs damaged key files of which there is a good copy, and returns their names. The
+// damaged content stays beside the file under a name that ends in .bad-N. A missing file stays
+// away, and one with another key was put there by somebody.
 func Mend(dir string) (mended []string, err error) {
 	for name, good := range readSpare(dir) {
 		path := filepath.Join(dir, name)
@@ -83,13 +83,13 @@ func Mend(dir string) (mended []string, err error) {
 	return mended, nil
 }
 
-// fewBits is in how many bits a key that a card garbled differs at most; two keys differ in
-// a hundred.
+// fewBits is the most bits in which a key that an SD card garbled differs; two keys differ in a
+// hundred.
 const fewBits = 16
 
-// damaged reports whether a file is what a card made of the copy.
+// damaged reports whether a file is a damaged version of the copy.
 func damaged(dir, name string, raw, good []byte) bool {
-	if name == RegistryFile { // which a person may edit
+	if name == RegistryFile { // a person may edit it
 		return !fits(dir, raw) && fits(dir, good)
 	}
 	if len(raw) != len(good) {
@@ -102,8 +102,8 @@ func damaged(dir, name string, raw, good []byte) bool {
 	return differ <= fewBits || !isWholeBlock(raw)
 }
 
-// fits reports whether the documents of root and issuer are for the place that a RegistryFile
-// says, or, where one of them is not good, whether it says a place at all.
+// fits reports whether the documents of root and issuer are for the place in a RegistryFile or,
+// where one of them is not good, whether it names a place at all.
 func fits(dir string, raw []byte) bool {
 	r, err := parsePlace(raw)
 	if err != nil {

@@ -17,12 +17,11 @@ import (
 	"gatehouse/sync/wire/qrpass"
 )
 
-// Store is the keys that a gateway goes by now: its building's, and those that sign for
-// it. It is safe for concurrent use: who reads waits for no disk, and who sets something
-// does so one after the other.
+// Store holds the present keys of a gateway: its building's, and those that sign for it. It is safe
+// for concurrent use: reads wait for no disk, and changes are serialised.
 type Store struct {
 	address string // of the building
-	dir     string // empty: nothing can be kept
+	dir     string // empty: nothing can be stored
 	pinned  []wire.Key
 
 	daily    daily
@@ -30,8 +29,8 @@ type Store struct {
 	registry atomic.Pointer[Registry]    // nil: a standalone house
 }
 
-// daily is the random key of cards that nobody knows. Its age is measured on the monotonic
-// clock: setting the time makes no new key and keeps no old one.
+// daily is the random key for unknown cards. Its age is measured on the monotonic clock: setting
+// the time makes no new key and keeps no old one.
 type daily struct {
 	mu   sync.Mutex
 	key  *BuildingKey
@@ -40,7 +39,7 @@ type daily struct {
 
 const dayLong = 24 * time.Hour
 
-// NewStore begins with the keys that were loaded, for lists of a building.
+// NewStore starts with the loaded keys, for lists of a building.
 func NewStore(k Keys, building string) *Store {
 	s := &Store{address: building, dir: k.Dir, pinned: k.Issuers}
 	s.building.Store(k.Building)
@@ -48,12 +47,11 @@ func NewStore(k Keys, building string) *Store {
 	return s
 }
 
-// Building returns the building's key; nil, which opens and seals nothing: there is none
-// yet.
+// Building returns the building's key; nil, which opens and seals nothing: there is none yet.
 func (s *Store) Building() *BuildingKey { return s.building.Load() }
 
-// Registry returns what the gateway knows of its registry now; nil for a house
-// by itself. It may not be changed.
+// Registry returns the present data of the registry; nil: a standalone house. It may not be
+// changed.
 func (s *Store) Registry() *Registry { return s.registry.Load() }
 
 // Own returns the gateway's id in the building; empty in a standalone house.
@@ -64,8 +62,8 @@ func (s *Store) Own() string {
 	return ""
 }
 
-// Issuers are the keys whose lists are taken: those that the root certifies, or
-// in a standalone house those that were pinned by hand.
+// Issuers returns the keys whose lists are used: those that the root certifies, or in a standalone
+// house those that were pinned by hand.
 func (s *Store) Issuers() []wire.Key {
 	if r := s.registry.Load(); r != nil {
 		return r.Trust.Keyset(wire.RoleIssuer)
@@ -95,9 +93,9 @@ func (s *Store) IdentifyAll(cards []device.Card) (ids []wire.CredentialID, err e
 	return ids, nil
 }
 
-// Anonymous returns the id of a card under a random key that lives in memory
-// only, until the next start and at most 24 h. It tells repeats from each other
-// within a day, and leaves no track of strangers over days.
+// Anonymous returns the id of a card under a random key that exists in memory only, until the next
+// start and at most 24 h. It tells repeats from each other within a day, and leaves no track of
+// strangers over days.
 func (s *Store) Anonymous(c device.Card) wire.CredentialID {
 	d := &s.daily
 	d.mu.Lock()
@@ -109,24 +107,24 @@ func (s *Store) Anonymous(c device.Card) wire.CredentialID {
 	return d.key.Identify(c)
 }
 
-// OpenPass returns the pass that a scanned text holds, if one of Issuers signed it for
-// this building: a key that the root has taken back opens nothing from then on. It
-// needs no network and no clock. Errors are those of qrpass.Open.
+// OpenPass returns the pass in a scanned text, if one of Issuers signed it for this building: a key
+// that the root has taken back opens nothing from then on. It needs no network and no clock. Errors
+// are those of qrpass.Open.
 func (s *Store) OpenPass(text string) (qrpass.Pass, error) {
 	return qrpass.Open(text, s.address, s.Issuers())
 }
 
-// OpenClock returns what an issuer has signed as the time, for this building. The
-// errors are those of wire.Open.
+// OpenClock returns a time that an issuer has signed for this building. The errors are those of
+// wire.Open.
 func (s *Store) OpenClock(envelope []byte) ([]byte, error) {
 	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeClock, Role: wire.RoleIssuer, Address: s.address}, s.Issuers())
 	return payload, err
 }
 
-// SetBuilding takes the building's key where the gateway has none, writes it, and goes
-// on with it at once; set is false where it has this one. Where there is another it
-// stays: the error wraps fs.ErrExist. Half a file of it is given to damaged: here the
-// key comes again. A disk that fails is an error too, and nothing changes.
+// SetBuilding stores the building's key where the gateway has none, and uses it at once; set is
+// false where it has this one. Another key stays: the error wraps fs.ErrExist. Half a file of it is
+// passed to damaged, because the key comes again. A disk that fails is an error too, and nothing
+// changes.
 func (s *Store) SetBuilding(b *BuildingKey, damaged func(path string)) (set bool, err error) {
 	if b == nil {
 		return false, errors.New("set building key: none given")
@@ -151,22 +149,22 @@ func (s *Store) SetBuilding(b *BuildingKey, damaged func(path string)) (set bool
 	return true, nil
 }
 
-// SetTrust writes a document of the root and goes on with it, also where it can't be
-// written: the error says so.
+// SetTrust writes a document of the root and uses it, even if it can't be written: the error says
+// so.
 func (s *Store) SetTrust(t wire.Trust, envelope []byte) error {
 	next := *s.registry.Load()
 	next.Trust, next.TrustEnvelope = t, bytes.Clone(envelope)
 	return s.set(&next, TrustFile, envelope)
 }
 
-// SetHouse does so with a document of an issuer. h is what of it counts.
+// SetHouse does the same with a document of an issuer. h is the part of it that counts.
 func (s *Store) SetHouse(h wire.House, envelope []byte) error {
 	next := *s.registry.Load()
 	next.House, next.HouseEnvelope = h, bytes.Clone(envelope)
 	return s.set(&next, HouseFile, envelope)
 }
 
-// MaskHouse goes on with less than the document says that was loaded.
+// MaskHouse restricts the loaded document to h.
 func (s *Store) MaskHouse(h wire.House) {
 	next := *s.registry.Load()
 	next.House = h

@@ -36,7 +36,7 @@ type Chip struct {
 	Source  []string    `toml:"source" json:"source"`
 }
 
-// PullRange says what a range of lines does while nobody drives it, from power-on on.
+// PullRange is the level of a range of lines while nobody drives it, from power-on on.
 type PullRange struct {
 	From   int      `toml:"from" json:"from"`
 	To     int      `toml:"to" json:"to"`
@@ -44,7 +44,7 @@ type PullRange struct {
 	Source []string `toml:"source" json:"source"`
 }
 
-// Header is a connector: which pin is which line of which chip.
+// Header is a connector: the pins and their lines.
 type Header struct {
 	Name   string         `toml:"name" json:"name"`
 	Chip   string         `toml:"chip" json:"chip"` // label
@@ -52,7 +52,7 @@ type Header struct {
 	Source []string       `toml:"source" json:"source"`
 }
 
-// RelayLine is a line that suits a relay: while nobody drives it, the relay is off.
+// RelayLine is a line that suits a relay: while nobody drives it, the relay is de-energised.
 type RelayLine struct {
 	Chip   string `toml:"chip" json:"chip"`
 	Line   int    `toml:"line" json:"line"`
@@ -60,9 +60,9 @@ type RelayLine struct {
 	Note   string `toml:"note" json:"note,omitempty"`
 }
 
-// Outputs says what a driven line does when the program that holds it ends.
+// Outputs says what happens to a driven line when the program that holds it ends.
 type Outputs struct {
-	With   string   `toml:"with" json:"with"`               // the system that this is true of
+	With   string   `toml:"with" json:"with"`               // the system for which this is true
 	After  string   `toml:"after_exit" json:"after_exit"`   // pull or kept
 	Remedy string   `toml:"remedy" json:"remedy,omitempty"` // what makes "kept" a "pull"
 	Source []string `toml:"source" json:"source"`
@@ -94,7 +94,7 @@ type HardwareClock struct {
 	Source  []string `toml:"source" json:"source"`
 }
 
-// Watchdog is what resets a board that hangs.
+// Watchdog is the hardware that resets a hanging board.
 type Watchdog struct {
 	Driver     string   `toml:"driver" json:"driver"`
 	MaxSeconds int      `toml:"max_seconds" json:"max_seconds"` // longest time-out that the hardware has
@@ -102,8 +102,8 @@ type Watchdog struct {
 	Source     []string `toml:"source" json:"source"`
 }
 
-// PullOf returns "up", "down", or "" where the profile does not know, for a line of a
-// chip as a site file names it.
+// PullOf returns "up", "down", or "" where the profile does not know, for a line of a chip as a
+// site file names it.
 func (b Board) PullOf(chip string, line int) string {
 	c, _ := b.ChipOf(chip)
 	for _, r := range c.Pulls {
@@ -114,7 +114,8 @@ func (b Board) PullOf(chip string, line int) string {
 	return ""
 }
 
-// ChipOf finds a chip as a site file names it: by label or by a name under /dev, with or without it.
+// ChipOf finds a chip by its name in a site file: the label or a name under /dev, with or without
+// that.
 func (b Board) ChipOf(chip string) (Chip, bool) {
 	chip = strings.TrimPrefix(chip, "/dev/")
 	for _, c := range b.Chips {
@@ -125,7 +126,7 @@ func (b Board) ChipOf(chip string) (Chip, bool) {
 	return Chip{}, false
 }
 
-// Labels are those of the chips.
+// Labels returns the labels of the chips.
 func (b Board) Labels() (list []string) {
 	for _, c := range b.Chips {
 		list = append(list, c.Label)
@@ -133,7 +134,7 @@ func (b Board) Labels() (list []string) {
 	return list
 }
 
-// Is says that a path means a UART on the lines of this one.
+// Is reports whether a path names this UART.
 func (p SerialPort) Is(path string) bool { return path == p.Device || slices.Contains(p.Names, path) }
 
 // ParseBoard reads a profile strictly. The error lists every fault, each with what to do.

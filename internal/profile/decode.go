@@ -16,7 +16,7 @@ import (
 	"gatehouse/device/wiegand"
 )
 
-// outcome is one thing that came of a sample: a card, PIN or code, the number of an ID card, or a fault.
+// outcome is one result of a sample: a card, PIN or code, the number of an ID card, or a fault.
 type outcome struct {
 	card   device.Card
 	pin    device.PIN
@@ -25,10 +25,11 @@ type outcome struct {
 	fault  fault.Code
 }
 
-// decoder makes of one sample what a door would see of it.
+// decoder decodes a sample as a door would see it.
 type decoder func(Sample) ([]outcome, error)
 
-// newDecoder returns what decodes the samples of a reader; an error for settings that its driver refuses.
+// newDecoder returns the decoder for the samples of a reader; an error for settings that its driver
+// refuses.
 func newDecoder(r Reader) (decoder, error) {
 	switch r.Type {
 	case "wiegand":
@@ -61,8 +62,8 @@ const (
 	keyPause      = 300 * time.Millisecond
 )
 
-// wiegandDecoder plays the bits as edges, with the reader's own timing, to the
-// framer that listens at a door, and its keys to a keypad.
+// wiegandDecoder plays the bits as edges, with the reader's own timing, to the framer of a door,
+// and its keys to a keypad.
 func wiegandDecoder(r Reader) (decoder, error) {
 	formats, err := formatsOf(r)
 	if err != nil {
@@ -85,7 +86,7 @@ func wiegandDecoder(r Reader) (decoder, error) {
 	}, nil
 }
 
-// play sends one frame after another, a key pause apart, and collects what a door would see.
+// play plays frames, a key pause apart, and returns what a door would see.
 func play(cfg wiegand.Config, interval time.Duration, bursts []string) (got []outcome) {
 	keys := device.Keypad{Length: cfg.Keypad.Length}
 	f := wiegand.NewFramer(cfg, func(x wiegand.Frame) {
@@ -123,7 +124,7 @@ func formatsOf(r Reader) ([]wiegand.Format, error) {
 	return formats, nil
 }
 
-// serialDecoder plays the bytes to the decoder that listens at a port.
+// serialDecoder plays the bytes to the decoder of a port.
 func serialDecoder(r Reader) (decoder, error) {
 	layout, ok := serialcard.Lookup(r.Layout)
 	if !ok {
@@ -158,7 +159,7 @@ func serialDecoder(r Reader) (decoder, error) {
 	}), nil
 }
 
-// osdpDecoder parses each frame as the bus does and takes out what it reports.
+// osdpDecoder parses each frame as the bus does and returns what it reports.
 func osdpDecoder(r Reader) (decoder, error) {
 	formats, err := formatsOf(r)
 	if err != nil {
@@ -183,7 +184,7 @@ func osdpDecoder(r Reader) (decoder, error) {
 	}), nil
 }
 
-// typed puts keys together as a door does.
+// typed joins keys to PINs as a door does.
 func typed(keys []byte) (got []outcome) {
 	var pad device.Keypad
 	for i, k := range keys {
@@ -211,7 +212,7 @@ func fits(card device.Card, formats []wiegand.Format) fault.Code {
 	return found
 }
 
-// pn532Card reads the frame in which a module lists a card.
+// pn532Card parses the frame in which a module lists a card.
 func pn532Card(raw []byte) ([]outcome, error) {
 	card, found := pn532.Decode(raw)
 	if card.Len() == 0 && found == fault.None {
@@ -220,7 +221,7 @@ func pn532Card(raw []byte) ([]outcome, error) {
 	return []outcome{{card: card, fault: found}}, nil
 }
 
-// idcardNumber reads the person's number out of a module's reply.
+// idcardNumber parses the person's number in a module's reply.
 func idcardNumber(raw []byte) ([]outcome, error) {
 	reply, err := idcard.ParseReply(raw)
 	if err != nil {

@@ -1,10 +1,9 @@
-// Package profile proves profiles: it decodes the sample frames in a reader's
-// profile by the decoders that the daemon uses, and finds the profile of a name,
-// on disk or embedded.
+// Package profile proves profiles: it decodes the sample frames in a reader's profile with the
+// decoders of the daemon, and finds profiles by name, on disk or embedded.
 //
-// It refuses a profile whose samples do not come out as the file says: whoever
-// writes a reader down shows that it works, and an update of a decoder can't
-// break a reader unseen. It opens no device and changes no file.
+// It refuses a profile whose samples do not decode as the file says: so a new profile is known to
+// work, and an update of a decoder can't break a reader unseen. It opens no device and changes no
+// file.
 package profile
 
 import (
@@ -18,7 +17,7 @@ import (
 	"gatehouse/device/wiegand"
 )
 
-// Result is what came of one sample.
+// Result is the result of one sample.
 type Result struct {
 	Title string `json:"title"`
 	OK    bool   `json:"ok"`
@@ -26,9 +25,9 @@ type Result struct {
 	Got   string `json:"got"`
 }
 
-// Check decodes the samples of a reader's profile with its own settings. It
-// returns one Result for each, and an error where a setting is of no use or a
-// sample came out wrong. Samples are made-up cards: their numbers may be shown.
+// Check decodes the samples of a reader's profile with its own settings. It returns one Result for
+// each, and an error where a setting has no effect or a sample came out wrong. Samples are made-up
+// cards: their numbers may be shown.
 func Check(r Reader) ([]Result, error) {
 	decode, err := newDecoder(r)
 	if err != nil {
@@ -52,7 +51,7 @@ func Check(r Reader) ([]Result, error) {
 	return results, errors.Join(wrong...)
 }
 
-// describeWant says in one line what a sample wants.
+// describeWant describes the expected result of a sample in one line.
 func describeWant(w Want) string {
 	switch {
 	case w.Fault != "":
@@ -67,7 +66,7 @@ func describeWant(w Want) string {
 	return describeCard(w.Bits, w.Hex, w)
 }
 
-// describe says in one line what came of a sample.
+// describe describes the result of a sample in one line.
 func describe(w Want, got []outcome) string {
 	if len(got) == 0 {
 		return "nothing"
@@ -90,7 +89,7 @@ func describe(w Want, got []outcome) string {
 	return strings.Join(parts, ", then ")
 }
 
-// printed is what a card says in the format that the sample names.
+// printed returns a card's numbers in the format that the sample names.
 func printed(w Want, c device.Card) (got Want) {
 	f, ok := wiegand.Lookup(w.Format)
 	if !ok {

@@ -12,9 +12,8 @@ import (
 	"gatehouse/internal/strict"
 )
 
-// Reader describes a reader or module: how it is wired and what it sends.
-// The settings have the names that they have in the site file, which a profile
-// fills where it leaves them out.
+// Reader describes a reader or module: how it is wired and what it sends. The settings have their
+// names of the site file, whose missing values a profile fills in.
 type Reader struct {
 	Name     string   `toml:"name" json:"name"`
 	Title    string   `toml:"title" json:"title"`
@@ -33,8 +32,8 @@ type Reader struct {
 	Layout       string               `toml:"layout" json:"layout,omitempty"` // serial, code
 	Settings     *serialcard.Settings `toml:"settings" json:"settings,omitempty"`
 
-	// The wire as the maker describes it: microseconds. The samples are played
-	// with this interval.
+	// The wire as the maker describes it, in microseconds. The samples are played with this
+	// interval.
 	PulseUS    int `toml:"pulse_us" json:"pulse_us,omitempty"`
 	IntervalUS int `toml:"interval_us" json:"interval_us,omitempty"`
 
@@ -45,8 +44,8 @@ type Reader struct {
 	Samples     []Sample              `toml:"sample" json:"samples"`
 }
 
-// types are the types of readers, as the site file has them; code is a scanner of bar codes
-// and QR codes, idcard an ID-card module at the desk.
+// types returns the types of readers, as in the site file; code is a scanner of bar codes and QR
+// codes, idcard an ID-card module at the desk.
 func types() []string { return []string{"wiegand", "osdp", "serial", "code", "pn532", "idcard"} }
 
 // Keypad is how a Wiegand reader sends keys, with the names of wiegand.Keypad.
@@ -77,7 +76,7 @@ type Indication struct {
 	Text   string `toml:"text" json:"text,omitempty"`
 }
 
-// feedbacks are the names of feedback that an indication may be for.
+// feedbacks returns the names of feedback for indications.
 func feedbacks() (names []string) {
 	for _, f := range device.Feedbacks() {
 		names = append(names, f.String())
@@ -85,7 +84,7 @@ func feedbacks() (names []string) {
 	return names
 }
 
-// colours are the names of the colours of an OSDP LED.
+// colours returns the names of the colours of an OSDP LED.
 func colours() (names []string) {
 	for c := protocol.Black; c <= protocol.White; c++ {
 		names = append(names, c.String())
@@ -93,14 +92,14 @@ func colours() (names []string) {
 	return names
 }
 
-// Quirk is what a certain version does otherwise.
+// Quirk is a different behaviour of a certain version.
 type Quirk struct {
 	Versions string   `toml:"versions" json:"versions"` // of firmware or model, as the source says
 	Text     string   `toml:"text" json:"text"`
 	Source   []string `toml:"source" json:"source"`
 }
 
-// Sample is what the device sends, and what must come of it.
+// Sample is something that the device sends, and its expected result.
 type Sample struct {
 	Title  string   `toml:"title" json:"title"`
 	Source []string `toml:"source" json:"source"`           // keys of [sources], or computed
@@ -124,11 +123,11 @@ type Want struct {
 	Fault    string  `toml:"fault" json:"fault,omitempty"` // the name of a device.Fault
 }
 
-// maxSamples keeps a check short.
+// maxSamples bounds the time of a check.
 const maxSamples = 64
 
-// ParseReader reads a profile strictly. The error lists every fault, each with
-// what to do. That the samples decode is for Check.
+// ParseReader reads a profile strictly. The error lists every fault, each with what to do. Check
+// decodes the samples.
 func ParseReader(raw []byte) (Reader, error) {
 	var r Reader
 	if err := parse(raw, &r); err != nil {
@@ -160,7 +159,7 @@ func ParseReader(raw []byte) (Reader, error) {
 	return r, sorted(f)
 }
 
-// only lists the types that a setting belongs to.
+// only lists the types to which a setting belongs.
 var only = map[string][]string{
 	"formats": {"wiegand", "osdp"}, "keypad": {"wiegand"}, "gap_ms": {"wiegand"}, "reverse_bytes": {"wiegand"},
 	"pulse_us": {"wiegand"}, "interval_us": {"wiegand"}, "layout": {"serial", "code"}, "settings": {"serial", "code"},
@@ -231,7 +230,7 @@ func (r Reader) checkSamples(f *strict.Faults, s *sources) {
 	f.If(!good && len(r.Samples) > 0, "every sample wants a fault: give one that the device sends for a card")
 }
 
-// one reports whether exactly one of some things is given.
+// one reports whether exactly one is given.
 func one(given ...bool) bool {
 	return len(slices.DeleteFunc(given, func(yes bool) bool { return !yes })) == 1
 }

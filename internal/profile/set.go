@@ -17,9 +17,9 @@ import (
 // DefaultDir is where a house keeps profiles of its own.
 const DefaultDir = "/etc/gatehouse/profiles"
 
-// Set is the profiles of a house: those in Dir/boards and Dir/readers, over the
-// embedded ones of the same name. No directory is no fault. The zero value has the
-// embedded ones alone. Files are read anew each time; safe for concurrent use.
+// Set is the profiles of a house: those in Dir/boards and Dir/readers, before the embedded ones of
+// the same name. A missing directory is no fault. The zero value has only the embedded ones. Files
+// are read at each call; safe for concurrent use.
 type Set struct{ Dir string }
 
 // Entry is one profile of a Set.
@@ -33,7 +33,7 @@ type Entry struct {
 	Error  string `json:"error,omitempty"` // why it can't be used
 }
 
-// Embedded is the Origin of a profile that is in the program.
+// Embedded is the Origin of a profile in the program.
 const Embedded = "embedded"
 
 // Board returns the board's profile, checked.
@@ -78,7 +78,7 @@ func sameName(name, file string) error {
 	return nil
 }
 
-// Text returns a profile as it stands in its file, not checked, and its origin.
+// Text returns the text of a profile, not checked, and its origin.
 func (s Set) Text(k Kind, name string) (raw []byte, origin string, err error) {
 	if !validName(name) {
 		return nil, "", fmt.Errorf("profile %q: want 1 to 48 of a-z, 0-9 and -", name)
@@ -94,7 +94,7 @@ func (s Set) Text(k Kind, name string) (raw []byte, origin string, err error) {
 	return raw, Embedded, err
 }
 
-// embedded returns a profile that is in the program. The error lists the names known.
+// embedded returns a profile in the program. The error lists the known names.
 func embedded(k Kind, name string) ([]byte, error) {
 	names := embeddedNames(k)
 	if !slices.Contains(names, name) {
@@ -103,7 +103,7 @@ func embedded(k Kind, name string) ([]byte, error) {
 	return profiles.Files.ReadFile(string(k) + "/" + name + ".toml")
 }
 
-// embeddedNames are those of the profiles in the program, sorted.
+// embeddedNames returns the names of the profiles in the program, sorted.
 func embeddedNames(k Kind) []string {
 	names, _ := fs.Glob(profiles.Files, string(k)+"/*.toml") // the pattern is right
 	for i, f := range names {
@@ -112,7 +112,7 @@ func embeddedNames(k Kind) []string {
 	return names
 }
 
-// ReadFile reads a profile, and no more of a file than a profile may have.
+// ReadFile reads a profile, up to the maximal size of one.
 func ReadFile(path string) ([]byte, error) {
 	if about, err := os.Stat(path); err == nil && !about.Mode().IsRegular() {
 		return nil, fmt.Errorf("read profile: %s is no file", path) // a pipe would keep us waiting
@@ -129,7 +129,8 @@ func ReadFile(path string) ([]byte, error) {
 	return raw, nil
 }
 
-// List returns all profiles, boards first, by name; one that can't be used with what is wrong with it.
+// List returns all profiles, boards first, by name; one that can't be used has what is wrong with
+// it.
 func (s Set) List() ([]Entry, error) {
 	var all []Entry
 	for _, k := range []Kind{Boards, Readers} {

@@ -21,7 +21,7 @@ const (
 	Readers Kind = "readers"
 )
 
-// KindOf tells a board from a reader: only readers have a type.
+// KindOf distinguishes boards and readers: only readers have a type.
 func KindOf(raw []byte) (Kind, error) {
 	var keys map[string]any
 	if err := parse(raw, &keys); err != nil {
@@ -43,7 +43,7 @@ func parse(raw []byte, v any) error {
 	return strict.Read(raw, v, nil)
 }
 
-// sorted makes one error of all faults, in a steady order.
+// sorted joins all faults into one error, in a steady order.
 func sorted(f strict.Faults) error {
 	slices.SortStableFunc(f, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return f.Join()
@@ -54,15 +54,15 @@ var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,47}$`)
 // validName reports whether a profile may have the name: 1 to 48 of a-z, 0-9 and -, and no - first.
 func validName(name string) bool { return nameForm.MatchString(name) }
 
-// sources are the papers that a profile rests on, by their keys.
+// sources are the documents that a profile cites, by their keys.
 type sources struct {
 	all  map[string]string
 	used map[string]bool
 	f    *strict.Faults
 }
 
-// computed is the source of a sample that no paper has: it was made from the
-// format by hand, and proves the settings rather than the device.
+// computed is the source of a sample that no document has: it was made from the format by hand, and
+// proves the settings rather than the device.
 const computed = "computed"
 
 func newSources(f *strict.Faults, all map[string]string) *sources {
@@ -73,7 +73,7 @@ func newSources(f *strict.Faults, all map[string]string) *sources {
 	return &sources{all: all, used: map[string]bool{}, f: f}
 }
 
-// cite notes that a fact rests on the sources.
+// cite notes that a fact cites the sources.
 func (s *sources) cite(what string, keys ...string) {
 	for _, k := range keys {
 		if _, ok := s.all[k]; !ok {
@@ -84,7 +84,7 @@ func (s *sources) cite(what string, keys ...string) {
 	s.f.If(len(keys) == 0, "%s: source is missing: a list of keys of [sources]", what)
 }
 
-// done refuses sources that nothing rests on.
+// done refuses sources that nothing cites.
 func (s *sources) done() {
 	for key := range s.all {
 		s.f.If(!s.used[key], "source %q is used by no fact: remove it or cite it", key)

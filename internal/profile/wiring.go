@@ -6,8 +6,8 @@ import (
 	"gatehouse/internal/strict"
 )
 
-// Wiring is the wiring that setup proposes: whoever wires a house as it says has
-// nothing to write. Its lines are those of one chip.
+// Wiring is the wiring that setup proposes: a house that is wired like this needs no settings. Its
+// lines are those of one chip.
 type Wiring struct {
 	Chip  string       `toml:"chip" json:"chip"` // label
 	Fire  int          `toml:"fire" json:"fire"`
@@ -23,14 +23,13 @@ type DoorWiring struct {
 	D1      int `toml:"d1" json:"d1"`
 }
 
-// NamedLine is a line and what hangs on it.
+// NamedLine is a line and the device on it.
 type NamedLine struct {
 	Name string
 	Line int
 }
 
-// Inputs are the lines of the wiring that are read, the fire input first. Doors are
-// counted from 1.
+// Inputs returns the input lines of the wiring, the fire input first. Doors are counted from 1.
 func (w *Wiring) Inputs() []NamedLine {
 	all := []NamedLine{{"fire", w.Fire}}
 	for i, d := range w.Doors {
@@ -40,8 +39,8 @@ func (w *Wiring) Inputs() []NamedLine {
 	return all
 }
 
-// checkWiring refuses lines that the chip does not have, that stand twice, or that a UART
-// of the board has, and a relay whose pull is known to energise it.
+// checkWiring refuses lines that the chip does not have, that occur twice, or that a UART of the
+// board has, and a relay whose pull is known to energise it.
 func (b Board) checkWiring(f *strict.Faults) {
 	w := b.Wiring
 	if w == nil {
@@ -78,8 +77,8 @@ func (b Board) checkWiring(f *strict.Faults) {
 	}
 }
 
-// PinOf says where a line of a chip is, as "pin 11 of the 40-pin header J8"; empty where
-// the profile does not know.
+// PinOf returns the place of a chip's line, as "pin 11 of the 40-pin header J8"; empty where the
+// profile does not know.
 func (b Board) PinOf(chip string, line int) string {
 	c, _ := b.ChipOf(chip)
 	for _, h := range b.Headers {

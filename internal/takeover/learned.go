@@ -19,7 +19,7 @@ type Learned struct {
 	// Left is how many got none: somebody has a key that may be of the same card, which a
 	// list of the old system gave; the door will ask whose they are.
 	Left   int `json:"left"`
-	Seldom int `json:"seldom"` // seen on fewer days than asked for
+	TooFew int `json:"seldom"` // seen on fewer days than requested
 }
 
 // Learn gives a key to each card that was seen on so many days, in one list, with a label
@@ -48,7 +48,7 @@ func Learn(e *grantlist.Editor, labels map[string]string, cards []control.Adopt,
 		again := slices.ContainsFunc(ids, func(id wire.CredentialID) bool { return given[id] })
 		switch {
 		case card.Days < days:
-			out.Seldom++
+			out.TooFew++
 		case len(ids) > 0 && given[ids[0]]:
 			out.Same++
 		case len(ids) == 0, len(live)+len(ended) > 0, again:
@@ -75,7 +75,7 @@ func (l Learned) Words() string {
 	for _, c := range []struct {
 		n    int
 		what string
-	}{{l.Same, "more are the same cards at another reader"}, {l.Left, "may have a key already and got none"}, {l.Seldom, "were seen on too few days and got none"}} {
+	}{{l.Same, "more are the same cards at another reader"}, {l.Left, "may have a key already and got none"}, {l.TooFew, "were seen on too few days and got none"}} {
 		if c.n > 0 {
 			all = append(all, fmt.Sprintf("%d %s", c.n, c.what))
 		}

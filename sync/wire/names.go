@@ -124,13 +124,13 @@ const (
 
 	ReasonDoorTest Reason = 115 // an installer's test of a door; outcome active or idle
 
-	ReasonReaderSet    Reason = 116 // a reader's address or speed was set
-	ReasonReaderTaught Reason = 117 // a reader was taken from its door, to find out what it sends
-	ReasonListening    Reason = 118 // outcome active: the old controller decides, the gateway only listens; idle: no more
-	ReasonAccessGiven  Reason = 119 // somebody may use the page; detail: who, as package caller writes it
-	ReasonAccessEnded  Reason = 120 // and no more, or not on the phones of before
-	ReasonRecoveryCode Reason = 122 // a recovery code was made
-	ReasonBackupTaken  Reason = 123 // the backup was copied elsewhere
+	ReasonReaderSet      Reason = 116 // a reader's address or speed was set
+	ReasonFormatLearning Reason = 117 // a reader was taken from its door, to find out what it sends
+	ReasonListening      Reason = 118 // outcome active: the old controller decides, the gateway only listens; idle: no more
+	ReasonAccessGiven    Reason = 119 // somebody may use the page; detail: who, as package caller writes it
+	ReasonAccessEnded    Reason = 120 // and no more, or not on the phones of before
+	ReasonRecoveryCode   Reason = 122 // a recovery code was made
+	ReasonBackupTaken    Reason = 123 // the backup was copied elsewhere
 
 	ReasonProofs       Reason = 130 // a house begins to ask for what is proved at its doors
 	ReasonProofLock    Reason = 131 // a part of a door is proved; outcome active: tried, done: proved, idle: not

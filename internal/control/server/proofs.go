@@ -17,14 +17,13 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// proofs are what is proved at the doors before they count as ready. To see a button
-// pressed is a test of the door, with the bounds of one (refusal N7).
+// proofs handles what is proved at the doors before they count as ready. Seeing a button pressed is
+// a test of the door, with its limits (refusal N7).
 type proofs struct {
 	doorTest
 	book *acceptance.Book
 }
 
-// openBook opens the record of what was proved.
 func openBook(l logs) *acceptance.Book {
 	book, err := acceptance.Open(l.Site, l.Clock.BootName(), func() time.Time { return l.Clock.Read().Wall })
 	if err != nil {
@@ -38,7 +37,7 @@ func (g proofs) getAcceptance(*http.Request, socket.None) (any, error) {
 	out := control.Acceptance{Building: g.Site.Building, Gateway: g.Site.Gateway, Doors: []control.AcceptedDoor{}}
 	since, all := g.book.Doors()
 	out.Begun = shownTime(since, zone)
-	for i, d := range all { // they are in the order of the site file
+	for i, d := range all { // in the order of the site file
 		shown := control.AcceptedDoor{Door: d.Door, Ready: d.Ready, Egress: g.Site.Doors[i].Egress, Lock: g.Site.Doors[i].Lock}
 		for _, p := range d.Parts {
 			shown.Parts = append(shown.Parts, shownProof(p, zone))
@@ -79,7 +78,7 @@ var partReasons = map[acceptance.Part]wire.Reason{acceptance.Lock: wire.ReasonPr
 var stepOutcomes = map[acceptance.Step]wire.Outcome{acceptance.Begin: wire.OutcomeActive, acceptance.See: wire.OutcomeDone,
 	acceptance.Yes: wire.OutcomeDone, acceptance.No: wire.OutcomeIdle, acceptance.None: wire.OutcomeIdle}
 
-// postProof does a step at a door.
+// postProof performs a step at a door.
 func (g proofs) postProof(r *http.Request, in control.ProofStep) (any, error) {
 	d, err := doorOf(g.Gateway, r.PathValue("door"))
 	if err != nil {
@@ -111,7 +110,7 @@ func (g proofs) postProof(r *http.Request, in control.ProofStep) (any, error) {
 	return g.proof(d, part), nil
 }
 
-// proof is what is known of a part now.
+// proof returns the present state of a part.
 func (g proofs) proof(d *gateway.Door, part acceptance.Part) (out control.Proof) {
 	_, all := g.book.Doors()
 	for _, shown := range all {
@@ -124,7 +123,7 @@ func (g proofs) proof(d *gateway.Door, part acceptance.Part) (out control.Proof)
 	return out
 }
 
-// step journals a step, and does it. A lock that is tried is released.
+// step records a step, and performs it. A lock that is tested is released.
 func (g proofs) step(r *http.Request, d *gateway.Door, part acceptance.Part, step acceptance.Step) error {
 	if err := g.book.Check(d.Config.ID, part, step); err != nil {
 		return refusedStep(err, d.Config.ID, part)
@@ -143,7 +142,7 @@ func (g proofs) step(r *http.Request, d *gateway.Door, part acceptance.Part, ste
 	return nil
 }
 
-// watch waits until the exit button is pressed, or the door opened and closed.
+// watch waits until the exit button is pressed, or the door was opened and closed.
 func (g proofs) watch(r *http.Request, d *gateway.Door, part acceptance.Part) error {
 	if err := g.book.Check(d.Config.ID, part, acceptance.Begin); err != nil {
 		return refusedStep(err, d.Config.ID, part)
@@ -157,15 +156,14 @@ func (g proofs) watch(r *http.Request, d *gateway.Door, part acceptance.Part) er
 		if g.sees(ctx, from, d.Config.ID, part) {
 			step = acceptance.See
 		}
-		if r.Context().Err() == nil { // who began it is still there
+		if r.Context().Err() == nil { // the caller is still there
 			done = g.step(r, d, part, step)
 		}
 	})
 	return errors.Join(err, done)
 }
 
-// sees follows the journal from a place on until it tells of what a part is to show, or
-// ctx ends.
+// sees follows the journal from a place on until it has the entry that a part needs, or ctx ends.
 func (g proofs) sees(ctx context.Context, at journal.Position, door string, part acceptance.Part) bool {
 	opened := false
 	return follow(ctx, g.Gateway, at, func(h wire.Header) bool {
@@ -177,8 +175,7 @@ func (g proofs) sees(ctx context.Context, at journal.Position, door string, part
 	})
 }
 
-// follow reads the journal on from a place until an entry is what somebody waits for, or ctx
-// ends (false).
+// follow reads the journal from a place on until an entry matches, or ctx ends (false).
 func follow(ctx context.Context, g *gateway.Gateway, at journal.Position, is func(wire.Header) bool) bool {
 	for {
 		changed := g.Journal.Changed()
@@ -202,7 +199,7 @@ func follow(ctx context.Context, g *gateway.Gateway, at journal.Position, is fun
 	}
 }
 
-// shows reports whether an entry is what a part is to show.
+// shows reports whether an entry is the one that a part needs.
 func shows(h wire.Header, part acceptance.Part, opened bool) bool {
 	if part == acceptance.Exit {
 		return h.Kind == wire.KindExit && h.Outcome == wire.OutcomeActive
@@ -215,7 +212,7 @@ func (g proofs) act(r *http.Request) acceptance.Act {
 	return acceptance.Act{At: g.Clock.Read().Wall, By: string(caller.Of(r.Context()).Role)}
 }
 
-// enterNow journals an act at once. What is not in the journal was not done.
+// enterNow records an act durably. What is not in the journal was not done.
 func (g proofs) enterNow(r *http.Request, door string, why wire.Reason, o wire.Outcome) error {
 	_, err := g.Journal.Append(r.Context(), wire.Header{Kind: wire.KindCommand, Outcome: o, Reason: why, Door: door, Source: caller.Of(r.Context()).String()}, wire.Who{})
 	if err != nil {
@@ -228,7 +225,7 @@ func notKept(err error) error {
 	return socket.Refused(http.StatusServiceUnavailable, "gatehouse status tells whether the disk is well; then do this step again", "what was proved can't be kept: %v", err)
 }
 
-// refusedStep says why a step is none, and what to do.
+// refusedStep says why a step is refused, and what to do.
 func refusedStep(err error, door string, part acceptance.Part) error {
 	hints := []struct {
 		why  error

@@ -18,7 +18,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// readers are those of the doors, as installers see and set them.
+// readers handles the readers of the doors, as installers see and set them.
 type readers struct{ *gateway.Gateway }
 
 func (g readers) getReaders(_ *http.Request, _ socket.None) (any, error) {
@@ -38,7 +38,7 @@ func (g readers) getReaders(_ *http.Request, _ socket.None) (any, error) {
 	return all, nil
 }
 
-// secured finds a reader that can have a key.
+// secured returns a reader that can have a key.
 func secured(g *gateway.Gateway, r *http.Request) (*gateway.Reader, error) {
 	s, err := served(g, r)
 	switch {
@@ -77,8 +77,7 @@ func (g readers) deleteInstall(r *http.Request, _ socket.None) (any, error) {
 	return struct{}{}, err
 }
 
-// done records that somebody did something to a reader. What became of it the reader
-// tells, in entries of its own.
+// done records an act at a reader. The reader reports the result in entries of its own.
 func (g readers) done(r *http.Request, s *gateway.Reader, what wire.Reason) {
 	enter(g.Gateway, r, wire.Header{Kind: wire.KindCommand, Outcome: wire.OutcomeDone, Reason: what, Door: s.Door.Config.ID})
 }
@@ -86,7 +85,7 @@ func (g readers) done(r *http.Request, s *gateway.Reader, what wire.Reason) {
 // readerWait is how long a reader may take to prove its new key or change its settings.
 const readerWait = 20 * time.Second
 
-// postRekey answers when the reader has shown that it has its new key.
+// postRekey answers when the reader has proved its new key.
 func (g readers) postRekey(r *http.Request, _ socket.None) (any, error) {
 	s, err := secured(g.Gateway, r)
 	if err != nil {
@@ -166,7 +165,7 @@ func doorStatus(d *gateway.Door) control.Door {
 	for _, r := range d.Readers {
 		out.Devices = append(out.Devices, readerStatus(r, s))
 	}
-	if s.State == door.Listening { // its inputs are the old controller's
+	if s.State == door.Listening { // its inputs belong to the old controller
 		return out
 	}
 	if d.Config.Exit != nil {
@@ -178,7 +177,7 @@ func doorStatus(d *gateway.Door) control.Door {
 	return out
 }
 
-// faultShown is how long a fault that has passed is still shown.
+// faultShown is how long a past fault is still shown.
 const faultShown = time.Hour
 
 func deviceStatus(id, kind string, s door.Status) control.Device {
@@ -193,16 +192,16 @@ func deviceStatus(id, kind string, s door.Status) control.Device {
 // stuckExit is how long an exit button may be pressed before it looks stuck.
 const stuckExit = 15 * time.Second
 
-// readerStatus is what people see of a reader. What is wrong with its key file says
-// more than what the reader makes of that.
+// readerStatus returns the status of a reader for people. A fault of its key file says more than
+// the reader's own fault.
 func readerStatus(r *gateway.Reader, s door.Status) control.Device {
 	dev := deviceStatus(r.Config.ID, r.Config.Type, s)
 	if s.State == door.Listening && !gateway.Tapped(r.Config.Type) {
 		dev.Hint = todo.Untapped
 		return dev
 	}
-	if !dev.Online && r.Taught() {
-		dev.Hint = todo.BeingTaught
+	if !dev.Online && r.Learning() {
+		dev.Hint = todo.InLearning
 	}
 	if lineOf(r) == control.LineWaiting {
 		if err := r.Keys.Problem(); err != nil {
@@ -212,7 +211,7 @@ func readerStatus(r *gateway.Reader, s door.Status) control.Device {
 	return dev
 }
 
-// lineOf says how the reader's line is protected.
+// lineOf returns how the reader's line is protected.
 func lineOf(r *gateway.Reader) string {
 	switch {
 	case r.OSDP == nil:

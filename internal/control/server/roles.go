@@ -2,7 +2,7 @@ package server
 
 import "gatehouse/internal/caller"
 
-// Roles beside the operator, who may ask for everything.
+// Roles besides the operator, who may call everything.
 var (
 	everybody = []caller.Role{caller.Owner, caller.Helper, caller.Installer, caller.Page}
 	atHouse   = []caller.Role{caller.Owner, caller.Helper, caller.Installer}
@@ -12,8 +12,8 @@ var (
 	residents = []caller.Role{caller.Resident}
 )
 
-// routeRoles is who may ask for what on the page's behalf. A route that does not stand here
-// is for the operator alone: whoever adds one for the page adds it here, too.
+// routeRoles says which roles may call which route through the page. A route that is not listed is
+// for the operator alone: a route for the page has to be added here, too.
 var routeRoles = map[string][]caller.Role{
 	"GET /v1/status":                      everybody,
 	"POST /v1/access":                     atHouse,

@@ -28,15 +28,15 @@ import (
 type Options struct {
 	Version string          // of the daemon
 	Network network.Network // where the socket is
-	// Look is how often the server looks whether the socket is still there; 0: 5 s.
+	// Look is how often the server checks whether the socket is still there; 0: 5 s.
 	Look time.Duration
-	// Watch is how often the server looks what is to be done, whoever asks; 0: a minute,
-	// negative: when somebody asks.
+	// Watch is how often the list of things to do is computed without a request; 0: a minute,
+	// negative: only at requests.
 	Watch time.Duration
-	// Profiles has the server answer with profiles of the daemon, too. Then the socket is for
+	// Profiles makes the server answer with profiles of the daemon, too. Then the socket is for
 	// root and the daemon's user alone.
 	Profiles bool
-	// Again has the daemon begin anew, as it must where its keys are others; nil: nobody can.
+	// Again restarts the daemon, which is needed where its keys have changed; nil: not possible.
 	Again    func()
 	Registry network.Network // where the registry's HTTPS is
 	Log      zerolog.Logger
@@ -46,7 +46,7 @@ type Options struct {
 type Server struct {
 	o       Options
 	socket  *socket.Server
-	teacher *teacher
+	learner *learner
 	report  report
 	book    *acceptance.Book
 }
@@ -54,8 +54,8 @@ type Server struct {
 // maxRequest bounds a request, in bytes: a whole list of 100,000 grants in base64.
 const maxRequest = 32 << 20
 
-// New makes the server of a gateway. It reads which doors were tested today, and what was
-// proved at them.
+// New makes the server of a gateway. It reads which doors were tested today, and the proofs at
+// them.
 func New(g *gateway.Gateway, o Options) *Server {
 	if o.Look <= 0 {
 		o.Look = 5 * time.Second
@@ -68,13 +68,13 @@ func New(g *gateway.Gateway, o Options) *Server {
 		mode, callers = 0o600, ""
 	}
 	book := openBook(logs{g, o.Log})
-	srv := &Server{o: o, teacher: &teacher{Gateway: g}, book: book, report: report{g, book, o.Version, time.Now(), &todo.Since{}}, socket: socket.NewServer(socket.Options{Path: g.Site.Socket, Name: "daemon", Network: o.Network,
+	srv := &Server{o: o, learner: &learner{Gateway: g}, book: book, report: report{g, book, o.Version, time.Now(), &todo.Since{}}, socket: socket.NewServer(socket.Options{Path: g.Site.Socket, Name: "daemon", Network: o.Network,
 		Mode: mode, Group: callers, Look: o.Look, Grace: time.Second, MostBody: maxRequest, Admit: gate.New(routeRoles).Admit, Log: o.Log})}
 	srv.routes(g)
 	return srv
 }
 
-// routes are all that the daemon answers.
+// routes registers all routes of the daemon.
 func (srv *Server) routes(g *gateway.Gateway) {
 	s, log := srv.socket, srv.o.Log
 	socket.Handle(s, "GET /v1/status", srv.report.getStatus)
@@ -130,7 +130,7 @@ func (srv *Server) routes(g *gateway.Gateway) {
 	}
 }
 
-// readerRoutes are those of the readers at the doors.
+// readerRoutes registers the routes of the readers at the doors.
 func (srv *Server) readerRoutes(g *gateway.Gateway) {
 	s := srv.socket
 	const reader = "/v1/doors/{door}/readers/{reader}/"
@@ -140,17 +140,17 @@ func (srv *Server) readerRoutes(g *gateway.Gateway) {
 	socket.Handle(s, "DELETE "+reader+"install", all.deleteInstall)
 	socket.Handle(s, "POST "+reader+"rekey", all.postRekey)
 	socket.Handle(s, "POST "+reader+"configure", all.postConfigure)
-	socket.Handle(s, "POST "+reader+"teach", srv.teacher.postTeach)
-	socket.Handle(s, "DELETE "+reader+"teach", srv.teacher.deleteTeach)
+	socket.Handle(s, "POST "+reader+"teach", srv.learner.postLearnFormat)
+	socket.Handle(s, "DELETE "+reader+"teach", srv.learner.deleteLearnFormat)
 }
 
-// Group may use the socket. Where it is missing only the daemon's user may.
+// Group is the group that may use the socket. Where it is missing only the daemon's user may.
 const Group = "gatehouse"
 
-// Serve answers the tool on the unix socket until ctx ends, and returns when no request is at work any more. A
-// socket that can't be opened is tried again.
+// Serve answers the tool on the unix socket until ctx ends, and returns when no request is being
+// answered any more. A socket that can't be opened is tried again.
 func (srv *Server) Serve(ctx context.Context) {
-	defer srv.teacher.learning.close()
+	defer srv.learner.learning.close()
 	defer func() {
 		if err := srv.book.Stop(); err != nil {
 			srv.o.Log.Error().Err(err).Msg("that the daemon ends in order can't be noted: its next start takes this for a plug that was pulled")

@@ -16,7 +16,7 @@ import (
 	"gatehouse/sync/uplink"
 )
 
-// report says how the gateway is.
+// report makes the status of the gateway.
 type report struct {
 	*gateway.Gateway
 	book    *acceptance.Book
@@ -26,7 +26,7 @@ type report struct {
 }
 
 func (g report) getStatus(_ *http.Request, _ socket.None) (any, error) {
-	g.PollClock() // it may have leapt a moment ago
+	g.PollClock() // it may have jumped a moment ago
 	keys := g.Keyring.Status()
 	s := control.Status{
 		Building: g.Site.Building, Gateway: g.Site.Gateway, Registry: site.NoRegistry, Uplink: uplinkStatus(g.Gateway),
@@ -45,8 +45,8 @@ func (g report) getStatus(_ *http.Request, _ socket.None) (any, error) {
 	return s, nil
 }
 
-// watch looks what is to be done every so often until ctx ends, so that since when is known
-// also where nobody asks.
+// watch computes the list of things to do periodically until ctx ends, so that it is known since
+// when each is there although nobody asks.
 func (g report) watch(ctx context.Context, every time.Duration) {
 	for ctx.Err() == nil {
 		_, _ = g.getStatus(nil, socket.None{}) // it never fails
@@ -66,12 +66,12 @@ func journalStatus(g *gateway.Gateway) control.Journal {
 	return j
 }
 
-// getSetup says that there is nothing to set up; package setup answers where there is.
+// getSetup answers that there is nothing to set up; package setup answers where there is.
 func getSetup(*http.Request, socket.None) (control.Setup, error) {
 	return control.Setup{State: control.SetupHouse}, nil
 }
 
-// uplinkStatus is nil where there is no registry.
+// uplinkStatus returns nil where there is no registry.
 func uplinkStatus(g *gateway.Gateway) *control.Uplink {
 	c := g.Central
 	if c == nil {
@@ -102,7 +102,8 @@ func uplinkStatus(g *gateway.Gateway) *control.Uplink {
 	return out
 }
 
-// shownLink is the uplink's state for an owner: entries on their way would tell that somebody has just come in.
+// shownLink returns the uplink's state for an owner: entries on their way would show that somebody
+// has just come in.
 func shownLink(s uplink.State) uplink.State {
 	if s == uplink.StateSending {
 		return uplink.StateInStep

@@ -74,7 +74,7 @@ func drive(f Form) (done Done, err error) {
 		if err != nil {
 			return done, err
 		}
-		done = Done{Words: "oldcards.driven", Numbers: []any{learned.Keys, learned.Left + learned.Seldom}}
+		done = Done{Words: "oldcards.driven", Numbers: []any{learned.Keys, learned.Left + learned.TooFew}}
 	}
 	return done, f.decide(0)
 }

@@ -21,8 +21,8 @@ import (
 // Idle ends a visit that nobody uses, and forgets what was typed in it.
 const Idle = 10 * time.Minute
 
-// patience is how long an answer of the daemon that waits for nobody may take.
-const patience = 20 * time.Second
+// answerTimeout is how long an answer of the daemon that waits for nobody may take.
+const answerTimeout = 20 * time.Second
 
 // ErrUnfinished means that this session has another visit that is not finished.
 var ErrUnfinished = errors.New("another visit of this session is not finished")
@@ -55,7 +55,7 @@ func (c *Counter) Of(token string) *Visit {
 func (c *Counter) Begin(ctx context.Context, mine string, p Purpose, tenancy string, takeOver bool) (*Visit, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	if old := c.visit; old != nil && mine != "" && old.Token == mine && old.Step() != Done {
 		switch {

@@ -280,7 +280,7 @@ func (v *Visit) forget() {
 func (v *Visit) leave(ctx context.Context) {
 	v.end()
 	if session := v.now().desk.Session; session != "" {
-		ctx, cancel := context.WithTimeout(caller.With(context.WithoutCancel(ctx), v.by), patience)
+		ctx, cancel := context.WithTimeout(caller.With(context.WithoutCancel(ctx), v.by), answerTimeout)
 		defer cancel()
 		_ = v.daemon.CloseDesk(ctx, session)
 	}
@@ -289,7 +289,7 @@ func (v *Visit) leave(ctx context.Context) {
 // sure calls the daemon for something that must not be given up in the middle: its answer
 // is kept though the one who asked went away.
 func sure(ctx context.Context, call func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
 	defer cancel()
 	return call(ctx)
 }

@@ -1,6 +1,6 @@
-// Package profiles answers with profiles of the running daemon.
+// Package profiles serves profiles of the running daemon.
 //
-// It refuses to be for everybody: a server that has them is for root and the daemon's user alone.
+// It must not be open to everybody: a server that has them is for root and the daemon's user alone.
 package profiles
 
 import (
@@ -13,12 +13,13 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// longestProfile bounds a profile of the processor.
+// longestProfile bounds a CPU profile.
 const longestProfile = 5 * time.Minute
 
-// Stream writes a profile of the running daemon, for go tool pprof: "profile" is of the processor, for
-// ?seconds=30; the others are as runtime/pprof names them, with ?debug=1 or 2 as text. They tell how often
-// something was done, and so whether somebody came: a server that has them lets only root and the daemon's user call.
+// Stream writes a profile of the running daemon, for go tool pprof: "profile" is of the CPU, for
+// ?seconds=30; the others are as runtime/pprof names them, with ?debug=1 or 2 as text. They show
+// how often something was done, and so whether somebody came: a server that has them lets only root
+// and the daemon's user call.
 func Stream(w http.ResponseWriter, r *http.Request, _ socket.None) error {
 	if name := r.PathValue("name"); name != "profile" {
 		found := pprof.Lookup(name)
@@ -26,7 +27,7 @@ func Stream(w http.ResponseWriter, r *http.Request, _ socket.None) error {
 			return socket.Refused(http.StatusNotFound, "profile is of the processor; others are heap, allocs, goroutine, block, mutex and threadcreate", "no profile %q", name)
 		}
 		debug, _ := strconv.Atoi(r.FormValue("debug")) // none is 0
-		_ = found.WriteTo(w, debug)                    // whoever asked may be gone
+		_ = found.WriteTo(w, debug)                    // the caller may be gone
 		return nil
 	}
 	seconds, err := strconv.Atoi(cmp.Or(r.FormValue("seconds"), "30"))

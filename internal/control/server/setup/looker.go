@@ -13,20 +13,20 @@ import (
 	"gatehouse/internal/profile"
 )
 
-// looker looks at the machine when it is asked to, one look at a time: a new one ends the
-// one before. Safe for concurrent use.
+// looker inspects the machine on request, one look at a time: a new one ends the one before. Safe
+// for concurrent use.
 type looker struct {
 	machine discovery.Machine
 	boards  []control.Board // for whose doors a profile has lines
 	asks    chan ask
 
 	mu      sync.Mutex
-	number  int // of the last look that was asked for; 0: none
+	number  int // of the last requested look; 0: none
 	running bool
 	last    discovery.Found
 }
 
-// ask is a look that somebody wants.
+// ask is a request for a look.
 type ask struct {
 	number int
 	discovery.Request
@@ -36,7 +36,7 @@ func newLooker(m discovery.Machine) *looker {
 	return &looker{machine: m, boards: boards(m.Profiles), asks: make(chan ask)}
 }
 
-// ask begins a look, of which nothing was found yet when it returns.
+// ask begins a look, which has no findings yet when it returns.
 func (l *looker) ask(ctx context.Context, in control.LookRequest) error {
 	l.mu.Lock()
 	l.number++
@@ -51,7 +51,7 @@ func (l *looker) ask(ctx context.Context, in control.LookRequest) error {
 	}
 }
 
-// run looks until ctx ends.
+// run performs looks until ctx ends.
 func (l *looker) run(ctx context.Context) {
 	var looking sync.WaitGroup
 	stop := func() {}
@@ -77,7 +77,7 @@ func (l *looker) look(ctx context.Context, a ask) {
 	l.take(a.number, l.machine.Discover(ctx, a.Request), false)
 }
 
-// take takes what a look has found, if it is the last that was asked for.
+// take stores the findings of a look, if it is the last one that was requested.
 func (l *looker) take(number int, f discovery.Found, running bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -86,14 +86,14 @@ func (l *looker) take(number int, f discovery.Found, running bool) {
 	}
 }
 
-// found is what the last look has found until now; false: nobody has asked for one.
+// found returns the present findings of the last look; false: none was requested.
 func (l *looker) found() (discovery.Found, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.last, l.number > 0
 }
 
-// shown is the last look as the socket tells it; nil: there was none.
+// shown returns the last look in the form of the socket; nil: there was none.
 func (l *looker) shown() *control.Look {
 	l.mu.Lock()
 	f, running, any := l.last, l.running, l.number > 0
@@ -130,13 +130,13 @@ func readerOf(r discovery.Reader, b profile.Board) control.FoundReader {
 	return out
 }
 
-// pinOf is a line's pin, without the header's name: a screen is small.
+// pinOf returns a line's pin, without the header's name, because a screen is small.
 func pinOf(b profile.Board, chip string, line int) string {
 	pin, _, _ := strings.Cut(b.PinOf(chip, line), " of ")
 	return pin
 }
 
-// boards are those for whose doors a profile has lines.
+// boards returns the boards with a profile that has lines for doors.
 func boards(known profile.Set) (all []control.Board) {
 	list, _ := known.List() // a directory that can't be read has no profile for us
 	for _, e := range list {

@@ -11,8 +11,8 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// postRestore makes this machine the gateway of a backup: another one takes its place. The
-// site file comes last, and then the house is served.
+// postRestore makes this machine replace the gateway of a backup. The site file comes last, and
+// then the house is served.
 func (s *Server) postRestore(_ *http.Request, in control.RestoreRequest) (control.Restored, error) {
 	code, err := recovery.Parse(in.Code)
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *Server) postRestore(_ *http.Request, in control.RestoreRequest) (contro
 	s.o.Log.Info().Str("building", r.Building).Str("gateway", r.Gateway).Msg("this machine is the gateway of a backup now")
 	select {
 	case s.written <- struct{}{}:
-	default: // it is said already
+	default: // another signal is pending
 	}
 	return control.Restored{Building: r.Building, Gateway: r.Gateway, Made: r.Made, Registry: r.Registry, Tenancies: r.Tenancies, Doors: r.Doors}, nil
 }

@@ -3,8 +3,8 @@
 // the daemon's socket what a tool or the page needs to set the gateway up, and says everybody
 // else why nothing is served.
 //
-// It drives no line, and never writes over a site file. What it found is kept in memory: after
-// a power cut somebody looks again.
+// It drives no line, and never overwrites a site file. Its findings are kept in memory: after a
+// power cut the machine is inspected again.
 package setup
 
 import (
@@ -47,8 +47,7 @@ type Options struct {
 	Log     zerolog.Logger
 }
 
-// Server waits for a site file with which a house can be served. Make it with New, and run
-// it once with Run.
+// Server waits for a usable site file. Make it with New, and run it once with Run.
 type Server struct {
 	o       Options
 	socket  *socket.Server
@@ -64,7 +63,7 @@ type Server struct {
 	failed bool  // the site file is no part of it
 }
 
-// routeRoles is who may ask for what on the page's behalf.
+// routeRoles says which roles may call which route through the page.
 var routeRoles = map[string][]caller.Role{
 	"/":                      {caller.Owner, caller.Helper, caller.Installer, caller.Page},
 	"GET /v1/setup":          {caller.Owner, caller.Helper, caller.Installer, caller.Page},
@@ -140,7 +139,7 @@ func (s *Server) await(ctx context.Context) bool {
 	}
 }
 
-// stamp tells one content of the file from another, as far as nobody sets its time.
+// stamp returns a text that changes with the content of the file, as far as nobody sets its time.
 func (s *Server) stamp() string {
 	info, err := os.Stat(s.o.File)
 	if err != nil {
@@ -149,7 +148,7 @@ func (s *Server) stamp() string {
 	return fmt.Sprint(info.Size(), info.ModTime())
 }
 
-// blame takes why there is no house, and says it once.
+// blame stores why there is no house, and logs it once.
 func (s *Server) blame(err error) {
 	s.mu.Lock()
 	same := err.Error() == s.fault.Error()
@@ -183,7 +182,7 @@ func (s *Server) say() {
 	}
 }
 
-// refusal answers whoever wants something of a house.
+// refusal is the answer to requests that need a house.
 func (s *Server) refusal() error {
 	switch state, why := s.standing(); state {
 	case control.SetupFailed:
@@ -236,12 +235,12 @@ func (s *Server) postWrite(r *http.Request, in control.WriteSite) (control.SiteW
 	}
 	select {
 	case s.written <- struct{}{}:
-	default: // it is said already
+	default: // another signal is pending
 	}
 	return control.SiteWritten{File: s.o.File}, nil
 }
 
-// write writes the file, and before that says whose it will be.
+// write writes the file, and before that reports its house.
 func (s *Server) write(text string) error {
 	if _, err := os.Lstat(s.o.File); err == nil {
 		return s.there()

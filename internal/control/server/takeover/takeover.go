@@ -1,7 +1,6 @@
-// Package takeover answers for a house that is being taken over: who decides at its
-// doors, and the unknown cards.
+// Package takeover serves the takeover of a house: who decides at its doors, and the unknown cards.
 //
-// It refuses to tell when or where a card was heard (refusals N2 and N4).
+// It refuses to reveal when or where a card was heard (refusals N2 and N4).
 package takeover
 
 import (
@@ -19,10 +18,10 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// house is one that is being taken over.
+// house is a house that is being taken over.
 type house struct{ *gateway.Gateway }
 
-// Handle answers on the daemon's socket.
+// Handle registers the routes.
 func Handle(s *socket.Server, g *gateway.Gateway) {
 	h := house{g}
 	socket.Handle(s, "GET /v1/adopt", h.getAdopt)
@@ -30,7 +29,7 @@ func Handle(s *socket.Server, g *gateway.Gateway) {
 	socket.Handle(s, "POST /v1/listening", h.postListening)
 }
 
-// Refuse refuses what needs a gateway that decides at its doors itself.
+// Refuse refuses an act that needs a gateway that decides at its doors itself.
 func Refuse(g *gateway.Gateway) error {
 	if !g.Decider.State.Listening {
 		return nil
@@ -39,7 +38,7 @@ func Refuse(g *gateway.Gateway) error {
 		"this gateway only listens: the old controller decides at its doors")
 }
 
-// Status is nil where the gateway decides itself.
+// Status returns nil where the gateway decides itself.
 func Status(g *gateway.Gateway) *control.Listening {
 	s := g.Decider.State
 	if !s.Listening {
@@ -53,7 +52,7 @@ func Status(g *gateway.Gateway) *control.Listening {
 	return out
 }
 
-// postListening answers while the run goes on that the change ends.
+// postListening answers while the run continues that the change ends.
 func (g house) postListening(r *http.Request, in control.ListeningRequest) (any, error) {
 	var err error
 	if in.Days == 0 {

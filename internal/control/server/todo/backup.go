@@ -8,10 +8,10 @@ import (
 	"gatehouse/internal/gateway"
 )
 
-// backupOld is after how long without a good backup somebody is told.
+// backupOld is the time without a good backup after which somebody is told.
 const backupOld = 7 * 24 * time.Hour
 
-// backupProblems say what is wrong with the backups of a house that has a recovery code.
+// backupProblems returns the problems of the backups of a house that has a recovery code.
 func backupProblems(g *gateway.Gateway) (list toDo) {
 	if g.Backup == nil {
 		return nil
@@ -33,7 +33,7 @@ func backupProblems(g *gateway.Gateway) (list toDo) {
 	return append(list, awayProblems(s, now.Wall)...)
 }
 
-// awayProblems say that the copy in another directory is old, or was never made.
+// awayProblems returns problems of the copy in another directory: it is old, or was never made.
 func awayProblems(s keeper.Status, now time.Time) (list toDo) {
 	switch age := now.Sub(s.Away.Made); {
 	case s.Away.Dir == "" || s.Made.IsZero():

@@ -15,8 +15,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// endingProblems name what ends within a month, as far as the clock can tell:
-// nothing ends unseen.
+// endingProblems returns what ends within a month, as far as the clock can tell, so that nothing
+// ends unseen.
 func endingProblems(g *gateway.Gateway) (list toDo) {
 	now := g.Clock.Read()
 	c, reg := g.Central, g.Keyring.Keys.Registry()
@@ -48,7 +48,7 @@ func endingProblems(g *gateway.Gateway) (list toDo) {
 	return list
 }
 
-// ending says that something is over, or soon is; nothing while there is time.
+// ending says that something is over, or soon will be; empty while there is time.
 func ending(what string, until, now time.Time, todo string) string {
 	at := calendar.Minute(until, time.UTC)
 	switch left := until.Sub(now); {
@@ -61,8 +61,8 @@ func ending(what string, until, now time.Time, todo string) string {
 	}
 }
 
-// certificateProblems say which certificate keeps the link down: that is known at the
-// first try, and does not pass by itself.
+// certificateProblems returns the certificate that keeps the link down, which is known at the first
+// try, and does not pass by itself.
 func certificateProblems(c *gateway.Central, l mqtt.Status) (list toDo) {
 	switch l.Cause {
 	case mqtt.CauseOurCertificate:
@@ -77,10 +77,10 @@ func certificateProblems(c *gateway.Central, l mqtt.Status) (list toDo) {
 	return list
 }
 
-// refusalProblems say what of the registry's is not taken here, and what its
-// operator does about it.
+// refusalProblems returns what of the registry's is refused here, and what its operator can do
+// about it.
 func refusalProblems(g *gateway.Gateway, u *control.Uplink, s uplink.Status) (list toDo) {
-	var newer bool // its own line says what to do
+	var newer bool // it has a line of its own
 	if g.Keyring != nil {
 		refusal := g.Keyring.Status().Refusal
 		newer = refusal != nil && errors.Is(refusal.Why, signedlist.ErrNewerFormat)

@@ -13,8 +13,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// grantProblems says what somebody should do about the grants. Nothing that an
-// issuer has signed is refused without a line here.
+// grantProblems returns the problems of the grants. Everything that an issuer has signed and that
+// is refused has a line here.
 func grantProblems(s keyring.Status, enrolled bool) (list toDo) {
 	if s.Lost {
 		list.add(alone(enrolled, "list_lost"), "", "the list of grants is lost, so no card opens: %s", choose(enrolled, "it comes from the registry as soon as that can be reached",
@@ -39,7 +39,7 @@ func grantProblems(s keyring.Status, enrolled bool) (list toDo) {
 	return list
 }
 
-// listProblems says what lists could not do here, and who can do what about it.
+// listProblems returns what lists could not do here, and who can do what about it.
 func listProblems(s keyring.Status, enrolled bool) (list toDo) {
 	if u := s.Unproved; u != nil {
 		list.add(alone(enrolled, "list_unproved"), "", "list %d does not descend from list %d, which is active here: what it takes is active too, what it gives waits (%s). %s", u.Version, s.Version,
@@ -78,7 +78,7 @@ func listProblems(s keyring.Status, enrolled bool) (list toDo) {
 	return list
 }
 
-// shownGrants is how many grants one line names.
+// shownGrants is the most grants that one line names.
 const shownGrants = 8
 
 func grantNames(ids []wire.ID, more int) string {

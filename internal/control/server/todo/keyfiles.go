@@ -10,10 +10,10 @@ import (
 	"gatehouse/internal/keys"
 )
 
-// keyFileProblems name each file of an enrolment that is gone or can't be used, with
-// what brings it back: an enrolment makes anew what is missing, and keeps the rest.
-// Those without which no card opens have a line of their own (keysProblem). House and
-// trust document come again from the registry.
+// keyFileProblems returns each file of an enrolment that is missing or unusable, with what brings
+// it back: enrolling again makes what is missing, and keeps the rest. Files without which no card
+// opens have a line of their own (keysProblem). House and trust document come again from the
+// registry.
 func keyFileProblems(g *gateway.Gateway, initialised bool) (list toDo) {
 	path := func(file string) string { return g.Site.Path("keys", file) }
 	if g.Keyring.Keys.Registry() == nil {
@@ -50,7 +50,7 @@ func (l *toDo) addKeyFile(g *gateway.Gateway, path, without string, err error) {
 	l.add("key_file", "", "%s %s, so %s: %s%s, then start the daemon again", path, what, without, first, enrolAgain(g))
 }
 
-// enrolAgain are the commands that enrol a gateway in its own place.
+// enrolAgain returns the commands that enrol a gateway again in its place.
 func enrolAgain(g *gateway.Gateway) string {
 	at := ""
 	if r := g.Keyring.Keys.Registry(); r != nil {

@@ -16,8 +16,7 @@ import (
 	"gatehouse/internal/site"
 )
 
-// Of lists what somebody should do something about at a gateway where so much was proved,
-// and the sentences alone.
+// Of returns what somebody should do at a gateway with these proofs, and the sentences alone.
 func Of(g *gateway.Gateway, s control.Status, proved *acceptance.Book) ([]control.ToDo, []string) {
 	list := append(problems(g, s), proofProblems(proved)...)
 	return list, list.texts()
@@ -51,7 +50,7 @@ func problems(g *gateway.Gateway, s control.Status) (list toDo) {
 	return append(list, diskProblems(g, s.Journal.Degraded)...)
 }
 
-// clockProblems say what is wrong with the time.
+// clockProblems returns the problems of the time.
 func clockProblems(g *gateway.Gateway, enrolled bool) (list toDo) {
 	if why := g.Clock.Unread(); why != nil {
 		list.add("clock_unread", "", "%s can't be read (%s): what was known of the time is gone, nobody's term ends by that. Find out what did that, a hand or the disk; %s. This line goes with the next start",
@@ -66,7 +65,7 @@ func clockProblems(g *gateway.Gateway, enrolled bool) (list toDo) {
 	return list
 }
 
-// diskProblems say what is wrong with the disk of the log.
+// diskProblems returns the problems of the journal's disk.
 func diskProblems(g *gateway.Gateway, degraded string) (list toDo) {
 	if degraded != "" {
 		list.add("log_not_durable", "", "entries can't be made durable: %s. Doors go on; check the disk", degraded)
@@ -80,7 +79,7 @@ func diskProblems(g *gateway.Gateway, degraded string) (list toDo) {
 	return list
 }
 
-// listeningProblem says that the gateway decides nothing yet; nil where it does.
+// listeningProblem says that the gateway does not decide yet; nil: it does.
 func listeningProblem(l *control.Listening) (list toDo) {
 	const drive = "connect the lock and run gatehouse adopt drive"
 	switch {
@@ -95,7 +94,7 @@ func listeningProblem(l *control.Listening) (list toDo) {
 	return list
 }
 
-// fireProblems say what is wrong at the fire input; nil where there is none.
+// fireProblems returns the problems of the fire input; nil where there is none.
 func fireProblems(fire *gateway.Fire) (list toDo) {
 	if fire == nil {
 		return nil
@@ -115,7 +114,7 @@ func fireProblems(fire *gateway.Fire) (list toDo) {
 	return list
 }
 
-// doorProblems say what is wrong with locks, buttons and readers.
+// doorProblems returns the problems of locks, buttons and readers.
 func doorProblems(doors []control.Door) (list toDo) {
 	for _, d := range doors {
 		if d.Lock != "ok" {
@@ -128,7 +127,7 @@ func doorProblems(doors []control.Door) (list toDo) {
 			switch {
 			case dev.Hint == Untapped:
 				list.add("reader_untapped", d.ID, "door %s: %s %s", d.ID, dev.ID, dev.Hint)
-			case dev.Hint == BeingTaught:
+			case dev.Hint == InLearning:
 				list.add("reader_taught", d.ID, "door %s: %s %s", d.ID, dev.ID, dev.Hint)
 			case !dev.Online && dev.Hint == "":
 				list.add("device_silent", d.ID, "door %s: %s has not answered yet", d.ID, dev.ID)
@@ -142,8 +141,8 @@ func doorProblems(doors []control.Door) (list toDo) {
 	return list
 }
 
-// deviceCode is the code of what a device reports: its fault stands in it, since each
-// wants another hand.
+// deviceCode returns the code of a device's problem. It contains the fault, since each needs
+// somebody else.
 func deviceCode(code string, dev control.Device) string {
 	if dev.Fault == "" {
 		return code
@@ -151,8 +150,8 @@ func deviceCode(code string, dev control.Device) string {
 	return code + "/" + dev.Fault
 }
 
-// setAsideProblems names damaged files for as long as they lie there: what is
-// in them is nowhere else.
+// setAsideProblems names damaged files for as long as they are there, because their content is
+// nowhere else.
 func setAsideProblems(g *gateway.Gateway) (list toDo) {
 	for _, directory := range []string{"journal", "grants", "keys"} {
 		found, _ := filepath.Glob(g.Site.Path(directory, "*.bad-*")) // the pattern is right
@@ -163,8 +162,8 @@ func setAsideProblems(g *gateway.Gateway) (list toDo) {
 	return list
 }
 
-// lostProblems tells what the journal found to be missing or changed, until
-// somebody has seen to it.
+// lostProblems returns what the journal found to be missing or changed, until somebody has seen to
+// it.
 func lostProblems(g *gateway.Gateway) (list toDo) {
 	for _, what := range g.Journal.Lost() {
 		list.add("log_changed", "", "the journal: %s. Find out who or what did that, a hand or the disk; then remove %s", what, g.Journal.LostFile())
@@ -172,9 +171,8 @@ func lostProblems(g *gateway.Gateway) (list toDo) {
 	return list
 }
 
-// keysProblem says what to do where the gateway has not all its keys. It never
-// asks for keys to be moved away that came after the daemon's start, or that a
-// registry knows: those are nowhere else.
+// keysProblem says what to do where the gateway lacks keys. It never tells anybody to move keys
+// away that came after the daemon's start, or that a registry knows: those are nowhere else.
 func keysProblem(g *gateway.Gateway) (list toDo) {
 	const none = "so no card opens"
 	has := func(file string) bool {
@@ -196,7 +194,7 @@ func keysProblem(g *gateway.Gateway) (list toDo) {
 		list.add("keys_new", "", "keys of the building are there since the daemon started: start it again")
 	case enrolled || has(keys.RegistryFile) || has(keys.ClientCertFile):
 		away := g.Site.Path("keys")
-		if now.Building != nil { // in a house with no other gateway it is nowhere but here and in escrow
+		if now.Building != nil { // in a house with no other gateway it is only here and in escrow
 			away = "all in " + away + " but " + keys.BuildingKeyFile
 		}
 		list.add("keys_unreadable", "", "the keys of this gateway can't be read, %s (%s): mend what is wrong with the file and start the daemon again, or move %s away, %s and start the daemon again",
@@ -208,14 +206,14 @@ func keysProblem(g *gateway.Gateway) (list toDo) {
 	return list
 }
 
-// keyNowhere reports whether no gateway of the house has the building's key: there is no other
-// one, or each has said so.
+// keyNowhere reports whether no gateway of the house has the building's key: there is no other one,
+// or each has said so.
 func keyNowhere(g *gateway.Gateway) bool {
 	c := g.Central
 	return len(g.Keyring.Keys.Registry().House.Gateways) == 1 || c != nil && c.Err == nil && c.Uplink.Status().KeyNowhere
 }
 
-// missingProblem says what is gone with it, and what to do.
+// missingProblem says what was lost with a file, and what to do.
 func missingProblem(s *site.Site, what string) (list toDo) {
 	add := func(code, gone, todo string) {
 		list.add(code, "", "%s is missing: %s. Find out who or what did that, a hand or the disk; %s. This line goes with the next start", s.Path(what), gone, todo)
@@ -232,5 +230,5 @@ func missingProblem(s *site.Site, what string) (list toDo) {
 	return list
 }
 
-// timeAnew is what to do where what was known of the time is gone.
+// timeAnew is the hint where the knowledge of the time is lost.
 const timeAnew = "the registry or a time server tells the time anew; without either, set the clock, then gatehouse clock confirm"

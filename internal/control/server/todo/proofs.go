@@ -9,7 +9,7 @@ import (
 var named = map[acceptance.Part]string{acceptance.Lock: "the lock", acceptance.Exit: "the exit button", acceptance.Contact: "the door contact",
 	acceptance.Fire: "the fire input", acceptance.Power: "the pulled plug"}
 
-// failing says of each part what it means that it did not work.
+// failing are the consequences of each part's failure.
 var failing = map[acceptance.Part]string{
 	acceptance.Lock:    "nobody heard the lock: check its current and its relay",
 	acceptance.Exit:    "the exit button was not seen pressed: check its wires and its line in the site file. Until it is, people may not get out",
@@ -18,8 +18,8 @@ var failing = map[acceptance.Part]string{
 	acceptance.Power:   "de-energised, it does not open from inside: let nobody live behind it before that is mended; a magnetic lock's current has to pass the exit button, a strike needs a handle",
 }
 
-// proofProblems say what is still to be proved at a door before it counts as ready, in a
-// house that asks for it.
+// proofProblems returns what is still to be proved at a door before it counts as ready, in a house
+// that asks for it.
 func proofProblems(book *acceptance.Book) (list toDo) {
 	_, doors := book.Doors()
 	for _, d := range doors {
@@ -47,6 +47,6 @@ func proofProblems(book *acceptance.Book) (list toDo) {
 	return list
 }
 
-// partCode is the code of what became of a part, which stands in it: each wants another
-// hand.
+// partCode returns the code of a part's problem. It contains the part, since each needs somebody
+// else.
 func partCode(code string, p acceptance.Part) string { return code + "/" + string(p) }

@@ -9,28 +9,27 @@ import (
 	"gatehouse/internal/gateway/clock"
 )
 
-// AtStart is how soon after the start of the daemon something counts as older: it was
-// there as the daemon came, for nobody knows how long.
+// AtStart is the time after the start of the daemon within which a problem counts as older: it was
+// there when the daemon began, for an unknown time.
 const AtStart = 2 * time.Minute
 
-// Since remembers when each thing that is to be done was first seen by this process. It is
-// safe for concurrent use.
+// Since remembers when each problem was first seen by this process. It is safe for concurrent use.
 type Since struct {
 	mu    sync.Mutex
 	start time.Duration // CLOCK_BOOTTIME of the first look
 	seen  map[string]sighting
 }
 
-// sighting is when something was seen first. With a clock that nobody vouched for, the time
-// is put right once somebody does.
+// sighting is when a problem was first seen. With an untrusted clock the time is corrected once the
+// clock is trusted.
 type sighting struct {
 	boot    time.Duration
 	wall    time.Time
 	trusted bool
 }
 
-// subjects say which argument of a sentence tells two things of the same code apart. The
-// others may change while the thing is the same.
+// subjects is the argument of a sentence that distinguishes two problems with the same code. The
+// other arguments may change while the problem is the same.
 var subjects = map[string]int{"device_out": 1, "device_fault": 1, "device_silent": 1, "reader_taught": 1, "file_set_aside": 0, "key_file": 0, "log_changed": 0, "list_copy": 0, "gateway_shut": 0, "desk_overdue": 0, "document_refused": 0}
 
 func identity(item control.ToDo) string {
@@ -42,7 +41,7 @@ func identity(item control.ToDo) string {
 	return id
 }
 
-// Mark says of each thing since when it is on the list, and forgets what is no more.
+// Mark sets since when each problem is on the list, and forgets those that are gone.
 func (s *Since) Mark(list []control.ToDo, now clock.Reading) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

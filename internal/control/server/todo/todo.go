@@ -1,8 +1,7 @@
-// Package todo says what somebody should do something about at a gateway: each in one
-// sentence, with what to do, and under a code by which others have words of their own.
+// Package todo lists what somebody should do at a gateway: each problem in one sentence, with what
+// to do, and with a code for programs that have words of their own.
 //
-// It refuses to act and to tell of people: it reads states, and names doors, devices and
-// files.
+// It refuses to act and to speak of people: it reads states, and names doors, devices and files.
 package todo
 
 import (
@@ -12,12 +11,11 @@ import (
 	"gatehouse/internal/control"
 )
 
-// toDo is what somebody should do something about, as it is put together.
+// toDo is a list that is being put together.
 type toDo []control.ToDo
 
-// add puts something on the list: its code, which docs/status.md has, the door that it is
-// about ("": none), and the sentence. Whoever says it in other words gets the sentence's
-// arguments.
+// add adds a problem: its code, which docs/status.md has, its door ("": none), and the sentence.
+// Programs with words of their own get the sentence's arguments.
 func (l *toDo) add(code, door, format string, args ...any) {
 	item := control.ToDo{Code: code, Door: door, Text: fmt.Sprintf(format, args...)}
 	for _, a := range args {
@@ -26,7 +24,7 @@ func (l *toDo) add(code, door, format string, args ...any) {
 	*l = append(*l, item)
 }
 
-// texts are the sentences, for programs from before there were codes.
+// texts returns the sentences, for programs from before there were codes.
 func (l toDo) texts() (all []string) {
 	for _, item := range l {
 		all = append(all, item.Text)
@@ -34,8 +32,8 @@ func (l toDo) texts() (all []string) {
 	return all
 }
 
-// alone is the code for a house of its own where there is another for one with a
-// registry: other people do something about it.
+// alone returns the code for a standalone house where there is another for one with a registry:
+// other people can do something about it.
 func alone(enrolled bool, code string) string {
 	if enrolled {
 		return code
@@ -43,16 +41,15 @@ func alone(enrolled bool, code string) string {
 	return code + "_alone"
 }
 
-// BeingTaught is the hint of a reader that is away from its door for format learning.
-const BeingTaught = "is being taught: until format learning is over it opens nothing"
+// InLearning is the hint of a reader in format learning.
+const InLearning = "is in format learning: until that is over it opens nothing"
 
 // Untapped is the hint of a reader that can't be listened to.
 const Untapped = "speaks only when it is asked, and the old controller asks: it can't be listened to, and its cards are not learned"
 
-// oneLine is an error of several parts as a line of its own shows it.
+// oneLine joins an error of several parts into one line.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
-// choose is a where yes, else b.
 func choose[T any](yes bool, a, b T) T {
 	if yes {
 		return a

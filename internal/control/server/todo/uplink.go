@@ -11,8 +11,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Shown is a status without an alarm that came of entries alone: it would tell
-// that somebody has come in since.
+// Shown returns a status without an alarm that entries alone have raised: it would reveal that
+// somebody has come in since.
 func Shown(s uplink.Status) uplink.Status {
 	if s.Quiet {
 		s.Problem = wire.ReasonNone
@@ -23,14 +23,14 @@ func Shown(s uplink.Status) uplink.Status {
 // withheldAfter is how long a list may be on its way.
 const withheldAfter = 5 * time.Minute
 
-// uplinkProblems says what somebody should do about the registry. That it is
-// away is no problem of the doors', and each says so.
+// uplinkProblems returns the problems of the registry. Its absence is no problem of the doors, as
+// each says.
 func uplinkProblems(g *gateway.Gateway, u *control.Uplink) (list toDo) {
 	if u == nil {
 		return nil
 	}
 	if errors.Is(g.Central.Err, gateway.ErrNoKey) {
-		return nil // its own line says what to do
+		return nil // it has a line of its own
 	}
 	if err := g.Central.Err; err != nil {
 		list.add("not_enrolled", "", "no way to the registry (%v): run gatehouse enrol and start the daemon again, or set registry = \"none\" in the site file", err)
@@ -46,17 +46,17 @@ func uplinkProblems(g *gateway.Gateway, u *control.Uplink) (list toDo) {
 	return list
 }
 
-// entriesWait is what becomes of the log while nobody hears of it.
+// entriesWait is the state of the log while nobody receives it.
 const entriesWait = "Doors go on, entries wait here"
 
-// silenceProblem is why the registry does not confirm what it is sent; nothing: it does.
+// silenceProblem says why the registry does not confirm what it is sent; empty: it does.
 func silenceProblem(g *gateway.Gateway, u *control.Uplink, s uplink.Status) (list toDo) {
 	if s.State == uplink.StateDown {
 		list = certificateProblems(g.Central, g.Central.Link.Status())
 	}
 	switch {
 	case len(list) > 0:
-	case s.State == uplink.StateDown && errors.Join(enrol.ClientFiles(g.Site.Path("keys"))) != nil: // its own line says what to do
+	case s.State == uplink.StateDown && errors.Join(enrol.ClientFiles(g.Site.Path("keys"))) != nil: // it has a line of its own
 	case s.Problem == wire.ReasonNoLink || s.State == uplink.StateDown && time.Since(s.Since) > 10*time.Minute:
 		list.add("registry_unreachable", "", "the registry's broker can't be reached: %s. %s", or(u.Link, "check the network"), entriesWait)
 	case s.Problem == wire.ReasonNoAnswer:

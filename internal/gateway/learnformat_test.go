@@ -26,11 +26,11 @@ func TestTeach(t *testing.T) {
 		must(t, err)
 		must(t, h.source.Send(c))
 	}
-	next := func(in control.Teach, card uint64) (got control.Taught, err error) {
+	next := func(in control.LearnFormat, card uint64) (got control.LearnedFormat, err error) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			got, err = h.client.Teach(t.Context(), "front", "in", in)
+			got, err = h.client.LearnFormat(t.Context(), "front", "in", in)
 		}()
 		if card != 0 {
 			h.eventually("bits count in format learning", func() bool { return openings.counts.Load() == 2 })
@@ -40,7 +40,7 @@ func TestTeach(t *testing.T) {
 		return got, err
 	}
 	for i, card := range []uint64{1001, 2002, 2002, 3003} {
-		got, err := next(control.Teach{Again: i == 0, Seconds: 60}, card)
+		got, err := next(control.LearnFormat{Again: i == 0, Seconds: 60}, card)
 		must(t, err)
 		if want := []int{1, 2, 2, 3}[i]; got.Cards != want || got.Bits != 34 {
 			t.Fatalf("swipe %d: %+v", i, got)
@@ -56,22 +56,22 @@ func TestTeach(t *testing.T) {
 			t.Errorf("proposed %q, %q", names, got.Remarks)
 		}
 	}
-	got, err := next(control.Teach{Printed: "300,3003"}, 0)
+	got, err := next(control.LearnFormat{Printed: "300,3003"}, 0)
 	must(t, err)
 	if len(got.Proposals) == 0 || got.Proposals[0].Format != "H10306" && got.Proposals[0].Format != "N10002" ||
 		!slices.Contains(got.Proposals[0].Fields, "facility 300, card 3003") {
 		t.Errorf("with the printed number: %+v", got)
 	}
-	if _, err := next(control.Teach{Printed: "none"}, 0); err == nil {
+	if _, err := next(control.LearnFormat{Printed: "none"}, 0); err == nil {
 		t.Error("a printed number of letters was taken")
 	}
-	if _, err := h.client.Teach(t.Context(), "yard", "in", control.Teach{}); err == nil {
-		t.Error("a serial reader was taught")
+	if _, err := h.client.LearnFormat(t.Context(), "yard", "in", control.LearnFormat{}); err == nil {
+		t.Error("a serial reader was in format learning")
 	}
 	if h.kinds()["front access denied unknown_card"] != 0 {
 		t.Error("a card of format learning came to the door")
 	}
-	must(t, h.client.EndTeach(t.Context(), "front", "in"))
+	must(t, h.client.EndLearnFormat(t.Context(), "front", "in"))
 	h.eventually("the reader is back", func() bool { return !strings.Contains(h.problems(), "door front") })
 	swipe(300, 77)
 	h.eventually("the door is served again", h.has("front access denied unknown_card", 1))
@@ -118,15 +118,15 @@ func TestTeachEnded(t *testing.T) {
 	} {
 		done := make(chan error, 1)
 		go func() {
-			_, err := h.client.Teach(t.Context(), door, "in", control.Teach{Seconds: 600})
+			_, err := h.client.LearnFormat(t.Context(), door, "in", control.LearnFormat{Seconds: 600})
 			done <- err
 		}()
 		if door == "front" {
-			h.eventually("status tells of format learning", func() bool { return strings.Contains(h.problems(), "door front: in is being taught") })
+			h.eventually("status tells of format learning", func() bool { return strings.Contains(h.problems(), "door front: in is in format learning") })
 		}
 		var err error
 		h.eventually("who waits is told", func() bool {
-			must(t, h.client.EndTeach(t.Context(), door, "in"))
+			must(t, h.client.EndLearnFormat(t.Context(), door, "in"))
 			select {
 			case err = <-done:
 				return true
@@ -137,7 +137,7 @@ func TestTeachEnded(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "format learning is over") {
 			t.Errorf("%s: %v", door, err)
 		}
-		if _, err := h.client.Teach(t.Context(), door, "in", control.Teach{Printed: "300,3003"}); err == nil || !strings.Contains(err.Error(), "no card yet") {
+		if _, err := h.client.LearnFormat(t.Context(), door, "in", control.LearnFormat{Printed: "300,3003"}); err == nil || !strings.Contains(err.Error(), "no card yet") {
 			t.Errorf("%s: its number: %v", door, err)
 		}
 		h.eventually("the reader is back", func() bool { return !strings.Contains(h.problems(), "door "+door) })
@@ -151,7 +151,7 @@ func TestTeachWayOut(t *testing.T) {
 	h := newHouse(t)
 	h.site = strings.Replace(h.site, "id = \"in\"\ntype = \"wiegand\"", "id = \"in\"\ndirection = \"out\"\ntype = \"wiegand\"", 1)
 	h.start()
-	if _, err := h.client.Teach(t.Context(), "front", "in", control.Teach{Seconds: 1}); err == nil || !strings.Contains(err.Error(), "people leave by") {
-		t.Errorf("taught: %v", err)
+	if _, err := h.client.LearnFormat(t.Context(), "front", "in", control.LearnFormat{Seconds: 1}); err == nil || !strings.Contains(err.Error(), "people leave by") {
+		t.Errorf("format learning: %v", err)
 	}
 }

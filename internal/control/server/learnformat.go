@@ -21,18 +21,19 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// learnIdle ends format learning that nobody goes on with: the reader serves its door, the cards leave memory.
+// learnIdle ends idle format learning: the reader serves its door again, and the cards leave
+// memory.
 const learnIdle = 30 * time.Second
 
 // learnMost is how many cards one format learning takes.
 const learnMost = 20
 
-// learning is where a reader is taught, one at a time.
+// learning is format learning at a reader, one at a time.
 type learning struct {
-	one sync.Mutex // a request at a time
+	one sync.Mutex // one request at a time
 
 	mu      sync.Mutex
-	reader  *gateway.Reader // nil: none is taught
+	reader  *gateway.Reader // nil: none is in format learning
 	events  chan device.Event
 	over    chan struct{}
 	ends    *time.Timer
@@ -40,14 +41,15 @@ type learning struct {
 	printed map[int]string
 }
 
-// teacher finds out what a reader sends.
-type teacher struct {
+// learner finds out what a reader sends.
+type learner struct {
 	*gateway.Gateway
 	learning learning
 }
 
-// postTeach waits for one card at a reader that is taught, or takes the number printed on the last one.
-func (g *teacher) postTeach(r *http.Request, in control.Teach) (any, error) {
+// postLearnFormat waits for one card at a reader in format learning, or takes the number printed on the
+// last one.
+func (g *learner) postLearnFormat(r *http.Request, in control.LearnFormat) (any, error) {
 	s, err := served(g.Gateway, r)
 	if err != nil {
 		return nil, err
@@ -71,7 +73,7 @@ func (g *teacher) postTeach(r *http.Request, in control.Teach) (any, error) {
 	if begun, err := g.learning.begin(r.Context(), s, in.Again); err != nil {
 		return nil, err
 	} else if begun {
-		readers{g.Gateway}.done(r, s, wire.ReasonReaderTaught)
+		readers{g.Gateway}.done(r, s, wire.ReasonFormatLearning)
 	}
 	ctx, cancel := waitFor(r.Context(), in.Seconds, swipeDefault)
 	defer cancel()
@@ -82,8 +84,8 @@ func (g *teacher) postTeach(r *http.Request, in control.Teach) (any, error) {
 	return g.learning.show(card)
 }
 
-// deleteTeach ends format learning: the reader serves its door again.
-func (g *teacher) deleteTeach(r *http.Request, _ socket.None) (any, error) {
+// deleteLearnFormat ends format learning: the reader serves its door again.
+func (g *learner) deleteLearnFormat(r *http.Request, _ socket.None) (any, error) {
 	s, err := served(g.Gateway, r)
 	if err != nil {
 		return nil, err
@@ -96,9 +98,9 @@ func (g *teacher) deleteTeach(r *http.Request, _ socket.None) (any, error) {
 	return struct{}{}, nil
 }
 
-// nextCard waits for a card at a reader that is taught, for as long as format learning
-// lasts: after it the next card is the door's.
-func (g *teacher) nextCard(ctx context.Context, s *gateway.Reader) (device.Card, error) {
+// nextCard waits for a card at a reader in format learning, for as long as that lasts: after it the
+// next card is the door's.
+func (g *learner) nextCard(ctx context.Context, s *gateway.Reader) (device.Card, error) {
 	over := g.learning.over
 	ctx, cancel := during(ctx, over)
 	defer cancel()
@@ -128,12 +130,12 @@ func (g *teacher) nextCard(ctx context.Context, s *gateway.Reader) (device.Card,
 	}
 }
 
-// errOver is for who goes on with format learning that was ended meanwhile.
+// errOver is the error for a request after format learning has ended.
 func errOver() error {
 	return socket.Refused(http.StatusConflict, "begin again", "format learning is over")
 }
 
-// noCard says why the wait for a card has ended without one, and more of what to do.
+// noCard says why the wait for a card has ended without one; more is what else to do.
 func noCard(over <-chan struct{}, found fault.Code, more string) error {
 	select {
 	case <-over:
@@ -146,7 +148,7 @@ func noCard(over <-chan struct{}, found fault.Code, more string) error {
 	return socket.Refused(http.StatusGatewayTimeout, "hold a card up at the reader"+more+"; look at its power and its wires", "no card was read")
 }
 
-// begin takes a reader from its door, unless it is here already; then begun is false.
+// begin takes a reader from its door, unless it is in format learning already; then begun is false.
 func (c *learning) begin(ctx context.Context, s *gateway.Reader, again bool) (begun bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -158,7 +160,7 @@ func (c *learning) begin(ctx context.Context, s *gateway.Reader, again bool) (be
 	}
 	c.end()
 	c.events, c.over = make(chan device.Event, 64), make(chan struct{})
-	if err := s.Teach(ctx, c.events, c.over); err != nil {
+	if err := s.LearnFormat(ctx, c.events, c.over); err != nil {
 		return false, socket.Refused(http.StatusServiceUnavailable, "gatehouse status tells what is wrong with it", "%v", err)
 	}
 	c.reader, c.printed = s, map[int]string{}
@@ -167,7 +169,7 @@ func (c *learning) begin(ctx context.Context, s *gateway.Reader, again bool) (be
 	return true, nil
 }
 
-// idle lets format learning end if nobody goes on with it.
+// idle ends format learning that nobody continues.
 func (c *learning) idle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -178,7 +180,7 @@ func (c *learning) idle() {
 
 func (c *learning) expire() {
 	if !c.one.TryLock() {
-		return // somebody goes on: idle sets the timer anew
+		return // somebody continues: idle sets the timer again
 	}
 	defer c.one.Unlock()
 	c.mu.Lock()
@@ -193,7 +195,7 @@ func (c *learning) close() {
 	c.end()
 }
 
-// end gives the reader back. The caller holds mu.
+// end returns the reader to its door. The caller holds mu.
 func (c *learning) end() {
 	if c.reader == nil {
 		return
@@ -204,7 +206,7 @@ func (c *learning) end() {
 	c.reader, c.cards, c.printed = nil, nil, nil
 }
 
-// show takes a card and says what all so far have in common.
+// show adds a card and returns the result of all so far.
 func (c *learning) show(card device.Card) (any, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -217,7 +219,7 @@ func (c *learning) show(card device.Card) (any, error) {
 		}
 		c.cards = append(c.cards, card)
 	}
-	return c.taught()
+	return c.result()
 }
 
 // compare takes the number that is printed on the last card.
@@ -228,11 +230,11 @@ func (c *learning) compare(printed string) (any, error) {
 		return nil, socket.Refused(http.StatusConflict, "hold a card up first", "no card yet")
 	}
 	c.printed[len(c.cards)-1] = printed
-	return c.taught()
+	return c.result()
 }
 
-// taught says what the cards so far tell. The caller holds mu.
-func (c *learning) taught() (any, error) {
+// result returns the result of the cards so far. The caller holds mu.
+func (c *learning) result() (any, error) {
 	proposals := wiegand.Propose(c.cards)
 	for i := range c.cards {
 		if printed, ok := c.printed[i]; ok {
@@ -243,7 +245,7 @@ func (c *learning) taught() (any, error) {
 			}
 		}
 	}
-	out := control.Taught{Cards: len(c.cards), Bits: c.cards[len(c.cards)-1].Len(), Proposals: []control.Proposal{},
+	out := control.LearnedFormat{Cards: len(c.cards), Bits: c.cards[len(c.cards)-1].Len(), Proposals: []control.Proposal{},
 		Remarks: []string{wiegand.Advice(c.cards, proposals)}}
 	for _, p := range proposals {
 		shown := control.Proposal{Format: p.Format, Why: strings.Join(p.Why, "; "), Fields: []string{}}
@@ -255,7 +257,7 @@ func (c *learning) taught() (any, error) {
 	return out, nil
 }
 
-// fieldsText is what may be printed on a card.
+// fieldsText describes what may be printed on a card.
 func fieldsText(v wiegand.Fields) string {
 	var parts []string
 	add := func(has bool, name string, n uint64) {

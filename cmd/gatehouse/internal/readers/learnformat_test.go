@@ -9,7 +9,7 @@ import (
 
 func TestWriteTaught(t *testing.T) {
 	var b bytes.Buffer
-	writeTaught(&b, control.Taught{Cards: 2, Bits: 34, Remarks: []string{"H10306 fits."}, Proposals: []control.Proposal{
+	writeLearned(&b, control.LearnedFormat{Cards: 2, Bits: 34, Remarks: []string{"H10306 fits."}, Proposals: []control.Proposal{
 		{Format: "H10306", Why: "2 checks are right", Fields: []string{"facility 3, card 1", "facility 3, card 2"}},
 		{Format: "RAW34", Why: "takes any bits", Fields: []string{"card 1", "card 2"}},
 	}})
@@ -27,7 +27,7 @@ formats = ["H10306"]
 		t.Errorf("got:\n%s", &b)
 	}
 	b.Reset()
-	writeTaught(&b, control.Taught{Cards: 1, Bits: 4, Remarks: []string{"So few bits are a key of a keypad, not a card."}})
+	writeLearned(&b, control.LearnedFormat{Cards: 1, Bits: 4, Remarks: []string{"So few bits are a key of a keypad, not a card."}})
 	if want := "So few bits are a key of a keypad, not a card.\n"; b.String() != want {
 		t.Errorf("none fits:\n%s", &b)
 	}

@@ -13,14 +13,14 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// Teach is the command that finds out which format a reader sends.
-type Teach struct {
+// LearnFormat is the command that finds out which format a reader sends.
+type LearnFormat struct {
 	oneReader
 	Swipes  int  `default:"3" help:"How many different cards to hold up, 1 to 10."`
 	Printed bool `help:"Ask for the number printed on each card, which tells formats apart that no bits tell apart."`
 }
 
-func (Teach) Help() string {
+func (LearnFormat) Help() string {
 	return `Finds out which format a Wiegand or OSDP reader sends. Hold up some cards, each
 once; while this runs the reader opens nothing. Write the format that fits into
 the site file (formats = ["..."]).
@@ -28,7 +28,7 @@ the site file (formats = ["..."]).
 Numbers of cards are shown: let nobody look on, and keep no record.`
 }
 
-func (c Teach) Run(s *session.Session) error {
+func (c LearnFormat) Run(s *session.Session) error {
 	if c.Swipes < 1 || c.Swipes > 10 {
 		return socket.Hinted("--swipes 3 is enough as a rule", "--swipes %d: want 1 to 10", c.Swipes)
 	}
@@ -42,7 +42,7 @@ func (c Teach) Run(s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	return s.Print(t, nil, func(w io.Writer) { writeTaught(w, t) })
+	return s.Print(t, nil, func(w io.Writer) { writeLearned(w, t) })
 }
 
 func isConflict(err error) bool {
@@ -50,15 +50,15 @@ func isConflict(err error) bool {
 	return errors.As(err, &answer) && answer.Status == http.StatusConflict
 }
 
-func (c Teach) end(s *session.Session) {
+func (c LearnFormat) end(s *session.Session) {
 	last, cancel := s.Parting()
 	defer cancel()
-	_ = s.Client.EndTeach(last, c.Door, c.Reader) // it ends by itself
+	_ = s.Client.EndLearnFormat(last, c.Door, c.Reader) // it ends by itself
 }
 
 // exists refuses a reader that is not there, or has no formats, before anybody walks to it with a
 // card.
-func (c Teach) exists(s *session.Session) error {
+func (c LearnFormat) exists(s *session.Session) error {
 	r, err := c.find(s, false)
 	if err == nil && r.Type != "wiegand" && r.Type != "osdp" {
 		err = socket.Hinted("gatehouse decode serial shows what a serial reader sends",
@@ -68,12 +68,12 @@ func (c Teach) exists(s *session.Session) error {
 }
 
 // learn asks for one card after another.
-func (c Teach) learn(s *session.Session) (t control.Taught, err error) {
+func (c LearnFormat) learn(s *session.Session) (t control.LearnedFormat, err error) {
 	ask := s.Asker()
 	for i := 0; t.Cards < c.Swipes; i++ {
 		fmt.Fprintf(s.Err, "card %d of %d: hold it up at reader %s of door %s\n", t.Cards+1, c.Swipes, c.Reader, c.Door)
 		before := t.Cards
-		if t, err = s.Client.Teach(s.Ctx, c.Door, c.Reader, control.Teach{Again: i == 0}); err != nil {
+		if t, err = s.Client.LearnFormat(s.Ctx, c.Door, c.Reader, control.LearnFormat{Again: i == 0}); err != nil {
 			return t, err
 		}
 		if t.Cards == before {
@@ -91,16 +91,16 @@ func (c Teach) learn(s *session.Session) (t control.Taught, err error) {
 		if printed == "" {
 			continue
 		}
-		if t, err = s.Client.Teach(s.Ctx, c.Door, c.Reader, control.Teach{Printed: printed}); err != nil {
+		if t, err = s.Client.LearnFormat(s.Ctx, c.Door, c.Reader, control.LearnFormat{Printed: printed}); err != nil {
 			return t, err
 		}
 	}
 	return t, nil
 }
 
-// writeTaught shows the formats that fit, what to do next, and the likeliest format as a line of
+// writeLearned shows the formats that fit, what to do next, and the likeliest format as a line of
 // the site file.
-func writeTaught(w io.Writer, t control.Taught) {
+func writeLearned(w io.Writer, t control.LearnedFormat) {
 	tab := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for i, p := range t.Proposals {
 		why := p.Why
