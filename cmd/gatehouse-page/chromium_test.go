@@ -273,7 +273,7 @@ func (h *house) screens(base string) (all []string) {
 	if len(all) < 4 {
 		h.t.Errorf("only %v", all)
 	}
-	return append(all, "/prove/yard", "/nowhere")
+	return append(all, "/prove/yard", "/resident/front", "/nowhere")
 }
 
 // mostPaint is how many bytes a screen may take until it can be used.

@@ -189,6 +189,15 @@ func (d *Desk) done(t *tenancy.Tenancy, remarks []string) Done {
 // CodeDoors returns the doors here with a reader that takes one-time codes.
 func (d *Desk) CodeDoors() []string { return d.codes.Doors }
 
+// VoidCodes counts the tenancies whose one-time codes open nothing any more, since the log has
+// begun anew, at doors that take some.
+func (d *Desk) VoidCodes() int {
+	if !d.codes.given() {
+		return 0
+	}
+	return d.codes.Void()
+}
+
 // giveCodes makes new one-time codes for a tenancy.
 func (d *Desk) giveCodes(done *Done) error {
 	if !d.codes.given() {

@@ -202,6 +202,21 @@ func (s *Store) salted() (salt []byte, rounds int) {
 	return s.file.Salt, s.file.Rounds
 }
 
+// Void counts the tenancies whose one-time codes open nothing any more, since the log has begun
+// anew: their slips have to be printed again. Whether one was used changes nothing of that.
+func (s *Store) Void() int {
+	epoch := s.epoch()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	whose := map[wire.ID]bool{}
+	for _, c := range s.file.Codes {
+		if c.Guest == nil && c.Epoch != epoch {
+			whose[c.Tenancy] = true
+		}
+	}
+	return len(whose)
+}
+
 // Keep ends the codes of tenancies that are over, and forgets guest codes whose end has
 // certainly come (surely, unix s).
 func (s *Store) Keep(over func(tenancy wire.ID) bool, surely uint32) {

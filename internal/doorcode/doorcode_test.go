@@ -185,8 +185,14 @@ func TestVoid(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(h.parts.Dir, File), before, 0o600))
 	h.start(wire.ID(used.Detail))
 	h.wants("front", all[0], wire.ReasonReplayed)
+	if n := h.Void(); n != 0 {
+		t.Errorf("void are the codes of %d tenancies", n)
+	}
 	h.epoch++
 	h.wants("front", all[1], wire.ReasonBadCode)
+	if n := h.Void(); n != 1 {
+		t.Errorf("another epoch: void are the codes of %d tenancies", n)
+	}
 	h.epoch--
 	key := h.parts.Key
 	_, h.parts.Key, err = ed25519.GenerateKey(nil)

@@ -1,10 +1,12 @@
 package web
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/socket"
 	"gatehouse/internal/web/webtest"
 )
 
@@ -45,4 +47,28 @@ func TestScreensOfProof(t *testing.T) {
 	camera.Take("/drill", "drill-on")
 	s.post(t, c, "/drill/end")
 	camera.Take("/drill", "drill-report")
+	s.daemon.status.Fire = &control.Fire{Latched: true}
+	s.daemon.status.Doors = []control.Door{{ID: "front", State: "emergency", Lock: "ok"}, {ID: "yard", State: "emergency", Lock: "ok"}}
+	s.page.base.Watch.Forget()
+	camera.Take("/doors", "doors-fire")
+	camera.Take("/fire", "fire")
+}
+
+// TestScreensOfOldCards makes the pictures of a house that is listened to, and of cards that
+// ask (make screens).
+func TestScreensOfOldCards(t *testing.T) {
+	webtest.Directory(t)
+	s := claimed(t)
+	until := time.Now().Add(6 * 24 * time.Hour)
+	adopt := control.AdoptState{Cards: []control.Adopt{{ID: "5e67ac7d", Days: 3}, {ID: "0c41f2aa", Days: 1}}}
+	socket.Handle(s.daemon.socket, "GET /v1/adopt", func(*http.Request, socket.None) (control.AdoptState, error) { return adopt, nil })
+	socket.Handle(s.daemon.socket, "GET /v1/keys", func(*http.Request, socket.None) ([]control.Key, error) {
+		return []control.Key{{Label: "3A", State: "active"}, {Label: "3B", State: "active"}}, nil
+	})
+	c := s.as(t, "owner")
+	camera := webtest.NewCamera(t, s.URL, c)
+	adopt.Until = &until
+	camera.Take("/oldcards", "oldcards-ask")
+	s.daemon.status.Listening = &control.Listening{Until: &until}
+	camera.Take("/oldcards", "oldcards-listening")
 }

@@ -43,6 +43,9 @@ func problems(g *gateway.Gateway, s control.Status) (list toDo) {
 	list = append(list, backupProblems(g)...)
 	list = append(list, setAsideProblems(g)...)
 	list = append(list, lostProblems(g)...)
+	if n := g.Desk.VoidCodes(); n > 0 {
+		list.add("codes_void", "", "one-time codes of tenancies: %d are void, since the log has begun anew: gatehouse tenancy codes makes others, on the tenant's word; print new slips", n)
+	}
 	for _, what := range g.Missing {
 		list = append(list, missingProblem(g.Site, what)...)
 	}
