@@ -120,7 +120,7 @@ func proofs(p reception.Purpose, t control.Tenancy) (all []string) {
 	if t.HasPIN {
 		all = append(all, "pin")
 	}
-	if p != reception.Confirm && p != reception.NewPIN && p != reception.NewCodes && p != reception.Dispute {
+	if p != reception.Confirm && p != reception.NewPIN && p != reception.NewCodes && p != reception.Guest && p != reception.Dispute {
 		all = append(all, "landlord")
 	}
 	return all
@@ -183,7 +183,7 @@ func (d desk) choose(v *page.Visit, at *reception.Visit) error {
 	if err != nil {
 		card = 0 // the only one
 	}
-	at.Choose(v.Context(), reception.Choice{Proof: v.FormValue("proof"), Card: card, Cause: v.FormValue("cause"), Only: v.FormValue("only") == "1"})
+	at.Choose(v.Context(), reception.Choice{Proof: v.FormValue("proof"), Card: card, Cause: v.FormValue("cause"), Only: v.FormValue("only") == "1", Guest: guestTerms(v)})
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"net/url"
 	"slices"
 	"time"
 
@@ -21,6 +22,7 @@ func (p people) routes() []page.Route {
 		page.At("GET /people", page.Household, p.page),
 		page.At("GET /people/roster", page.Household, p.roster),
 		page.At("GET /people/{tenancy}", page.Household, p.tenancy),
+		page.At("POST /people/guest/end", page.Household, p.endGuest),
 		page.At("GET /people/{tenancy}/slip", page.Household, p.sheet("slip")),
 		page.At("GET /people/{tenancy}/notice", page.Household, p.sheet("notice")),
 	}
@@ -112,6 +114,7 @@ type tenancyView struct {
 	// Codes are its new one-time codes, while the visit that made them is not forgotten.
 	Codes     []string
 	CodeDoors []string
+	Guests    []control.Guest // its guest codes, without whether they were used
 }
 
 func (p people) tenancy(v *page.Visit) error {
@@ -119,7 +122,23 @@ func (p people) tenancy(v *page.Visit) error {
 	if err != nil {
 		return err
 	}
+	if len(t.GuestsAt) > 0 {
+		all, err := control.Guests(v.Context(), p.Daemon)
+		if err != nil {
+			return v.Told(err)
+		}
+		t.Guests = slices.DeleteFunc(all, func(g control.Guest) bool { return g.Tenancy != t.ID })
+	}
 	return v.Show("tenancy", t)
+}
+
+// endGuest ends a guest code.
+func (p people) endGuest(v *page.Visit) error {
+	if err := control.EndGuest(v.Context(), p.Daemon, v.FormValue("guest")); err != nil {
+		return v.Told(err)
+	}
+	v.Redirect("/people/" + url.PathEscape(v.FormValue("tenancy")))
+	return nil
 }
 
 func (p people) view(v *page.Visit) (tenancyView, error) {

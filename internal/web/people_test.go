@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,8 +28,9 @@ type front struct {
 	refuse  error // the next check-in or change
 	quit    bool  // the next of these cuts the connection, after it was done
 	cards   chan cardAnswer
-	waits   chan struct{} // one for each wait that has begun
-	codes   []string      // that a check-in or change gives
+	waits   chan struct{}      // one for each wait that has begun
+	codes   []string           // that a check-in or change gives
+	guest   *control.GuestCode // likewise
 }
 
 type cardAnswer struct {
@@ -65,7 +67,24 @@ func withFront(s *site) *front {
 		if r.URL.Query().Get("name") != "t1" {
 			return control.Tenancy{}, &socket.Error{Status: http.StatusUnprocessableEntity, Message: "no tenancy here"}
 		}
-		return tenancyOne(), nil
+		t := tenancyOne()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.guest != nil {
+			t.GuestsAt = []string{"front"}
+		}
+		return t, nil
+	})
+	socket.Handle(d, "GET /v1/guests", func(*http.Request, socket.None) ([]control.Guest, error) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return []control.Guest{f.guest.Guest, {ID: "ffffffff", Tenancy: "t2"}}, nil
+	})
+	socket.Handle(d, "POST /v1/guests/{id}/end", func(r *http.Request, _ socket.None) (struct{}, error) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.calls = append(f.calls, "guest end "+r.PathValue("id"))
+		return struct{}{}, nil
 	})
 	return f
 }
@@ -126,7 +145,7 @@ func (f *front) outcome(t control.Tenancy) (control.Done, error) {
 	case f.quit:
 		panic(http.ErrAbortHandler)
 	}
-	return control.Done{Tenancy: t, Remarks: []string{}, Codes: f.codes, CodeDoors: []string{"front"}}, nil
+	return control.Done{Tenancy: t, Remarks: []string{}, Codes: f.codes, CodeDoors: []string{"front"}, Guest: f.guest}, nil
 }
 
 func (f *front) checkIn(r *http.Request, in control.CheckIn) (control.Done, error) {
@@ -553,5 +572,48 @@ func TestCopyableCards(t *testing.T) {
 	body := s.get(t, s.as(t, "owner"), "/people/t1").body
 	if strings.Count(body, "· 可复制") != 1 || strings.Count(body, "可复制：这里的读卡器只认号码") != 1 {
 		t.Errorf("the cards of a tenancy:\n%s", body)
+	}
+}
+
+// guestOne is a guest code of the tenancy of tests.
+func guestOne() *control.GuestCode {
+	return &control.GuestCode{Guest: control.Guest{ID: "5f0c21aa", Tenancy: "t1", Flat: "3B", Until: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), Zone: "UTC", Once: true},
+		Code: "1234567890", QR: "GHG1-1234567890", Keys: []string{"front"}, Scanners: []string{"yard"}}
+}
+
+// TestGuestAtTheDesk: P3 gives a guest code on the tenant's word alone, with the phone in the
+// tenant's hand, and shows it until the tenant says so; the list has no digits, and ends it.
+func TestGuestAtTheDesk(t *testing.T) {
+	s := claimed(t)
+	f := withFront(s)
+	f.guest = guestOne()
+	p := &person{t: t, s: s, c: s.as(t, "owner")}
+	s.post(t, p.c, "/language", "to", "en")
+	p.page = s.get(t, p.c, "/people/t1").body
+	p.wants("Guest code").wants("Until 2026-12-01 00:00").wants("Whether one was used is not shown")
+	if strings.Contains(p.page, "1234567890") || strings.Contains(p.page, "ffffffff") {
+		t.Error("the list has digits, or another's code")
+	}
+	p.send("/people/desk", "purpose", "guest", "tenancy", "t1").wants("tonight at midnight")
+	if strings.Contains(p.page, "my word alone") {
+		t.Error("the landlord gives guest codes by himself")
+	}
+	p.step("choose", "proof", "pin", "hours", "72", "once", "1")
+	p.step("pin", "pin", "471108").wants("1234567890 #").wants("<svg").wants("take a screenshot").wants("scanner of yard")
+	f.mu.Lock()
+	in := f.changes[0]
+	f.mu.Unlock()
+	if in.Action != "guest" || in.Proof != "pin" || in.Guest == nil || in.Guest.Hours != 72 || !in.Guest.Once {
+		t.Errorf("%+v", in)
+	}
+	p.send("/people/desk/leave", "visit", visitOf.FindStringSubmatch(p.page)[1])
+	if a := s.get(t, p.c, "/people/desk"); strings.Contains(a.body, "1234567890") {
+		t.Error("the code is shown after the tenant has it")
+	}
+	p.send("/people/guest/end", "tenancy", "t1", "guest", "5f0c21aa")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !slices.Contains(f.calls, "guest end 5f0c21aa") {
+		t.Errorf("%q", f.calls)
 	}
 }

@@ -35,6 +35,9 @@ func (r resident) routes() []page.Route {
 // residentActs are the buttons, in their order; open only at a door.
 var residentActs = []string{"open", "lost", "found", "object", "codes", "kept"}
 
+// guestActs are those about the codes of guests; guest_end follows a list of them.
+var guestActs = []string{"guest", "guests", "guest_end"}
+
 // residentView is the screen. The PIN never comes back.
 type residentView struct {
 	Door, Flat, Act string
@@ -43,6 +46,7 @@ type residentView struct {
 	Cards           []control.TenancyCard // of which one has to be chosen
 	Done            *control.ForResident
 	Codes           []string
+	OfGuests        bool // the act is one of guestActs
 }
 
 func newResidentView(door string) residentView {
@@ -60,7 +64,8 @@ func (r resident) page(v *page.Visit) error {
 func (r resident) act(v *page.Visit) error {
 	shown := newResidentView(v.PathValue("door"))
 	shown.Flat, shown.Act = strings.TrimSpace(v.FormValue("flat")), v.FormValue("act")
-	if !slices.Contains(shown.Acts, shown.Act) {
+	shown.OfGuests = slices.Contains(guestActs, shown.Act)
+	if !slices.Contains(shown.Acts, shown.Act) && !shown.OfGuests {
 		return v.ShowStatus(http.StatusUnprocessableEntity, "resident", shown)
 	}
 	if !r.pins.Allow(v.RemoteAddr) {
@@ -72,7 +77,11 @@ func (r resident) act(v *page.Visit) error {
 		card = 0 // the only one
 	}
 	ctx := caller.With(v.Context(), caller.Caller{Role: caller.Resident})
-	done, err := control.AskAsResident(ctx, r.Daemon, shown.Act, control.Resident{Flat: shown.Flat, PIN: v.FormValue("pin"), Door: shown.Door, Card: card})
+	in := control.Resident{Flat: shown.Flat, PIN: v.FormValue("pin"), Door: shown.Door, Card: card, GuestID: v.FormValue("guest")}
+	if shown.Act == "guest" {
+		in.Guest = guestTerms(v)
+	}
+	done, err := control.AskAsResident(ctx, r.Daemon, shown.Act, in)
 	switch {
 	case err != nil:
 		shown.Said = v.Advice(err, 0)
@@ -88,6 +97,15 @@ func (r resident) act(v *page.Visit) error {
 		shown.Done, shown.Codes = &done, reception.Spaced(done.Codes)
 	}
 	return v.Show("resident", shown)
+}
+
+// guestTerms are those of a form: until midnight where it does not say how many hours.
+func guestTerms(v *page.Visit) *control.GuestTerms {
+	hours, err := strconv.Atoi(v.FormValue("hours"))
+	if err != nil {
+		hours = 0
+	}
+	return &control.GuestTerms{Hours: hours, Once: v.FormValue("once") == "1"}
 }
 
 func (r resident) stickers(v *page.Visit) error {

@@ -27,6 +27,14 @@ func withResidents(s *site) func() []string {
 		switch {
 		case act == "codes":
 			out.Codes, out.CodeDoors = []string{"1234567890"}, []string{"front"}
+		case act == "guest":
+			out.Guest = guestOne()
+			out.Guest.Once = in.Guest.Once
+		case act == "guests":
+			out.Guests = []control.Guest{guestOne().Guest}
+			out.Guests[0].Used = true
+		case act == "guest_end" && in.GuestID != "5f0c21aa":
+			return out, &socket.Error{Status: http.StatusUnprocessableEntity, Message: `no guest code "x" is good now`, Hint: "gatehouse guest list"}
 		case act == "open" && in.Card == 0:
 			out.Choose = true
 		case act == "open":
@@ -55,6 +63,10 @@ func TestResidentPage(t *testing.T) {
 	p.send("/resident/front", append(fields, "act", "open")...).wants("nothing was done yet").wants("Card 2")
 	p.send("/resident/front", append(fields, "act", "open", "card", "2")...).wants("Door front is open")
 	p.send("/resident/front", append(fields, "act", "codes")...).wants("12345 67890").wants("shown this once")
+	p.send("/resident/front", append(fields, "act", "guest", "hours", "24")...).wants("1234567890 #").wants("<svg").wants("any number of times")
+	p.send("/resident", append(fields, "act", "guests")...).wants(`value="5f0c21aa"`).wants("(used)")
+	p.send("/resident", append(fields, "act", "guest_end", "guest", "5f0c21aa")...).wants("The guest code is ended")
+	p.send("/resident", append(fields, "act", "guest_end", "guest", "x")...).wants("is over, or was ended")
 	p.send("/resident/front", append(fields, "act", "kept")...).wants("All that the box has of you").wants("Entries, and who asked for them, are not here")
 	p.send("/resident/front", "flat", "3B", "pin", "999998", "act", "open").wants("Flat and PIN do not fit")
 	if strings.Contains(p.seen.String(), "471108") || strings.Contains(p.page, "gatehouse tenancy") {

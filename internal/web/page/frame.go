@@ -2,11 +2,13 @@ package page
 
 import (
 	"errors"
+	"html/template"
 	"slices"
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/web/account"
 	"gatehouse/internal/web/certificate"
+	"gatehouse/internal/web/qrcode"
 )
 
 // frame is what stands on every page.
@@ -72,6 +74,9 @@ func (f frame) With(part any) frame {
 	f.Data = part
 	return f
 }
+
+// QR draws a QR code of a text.
+func (f frame) QR(text string) (template.HTML, error) { return qrcode.Draw(text) }
 
 // Has says that there are words of a key.
 func (f frame) Has(key string) bool { return f.v.page.Words.Has(key) }

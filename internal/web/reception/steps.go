@@ -44,10 +44,11 @@ func (v *Visit) Arrive(ctx context.Context, f Form) {
 
 // Choice says on whose word a change is made.
 type Choice struct {
-	Proof string // card, pin or landlord
-	Card  int    // number of the card that it is about; 0: the only one
-	Cause string // of a check-out
-	Only  bool   // a lost card is stopped, and none is given in its place
+	Proof string              // card, pin or landlord
+	Card  int                 // number of the card that it is about; 0: the only one
+	Cause string              // of a check-out
+	Only  bool                // a lost card is stopped, and none is given in its place
+	Guest *control.GuestTerms // of a guest code
 }
 
 // Choose takes the choice of a change.
@@ -62,6 +63,9 @@ func (v *Visit) Choose(ctx context.Context, c Choice) {
 		v.with(func(s *state) {
 			s.chosen = true
 			s.change.Proof, s.change.Card, s.change.Cause = c.Proof, c.Card, c.Cause
+			if v.purpose == Guest {
+				s.change.Guest = c.Guest
+			}
 			if s.change.Action = actions[v.purpose]; v.purpose == Lost && c.Only {
 				s.change.Action = "suspend"
 			}

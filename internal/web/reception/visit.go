@@ -25,13 +25,14 @@ const (
 	Confirm  Purpose = "confirm" // a card that came on the landlord's word
 	NewPIN   Purpose = "pin"
 	NewCodes Purpose = "codes" // one-time codes
+	Guest    Purpose = "guest" // a code for one
 	MoveOut  Purpose = "out"
 	Dispute  Purpose = "dispute"
 	Withdraw Purpose = "withdraw"
 )
 
 // actions are the purposes as the daemon's changes.
-var actions = map[Purpose]string{Lost: "replace", Another: "add", Found: "resume", Confirm: "confirm", NewPIN: "pin", NewCodes: "codes", MoveOut: "checkout", Dispute: "dispute", Withdraw: "withdraw"}
+var actions = map[Purpose]string{Lost: "replace", Another: "add", Found: "resume", Confirm: "confirm", NewPIN: "pin", NewCodes: "codes", Guest: "guest", MoveOut: "checkout", Dispute: "dispute", Withdraw: "withdraw"}
 
 // Known reports whether there is such a purpose.
 func (p Purpose) Known() bool { return p == CheckIn || actions[p] != "" }
