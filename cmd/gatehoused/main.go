@@ -37,8 +37,9 @@ const usage = `usage:
                                      those named; --listen 30s also those that speak when a card is
                                      held up; --json for programs. Call it as root, with the daemon stopped
   gatehoused restore FILE            make this machine the gateway of a backup, by the recovery code that stands
-                                     on the first line of its input; --json for programs. Call it as root, with
-                                     the daemon stopped
+                                     on the first line of its input; --json for programs. With --registry instead
+                                     of FILE the registry's backup, by the token that stands on the lines after
+                                     it. Call it as root, with the daemon stopped
   gatehoused secure --config FILE    leave every relay de-energised, and end
   gatehoused verify FILE             check a file of the journal
   gatehoused verify DIRECTORY           check a journal whole, and with what the grants beside it say it must have
@@ -59,6 +60,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	config := flags.String("config", "/etc/gatehouse/site.toml", "the site file")
 	profiles := flags.Bool("pprof", false, "answer with profiles of the daemon on its socket, which is for root and the daemon's user alone then")
 	asJSON := flags.Bool("json", false, "discover: print JSON for programs")
+	registry := flags.Bool("registry", false, "restore: the backup that the registry keeps")
 	listen := flags.Duration("listen", 0, "discover: how long to listen for cards")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
@@ -81,7 +83,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = discover(ctx, discovery.Request{Ports: flags.Args(), Listen: *listen}, *asJSON, stdout, stderr)
 		stop()
 	case "restore":
-		err = restoreBackup(flags.Args(), *config, *asJSON, os.Stdin, stdout)
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+		err = restoring{files: flags.Args(), registry: *registry, config: *config, asJSON: *asJSON, stdin: os.Stdin, stdout: stdout}.run(ctx)
+		stop()
 	case "secure":
 		err = secure(*config)
 	case "verify":

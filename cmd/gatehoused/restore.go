@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,19 +13,31 @@ import (
 	"gatehouse/internal/amount"
 	"gatehouse/internal/backup"
 	"gatehouse/internal/backup/recovery"
+	"gatehouse/internal/backup/replace"
 	"gatehouse/internal/backup/restore"
 	"gatehouse/internal/socket"
 )
 
-// mostCode bounds the bytes read for a recovery code.
-const mostCode = 256
+// mostInput bounds the bytes read for a recovery code and a token.
+const mostInput = 4096
 
-// restoreBackup makes this machine the gateway of a backup.
-func restoreBackup(args []string, config string, asJSON bool, stdin io.Reader, stdout io.Writer) error {
-	if len(args) != 1 {
-		return misuse("restore: want one backup")
+// restoring is how gatehoused restore was called.
+type restoring struct {
+	files    []string // the backup
+	registry bool     // it comes from the registry instead, by a token
+	config   string
+	asJSON   bool
+	stdin    io.Reader // the code on the first line, then the token
+	stdout   io.Writer
+}
+
+// run makes this machine the gateway of a backup.
+func (r restoring) run(ctx context.Context) error {
+	if len(r.files) != 1 && !r.registry || len(r.files) != 0 && r.registry {
+		return misuse("restore: want one backup, or --registry")
 	}
-	line, err := bufio.NewReader(io.LimitReader(stdin, mostCode)).ReadString('\n')
+	in := bufio.NewReader(io.LimitReader(r.stdin, mostInput))
+	line, err := in.ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read the recovery code: %w", err)
 	}
@@ -32,19 +45,39 @@ func restoreBackup(args []string, config string, asJSON bool, stdin io.Reader, s
 	if err != nil {
 		return err
 	}
-	opened, err := openBackup(args[0], code)
+	done, err := r.restore(ctx, code, in)
 	if err != nil {
 		return err
 	}
-	r, err := restore.Restore(opened, restore.Target{Config: config})
-	if err != nil {
-		return withHint(err)
+	if r.asJSON {
+		return json.NewEncoder(r.stdout).Encode(done)
 	}
-	if asJSON {
-		return json.NewEncoder(stdout).Encode(r)
+	fmt.Fprintf(r.stdout, "gateway %s/%s is restored as it was on %s: the cards of %s\n", done.Building, done.Gateway, done.Made.Local().Format("2006-01-02 15:04"), amount.Of(done.Tenancies, "tenancy"))
+	for _, more := range []string{done.Older, done.Later} {
+		if more != "" {
+			fmt.Fprintf(r.stdout, "  %s\n", more)
+		}
 	}
-	fmt.Fprintf(stdout, "gateway %s/%s is restored as it was on %s: the cards of %s\n", r.Building, r.Gateway, r.Made.Local().Format("2006-01-02 15:04"), amount.Of(r.Tenancies, "tenancy"))
 	return nil
+}
+
+// restore puts the backup down, from its file or from the registry.
+func (r restoring) restore(ctx context.Context, code recovery.Code, in io.Reader) (done replace.Result, err error) {
+	target := restore.Target{Config: r.config}
+	if r.registry {
+		token, err := io.ReadAll(in)
+		if err != nil {
+			return done, fmt.Errorf("read the token: %w", err)
+		}
+		done, err = replace.FromRegistry(ctx, replace.Options{Token: string(token), Code: code, Target: target, Software: "gatehouse " + version})
+		return done, withHint(err)
+	}
+	opened, err := openBackup(r.files[0], code)
+	if err != nil {
+		return done, err
+	}
+	done.Result, err = restore.Restore(opened, target)
+	return done, withHint(err)
 }
 
 func openBackup(path string, code recovery.Code) (b restore.Backup, err error) {

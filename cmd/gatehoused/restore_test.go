@@ -55,10 +55,13 @@ func TestRestoreBackup(t *testing.T) {
 	must(os.WriteFile(file, data, 0o600))
 
 	var out bytes.Buffer
-	if err := restoreBackup([]string{file}, config, true, strings.NewReader(recovery.New().String()+"\n"), &out); err == nil || !strings.Contains(err.Error(), "does not open") {
+	restoreBackup := func(in string, asJSON bool) error {
+		return restoring{files: []string{file}, config: config, asJSON: asJSON, stdin: strings.NewReader(in), stdout: &out}.run(t.Context())
+	}
+	if err := restoreBackup(recovery.New().String()+"\n", true); err == nil || !strings.Contains(err.Error(), "does not open") {
 		t.Errorf("another code: %v", err)
 	}
-	must(restoreBackup([]string{file}, config, true, strings.NewReader(code.String()+"\n"), &out))
+	must(restoreBackup(code.String()+"\n", true))
 	var r restore.Result
 	if err := json.Unmarshal(out.Bytes(), &r); err != nil || r.Building != s.Building || r.Config != config {
 		t.Errorf("%s: %v", &out, err)
@@ -66,7 +69,7 @@ func TestRestoreBackup(t *testing.T) {
 	if _, err := site.Load(config); err != nil {
 		t.Error(err)
 	}
-	if err := restoreBackup([]string{file}, config, false, strings.NewReader(code.String()), &out); err == nil || !strings.Contains(err.Error(), "gateway already") || !strings.Contains(err.Error(), "\n  nothing is lost") {
+	if err := restoreBackup(code.String(), false); err == nil || !strings.Contains(err.Error(), "gateway already") || !strings.Contains(err.Error(), "\n  nothing is lost") {
 		t.Errorf("a second time: %v", err)
 	}
 }

@@ -121,7 +121,7 @@ const lookEach = time.Second
 // until then; false: ctx ended.
 func (s service) setup(ctx context.Context, manager *notify.Manager, log zerolog.Logger, why error, tried time.Duration) bool {
 	dog := watchdogOf(manager, log)
-	waiting := setup.New(setup.Options{Socket: s.socket(), Group: server.Group, File: s.config, Machine: machine(s.hardware), Again: tried,
+	waiting := setup.New(setup.Options{Socket: s.socket(), Group: server.Group, Version: version, File: s.config, Machine: machine(s.hardware), Again: tried,
 		Written: asksForProofs, Each: min(lookEach, cmp.Or(dog.Each(), lookEach)), Tick: dog.Loop(), Log: log}, why)
 	fed, end := context.WithCancel(ctx)
 	var feeding sync.WaitGroup

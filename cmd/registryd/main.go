@@ -42,6 +42,7 @@ type cli struct {
 	Alarms   alarmsCmd   `cmd:"" help:"Show what gateways raised an alarm for."`
 
 	Backup   backupCmd   `cmd:"" help:"Copy both databases while they are in use."`
+	Snapshot snapshotCmd `cmd:"" help:"Backups of gateways that are kept here, for the day on which one burns; only the landlord's recovery code opens them."`
 	Restored restoredCmd `cmd:"" help:"Show what came to light when databases were put back."`
 
 	Issue       issueCmd       `cmd:"" help:"Be the issuer: sign lists, house documents and certificates."`

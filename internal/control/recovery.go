@@ -16,6 +16,15 @@ type Recovery struct {
 	Size    int        `json:"size,omitempty"`    // of it, bytes
 	Problem string     `json:"problem,omitempty"` // why the last one could not be made
 	Away    *Away      `json:"away,omitempty"`    // absent: the site file names no other directory
+	// Registry is the copy at the registry; absent: a house by itself.
+	Registry *Offsite `json:"registry,omitempty"`
+}
+
+// Offsite is the copy of the backup at the registry.
+type Offsite struct {
+	Made    *time.Time `json:"made,omitempty"` // the newest that is there; absent: none
+	Kept    *time.Time `json:"kept,omitempty"` // when the registry said last that it has it
+	Problem string     `json:"problem,omitempty"`
 }
 
 // Away is the copy of the backup in another directory.
@@ -86,7 +95,11 @@ const MostRestore = 4 << 20
 // RestoreRequest makes a machine that is no gateway yet replace another.
 type RestoreRequest struct {
 	Data []byte `json:"data"` // the backup; the tool takes larger ones than the socket
-	Code string `json:"code"`
+	// Token is that of the registry whose operator lets this machine take the gateway's
+	// place: the backup comes from there, and the machine is enrolled with it after that.
+	// Empty: it is in Data.
+	Token string `json:"token,omitempty"`
+	Code  string `json:"code"`
 }
 
 // Restored is what a backup brought back.
@@ -97,11 +110,16 @@ type Restored struct {
 	Registry  string    `json:"registry"` // its id; "none"
 	Tenancies int       `json:"tenancies"`
 	Doors     []string  `json:"doors"`
+	// Enrolled says that it is the registry's gateway again; Later why it is not yet, where a
+	// token was given. The doors do not wait for it.
+	Enrolled bool   `json:"enrolled"`
+	Later    string `json:"later,omitempty"`
+	Older    string `json:"older,omitempty"` // why it is not the newest that the registry has; empty: it is
 }
 
 // Restore gives a backup to a daemon that waits to be set up. The status of its *Error is 422 where
 // the code is mistyped, or this machine is a gateway already; 403 where it is another's; 400 where
-// the backup is damaged.
+// the backup is damaged; 404 where the registry has none.
 func (b Backups) Restore(ctx context.Context, in RestoreRequest) (r Restored, err error) {
 	return r, b.socket.Call(ctx, http.MethodPost, "/v1/setup/restore", in, &r)
 }

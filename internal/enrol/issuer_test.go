@@ -59,6 +59,7 @@ type issuer struct {
 	listeners func(*tls.Certificate)    // changes what the server shows
 	intro     func(*wire.Introduction)  // changes the introduction
 	refuse    func(http.ResponseWriter) // answers in its place
+	snapshot  http.HandlerFunc          // nil: it knows of none
 }
 
 func fatal(t *testing.T, err error) {
@@ -91,6 +92,9 @@ func newIssuer(t *testing.T, change ...func(*issuer)) *issuer {
 	mux.HandleFunc("POST "+pathIntroduce, i.introduce)
 	mux.HandleFunc("POST "+pathEnrol, i.enrol)
 	mux.HandleFunc("POST "+pathRenew, i.renew)
+	if i.snapshot != nil {
+		mux.HandleFunc("POST "+pathSnapshot, i.snapshot)
+	}
 	i.server = httptest.NewUnstartedServer(mux)
 	cert := i.serverCertificate()
 	if i.listeners != nil {

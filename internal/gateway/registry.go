@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gatehouse/internal/backup/offsite"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/forward"
 	"gatehouse/internal/site"
@@ -21,7 +22,8 @@ type Central struct {
 	Link    Link
 	Uplink  *uplink.Uplink
 	Renewer *enrol.Renewer
-	Err     error // why there is no uplink although there should be one; the other fields may be nil then
+	Offsite *offsite.Sender // the backup that the registry keeps
+	Err     error           // why there is no uplink although there should be one; the other fields may be nil then
 	server  atomic.Pointer[x509.Certificate]
 }
 
@@ -62,8 +64,14 @@ func (g *Gateway) makeUplink(c *Central) error {
 	}
 	dir := g.Site.Path("keys")
 	trusted := func() bool { return g.Clock.Read().Trusted }
-	c.Renewer = enrol.NewRenewer(enrol.RenewerOptions{Dir: dir, Now: g.Clock.Now, Trusted: trusted,
-		Network: g.o.Network, Renewed: func() { c.Link.Again() }, Log: g.o.Log, Chance: g.o.Chance})
+	https := enrol.RenewerOptions{Dir: dir, Now: g.Clock.Now, Trusted: trusted,
+		Network: g.o.Network, Renewed: func() { c.Link.Again() }, Log: g.o.Log, Chance: g.o.Chance}
+	c.Renewer = enrol.NewRenewer(https)
+	c.Offsite = offsite.New(offsite.Options{Backups: g.Backup, File: g.Site.Path("backup", "registry.json"), Address: reg.Place.Address(), Key: g.gatewayKey, Now: g.Clock.Now,
+		Clear: func() bool { return c.Uplink.Status().State == uplink.StateInStep }, Log: g.o.Log, Chance: g.o.Chance,
+		Send: func(ctx context.Context, envelope, data []byte) (bool, error) {
+			return enrol.SendSnapshot(ctx, https, envelope, data)
+		}})
 	judge := enrol.Broker{Dir: dir, Now: g.Clock.Now, Trusted: trusted, Seen: c.server.Store}
 	config := mqtt.Config{Broker: c.Broker, Others: g.otherBrokers, TLS: judge.TLS, Refused: c.Renewer.Soon,
 		Subscribe: []string{reg.Place.Down("+"), reg.Place.House("+")}, Log: g.o.Log,
@@ -106,6 +114,7 @@ func (c *Central) run(ctx context.Context, g *Gateway) {
 	})
 	others.Go(func() { _ = c.Renewer.Run(ctx) }) // ends with ctx, never with an error
 	others.Go(func() { c.lookAgain(ctx, g) })
+	others.Go(func() { c.Offsite.Run(ctx) })
 	_ = c.Uplink.Run(ctx) // likewise
 	stopLink()
 	others.Wait()

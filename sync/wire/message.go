@@ -18,6 +18,7 @@ const (
 	TypeHouse     = "house"        // issuer, building: House
 	TypeEnrol     = "enrol"        // gateway, building/gateway: EnrolRequest; by HTTPS
 	TypeRenew     = "renew"        // gateway, building/gateway: RenewRequest; by HTTPS
+	TypeSnapshot  = "snapshot"     // gateway, building/gateway: package snapshot; by HTTPS
 	TypeHello     = "hello"        // gateway, building/gateway: Hello, or Hello2 in version 2
 	TypeBatch     = "batch"        // gateway, building/gateway: Batch
 	TypeNotice    = "notice"       // gateway, building/gateway: Notice

@@ -37,6 +37,15 @@ type passPayload struct {
 
 func (passPayload) check() error { return nil }
 
+// snapshotPayload stands for package snapshot likewise.
+type snapshotPayload struct {
+	Sum  Hash   `cbor:"1,keyasint"`
+	Size uint32 `cbor:"2,keyasint"`
+	Made uint32 `cbor:"3,keyasint"`
+}
+
+func (snapshotPayload) check() error { return nil }
+
 func with[T any](v T, change func(*T)) T { change(&v); return v }
 
 func sampleCheckIn() Change {
@@ -197,7 +206,8 @@ func samples(t testing.TB) []sample {
 			}
 			return m.Encode()
 		}}, of("hello-two", sampleHello2()), of("hello-two", with(sampleHello2(), func(h *Hello2) { h.Cosigned, h.Floor = Cosigned{}, Floor{} })),
-		of("ack-two", sampleAck2()), of("trust", sampleTrust2()), of("undo", Undo{Floor: sampleFloor()}))
+		of("ack-two", sampleAck2()), of("trust", sampleTrust2()), of("undo", Undo{Floor: sampleFloor()}),
+		of("snapshot", snapshotPayload{Hash(seq(0xa0, 32)), 81_920, 1_790_000_000}))
 }
 
 // golden reads testdata/golden.txt: a line "rule:" and then its hex, on lines

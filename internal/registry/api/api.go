@@ -68,9 +68,24 @@ type Delivery struct {
 	Stored     time.Time `json:"stored"`
 }
 
+// Snapshot is a backup of a gateway that is kept here. Only the landlord's recovery code
+// opens it.
+type Snapshot struct {
+	Place   Place     `json:"place"`            // building and gateway
+	Turn    int       `json:"turn"`             // 0: the newest; 1: the one before
+	Sum     string    `json:"sha256"`           // of the backup, hex
+	Size    int       `json:"size"`             // bytes
+	Made    time.Time `json:"made"`             // by the gateway's clock
+	Stored  time.Time `json:"stored"`           // here
+	Heard   time.Time `json:"heard"`            // when the gateway named it last as what it would send
+	Fetched time.Time `json:"fetched,omitzero"` // when somebody with a token got it last; zero: never
+	Removed bool      `json:"removed"`          // the gateway is not one of its building any more
+}
+
 // Kinds of enrolments.
 const (
 	KindIntroduce = "introduce" // no envelope: which building and gateway is in Place, and a Proof
+	KindSnapshot  = "snapshot"  // likewise, its Proof that of package snapshot; the answer's body is empty
 	KindEnrol     = "enrol"     // envelope of wire.EnrolRequest, checked by nobody yet
 	KindRenew     = "renew"     // envelope of wire.RenewRequest, checked against the House document
 )
@@ -81,7 +96,7 @@ type Enrolment struct {
 	Kind     string `json:"kind"`
 	Place    Place  `json:"place"` // as the request claims; of introduce and enrol only building and gateway
 	Envelope []byte `json:"envelope,omitempty"`
-	Proof    []byte `json:"proof,omitempty"` // of introduce: wire.IntroduceProof, checked by nobody yet
+	Proof    []byte `json:"proof,omitempty"` // of introduce: wire.IntroduceProof; of snapshot: snapshot.Proof; checked by nobody yet
 }
 
 // Answer is the issuer's to an enrolment: a body (CBOR) or an error.

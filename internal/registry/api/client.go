@@ -125,6 +125,22 @@ func (c *Client) Kept(ctx context.Context, id string) (k Kept, err error) {
 	return k, c.socket.Call(ctx, http.MethodPost, "/v1/backups", Kept{ID: id}, &k)
 }
 
+// Snapshots lists the backups that are kept of the gateways of a building; of all, for "".
+func (c *Client) Snapshots(ctx context.Context, building string) (all []Snapshot, err error) {
+	return all, c.socket.Call(ctx, http.MethodGet, "/v1/snapshots?"+of(building), nil, &all)
+}
+
+// Snapshot fetches a backup as its gateway sent it: turn 0 is the newest.
+func (c *Client) Snapshot(ctx context.Context, building, gateway string, turn int) (data []byte, err error) {
+	q := url.Values{"building": {building}, "gateway": {gateway}, "turn": {strconv.Itoa(turn)}}
+	return data, c.socket.Call(ctx, http.MethodGet, "/v1/snapshot?"+q.Encode(), nil, &data)
+}
+
+// DropSnapshots forgets the backups of a gateway.
+func (c *Client) DropSnapshots(ctx context.Context, p Place) error {
+	return c.socket.Call(ctx, http.MethodPost, "/v1/snapshots/drop", p, nil)
+}
+
 // PutAway forgets what restores have shown.
 func (c *Client) PutAway(ctx context.Context) error {
 	return c.socket.Call(ctx, http.MethodPost, "/v1/remarks/done", struct{}{}, nil)

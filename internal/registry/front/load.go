@@ -15,6 +15,7 @@ import (
 	"gatehouse/internal/registry/front/inbox"
 	"gatehouse/internal/registry/front/ingest"
 	"gatehouse/internal/registry/front/roster"
+	"gatehouse/internal/registry/front/shelf"
 	"gatehouse/internal/registry/front/status"
 	"gatehouse/internal/registry/ratelog"
 	"gatehouse/internal/registry/store"
@@ -64,7 +65,7 @@ func (f *Front) makeParts() (err error) {
 		PerDay: int64(o.Config.GatewayPerDay) << 20, Log: o.Log, Limited: f.limited})
 	f.intake = ingest.New(ingest.Options{Roster: f.roster, Clock: f.clock, Committer: f.committer, Downlink: f.downlink, Inbox: f.inbox,
 		Formats: o.Formats, Limited: f.limited})
-	f.enrolment = enrolment.New(enrolment.Options{Roster: f.roster, Inbox: f.inbox, Certificate: f.keys.server.Get, PerMinute: o.Config.EnrolPerMinute,
+	f.enrolment = enrolment.New(enrolment.Options{Roster: f.roster, Inbox: f.inbox, Shelf: shelf.New(f.store, o.Now), Certificate: f.keys.server.Get, PerMinute: o.Config.EnrolPerMinute,
 		Log: o.Log, ErrorLog: connLog(ratelog.New(o.Log))})
 	endings := &status.Endings{Active: &f.active, Server: f.keys.server, Dir: o.Config.State, Clock: f.clock, Log: o.Log}
 	if own := o.Config.BrokerCertificate; o.Config.Broker != Embedded && own != o.Config.path(api.FileServerCert) {

@@ -21,6 +21,7 @@ import (
 	"gatehouse/internal/registry/front/downlink"
 	"gatehouse/internal/registry/front/inbox"
 	"gatehouse/internal/registry/front/query"
+	"gatehouse/internal/registry/front/shelf"
 	"gatehouse/internal/registry/store"
 	"gatehouse/internal/socket"
 )
@@ -87,6 +88,7 @@ func (f *Front) serveOperator(s *socket.Server) {
 	socket.Handle(s, "POST /v1/remarks/done", post(func(ctx context.Context, in struct{}) (struct{}, error) {
 		return in, f.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.Backups.PutAway() })
 	}))
+	f.serveSnapshots(s)
 	socket.Handle(s, "GET /v1/person", f.getPerson)
 	socket.Handle(s, "GET /v1/gateways", get(func(ctx context.Context, q url.Values) ([]api.Gateway, error) {
 		return f.page.Gateways(ctx, q.Get("building"))
@@ -101,6 +103,27 @@ func (f *Front) serveOperator(s *socket.Server) {
 		return query.VKeys(ctx, f.store, f.roster, f.active.Load().Trust, q.Get("building"))
 	}))
 	socket.Handle(s, "GET /v1/status", get(func(ctx context.Context, _ url.Values) (api.Status, error) { return f.status(ctx) }))
+}
+
+// serveSnapshots answers what the operator's commands ask about backups of gateways.
+func (f *Front) serveSnapshots(s *socket.Server) {
+	kept := shelf.New(f.store, f.o.Now)
+	socket.Handle(s, "GET /v1/snapshots", get(func(ctx context.Context, q url.Values) ([]api.Snapshot, error) {
+		all, err := kept.List(ctx, q.Get("building"))
+		for i, n := range all {
+			g := f.roster.Find(n.Place.Address())
+			all[i].Removed = g == nil || !f.roster.Look(g).Member
+		}
+		return all, err
+	}))
+	socket.Handle(s, "GET /v1/snapshot", get(func(ctx context.Context, q url.Values) ([]byte, error) {
+		turn, err := strconv.Atoi(q.Get("turn"))
+		if err != nil {
+			return nil, socket.Refused(http.StatusBadRequest, "", "want turn=NUMBER")
+		}
+		return kept.Body(ctx, api.Place{Building: q.Get("building"), Gateway: q.Get("gateway")}, turn)
+	}))
+	socket.Handle(s, "POST /v1/snapshots/drop", post(func(ctx context.Context, p api.Place) (struct{}, error) { return struct{}{}, kept.Drop(ctx, p) }))
 }
 
 // post answers a message by what do makes of it.
@@ -168,6 +191,8 @@ func refusalOf(err error) *socket.Error {
 	switch {
 	case errors.Is(err, inbox.ErrGone), errors.Is(err, backup.ErrNoCopy):
 		out.Status = http.StatusNotFound
+	case errors.Is(err, shelf.ErrNone):
+		out.Status, out.Hint = http.StatusNotFound, "registryd snapshot list shows those that are kept"
 	case errors.Is(err, document.ErrStale):
 		out.Status, out.Hint = http.StatusConflict, "the issuer's database may be older than the front's: restore the newer one"
 	case errors.Is(err, downlink.ErrLacks), errors.Is(err, store.ErrGap):

@@ -3,12 +3,16 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
 
 	"gatehouse/sync/wire"
 )
+
+// ErrNotFound means that there is no such row.
+var ErrNotFound = errors.New("not found")
 
 // conn runs statements in a transaction, or queries on the connections of readers.
 type conn struct {

@@ -10,7 +10,7 @@ import (
 )
 
 // TestUnversioned: a database from before schema versions were kept, as its program
-// left it, is brought to version 1 with all that is in it.
+// left it, is brought to the newest version with all that is in it.
 func TestUnversioned(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "front.db")
 	execute(t, path, unversioned(t))
@@ -32,7 +32,7 @@ func TestUnversioned(t *testing.T) {
 		if batches != 1 {
 			t.Errorf("%d batches", batches)
 		}
-		if version, err := s.reading(t.Context()).number("schema", `SELECT MAX(version) FROM migrations`); err != nil || version != 1 {
+		if version, err := s.reading(t.Context()).number("schema", `SELECT MAX(version) FROM migrations`); err != nil || version != 2 {
 			t.Errorf("schema version %d, %v", version, err)
 		}
 		if err := s.Close(); err != nil {
@@ -45,7 +45,7 @@ func TestUnversioned(t *testing.T) {
 // do, and the newer program finds it as it was.
 func TestNewerRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "front.db")
-	execute(t, path, unversioned(t)+`CREATE TABLE migrations (version BIGINT PRIMARY KEY); INSERT INTO migrations VALUES (1), (2);`)
+	execute(t, path, unversioned(t)+`CREATE TABLE migrations (version BIGINT PRIMARY KEY); INSERT INTO migrations VALUES (1), (2), (3);`)
 	before, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -24,9 +24,6 @@ import (
 	"gatehouse/internal/registry/dbfile"
 )
 
-// ErrNotFound means that there is no such row.
-var ErrNotFound = errors.New("not found")
-
 // Store is an open database. Safe for concurrent use; one Update runs at a time.
 type Store struct {
 	path  string
@@ -80,7 +77,7 @@ func (s *Store) open(ctx context.Context) error {
 		err = dbfile.Own(ctx, s.write, s.path, "deliveries")
 	}
 	if err == nil {
-		err = dbfile.Migrate(ctx, s.write, s.path, dbfile.Statements(schema...))
+		err = dbfile.Migrate(ctx, s.write, s.path, dbfile.Statements(schema...), dbfile.Statements(snapshots))
 	}
 	if err == nil {
 		err = dbfile.Stamp(ctx, s.write, s.path)
@@ -144,7 +141,11 @@ type Tx struct {
 	conn
 	Documents Documents
 	Backups   Backups
+	Snapshots Snapshots
 }
+
+// Snapshots are the backups of gateways, to read.
+func (s *Store) Snapshots(ctx context.Context) Snapshots { return Snapshots{s.reading(ctx)} }
 
 // Update runs f in a transaction and commits it, durably, if f returns nil.
 // With any error nothing of it is stored.
@@ -160,7 +161,7 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	c := conn{ctx, tx}
-	if err := f(&Tx{c, Documents{c}, Backups{c}}); err != nil {
+	if err := f(&Tx{c, Documents{c}, Backups{c}, Snapshots{c}}); err != nil {
 		return fmt.Errorf("write database %s: %w", s.path, dbfile.Explain(s.path, err))
 	}
 	if err := tx.Commit(); err != nil {

@@ -36,7 +36,7 @@ func conform(t *testing.T, open func(testing.TB) *Store) {
 	for name, law := range map[string]func(*testing.T, *Store){
 		"gateways": gatewaysHaveOneNumber, "batches": batchesComeBack, "transactions": failedUpdateLeavesNothing, "records": recordsAreNumbered,
 		"lists": listsKeepTheirBuckets, "alarms": alarmsAreBounded, "documents": documentsAreReplaced, "forks": forksAreBounded, "applied": appliedNeedsItsList,
-		"cosigned": cosignedOnlyGrows,
+		"cosigned": cosignedOnlyGrows, "snapshots": snapshotsAreTwo,
 	} {
 		t.Run(name, func(t *testing.T) { law(t, open(t)) })
 	}

@@ -103,18 +103,24 @@ func (b *Gateway) parse() (*site.Site, error) {
 
 // enrol makes the gateway known to the registry. It is not running.
 func (b *Gateway) enrol(replace bool) error {
-	token, err := b.Bed.Registry.Op.AddGateway(b.Bed.Ctx, operator.NewGateway{Place: api.Place{District: "d", Town: "t", Building: Building, Gateway: b.Name},
-		Flats: Flats, Replace: replace})
+	token, err := b.Token(replace)
 	if err != nil {
 		return err
 	}
-	parsed, err := wire.ParseToken(token.Text)
+	parsed, err := wire.ParseToken(token)
 	if err != nil {
 		return err
 	}
 	_, err = enrol.Enrol(b.Bed.Ctx, enrol.Options{Token: parsed, Dir: b.Disk.Path("state", "keys"), Building: Building, Gateway: b.Name,
 		Doors: []string{b.Door}, Software: "simulated", Now: b.Clock.Wall, Network: b.Bed.LAN.Sockets()})
 	return err
+}
+
+// Token has the operator make a token for it.
+func (b *Gateway) Token(replace bool) (string, error) {
+	token, err := b.Bed.Registry.Op.AddGateway(b.Bed.Ctx, operator.NewGateway{Place: api.Place{District: "d", Town: "t", Building: Building, Gateway: b.Name},
+		Flats: Flats, Replace: replace})
+	return token.Text, err
 }
 
 // EnrolPatiently enrols a machine in the place of the one before, and tries again as

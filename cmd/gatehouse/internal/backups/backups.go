@@ -41,6 +41,9 @@ func (showCmd) Run(s *session.Session) error {
 		if r.Away != nil {
 			fmt.Fprintf(w, "copy     %s in %s\n", made(r.Away.Made, r.Away.Problem), r.Away.Directory)
 		}
+		if r.Registry != nil {
+			fmt.Fprintf(w, "registry %s\n", offsite(*r.Registry))
+		}
 	})
 }
 
@@ -58,6 +61,18 @@ func made(at *time.Time, problem string) string {
 	}
 	if problem != "" {
 		text += "; the next could not be made: " + problem
+	}
+	return text
+}
+
+// offsite says what the registry has.
+func offsite(o control.Offsite) string {
+	text := "has none yet: it is sent within hours, once all entries are there"
+	if o.Made != nil && o.Kept != nil {
+		text = "has that of " + session.Local(*o.Made) + ", it said so on " + session.Local(*o.Kept)
+	}
+	if o.Problem != "" {
+		text += "; the last try went wrong: " + o.Problem
 	}
 	return text
 }
@@ -82,7 +97,7 @@ type rehearseCmd struct {
 
 // Run restores the backup into a directory that is deleted again.
 func (c rehearseCmd) Run(s *session.Session) error {
-	code, err := askCode(s, c.Code)
+	code, err := askCode(s.Asker(), c.Code)
 	if err != nil {
 		return err
 	}
@@ -99,7 +114,7 @@ func brings(tenancies int, list uint64, doors []string) string {
 
 // askCode reads a code from a file, or asks until one is valid: never by command line, where every
 // user of the machine could read it.
-func askCode(s *session.Session, file string) (code recovery.Code, err error) {
+func askCode(a *session.Asker, file string) (code recovery.Code, err error) {
 	if file != "" {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -110,7 +125,7 @@ func askCode(s *session.Session, file string) (code recovery.Code, err error) {
 		}
 		return code, nil
 	}
-	_, err = s.Asker().Ask("recovery code", func(answer string) (string, error) {
+	_, err = a.Ask("recovery code", func(answer string) (string, error) {
 		var err error
 		if code, err = recovery.Parse(answer); err != nil {
 			return "", socket.Hinted("type it as it stands on the sheet", "%v", err)

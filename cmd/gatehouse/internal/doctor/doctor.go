@@ -94,6 +94,8 @@ func (c Doctor) look(s *session.Session, m machine) *seen {
 	f.checks = append(f.checks, daemonCheck(st, err))
 	if f.status != nil {
 		f.checks = append(f.checks, ofStatus(st)...)
+		backups, err := control.BackupsOf(s.Client).Status(ctx)
+		f.checks = append(f.checks, backupCheck(backups, err, time.Now()))
 	}
 	f.checks = append(f.checks, f.ofMachine(time.Now())...)
 	return f

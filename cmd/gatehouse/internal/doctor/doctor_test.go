@@ -95,6 +95,29 @@ func TestKeyFiles(t *testing.T) {
 	says(t, keyCheck(dir), good)
 }
 
+// TestBackup: what is missing for the day on which the gateway burns is told, each with what to do.
+func TestBackup(t *testing.T) {
+	now := time.Now()
+	recent, long := now.Add(-time.Hour), now.Add(-8*24*time.Hour)
+	whole := control.Recovery{Code: &long, Proved: &long, Made: &recent, Registry: &control.Offsite{Made: &recent, Kept: &recent}}
+	with := func(change func(*control.Recovery)) control.Recovery {
+		r := whole
+		change(&r)
+		return r
+	}
+	says(t, backupCheck(whole, nil, now), good, "with a copy elsewhere")
+	says(t, backupCheck(with(func(r *control.Recovery) { r.Registry, r.Away = nil, &control.Away{Made: &recent} }), nil, now), good, "with a copy elsewhere")
+	says(t, backupCheck(control.Recovery{}, nil, now), bad, "gatehouse recovery new")
+	says(t, backupCheck(with(func(r *control.Recovery) { r.Problem = "disk full" }), nil, now), bad, "disk full")
+	says(t, backupCheck(with(func(r *control.Recovery) { r.Made = &long }), nil, now), bad, "none within 7 days")
+	says(t, backupCheck(with(func(r *control.Recovery) { r.Proved = nil }), nil, now), bad, "recovery rehearse")
+	says(t, backupCheck(with(func(r *control.Recovery) { r.Registry = nil }), nil, now), bad, "no copy elsewhere", "gatehouse backup")
+	says(t, backupCheck(with(func(r *control.Recovery) {
+		r.Registry = &control.Offsite{Made: &long, Kept: &long, Problem: "its program is older"}
+	}), nil, now), bad, "its program is older", "no copy elsewhere")
+	says(t, backupCheck(control.Recovery{}, errors.New("not allowed"), now), unseen, "as root")
+}
+
 // TestSocket: who may open doors.
 func TestSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")

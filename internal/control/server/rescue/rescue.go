@@ -43,6 +43,10 @@ func (g backups) getRecovery(_ *http.Request, _ socket.None) (any, error) {
 	if s.Away.Dir != "" {
 		r.Away = &control.Away{Directory: s.Away.Dir, Made: timeShown(s.Away.Made, zone), Problem: s.Away.Problem}
 	}
+	if g.Central != nil && g.Central.Offsite != nil {
+		at := g.Central.Offsite.Status()
+		r.Registry = &control.Offsite{Made: timeShown(at.Made, zone), Kept: timeShown(at.Kept, zone), Problem: at.Problem}
+	}
 	return r, nil
 }
 

@@ -34,6 +34,7 @@ type Options struct {
 	Socket  string
 	Group   string // may use the socket beside the daemon's user
 	Network network.Network
+	Version string // of the daemon
 	File    string // the site file
 	Machine discovery.Machine
 	Each    time.Duration // how often it looks for a site file that can be served
@@ -54,7 +55,7 @@ type Server struct {
 	looker  *looker
 	written chan struct{} // there may be a site file now
 
-	restoring sync.Mutex // held while a backup is restored
+	restoring sync.Mutex // held while a backup is restored, and no house is served
 
 	tried string // the site file that came to nothing, as stamp tells
 
@@ -113,30 +114,50 @@ func (s *Server) await(ctx context.Context) bool {
 	if s.o.Again > 0 {
 		again = time.After(s.o.Again)
 	}
+	// A file that was written over the socket counts at once, or when the restore has ended that
+	// wrote it: until then the machine's keys change.
+	written := false
 	for before := s.stamp(); ; {
-		whole := false
+		whole := written
 		select {
 		case <-ctx.Done():
 			return false
 		case <-again:
-			return true
+			if s.idle() {
+				return true
+			}
+			again = time.After(s.o.Each)
 		case <-s.written:
-			whole = true
+			whole, written = true, true
 		case <-tick.C:
 			if s.o.Tick != nil {
 				s.o.Tick()
 			}
 		}
 		now := s.stamp()
-		_, err := site.Load(s.o.File)
-		if err == nil && (whole || now == before && (again == nil || now != s.tried)) {
+		if s.usable(whole || now == before && (again == nil || now != s.tried)) {
 			return true
 		}
 		before = now
-		if err != nil {
-			s.blame(err)
-		}
 	}
+}
+
+// usable reports whether a house can be served by the site file, where that is whole.
+func (s *Server) usable(whole bool) bool {
+	_, err := site.Load(s.o.File)
+	if err != nil {
+		s.blame(err)
+	}
+	return err == nil && whole && s.idle()
+}
+
+// idle reports whether no backup is being restored.
+func (s *Server) idle() bool {
+	free := s.restoring.TryLock()
+	if free {
+		s.restoring.Unlock()
+	}
+	return free
 }
 
 // stamp returns a text that changes with the content of the file, as far as nobody sets its time.

@@ -5,6 +5,7 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/backup/keeper"
+	"gatehouse/internal/backup/offsite"
 	"gatehouse/internal/gateway"
 )
 
@@ -30,7 +31,29 @@ func backupProblems(g *gateway.Gateway) (list toDo) {
 	if s.Proved.IsZero() {
 		list.add("recovery_untried", "", "the recovery code was never tried: gatehouse recovery rehearse shows that what stands on paper opens the backup")
 	}
-	return append(list, awayProblems(s, now.Wall)...)
+	list = append(list, awayProblems(s, now.Wall)...)
+	if g.Central != nil && g.Central.Offsite != nil {
+		list = append(list, offsiteProblems(s, g.Central.Offsite.Status(), now.Wall)...)
+	}
+	return list
+}
+
+// offsiteWithin is how long after a code was made the registry has a backup, if nothing is
+// wrong.
+const offsiteWithin = 2 * 24 * time.Hour
+
+// offsiteProblems say that the registry has no backup, or has not said for long that it has
+// one. One that is too old to keep any is its operator's business: recovery show tells it.
+func offsiteProblems(s keeper.Status, at offsite.Status, now time.Time) (list toDo) {
+	why := choose(at.Problem == "", "", ": "+at.Problem)
+	switch age := now.Sub(at.Kept); {
+	case at.Old || s.Made.IsZero():
+	case at.Kept.IsZero() && now.Sub(s.Code) > offsiteWithin:
+		list.add("backup_registry_none", "", "the registry has no backup of this gateway%s. Keep a copy on a stick (gatehouse backup), and see to the way to the registry", why)
+	case !at.Kept.IsZero() && age > backupOld:
+		list.add("backup_registry_old", "", "the registry has not said for %s that it has this gateway's backup%s. Keep a copy on a stick (gatehouse backup), and see to the way to the registry", amount.Span(age), why)
+	}
+	return list
 }
 
 // awayProblems returns problems of the copy in another directory: it is old, or was never made.

@@ -23,6 +23,7 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/front/inbox"
 	"gatehouse/internal/registry/front/roster"
+	"gatehouse/internal/registry/front/shelf"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
@@ -37,6 +38,7 @@ const (
 type Options struct {
 	Roster      *roster.Roster
 	Inbox       *inbox.Inbox
+	Shelf       *shelf.Shelf
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	PerMinute   int // requests of one address
 	Log         zerolog.Logger
@@ -69,12 +71,7 @@ func (s *Server) handler() http.Handler {
 	limit := newRateLimit(s.o.PerMinute)
 	mux := http.NewServeMux()
 	handle := func(path string, read func(body []byte) (api.Enrolment, error)) {
-		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
-			if !limit.allow(r.RemoteAddr, time.Now()) {
-				w.Header().Set("Retry-After", "60")
-				refuse(w, http.StatusTooManyRequests, "too many requests from this address", "wait a minute and try again")
-				return
-			}
+		mux.HandleFunc("POST "+path, limited(limit, func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 			if err != nil {
 				refuse(w, http.StatusRequestEntityTooLarge, "the request can't be read, or is too large", "")
@@ -82,16 +79,18 @@ func (s *Server) handler() http.Handler {
 			}
 			e, err := read(body)
 			if err != nil {
-				s.refused.Add(1)
-				refuse(w, http.StatusForbidden, err.Error(), "ask the registry's operator whether this gateway is enrolled")
+				s.forbid(w, err)
 				return
 			}
 			s.passOn(r.Context(), w, e)
-		})
+		}))
 	}
 	handle("/v1/introduce", readIntroduce)
 	handle("/v1/enrol", readEnrol)
 	handle("/v1/renew", s.readRenew)
+	backups := snapshots{s, make(chan struct{}, uploads)}
+	mux.HandleFunc("POST /v1/snapshot", limited(limit, backups.keep))
+	mux.HandleFunc("POST /v1/snapshot/fetch", limited(limit, backups.fetch))
 	return mux
 }
 
@@ -128,29 +127,28 @@ func readEnrol(body []byte) (api.Enrolment, error) {
 
 // readRenew takes only requests that a member has signed.
 func (s *Server) readRenew(body []byte) (api.Enrolment, error) {
-	p, err := addressed(body, wire.TypeRenew)
+	p, key, err := s.member(body, wire.TypeRenew)
 	if err != nil {
 		return api.Enrolment{}, err
-	}
-	var key wire.Key
-	if g := s.o.Roster.Find(p.Address()); g != nil {
-		if of := s.o.Roster.Look(g); of.Member {
-			key, p = of.Key, api.Place(of.Place)
-		}
-	}
-	if key.Public == nil {
-		return api.Enrolment{}, errors.New("this gateway is not one of its building")
 	}
 	_, _, err = wire.Open(body, wire.Expect{Type: wire.TypeRenew, Role: wire.RoleGateway, Address: p.Address()}, []wire.Key{key})
 	return api.Enrolment{Kind: api.KindRenew, Place: p, Envelope: body}, err
 }
 
-// passOn waits for the issuer's answer.
+// passOn waits for the issuer's answer, and hands it on.
 func (s *Server) passOn(ctx context.Context, w http.ResponseWriter, e api.Enrolment) {
+	if body, ok := s.ask(ctx, w, e); ok {
+		w.Header().Set("Content-Type", "application/cbor")
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		_, _ = w.Write(body)
+	}
+}
+
+// ask waits for the issuer's answer. Where that is a refusal, or there is none, it says so.
+func (s *Server) ask(ctx context.Context, w http.ResponseWriter, e api.Enrolment) (body []byte, ok bool) {
 	a, err := s.o.Inbox.Ask(ctx, e)
 	switch {
 	case ctx.Err() != nil:
-		return
 	case err != nil:
 		w.Header().Set("Retry-After", "30")
 		refuse(w, http.StatusServiceUnavailable, err.Error(), "the registry's operator has to start registryd issue; try again later, the token stays good")
@@ -158,11 +156,10 @@ func (s *Server) passOn(ctx context.Context, w http.ResponseWriter, e api.Enrolm
 		s.o.Log.Warn().Str("gateway", e.Place.Address()).Str("kind", e.Kind).Str("why", a.Error).Msg("the issuer refuses an enrolment")
 		refuse(w, http.StatusForbidden, a.Error, a.Hint)
 	default:
-		w.Header().Set("Content-Type", "application/cbor")
-		w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
-		_, _ = w.Write(a.Body)
 		s.o.Log.Info().Str("gateway", e.Place.Address()).Str("kind", e.Kind).Msg("the issuer answered an enrolment")
+		return a.Body, true
 	}
+	return nil, false
 }
 
 func refuse(w http.ResponseWriter, status int, message, hint string) {

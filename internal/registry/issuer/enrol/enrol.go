@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/registry/issuer/ledger"
 	"gatehouse/internal/registry/issuer/store"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/snapshot"
 )
 
 // Answer answers a request of a gateway.
@@ -22,6 +23,8 @@ func Answer(c *ledger.Change, e api.Enrolment) ([]byte, error) {
 	switch e.Kind {
 	case api.KindIntroduce:
 		return introduce(c, b, e.Place.Gateway, e.Proof)
+	case api.KindSnapshot:
+		return nil, mayFetch(c, b, e.Place.Gateway, e.Proof)
 	case api.KindEnrol:
 		return admit(c, b, e.Place.Gateway, e.Envelope)
 	case api.KindRenew:
@@ -41,6 +44,23 @@ func invitation(c *ledger.Change, b *building.Building, gateway string) (store.I
 		return v, api.Hinted(tokenHint, "the token of gateway %s/%s is over", b.ID, gateway)
 	}
 	return v, nil
+}
+
+// mayFetch judges who asks for the snapshot of a gateway: whoever has its newest token, as
+// long as that was not used. It stays good for the enrolment that follows.
+func mayFetch(c *ledger.Change, b *building.Building, gateway string, proof []byte) error {
+	v, err := invitation(c, b, gateway)
+	if err != nil {
+		return err
+	}
+	want := snapshot.Proof([16]byte(v.Secret), b.Place(gateway).Address())
+	switch {
+	case !hmac.Equal(proof, want[:]):
+		return api.Hinted(tokenHint, "it is not the newest token of gateway %s/%s", b.ID, gateway)
+	case v.UsedBy != nil:
+		return api.Hinted(tokenHint, tokenUsed)
+	}
+	return nil
 }
 
 // introduce tells a gateway that has the token whom to trust, and whether the building has a key.

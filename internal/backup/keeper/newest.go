@@ -1,0 +1,52 @@
+package keeper
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+
+	"gatehouse/internal/backup"
+)
+
+// Newest is the newest good backup as it is on the disk.
+type Newest struct {
+	Data []byte
+	Made time.Time
+	// Mark is another one where a restore would bring back something else: other than the
+	// time that was known, which each backup has anew.
+	Mark [sha256.Size]byte
+}
+
+// Newest reads it and opens it by the gateway's own key. The error wraps fs.ErrNotExist
+// where there is none.
+func (k *Keeper) Newest() (n Newest, err error) {
+	k.work.Lock()
+	defer k.work.Unlock()
+	k.mu.Lock()
+	key := k.key
+	k.mu.Unlock()
+	if key == nil {
+		return n, errNoCode()
+	}
+	data, err := os.ReadFile(k.path())
+	if err != nil {
+		return n, fmt.Errorf("read the backup: %w", err)
+	}
+	f, err := backup.Decode(data)
+	if err != nil {
+		return n, fmt.Errorf("%s: %w", k.path(), err)
+	}
+	c, err := f.Open(key)
+	if err != nil {
+		return n, fmt.Errorf("%s: %w", k.path(), err)
+	}
+	c.Clock = nil
+	delete(c.Grants, backup.MarksFile) // its list is there besides, and its times are the clock's
+	plain, err := json.Marshal(c)
+	if err != nil {
+		return n, fmt.Errorf("read the backup: %w", err)
+	}
+	return Newest{Data: data, Made: f.Made, Mark: sha256.Sum256(append(plain, key.Wrap.Salt...))}, nil
+}
