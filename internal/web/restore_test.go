@@ -31,6 +31,14 @@ func newMachine(t *testing.T) *site {
 	})
 	socket.Handle(daemon, "POST /v1/setup/restore", func(_ *http.Request, in control.RestoreRequest) (control.Restored, error) {
 		switch {
+		case in.Token == "NONE":
+			return control.Restored{}, socket.Refused(http.StatusNotFound, "", "none is kept")
+		case in.Token == "BAD":
+			return control.Restored{}, socket.Refused(http.StatusBadRequest, "", "changed")
+		case in.Token == "GH1-A B" && len(in.Data) == 0 && in.Code == "mine":
+			return control.Restored{Building: "lane-7", Gateway: "gw1", Tenancies: 9, Doors: []string{"front"}, Registry: "city", Enrolled: true}, nil
+		case in.Token == "AWAY":
+			return control.Restored{Building: "lane-7", Gateway: "gw1", Registry: "city", Later: "the registry is away", Older: "damaged"}, nil
 		case in.Code == "mine" && strings.HasPrefix(string(in.Data), "good"):
 			return control.Restored{Building: "lane-7", Gateway: "gw1", Tenancies: 9, Doors: []string{"front"}, Registry: "city"}, nil
 		case in.Code != "mine":
@@ -89,6 +97,17 @@ func TestReplaces(t *testing.T) {
 	}
 	if a := s.upload(t, c, "good", "mine"); a.status != http.StatusOK || !strings.Contains(a.body, "住户：9，门：1 扇") || !strings.Contains(a.body, "登记中心 city") {
 		t.Errorf("status %d: %s", a.status, a.body)
+	}
+	for _, w := range []struct {
+		token, code string
+		status      int
+		says        string
+	}{{"NONE", "mine", http.StatusUnprocessableEntity, "登记中心没有这台网关的备份"}, {"BAD", "mine", http.StatusUnprocessableEntity, "登记中心给的备份不能用"}, {"GH1-A B", "other", http.StatusUnprocessableEntity, "打不开这份备份"},
+		{" GH1-A B\n", "mine", http.StatusOK, "已重新接上登记中心 city"}, {"AWAY", "mine", http.StatusOK, "还没接上登记中心 city"}, {"AWAY", "mine", http.StatusOK, "用的是前一份"}} {
+		s.page.base.Tries = tries.New(tries.Every)
+		if a := s.post(t, c, "/restore", "token", w.token, "code", w.code); a.status != w.status || !strings.Contains(a.body, w.says) || strings.Contains(a.body, "GH1-A B") {
+			t.Errorf("%+v: status %d: %s", w, a.status, a.body)
+		}
 	}
 	if a := s.upload(t, s.as(t, "helper"), "good", "mine"); a.status != http.StatusForbidden {
 		t.Errorf("a helper: status %d", a.status)

@@ -8,11 +8,11 @@ package offsite
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"sync"
 	"time"
@@ -22,6 +22,7 @@ import (
 	"gatehouse/internal/backup/keeper"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/enrol"
+	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/snapshot"
 )
 
@@ -37,8 +38,8 @@ type Options struct {
 	Send func(ctx context.Context, envelope, data []byte) (kept bool, err error)
 	Now  func() time.Time // the wall clock
 	Log  zerolog.Logger
-	// Chance returns a time by chance below a limit above 0; nil: a city's gateways send in
-	// the same minute.
+	// Chance returns a time by chance below a limit above 0, so that a city's gateways do not
+	// send in the same minute; nil: any.
 	Chance func(limit time.Duration) time.Duration
 }
 
@@ -54,13 +55,13 @@ type Sender struct {
 
 // state is File: the backup that the registry has.
 type state struct {
-	Sum  [sha256.Size]byte `json:"sha256"`
-	Mark [sha256.Size]byte `json:"mark"` // of keeper.Newest
-	Size int               `json:"size"`
-	Made time.Time         `json:"made"`
-	Kept time.Time         `json:"kept"` // when the registry said last that it has it
-	Seen time.Time         `json:"seen"` // when the newest backup of that moment was made
-	Code time.Time         `json:"code"` // when the recovery code was made that opens it
+	Sum  wire.Hash `json:"sha256"`
+	Mark wire.Hash `json:"mark"` // of keeper.Newest
+	Size int       `json:"size"`
+	Made time.Time `json:"made"`
+	Kept time.Time `json:"kept"` // when the registry said last that it has it
+	Seen time.Time `json:"seen"` // when the newest backup of that moment was made
+	Code time.Time `json:"code"` // when the recovery code was made that opens it
 }
 
 // Status is how it is with the snapshot at the registry.
@@ -73,16 +74,19 @@ type Status struct {
 
 // Times of a Sender.
 const (
-	look    = 10 * time.Minute // at what is to be done
-	between = 12 * time.Hour   // two exchanges, at least
-	daily   = 26 * time.Hour   // at most, where no backup was made since
-	retry   = time.Hour        // after one that went wrong
+	look    = 5 * time.Minute // at what is to be done
+	between = 12 * time.Hour  // two exchanges, at least
+	daily   = 26 * time.Hour  // at most, where no backup was made since
+	retry   = time.Hour       // after one that went wrong
 	refresh = 7 * 24 * time.Hour
-	spread  = 30 * time.Minute // by chance, before an exchange
+	spread  = 30 * time.Minute // by chance, before an exchange of each night
 )
 
 // New makes one, and reads what it kept. It starts nothing.
 func New(o Options) *Sender {
+	if o.Chance == nil {
+		o.Chance = rand.N[time.Duration]
+	}
 	s := &Sender{o: o}
 	raw, err := os.ReadFile(o.File)
 	if err == nil && json.Unmarshal(raw, &s.state) != nil {
@@ -117,7 +121,7 @@ func (s *Sender) Run(ctx context.Context) {
 		if !s.due(time.Now()) || !s.o.Clear() {
 			continue
 		}
-		if s.o.Chance != nil && !wait(ctx, s.o.Chance(spread)) {
+		if s.nightly() && !wait(ctx, s.o.Chance(spread)) {
 			return
 		}
 		err := s.exchange(ctx)
@@ -137,6 +141,14 @@ func wait(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// nightly says that others ask at the same hour: the registry has one already that the code opens.
+func (s *Sender) nightly() bool {
+	code := s.o.Backups.Status().Code
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return code.Equal(s.state.Code)
 }
 
 // due says whether the registry is to be asked: soon where it has none that the newest code
@@ -188,7 +200,7 @@ func (s *Sender) exchange(ctx context.Context) error {
 	have := s.state
 	s.mu.Unlock()
 	code := s.o.Backups.Status().Code
-	if age := newest.Made.Sub(have.Made); newest.Mark == have.Mark && age >= 0 && age < refresh && code.Equal(have.Code) {
+	if age := newest.Made.Sub(have.Made); have.Mark == newest.Mark && age >= 0 && age < refresh && code.Equal(have.Code) {
 		have.Seen = newest.Made
 		kept, err := s.send(ctx, snapshot.Snapshot{Sum: have.Sum, Size: uint32(have.Size), Made: uint32(have.Made.Unix())}, nil)
 		if err != nil || kept {

@@ -82,7 +82,7 @@ func newGateway(t *testing.T) *gateway {
 }
 
 func (g *gateway) sender() *Sender {
-	return New(Options{Backups: g.backups, File: filepath.Join(g.dir, "registry.json"), Address: "lane-7/gw1", Key: g.key, Clear: g.isClear,
+	return New(Options{Backups: g.backups, File: filepath.Join(g.dir, "registry.json"), Address: "lane-7/gw1", Key: g.key, Clear: g.isClear, Chance: func(limit time.Duration) time.Duration { return limit / 2 },
 		Now: time.Now, Log: zerolog.New(&g.log), Send: func(_ context.Context, envelope, data []byte) (bool, error) {
 			n, err := snapshot.Open(envelope, "lane-7/gw1", wire.Key{Role: wire.RoleGateway, Public: g.key.Public().(ed25519.PublicKey)})
 			must(g.t, err)
@@ -147,7 +147,7 @@ func TestSends(t *testing.T) {
 			t.Error("sent while entries wait")
 		}
 		g.set(true, errors.New("the line is down"))
-		time.Sleep(30 * time.Minute)
+		time.Sleep(40 * time.Minute)
 		if s.Status().Problem == "" || s.Status().Old {
 			t.Errorf("%+v", s.Status())
 		}

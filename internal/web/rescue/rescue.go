@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 
 	"gatehouse/internal/backup/recovery"
 	"gatehouse/internal/control"
@@ -133,6 +134,7 @@ func (b Backups) Restore(r *http.Request, allow func() bool) (Screen, error) {
 	ctx := r.Context()
 	data, err := upload(r)
 	var large *http.MaxBytesError
+	token := strings.TrimSpace(r.FormValue("token"))
 	switch {
 	case errors.As(err, &large):
 		return b.replace(ctx, Replacement{Wrong: "recovery.too_large"})
@@ -140,10 +142,10 @@ func (b Backups) Restore(r *http.Request, allow func() bool) (Screen, error) {
 		return b.replace(ctx, Replacement{Wrong: "recovery.no_file"})
 	case !allow():
 		return b.replace(ctx, Replacement{Wrong: tooFast})
-	case len(data) == 0:
+	case token == "" && len(data) == 0:
 		return b.replace(ctx, Replacement{Wrong: "recovery.no_file"})
 	}
-	done, err := control.BackupsOf(b.Daemon).Restore(ctx, control.RestoreRequest{Data: data, Code: r.FormValue("code")})
+	done, err := control.BackupsOf(b.Daemon).Restore(ctx, control.RestoreRequest{Data: data, Token: token, Code: r.FormValue("code")})
 	var known *control.Error
 	switch {
 	case err == nil:
@@ -152,6 +154,9 @@ func (b Backups) Restore(r *http.Request, allow func() bool) (Screen, error) {
 		return nil, err
 	}
 	words := map[int]string{http.StatusForbidden: "recovery.wrong_code", http.StatusBadRequest: "recovery.bad_file"}
+	if token != "" {
+		words[http.StatusBadRequest], words[http.StatusNotFound] = "recovery.bad_snapshot", "recovery.no_snapshot"
+	}
 	return b.replace(ctx, Replacement{Said: known.Message, Wrong: cmp.Or(words[known.Status], "recovery.refused")})
 }
 
