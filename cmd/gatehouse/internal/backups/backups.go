@@ -67,7 +67,7 @@ func made(at *time.Time, problem string) string {
 
 // offsite says what the registry has.
 func offsite(o control.Offsite) string {
-	text := "has none yet: it is sent within hours, once all entries are there"
+	text := "has none yet: it is sent within minutes, once all entries are there"
 	if o.Made != nil && o.Kept != nil {
 		text = "has that of " + session.Local(*o.Made) + ", it said so on " + session.Local(*o.Kept)
 	}

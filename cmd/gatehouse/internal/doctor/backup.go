@@ -31,8 +31,14 @@ func backupCheck(r control.Recovery, err error, now time.Time) check {
 	if copied {
 		k.What += ", with a copy elsewhere"
 	}
+	if len(wrong) == 0 && !copied { // it may be on a phone or a stick that was taken away
+		k.State, k.What, k.Do = unseen, k.What+"; whether a copy is elsewhere nobody sees from here", keepCopy
+		return k
+	}
 	return outcome(k, wrong, k.What, strings.Join(do, "; "))
 }
+
+const keepCopy = "gatehouse backup /media/stick, and backup in the site file for each night"
 
 // finding is what is wrong, and what to do.
 type finding [2]string
@@ -61,8 +67,8 @@ func copyFindings(r control.Recovery, copied bool) (list []finding) {
 	if r.Registry != nil && r.Registry.Problem != "" {
 		list = append(list, finding{"the registry does not keep it: " + r.Registry.Problem, "gatehouse backup puts a copy on a stick meanwhile"})
 	}
-	if !copied {
-		list = append(list, finding{"no copy elsewhere that this gateway knows of within " + amount.Span(oldBackup), "gatehouse backup /media/stick, and backup in the site file for each night"})
+	if !copied && (r.Registry != nil || r.Away != nil) {
+		list = append(list, finding{"no copy elsewhere within " + amount.Span(oldBackup), keepCopy})
 	}
 	return list
 }

@@ -111,7 +111,8 @@ func TestBackup(t *testing.T) {
 	says(t, backupCheck(with(func(r *control.Recovery) { r.Problem = "disk full" }), nil, now), bad, "disk full")
 	says(t, backupCheck(with(func(r *control.Recovery) { r.Made = &long }), nil, now), bad, "none within 7 days")
 	says(t, backupCheck(with(func(r *control.Recovery) { r.Proved = nil }), nil, now), bad, "recovery rehearse")
-	says(t, backupCheck(with(func(r *control.Recovery) { r.Registry = nil }), nil, now), bad, "no copy elsewhere", "gatehouse backup")
+	says(t, backupCheck(with(func(r *control.Recovery) { r.Registry = nil }), nil, now), unseen, "whether a copy is elsewhere", "gatehouse backup")
+	says(t, backupCheck(with(func(r *control.Recovery) { r.Registry, r.Away = nil, &control.Away{Made: &long} }), nil, now), bad, "no copy elsewhere", "gatehouse backup")
 	says(t, backupCheck(with(func(r *control.Recovery) {
 		r.Registry = &control.Offsite{Made: &long, Kept: &long, Problem: "its program is older"}
 	}), nil, now), bad, "its program is older", "no copy elsewhere")
