@@ -37,7 +37,7 @@ screens: ## the pictures of docs/screens, in Chromium
 build: ## stripped programs for this machine in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS) -X main.version=$(VERSION)' -o bin/ ./cmd/...
 
-deb: ## the packages gatehouse and gatehouse-registry for amd64 and arm64 in bin/
+deb: ## the packages gatehouse and gatehouse-registry for amd64, arm64 and armhf in bin/
 	packaging/deb/build bin
 
 clean:
