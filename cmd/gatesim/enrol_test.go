@@ -14,6 +14,7 @@ import (
 	"gatehouse/internal/control/server"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/clock"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/site"
@@ -53,7 +54,8 @@ func stand(t *testing.T, dir string) *standing {
 
 // TestEnrolBySocket: a registry's token that is handed in over the daemon's socket enrols the
 // gateway; the daemon is asked to begin anew, and then has a registry. A token that is none,
-// one for another gateway, and a second one are refused.
+// one for another gateway, and a second one are refused. A gateway without its key for the broker,
+// as a restored one is, takes a token that replaces it.
 func TestEnrolBySocket(t *testing.T) {
 	town := newTown(t, false)
 	town.start(t)
@@ -89,6 +91,24 @@ func TestEnrolBySocket(t *testing.T) {
 		t.Error("it has no registry")
 	}
 	refused(own, "enrolled already")
+	again, err := town.operator.AddGateway(t.Context(), operator.NewGateway{Place: api.Place{District: "d", Town: "t", Building: "lane-7", Gateway: "gw1"}, Replace: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(again.Text, "enrolled already")
+	for _, file := range []string{keys.ClientKeyFile, keys.ClientCertFile} {
+		if err := os.Remove(filepath.Join(dir, "state", "keys", file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := g.client.Enrol(t.Context(), control.EnrolRequest{Token: again.Text}); err != nil {
+		t.Error(err)
+	}
+	<-g.again
+	g.stop()
+	if g = stand(t, dir); g.Central == nil {
+		t.Error("it has no registry any more")
+	}
 	if _, err := os.Stat(filepath.Join(dir, "state", "keys", "registry.json")); err != nil {
 		t.Error(err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/socket"
+	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/tries"
 )
 
@@ -46,6 +47,9 @@ func newMachine(t *testing.T) *site {
 		}
 		return control.Restored{}, socket.Refused(http.StatusBadRequest, "", "half a file")
 	})
+	socket.Handle(daemon, "GET /v1/status", func(*http.Request, socket.None) (control.Status, error) {
+		return control.Status{}, socket.Refused(http.StatusServiceUnavailable, "", "no door is served: it waits")
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	l, err := daemon.Listen(ctx)
@@ -55,6 +59,7 @@ func newMachine(t *testing.T) *site {
 	go func() { defer close(done); _ = daemon.Serve(ctx, l) }()
 	t.Cleanup(func() { cancel(); <-done })
 	s.page.base.Daemon = control.NewClient(path)
+	s.page.base.Watch = page.NewWatch(s.page.base.Daemon.Status)
 	return s
 }
 
@@ -84,7 +89,7 @@ func (s *site) upload(t *testing.T, c *http.Client, sent, code string) answer {
 func TestReplaces(t *testing.T) {
 	s := newMachine(t)
 	c := s.as(t, "owner")
-	if a := s.get(t, c, "/restore"); a.status != http.StatusOK || !strings.Contains(a.body, `type="file"`) {
+	if a := s.get(t, c, "/restore"); a.status != http.StatusOK || !strings.Contains(a.body, `type="file"`) || !strings.Contains(a.body, "还没有门可管") || strings.Contains(a.body, "没有回应") {
 		t.Fatalf("status %d: %s", a.status, a.body)
 	}
 	for _, w := range [][3]string{{"good", "other", "打不开这份备份"}, {"half", "mine", "没存完整"}} {

@@ -19,7 +19,7 @@ type frame struct {
 	ToDo    int
 	Doors   int // that are held, forced or released by an emergency
 	Contact string
-	Silent  bool // the daemon does not answer
+	Silent  string // the key of why the daemon shows no house; empty: it does
 	Tab     string
 	Bare    bool // in the tenant's hands: without the ways to other screens
 	Data    any

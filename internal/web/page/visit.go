@@ -129,7 +129,10 @@ func (v *Visit) ShowStatus(status int, screen string, data any) error {
 	if v.Account.ID != "" && !strings.HasPrefix(screen, "setup_") {
 		st, err := v.page.Watch.Now(v.Context())
 		if err != nil {
-			f.Silent, f.House = true, "Gatehouse"
+			f.Silent, f.House = "page.no_daemon", "Gatehouse"
+			if strings.Contains(err.Error(), noHouse) {
+				f.Silent = "page.no_house"
+			}
 		} else {
 			f.House, f.ToDo, f.Doors, f.Contact = st.Building, len(ToDo(st)), Alarms(st), v.contact(st)
 		}
