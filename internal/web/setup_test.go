@@ -273,4 +273,7 @@ func TestEnrolOnPage(t *testing.T) {
 	if a := s.get(t, c, "/setup/registry"); a.location != "/" {
 		t.Errorf("a house with a registry: %q", a.location)
 	}
+	s.daemon.status.ToDo = []control.ToDo{{Code: "key_file", Text: "keys/client.key is gone"}} // as after a restore
+	s.page.base.Watch.Forget()
+	says(t, s.get(t, c, "/setup/registry"), `name="token"`)
 }

@@ -94,7 +94,7 @@ func (t todo) item(v *page.Visit, item control.ToDo) toDoItem {
 		out.To, out.ToWords, out.Pattern = "/doors", "todo.go_doors", "GET /doors"
 	case code == "recovery_untried":
 		out.To, out.ToWords, out.Pattern = "/recovery", "recovery.title", "GET /recovery"
-	case code == "no_keys":
+	case code == "no_keys", code == "key_file":
 		out.To, out.ToWords, out.Pattern = "/setup/registry", "setup.registry", "GET /setup/registry"
 	case code == "no_list", code == "codes_void":
 		out.To, out.ToWords, out.Pattern = "/people", "todo.go_people", "GET /people"

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/control/server/todo"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/site"
@@ -18,13 +19,6 @@ type enrolling struct {
 	*gateway.Gateway
 	o    Options
 	busy chan struct{} // one at a time
-}
-
-// connects reports whether the gateway has what its registry's broker lets it in by. One that was
-// restored from a backup has not: it is enrolled in the place of the machine before.
-func (g enrolling) connects() bool {
-	key, certificate := enrol.ClientFiles(g.Site.Path("keys"))
-	return key == nil && certificate == nil
 }
 
 // streamEnrol answers before the daemon restarts, as it must with other keys.
@@ -40,7 +34,7 @@ func (g enrolling) streamEnrol(w http.ResponseWriter, r *http.Request, in contro
 		return socket.Refused(http.StatusConflict, "call gatehouse enrol, and start it again", "this daemon can't begin anew by itself")
 	case g.Site.Registry == site.NoRegistry:
 		return socket.Refused(http.StatusConflict, "take that line out of it", "this house is standalone: its site file says registry = %q", site.NoRegistry)
-	case g.Keyring.Keys.Registry() != nil && g.connects():
+	case g.Keyring.Keys.Registry() != nil && todo.KeysWhole(g.Gateway):
 		return socket.Refused(http.StatusConflict, "gatehouse enrol does it anew, with the daemon stopped", "this gateway is enrolled already")
 	}
 	token, err := wire.ParseToken(in.Token)

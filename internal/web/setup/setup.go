@@ -286,7 +286,9 @@ func (s setup) next(v *page.Visit) string {
 type registryView struct{ Said *page.Advice }
 
 func (s setup) registry(v *page.Visit) error {
-	if st, err := s.Watch.Now(v.Context()); err == nil && st.Uplink != nil { // it has one
+	st, err := s.Watch.Now(v.Context())
+	again := slices.ContainsFunc(page.ToDo(st), func(i control.ToDo) bool { return i.Code == "key_file" })
+	if err == nil && st.Uplink != nil && !again { // it has one, and all keys for it
 		v.Redirect(s.next(v))
 		return nil
 	}

@@ -42,6 +42,10 @@ func keyFileProblems(g *gateway.Gateway, initialised bool) (list toDo) {
 	return list
 }
 
+// KeysWhole reports whether a gateway that is enrolled has every key file that its registry asks for.
+// One that was restored from a backup has not: it takes a token in the place of the machine before.
+func KeysWhole(g *gateway.Gateway) bool { return len(keyFileProblems(g, true)) == 0 }
+
 func (l *toDo) addKeyFile(g *gateway.Gateway, path, without string, err error) {
 	what, first := "can't be used ("+oneLine(err)+")", "move "+path+" away and "
 	if errors.Is(err, fs.ErrNotExist) {
