@@ -110,6 +110,15 @@ func newHouse(t testing.TB) *house {
 // are ahead.
 func bareHouse(t testing.TB, ahead time.Duration) *house {
 	t.Helper()
+	h := newBoard(t, ahead)
+	h.issuer, h.building = gatewaytest.Keys(t, filepath.Join(h.dir, "state"))
+	h.serve()
+	return h
+}
+
+// newBoard makes all of a house but its gateway and the keys.
+func newBoard(t testing.TB, ahead time.Duration) *house {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "gp") // short: the path of a socket has 104 bytes at most
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
@@ -120,10 +129,8 @@ func bareHouse(t testing.TB, ahead time.Duration) *house {
 		{Name: "yard-relay", Offset: 4, Output: true}, {Name: "yard-contact", Offset: 5}}})
 	must(t, err)
 	h.source = &devicetest.WiegandSource{Board: h.board, D0: "d0", D1: "d1", Interval: time.Millisecond, Pause: 80 * time.Millisecond}
-	h.issuer, h.building = gatewaytest.Keys(t, filepath.Join(dir, "state"))
 	h.clock = gatewaytest.NewClock(100*time.Hour, wire.ClockNTP)
 	h.clock.Pass(ahead)
-	h.serve()
 	must(t, os.Mkdir(filepath.Join(dir, "page"), 0o700))
 	h.accounts, err = account.Open(filepath.Join(dir, "page"))
 	must(t, err)

@@ -71,8 +71,24 @@ func TestSetUpUnderManager(t *testing.T) {
 	if a, err := m.client.Doors.Acceptance(t.Context()); err != nil || a.Begun == nil || len(a.Doors) == 0 {
 		t.Errorf("a house that was set up is not asked whether people get out: %+v %v", a, err)
 	}
-	if st, err := m.client.Status(t.Context()); err != nil || st.Building != "lane-7" {
+	if st, err := m.client.Status(t.Context()); err != nil || st.Building != "lane-7" || st.Initialised {
 		t.Errorf("%+v, %v", st, err)
+	}
+	file, err := control.SettingUp(m.client).MakeKeyFile(t.Context())
+	must(t, err)
+	_, err = control.SettingUp(m.client).InstallKeys(t.Context(), file)
+	must(t, err)
+	m.hears("STOPPING=1")
+	if how := m.ended(); how != "<nil>" {
+		t.Errorf("ended with %s", how)
+	}
+	m.start("none", config)
+	m.setup()
+	if st, err := m.client.Status(t.Context()); err != nil || !st.Initialised {
+		t.Errorf("%+v, %v", st, err)
+	}
+	if _, err := control.SettingUp(m.client).MakeKeyFile(t.Context()); err == nil || !strings.Contains(err.Error(), "has its keys already") {
+		t.Errorf("keys twice: %v", err)
 	}
 }
 

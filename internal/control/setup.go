@@ -175,6 +175,19 @@ type Enrolled struct {
 	Seconds     int64     `json:"clock_behind_s"` // this machine's clock behind the registry's; below zero: ahead
 }
 
+// KeyFile is the file that a landlord without a registry keeps away from the gateway: the issuer's key,
+// and a copy of the building's. It stands in a body, never in a path, and its text in no log.
+type KeyFile struct {
+	Name string `json:"name,omitempty"` // proposed
+	Text []byte `json:"text"`
+}
+
+// KeysInstalled tells what keys a gateway has now. A daemon that installed them begins anew then.
+type KeysInstalled struct {
+	Building string   `json:"building"`
+	Files    []string `json:"files"`
+}
+
 // SetupClient sets a gateway up by its daemon. Safe for concurrent use.
 type SetupClient struct{ socket *socket.Client }
 
@@ -205,4 +218,15 @@ func (c SetupClient) Write(ctx context.Context, w WriteSite) (s SiteWritten, err
 // Enrol makes a gateway whose house is served known to a registry.
 func (c SetupClient) Enrol(ctx context.Context, r EnrolRequest) (e Enrolled, err error) {
 	return e, c.socket.Call(ctx, http.MethodPost, "/v1/enrol", r, &e)
+}
+
+// MakeKeyFile has a gateway without keys make the landlord's key file, of which it keeps no private
+// part.
+func (c SetupClient) MakeKeyFile(ctx context.Context) (k KeyFile, err error) {
+	return k, c.socket.Call(ctx, http.MethodPost, "/v1/keyfile", nil, &k)
+}
+
+// InstallKeys gives a gateway without keys those of a key file, which shows that it was kept.
+func (c SetupClient) InstallKeys(ctx context.Context, k KeyFile) (i KeysInstalled, err error) {
+	return i, c.socket.Call(ctx, http.MethodPut, "/v1/keyfile", k, &i)
 }

@@ -65,9 +65,18 @@ func LoadBuildingKey(path string) (*BuildingKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load building key: %w", err)
 	}
+	k, err := parseBuilding(block)
+	if err != nil {
+		return nil, fmt.Errorf("load building key: %s: %w", path, err)
+	}
+	return k, nil
+}
+
+// parseBuilding reads a building's key from its block.
+func parseBuilding(block *pem.Block) (*BuildingKey, error) {
 	number, err := strconv.ParseUint(block.Headers[numberHeader], 10, 8)
 	if err != nil || number == 0 || number == anonymousKey || len(block.Bytes) != len(BuildingKey{}.secret) {
-		return nil, fmt.Errorf("load building key: %s: no number from 1 to 254, or not 32 bytes", path)
+		return nil, errors.New("no number from 1 to 254, or not 32 bytes")
 	}
 	return &BuildingKey{number: byte(number), secret: [32]byte(block.Bytes)}, nil
 }

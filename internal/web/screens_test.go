@@ -25,6 +25,9 @@ func TestScreensOfSetup(t *testing.T) {
 	camera.Take("/setup", "setup-wrong")
 	u.is(func() { u.state = control.Setup{} })
 	camera.Take("/setup/registry", "setup-registry")
+	s.daemon.status.Initialised = false
+	s.page.base.Watch.Forget()
+	camera.Take("/setup/keys", "setup-keys")
 }
 
 // TestScreensOfProof makes the pictures of a door that is proved, and of a fire drill (make screens).

@@ -20,6 +20,7 @@ type unset struct {
 	written []control.Answers
 	refusal error
 	tokens  []string
+	chosen  []string // key files
 }
 
 func (u *unset) answer(s *socket.Server) {
@@ -54,6 +55,17 @@ func (u *unset) answer(s *socket.Server) {
 		u.written = append(u.written, w.Answers)
 		u.state = control.Setup{}
 		return control.SiteWritten{File: "site.toml"}, nil
+	})
+	socket.Handle(s, "POST /v1/keyfile", func(*http.Request, socket.None) (control.KeyFile, error) {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		return control.KeyFile{Name: "issuer-lane-7.key", Text: []byte("SECRET")}, u.refusal
+	})
+	socket.Handle(s, "PUT /v1/keyfile", func(_ *http.Request, k control.KeyFile) (control.KeysInstalled, error) {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.chosen = append(u.chosen, string(k.Text))
+		return control.KeysInstalled{}, u.refusal
 	})
 	socket.Handle(s, "POST /v1/enrol", func(_ *http.Request, r control.EnrolRequest) (control.Enrolled, error) {
 		u.mu.Lock()

@@ -27,6 +27,8 @@ var routeRoles = map[string][]caller.Role{
 	"POST /v1/fire/drill":                 proving,
 	"POST /v1/fire/drill/end":             proving,
 	"POST /v1/enrol":                      proving,
+	"POST /v1/keyfile":                    proving,
+	"PUT /v1/keyfile":                     proving,
 	"GET /v1/log":                         landlord,
 	"POST /v1/clock/confirm":              landlord,
 	"GET /v1/adopt":                       landlord,

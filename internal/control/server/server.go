@@ -110,6 +110,9 @@ func (srv *Server) routes(g *gateway.Gateway) {
 	takeover.Handle(s, g)
 
 	socket.Stream(s, "POST /v1/enrol", enrolling{g, srv.o, make(chan struct{}, 1)}.streamEnrol)
+	first := &firstKeys{Gateway: g, o: srv.o}
+	socket.Handle(s, "POST /v1/keyfile", first.postKeyFile)
+	socket.Stream(s, "PUT /v1/keyfile", first.putKeyFile)
 	desk := counter{g}
 	socket.Handle(s, "POST /v1/desk", atDesk(desk.postDesk))
 	socket.Handle(s, "DELETE /v1/desk/{session}", atDesk(desk.deleteDesk))

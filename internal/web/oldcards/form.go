@@ -38,11 +38,19 @@ var (
 	ErrPlain   = errors.New("a key file is taken over an encrypted connection alone")
 )
 
+// Private returns ErrPlain where somebody could read a key file on its way.
+func Private(r *http.Request) error {
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	if ip := net.ParseIP(host); r.TLS == nil && (ip == nil || !ip.IsLoopback()) {
+		return ErrPlain
+	}
+	return nil
+}
+
 // signer is whoever signs the list with the key file of the form.
 func (f Form) signer() (issue.Issuer, error) {
-	host, _, _ := net.SplitHostPort(f.RemoteAddr)
-	if ip := net.ParseIP(host); f.TLS == nil && (ip == nil || !ip.IsLoopback()) {
-		return issue.Issuer{}, ErrPlain
+	if err := Private(f.Request); err != nil {
+		return issue.Issuer{}, err
 	}
 	file, _, err := f.FormFile("key")
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 )
 
 // setup is the screens of a gateway that is not set up yet (S2, S3, S7): what was found, which
-// door a reader is at, what the house is called, and its registry.
+// door a reader is at, what the house is called, and its registry, or its keys where it has none.
 type setup struct{ *page.Page }
 
 // Routes are those of all these screens.
@@ -38,6 +38,9 @@ func (s setup) routes() []page.Route {
 		page.At("GET /setup/wait", page.Builders, s.wait),
 		page.At("GET /setup/registry", page.Builders, s.registry),
 		page.At("POST /setup/registry", page.Builders, s.enrol),
+		page.At("GET /setup/keys", page.Builders, s.keys),
+		page.At("POST /setup/keys", page.Builders, s.install),
+		page.At("POST /setup/keys/file", page.Builders, s.keyFile),
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/command"
-	"gatehouse/internal/durable"
+	"gatehouse/internal/firstkeys"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/socket"
 )
@@ -42,8 +42,8 @@ func (c Init) Run(s *session.Session) error {
 		return err
 	}
 	dir := filepath.Join(site.State, "keys")
-	if _, err := os.Stat(filepath.Join(dir, keys.BuildingKeyFile)); err == nil {
-		return socket.Hinted("nothing to do; to begin anew, stop the daemon and move "+dir+" away", "this gateway has its keys already")
+	if err := firstkeys.Missing(dir); err != nil {
+		return err
 	}
 	if err := c.ready(dir); err != nil {
 		return err
@@ -57,10 +57,7 @@ func (c Init) Run(s *session.Session) error {
 		return err
 	}
 	m.Restored = restored
-	if m.Files, err = keys.Install(dir, issuer.Public().(ed25519.PublicKey), building); err != nil {
-		return err
-	}
-	if err := durable.HandOver(site.State, dir); err != nil {
+	if m.Files, err = firstkeys.Install(site.State, dir, issuer.Public().(ed25519.PublicKey), building); err != nil {
 		return err
 	}
 	return s.Print(m, nil, func(w io.Writer) { writeMade(w, m) })
@@ -69,9 +66,6 @@ func (c Init) Run(s *session.Session) error {
 // ready checks for obstacles before any key is made: keys of which only the gateway, or only the
 // stick, has a part are worse than none.
 func (c Init) ready(dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, keys.RegistryFile)); err == nil {
-		return socket.Hinted("its keys come from there; gatehouse status says what is missing", "this gateway is enrolled with a registry")
-	}
 	if info, err := os.Stat(c.Key); err == nil && !info.Mode().IsRegular() {
 		return socket.Hinted("name a file in it, as "+filepath.Join(c.Key, "issuer.key"), "--key %s is no file", c.Key)
 	}
@@ -85,23 +79,11 @@ func (c Init) ready(dir string) error {
 	if err := writable(above); err != nil {
 		return socket.Hinted("call it by sudo, or name a directory of yours as state in the site file", "%v", err)
 	}
-	return c.sameIssuer(filepath.Join(dir, keys.IssuerFile))
-}
-
-// sameIssuer checks that a gateway which has an issuer's key already has that of the stick.
-func (c Init) sameIssuer(path string) error {
-	there, err := keys.LoadIssuers(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
 	key, err := keys.LoadPrivateKey(c.Key)
-	if err != nil || len(there) != 1 || !there[0].Public.Equal(key.Public()) {
-		return socket.Hinted("name its stick by --key, or to begin anew, stop the daemon and move "+filepath.Dir(path)+" away", "%s has another issuer's key", path)
+	if err != nil { // a new one, which fits where there is none
+		return firstkeys.Fits(dir, nil)
 	}
-	return nil
+	return firstkeys.Fits(dir, key.Public().(ed25519.PublicKey))
 }
 
 // writable tries to write as much as the keys need into a directory.
@@ -133,6 +115,9 @@ func StickKeys(issuerPath, buildingPath string) (ed25519.PrivateKey, *keys.Build
 		return nil, nil, false, err
 	}
 	building, err := keys.LoadBuildingKey(buildingPath)
+	if errors.Is(err, fs.ErrNotExist) && restored {
+		building, err = besideIssuer(issuerPath, err)
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && restored:
 		return nil, nil, false, socket.Hinted("name the stick that has both files, or another file for a new key",
@@ -148,4 +133,16 @@ func StickKeys(issuerPath, buildingPath string) (ed25519.PrivateKey, *keys.Build
 		}
 	}
 	return issuer, building, restored, err
+}
+
+// besideIssuer is the building's key in the file of the issuer's, as the page makes it; else err.
+func besideIssuer(path string, err error) (*keys.BuildingKey, error) {
+	text, failed := os.ReadFile(path)
+	if failed != nil {
+		return nil, failed
+	}
+	if stick, failed := keys.ParseStick(text); failed == nil {
+		return stick.Building, nil
+	}
+	return nil, err
 }

@@ -1,0 +1,94 @@
+package server
+
+import (
+	"crypto/ed25519"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"sync"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/firstkeys"
+	"gatehouse/internal/gateway"
+	"gatehouse/internal/keys"
+	"gatehouse/internal/socket"
+)
+
+// mostMade bounds the key files of which the daemon knows that it made them.
+const mostMade = 8
+
+// firstKeys gives a gateway without a registry its keys, for whoever is at the page, as gatehouse init
+// does. Of a key file that it makes it remembers the public half alone, and in memory alone.
+type firstKeys struct {
+	*gateway.Gateway
+	o    Options
+	mu   sync.Mutex // one at a time
+	made []ed25519.PublicKey
+}
+
+// missing returns a refusal where the gateway is not to be given keys.
+func (f *firstKeys) missing() error {
+	if f.o.Again == nil {
+		return socket.Refused(http.StatusConflict, "call gatehouse init, and start it again", "this daemon can't begin anew by itself")
+	}
+	return conflict(firstkeys.Missing(f.Site.Path("keys")))
+}
+
+// conflict is an error of the package firstkeys with its status.
+func conflict(err error) error {
+	if known, ok := err.(*socket.Error); ok {
+		return socket.Refused(http.StatusConflict, known.Hint, "%s", known.Message)
+	}
+	return err
+}
+
+func (f *firstKeys) postKeyFile(*http.Request, socket.None) (out control.KeyFile, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	dir := f.Site.Path("keys")
+	if err := f.missing(); err != nil {
+		return out, err
+	}
+	if err := firstkeys.Fits(dir, nil); err != nil { // an interrupted install goes on with its own file
+		return out, conflict(err)
+	}
+	stick, err := keys.NewStick(f.Site.Building)
+	if err != nil {
+		return out, err
+	}
+	if out.Text, err = stick.Text(); err != nil {
+		return out, err
+	}
+	out.Name = "issuer-" + f.Site.Building + ".key"
+	f.made = append(f.made, stick.Public())
+	f.made = f.made[max(0, len(f.made)-mostMade):]
+	return out, nil
+}
+
+// putKeyFile answers before the daemon restarts, as it must with other keys.
+func (f *firstKeys) putKeyFile(w http.ResponseWriter, _ *http.Request, in control.KeyFile) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	defer clear(in.Text)
+	if err := f.missing(); err != nil {
+		return err
+	}
+	stick, err := keys.ParseStick(in.Text)
+	switch {
+	case err != nil:
+		return socket.Refused(http.StatusUnprocessableEntity, "choose the file that was downloaded here, as it is", "this is no whole key file: %v", err)
+	case stick.House != f.Site.Building:
+		return socket.Refused(http.StatusUnprocessableEntity, "choose the file of "+f.Site.Building, "this key file is of another house, %q", stick.House)
+	case len(f.made) > 0 && !slices.ContainsFunc(f.made, func(k ed25519.PublicKey) bool { return k.Equal(stick.Public()) }):
+		return socket.Refused(http.StatusUnprocessableEntity, "choose the file that was downloaded last", "this key file is not one that was made here just now")
+	}
+	files, err := firstkeys.Install(f.Site.State, f.Site.Path("keys"), stick.Public(), stick.Building)
+	if err != nil {
+		return conflict(err)
+	}
+	f.o.Log.Info().Msg("the building has keys; the daemon begins anew with them")
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(control.KeysInstalled{Building: f.Site.Building, Files: files}) // the caller may be gone
+	f.o.Again()
+	return nil
+}

@@ -1,0 +1,71 @@
+package setup
+
+import (
+	"io"
+	"mime"
+	"net/http"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/web/oldcards"
+	"gatehouse/internal/web/page"
+)
+
+// mostKeyFile bounds a key file, in bytes.
+const mostKeyFile = 16 << 10
+
+// keys is the screen of a house without a registry that has no keys yet: they are made and downloaded,
+// and chosen again, which shows that they were kept; only then the gateway has them.
+func (s setup) keys(v *page.Visit) error {
+	if st, err := s.Watch.Now(v.Context()); err == nil && (st.Uplink != nil || st.Initialised) {
+		v.Redirect(s.next(v))
+		return nil
+	}
+	return v.Show("setup_keys", registryView{})
+}
+
+func (s setup) wrongKeys(v *page.Visit, err error) error {
+	return v.ShowStatus(page.StatusOf(err), "setup_keys", registryView{v.Advice(err, 0)})
+}
+
+// keyFile sends a key file, which is kept neither here nor at the daemon.
+func (s setup) keyFile(v *page.Visit) error {
+	if err := oldcards.Private(v.Request); err != nil {
+		return s.wrongKeys(v, err)
+	}
+	made, err := s.daemon().MakeKeyFile(v.Context())
+	if err != nil {
+		return s.wrongKeys(v, err)
+	}
+	defer clear(made.Text)
+	v.W.Header().Set("Content-Type", "application/octet-stream")
+	v.W.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": made.Name}))
+	_, _ = v.W.Write(made.Text) // who asked may be gone
+	return nil
+}
+
+// install takes the file that was kept.
+func (s setup) install(v *page.Visit) error {
+	text, err := chosen(v.Request)
+	if err == nil {
+		defer clear(text)
+		_, err = s.daemon().InstallKeys(v.Context(), control.KeyFile{Text: text})
+	}
+	if err != nil {
+		return s.wrongKeys(v, err)
+	}
+	v.Redirect("/setup/wait?for=registry")
+	return nil
+}
+
+// chosen is the key file of a form.
+func chosen(r *http.Request) ([]byte, error) {
+	if err := oldcards.Private(r); err != nil {
+		return nil, err
+	}
+	file, _, err := r.FormFile("key")
+	if err != nil {
+		return nil, oldcards.ErrKey
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, mostKeyFile))
+}
