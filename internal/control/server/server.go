@@ -16,6 +16,7 @@ import (
 
 	"gatehouse/internal/acceptance"
 	"gatehouse/internal/control/server/gate"
+	"gatehouse/internal/control/server/keyfile"
 	"gatehouse/internal/control/server/profiles"
 	"gatehouse/internal/control/server/rescue"
 	"gatehouse/internal/control/server/todo"
@@ -110,9 +111,7 @@ func (srv *Server) routes(g *gateway.Gateway) {
 	takeover.Handle(s, g)
 
 	socket.Stream(s, "POST /v1/enrol", enrolling{g, srv.o, make(chan struct{}, 1)}.streamEnrol)
-	first := &firstKeys{Gateway: g, o: srv.o}
-	socket.Handle(s, "POST /v1/keyfile", first.postKeyFile)
-	socket.Stream(s, "PUT /v1/keyfile", first.putKeyFile)
+	keyfile.Handle(s, g, log, srv.o.Again)
 	desk := counter{g}
 	socket.Handle(s, "POST /v1/desk", atDesk(desk.postDesk))
 	socket.Handle(s, "DELETE /v1/desk/{session}", atDesk(desk.deleteDesk))

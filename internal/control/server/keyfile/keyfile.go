@@ -1,4 +1,7 @@
-package server
+// Package keyfile answers on the daemon's socket whoever gives a house without a registry its keys.
+//
+// It refuses to keep a private part of the landlord's key: that goes out with the answer.
+package keyfile
 
 import (
 	"crypto/ed25519"
@@ -6,6 +9,8 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+
+	"github.com/rs/zerolog"
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/firstkeys"
@@ -21,14 +26,22 @@ const mostMade = 8
 // does. Of a key file that it makes it remembers the public half alone, and in memory alone.
 type firstKeys struct {
 	*gateway.Gateway
-	o    Options
-	mu   sync.Mutex // one at a time
-	made []ed25519.PublicKey
+	log   zerolog.Logger
+	again func()
+	mu    sync.Mutex // one at a time
+	made  []ed25519.PublicKey
+}
+
+// Handle registers the routes. again restarts the daemon; nil: not possible.
+func Handle(s *socket.Server, g *gateway.Gateway, log zerolog.Logger, again func()) {
+	f := &firstKeys{Gateway: g, log: log, again: again}
+	socket.Handle(s, "POST /v1/keyfile", f.postKeyFile)
+	socket.Stream(s, "PUT /v1/keyfile", f.putKeyFile)
 }
 
 // missing returns a refusal where the gateway is not to be given keys.
 func (f *firstKeys) missing() error {
-	if f.o.Again == nil {
+	if f.again == nil {
 		return socket.Refused(http.StatusConflict, "call gatehouse init, and start it again", "this daemon can't begin anew by itself")
 	}
 	return conflict(firstkeys.Missing(f.Site.Path("keys")))
@@ -86,9 +99,9 @@ func (f *firstKeys) putKeyFile(w http.ResponseWriter, _ *http.Request, in contro
 	if err != nil {
 		return conflict(err)
 	}
-	f.o.Log.Info().Msg("the building has keys; the daemon begins anew with them")
+	f.log.Info().Msg("the building has keys; the daemon begins anew with them")
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(control.KeysInstalled{Building: f.Site.Building, Files: files}) // the caller may be gone
-	f.o.Again()
+	f.again()
 	return nil
 }
