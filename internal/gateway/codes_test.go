@@ -1,10 +1,12 @@
 package gateway_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"gatehouse/device"
@@ -12,6 +14,8 @@ import (
 	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
 	"gatehouse/internal/desk"
+	"gatehouse/internal/gateway"
+	"gatehouse/internal/socket"
 )
 
 // keys types digits at the front door's Wiegand keypad, a burst of eight bits each, and #.
@@ -89,6 +93,57 @@ func TestResidentOpens(t *testing.T) {
 		if _, err := control.AskAsResident(caller.With(t.Context(), caller.Caller{Role: role, Account: 100000}), h.client, "kept", control.Resident{Flat: "3B", PIN: "471108"}); err == nil {
 			t.Errorf("the page asks as %s", role)
 		}
+	}
+}
+
+// breakable is a line that can't be driven while it is broken.
+type breakable struct {
+	device.Output
+	broken *atomic.Bool
+}
+
+func (b breakable) Set(active bool) error {
+	if b.broken.Load() {
+		return errors.New("the line is gone")
+	}
+	return b.Output.Set(active)
+}
+
+// TestResidentAtADeadLock: where the door can't open, the lost card stops all the same, whoever has
+// it; the answer says both, and how the card comes back.
+func TestResidentAtADeadLock(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	dial, broken := h.enrol().dial(nil), &atomic.Bool{}
+	h.startWith(func(o *gateway.Options) {
+		dial(o)
+		output := o.Hardware.Output
+		o.Hardware.Output = func(c device.OutputConfig) (device.Output, error) {
+			out, err := output(c)
+			return breakable{out, broken}, err
+		}
+	})
+	h.checkIn()
+	d, err := h.gateway.Desk.Begin(true)
+	must(t, err)
+	_, _, err = h.gateway.Desk.Show(d.ID, true, cardOne(t))
+	must(t, err)
+	_, err = h.gateway.Desk.Change(t.Context(), desk.Request{Session: d.ID, Action: "pin", Proof: "card", NewPIN: "471108"})
+	must(t, err)
+	as := caller.With(t.Context(), caller.Caller{Role: caller.Resident})
+	broken.Store(true)
+	_, err = control.AskAsResident(as, h.client, "open", control.Resident{Flat: "3B", PIN: "471108", Door: "front"})
+	var no *socket.Error
+	if !errors.As(err, &no) || !strings.Contains(no.Message, "the lost card is stopped, but the lock of door front can't be driven") || !strings.Contains(no.Hint, "card resume") {
+		t.Errorf("%v", err)
+	}
+	h.wiegand(200, 1)
+	h.eventually("the lost card", h.has("front access denied suspended", 1))
+	broken.Store(false)
+	done, err := control.AskAsResident(as, h.client, "found", control.Resident{Flat: "3B", PIN: "471108"})
+	must(t, err)
+	if done.Tenancy.Cards[0].State != "active" {
+		t.Errorf("%+v", done)
 	}
 }
 

@@ -35,6 +35,8 @@ func withResidents(s *site) func() []string {
 			out.Guests[0].Used = true
 		case act == "guest_end" && in.GuestID != "5f0c21aa":
 			return out, &socket.Error{Status: http.StatusUnprocessableEntity, Message: `no guest code "x" is good now`, Hint: "gatehouse guest list"}
+		case act == "open" && in.Door == "shed":
+			return out, &socket.Error{Status: http.StatusUnprocessableEntity, Message: "the lost card is stopped, but the lock of door shed can't be driven: no chip", Hint: "gatehouse status"}
 		case act == "open" && in.Card == 0:
 			out.Choose = true
 		case act == "open":
@@ -62,6 +64,7 @@ func TestResidentPage(t *testing.T) {
 	fields := []string{"flat", "3B", "pin", "471108"}
 	p.send("/resident/front", append(fields, "act", "open")...).wants("nothing was done yet").wants("Card 2")
 	p.send("/resident/front", append(fields, "act", "open", "card", "2")...).wants("Door front is open")
+	p.send("/resident/shed", append(fields, "act", "open", "card", "2")...).wants("The lost card is stopped, but the door did not open").wants("press “Found”")
 	p.send("/resident/front", append(fields, "act", "codes")...).wants("12345 67890").wants("shown this once")
 	p.send("/resident/front", append(fields, "act", "guest", "hours", "24")...).wants("1234567890 #").wants("<svg").wants("any number of times")
 	p.send("/resident", append(fields, "act", "guests")...).wants(`value="5f0c21aa"`).wants("(used)")

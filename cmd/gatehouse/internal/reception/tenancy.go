@@ -86,8 +86,8 @@ type tenancyOpenCmd struct {
 
 func (tenancyOpenCmd) Help() string {
 	return `The resident types the PIN, of six digits or more, that was chosen with a card at
-the desk. The card that is lost stops, and the door opens once; the entry in the
-log is one as a card's. After a few wrong PINs this waits, and cards go on.`
+the desk. The card that is lost stops, also where the door then can't open, and
+the door opens once; the entry in the log is one as a card's. After a few wrong PINs this waits, and cards go on.`
 }
 
 func (c tenancyOpenCmd) Run(s *session.Session) error {
