@@ -27,8 +27,9 @@ func NewClient(path string) *Client { return NewClientOver(network.Network{}, pa
 // NewClientOver is NewClient over another network than the machine's own.
 func NewClientOver(n network.Network, path string) *Client {
 	c := socket.NewClient(n, path, socket.Peer{Name: "daemon",
-		Absent: "start gatehoused --config FILE, or say where its socket is with --socket",
-		Denied: "join the group gatehouse, or run this as root"})
+		Absent: "start gatehoused: sudo systemctl start gatehoused, or gatehoused --config FILE; or say where its socket is with --socket",
+		Denied: "join the group gatehouse, or run this as root",
+		Hangs:  "wait a minute: its unit starts it again by itself. If it stays so: sudo systemctl restart gatehoused, or pull the gateway's plug and put it in again; meanwhile the doors are as in a power cut"})
 	return &Client{c, Doors{c}}
 }
 

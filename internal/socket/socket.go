@@ -45,6 +45,7 @@ type Peer struct {
 	Name   string // "daemon"
 	Absent string // what to do if nobody answers
 	Denied string // what to do if the socket is not for this user
+	Hangs  string // what to do if it takes a request and does not answer in time
 }
 
 // Client calls one daemon. Safe for concurrent use.
@@ -73,7 +74,7 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 		return nil
 	}
 	if err := json.NewDecoder(body).Decode(out); err != nil {
-		return fmt.Errorf("answer of the %s to %s: %w", c.peer.Name, path, err)
+		return c.explain(fmt.Errorf("answer to %s: %w", path, err))
 	}
 	return nil
 }
@@ -121,6 +122,8 @@ func (c *Client) explain(err error) error {
 		return &Error{Message: fmt.Sprintf("no %s answers at %s", c.peer.Name, c.path), Hint: c.peer.Absent}
 	case errors.Is(err, fs.ErrPermission):
 		return &Error{Message: "not allowed to use " + c.path, Hint: c.peer.Denied}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &Error{Message: fmt.Sprintf("the %s at %s does not answer in time", c.peer.Name, c.path), Hint: c.peer.Hangs}
 	}
 	return fmt.Errorf("call the %s at %s: %w", c.peer.Name, c.path, err)
 }

@@ -347,7 +347,7 @@ func TestWithoutDaemon(t *testing.T) {
 		h.ask("POST", "/language", "to", lang)
 		for _, path := range []string{"/doors", "/todo", "/people"} {
 			w := h.ask("GET", path)
-			if w.Code != http.StatusBadGateway || !strings.Contains(w.Body.String(), word) || strings.Contains(w.Body.String(), "card") {
+			if w.Code != http.StatusBadGateway || !strings.Contains(w.Body.String(), word) || strings.Contains(w.Body.String(), "card") || strings.Contains(w.Body.String(), "--socket") {
 				t.Errorf("%s: status %d\n%s", path, w.Code, w.Body)
 			}
 		}
@@ -361,6 +361,36 @@ func TestWithoutDaemon(t *testing.T) {
 	if w := h.ask("POST", "/logout"); w.Header().Get("Location") != "/login" {
 		t.Errorf("sign out: %d", w.Code)
 	}
+}
+
+// TestHangingDaemon: a daemon that takes a request and never answers is told in the page's words, with
+// what to do, on every screen that wants something of it.
+func TestHangingDaemon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := alone(t, network.Network{})
+		*s.base.Daemon = *control.NewClientOver(network.Network{Dialer: func(context.Context, string, string) (net.Conn, error) {
+			ours, _ := net.Pipe() // nobody reads
+			return ours, nil
+		}}, "/run/s")
+		s.base.Watch = page.NewWatch(s.base.Daemon.Status)
+		h := &hand{t, s.Handler(), map[string]*http.Cookie{}}
+		h.ask("POST", "/login", "name", "owner", "password", secret)
+		for lang, words := range map[string][]string{"zh": {"网关程序在运行，但没有回应。", "怎么办", "拔掉网关的电源"}, "en": {"The gateway&#39;s program runs, but does not answer.", "What to do", "plug"}} {
+			h.ask("POST", "/language", "to", lang)
+			for _, path := range []string{"/doors", "/todo", "/people"} {
+				began := time.Now()
+				w := h.ask("GET", path)
+				for _, word := range words {
+					if w.Code != http.StatusBadGateway || !strings.Contains(w.Body.String(), word) || strings.Contains(w.Body.String(), "/run/s") {
+						t.Errorf("%s: status %d, wants %s\n%s", path, w.Code, word, w.Body)
+					}
+				}
+				if took := time.Since(began); took > 2*page.Wait {
+					t.Errorf("%s: after %v", path, took)
+				}
+			}
+		}
+	})
 }
 
 // TestSecureCookies: what came over TLS is sent back over nothing else.

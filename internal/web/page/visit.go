@@ -1,6 +1,7 @@
 package page
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -44,6 +45,11 @@ func (p *Page) serve(r Route) http.Handler {
 				v.refuse(&socket.Error{Status: http.StatusForbidden, Message: v.Say("page.not_for_you")})
 				return
 			}
+		}
+		if v.Method == http.MethodGet && !strings.HasPrefix(v.URL.Path, "/setup") && !strings.HasSuffix(v.URL.Path, "/live") {
+			ctx, cancel := context.WithTimeout(v.Context(), Wait) // these wait for nobody: the daemon hangs
+			defer cancel()
+			v.Request = v.Request.WithContext(ctx)
 		}
 		err := r.do(v)
 		if v.Method == http.MethodPost && v.Account.ID != "" {
@@ -110,8 +116,9 @@ func (v *Visit) refuse(err error) {
 		return
 	}
 	status := known.Status
-	if status == 0 {
-		status = http.StatusBadGateway
+	if status == 0 { // no answer: what the tool says to do is not for here
+		a := v.Advice(known, 0)
+		status, known = http.StatusBadGateway, &socket.Error{Message: a.Message, Hint: a.Hint}
 	}
 	v.page.Log.Info().Str("route", v.Pattern).Int("status", status).Msg("refused")
 	v.ShowStatus(status, "fault", known)

@@ -7,6 +7,7 @@ import "strings"
 // do. What is not among them is shown as the daemon said it.
 var said = [][2]string{
 	{"no daemon answers", "desk.said_silent"},
+	{"does not answer in time", "page.said_hangs"},
 	{"this door is being tested already", "prove.said_busy"},
 	{"has been tested for long enough today", "prove.said_enough"},
 	{"this was not tried yet", "prove.said_not_begun"},

@@ -79,13 +79,10 @@ func (c Doctor) Run(s *session.Session) error {
 	return nil
 }
 
-// answerWithin bounds the wait for the daemon: one that hangs is a finding.
-const answerWithin = 10 * time.Second
-
 func (c Doctor) look(s *session.Session, m machine) *seen {
 	f := &seen{machine: m}
 	f.checks = append(f.checks, f.siteFile(c.Config))
-	ctx, cancel := context.WithTimeout(s.Ctx, answerWithin)
+	ctx, cancel := context.WithTimeout(s.Ctx, session.AnswerWithin)
 	defer cancel()
 	st, err := s.Client.Status(ctx)
 	if err == nil {

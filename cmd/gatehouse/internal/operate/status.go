@@ -23,7 +23,7 @@ import (
 type Status struct{}
 
 func (Status) Run(s *session.Session) error {
-	st, err := s.Client.Status(s.Ctx)
+	st, err := s.Status()
 	return s.Print(st, err, func(w io.Writer) { writeStatus(w, st) })
 }
 
