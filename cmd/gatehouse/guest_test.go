@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"gatehouse/internal/control"
 )
@@ -37,8 +38,12 @@ func TestGuest(t *testing.T) {
 	b.fails("", []string{"must be one of"}, "guest", "give", "3B", "--by", "landlord")
 	b.fails("", []string{"can't be used together"}, "guest", "give", "3B", "--by", "pin", "--hours", "3", "--days", "1")
 	b.fails("258013\n", []string{"at most 7 days", "gatehouse card add"}, "guest", "give", "3B", "--by", "pin", "--days", "8")
-	b.fails("258013\n", []string{"can't last -1 hours"}, "guest", "give", "3B", "--by", "pin", "--hours=-1")
-	b.fails("258013\n", []string{"no time", "2026-01-31"}, "guest", "give", "3B", "--by", "pin", "--from", "soon")
+	for _, length := range []string{"--hours=-1", "--hours=0", "--hours=169", "--days=0", "--days=30000"} { // said before anybody types
+		b.fails("", []string{"at most 7 days", "until midnight"}, "guest", "give", "3B", "--by", "pin", length)
+	}
+	b.fails("258013\n", []string{"over already", "to come"}, "guest", "give", "3B", "--by", "pin", "--from", "2020-11-01 18:00", "--hours", "4")
+	b.fails("258013\n", []string{"over already"}, "guest", "give", "3B", "--by", "pin", "--from", "2020-11-01 18:00")
+	b.fails("258013\n", []string{"no time", `"2026-01-31 18:00"`}, "guest", "give", "3B", "--by", "pin", "--from", "soon")
 	b.fails("258013\n", []string{"at most 30 days"}, "guest", "give", "3B", "--by", "pin", "--from", "2090-01-01 18:00")
 	b.fails("471108\n", []string{"wrong PIN"}, "guest", "give", "3B", "--by", "pin")
 	out := b.ok("258013\n", "guest", "give", "3B", "--by", "pin", "--days", "3")
@@ -49,6 +54,10 @@ func TestGuest(t *testing.T) {
 	g := done.Guest
 	if g == nil || len(g.Code) != 10 || !g.Once || !g.Until.After(done.Guest.Until.AddDate(0, 0, -1)) {
 		t.Fatalf("%+v", g)
+	}
+	now := time.Now()
+	if _, done := give("258013\n", "--from", now.Add(-time.Hour).Format(time.RFC3339), "--hours", "3"); done.Guest.From != nil || !done.Guest.Until.Before(now.Add(2*time.Hour)) {
+		t.Errorf("an hour of three was over: %+v", done.Guest)
 	}
 	list := b.ok("", "guest", "list")
 	if !strings.Contains(list, g.ID) || !strings.Contains(list, "3B") || strings.Contains(list, g.Code) || strings.Contains(b.ok("", "--json", "guest", "list"), g.Code) {

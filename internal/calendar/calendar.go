@@ -87,7 +87,7 @@ func Moment(text string, zone *time.Location) (time.Time, error) {
 	}
 	t, err := First(day, zone)
 	if err != nil || clock[0] > 23 || clock[1] > 59 || clock[2] > 59 {
-		return time.Time{}, hinted("write it as 2026-01-31 or 2026-01-31T08:00:00+08:00", "no time: %q", text)
+		return time.Time{}, hinted("write it as 2026-01-31, or as \"2026-01-31 18:00\"", "no time: %q", text)
 	}
 	if clock == [3]int{} {
 		return t, nil

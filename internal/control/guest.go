@@ -10,7 +10,7 @@ import (
 // GuestTerms are those of a guest code that is asked for.
 type GuestTerms struct {
 	From  *time.Time `json:"from,omitempty"`  // none: at once
-	Hours int        `json:"hours,omitempty"` // after its start; 0: to the midnight that follows, in the building's zone
+	Hours int        `json:"hours,omitempty"` // after its start, also one that is past; 0: to the midnight that follows, in the building's zone
 	Once  bool       `json:"once,omitempty"`  // it opens once; else any number of times until its end
 }
 

@@ -115,12 +115,22 @@ func TestGuests(t *testing.T) {
 	}
 
 	for want, d := range map[string]*doorcode.Terms{
-		"over before it begins": {Until: noon}, "at most 7 days": hours(7*24 + 1), "at most 30 days from now": {From: noon + 31*86400, Until: noon + 32*86400},
+		"over already": {Until: noon}, "at most 7 days": hours(7*24 + 1), "at most 30 days from now": {From: noon + 31*86400, Until: noon + 32*86400},
 	} {
 		_, err := give(d)
 		refused(t, err, want)
 		o.Desk.Residents.tries = guess.New[string](atFlat, atHouse, 5)
 	}
+	_, err = o.arrive(em(7), func(a *tenancy.Arrival) { a.Flat, a.Label, a.Until = "3A", "", noon+86400 })
+	must(t, err)
+	guest := func(begin, end uint32) (Done, error) {
+		return o.ask(Request{Action: tenancy.NewGuest, Tenancy: "3A", Proof: "card", Guest: &doorcode.Terms{From: begin, Until: end}}, cards(em(7)), nil)
+	}
+	_, err = guest(noon+86400, noon+90000)
+	refused(t, err, "tenancy is over when")
+	done, err = guest(noon+80000, noon+90000) // it ends with the tenancy
+	must(t, err)
+	must(t, o.Desk.Guests.End(t.Context(), done.Guest.ID))
 	o.clock.Trusted = false
 	_, err = give(hours(24))
 	refused(t, err, "can't be trusted")

@@ -60,6 +60,9 @@ func (g *Guests) give(t *tenancy.Tenancy, terms *doorcode.Terms, by string) (*Gu
 	if g.codes.Store == nil || len(out.Keys)+len(out.Scanners) == 0 {
 		return nil, tenancy.Refuse(`a scanner takes them (type = "code"), and a reader with keys by pin = "only" in its [[door.reader]]`, "no reader here takes guest codes at a door of this tenancy")
 	}
+	if err := g.opensThen(t.ID, terms, append(slices.Clone(out.Keys), out.Scanners...)); err != nil {
+		return nil, err
+	}
 	var err error
 	out.Digits, out.Guest, err = g.codes.Invite(t.ID, *terms, clock.Past())
 	if errors.Is(err, doorcode.ErrGuests) {
@@ -71,6 +74,17 @@ func (g *Guests) give(t *tenancy.Tenancy, terms *doorcode.Terms, by string) (*Gu
 	out.QR = doorcode.QR(out.Digits)
 	g.enter(t.ID, wire.ReasonGuestGiven, by)
 	return &out, nil
+}
+
+// opensThen refuses a code that begins when the tenancy is over at each of its doors.
+func (g *Guests) opensThen(t wire.ID, terms *doorcode.Terms, doors []string) error {
+	begin := int64(terms.From)
+	if begin == 0 || slices.ContainsFunc(doors, func(d string) bool {
+		return access.DecideHome(g.grants(), t, g.lost, access.Query{Door: d, Time: access.At(begin)}).Reason != wire.ReasonExpired
+	}) {
+		return nil
+	}
+	return tenancy.Refuse("choose a start before that", "the tenancy is over when this guest code would begin")
 }
 
 // judgeTerms refuses times in which a code opens nothing, or for too long. A start that has
@@ -87,7 +101,7 @@ func judgeTerms(t *doorcode.Terms, clock tenancy.Time) error {
 	case begin-now > guestFarthest:
 		return tenancy.Refuse("make it when the day is nearer", "a guest code begins at most %s from now", amount.Of(guestFarthest/tenancy.DaySeconds, "day"))
 	case t.Until <= begin:
-		return tenancy.Refuse("say how long it is good for", "this guest code would be over before it begins")
+		return tenancy.Refuse("it counts from its start: choose one that is to come, or none for from now on", "this guest code would be over already")
 	case t.Until-begin > guestLongest:
 		return tenancy.Refuse("give another one then; who stays for longer gets a card: gatehouse card add", "a guest code lasts at most %s", amount.Of(guestLongest/tenancy.DaySeconds, "day"))
 	}

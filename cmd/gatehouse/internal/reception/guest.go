@@ -10,6 +10,7 @@ import (
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/command"
 	"gatehouse/internal/control"
+	"gatehouse/internal/socket"
 )
 
 // Guest is the command for the codes of visitors.
@@ -21,9 +22,9 @@ type Guest struct {
 
 type guestGiveCmd struct {
 	tenantOnly
-	Hours int    `help:"For so many hours, up to 168; not given: until midnight." xor:"length" placeholder:"N"`
-	Days  int    `help:"For so many times 24 hours, up to 7." xor:"length" placeholder:"N"`
-	From  string `help:"Day and time from which it is good, as 2026-12-01 18:00; not given: at once." placeholder:"TIME"`
+	Hours *int   `help:"For so many hours, up to 168; not given: until midnight." xor:"length" placeholder:"N"`
+	Days  *int   `help:"For so many times 24 hours, up to 7." xor:"length" placeholder:"N"`
+	From  string `help:"Day and time from which it counts, as 2026-12-01 18:00, in the building's time; not given: from now on." placeholder:"TIME"`
 	Once  bool   `help:"It opens once; else any number of times until its end."`
 }
 
@@ -35,9 +36,31 @@ gateway's disk is exchanged or set back; while the gateway's clock can't be
 trusted it opens nothing. It is shown this once.`
 }
 
+// length returns how many hours the code is good for; 0: until midnight.
+func (c guestGiveCmd) length() (int, error) {
+	for _, n := range []struct {
+		given       *int
+		most, hours int
+	}{{c.Hours, 7 * 24, 1}, {c.Days, 7, 24}} {
+		switch {
+		case n.given == nil:
+		case *n.given < 1 || *n.given > n.most:
+			return 0, socket.Hinted("--hours 1 to 168, or --days 1 to 7; neither of them: until midnight. Who stays for longer gets a card: gatehouse card add",
+				"a guest code lasts an hour at least, and at most 7 days")
+		default:
+			return *n.given * n.hours, nil
+		}
+	}
+	return 0, nil
+}
+
 func (c guestGiveCmd) Run(s *session.Session) error {
+	hours, err := c.length()
+	if err != nil {
+		return err
+	}
 	return atDesk(s, c.TakeOver, func(v visit) error {
-		terms := control.GuestTerms{Hours: cmp.Or(c.Hours, 24*c.Days), Once: c.Once}
+		terms := control.GuestTerms{Hours: hours, Once: c.Once}
 		if c.From != "" {
 			zone, err := session.Zone(v.desk.TimeZone)
 			if err != nil {

@@ -23,7 +23,7 @@ import (
 // Codes are the guest codes of a gateway. Safe for concurrent use.
 type Codes struct{ *gateway.Gateway }
 
-// hoursMost limits the hours of a request; the desk takes far fewer.
+// hoursMost limits the hours of a request; more are as these, which the desk refuses.
 const hoursMost = 10_000
 
 // Terms are the terms of a request as the desk takes them; nil for none.
@@ -31,17 +31,14 @@ func (g Codes) Terms(in *control.GuestTerms) (*doorcode.Terms, error) {
 	if in == nil {
 		return nil, nil
 	}
-	if in.Hours < 0 || in.Hours > hoursMost {
+	if in.Hours < 0 {
 		return nil, socket.Refused(http.StatusUnprocessableEntity, "say how many hours, or nothing for until midnight", "a guest code can't last %s", amount.Of(in.Hours, "hour"))
 	}
 	begin, out := g.Clock.Now(), doorcode.Terms{Once: in.Once}
 	if in.From != nil {
-		out.From = unix(*in.From)
-		if in.From.After(begin) {
-			begin = *in.From
-		}
+		out.From, begin = unix(*in.From), *in.From
 	}
-	end := begin.Add(time.Duration(in.Hours) * time.Hour)
+	end := begin.Add(time.Duration(min(in.Hours, hoursMost)) * time.Hour)
 	if in.Hours == 0 {
 		y, m, d := begin.In(g.zone()).Date()
 		end = time.Date(y, m, d+1, 0, 0, 0, 0, g.zone())
