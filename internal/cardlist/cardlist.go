@@ -204,6 +204,9 @@ func (l *List) read(h heads, lines []line, o Options) {
 		if fault := h.fault(in, row); fault != "" {
 			row.Fault = fault
 		}
+		if h.isPerson(in, row.Label) {
+			row.Label, row.Fault = "", "its label is a person's name: write a word of your own for the flat, as 3B"
+		}
 		l.Rows = append(l.Rows, row)
 	}
 	if blank > 0 {

@@ -43,6 +43,11 @@ func say(r Row) string {
 	return fmt.Sprintf("%d: %s|%s|%s|%s|%s|%s|%s", r.Line, r.Label, strings.Join(r.Doors, " "), r.Form, r.Number, r.Kind, r.From, r.Until)
 }
 
+// person is what is said of a line whose label is a name; it has none.
+func person(line int) string {
+	return fmt.Sprintf("%d: its label is a person's name: write a word of your own for the flat, as 3B", line)
+}
+
 // TestRead: files as spreadsheets and other systems write them.
 func TestRead(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -86,6 +91,11 @@ func TestRead(t *testing.T) {
 			remarks: []string{"named after their line"}},
 		"mapping leaves out": {in: "Card Number,Owner\n1,somebody\n", o: Options{Columns: map[string]string{"number": "Card Number"}, Form: "10D", Doors: []string{"front"}},
 			rows: []string{"2: line 2|front|10D|1|||"}, remarks: []string{`columns left out: "Owner"`, "named after"}},
+		"columns of people": {in: "房号,姓名,联系电话,门,格式,卡号\n3B,测试甲,x,front,10D,1\n",
+			rows: []string{"2: 3B|front|10D|1|||"}, remarks: []string{`columns left out: "姓名", "联系电话"`}},
+		"labels that are names": {in: gbk(t, "label,Name,doors,form,number\n测试甲,测试甲,front,10D,1\n测先生,测试甲,front,10D,2\n测试乙,测试甲、测试乙,front,10D,3\n三楼,测试甲,front,10D,4\n3B,3B,front,10D,5\n"),
+			rows: []string{person(2), person(3), person(4), "5: 三楼|front|10D|4|||", "6: 3B|front|10D|5|||"}, remarks: []string{"reads \"三楼\"", `left out: "Name"`}},
+		"a column of names for labels": {in: "姓名,门,格式,卡号\n测试甲,front,10D,1\n", o: Options{Columns: map[string]string{"label": "姓名"}}, rows: []string{person(2)}},
 		"faults": {in: head + "1A,front,3+5D,094,10637\n1B,,10D,1\n1C,front,10D,\n3月2日,front,10D,1\n2-Mar,front,10D,1\n1.20E+04,front,10D,1\n\"1D\nx\",front,10D,1\n1\ufffd,front,10D,1\n",
 			rows: []string{"2: it has more cells than there are headings: a comma within a number stands in quotes", "3: it opens no door", "4: it has no number",
 				"5: a spreadsheet made a date or a number of its label: format the column as text, type the label anew and save again",

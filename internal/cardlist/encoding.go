@@ -134,7 +134,7 @@ func mostlyUTF8(b []byte) bool {
 func (l *List) encoded(took, text string) []string {
 	reads := ""
 	notASCII := func(c rune) bool { return c >= utf8.RuneSelf }
-	if i := slices.IndexFunc(l.Rows, func(r Row) bool { return strings.ContainsFunc(r.Label, notASCII) }); i >= 0 {
+	if i := slices.IndexFunc(l.Rows, func(r Row) bool { return r.Fault == "" && strings.ContainsFunc(r.Label, notASCII) }); i >= 0 {
 		reads = "; the first label that shows it reads " + Shown([]string{l.Rows[i].Label})[0]
 	}
 	switch {

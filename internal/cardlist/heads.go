@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"gatehouse/internal/naming"
 	"gatehouse/internal/socket"
 )
 
@@ -43,6 +44,15 @@ var otherNames = map[string][]string{
 	fieldFrom:   {"start", "startdate", "validfrom", "开始日期", "起始日期", "生效日期", "有效期起", "开始时间", "起始时间", "生效时间"},
 	fieldUntil:  {"to", "end", "enddate", "validto", "validuntil", "expires", "expiry", "expirydate", "expirationdate", "结束日期", "截止日期", "到期日", "到期日期", "失效日期", "有效期至", "有效期止", "结束时间", "截止时间", "到期时间", "失效时间"},
 }
+
+// Headings of what is of people, folded: the names by which a label is judged, and what else no key
+// has. Columns with them are left out without being asked for.
+var (
+	personNames = []string{"name", "fullname", "personname", "tenant", "tenantname", "owner", "ownername", "holder", "holdername", "cardholder", "residentname",
+		"姓名", "名字", "人员姓名", "持卡人", "持卡人姓名", "住户", "住户姓名", "租客", "租客姓名", "业主", "业主姓名"}
+	ofPeople = []string{"phone", "phoneno", "phonenumber", "telephone", "tel", "mobile", "mobileno", "mobilephone", "email", "sex", "gender",
+		"电话", "电话号码", "联系电话", "联系方式", "手机", "手机号", "手机号码", "身份证", "身份证号", "身份证号码", "证件类型", "证件号", "证件号码", "性别"}
+)
 
 // heads are the columns of a list.
 type heads struct {
@@ -92,8 +102,8 @@ func (o Options) head(lines []line) (heads, []line, error) {
 		h.remarks = append(h.remarks, fmt.Sprintf("what stands above the headings in line %d left out", lines[at].at))
 	}
 	o.lower(lines[first:at], lines[at].cells)
-	err := h.assign(lines[at].cells, o)
 	h.cells = lines[at].cells
+	err := h.assign(h.cells, o)
 	return h, lines[at+1:], err
 }
 
@@ -166,9 +176,10 @@ func (h *heads) assign(cells []string, o Options) error {
 		return socket.Hinted("put a line above the cards that says what each column is: "+strings.Join(Fields(), ",")+`; or name the headings that there are, as --column number="HEADING"`,
 			"no heading of the first line is known: %s", strings.Join(Shown(cells), ", "))
 	}
-	if len(unknown) > 0 && len(o.Columns) == 0 {
+	asked := slices.DeleteFunc(slices.Clone(unknown), func(c string) bool { return isName(c) || slices.Contains(ofPeople, foldHead(c)) })
+	if len(asked) > 0 && len(o.Columns) == 0 {
 		return socket.Hinted("columns: "+strings.Join(Fields(), ", ")+`; --column number="HEADING" names one by its own heading, and columns that nobody names are left out then`,
-			"column %s is not known", Shown(unknown)[0])
+			"column %s is not known", Shown(asked)[0])
 	}
 	if len(unknown) > 0 {
 		h.remarks = append(h.remarks, "columns left out: "+strings.Join(Shown(unknown), ", "))
@@ -190,6 +201,24 @@ func (h *heads) complete(o Options) error {
 		return socket.Hinted(`give --door for the whole file, a column for it, or --column door:ID="HEADING" for a column with yes and no`, `column "doors" is missing`)
 	}
 	return nil
+}
+
+func isName(heading string) bool { return slices.Contains(personNames, foldHead(heading)) }
+
+// isPerson reports whether a label is the name of the person in its line. What has a digit is no
+// name: old systems have flats in such columns, too.
+func (h *heads) isPerson(l line, label string) bool {
+	for i, head := range h.cells[:min(len(h.cells), len(l.cells))] {
+		if !isName(head) {
+			continue
+		}
+		for _, name := range strings.FieldsFunc(l.cells[i], func(r rune) bool { return strings.ContainsRune(",;、，；/&+", r) }) {
+			if !strings.ContainsFunc(name, unicode.IsDigit) && naming.Names(label, name) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (h *heads) cell(l line, field string) string {

@@ -124,6 +124,7 @@ var said = [][2]string{
 	{"its number is written like 1.23E", "oldcards.said_lost"},
 	{"it has no form", "oldcards.said_no_form"},
 	{"it has no label", "oldcards.said_no_label"},
+	{"its label is a person's name", "oldcards.said_name"},
 	{"one card in two lines", "oldcards.said_two_lines"},
 	{"day can't be read", "oldcards.said_date"},
 }
