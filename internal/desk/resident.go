@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"gatehouse/internal/access"
@@ -88,7 +89,7 @@ func (d *Residents) Ask(ctx context.Context, r ResidentRequest) (ForResident, er
 	at := tenancy.Situation{Tenancy: t, Standing: d.book.standing(t, all[t.ID]), Clock: d.clock(), Proof: wire.ProofPIN, Card: r.Card,
 		Days: grantlist.NoticeDays(d.keyring.Keys.Registry().House)}
 	out := ForResident{}
-	if action == tenancy.Suspend && r.Card == 0 && opening(at.Standing) > 1 {
+	if action == tenancy.Suspend && r.Card == 0 && inState(at.Standing, tenancy.Active) > 1 {
 		out.Done, out.Choose = d.done(t, nil), true
 		return out, nil
 	}
@@ -96,9 +97,12 @@ func (d *Residents) Ask(ctx context.Context, r ResidentRequest) (ForResident, er
 		if out.Enter, err = d.admit(t, r.Door, at.Clock); err != nil {
 			return ForResident{}, err
 		}
-		if opening(at.Standing) == 0 {
+		if inState(at.Standing, tenancy.Active) == 0 {
 			action = "" // it has stopped before
 		}
+	}
+	if r.Act == Found && r.Card == 0 && inState(at.Standing, tenancy.Suspended) == 0 {
+		return ForResident{}, tenancy.Refuse("gatehouse tenancy show lists them", "no card of yours is stopped")
 	}
 	var remarks []string
 	if action != "" {
@@ -132,9 +136,10 @@ func (d *Residents) codesOf(ctx context.Context, r ResidentRequest, t *tenancy.T
 	return err
 }
 
-func opening(s tenancy.Standing) (n int) {
+// inState counts the cards in a state.
+func inState(s tenancy.Standing, state string) (n int) {
 	for _, c := range s.Cards {
-		if c.State == tenancy.Active {
+		if c.State == state {
 			n++
 		}
 	}
@@ -146,14 +151,14 @@ func opening(s tenancy.Standing) (n int) {
 func (d *Residents) living(ctx context.Context, r ResidentRequest) (*tenancy.Tenancy, error) {
 	pin, flat := idnumber.Fold(r.PIN), naming.Fold(r.Flat)
 	if len(pin) < ownPINLeast {
-		return nil, tenancy.Refuse("choose one of six to eight digits at the desk: gatehouse tenancy pin --by card", "here a PIN has at least %d digits", ownPINLeast)
+		return nil, unknown("choose one of six to eight digits at the desk: gatehouse tenancy pin --by card", "here a PIN has at least %d digits", ownPINLeast)
 	}
 	there := d.inFlat(flat)
 	if len(there) == 0 {
 		flat = "" // one place for all flats that are none
 	}
 	if !d.tries.Take(flat, time.Now()) {
-		return nil, tenancy.Refuse("wait a quarter of an hour; cards and one-time codes go on opening", "too many tries")
+		return nil, unknown("wait a quarter of an hour; cards and one-time codes go on opening", "too many tries")
 	}
 	var found []*tenancy.Tenancy
 	for _, t := range there {
@@ -175,7 +180,13 @@ func (d *Residents) living(ctx context.Context, r ResidentRequest) (*tenancy.Ten
 	if n := d.tries.Wrong(flat); n%atFlat.Burst == 0 {
 		d.Doors.journal.Queue(wire.Header{Kind: wire.KindTenancy, Outcome: wire.OutcomeRefused, Reason: wire.ReasonWrongPIN, Source: caller.Of(ctx).String(), Count: uint64(n)}, wire.Who{})
 	}
-	return nil, tenancy.Refuse("the PIN is the one that was chosen with a card at the desk, not that of the check-in; a few wrong ones, and it waits", "flat and PIN do not fit")
+	return nil, unknown("the PIN is the one that was chosen with a card at the desk, not that of the check-in; a few wrong ones, and it waits", "flat and PIN do not fit")
+}
+
+// unknown refuses somebody who has not shown who asks; any other refusal goes to whom the PIN is
+// known of, and costs no try.
+func unknown(hint, format string, args ...any) error {
+	return &tenancy.Refusal{Message: fmt.Sprintf(format, args...), Hint: hint, Unknown: true}
 }
 
 // inFlat returns the tenancies of a flat whose tenants have chosen a PIN.

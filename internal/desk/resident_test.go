@@ -54,6 +54,11 @@ func TestResidentEnters(t *testing.T) {
 	_, err = o.resident(Found, "471108")
 	must(t, err)
 	o.wants("front", em(1), wire.ReasonGranted)
+	_, err = o.resident(Found, "471108")
+	refused(t, err, "no card of yours is stopped")
+	if no := err.(*tenancy.Refusal); no.Unknown {
+		t.Error("who has shown who asks is refused as a stranger")
+	}
 	_, err = o.ask(Request{Action: tenancy.AddCard, Proof: "card"}, cards(em(1)), cards(em(5)))
 	must(t, err)
 	if done, err = o.resident(LostCard, "471108"); err != nil || !done.Choose || len(done.Tenancy.Cards) != 2 {
@@ -104,8 +109,9 @@ func TestResidentGuessed(t *testing.T) {
 	o := sharedFlat(t)
 	begun := time.Now()
 	for range 1000 {
-		if done, err := o.resident(Enter, "999998"); err == nil {
-			t.Fatalf("%+v", done)
+		done, err := o.resident(Enter, "999998")
+		if no, ok := err.(*tenancy.Refusal); !ok || !no.Unknown {
+			t.Fatalf("%+v, %v", done, err)
 		}
 	}
 	t.Logf("1000 guesses in %v", time.Since(begun))

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 
 	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
+	"gatehouse/internal/socket"
 	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/qrcode"
 	"gatehouse/internal/web/reception"
@@ -82,6 +84,9 @@ func (r resident) act(v *page.Visit) error {
 		in.Guest = guestTerms(v)
 	}
 	done, err := control.AskAsResident(ctx, r.Daemon, shown.Act, in)
+	if tookPIN(err) {
+		r.pins.Back(v.RemoteAddr)
+	}
 	switch {
 	case err != nil:
 		shown.Said = v.Advice(err, 0)
@@ -93,10 +98,16 @@ func (r resident) act(v *page.Visit) error {
 			}
 		}
 	default:
-		r.pins.Back(v.RemoteAddr)
 		shown.Done, shown.Codes = &done, reception.Spaced(done.Codes)
 	}
 	return v.Show("resident", shown)
+}
+
+// tookPIN reports whether the daemon knew the PIN: a right one costs no try, also where what it
+// was for is refused.
+func tookPIN(err error) bool {
+	var no *socket.Error
+	return err == nil || errors.As(err, &no) && no.Status == http.StatusUnprocessableEntity
 }
 
 // guestTerms are those of a form: until midnight where it does not say how many hours.

@@ -21,10 +21,12 @@ func withResidents(s *site) func() []string {
 		act := r.PathValue("act")
 		all = append(all, r.Header.Get(socket.CallerHeader)+" "+act+" "+in.Door)
 		if in.Flat != "3B" || in.PIN != "471108" {
-			return control.ForResident{}, &socket.Error{Status: http.StatusUnprocessableEntity, Message: "flat and PIN do not fit", Hint: "gatehouse tenancy pin"}
+			return control.ForResident{}, &socket.Error{Status: http.StatusUnauthorized, Message: "flat and PIN do not fit", Hint: "gatehouse tenancy pin"}
 		}
 		out := control.ForResident{Done: control.Done{Tenancy: tenancyOne(), Remarks: []string{}}}
 		switch {
+		case act == "found":
+			return out, &socket.Error{Status: http.StatusUnprocessableEntity, Message: "no card of yours is stopped"}
 		case act == "codes":
 			out.Codes, out.CodeDoors = []string{"1234567890"}, []string{"front"}
 		case act == "guest":
@@ -80,6 +82,10 @@ func TestResidentPage(t *testing.T) {
 		if !strings.HasPrefix(a, "resident ") || strings.Contains(a, "log") {
 			t.Errorf("the daemon was asked %q", a)
 		}
+	}
+	for range 3 * tries.Burst { // a right PIN costs nothing, whatever becomes of the request
+		p.send("/resident/front", append(fields, "act", "found")...).wants("No card of yours is stopped")
+		p.send("/resident/front", append(fields, "act", "open")...).wants("nothing was done yet")
 	}
 	before := len(asked())
 	for range 1000 {

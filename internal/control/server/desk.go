@@ -43,6 +43,8 @@ func deskFailure(err error) error {
 		return err
 	case errors.As(err, &no) && no.Over:
 		return &socket.Error{Status: http.StatusGone, Message: no.Message, Hint: no.Hint}
+	case errors.As(err, &no) && no.Unknown:
+		return &socket.Error{Status: http.StatusUnauthorized, Message: no.Message, Hint: no.Hint}
 	case errors.As(err, &no):
 		return &socket.Error{Status: choose(no.Busy, http.StatusConflict, http.StatusUnprocessableEntity), Message: no.Message, Hint: no.Hint, Conflict: no.Busy}
 	case errors.Is(err, syscall.ENOSPC):

@@ -74,6 +74,7 @@ type Refusal struct {
 	Hint    string // what to do; may be empty
 	Busy    bool   // somebody else is at the desk
 	Over    bool   // the visit at the desk is over
+	Unknown bool   // nobody has shown who asks
 }
 
 func (r *Refusal) Error() string { return r.Message }

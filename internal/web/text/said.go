@@ -34,6 +34,7 @@ var said = [][2]string{
 	{"this card is in use already", "desk.said_in_use"},
 	{"too many tries", "resident.too_many"},
 	{"flat and PIN do not fit", "resident.no_fit"},
+	{"no card of yours is stopped", "resident.none_stopped"},
 	{"here a PIN has at least", "resident.short"},
 	{"does not open for this tenancy", "resident.not_this_door"},
 	{"too many wrong PINs", "desk.said_pin_pause"},

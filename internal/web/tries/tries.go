@@ -61,6 +61,7 @@ func (t *Tries) Back(remote string) {
 	if l := t.by[triedFrom(remote)]; l != nil {
 		l.AllowN(time.Now(), -1)
 	}
+	t.all.AllowN(time.Now(), -1)
 }
 
 // triedFrom is the address of whoever is at the other end of a connection.
