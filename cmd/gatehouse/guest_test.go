@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -67,7 +68,7 @@ func TestGuest(t *testing.T) {
 		t.Errorf("end: %s", out)
 	}
 	b.fails("", []string{"no guest code", "gatehouse guest list"}, "guest", "end", g.ID)
-	if log := b.ok("", "log"); !strings.Contains(log, "guest_given") || !strings.Contains(log, "guest_ended") {
+	if log := b.ok("", "log"); !regexp.MustCompile(`guest_given .*by resident`).MatchString(log) || !strings.Contains(log, "guest_ended") {
 		t.Errorf("log: %s", log)
 	}
 	if strings.Contains(b.log.String(), g.Code) {

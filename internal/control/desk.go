@@ -18,6 +18,7 @@ type Desk struct {
 	TimeZone string   `json:"time_zone"` // of the building: days begin at its midnight
 	Doors    []string `json:"doors"`     // of the building
 	Here     []string `json:"here"`      // those at whose readers a card can be held up now
+	Keys     []string `json:"keys"`      // those of Here at whose readers a PIN can be typed
 	Flats    []string `json:"flats"`     // empty: any
 	// Pause is for how many seconds a card that proves must be away before it is held up for the
 	// second time, by door.

@@ -89,7 +89,7 @@ func (d *Desk) Change(ctx context.Context, r Request) (Done, error) {
 	case tenancy.NewCodes:
 		err = d.giveCodes(&done)
 	case tenancy.NewGuest:
-		done.Guest, err = d.Guests.give(at.Tenancy, r.Guest, r.by)
+		done.Guest, err = d.Guests.give(at.Tenancy, r.Guest)
 	}
 	return done, err
 }

@@ -125,7 +125,7 @@ func (d *Residents) codesOf(ctx context.Context, r ResidentRequest, t *tenancy.T
 	case Renew:
 		return d.giveCodes(&out.Done)
 	case Invite:
-		out.Guest, err = d.Guests.give(t, r.Guest, caller.Of(ctx).String())
+		out.Guest, err = d.Guests.give(t, r.Guest)
 	case EndGuest:
 		err = d.Guests.endOf(ctx, t.ID, r.GuestID)
 	case Invited:

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -156,6 +157,11 @@ func TestOneTimeCodes(t *testing.T) {
 	w := h.enrol()
 	h.startWith(w.dial(nil))
 	done := h.checkIn()
+	at, err := h.client.OpenDesk(t.Context(), control.DeskRequest{TakeOver: true})
+	must(t, err)
+	if !slices.Equal(at.Keys, []string{"front"}) {
+		t.Errorf("PINs can be typed at the doors %v", at.Keys)
+	}
 	if len(done.Codes) != 5 || len(done.CodeDoors) != 1 || done.CodeDoors[0] != "front" {
 		t.Fatalf("%d codes at %v", len(done.Codes), done.CodeDoors)
 	}

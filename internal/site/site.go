@@ -119,6 +119,10 @@ type Reader struct {
 	aboutErr error
 }
 
+// HasKeys reports whether PINs may come from the reader; of an OSDP reader it can't be known
+// without asking it.
+func (r Reader) HasKeys() bool { return r.Keypad != nil || r.Type == TypeOSDP }
+
 // Keypad is how a Wiegand reader sends keys.
 type Keypad struct {
 	Kind     string `toml:"kind"`

@@ -54,6 +54,8 @@ func (a access) invite(v *page.Visit) error {
 	switch {
 	case errors.Is(err, account.ErrName):
 		return a.page(v, http.StatusUnprocessableEntity, accessView{Wrong: "entry.bad_name"})
+	case errors.Is(err, account.ErrRole):
+		return a.page(v, http.StatusUnprocessableEntity, accessView{Wrong: "access.one_owner"})
 	case errors.Is(err, account.ErrFull):
 		return a.page(v, http.StatusUnprocessableEntity, accessView{Wrong: "access.full"})
 	case err != nil:

@@ -69,8 +69,8 @@ func TestInvitation(t *testing.T) {
 	if a := s.post(t, owner, "/access/remove", "id", self.ID); a.status != http.StatusUnprocessableEntity {
 		t.Errorf("the owner removes the owner: status %d", a.status)
 	}
-	if a := s.post(t, owner, "/access/invite", "name", "another", "role", "owner"); a.status != http.StatusUnprocessableEntity {
-		t.Errorf("a second owner is invited: status %d", a.status)
+	if a := s.post(t, owner, "/access/invite", "name", "another", "role", "owner"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "一栋房子只有一位房东") {
+		t.Errorf("a second owner is invited: %d %s", a.status, a.body)
 	}
 }
 

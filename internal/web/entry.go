@@ -56,8 +56,7 @@ func (e entry) claim(v *page.Visit) error {
 	case errors.Is(err, account.ErrCode):
 		again.Wrong = "entry.wrong_code"
 	case errors.Is(err, account.ErrClaimed):
-		v.Redirect("/login")
-		return nil
+		return v.ShowStatus(http.StatusConflict, "login", form{Name: e.usualName(v), Wrong: "entry.claimed"})
 	case errors.Is(err, account.ErrPassword):
 		again.Wrong = "entry.bad_password"
 	case errors.Is(err, account.ErrName):
@@ -86,7 +85,18 @@ func (e entry) login(v *page.Visit) error {
 		v.Redirect("/")
 		return nil
 	}
-	return v.Show("login", form{Name: v.Say("entry.name_default")})
+	return v.Show("login", form{Name: e.usualName(v)})
+}
+
+// usualName is the name that the first run proposes, in the language in which somebody has it;
+// empty where nobody has, since names are for nobody to read who is not signed in.
+func (e entry) usualName(v *page.Visit) string {
+	for _, l := range []text.Language{v.Lang, v.Lang.Other()} {
+		if a, found := e.Accounts.Named(e.Words.Say(l, "entry.name_default")); found {
+			return a.Name
+		}
+	}
+	return ""
 }
 
 func (e entry) signIn(v *page.Visit) error {

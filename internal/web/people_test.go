@@ -102,7 +102,7 @@ func (f *front) open(_ *http.Request, in control.DeskRequest) (control.Desk, err
 	}
 	f.visits++
 	f.session = strings.Repeat("s", f.visits)
-	return control.Desk{Session: f.session, TimeZone: "Asia/Shanghai", Doors: []string{"front", "yard"}, Here: []string{"front", "yard"}, Flats: []string{"3A", "3B"},
+	return control.Desk{Session: f.session, TimeZone: "Asia/Shanghai", Doors: []string{"front", "yard"}, Here: []string{"front", "yard"}, Keys: []string{"yard"}, Flats: []string{"3A", "3B"},
 		Pause: map[string]int{"front": 5, "yard": 5}, NoticeDays: 3, Trusted: true}, nil
 }
 
@@ -467,6 +467,9 @@ func TestChangesByForms(t *testing.T) {
 
 	begin("lost")
 	p.step("choose", "proof", "pin", "card", "1", "only", "1")
+	if !strings.Contains(p.page, `name="door" value="yard"`) || strings.Contains(p.page, `name="door" value="front"`) {
+		t.Errorf("a PIN is asked for at the keys of a door without keys: %s", p.page)
+	}
 	f.mu.Lock()
 	f.refuse = &socket.Error{Status: http.StatusUnprocessableEntity, Message: "wrong PIN", Hint: "after five"}
 	f.mu.Unlock()

@@ -49,25 +49,26 @@ type residentView struct {
 	Done            *control.ForResident
 	Codes           []string
 	OfGuests        bool // the act is one of guestActs
+	Alone           bool // a standalone house, which keeps no tenancies: there is nothing to ask
 }
 
-func newResidentView(door string) residentView {
-	shown := residentView{Door: door, Acts: residentActs}
-	if door == "" {
+func (r resident) view(v *page.Visit) residentView {
+	shown := residentView{Door: v.PathValue("door"), Acts: residentActs}
+	if shown.Door == "" {
 		shown.Acts = residentActs[1:]
 	}
+	st, err := r.Watch.Now(v.Context())
+	shown.Alone = err == nil && st.Registry == "none"
 	return shown
 }
 
-func (r resident) page(v *page.Visit) error {
-	return v.Show("resident", newResidentView(v.PathValue("door")))
-}
+func (r resident) page(v *page.Visit) error { return v.Show("resident", r.view(v)) }
 
 func (r resident) act(v *page.Visit) error {
-	shown := newResidentView(v.PathValue("door"))
+	shown := r.view(v)
 	shown.Flat, shown.Act = strings.TrimSpace(v.FormValue("flat")), v.FormValue("act")
 	shown.OfGuests = slices.Contains(guestActs, shown.Act)
-	if !slices.Contains(shown.Acts, shown.Act) && !shown.OfGuests {
+	if shown.Alone || !slices.Contains(shown.Acts, shown.Act) && !shown.OfGuests {
 		return v.ShowStatus(http.StatusUnprocessableEntity, "resident", shown)
 	}
 	if !r.pins.Allow(v.RemoteAddr) {

@@ -97,6 +97,23 @@ func TestResidentPage(t *testing.T) {
 	p.send("/resident/front", append(fields, "act", "open")...).wants("Too many tries").wants("Cards and one-time codes go on")
 }
 
+// TestResidentPageAlone: a standalone house keeps no tenancies, so its page shows no button, and
+// says who stops a card.
+func TestResidentPageAlone(t *testing.T) {
+	s := claimed(t)
+	s.daemon.status.Registry = "none"
+	asked := withResidents(s)
+	c := browser(t)
+	for _, a := range []answer{s.get(t, c, "/resident/front"), s.get(t, c, "/resident"), s.post(t, c, "/resident/front", "flat", "3B", "pin", "471108", "act", "open")} {
+		if strings.Contains(a.body, `name="act"`) || !strings.Contains(a.body, "由房东停卡") {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+	if len(asked()) > 0 {
+		t.Errorf("the daemon was asked %q", asked())
+	}
+}
+
 // TestStickers: one for each door, with the address that this page has.
 func TestStickers(t *testing.T) {
 	s := claimed(t)

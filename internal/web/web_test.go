@@ -245,8 +245,21 @@ func TestFirstRun(t *testing.T) {
 	if a := s.get(t, c, "/doors"); a.status != http.StatusOK || !strings.Contains(a.body, "front") {
 		t.Errorf("doors: %d %s", a.status, a.body)
 	}
-	if a := s.post(t, browser(t), "/welcome", "code", code, "password", secret); a.location != "/login" {
-		t.Errorf("the code a second time: %d %q", a.status, a.location)
+	late := browser(t) // has the first run on the screen still
+	s.post(t, late, "/language", "to", "en")
+	a := s.post(t, late, "/welcome", "code", code, "password", secret)
+	if a.status != http.StatusConflict || !strings.Contains(a.body, "somebody used the label&#39;s code before") {
+		t.Errorf("the code a second time: %d %s", a.status, a.body)
+	}
+	// The owner was made in Chinese: the English sign-in proposes the name that there is.
+	if a := s.get(t, late, "/login"); !strings.Contains(a.body, `name="name" value="房东"`) {
+		t.Errorf("the sign-in proposes another name: %s", a.body)
+	}
+	if a := s.get(t, browser(t), "/login"); !strings.Contains(a.body, `name="name" value="房东"`) {
+		t.Errorf("the Chinese sign-in: %s", a.body)
+	}
+	if a := claimed(t).get(t, browser(t), "/login"); !strings.Contains(a.body, `name="name" value=""`) {
+		t.Errorf("a sign-in tells a name, or proposes one that nobody has: %s", a.body)
 	}
 }
 

@@ -59,7 +59,7 @@ func (g counter) postDesk(_ *http.Request, in control.DeskRequest) (any, error) 
 		return nil, err
 	}
 	house := s.Registry.House
-	out := control.Desk{Session: s.ID, TimeZone: g.Site.TimeZone, Doors: []string{}, Here: []string{}, Pause: map[string]int{}, Flats: append([]string{}, house.Flats...),
+	out := control.Desk{Session: s.ID, TimeZone: g.Site.TimeZone, Doors: []string{}, Here: []string{}, Keys: []string{}, Pause: map[string]int{}, Flats: append([]string{}, house.Flats...),
 		NoticeDays: grantlist.NoticeDays(house), Trusted: g.Clock.Read().Trusted}
 	for _, gw := range house.Gateways {
 		out.Doors = append(out.Doors, gw.Doors...)
@@ -68,6 +68,9 @@ func (g counter) postDesk(_ *http.Request, in control.DeskRequest) (any, error) 
 	out.Doors = slices.Compact(out.Doors)
 	for _, d := range g.Doors {
 		out.Here = append(out.Here, d.Config.ID)
+		if slices.ContainsFunc(d.Config.Readers, site.Reader.HasKeys) {
+			out.Keys = append(out.Keys, d.Config.ID)
+		}
 		out.Pause[d.Config.ID] = g.Swipes.Pause(d.Config.ID)
 	}
 	return out, nil

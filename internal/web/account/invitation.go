@@ -23,6 +23,9 @@ const InvitationLasts = 3 * 24 * time.Hour
 // ErrInvitation is for a code that invites nobody: wrong, used or over.
 var ErrInvitation = errors.New("the code invites nobody: it is wrong, was used, or is older than three days")
 
+// ErrRole is for an invitation of anybody but a helper or an installer: a house has one owner.
+var ErrRole = errors.New("helpers and installers are invited: a house has one owner")
+
 // Invitation is an account that waits for its person, who has the code.
 type Invitation struct {
 	Name  string    `json:"name"`
@@ -39,8 +42,11 @@ func sumOf(code string) []byte {
 // Invite makes an invitation of a helper or an installer, and returns its code, which is
 // kept nowhere. One of that name from before is over. now is by the clock of sessions.
 func (s *Store) Invite(name string, role Role, now time.Time) (string, error) {
+	if role != Helper && role != Installer {
+		return "", ErrRole
+	}
 	name = strings.TrimSpace(name)
-	if name == "" || utf8.RuneCountInString(name) > mostName || role != Helper && role != Installer {
+	if name == "" || utf8.RuneCountInString(name) > mostName {
 		return "", ErrName
 	}
 	if _, taken := s.Named(name); taken {
