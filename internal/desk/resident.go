@@ -93,16 +93,8 @@ func (d *Residents) Ask(ctx context.Context, r ResidentRequest) (ForResident, er
 		out.Done, out.Choose = d.done(t, nil), true
 		return out, nil
 	}
-	if r.Act == Enter {
-		if out.Enter, err = d.admit(t, r.Door, at.Clock); err != nil {
-			return ForResident{}, err
-		}
-		if inState(at.Standing, tenancy.Active) == 0 {
-			action = "" // it has stopped before
-		}
-	}
-	if r.Act == Found && r.Card == 0 && inState(at.Standing, tenancy.Suspended) == 0 {
-		return ForResident{}, tenancy.Refuse("gatehouse tenancy show lists them", "no card of yours is stopped")
+	if action, err = d.judge(r, action, at, &out); err != nil {
+		return ForResident{}, err
 	}
 	var remarks []string
 	if action != "" {
@@ -117,6 +109,19 @@ func (d *Residents) Ask(ctx context.Context, r ResidentRequest) (ForResident, er
 	out.Done = d.done(d.book.tenancy(t.ID), remarks)
 	err = d.codesOf(ctx, r, t, &out)
 	return out, err
+}
+
+// judge looks at an act before anything is changed, and returns the change that it stands for now.
+func (d *Residents) judge(r ResidentRequest, action string, at tenancy.Situation, out *ForResident) (_ string, err error) {
+	switch {
+	case r.Act == Found && r.Card == 0 && inState(at.Standing, tenancy.Suspended) == 0:
+		return "", tenancy.Refuse("gatehouse tenancy show lists them", "no card of yours is stopped")
+	case r.Act == Enter:
+		if out.Enter, err = d.admit(at.Tenancy, r.Door, at.Clock); err == nil && inState(at.Standing, tenancy.Active) == 0 {
+			action = "" // it has stopped before
+		}
+	}
+	return action, err
 }
 
 // codesOf carries out what an act does about the codes of a tenancy.
