@@ -122,6 +122,16 @@ func TestOldCards(t *testing.T) {
 	h.says(c, screen+"/take", "已导入，新钥匙 1 把", "plan", plan, "@key", key)
 	h.says(c, screen+"/take", "表格不在了", "plan", plan, "@key", key)
 
+	table = "Place,Chip,姓名,注\n5D,0006171023,测试甲,x\n"
+	body = h.says(c, screen+"/plan", `<select name="column-number">`, "form", "10D", "door", "front", "@table", table, "@key", key)
+	if !strings.Contains(body, "<option>Chip</option>") || !strings.Contains(body, "有一列不知道是什么") || strings.Contains(body, "6171023") || strings.Contains(body, "测试甲") {
+		t.Errorf("a table with headings of its own: %s", body)
+	}
+	body = h.says(c, screen+"/plan", "表里有 1 行", "column-number", "Chip", "column-label", "Place", "encoding", "utf-8", "form", "10D", "door", "front", "@table", table, "@key", key)
+	if !strings.Contains(body, "导入能用的") || strings.Contains(body, "column-number") {
+		t.Errorf("with its columns said: %s", body)
+	}
+	h.says(c, screen+"/plan", "编码不对", "form", "10D", "door", "front", "@table", "label,number\n5\xff\xff\xff,0006171023\n", "@key", key)
 	h.says(c, screen+"/keep", "不认识的卡列到")
 	h.kept(`"bits"`, 1, 99)
 	a, err := control.Takeover{Daemon: h.client}.Adopts(t.Context())

@@ -61,21 +61,7 @@ const (
 // Read reads a whole list. It fails where the file can't be read at all; what is wrong with a
 // single line is its Fault. An error names lines and headings, and no cell.
 func Read(in io.Reader, o Options) (List, error) {
-	b, err := io.ReadAll(io.LimitReader(in, maxBytes+1))
-	if err != nil {
-		return List{}, fmt.Errorf("read cards: %w", err)
-	}
-	if len(b) > maxBytes {
-		return List{}, fmt.Errorf("the file has more than %d MB", maxBytes>>20)
-	}
-	text, took, err := decode(b, o.Encoding)
-	if err != nil {
-		return List{}, err
-	}
-	if !strings.Contains(text, "\n") {
-		text = strings.ReplaceAll(text, "\r", "\n")
-	}
-	cells, err := o.split(text)
+	cells, text, took, err := o.lines(in)
 	if err != nil {
 		return List{}, err
 	}
@@ -88,6 +74,45 @@ func Read(in io.Reader, o Options) (List, error) {
 	l.read(head, rest, o)
 	l.Remarks = append(l.encoded(took, text), l.Remarks...)
 	return l, nil
+}
+
+// Headings returns the headings of a list as they stand, for whoever says which is what; none that
+// could be a card's number.
+func Headings(in io.Reader, encoding string) (all []string, err error) {
+	o := Options{Encoding: encoding}
+	cells, _, _, err := o.lines(in)
+	if err != nil {
+		return nil, err
+	}
+	_, at := o.headAt(cells)
+	if at < 0 {
+		return nil, nil
+	}
+	for _, c := range cells[at].cells {
+		if c != "" && Shown([]string{c})[0] == fmt.Sprintf("%q", c) {
+			all = append(all, c)
+		}
+	}
+	return all, nil
+}
+
+// lines returns the records of a file, its text, and the name of its encoding.
+func (o Options) lines(in io.Reader) (cells []line, text, took string, err error) {
+	b, err := io.ReadAll(io.LimitReader(in, maxBytes+1))
+	if err != nil {
+		return nil, "", "", fmt.Errorf("read cards: %w", err)
+	}
+	if len(b) > maxBytes {
+		return nil, "", "", fmt.Errorf("the file has more than %d MB", maxBytes>>20)
+	}
+	if text, took, err = decode(b, o.Encoding); err != nil {
+		return nil, "", "", err
+	}
+	if !strings.Contains(text, "\n") {
+		text = strings.ReplaceAll(text, "\r", "\n")
+	}
+	cells, err = o.split(text)
+	return cells, text, took, err
 }
 
 // line is one record of the file.
@@ -143,6 +168,14 @@ func (o Options) separator(text *string) rune {
 	sep, most := ',', 0
 	for _, c := range []rune{',', ';', '\t', '|'} {
 		if n := o.headings(*text, c); n > most {
+			sep, most = c, n
+		}
+	}
+	if most > 0 {
+		return sep
+	}
+	for _, c := range []rune{',', ';', '\t', '|'} { // of headings that nobody knows: whatever stands there most
+		if n := strings.Count(strings.TrimSpace(*text), string(c)); n > most {
 			sep, most = c, n
 		}
 	}

@@ -131,6 +131,23 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestHeadings: they are those of the file, below its title, and no number is among them.
+func TestHeadings(t *testing.T) {
+	for in, want := range map[string][]string{
+		"Cards,,\n\nPlace,卡号,,x\n1A,1,,\n": {"Place", "卡号", "x"},
+		"Place;Chip\n1A;1\n":               {"Place", "Chip"},
+		"1A,0006171021\n":                  {"1A"},
+		"\n,\n":                            nil,
+	} {
+		if got, err := Headings(strings.NewReader(in), ""); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %q, %v", in, got, err)
+		}
+	}
+	if got, err := Headings(strings.NewReader(gbk(t, "房间,芯片\n")), "gb18030"); err != nil || !slices.Equal(got, []string{"房间", "芯片"}) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 // TestShown: words of a file in a message are cut, and no number is among them.
 func TestShown(t *testing.T) {
 	got := Shown([]string{"3B", "", "0006171021", "a 13800 b", "x\u202ey", strings.Repeat("长", 41)})

@@ -85,17 +85,9 @@ func fieldOf(heading string) string {
 
 // head finds the headings, which may have a title above them, and returns the lines below.
 func (o Options) head(lines []line) (heads, []line, error) {
-	first := slices.IndexFunc(lines, func(l line) bool { return !l.blank() })
+	first, at := o.headAt(lines)
 	if first < 0 {
 		return heads{}, nil, socket.Hinted("its first line names the columns: "+strings.Join(Fields(), ","), "the file is empty")
-	}
-	at := first
-	for i, l := range lines[:min(len(lines), maxBefore)] {
-		known := func(c string) bool { return c != "" && (fieldOf(c) != "" || o.names(c)) }
-		if i >= first && slices.ContainsFunc(l.cells, func(c string) bool { return known(c) && (fieldOf(c) == fieldNumber || o.names(c)) }) {
-			at = i
-			break
-		}
 	}
 	h := heads{at: map[string]int{}, doors: map[string]int{}}
 	if at > first {
@@ -105,6 +97,18 @@ func (o Options) head(lines []line) (heads, []line, error) {
 	h.cells = lines[at].cells
 	err := h.assign(h.cells, o)
 	return h, lines[at+1:], err
+}
+
+// headAt returns the first line that has a cell and the line of the headings, from 0; -1: the file
+// is empty.
+func (o Options) headAt(lines []line) (first, at int) {
+	first = slices.IndexFunc(lines, func(l line) bool { return !l.blank() })
+	for i, l := range lines[:min(len(lines), maxBefore)] {
+		if i >= first && slices.ContainsFunc(l.cells, func(c string) bool { return c != "" && (fieldOf(c) == fieldNumber || o.names(c)) }) {
+			return first, i
+		}
+	}
+	return first, first
 }
 
 // lower moves a heading in a cell that is merged over two lines into the lower line.
@@ -179,7 +183,7 @@ func (h *heads) assign(cells []string, o Options) error {
 	asked := slices.DeleteFunc(slices.Clone(unknown), func(c string) bool { return isName(c) || slices.Contains(ofPeople, foldHead(c)) })
 	if len(asked) > 0 && len(o.Columns) == 0 {
 		return socket.Hinted("columns: "+strings.Join(Fields(), ", ")+`; --column number="HEADING" names one by its own heading, and columns that nobody names are left out then`,
-			"column %s is not known", Shown(asked)[0])
+			"column %s is not known: nobody says what it is", Shown(asked)[0])
 	}
 	if len(unknown) > 0 {
 		h.remarks = append(h.remarks, "columns left out: "+strings.Join(Shown(unknown), ", "))

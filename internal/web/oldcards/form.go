@@ -2,6 +2,7 @@ package oldcards
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -24,6 +25,9 @@ type Done struct {
 	Words   string // key of the page's; empty: it shows by itself
 	Numbers []any  // in them
 	Plan    *Plan
+	// Headings are those of a table that could not be read, to say which is what; no more of
+	// it is kept, and it is chosen again.
+	Headings []string
 }
 
 // Act does what a form says.
@@ -124,11 +128,29 @@ func plan(f Form) (Done, error) {
 		return Done{}, ErrGone
 	}
 	defer file.Close()
-	p, err := f.Tables.Plan(f.Context(), signer, file, cardlist.Options{Form: f.FormValue("form"), Kind: "resident", Doors: f.Form["door"]}, f.FormValue("zeros") != "")
+	o := cardlist.Options{Form: f.FormValue("form"), Kind: "resident", Doors: f.Form["door"], Encoding: f.FormValue("encoding"), Columns: map[string]string{}}
+	for _, field := range []string{"number", "label", "until"} {
+		if heading := f.FormValue("column-" + field); heading != "" {
+			o.Columns[field] = heading
+		}
+	}
+	p, err := f.Tables.Plan(f.Context(), signer, file, o, f.FormValue("zeros") != "")
 	if err != nil {
-		return Done{}, err
+		return Done{Headings: headings(file, o.Encoding)}, err
 	}
 	return Done{Plan: &p}, nil
+}
+
+// headings are those of a table; none where it can't be read as a table at all.
+func headings(file io.ReadSeeker, encoding string) []string {
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return nil
+	}
+	all, err := cardlist.Headings(file, encoding)
+	if err != nil {
+		return nil
+	}
+	return all
 }
 
 func take(f Form) (Done, error) {

@@ -33,6 +33,7 @@ type oldCardsView struct {
 	Doors     []control.Door
 	Forms     []string
 	Plan      *oldcards.Plan
+	Headings  []string // of a table that was refused
 	Flats     []string // and other labels that are known, to choose from
 	SettingUp bool     // the way leads on to the registry
 	Done      string   // what was done, in words
@@ -58,7 +59,7 @@ func (o *oldCards) page(v *page.Visit, status int, view oldCardsView) error {
 // act does one thing and shows the screen with what came of it.
 func (o *oldCards) act(v *page.Visit, do oldcards.Act) error {
 	done, err := do(oldcards.Form{Request: v.Request, Daemon: o.Daemon, Tables: &o.tables, Label: v.Say("oldcards.label")})
-	view, status := oldCardsView{Plan: done.Plan, Done: v.Say(done.Words, done.Numbers...)}, http.StatusOK
+	view, status := oldCardsView{Plan: done.Plan, Headings: done.Headings, Done: v.Say(done.Words, done.Numbers...)}, http.StatusOK
 	if err != nil {
 		view.Said, status = v.Advice(err, 0), page.StatusOf(err)
 	}
