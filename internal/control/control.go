@@ -47,6 +47,7 @@ type ToDo struct {
 // Clock is the state of the wall clock.
 type Clock struct {
 	Now     time.Time `json:"now"`
+	Zone    string    `json:"zone,omitempty"` // of the building, in which all times are sent
 	Quality string    `json:"quality"`
 	Trusted bool      `json:"trusted"`
 }
@@ -60,6 +61,8 @@ type ClockAsk struct {
 // SignedClock is a time signed by the landlord of a standalone house: an envelope
 // of wire.TypeClock over the nonce and unix seconds (8 bytes, big-endian).
 type SignedClock struct {
+	// Far: it is meant although it is more than a year from what the gateway knows.
+	Far      bool   `json:"far,omitempty"`
 	Envelope []byte `json:"envelope"`
 }
 

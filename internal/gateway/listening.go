@@ -162,9 +162,6 @@ func LeaveSafe(s *site.Site, hw Hardware) error {
 
 // zoned returns the wall clock in the building's zone.
 func (g *Gateway) zoned() func() time.Time {
-	zone, err := time.LoadLocation(g.Site.TimeZone)
-	if err != nil {
-		zone = time.UTC // the site file was checked
-	}
+	zone := g.Site.Zone()
 	return func() time.Time { return g.Clock.Now().In(zone) }
 }

@@ -181,7 +181,8 @@ func label(e *grantlist.Editor, labels map[string]string) error {
 }
 
 // SetClock signs the time and hands it in, for a nonce of the daemon's. It is good once, and at this gateway alone.
-func (i Issuer) SetClock(ctx context.Context, at time.Time) (control.Clock, error) {
+// One that is more than a year from what the gateway knows is refused, but for far.
+func (i Issuer) SetClock(ctx context.Context, at time.Time, far bool) (control.Clock, error) {
 	ask, err := i.Client.AskClock(ctx)
 	if err != nil {
 		return control.Clock{}, err
@@ -191,5 +192,5 @@ func (i Issuer) SetClock(ctx context.Context, at time.Time) (control.Clock, erro
 	if err != nil {
 		return control.Clock{}, fmt.Errorf("sign the time: %w", err)
 	}
-	return i.Client.SetClock(ctx, control.SignedClock{Envelope: envelope})
+	return i.Client.SetClock(ctx, control.SignedClock{Envelope: envelope, Far: far})
 }

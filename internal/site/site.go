@@ -11,6 +11,7 @@ import (
 	"iter"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"gatehouse/device"
 	"gatehouse/device/serialcard"
@@ -241,4 +242,13 @@ func (s *Site) board() profile.Board {
 	}
 	b, _ := s.profiles().Board(s.Board) // the check reports it
 	return b
+}
+
+// Zone is the time zone of the building; that of the file was found to be one.
+func (s *Site) Zone() *time.Location {
+	zone, err := time.LoadLocation(s.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
 }

@@ -41,13 +41,21 @@ func (t todo) page(v *page.Visit) error {
 	if err != nil {
 		return err
 	}
-	view := toDoView{Now: st.Clock.Now.Format("2006-01-02 15:04")}
+	view := toDoView{Now: page.Minute(st.Clock.Now) + zoneName(st.Clock.Zone)}
 	for _, item := range page.ToDo(st) {
 		shown := t.item(v, item)
 		shown.Since = since(v, item)
 		view.Items = append(view.Items, shown)
 	}
 	return v.Show("todo", view)
+}
+
+// zoneName is a zone behind a time; none of a daemon from before that does not say.
+func zoneName(zone string) string {
+	if zone == "" {
+		return ""
+	}
+	return " (" + zone + ")"
 }
 
 // since says since when the daemon knows of it; a daemon from before that does not say.
@@ -59,7 +67,7 @@ func since(v *page.Visit, item control.ToDo) string {
 	if item.AtStart {
 		key = "todo.since_start"
 	}
-	return v.Say(key, item.Since.Format("2006-01-02 15:04"))
+	return v.Say(key, page.Minute(*item.Since))
 }
 
 // item finds the words of a code.

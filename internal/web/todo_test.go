@@ -13,6 +13,7 @@ import (
 	"gatehouse/internal/acceptance"
 	"gatehouse/internal/control"
 	"gatehouse/internal/refusalstest"
+	"gatehouse/internal/web/account"
 	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/text"
 )
@@ -109,4 +110,23 @@ func TestToDo(t *testing.T) {
 	if old := page.ToDo(control.Status{Problems: []string{"the disk is 95 % full"}}); len(old) != 1 || old[0].Text != "the disk is 95 % full" {
 		t.Errorf("of an older daemon: %+v", old)
 	}
+}
+
+// TestBuildingTime: the page tells every time in the building's zone, its own, too, and the line of the
+// clock names it.
+func TestBuildingTime(t *testing.T) {
+	there := time.FixedZone("", 5*3600+45*60) // as JSON brings it, and no machine's here
+	s := claimed(t)
+	now := time.Date(2026, 12, 1, 9, 30, 0, 0, there)
+	s.daemon.status.Clock = control.Clock{Now: now, Zone: "Asia/Kathmandu"}
+	s.daemon.status.ToDo = []control.ToDo{{Code: "clock_doubt", Text: "x", Since: &now}}
+	p := s.person(t, "owner")
+	p.page = s.get(t, p.c, "/todo").body
+	p.wants("2026-12-01 09:30 (Asia/Kathmandu)")
+	made := time.Now()
+	if _, err := s.accounts.Invite("aunt", account.Helper, made); err != nil {
+		t.Fatal(err)
+	}
+	p.page = s.get(t, p.c, "/access").body
+	p.wants(made.Add(account.InvitationLasts).In(there).Format("2006-01-02 15:04"))
 }

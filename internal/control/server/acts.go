@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
 	"gatehouse/internal/door"
@@ -165,6 +166,15 @@ func (g *clocks) postClockAsk(_ *http.Request, _ socket.None) (any, error) {
 	return control.ClockAsk{Building: g.Site.Building, Nonce: g.asked.ask(g.Clock.Read().Boot)}, nil
 }
 
+// farOff is how far a time may be from what is known without a question.
+const farOff = 366 * 24 * time.Hour
+
+// knows is the latest that the gateway's clock says, or has surely come.
+func (g *clocks) knows() time.Time {
+	r := g.Clock.Read()
+	return time.Unix(max(r.Wall.Unix(), r.Interval.Sure, trueclock.Earliest), 0)
+}
+
 func (g *clocks) postClockSet(r *http.Request, in control.SignedClock) (any, error) {
 	if err := standalone(g.Gateway); err != nil {
 		return nil, err
@@ -181,13 +191,18 @@ func (g *clocks) postClockSet(r *http.Request, in control.SignedClock) (any, err
 	if unix < trueclock.Earliest || unix >= 1<<32 {
 		return nil, socket.Refused(http.StatusUnprocessableEntity, "as 2026-12-01 09:30", "that is no time of today")
 	}
+	if known := g.knows(); !in.Far && time.Unix(unix, 0).Sub(known).Abs() > farOff {
+		zone := g.Site.Zone()
+		return nil, socket.Refused(http.StatusConflict, "if it is the time all the same: the same command with --far",
+			"%s is more than a year from what this gateway knows of the time (%s)", calendar.Minute(time.Unix(unix, 0), zone), calendar.Minute(known, zone))
+	}
 	enter(g.Gateway, r, g.Clock.Set(unix, within))
 	return clockStatus(g.Gateway), nil
 }
 
 func (g *clocks) postClockConfirm(r *http.Request, _ socket.None) (any, error) {
 	g.PollClock()
-	h, err := g.Clock.Confirm()
+	h, err := g.Clock.Confirm(g.Site.Zone())
 	if err != nil {
 		return nil, socket.Refused(http.StatusConflict, "set the clock of the gateway first", "%v", err)
 	}

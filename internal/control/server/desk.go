@@ -103,7 +103,7 @@ func (g counter) postDeskSwipe(r *http.Request, in control.DeskSwipe) (any, erro
 	}
 	out := control.DeskCard{Door: s.Shown.Door, Forms: len(forms), Missing: []string{}}
 	if of != nil {
-		out.Tenancy = new(tenancyOf(*of, zoneOf(g.Gateway)))
+		out.Tenancy = new(tenancyOf(*of, g.Site.Zone()))
 		return out, nil
 	}
 	as := swipe.Forms{UID: true} // forms of a held-up card are what readers send
@@ -168,11 +168,11 @@ func (g counter) postChange(r *http.Request, in control.Change) (any, error) {
 }
 
 func (g counter) done(d desk.Done) control.Done {
-	return control.Done{Tenancy: tenancyOf(d.Tenancy, zoneOf(g.Gateway)), Remarks: append([]string{}, d.Remarks...), Codes: d.Codes, CodeDoors: d.CodeDoors, Guest: g.guests().Given(d)}
+	return control.Done{Tenancy: tenancyOf(d.Tenancy, g.Site.Zone()), Remarks: append([]string{}, d.Remarks...), Codes: d.Codes, CodeDoors: d.CodeDoors, Guest: g.guests().Given(d)}
 }
 
 func (g counter) getTenancies(_ *http.Request, _ socket.None) (any, error) {
-	all, zone := []control.Tenancy{}, zoneOf(g.Gateway)
+	all, zone := []control.Tenancy{}, g.Site.Zone()
 	for _, t := range g.Desk.Tenancies() {
 		all = append(all, tenancyOf(t, zone))
 	}
@@ -182,7 +182,7 @@ func (g counter) getTenancies(_ *http.Request, _ socket.None) (any, error) {
 
 func (g counter) getTenancy(r *http.Request, _ socket.None) (any, error) {
 	t, err := g.Desk.Find(r.URL.Query().Get("name"))
-	out := tenancyOf(t, zoneOf(g.Gateway))
+	out := tenancyOf(t, g.Site.Zone())
 	out.CodesAt = g.Desk.CodeDoors()
 	out.GuestsAt = g.Desk.Guests.Doors(t.ID)
 	for i := range out.Cards {

@@ -88,7 +88,7 @@ func (g proofs) observe(ctx context.Context, drill *acceptance.Drill) error {
 
 // shownDrill shows all doors of the house, also those where nothing happened.
 func (g proofs) shownDrill(d *acceptance.Drill) control.FireDrill {
-	zone := zoneOf(g.Gateway)
+	zone := g.Site.Zone()
 	out := control.FireDrill{On: d.On, Begun: d.Report.Begun.In(zone), Ended: shownTime(d.Report.Ended, zone), By: d.Report.By}
 	for _, id := range g.Site.DoorIDs() {
 		did := d.Report.Of(id)

@@ -48,7 +48,7 @@ func (g enrolling) streamEnrol(w http.ResponseWriter, r *http.Request, in contro
 		return err
 	}
 	out := control.Enrolled{Registry: got.Registry.Name, Building: g.Site.Building, Gateway: g.Site.Gateway, Directory: dir, BuildingKey: got.BuildingKey,
-		Alone: len(got.Registry.House.Gateways) == 1, Expires: got.Expires.UTC(), Seconds: int64(got.Skew / time.Second)}
+		Alone: len(got.Registry.House.Gateways) == 1, Expires: got.Expires.In(g.Site.Zone()), Seconds: int64(got.Skew / time.Second)}
 	g.o.Log.Info().Str("registry", got.Registry.Name).Msg("enrolled; the daemon begins anew with its keys")
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(out) // the caller may be gone

@@ -44,7 +44,7 @@ func (g grants) getGrants(_ *http.Request, _ socket.None) (any, error) {
 // getKeys lists the grants for people: one row a grant, however many forms its cards have.
 func (g grants) getKeys(_ *http.Request, _ socket.None) (any, error) {
 	records, doors := g.Keyring.Rows()
-	labels, zone := g.Keyring.Labels.All(), zoneOf(g.Gateway)
+	labels, zone := g.Keyring.Labels.All(), g.Site.Zone()
 	keys, at := []control.Key{}, map[wire.ID]int{}
 	for _, r := range records {
 		i, ok := at[r.ID]
@@ -81,7 +81,7 @@ func (g grants) putGrants(r *http.Request, in control.Update) (any, error) {
 		g.refusedList(r, err)
 		return nil, listFailure(err, s.Version != before.Version)
 	}
-	return grantsStatus(s), nil
+	return grantsStatus(s, g.Site.Zone()), nil
 }
 
 // refusedList records a wrong signature or content. A list that only came too late is not recorded.

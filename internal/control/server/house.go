@@ -52,18 +52,9 @@ func served(g *gateway.Gateway, r *http.Request) (*gateway.Reader, error) {
 	return d.Readers[i], nil
 }
 
-// zoneOf returns the time zone of the building, which the site file was checked for.
-func zoneOf(g *gateway.Gateway) *time.Location {
-	zone, err := time.LoadLocation(g.Site.TimeZone)
-	if err != nil {
-		return time.UTC
-	}
-	return zone
-}
-
 func clockStatus(g *gateway.Gateway) control.Clock {
 	r := g.Clock.Read()
-	return control.Clock{Now: r.Wall, Quality: r.Quality.String(), Trusted: r.Trusted}
+	return control.Clock{Now: r.Wall.In(g.Site.Zone()), Zone: g.Site.TimeZone, Quality: r.Quality.String(), Trusted: r.Trusted}
 }
 
 // timeOf returns the time of unix seconds in a zone; nil: none.
@@ -82,7 +73,7 @@ func fireStatus(g *gateway.Gateway) *control.Fire {
 	return &control.Fire{Active: f.Active, Unreadable: f.Blind, Latched: f.Latched}
 }
 
-func grantsStatus(s keyring.Status) control.Grants {
+func grantsStatus(s keyring.Status, zone *time.Location) control.Grants {
 	out := control.Grants{Version: s.Version, Count: s.Active.Grants}
 	for _, c := range s.Files.Copies {
 		if c.Good {
@@ -90,7 +81,7 @@ func grantsStatus(s keyring.Status) control.Grants {
 		}
 	}
 	if s.Version > 0 {
-		out.Hash, out.Issued = fmt.Sprintf("%x", s.Hash), &s.Active.Issued
+		out.Hash, out.Issued = fmt.Sprintf("%x", s.Hash), new(s.Active.Issued.In(zone))
 	}
 	return out
 }

@@ -88,7 +88,7 @@ func (g logs) stream(ctx context.Context, w http.ResponseWriter, at journal.Posi
 	for {
 		changed := g.Journal.Changed()
 		entries, next, err := g.Journal.Entries(ctx, at, logBatch)
-		if writeShown(enc, entries, shows, zoneOf(g.Gateway)) != nil {
+		if writeShown(enc, entries, shows, g.Site.Zone()) != nil {
 			panic(http.ErrAbortHandler) // half a log must not look complete
 		}
 		at = next
@@ -150,7 +150,7 @@ var ago = regexp.MustCompile(`^(\d{1,6})([mhd])$`)
 func sinceTime(g *gateway.Gateway, text string) (time.Time, error) {
 	found := ago.FindStringSubmatch(text)
 	if found == nil {
-		return calendar.Moment(text, zoneOf(g))
+		return calendar.Moment(text, g.Site.Zone())
 	}
 	n, _ := strconv.Atoi(found[1]) // six digits
 	unit := map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}[found[2]]

@@ -33,7 +33,7 @@ func openBook(l logs) *acceptance.Book {
 }
 
 func (g proofs) getAcceptance(*http.Request, socket.None) (any, error) {
-	zone := zoneOf(g.Gateway)
+	zone := g.Site.Zone()
 	out := control.Acceptance{Building: g.Site.Building, Gateway: g.Site.Gateway, Doors: []control.AcceptedDoor{}}
 	since, all := g.book.Doors()
 	out.Begun = shownTime(since, zone)
@@ -116,7 +116,7 @@ func (g proofs) proof(d *gateway.Door, part acceptance.Part) (out control.Proof)
 	for _, shown := range all {
 		for _, p := range shown.Parts {
 			if shown.Door == d.Config.ID && p.Part == part {
-				out = shownProof(p, zoneOf(g.Gateway))
+				out = shownProof(p, g.Site.Zone())
 			}
 		}
 	}

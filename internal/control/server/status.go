@@ -27,11 +27,11 @@ type report struct {
 
 func (g report) getStatus(_ *http.Request, _ socket.None) (any, error) {
 	g.PollClock() // it may have jumped a moment ago
-	keys := g.Keyring.Status()
+	keys, zone := g.Keyring.Status(), g.Site.Zone()
 	s := control.Status{
 		Building: g.Site.Building, Gateway: g.Site.Gateway, Registry: site.NoRegistry, Uplink: uplinkStatus(g.Gateway),
-		Version: g.version, Started: g.started, Initialised: keys.HasKey && keys.Issuers > 0,
-		Clock: clockStatus(g.Gateway), Journal: journalStatus(g.Gateway), Grants: grantsStatus(keys), Fire: fireStatus(g.Gateway),
+		Version: g.version, Started: g.started.In(zone), Initialised: keys.HasKey && keys.Issuers > 0,
+		Clock: clockStatus(g.Gateway), Journal: journalStatus(g.Gateway), Grants: grantsStatus(keys, zone), Fire: fireStatus(g.Gateway),
 		Listening: takeover.Status(g.Gateway),
 	}
 	for _, d := range g.Doors {
@@ -41,7 +41,9 @@ func (g report) getStatus(_ *http.Request, _ socket.None) (any, error) {
 		s.Registry = s.Uplink.Registry
 	}
 	s.ToDo, s.Problems = todo.Of(g.Gateway, s, g.book)
-	g.since.Mark(s.ToDo, g.Clock.Read())
+	now := g.Clock.Read()
+	now.Wall = now.Wall.In(zone)
+	g.since.Mark(s.ToDo, now)
 	return s, nil
 }
 
@@ -90,7 +92,7 @@ func uplinkStatus(g *gateway.Gateway) *control.Uplink {
 	out.Epoch = fmt.Sprintf("%016x", s.Stored.Epoch)
 	out.Problem = s.Problem.String()
 	if !s.Withheld.IsZero() {
-		out.Waiting = &s.Withheld
+		out.Waiting = new(s.Withheld.In(g.Site.Zone()))
 	}
 	l := c.Link.Status()
 	if s.State == uplink.StateDown && l.Err != nil {

@@ -238,21 +238,21 @@ func (c *Clock) Undo(f wire.Floor) {
 }
 
 // Confirm takes the machine's clock as the time on the word of somebody on site, for visitors and
-// for the desk. It ends no resident's grant.
-func (c *Clock) Confirm() (wire.Header, error) {
+// for the desk. It ends no resident's grant. An error tells times in the zone.
+func (c *Clock) Confirm(zone *time.Location) (wire.Header, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	at, wall := c.src.BootTime(), c.src.Wall()
 	now := time.Duration(wall.UnixNano())
 	signed, before := c.known.Against(at, now)
-	says := calendar.Minute(wall, time.UTC)
+	says := calendar.Minute(wall, zone)
 	switch f := c.floor(); {
 	case wall.Unix() < f:
-		return wire.Header{}, fmt.Errorf("the clock says %s, which is before %s, a time that the issuer signed", says, calendar.Minute(time.Unix(f, 0), time.UTC))
+		return wire.Header{}, fmt.Errorf("the clock says %s, which is before %s, a time that the issuer signed", says, calendar.Minute(time.Unix(f, 0), zone))
 	case wall.Unix() < trueclock.Earliest:
 		return wire.Header{}, fmt.Errorf("the clock says %s: it was never set", says)
 	case signed:
-		return wire.Header{}, fmt.Errorf("the clock says %s, and the registry signs another time", says)
+		return wire.Header{}, fmt.Errorf("the clock says %s, and the time that was signed, by the registry or by the owner with gatehouse clock set, is another", says)
 	case before:
 		return wire.Header{}, fmt.Errorf("the clock says %s, which is before the last time that was surely known", says)
 	}

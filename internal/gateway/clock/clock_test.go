@@ -110,11 +110,11 @@ func TestLeap(t *testing.T) {
 		if c.Read().Trusted || at.Sure > m.wall.Add(-step).Unix() || at.Hi < m.wall.Unix() {
 			t.Fatalf("%v: %+v", step, at)
 		}
-		if r := poll(t, c); r != 0 || !strings.Contains(c.Doubt(), "differ") {
-			t.Errorf("%v: told again: %v; doubt %q", step, r, c.Doubt())
+		if r := poll(t, c); r != 0 || !strings.Contains(c.Doubt(time.UTC), "differ") {
+			t.Errorf("%v: told again: %v; doubt %q", step, r, c.Doubt(time.UTC))
 		}
 		m.wall = m.wall.Add(-step)
-		if r := poll(t, c); r != wire.ReasonClockSet || !c.Read().Trusted || c.Doubt() != "" {
+		if r := poll(t, c); r != wire.ReasonClockSet || !c.Read().Trusted || c.Doubt(time.UTC) != "" {
 			t.Errorf("%v: taken back: %v, %+v", step, r, c.Read())
 		}
 	}
@@ -137,15 +137,15 @@ func TestRestart(t *testing.T) {
 			known := m.wall
 			again := m.reboot(path, c.away)
 			poll(t, again)
-			if again.Read().Trusted != c.trusted || (again.Doubt() == "") != c.trusted {
-				t.Fatalf("trusted %v, want %v: %s", again.Read().Trusted, c.trusted, again.Doubt())
+			if again.Read().Trusted != c.trusted || (again.Doubt(time.UTC) == "") != c.trusted {
+				t.Fatalf("trusted %v, want %v: %s", again.Read().Trusted, c.trusted, again.Doubt(time.UTC))
 			}
 			if at := again.Decision(); at.Sure > max(known.Unix(), m.wall.Unix()) && c.away > 0 {
 				t.Errorf("sure of %+v", at)
 			}
 			m.pass(t, again, 25*time.Hour)
 			if again.Read().Trusted != c.ever {
-				t.Errorf("after a day: %s", again.Doubt())
+				t.Errorf("after a day: %s", again.Doubt(time.UTC))
 			}
 		})
 	}
@@ -158,16 +158,16 @@ func TestConfirm(t *testing.T) {
 	m := &machine{wall: installed.Add(366 * clockDay), floor: installed.Unix()}
 	c := m.start(path)
 	poll(t, c)
-	if d := c.Doubt(); !strings.Contains(d, "gatehouse clock confirm") {
+	if d := c.Doubt(time.UTC); !strings.Contains(d, "gatehouse clock confirm") {
 		t.Fatalf("no hint: %q", d)
 	}
-	if _, err := c.Confirm(); err != nil {
+	if _, err := c.Confirm(time.UTC); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
 		at := c.Decision()
-		if c.Read().Trusted && (at.Lo < m.wall.Unix()-60 || at.Hi > m.wall.Unix()+60 || c.Doubt() != "") || at.Sure > installed.Unix()+int64(10*clockDay/time.Second) {
-			t.Fatalf("after a confirmation: %+v, doubt %q", at, c.Doubt())
+		if c.Read().Trusted && (at.Lo < m.wall.Unix()-60 || at.Hi > m.wall.Unix()+60 || c.Doubt(time.UTC) != "") || at.Sure > installed.Unix()+int64(10*clockDay/time.Second) {
+			t.Fatalf("after a confirmation: %+v, doubt %q", at, c.Doubt(time.UTC))
 		}
 		if c.Stamp().Trusted {
 			t.Error("the log clears away by a confirmation")
@@ -181,18 +181,18 @@ func TestConfirm(t *testing.T) {
 // TestConfirmRefused: a time before what was signed or surely known is none.
 func TestConfirmRefused(t *testing.T) {
 	m := &machine{wall: installed.Add(-2 * clockDay), quality: wire.ClockNTP, floor: installed.Unix()}
-	if _, err := m.start(filepath.Join(t.TempDir(), "clock")).Confirm(); err == nil {
+	if _, err := m.start(filepath.Join(t.TempDir(), "clock")).Confirm(time.UTC); err == nil {
 		t.Error("a time before a signed one was confirmed")
 	}
 	m = &machine{wall: time.Unix(1000, 0)}
-	if _, err := m.start(filepath.Join(t.TempDir(), "clock")).Confirm(); err == nil {
+	if _, err := m.start(filepath.Join(t.TempDir(), "clock")).Confirm(time.UTC); err == nil {
 		t.Error("1970 was confirmed")
 	}
 	m = &machine{wall: installed}
 	c := m.start(filepath.Join(t.TempDir(), "clock"))
 	now := time.Duration(installed.Add(clockDay).UnixNano())
 	c.known.SaySigned(0, 0, now, now)
-	if _, err := c.Confirm(); err == nil {
+	if _, err := c.Confirm(time.UTC); err == nil {
 		t.Error("a time against a signature was confirmed")
 	}
 }

@@ -17,8 +17,9 @@ const (
 	byHand        = "If the time shown is right, gatehouse clock confirm makes it count for visitors and for the desk"
 )
 
-// Doubt returns why the time is not trusted, what follows and what to do; empty when it is trusted.
-func (c *Clock) Doubt() string {
+// Doubt returns why the time is not trusted, what follows and what to do, with times in a zone; empty
+// when it is trusted.
+func (c *Clock) Doubt(zone *time.Location) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.readLocked()
@@ -30,7 +31,7 @@ func (c *Clock) Doubt() string {
 	counting, latest := 0, int64(0)
 	known := max(r.Interval.Sure, c.floor())
 	for _, s := range says {
-		word := fmt.Sprintf("%s %s", s.Source, minute(s.Unix))
+		word := fmt.Sprintf("%s %s", s.Source, minute(s.Unix, zone))
 		if !s.Counts {
 			word += " (does not count: it is before what is known, or against several others)"
 		} else {
@@ -42,12 +43,12 @@ func (c *Clock) Doubt() string {
 	case len(says) == 0 && c.quality < wire.ClockRTC:
 		return "the clock is not set: " + residentsStay + ", visitors with an end are not let in. Connect a time server or a battery clock. " + byHand
 	case counting == 0, counting == 1 && time.Duration(known-latest)*time.Second > near:
-		known := fmt.Sprintf("it is %s or later", minute(known))
+		known := fmt.Sprintf("it is %s or later", minute(known, zone))
 		return fmt.Sprintf("nothing tells a time that can be right (%s): %s, visitors with an end are not let in. Set the clock, or mend the time server. %s",
 			strings.Join(append(all, known), "; "), residentsStay, byHand)
 	case counting == 1:
 		return fmt.Sprintf("only one source tells the time, and it is far from the last time known (%s; %s): residents end by it %s, visitors whose time began meanwhile wait. %s",
-			minute(known), strings.Join(all, ", "), c.inADay(), byHand)
+			minute(known, zone), strings.Join(all, ", "), c.inADay(), byHand)
 	}
 	return fmt.Sprintf("the clocks differ: %s. Residents go by the earliest, visitors are let in where all agree. Mend the one that is wrong. %s",
 		strings.Join(all, ", "), byHand)
@@ -59,9 +60,9 @@ func (c *Clock) inADay() string {
 	return fmt.Sprintf("when it has said so for a day (%s more)", amount.Span(max(left, time.Minute)))
 }
 
-func minute(unix int64) string {
+func minute(unix int64, zone *time.Location) string {
 	if unix < trueclock.Earliest {
 		return "not known"
 	}
-	return calendar.Minute(time.Unix(unix, 0), time.UTC)
+	return calendar.Minute(time.Unix(unix, 0), zone)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"html/template"
 	"slices"
+	"time"
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/web/account"
@@ -19,7 +20,8 @@ type frame struct {
 	ToDo    int
 	Doors   int // that are held, forced or released by an emergency
 	Contact string
-	Silent  string // the key of why the daemon shows no house; empty: it does
+	zone    *time.Location // of the building; nil: not known
+	Silent  string         // the key of why the daemon shows no house; empty: it does
 	Tab     string
 	Bare    bool // in the tenant's hands: without the ways to other screens
 	Data    any

@@ -57,9 +57,14 @@ func (f frame) LastDay(end *time.Time) string {
 }
 
 // Minute is a moment in the building's zone, as people write it.
-func (frame) Minute(at time.Time) string { return Minute(at) }
+func (f frame) Minute(at time.Time) string {
+	if f.zone != nil { // the page's own times are in its machine's
+		at = at.In(f.zone)
+	}
+	return Minute(at)
+}
 
-// Minute is a moment in the building's zone, as people write it.
+// Minute is a moment in the zone that it comes in, which is the building's where the daemon sends it.
 func Minute(at time.Time) string { return at.Format("2006-01-02 15:04") }
 
 // Plus adds, for numbers that people count from one.

@@ -47,7 +47,7 @@ func (f *seen) ofMachine(now time.Time) []check {
 	}
 	state := f.site.State
 	return append(out, diskCheck(state), groupCheck(f.site.Socket), socketCheck(f.site.Socket), keyCheck(f.site.Path("keys")),
-		certificateCheck(f.site.Path("keys"), now), portCheck(f.site))
+		certificateCheck(f.site.Path("keys"), now.In(f.site.Zone())), portCheck(f.site))
 }
 
 // short reports whether disk space runs out, in MiB: an import, a rotation of the log and an
@@ -209,11 +209,11 @@ func certificateCheck(dir string, now time.Time) check {
 	case cert == nil:
 		k.State, k.What, k.Do = bad, filepath.Join(dir, keys.ClientCertFile)+" is no certificate", "ask the registry's operator for a token, and run gatehouse enrol"
 	case now.After(cert.NotAfter):
-		k.State, k.What, k.Do = bad, "over since "+session.Local(cert.NotAfter), "if this machine's clock is right: ask the registry's operator for a token, and run gatehouse enrol"
+		k.State, k.What, k.Do = bad, "over since "+session.Local(cert.NotAfter.In(now.Location())), "if this machine's clock is right: ask the registry's operator for a token, and run gatehouse enrol"
 	case now.After(cert.NotAfter.Add(-soonOver)):
-		k.State, k.What, k.Do = bad, "ends "+session.Local(cert.NotAfter), "it is not renewed: gatehouse status says why; check the way to the registry"
+		k.State, k.What, k.Do = bad, "ends "+session.Local(cert.NotAfter.In(now.Location())), "it is not renewed: gatehouse status says why; check the way to the registry"
 	default:
-		k.What = "good until " + session.Local(cert.NotAfter)
+		k.What = "good until " + session.Local(cert.NotAfter.In(now.Location()))
 	}
 	return k
 }

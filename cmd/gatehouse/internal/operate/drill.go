@@ -49,7 +49,7 @@ func writeDrill(w io.Writer, d control.FireDrill) {
 		if at == nil {
 			return "-"
 		}
-		return at.Local().Format("15:04:05.000")
+		return at.Format("15:04:05.000")
 	}
 	for _, r := range d.Doors {
 		released := command.Choose(r.Refused, "LOCK DID NOT OBEY", clock(r.Released))

@@ -159,29 +159,52 @@ type Clock struct {
 
 type clockSetCmd struct {
 	session.IssuerKey
-	Time string `arg:"" help:"The time now, as \"2026-12-01 09:30\", in this machine's zone."`
+	Far  bool   `help:"It is the time although it is more than a year from what the gateway knows."`
+	Time string `arg:"" help:"The time now, as \"2026-12-01 09:30\", in the building's zone; or with an offset, \"2026-12-01 09:30 +08:00\"."`
 }
 
 func (c clockSetCmd) Run(s *session.Session) error {
-	at, err := calendar.Moment(c.Time, time.Local)
-	if err != nil || !strings.ContainsAny(c.Time, ":：") { // a day alone is no time of day
-		return socket.Hinted("as \"2026-12-01 09:30\"", "%q is no time", c.Time)
+	st, err := s.Status()
+	if err != nil {
+		return err
+	}
+	zone, err := session.Zone(st.Clock.Zone)
+	if err != nil {
+		return err
+	}
+	at, err := c.at(zone)
+	if err != nil {
+		return err
 	}
 	issuer, err := c.Issuer(s)
 	if err != nil {
 		return err
 	}
-	k, err := issuer.SetClock(s.Ctx, at)
+	k, err := issuer.SetClock(s.Ctx, at, c.Far)
 	return s.Print(k, err, func(w io.Writer) {
-		fmt.Fprintf(w, "clock: %s, %s. Visitors go by it now; residents end by it when the gateway has been on for a day and nothing else tells another time\n", session.Local(k.Now), clockState(k))
+		fmt.Fprintf(w, "clock: %s (%s), %s. Visitors go by it now; residents end by it when the gateway has been on for a day and nothing else tells another time\n", session.Local(k.Now), k.Zone, clockState(k))
 	})
+}
+
+// at reads the time: in the building's zone where it has no offset.
+func (c clockSetCmd) at(zone *time.Location) (time.Time, error) {
+	for _, form := range []string{"2006-01-02 15:04 -07:00", "2006-01-02 15:04:05 -07:00"} { // as this tool shows one
+		if at, err := time.Parse(form, c.Time); err == nil {
+			return at, nil
+		}
+	}
+	at, err := calendar.Moment(c.Time, zone)
+	if err != nil || !strings.ContainsAny(c.Time, ":：") { // a day alone is no time of day
+		return at, socket.Hinted("the time now, as \"2026-12-01 09:30\"", "%q is no time of today", c.Time)
+	}
+	return at, nil
 }
 
 type clockConfirmCmd struct{}
 
 func (clockConfirmCmd) Run(s *session.Session) error {
 	c, err := s.Client.ConfirmClock(s.Ctx)
-	return s.Print(c, err, func(w io.Writer) { fmt.Fprintf(w, "clock: %s, %s\n", session.Local(c.Now), clockState(c)) })
+	return s.Print(c, err, func(w io.Writer) { fmt.Fprintf(w, "clock: %s (%s), %s\n", session.Local(c.Now), c.Zone, clockState(c)) })
 }
 
 // Log is the command that shows what an owner may see. That does not include passages.

@@ -64,8 +64,8 @@ func Zone(name string) (*time.Location, error) {
 	return zone, nil
 }
 
-// Local formats a time for messages, in this machine's zone.
-func Local(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 -07:00") }
+// Local formats a time for messages, in the building's zone, in which the daemon sends it.
+func Local(t time.Time) string { return t.Format("2006-01-02 15:04:05 -07:00") }
 
 // Date formats a day in the building's zone, in which the daemon sends it, "-" for none; days are
 // added, so that -1 shows an exclusive end as the last day before it.

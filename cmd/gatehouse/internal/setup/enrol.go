@@ -82,7 +82,7 @@ func enrolHere(s *session.Session, site *site.Site, token wire.Token) (e control
 		return e, err
 	}
 	return control.Enrolled{Registry: got.Registry.Name, Building: site.Building, Gateway: site.Gateway, Directory: o.Dir, BuildingKey: got.BuildingKey,
-		Alone: len(got.Registry.House.Gateways) == 1, Expires: got.Expires.UTC(), Seconds: int64(got.Skew / time.Second)}, nil
+		Alone: len(got.Registry.House.Gateways) == 1, Expires: got.Expires.In(site.Zone()), Seconds: int64(got.Skew / time.Second)}, nil
 }
 
 // loadSite reads the site file; more is a further hint where there is none.

@@ -34,10 +34,7 @@ func (g backups) enter(r *http.Request, what wire.Reason) {
 }
 
 func (g backups) getRecovery(_ *http.Request, _ socket.None) (any, error) {
-	zone, err := time.LoadLocation(g.Site.TimeZone)
-	if err != nil {
-		zone = time.UTC
-	}
+	zone := g.Site.Zone()
 	s := g.Backup.Status()
 	r := control.Recovery{Code: timeShown(s.Code, zone), Proved: timeShown(s.Proved, zone), Made: timeShown(s.Made, zone), Size: s.Size, Problem: s.Problem}
 	if s.Away.Dir != "" {
@@ -77,7 +74,7 @@ func (g backups) postRehearse(_ *http.Request, in control.RecoveryCode) (any, er
 	if errors.Is(err, backup.ErrCode) {
 		return nil, socket.Refused(http.StatusForbidden, "look for the newest sheet; where there is none, gatehouse recovery new --replace makes another code", "%v", err)
 	}
-	return control.Rehearsed{Building: r.Building, Gateway: r.Gateway, Made: r.Made, List: r.List, Tenancies: r.Tenancies, Doors: r.Doors}, err
+	return control.Rehearsed{Building: r.Building, Gateway: r.Gateway, Made: r.Made.In(g.Site.Zone()), List: r.List, Tenancies: r.Tenancies, Doors: r.Doors}, err
 }
 
 func (g backups) postBackup(r *http.Request, _ socket.None) (any, error) {

@@ -45,9 +45,8 @@ func Status(g *gateway.Gateway) *control.Listening {
 		return nil
 	}
 	out := &control.Listening{Over: !s.Until.After(g.Clock.Now())}
-	zone, err := time.LoadLocation(g.Site.TimeZone)
-	if !s.Damaged && err == nil {
-		out.Until = new(s.Until.In(zone))
+	if !s.Damaged {
+		out.Until = new(s.Until.In(g.Site.Zone()))
 	}
 	return out
 }
@@ -72,20 +71,21 @@ func (g house) postListening(r *http.Request, in control.ListeningRequest) (any,
 }
 
 func (g house) getAdopt(_ *http.Request, _ socket.None) (any, error) {
+	zone := g.Site.Zone()
 	until, cards := g.Keyring.Adopt.All()
 	if g.Decider.State.Listening {
 		until, cards = g.Keyring.Adopt.Heard()
 	}
 	out := control.AdoptState{Listening: g.Decider.State.Listening, Cards: []control.Adopt{}}
 	if !until.IsZero() {
-		out.Until = &until
+		out.Until = new(until.In(zone))
 	}
 	for _, c := range cards {
 		kept := control.Adopt{ID: c.Credentials[0].String()[2:10], Days: c.Days,
 			Card: control.Card{Bits: c.Bits, Credentials: texts(c.Credentials), Holds: c.Holds, Kin: texts(c.Kin), Missing: g.Swipes.Missing(lengthsOf(c))}}
 		if !out.Listening {
 			kept.Door, kept.Card.Door, kept.Card.Reader = c.Door, c.Door, c.Source
-			kept.FirstSeen, kept.LastSeen, kept.Count = time.Unix(c.First, 0), time.Unix(c.Last, 0), c.Count
+			kept.FirstSeen, kept.LastSeen, kept.Count = time.Unix(c.First, 0).In(zone), time.Unix(c.Last, 0).In(zone), c.Count
 		}
 		out.Cards = append(out.Cards, kept)
 	}

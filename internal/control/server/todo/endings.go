@@ -24,7 +24,7 @@ func endingProblems(g *gateway.Gateway) (list toDo) {
 		return nil
 	}
 	add := func(code, what string, until time.Time, todo string) {
-		if text := ending(what, until, now.Wall, todo); text != "" {
+		if text := ending(what, until.In(g.Site.Zone()), now.Wall, todo); text != "" {
 			list.add(code, "", "%s", text)
 		}
 	}
@@ -50,7 +50,7 @@ func endingProblems(g *gateway.Gateway) (list toDo) {
 
 // ending says that something is over, or soon will be; empty while there is time.
 func ending(what string, until, now time.Time, todo string) string {
-	at := calendar.Minute(until, time.UTC)
+	at := calendar.Minute(until, until.Location())
 	switch left := until.Sub(now); {
 	case left > gateway.WarnBefore:
 		return ""

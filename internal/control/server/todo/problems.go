@@ -59,7 +59,7 @@ func clockProblems(g *gateway.Gateway, enrolled bool) (list toDo) {
 		list.add("clock_unread", "", "%s can't be read (%s): what was known of the time is gone, nobody's term ends by that. Find out what did that, a hand or the disk; %s. This line goes with the next start",
 			g.Site.Path(clock.File), oneLine(why), timeAnew)
 	}
-	if doubt := g.Clock.Doubt(); doubt != "" {
+	if doubt := g.Clock.Doubt(g.Site.Zone()); doubt != "" {
 		if !enrolled {
 			doubt += "; gatehouse clock set --key FILE \"2026-12-01 09:30\" makes a time that you sign count for all"
 		}
