@@ -191,7 +191,7 @@ func (g *Gateway) openKeyring() (err error) {
 	keys, err := g.loadKeys()
 	g.gatewayKey = keys.Gateway
 	if err != nil {
-		g.o.Log.Warn().Err(err).Msg("keys of the building are missing: no card opens; exits and fire work")
+		g.o.Log.Warn().Err(err).Msg(lacking(keys))
 	}
 	// The directory of the grants is made before that of the journal, whose sync covers both.
 	grants := lacks(g.Site, "grants") && !lacks(g.Site, "journal", "epochs")
@@ -208,6 +208,15 @@ func (g *Gateway) openKeyring() (err error) {
 }
 
 // loadKeys reads the keys, after repairing those that a worn SD card garbled.
+// lacking says what follows where key files are missing. After a restore the cards go on, and only what
+// the registry gives at the enrolment is not there yet.
+func lacking(k keys.Keys) string {
+	if k.Building == nil || k.Registry == nil && len(k.Issuers) == 0 || k.Registry != nil && len(k.Registry.TrustEnvelope) == 0 {
+		return "keys of the building are missing: no card opens; exits and fire work"
+	}
+	return "key files are missing: cards open by the list that is here, and what comes from the registry waits until gatehouse enrol"
+}
+
 func (g *Gateway) loadKeys() (keys.Keys, error) {
 	dir := g.Site.Path("keys")
 	var err error

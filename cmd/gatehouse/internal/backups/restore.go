@@ -173,7 +173,7 @@ func (c Restore) tell(w io.Writer, r restored) {
 	if r.KeptSite {
 		fmt.Fprintf(w, "  %s was here and stays: that of the backup says otherwise how the doors are wired\n", r.Config)
 	}
-	fmt.Fprintln(w, "  it has a signing key of its own, and its log begins anew; the recovery code stays good")
+	fmt.Fprintln(w, "  it has a signing key of its own, and its log begins anew; the recovery code stays good, and one-time codes and guest codes are void: give new ones")
 	if r.Older != "" {
 		fmt.Fprintf(w, "  the registry has a newer backup, which this is not: %s\n", r.Older)
 	}
