@@ -24,7 +24,7 @@ func (s *Site) check() error {
 	if _, err := s.profiles().Board(s.Board); s.Board != "" && err != nil {
 		f.Add("board = %q: %w", s.Board, err)
 	}
-	s.checkJournal(&f)
+	checkJournal(s, &f)
 	f.If(len(s.Socket) > maxSocket, "socket: a path of %d bytes: the system allows %d", len(s.Socket), maxSocket)
 	f.If(!filepath.IsAbs(s.State) || !filepath.IsAbs(s.Socket), "state and socket must be whole paths, beginning with /")
 	f.If(s.Backup != "" && !filepath.IsAbs(s.Backup), "backup = %q: want the whole path of a directory, beginning with /", s.Backup)
@@ -43,7 +43,7 @@ func (s *Site) check() error {
 	return f.Join()
 }
 
-func (s *Site) checkJournal(f *strict.Faults) {
+func checkJournal(s *Site, f *strict.Faults) {
 	f.If(s.Journal.BudgetMS < 1 || s.Journal.BudgetMS > 2000,
 		"journal.budget_ms = %d: want 1 to 2000 (a door must start to open within 2 s)", s.Journal.BudgetMS)
 	f.If(s.Journal.WhoDays < 1 || s.Journal.WhoDays > 366,
