@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/backoff"
 	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/keyring"
@@ -40,6 +41,8 @@ type book struct {
 	log     zerolog.Logger
 
 	decisions tenancy.Decisions // of the active list
+	retry     backoff.Retry
+	unwritten error // why the file does not have the pages; nil: it has
 }
 
 // pages are the content of the file. It has no field for a name, a document or a card's number.
@@ -55,7 +58,7 @@ type pages struct {
 const bookFormat = 2
 
 func newBook(dir string, k *keyring.Keyring, doors *Doors, log zerolog.Logger) *book {
-	return &book{lock: make(lock, 1), pages: pages{Format: bookFormat}, dir: dir, keyring: k, doors: doors, log: log}
+	return &book{lock: make(lock, 1), pages: pages{Format: bookFormat}, dir: dir, keyring: k, doors: doors, log: log, retry: backoff.NewRetry()}
 }
 
 func (b *book) path() string { return filepath.Join(b.dir, BookFile) }
@@ -99,18 +102,36 @@ func (p *pages) upgrade() {
 }
 
 // save writes the file and publishes to the doors. Except for labels and PINs its content is also
-// in the keyring's records, so a sick disk is only a remark.
+// in the keyring's records, so a sick disk is only a remark; Run writes it again until it is
+// written.
 func (b *book) save() error {
 	b.publish()
+	if b.unwritten = b.write(); b.unwritten != nil {
+		b.log.Error().Err(b.unwritten).Msg("tenancies can't be written")
+		b.retry.Failed()
+	}
+	return b.unwritten
+}
+
+func (b *book) write() error {
 	data, err := json.Marshal(b.pages)
+	if err == nil {
+		err = durable.WriteFile(b.path(), data, 0o600)
+	}
 	if err != nil {
 		return fmt.Errorf("write tenancies: %w", err)
 	}
-	if err := durable.WriteFile(b.path(), data, 0o600); err != nil {
-		b.log.Error().Err(err).Msg("tenancies can't be written")
-		return fmt.Errorf("write tenancies: %w", err)
-	}
 	return nil
+}
+
+// saveAgain writes the file if the last write failed.
+func (b *book) saveAgain() error {
+	b.Lock()
+	defer b.Unlock()
+	if b.unwritten != nil {
+		b.unwritten = b.write()
+	}
+	return b.unwritten
 }
 
 // held returns what tenancies hold by the active snapshot, and updates the file to it, so that the

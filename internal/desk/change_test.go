@@ -2,6 +2,7 @@ package desk
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"gatehouse/internal/desk/tenancy"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/sealing"
+
+	"github.com/rs/zerolog"
 )
 
 func cards(c ...device.Card) []device.Card { return c }
@@ -270,5 +273,48 @@ func TestVisits(t *testing.T) {
 		}
 		o.Leave(third.ID)
 		<-third.Over
+	})
+}
+
+// TestBookWrittenAgain: a PIN that no disk took is told, and written as soon as one takes it: by
+// Run, and by an orderly stop.
+func TestBookWrittenAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, newTown(t), "gw1")
+		_, err := o.arrive(em(1))
+		must(t, err)
+		file := filepath.Join(o.dir, BookFile)
+		chosen := func(pin string) (mend func()) {
+			must(t, os.Rename(file, file+".kept"))
+			must(t, os.Mkdir(file, 0o700))
+			o.choosePIN(em(1), pin)
+			if o.Unwritten() == nil {
+				t.Error("it is not told")
+			}
+			return func() { must(t, os.Remove(file)); must(t, os.Rename(file+".kept", file)) }
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		for n, pin := range []string{"471108", "150926"} {
+			mend := chosen(pin)
+			if n == 1 { // Run has not come to it when it ends
+				mend()
+				cancel()
+				must(t, <-done)
+			} else {
+				go func() { done <- o.Run(ctx) }()
+				time.Sleep(time.Hour)
+				mend()
+				time.Sleep(time.Minute + time.Second)
+			}
+			if err := o.Unwritten(); err != nil {
+				t.Errorf("%d: %v", n, err)
+			}
+			other := newBook(o.dir, o.keyring, o.Doors, zerolog.Nop())
+			other.load(o.journal)
+			if right, err := other.Tenancies[0].PIN.Is(pin); err != nil || !right {
+				t.Errorf("%d: the file has another PIN, %v", n, err)
+			}
+		}
 	})
 }

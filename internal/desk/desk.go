@@ -17,6 +17,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -99,8 +100,12 @@ const saveEvery = 60
 
 // Run does the upkeep until ctx ends, then returns nil: it enters records whose entry a crash has
 // cost, saves who was told of a notice, stops cards that the landlord wanted stopped and nobody has
-// used, ends idle sessions, and drops tenancies that are long over.
+// used, ends idle sessions, drops tenancies that are long over, and writes its file again where
+// that failed.
 func (d *Desk) Run(ctx context.Context) error {
+	var saves sync.WaitGroup
+	saves.Go(func() { d.book.retry.Run(ctx, d.book.saveAgain) })
+	defer saves.Wait()
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
 	d.upkeep(ctx)
@@ -109,6 +114,7 @@ func (d *Desk) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			d.leave(0)
+			_ = d.book.saveAgain() // logged when it failed first
 			return nil
 		case s := <-d.Doors.told:
 			d.teller.tell(s)
@@ -188,6 +194,13 @@ func (d *Desk) done(t *tenancy.Tenancy, remarks []string) Done {
 
 // CodeDoors returns the doors here with a reader that takes one-time codes.
 func (d *Desk) CodeDoors() []string { return d.codes.Doors }
+
+// Unwritten returns why the last labels and PINs of the desk are on no disk; nil: they are on it.
+func (d *Desk) Unwritten() error {
+	d.book.Lock()
+	defer d.book.Unlock()
+	return d.book.unwritten
+}
 
 // VoidCodes counts the tenancies whose one-time codes open nothing any more, since the log has
 // begun anew, at doors that take some.

@@ -32,6 +32,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"gatehouse/device"
@@ -125,8 +126,11 @@ func (k *Keyring) takeLock() error {
 const runEvery = time.Minute
 
 // Run keeps the adopt list on disk, erases it when its time is over, and retries failed writes of
-// the list's files, each minute. It returns when ctx ends.
+// the list's files, each minute, and of the labels sooner. It returns when ctx ends.
 func (k *Keyring) Run(ctx context.Context) error {
+	var labels sync.WaitGroup
+	labels.Go(func() { k.Labels.retry.Run(ctx, k.Labels.writeAgain) })
+	defer labels.Wait()
 	tick := time.NewTicker(runEvery)
 	defer tick.Stop()
 	for {
@@ -159,9 +163,17 @@ func (k *Keyring) tend() {
 // Close writes what Run has not yet written. Reads go on working; Apply may not be called any more.
 func (k *Keyring) Close() error {
 	k.Adopt.Tend()
-	k.active.mu.Lock()
-	defer k.active.mu.Unlock()
-	k.active.saveFloor(1)
+	if err := k.Labels.writeAgain(); err != nil {
+		k.opts.Log.Error().Err(err).Msg("labels can't be written; the last ones end with this run")
+	}
+	a := k.active
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.saveFloor(1)
+	k.Records.writeAgain()
+	if l := a.state.List; l != nil && l != a.stored {
+		_ = a.store(l) // logged in the copies
+	}
 	if k.lock != nil {
 		k.lock.Free()
 		k.lock = nil

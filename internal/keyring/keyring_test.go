@@ -1,12 +1,14 @@
 package keyring
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"gatehouse/internal/grantlist"
@@ -337,3 +339,51 @@ func TestFewerDoorSets(t *testing.T) {
 		t.Fatalf("taken: %v", err)
 	}
 }
+
+// TestLabelsWrittenAgain: labels that no disk took are told, and written as soon as one takes
+// them: by Run, and by an orderly stop.
+func TestLabelsWrittenAgain(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		now := issuedAt
+		k := openAt(t, dir, &now)
+		give := func(n int, label string) {
+			t.Helper()
+			e := edit(t, k)
+			if _, err := e.Add(grantlist.NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{credential(n)}, Label: label}); err != nil {
+				t.Fatal(err)
+			}
+			if err := k.Apply(sign(t, e)); err == nil || errors.Is(err, ErrNotDurable) {
+				t.Fatalf("got %v", err)
+			}
+			if k.Status().Files.Labels == nil {
+				t.Fatal("it is not told")
+			}
+		}
+		mend := sicken(t, k, labelsFile)
+		give(1, "attic")
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- k.Run(ctx) }()
+		time.Sleep(time.Hour)
+		mend()
+		time.Sleep(retryWithin)
+		if data := readFile(t, fileOf(k, labelsFile)); !strings.Contains(string(data), "attic") || k.Status().Files.Labels != nil {
+			t.Errorf("file %q, status %v", data, k.Status().Files.Labels)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		mend = sicken(t, k, labelsFile)
+		give(2, "cellar")
+		mend()
+		must(t, k.Close())
+		if got := openAt(t, dir, &now).Labels.All(); len(got) != 2 {
+			t.Errorf("after a stop: %d labels", len(got))
+		}
+	})
+}
+
+// retryWithin is the longest time between two attempts at a write.
+const retryWithin = time.Minute + time.Second

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"sync"
 
+	"gatehouse/internal/backoff"
 	"gatehouse/internal/keyring/files"
 	"gatehouse/internal/naming"
 	"gatehouse/sync/wire"
@@ -12,16 +13,18 @@ import (
 const labelsFile = "labels.json"
 
 // Labels are the landlord's own words for grants, as "3rd floor left". They are safe for concurrent
-// use.
+// use. What could not be written is written again, by Run until it is and by Close once more.
 type Labels struct {
-	dir *files.Dir
+	dir   *files.Dir
+	retry backoff.Retry
 
-	mu   sync.Mutex // guards the rest and the file
-	rows map[wire.ID]string
+	mu        sync.Mutex // guards the rest and the file
+	rows      map[wire.ID]string
+	unwritten error // why the file does not have the rows; nil: it has
 }
 
 func readLabels(dir *files.Dir) *Labels {
-	l := &Labels{dir: dir}
+	l := &Labels{dir: dir, retry: backoff.NewRetry()}
 	dir.Read(labelsFile, &l.rows)
 	return l
 }
@@ -70,9 +73,29 @@ func (l *Labels) change(edit func(map[wire.ID]string)) error {
 	defer l.mu.Unlock()
 	next := make(map[wire.ID]string, len(l.rows))
 	maps.Copy(next, l.rows)
-	if edit(next); maps.Equal(next, l.rows) {
+	if edit(next); maps.Equal(next, l.rows) && l.unwritten == nil {
 		return nil
 	}
 	l.rows = next
-	return l.dir.Save(labelsFile, next)
+	if l.unwritten = l.dir.Save(labelsFile, next); l.unwritten != nil {
+		l.retry.Failed()
+	}
+	return l.unwritten
+}
+
+// writeAgain writes the file if the last write failed.
+func (l *Labels) writeAgain() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.unwritten != nil {
+		l.unwritten = l.dir.Save(labelsFile, l.rows)
+	}
+	return l.unwritten
+}
+
+// status returns why the file does not have what All returns; nil: it has.
+func (l *Labels) status() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.unwritten
 }

@@ -165,6 +165,16 @@ func TestRecordOnSickDisk(t *testing.T) {
 	k = restarted(t, k)
 	want(t, k, credential(1), wire.ReasonRevoked)
 	want(t, k, credential(2), wire.ReasonSuspended)
+
+	must(t, os.Rename(recordsDir(k), recordsDir(k)+".kept"))
+	writeFile(t, recordsDir(k), []byte("a file where the directory should be"))
+	if err := k.Records.Add(local(t, k, "gate-a", 5, 100, 100, change(wire.OpEnd, 4, 20))); !errors.Is(err, ErrNotDurable) {
+		t.Fatal(err)
+	}
+	must(t, os.Remove(recordsDir(k)))
+	must(t, os.Rename(recordsDir(k)+".kept", recordsDir(k)))
+	k = restarted(t, k) // an orderly stop writes it
+	want(t, k, credential(4), wire.ReasonRevoked)
 }
 
 // TestSettledOnSickDisk: what the list has settled goes when the list is on disk.

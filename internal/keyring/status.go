@@ -60,6 +60,7 @@ type FileStatus struct {
 	Copies [2]copies.Status
 	Aside  []string // names of damaged files that were put aside since Open
 	Damage []string // files that were missing or behind at Open, and how
+	Labels error    // why the last labels are on no disk; nil: they are on it
 }
 
 // Unproved is the effect of lists that don't descend from the active one.
@@ -79,7 +80,7 @@ func (k *Keyring) Status() Status {
 	s := Status{HasKey: building != nil, Issuers: len(k.Keys.Issuers()), Last: a.marks.Version, Lost: l == nil && a.marks.Version > 0,
 		Over:    Over{len(a.state.Over.IDs), a.state.Over.Hash(), a.state.Masked()},
 		Refusal: k.refusal, House: HouseStatus{Shut: slices.Clone(k.Authority.shut)}, Records: k.Records.status(),
-		Files: FileStatus{k.Copies.Status(l), a.dir.Aside(), slices.Clone(k.damage)}}
+		Files: FileStatus{k.Copies.Status(l), a.dir.Aside(), slices.Clone(k.damage), k.Labels.status()}}
 	if s.HasKey {
 		s.KeyNumber = building.Number()
 	}

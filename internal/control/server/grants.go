@@ -96,7 +96,7 @@ func (g grants) refusedList(r *http.Request, err error) {
 func listFailure(err error, applied bool) error {
 	switch {
 	case applied && !errors.Is(err, keyring.ErrNotDurable):
-		return socket.Refused(http.StatusInsufficientStorage, "mend the disk; gatehouse grant list shows what is active",
+		return socket.Refused(http.StatusInsufficientStorage, "make room, or mend the disk: it is written again by itself; until then a restart loses it, and it stands in gatehouse status",
 			"the list is active, but what belongs to it on this gateway could not be written: %v", err)
 	case errors.Is(err, keyring.ErrUnproved), errors.Is(err, keyring.ErrTooFar):
 		return socket.Refused(choose(errors.Is(err, keyring.ErrUnproved), http.StatusConflict, http.StatusForbidden),

@@ -28,6 +28,12 @@ func grantProblems(s keyring.Status, enrolled bool) (list toDo) {
 	if s.Active.Version != s.Version && s.Active.Version > 0 {
 		list.add("list_not_on_disk", "", "list %d of the grants is active and on no disk, so until it is, a restart goes back to list %d (what list %d takes stays taken, if its small file could be written): mend the disk", s.Active.Version, s.Version, s.Active.Version)
 	}
+	if err := s.Files.Labels; err != nil {
+		list.add("labels_not_on_disk", "", "the last labels of keys are on no disk (%v), and a restart loses them: make room, or mend the disk; they are written again by themselves, and once more before an orderly stop", err)
+	}
+	if n := s.Records.Unwritten; n > 0 {
+		list.add("records_not_on_disk", "", "made at the desk, active and on no disk: %s, which a restart loses: make room, or mend the disk; they are written again each minute, and once more before an orderly stop", amount.Of(n, "change"))
+	}
 	if len(s.Files.Damage) > 0 {
 		list.add("list_mended", "", "files of the grants were not as this gateway left them: %s. They were mended from the others; find out who was at the card, or replace it. This line goes with the next start", strings.Join(s.Files.Damage, ", "))
 	}

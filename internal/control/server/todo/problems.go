@@ -43,6 +43,9 @@ func problems(g *gateway.Gateway, s control.Status) (list toDo) {
 	list = append(list, backupProblems(g)...)
 	list = append(list, setAsideProblems(g)...)
 	list = append(list, lostProblems(g)...)
+	if err := g.Desk.Unwritten(); err != nil {
+		list.add("desk_not_on_disk", "", "the last labels and PINs of the desk are on no disk (%v), and a restart loses them: make room, or mend the disk; they are written again by themselves, and once more before an orderly stop", err)
+	}
 	if n := g.Desk.VoidCodes(); n > 0 {
 		list.add("codes_void", "", "one-time codes of tenancies: %d are void, since the log has begun anew: gatehouse tenancy codes makes others, on the tenant's word; print new slips", n)
 	}

@@ -1,6 +1,7 @@
 package todo
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 	"gatehouse/device/fault"
 	"gatehouse/internal/control"
 	"gatehouse/internal/gateway/clock"
+	"gatehouse/internal/keyring"
 	"gatehouse/internal/refusalstest"
 )
 
@@ -60,6 +62,17 @@ func TestToDoSays(t *testing.T) {
 	}
 	if got := list.texts()[0]; got != "door front: the lock can't be driven: line 4: busy" {
 		t.Errorf("sentence %q", got)
+	}
+}
+
+// TestToDoUnwritten: what only the memory has is told.
+func TestToDoUnwritten(t *testing.T) {
+	var codes []string
+	for _, item := range grantProblems(keyring.Status{Files: keyring.FileStatus{Labels: errors.New("disk full")}, Records: keyring.RecordStatus{Unwritten: 2}}, true) {
+		codes = append(codes, item.Code+" "+strings.Join(item.Args, "|"))
+	}
+	if want := []string{"labels_not_on_disk disk full", "records_not_on_disk 2 changes"}; !slices.Equal(codes, want) {
+		t.Errorf("codes %q, want %q", codes, want)
 	}
 }
 
