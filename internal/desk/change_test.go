@@ -294,6 +294,7 @@ func TestBookWrittenAgain(t *testing.T) {
 			return func() { must(t, os.Remove(file)); must(t, os.Rename(file+".kept", file)) }
 		}
 		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
 		done := make(chan error, 1)
 		for n, pin := range []string{"471108", "150926"} {
 			mend := chosen(pin)
