@@ -124,6 +124,12 @@ func (b *book) write() error {
 	return nil
 }
 
+// isOver reports whether a tenancy is here and over.
+func (b *book) isOver(id wire.ID) bool {
+	t := b.Tenancies.Find(id)
+	return t != nil && t.Over() != 0
+}
+
 // saveAgain writes the file if the last write failed.
 func (b *book) saveAgain() error {
 	b.Lock()

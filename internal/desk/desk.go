@@ -139,14 +139,9 @@ func (d *Desk) upkeep(ctx context.Context) {
 	defer d.book.Unlock()
 	d.book.tidy(d.clock())
 	if d.codes.Store != nil {
-		d.codes.Keep(d.isOver, d.clock().Surely())
+		d.codes.Keep(d.book.isOver, d.clock().Surely())
 	}
 	d.teller.forget()
-}
-
-func (d *Desk) isOver(id wire.ID) bool {
-	t := d.book.Tenancies.Find(id)
-	return t != nil && t.Over() != 0
 }
 
 // leave ends a session that has been idle for that long.
