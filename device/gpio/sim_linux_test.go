@@ -139,7 +139,7 @@ func (c *chip) bit(offset int, active bool, interval time.Duration) {
 	nap(50 * us)
 	c.set(offset, !active)
 	nap(interval - 50*us)
-	if took := time.Since(start); took > wiegand.MinGap-5*ms {
+	if took := time.Since(start); took > wiegand.MinGap-2*ms { // the longest interval is 20 ms
 		missing(c.t, "quiet", fmt.Sprintf("a bit of %v took the sender %v", interval, took))
 	}
 }
