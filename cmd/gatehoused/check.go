@@ -35,21 +35,41 @@ func siteFile(flags *flag.FlagSet, config string) (string, error) {
 	return config, nil
 }
 
-// check reports what is wrong with a site file, and what of it does not match this machine.
+// check lists the chips of this machine, and reports what is wrong with a site file, and what of it
+// does not match this machine. A chip that is not there is an error: its lines can't be driven.
 func check(flags *flag.FlagSet, config string, stdout io.Writer) error {
 	file, err := siteFile(flags, config)
 	if err != nil {
 		return err
 	}
+	writeChips(stdout)
 	site, err := site.Load(file)
 	if err != nil {
 		return err
 	}
+	found := look(site.Ports())
 	fmt.Fprintf(stdout, "%s: building %s, gateway %s, %s\n", file, site.Building, site.Gateway, amount.Of(len(site.Doors), "door"))
-	for _, remark := range append(site.Remarks(), site.Against(look(site.Ports()))...) {
+	for _, remark := range append(site.Remarks(), site.Against(found)...) {
 		fmt.Fprintf(stdout, "  - %s\n", remark)
 	}
+	if absent := found.AbsentChips(site); len(absent) > 0 {
+		return fmt.Errorf("%s: this machine has no GPIO chip %s; those that there are stand above", file, strings.Join(absent, ", "))
+	}
 	return nil
+}
+
+// writeChips lists the GPIO chips of this machine with what a site file calls them by: name or label.
+func writeChips(w io.Writer) {
+	chips, err := gpio.Chips()
+	for _, c := range chips {
+		fmt.Fprintf(w, "GPIO chip %s, label %q: lines 0 to %d\n", strings.Join(c.Names, " or "), c.Label, c.Lines-1)
+	}
+	switch {
+	case err != nil:
+		fmt.Fprintf(w, "GPIO chips that can't be read (sudo gatehoused check may): %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
+	case len(chips) == 0:
+		fmt.Fprintln(w, "no GPIO chip is on this machine: no door can be wired to it")
+	}
 }
 
 // look inspects these ports, and the machine's chips and consoles. Missing ones are left out: a
@@ -72,7 +92,7 @@ func look(ports []string) (found site.Found) {
 	if active, err := os.ReadFile("/sys/class/tty/console/active"); err == nil {
 		found.Consoles = strings.Fields(string(active))
 	}
-	chips, _ := gpio.Chips() // a chip that can't be read counts as absent
+	chips, _ := gpio.Chips() // a chip that can't be read counts as absent; writeChips tells of it
 	for _, c := range chips {
 		found.Chips = append(found.Chips, site.FoundChip{Names: c.Names, Label: c.Label, Lines: c.Lines, Users: c.Users})
 	}

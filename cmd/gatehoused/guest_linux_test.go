@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -12,10 +15,29 @@ import (
 	"github.com/warthog618/go-gpiosim"
 )
 
-// TestGuestEnds: on lines of the kernel whose pull is the unsafe level, however the daemon
-// ends, the manager sees it, `gatehoused secure` has every line, and the next start drives
-// them safe; where the pull is safe they are so all the while.
-func TestGuestEnds(t *testing.T) {
+// TestGuestCheck: check lists the chips of the kernel with name, label and lines, and ends with 1 where
+// the site file names one that is not there, and with 0 where the file names what the list has.
+func TestGuestCheck(t *testing.T) {
+	chip := twoLines(t)
+	file := filepath.Join(t.TempDir(), "site.toml")
+	for name, want := range map[string]int{"gpiochip9": 1, chip.ChipName(): 0, "lane7": 0} {
+		if err := os.WriteFile(file, []byte(strings.NewReplacer("gpiochip0", name, "line = 17", "line = 1").Replace(oneDoor)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		status := run([]string{"check", file}, &out, &out)
+		if listed := fmt.Sprintf("GPIO chip %s, label \"lane7\": lines 0 to 1\n", chip.ChipName()); status != want || !strings.Contains(out.String(), listed) {
+			t.Errorf("%s: status %d, want %d; said %q, want %q in it", name, status, want, &out, listed)
+		}
+		if told := strings.Contains(out.String(), "this machine has no GPIO chip gpiochip9"); told != (want == 1) {
+			t.Errorf("%s: said %q", name, &out)
+		}
+	}
+}
+
+// twoLines is a chip of the kernel with the label lane7; without one the test is skipped.
+func twoLines(t *testing.T) *gpiosim.Chip {
+	t.Helper()
 	if _, err := os.Stat("/sys/kernel/config/gpio-sim"); err != nil {
 		if slices.Contains(strings.Split(os.Getenv("GATEHOUSE_REQUIRE"), ","), "gpio") {
 			t.Fatal("needs gpio: no gpio-sim in this kernel")
@@ -26,8 +48,15 @@ func TestGuestEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer sim.Close()
-	chip := &sim.Chips[0]
+	t.Cleanup(sim.Close)
+	return &sim.Chips[0]
+}
+
+// TestGuestEnds: on lines of the kernel whose pull is the unsafe level, however the daemon
+// ends, the manager sees it, `gatehoused secure` has every line, and the next start drives
+// them safe; where the pull is safe they are so all the while.
+func TestGuestEnds(t *testing.T) {
+	chip := twoLines(t)
 	levels := func(when string, want int) {
 		t.Helper()
 		for line := range 2 {

@@ -31,8 +31,8 @@ const usage = `usage:
   gatehoused --config FILE           serve the building that FILE describes, and while there is no such
                                      file, or a wrong one, serve no door and wait for it; with --pprof its
                                      socket has profiles of the daemon, and is for root and its user alone
-  gatehoused check [FILE]            read FILE, look at this machine, and say what is wrong; as root
-                                     also which other programs have the ports open
+  gatehoused check [FILE]            list the GPIO chips of this machine, read FILE, and say what is wrong;
+                                     as root also which other programs have the ports open
   gatehoused discover [PORT ...]     find the board, and the readers at its lines and serial ports, or at
                                      those named; --listen 30s also those that speak when a card is
                                      held up; --json for programs. Call it as root, with the daemon stopped

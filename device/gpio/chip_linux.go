@@ -125,7 +125,7 @@ func unplugged(err error) error {
 }
 
 // Chips lists the machine's GPIO chips, and the users of their lines. Chips that this user may not
-// open are left out.
+// open are left out: the error names them, and the list counts all the same.
 func Chips() ([]Chip, error) {
 	paths, err := filepath.Glob("/dev/gpiochip*")
 	if err != nil {
@@ -133,14 +133,18 @@ func Chips() ([]Chip, error) {
 	}
 	var chips []Chip
 	var links []string
+	var hidden []error
 	for _, path := range paths {
 		if isLink(path) {
 			links = append(links, path)
 			continue
 		}
-		if c, err := chipAt(path); err == nil {
-			chips = append(chips, c)
+		c, err := chipAt(path)
+		if err != nil {
+			hidden = append(hidden, err)
+			continue
 		}
+		chips = append(chips, c)
 	}
 	for _, path := range links {
 		real, _ := filepath.EvalSymlinks(path)
@@ -150,7 +154,7 @@ func Chips() ([]Chip, error) {
 			}
 		}
 	}
-	return chips, nil
+	return chips, errors.Join(hidden...)
 }
 
 func chipAt(path string) (Chip, error) {

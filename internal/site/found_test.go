@@ -92,6 +92,26 @@ func TestAgainstChips(t *testing.T) {
 	}
 }
 
+// TestAbsentChips: each chip of the site file that the machine lacks is named once, by whatever
+// name it has there; one that goes by its label is not.
+func TestAbsentChips(t *testing.T) {
+	s, err := Parse([]byte(goodSite))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, chips := range map[string][]FoundChip{
+		"gpiochip0": {{Names: []string{"gpiochip1"}, Label: "pinctrl-bcm2711", Lines: 58}},
+		"":          {{Names: []string{"gpiochip3"}, Label: "gpiochip0", Lines: 58}},
+	} {
+		if got := strings.Join(Found{Chips: chips}.AbsentChips(s), ", "); got != want {
+			t.Errorf("of %v absent %q, want %q", chips, got, want)
+		}
+	}
+	if got := (Found{}).AbsentChips(s); len(got) > 0 {
+		t.Errorf("a machine that is no gateway: %q", got)
+	}
+}
+
 // TestBoards: what the board's profile knows is told with what to write, and a file
 // that has that written is taken.
 func TestBoards(t *testing.T) {

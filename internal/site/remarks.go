@@ -155,7 +155,7 @@ func (s *Site) againstChips(chips []FoundChip) (list []string) {
 	}
 	b := s.board()
 	for _, u := range s.uses() {
-		i := slices.IndexFunc(chips, func(c FoundChip) bool { return c.Label == u.chip || slices.Contains(c.Names, u.chip) })
+		i := chipAt(chips, u.chip)
 		if i < 0 {
 			add("chip %q is not on this machine, which has %s: write the label of the right one, or mend board", u.chip, chipNames(chips))
 			continue
@@ -172,6 +172,22 @@ func (s *Site) againstChips(chips []FoundChip) (list []string) {
 		}
 	}
 	return list
+}
+
+// AbsentChips returns the names of the site file's chips that this machine does not have, each once. A
+// machine without any chip is not the gateway: nothing is absent there.
+func (found Found) AbsentChips(s *Site) (names []string) {
+	for _, u := range s.uses() {
+		if len(found.Chips) > 0 && chipAt(found.Chips, u.chip) < 0 && !slices.Contains(names, u.chip) {
+			names = append(names, u.chip)
+		}
+	}
+	return names
+}
+
+// chipAt returns the index of the chip with this name or label; -1: there is none.
+func chipAt(chips []FoundChip, name string) int {
+	return slices.IndexFunc(chips, func(c FoundChip) bool { return c.Label == name || slices.Contains(c.Names, name) })
 }
 
 // consumerPrefix begins the kernel's name of the daemon as the user of a line.
