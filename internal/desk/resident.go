@@ -34,6 +34,9 @@ const (
 var residentActs = map[string]string{Enter: tenancy.Suspend, LostCard: tenancy.Suspend, Found: tenancy.Resume, Object: tenancy.Dispute, Renew: tenancy.NewCodes, Kept: "",
 	Invite: tenancy.NewGuest, Invited: "", EndGuest: ""}
 
+// choosable is the state of the cards of which one has to be named for a change, where there are several.
+var choosable = map[string]string{tenancy.Suspend: tenancy.Active, tenancy.Resume: tenancy.Suspended}
+
 // Limits of wrong PINs of residents, by flat and in the house. They are counted apart from those at
 // the desk and at doors, so that guessing here holds nobody up there. In ten thousand days of
 // guessing at a flat one PIN of six digits falls; after a start there is one try.
@@ -89,7 +92,7 @@ func (d *Residents) Ask(ctx context.Context, r ResidentRequest) (ForResident, er
 	at := tenancy.Situation{Tenancy: t, Standing: d.book.standing(t, all[t.ID]), Clock: d.clock(), Proof: wire.ProofPIN, Card: r.Card,
 		Days: grantlist.NoticeDays(d.keyring.Keys.Registry().House)}
 	out := ForResident{}
-	if action == tenancy.Suspend && r.Card == 0 && inState(at.Standing, tenancy.Active) > 1 {
+	if r.Card == 0 && inState(at.Standing, choosable[action]) > 1 {
 		out.Done, out.Choose = d.done(t, nil), true
 		return out, nil
 	}

@@ -71,6 +71,33 @@ func TestResidentEnters(t *testing.T) {
 	o.wants("front", em(1), wire.ReasonGranted)
 }
 
+// TestResidentFindsOneOfSeveral: of several stopped cards nothing is brought back until one is named, and
+// then that one alone.
+func TestResidentFindsOneOfSeveral(t *testing.T) {
+	o := sharedFlat(t)
+	_, err := o.ask(Request{Action: tenancy.AddCard, Proof: "card"}, cards(em(1)), cards(em(5)))
+	must(t, err)
+	number := func(n int) func(*ResidentRequest) { return func(r *ResidentRequest) { r.Card = n } }
+	for n := 1; n <= 2; n++ {
+		_, err = o.resident(LostCard, "471108", number(n))
+		must(t, err)
+	}
+	done, err := o.resident(Found, "471108")
+	if err != nil || !done.Choose || len(done.Tenancy.Cards) != 2 {
+		t.Fatalf("one of two stopped cards: %+v, %v", done, err)
+	}
+	o.wants("front", em(1), wire.ReasonSuspended)
+	o.wants("front", em(5), wire.ReasonSuspended)
+	done, err = o.resident(Found, "471108", number(2))
+	must(t, err)
+	o.wants("front", em(5), wire.ReasonGranted)
+	o.wants("front", em(1), wire.ReasonSuspended)
+	if done, err = o.resident(Found, "471108"); err != nil || done.Choose {
+		t.Errorf("the only one that is stopped: %+v, %v", done, err)
+	}
+	o.wants("front", em(1), wire.ReasonGranted)
+}
+
 // TestResidentActs: objection and new codes by the own PIN; what is kept is of that tenancy
 // alone.
 func TestResidentActs(t *testing.T) {

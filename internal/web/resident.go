@@ -93,15 +93,19 @@ func (r resident) act(v *page.Visit) error {
 		shown.Said = v.Advice(err, 0)
 		return v.ShowStatus(http.StatusUnprocessableEntity, "resident", shown)
 	case done.Choose:
-		for _, c := range done.Tenancy.Cards {
-			if c.State == "active" {
-				shown.Cards = append(shown.Cards, c)
-			}
-		}
+		shown.Cards = slices.DeleteFunc(done.Tenancy.Cards, func(c control.TenancyCard) bool { return c.State != choosable(shown.Act) })
 	default:
 		shown.Done, shown.Codes = &done, reception.Spaced(done.Codes)
 	}
 	return v.Show("resident", shown)
+}
+
+// choosable is the state of the cards of which one is chosen.
+func choosable(act string) string {
+	if act == "found" {
+		return "suspended"
+	}
+	return "active"
 }
 
 // tookPIN reports whether the daemon knew the PIN: a right one costs no try, also where what it

@@ -25,6 +25,10 @@ func withResidents(s *site) func() []string {
 		}
 		out := control.ForResident{Done: control.Done{Tenancy: tenancyOne(), Remarks: []string{}}}
 		switch {
+		case act == "found" && in.Door == "yard":
+			if out.Choose = in.Card == 0; out.Choose {
+				out.Tenancy.Cards = append(out.Tenancy.Cards, control.TenancyCard{Number: 3, State: "suspended"}, control.TenancyCard{Number: 4, State: "suspended"})
+			}
 		case act == "found":
 			return out, &socket.Error{Status: http.StatusUnprocessableEntity, Message: "no card of yours is stopped"}
 		case act == "codes":
@@ -66,6 +70,11 @@ func TestResidentPage(t *testing.T) {
 	fields := []string{"flat", "3B", "pin", "471108"}
 	p.send("/resident/front", append(fields, "act", "open")...).wants("nothing was done yet").wants("Card 2")
 	p.send("/resident/front", append(fields, "act", "open", "card", "2")...).wants("Door front is open")
+	p.send("/resident/yard", append(fields, "act", "found")...).wants("Choose the one that you found").wants(`name="card" value="4"`)
+	if strings.Contains(p.page, `name="card" value="1"`) {
+		t.Error("a card that opens can be found")
+	}
+	p.send("/resident/yard", append(fields, "act", "found", "card", "4")...).wants("The card opens again")
 	p.send("/resident/shed", append(fields, "act", "open", "card", "2")...).wants("The lost card is stopped, but the door did not open").wants("press “Found”")
 	p.send("/resident/front", append(fields, "act", "codes")...).wants("12345 67890").wants("shown this once")
 	p.send("/resident/front", append(fields, "act", "guest", "hours", "24")...).wants("1234567890 #").wants("<svg").wants("any number of times")
