@@ -28,7 +28,7 @@ func TestAdviceOnKeys(t *testing.T) {
 		before, after func(*testing.T, *house)
 		want          string
 	}{
-		"no keys": {func(t *testing.T, h *house) { must(t, os.RemoveAll(keyset(h, ""))) }, nil, "gatehouse init, or with a registry gatehouse enrol"},
+		"no keys": {func(t *testing.T, h *house) { must(t, os.RemoveAll(keyset(h, ""))) }, nil, "in a terminal run gatehouse enrol, or in a house without a registry gatehouse init"},
 		"keys came later": {func(t *testing.T, h *house) { must(t, os.Rename(keyset(h, ""), keyset(h, "")+".away")) },
 			func(t *testing.T, h *house) { must(t, os.Rename(keyset(h, "")+".away", keyset(h, ""))) }, "start it again"},
 		"enrolled later": {func(t *testing.T, h *house) {

@@ -41,7 +41,7 @@ func (t todo) page(v *page.Visit) error {
 	if err != nil {
 		return err
 	}
-	view := toDoView{Now: page.Minute(st.Clock.Now) + zoneName(st.Clock.Zone)}
+	view := toDoView{Now: page.Minute(st.Clock.Now) + zoneName(v, st.Clock.Zone)}
 	for _, item := range page.ToDo(st) {
 		shown := t.item(v, item)
 		shown.Since = since(v, item)
@@ -51,11 +51,11 @@ func (t todo) page(v *page.Visit) error {
 }
 
 // zoneName is a zone behind a time; none of a daemon from before that does not say.
-func zoneName(zone string) string {
+func zoneName(v *page.Visit, zone string) string {
 	if zone == "" {
 		return ""
 	}
-	return " (" + zone + ")"
+	return v.Say("page.in_brackets", zone)
 }
 
 // since says since when the daemon knows of it; a daemon from before that does not say.

@@ -10,7 +10,7 @@ import (
 )
 
 // List joins words.
-func (frame) List(all []string) string { return strings.Join(all, ", ") }
+func (f frame) List(all []string) string { return strings.Join(all, f.T("page.comma")) }
 
 // Called is how the page calls a tenancy: by its flat and the landlord's label.
 func (f frame) Called(t control.Tenancy) string { return f.v.Called(t) }
@@ -19,7 +19,7 @@ func (f frame) Called(t control.Tenancy) string { return f.v.Called(t) }
 func (v *Visit) Called(t control.Tenancy) string {
 	switch {
 	case t.Flat != "" && t.Label != "" && t.Label != t.Flat:
-		return t.Flat + " (" + t.Label + ")"
+		return t.Flat + v.Say("page.in_brackets", t.Label)
 	case t.Flat != "":
 		return t.Flat
 	case t.Label != "":

@@ -1,6 +1,9 @@
 package text
 
 import (
+	"html"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"testing"
@@ -45,6 +48,26 @@ func TestFullWidth(t *testing.T) {
 	for key, pair := range words.said {
 		if m := half.FindString(pair[0]); m != "" {
 			t.Errorf("%s: %q in %s", key, m, pair[0])
+		}
+	}
+}
+
+// TestTemplatesSayNothing: a mark of punctuation in a template would stand in both languages, half
+// width or full: it comes from the words, as all else that people read.
+func TestTemplatesSayNothing(t *testing.T) {
+	names, err := filepath.Glob(filepath.FromSlash("../page/templates/*.html"))
+	if err != nil || len(names) < 20 {
+		t.Fatalf("%d templates: %v", len(names), err)
+	}
+	silent := regexp.MustCompile(`(?s)\{\{.*?\}\}|<[^>]*>`)
+	marks := regexp.MustCompile(`.?[,;:!?()"'.—，；：！？（）。、].?|\p{Han}+`)
+	for _, name := range names {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := marks.FindAllString(html.UnescapeString(silent.ReplaceAllString(string(raw), "_")), -1); len(m) > 0 {
+			t.Errorf("%s says %q by itself, in both languages", filepath.Base(name), m)
 		}
 	}
 }

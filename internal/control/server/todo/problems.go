@@ -195,7 +195,7 @@ func keysProblem(g *gateway.Gateway) (list toDo) {
 		list.add("building_key_waits", "", "the building's key has not come yet, %s: it comes from a sibling gateway as soon as both are online. If none of them comes back, the registry's operator has it in escrow (registryd building-key), for %s",
 			none, g.Site.Path("keys", keys.BuildingKeyFile))
 	case !enrolled && !has(keys.BuildingKeyFile) && !has(keys.RegistryFile):
-		list.add("no_keys", "", "no keys of the building yet, "+none+": run gatehouse init, or with a registry gatehouse enrol, then start the daemon again")
+		list.add("no_keys", "", "no keys of the building yet, "+none+": on the page, To do leads to where a registry's token goes, and to a key file of your own; in a terminal run gatehouse enrol, or in a house without a registry gatehouse init, and then start the daemon again")
 	case err == nil, !enrolled && now.Registry != nil:
 		list.add("keys_new", "", "keys of the building are there since the daemon started: start it again")
 	case enrolled || has(keys.RegistryFile) || has(keys.ClientCertFile):
