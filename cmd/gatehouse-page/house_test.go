@@ -139,10 +139,13 @@ func newBoard(t testing.TB, ahead time.Duration) *house {
 }
 
 // card is the resident's.
-func card(t testing.TB) device.Card {
+func card(t testing.TB) device.Card { return numbered(t, 4567) }
+
+// numbered is the card with a number that is printed on it.
+func numbered(t testing.TB, number uint64) device.Card {
 	t.Helper()
 	f, _ := wiegand.Lookup("H10301")
-	c, err := f.Encode(wiegand.Fields{Facility: 123, Card: 4567, HasFacility: true})
+	c, err := f.Encode(wiegand.Fields{Facility: 123, Card: number, HasFacility: true})
 	must(t, err)
 	return c
 }
