@@ -15,10 +15,10 @@ func TestProve(t *testing.T) {
 		t.Errorf("a house that does not ask: %s", said)
 	}
 	b.fails("", []string{"not asked"}, "prove", "door", "front")
-	if said := b.ok("", "prove", "begin"); strings.Count(said, "NOT READY") != 2 {
-		t.Errorf("begun: %s", said)
+	if said := b.ok("", "prove", "begin"); strings.Count(said, "NOT READY") != 2 || strings.Count(said, "not proved") != 4 || strings.Count(said, "not fitted, says the site file") != 6 {
+		t.Errorf("begun: %s", said) // a lock and a plug at each door, and nothing else
 	}
-	if said := b.ok("", "status"); !strings.Contains(said, "gatehouse prove door front") {
+	if said := b.ok("", "status"); !strings.Contains(said, "not proved yet: the lock, that there is no exit button, that there is no door contact, that there is no fire input, the pulled plug. Prove that people get out: gatehouse prove door front") {
 		t.Errorf("status: %s", said)
 	}
 	b.fails("", []string{"no answer"}, "prove", "door", "front")

@@ -36,6 +36,18 @@ type Proof struct {
 	By     string     `json:"by,omitempty"`
 }
 
+// Unfitted is what a part is shown as that the site file does not name while nobody has said yet that
+// there is none: there is nothing to prove, but somebody who stands at the door has to look.
+const Unfitted = "unfitted"
+
+// Shown is the state of a part for people: that of package acceptance, or Unfitted.
+func (p Proof) Shown() string {
+	if !p.Fitted && p.At == nil {
+		return Unfitted
+	}
+	return p.State
+}
+
 // ProofStep is a step of the proof of a part: "begin" tests it, "yes" and "no" report the result,
 // "none" says that there is no such part.
 type ProofStep struct {

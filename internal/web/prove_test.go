@@ -147,7 +147,11 @@ func TestProve(t *testing.T) {
 			t.Fatalf("%s %s: %d %s", part, step, a.status, a.body)
 		}
 	}
-	shows("<h2>Lock</h2>", "Try the lock", "Exit button: <span class=\"state warn\">not tried")
+	shows("<h2>Lock</h2>", "Try the lock", "Exit button: <span class=\"state warn\">not tried",
+		"Fire input: <span class=\"state warn\">not fitted; somebody has to look and say so</span>\n<a href=\"/prove/front?part=fire\">Look and say so")
+	if sheet := s.get(t, s.as(t, "owner"), "/prove").body; strings.Count(sheet, "<td>没有此设备，等您确认</td>") != 2 { // contact and fire input
+		t.Errorf("the sheet of a door without contact and fire input: %s", sheet)
+	}
 	if a := s.post(t, c, "/prove/front/lock", "step", "yes"); a.status != http.StatusConflict || !strings.Contains(a.body, "It was not tried yet.") {
 		t.Errorf("an answer before the try: %d %s", a.status, a.body)
 	}

@@ -469,6 +469,7 @@ func TestCodesInWords(t *testing.T) {
 		want("prove.", string(p))
 		want("prove.failed_", string(p))
 	}
+	want("prove.state_", control.Unfitted)
 	for _, o := range []wire.Outcome{wire.OutcomeActive, wire.OutcomeIdle, wire.OutcomeDone, wire.OutcomeRefused} {
 		want("log.outcome_", o.String())
 	}

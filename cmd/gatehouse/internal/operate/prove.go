@@ -37,10 +37,11 @@ func (proveShowCmd) Run(s *session.Session) error {
 var proofWords = map[acceptance.State]string{
 	acceptance.Unproved: "not proved", acceptance.Begun: "begun", acceptance.Seen: "current came back: did the door open from inside?", acceptance.Passed: "passed",
 	acceptance.Failed: "FAILED", acceptance.Absent: "NOT THERE, and the site file names it", acceptance.NotFitted: "not fitted",
+	control.Unfitted: "not fitted, says the site file: is there really none?",
 }
 
 func proofWord(p control.Proof) string {
-	text, known := proofWords[acceptance.State(p.State)]
+	text, known := proofWords[acceptance.State(p.Shown())]
 	if !known {
 		text = p.State
 	}

@@ -32,7 +32,7 @@ func proofProblems(book *acceptance.Book) (list toDo) {
 				list.add(partCode("proof_absent", p.Part), d.Door, "door %s: the site file names %s, and somebody says that there is none: wire it, or take it out of the site file and start the daemon again. Then gatehouse prove door %s",
 					d.Door, named[p.Part], d.Door)
 			case !p.State.Settled():
-				open = append(open, named[p.Part])
+				open = append(open, unproved(p))
 			}
 		}
 		switch {
@@ -45,6 +45,15 @@ func proofProblems(book *acceptance.Book) (list toDo) {
 		}
 	}
 	return list
+}
+
+// unproved is what is still to be proved of a part: of one that the site file does not name, that
+// there is none.
+func unproved(p acceptance.PartShown) string {
+	if p.Fitted {
+		return named[p.Part]
+	}
+	return "that there is no " + strings.TrimPrefix(named[p.Part], "the ")
 }
 
 // partCode returns the code of a part's problem. It contains the part, since each needs somebody
