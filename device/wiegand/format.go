@@ -8,35 +8,35 @@ import (
 	"gatehouse/device"
 )
 
-// ErrLength means that a card has not as many bits as the format.
+// ErrLength means that a card has another number of bits than the format.
 var ErrLength = errors.New("wrong length")
 
-// ErrParity means that a check inside the card fails: a parity bit, a bit or a
-// number that the format fixes, a decimal digit above 9, or its XOR of groups.
+// ErrParity means that a check within the card fails: a parity bit, a bit or number that the format
+// fixes, a decimal digit above 9, or the XOR of its groups.
 var ErrParity = errors.New("wrong parity")
 
-// Format is one layout of bits, as data. Formats of one length can't be told
-// apart by their bits: which one a reader sends is a setting. Get one from Lookup.
+// Format is one bit layout of cards, as data; Lookup returns one. Formats of the same length can't
+// be told apart by their bits, so the format of a reader is a setting.
 type Format struct {
 	Name string // as the trade calls it
-	Bits int    // all bits on the wire, parity included
+	Bits int    // bits on the wire, parity included
 
-	facility, card, issue, oem field // no list: the format has none
+	facility, card, issue, oem field // an empty list: the format has none
 	parity                     []parity
 	fixed                      []fixed
-	xorWidth                   int // last xorWidth bits are the XOR of all groups of that width before; 0: none
+	xorWidth                   int // the last xorWidth bits are the XOR of all earlier groups of that width; 0: none
 }
 
-// field is a number whose bits are where list says, most significant first.
+// field is a number; list has the positions of its bits, most significant first.
 type field struct {
 	list []uint8
-	max  uint64 // highest that the maker issues, where the bits could hold more; 0: the bits alone
+	max  uint64 // highest number that the maker issues, where the bits could hold more; 0: the bits are the limit
 	only uint64 // all cards of the format have this number; 0: any
 	bcd  bool   // decimal digits of four bits
 }
 
-// parity is one parity bit and the bits that it covers. Encode sets them in the
-// order of the table, since one may cover another.
+// parity is one parity bit and the bits that it covers. Encode sets parity bits in the order of the
+// table, since one may cover another.
 type parity struct {
 	at   uint8
 	odd  bool
@@ -45,8 +45,8 @@ type parity struct {
 
 type fixed struct{ at, bit uint8 }
 
-// Fields are the numbers printed on or told of a card. They depend on a guess
-// at the format: match people by all bits of the card, never by these.
+// Fields are the numbers of a card, as printed on it or listed for it. They are right only if the
+// format is, so people are matched by all bits of the card, never by Fields.
 type Fields struct {
 	Facility uint64
 	Card     uint64 // its low 64 bits, see Number
@@ -55,14 +55,14 @@ type Fields struct {
 
 	HasFacility, HasIssue, HasOEM bool // false where the format has none
 
-	Above [3]uint64 // what a card number has above 64 bits, lower words first
+	Above [3]uint64 // the words of the card number above its low 64 bits, lowest first
 }
 
 // Number is the whole card number; few formats have one of more than 64 bits.
 func (v Fields) Number() *big.Int { return v.number().big() }
 
-// SetNumber sets the whole card number; false, and nothing set, when it is
-// negative or has more than 256 bits.
+// SetNumber sets the whole card number. It returns false, and sets nothing, for a negative number
+// or one of more than 256 bits.
 func (v *Fields) SetNumber(n *big.Int) bool {
 	if n.Sign() < 0 || n.BitLen() > 256 {
 		return false
@@ -75,8 +75,8 @@ func (v *Fields) setNumber(n number) { v.Card, v.Above = n[0], [3]uint64(n[1:]) 
 
 func (v Fields) number() number { return number{v.Card, v.Above[0], v.Above[1], v.Above[2]} }
 
-// Decode checks c and splits it into its numbers. It tells a number above the
-// limit of the format as it is: nobody is kept out for a number.
+// Decode checks c and splits it into its numbers; the errors are those of Check. A number above the
+// limit of the format is returned as it is: nobody is locked out because of a number.
 func (f Format) Decode(c device.Card) (Fields, error) {
 	if err := f.Check(c); err != nil {
 		return Fields{}, err
@@ -91,13 +91,12 @@ func (f *Format) split(c device.Card) Fields {
 	return v
 }
 
-// has tells which numbers the format has.
+// has returns which numbers the format has.
 func (f *Format) has() Fields {
 	return Fields{HasFacility: f.facility.list != nil, HasIssue: f.issue.list != nil, HasOEM: f.oem.list != nil}
 }
 
-// Limits tells which numbers the format has and the highest that Encode takes
-// of each.
+// Limits returns which numbers the format has, and the highest of each that Encode accepts.
 func (f Format) Limits() Fields {
 	v := f.has()
 	v.Facility, v.Issue, v.OEM = f.facility.limit()[0], f.issue.limit()[0], f.oem.limit()[0]
@@ -105,9 +104,9 @@ func (f Format) Limits() Fields {
 	return v
 }
 
-// Encode makes the card that a reader would send for v; bits that the format
-// does not use are zero. It fails when a number does not fit, or when v has one
-// that the format has not, or the reverse.
+// Encode returns the card that a reader would send for v; bits that the format does not use are
+// zero. It fails if a number does not fit, if v has a number that the format has not, or if v lacks
+// one that the format has.
 func (f Format) Encode(v Fields) (device.Card, error) {
 	var bits [device.MaxCardBits]uint8
 	for _, part := range []struct {
@@ -142,8 +141,8 @@ func (f Format) Encode(v Fields) (device.Card, error) {
 	return c, nil
 }
 
-// Check tells whether c can be a card of this format: nil, ErrLength or
-// ErrParity (wrapped). A format without checks takes any bits of its length.
+// Check returns nil if c can be a card of this format, else ErrLength or ErrParity (wrapped). A
+// format without checks accepts any bits of its length.
 func (f Format) Check(c device.Card) error {
 	switch {
 	case c.Len() != f.Bits:
@@ -154,8 +153,8 @@ func (f Format) Check(c device.Card) error {
 	return nil
 }
 
-// holds checks a card of the right length: that completing it anew changes nothing. It
-// runs for every frame and allocates nothing.
+// holds reports whether all checks of a card of the right length pass: completing it again changes
+// nothing. It runs for every frame and allocates nothing.
 func (f *Format) holds(c device.Card) bool {
 	var have [device.MaxCardBits]uint8
 	for i := range f.Bits {
@@ -166,7 +165,7 @@ func (f *Format) holds(c device.Card) bool {
 	return want == have && f.facility.holds(c) && f.card.holds(c)
 }
 
-// complete sets all bits that are no data.
+// complete sets all bits that are not data: fixed bits, parity bits and the XOR.
 func (f *Format) complete(bits *[device.MaxCardBits]uint8) {
 	for _, x := range f.fixed {
 		bits[x.at] = x.bit
@@ -190,8 +189,7 @@ func (f *Format) complete(bits *[device.MaxCardBits]uint8) {
 	}
 }
 
-// unused counts the bits of c that are set although the format has no use for
-// them: Encode has them zero.
+// unused returns how many bits of c are set that the format does not use. Encode leaves them zero.
 func (f *Format) unused(c device.Card) (n int) {
 	var used [device.MaxCardBits]bool
 	for _, d := range []*field{&f.facility, &f.card, &f.issue, &f.oem} {
@@ -213,11 +211,11 @@ func (f *Format) unused(c device.Card) (n int) {
 	return n
 }
 
-// holds checks what a number tells by itself.
+// holds reports whether the number is one that the field allows.
 func (d *field) holds(c device.Card) bool {
 	if d.bcd {
 		for i := 0; i < len(d.list); i += 4 {
-			// 10 to 15 have the first bit and one of the next two.
+			// 10 to 15 have the first bit set, and one of the next two.
 			if c.Bit(int(d.list[i]))&(c.Bit(int(d.list[i+1]))|c.Bit(int(d.list[i+2]))) != 0 {
 				return false
 			}
@@ -226,7 +224,7 @@ func (d *field) holds(c device.Card) bool {
 	return d.only == 0 || d.get(c) == number{d.only}
 }
 
-// get reads the number; 0 where there is none.
+// get returns the number; 0 if the field is empty.
 func (d *field) get(c device.Card) (v number) {
 	for i, at := range d.list {
 		low := len(d.list) - 1 - i
@@ -238,7 +236,7 @@ func (d *field) get(c device.Card) (v number) {
 	return v
 }
 
-// put writes a number up to the limit.
+// put writes a number that is at most limit.
 func (d *field) put(bits *[device.MaxCardBits]uint8, v number) {
 	if d.bcd {
 		v = v.toBCD()
@@ -249,7 +247,7 @@ func (d *field) put(bits *[device.MaxCardBits]uint8, v number) {
 	}
 }
 
-// limit is the highest number that put takes.
+// limit returns the highest number that put accepts.
 func (d *field) limit() (v number) {
 	switch {
 	case d.only != 0:

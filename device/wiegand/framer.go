@@ -7,12 +7,12 @@ import (
 	"gatehouse/device/fault"
 )
 
-// swappedAfter frames in a row that are right when inverted, the wires are swapped.
+// swappedAfter is the number of consecutive frames, right only when inverted, after which D0 and D1
+// are reported as swapped.
 const swappedAfter = 3
 
-// Frame is what a Framer makes of the bits between two silences: a checked
-// Card, one key, a whole PIN of a keypad that sends it so, or a Fault and none
-// of them.
+// Frame is what a Framer made of the bits between two silences: exactly one of a checked Card, a
+// Key, a whole PIN (of a keypad that sends PINs whole) and a Fault.
 type Frame struct {
 	Card  device.Card
 	Key   byte // '0' to '9', '*' or '#'; 0: none
@@ -21,14 +21,14 @@ type Frame struct {
 	At    time.Duration // CLOCK_MONOTONIC of its last edge so far
 }
 
-// Framer cuts edges into frames by the edges' own timestamps, never by when
-// they were read. Line 0 of the edges is D0, line 1 is D1. Not safe for
-// concurrent use; it allocates nothing once made.
+// Framer cuts edges into frames by the timestamps of the edges, never by when they were read. Line
+// 0 of the edges is D0, line 1 is D1. It is not safe for concurrent use, and allocates nothing
+// after NewFramer.
 type Framer struct {
 	judge   judge
-	longest int           // of all frames
-	prompt  bool          // the longest may end without silence: it has a check
-	set     time.Duration // the gap set by hand, 0: adaptive
+	longest int           // bits of the longest frame
+	prompt  bool          // the longest frame may end without silence: the format has a check
+	set     time.Duration // the configured gap; 0: adaptive
 	emit    func(Frame)
 
 	settled   bool
@@ -37,24 +37,24 @@ type Framer struct {
 	seq       uint32
 	last      time.Duration
 	intervals intervals
-	inverted  int // frames in a row that are right when inverted
+	inverted  int // consecutive frames that are right only when inverted
 }
 
-// state is how far the bits since the last silence have come.
+// state is the state of the bits since the last silence.
 type state uint8
 
 const (
-	nothing state = iota // none since Reset
-	open                 // bits of a card so far
-	done                 // ended: what follows before a silence is trailing
-	broken               // reported as a fault: wait for silence
+	nothing state = iota // no bit yet
+	open                 // bits are collected
+	done                 // the frame has ended: bits before the next silence are trailing
+	broken               // a fault was reported: wait for silence
 )
 
-// NewFramer makes a Framer that takes the cards and keys of a valid cfg and
-// hands each frame to emit, from within Edges and Idle. A gap of 0 is adaptive: ten
-// times the median interval between the bits, at least 25 ms and at most 200
-// ms. It begins with lines that were just opened, whose next edge has Seq 1: until
-// Settle no bits are a card, since the first frame may have lost its head.
+// NewFramer returns a Framer for the cards and keys of a valid cfg. It passes each frame to emit,
+// which is called from within Edges and Idle. A Gap of 0 is adaptive: ten times the median interval
+// between bits, at least 25 ms and at most 200 ms. The lines must have just been opened, so that
+// their next edge has Seq 1. Until Settle is called, all bits are a fault, since the first frame
+// may have lost its start.
 func NewFramer(cfg Config, emit func(Frame)) *Framer {
 	f := &Framer{judge: judge{formats: cfg.Formats, pad: newPad(cfg.Keypad), learn: cfg.LearnFormat, reverse: cfg.ReverseBytes}, set: cfg.Gap, emit: emit}
 	if pad := &f.judge.pad; !pad.single() {
@@ -70,11 +70,11 @@ func NewFramer(cfg Config, emit func(Frame)) *Framer {
 	return f
 }
 
-// Settle ends the time after NewFramer in which bits are only a fault. A frame that
-// began in it stays one.
+// Settle ends the time after NewFramer in which all bits are a fault. A frame that has begun stays
+// a fault.
 func (f *Framer) Settle() { f.settled = true }
 
-// Gap is the silence that ends the frame at hand.
+// Gap returns the silence that ends the current frame.
 func (f *Framer) Gap() time.Duration {
 	if f.set != 0 {
 		return f.set
@@ -82,16 +82,15 @@ func (f *Framer) Gap() time.Duration {
 	return f.intervals.gap()
 }
 
-// Idle tells that the kernel holds no edge and that the last one is at least
-// Gap ago: a frame that waits for silence ends.
+// Idle ends a frame that waits for silence. Call it when the kernel holds no edge and the last one
+// is at least Gap ago.
 func (f *Framer) Idle() {
 	if f.state == open {
 		f.end()
 	}
 }
 
-// Edges takes the next edges, oldest first. Changes to inactive only count for
-// the sequence.
+// Edges processes the next edges, oldest first. Edges to inactive count for the sequence only.
 func (f *Framer) Edges(edges []device.Edge) {
 	for _, e := range edges {
 		f.edge(e)
@@ -118,7 +117,7 @@ func (f *Framer) edge(e device.Edge) {
 	}
 	switch {
 	case lost:
-		// The lost one may be the tail of the frame before or the head of this one.
+		// The lost edge may be the end of the previous frame or the start of this one.
 		f.fail(fault.LostEdges)
 	case f.state == broken:
 	case !f.settled:
@@ -132,15 +131,14 @@ func (f *Framer) edge(e device.Edge) {
 	}
 }
 
-// begin opens a new run of bits.
 func (f *Framer) begin() {
 	f.state, f.card = open, device.Card{}
 	f.intervals.clear()
 }
 
-// bit takes one good bit. The longest frame ends without waiting for silence
-// when it is right and came as evenly as only a reader sends: noise before or
-// between its bits shows in their times, and in their number once all are there.
+// bit adds one good bit. The longest frame ends without waiting for silence if it is right and
+// evenly timed as only a reader sends: noise before or between its bits shows in their times, and
+// in their number at the end.
 func (f *Framer) bit(line uint8) {
 	card, ok := f.card.Append(line)
 	if !ok {
@@ -153,12 +151,12 @@ func (f *Framer) bit(line uint8) {
 	}
 }
 
-// end ends the frame at hand: a card, keys or a fault.
+// end emits the current frame: a card, keys or a fault.
 func (f *Framer) end() {
 	f.state = done
 	v := f.judge.card(f.card)
 	switch {
-	case v.Key != 0 || v.Fault == fault.KeyBurst: // no key tells how the wires are
+	case v.Key != 0 || v.Fault == fault.KeyBurst: // a key does not show whether the wires are swapped
 	case v.Fault == fault.Parity && f.judge.card(inverse(f.card)).Fault == fault.None:
 		f.inverted++
 	default:
@@ -175,22 +173,22 @@ func (f *Framer) end() {
 	f.card = device.Card{} // a raw number lives for one swipe
 }
 
-// fail makes the run of bits at hand, up to the next silence, a fault.
+// fail makes all bits up to the next silence a fault.
 func (f *Framer) fail(found fault.Code) {
 	f.state, f.inverted, f.card = broken, 0, device.Card{}
 	f.emit(Frame{Fault: found, At: f.last})
 }
 
 const (
-	// minLearned is the shortest frame that format learning takes for a card. No card in the
-	// field is shorter, and no burst of a key as long.
+	// minLearned is the number of bits of the shortest frame that format learning accepts as a
+	// card. No card in the field is shorter, and no burst of a key is as long.
 	minLearned = 24
-	// maxBurst is what a garbled key may have grown to (the longest has 10
-	// bits): longer is a broken card.
+	// maxBurst is the most bits that a garbled key may have (the longest good one has 10): a longer
+	// frame is a broken card.
 	maxBurst = 16
 )
 
-// judge tells what a frame is by its bits alone.
+// judge classifies a frame by its bits alone.
 type judge struct {
 	formats []Format
 	pad     pad
@@ -198,8 +196,8 @@ type judge struct {
 	reverse bool // the reader sends the bytes backward
 }
 
-// card tells what a frame is. What is the keypad's is never a card, and what is a
-// card's is never a key.
+// card classifies a frame. A frame of the keypad is never a card, and a frame of a card is never a
+// key.
 func (j *judge) card(c device.Card) Frame {
 	if j.pad.claims(c) {
 		return j.pad.read(c)
@@ -227,7 +225,7 @@ func (j *judge) card(c device.Card) Frame {
 	return Frame{Fault: found}
 }
 
-// checked tells whether a format can tell a wrong bit from a right one.
+// checked reports whether the format can detect a wrong bit.
 func checked(x Format) bool {
 	for i := range x.Bits + 1 {
 		if !x.holds(oneBit(i, x.Bits)) {

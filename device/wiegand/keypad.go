@@ -14,46 +14,44 @@ import (
 	"gatehouse/device/fault"
 )
 
-// Keypad is how the keypad of a reader sends what is typed over the same two
-// wires: each key as a short burst of its own, or a whole PIN as one frame. The
-// zero value is no keypad.
+// Keypad is how the keypad of a reader sends keys over the same two wires: each key as a short
+// burst, or a whole PIN as one frame. The zero value is no keypad.
 type Keypad struct {
 	Kind string // one of KeypadKinds; empty: none
-	// Codes has the key that each value from 0 to 15 of a burst means, '.' for none;
-	// empty: what is usual for the kind, "0123456789*#....". Only for single keys.
+	// Codes has the key for each value 0 to 15 of a burst, '.' for none; empty: the usual one of
+	// the kind, "0123456789*#....". For single keys only.
 	Codes string
-	// Facility is what tells a PIN of kind "pin26" from a card: such a frame with
-	// this facility code, 0 to 255, is never a card. Readers come with 0; choose another.
+	// Facility distinguishes a PIN of kind "pin26" from a card: a frame with this facility code, 0
+	// to 255, is never a card. Readers come with 0; choose another.
 	Facility int
-	// Length of a PIN that needs no #, up to 10; 0: # ends each PIN. A whole PIN is
-	// filled with leading zeros up to it: as a number it has lost them.
+	// Length is the number of digits of a PIN that needs no #, up to 10; 0: # ends each PIN. A
+	// whole PIN is padded to it with leading zeros, which were lost when it was sent as a number.
 	Length int
-	Pause  time.Duration // longest between two single keys, 1 s to 30 s; 0: see device.Keypad
+	Pause  time.Duration // longest time between two single keys, 1 s to 30 s; 0: the default of device.Keypad
 }
 
 const (
 	usualCodes = "0123456789*#...."
-	// rosslareCodes is the order of Rosslare's default, where 10 is the key 0.
+	// rosslareCodes is Rosslare's default, where the value 10 is the key 0.
 	rosslareCodes = ".1234567890*#..."
 	minPause      = time.Second
 	maxPause      = 30 * time.Second
 )
 
-// keypadKind is one way to send keys. layout has a letter for each bit in the
-// order of the wire: v the value, most significant bit first; n its inverse; f
-// the facility code; E makes the ones in the first half even, O those in the
-// second half odd; 0 is always 0.
+// keypadKind is one way to send keys. layout has a letter for each bit in the order of the wire: v
+// a bit of the value, most significant first; n of its inverse; f of the facility code; E parity
+// that makes the number of ones in the first half even, O that of the second half odd; 0 always 0.
 type keypadKind struct {
 	name, layout string
-	codes        string // of single keys; empty: a whole PIN
+	codes        string // for single keys; empty: a whole PIN
 	digits       int    // most digits of a whole PIN
-	whole        bool   // it has always so many, so that leading zeros are kept
+	whole        bool   // the PIN always has that many digits, so that leading zeros are kept
 	bcd          bool   // decimal digits of four bits
-	max          uint64 // greatest value, 0: the layout's
+	max          uint64 // greatest value; 0: as the layout allows
 }
 
-// The sources: HID (5355 and PINpad manuals), Rosslare (AY-Q54, AYC-Q60,
-// AYC-G64), Prastel (EASYBKW), Baltech (PinMessageFormat).
+// keypadKinds are known from HID (5355 and PINpad manuals), Rosslare (AY-Q54, AYC-Q60, AYC-G64),
+// Prastel (EASYBKW) and Baltech (PinMessageFormat).
 var keypadKinds = []keypadKind{
 	{name: "key4", layout: "vvvv", codes: usualCodes},
 	{name: "key6", layout: "EvvvvO", codes: usualCodes},
@@ -70,7 +68,7 @@ var keypadKinds = []keypadKind{
 	{name: "pin30", layout: "E0000vvvvvvvvvvvvvvvvvvvvvvvvO", digits: 8},
 }
 
-// KeypadKinds lists the kinds that a Keypad can have, single keys first.
+// KeypadKinds returns the names of all kinds, single keys first.
 func KeypadKinds() []string {
 	names := make([]string, len(keypadKinds))
 	for i, k := range keypadKinds {
@@ -79,7 +77,8 @@ func KeypadKinds() []string {
 	return names
 }
 
-// MostDigits is the most digits of a PIN that keys of a kind can send; 0: no such kind.
+// MostDigits returns the number of digits of the longest PIN that a kind can send; 0 for an unknown
+// kind.
 func MostDigits(name string) int {
 	kind, ok := kindOf(name)
 	if !ok {
@@ -88,8 +87,8 @@ func MostDigits(name string) int {
 	return cmp.Or(kind.digits, device.MaxPIN)
 }
 
-// Validate tells what is wrong with the settings, alone and beside the formats
-// of the same reader's cards: no card may look like keys.
+// Validate returns an error for a wrong setting, and for a format of the same reader's cards that
+// can't be distinguished from keys.
 func (k Keypad) Validate(formats []Format) error {
 	if k == (Keypad{}) {
 		return nil
@@ -154,10 +153,10 @@ func (k Keypad) checkPIN(kind keypadKind) error {
 	return nil
 }
 
-// checkFormats refuses cards that can't be told from keys.
+// checkFormats refuses formats that can't be distinguished from keys.
 func (k keypadKind) checkFormats(formats []Format) error {
 	if k.codes == "" && strings.ContainsAny(k.layout, "f0") {
-		return nil // told by these bits
+		return nil // these bits distinguish it
 	}
 	for _, f := range formats {
 		if f.Bits == len(k.layout) {
@@ -167,7 +166,7 @@ func (k keypadKind) checkFormats(formats []Format) error {
 	return nil
 }
 
-// pad reads the frames of one keypad. The zero value claims none.
+// pad decodes the frames of one keypad. The zero value is no keypad.
 type pad struct {
 	kind     keypadKind
 	codes    string
@@ -175,7 +174,7 @@ type pad struct {
 	length   int
 }
 
-// newPad makes the pad of valid settings.
+// newPad returns the pad for valid settings.
 func newPad(k Keypad) pad {
 	kind, ok := kindOf(k.Kind)
 	if !ok {
@@ -188,13 +187,13 @@ func newPad(k Keypad) pad {
 	return p
 }
 
-// bits of a frame; 0 without keypad.
+// bits returns the bits of a frame; 0 without a keypad.
 func (p *pad) bits() int { return len(p.kind.layout) }
 
-// single tells that each key comes as a burst.
+// single reports whether each key comes as a burst.
 func (p *pad) single() bool { return p.codes != "" }
 
-// claims tells that a frame is the keypad's, right or wrong.
+// claims reports whether a frame is from the keypad, right or wrong.
 func (p *pad) claims(c device.Card) bool {
 	if c.Len() == 0 || c.Len() != p.bits() {
 		return false
@@ -206,8 +205,8 @@ func (p *pad) claims(c device.Card) bool {
 	return zeros && facility == p.facility
 }
 
-// fields takes a frame of the right length apart: whether what must be 0 is,
-// the value, its inverse if there is one, and the facility code.
+// fields splits a frame of the right length: whether the fixed zeros are 0, the value, its inverse
+// if there is one, and the facility code.
 func (p *pad) fields(c device.Card) (zeros bool, value, not, facility uint64) {
 	zeros = true
 	for i, letter := range []byte(p.kind.layout) {
@@ -226,7 +225,7 @@ func (p *pad) fields(c device.Card) (zeros bool, value, not, facility uint64) {
 	return zeros, value, not, facility
 }
 
-// read checks a frame that the keypad claims, and makes it a key or a PIN.
+// read checks a frame that the keypad claims, and returns its key or PIN, or a fault.
 func (p *pad) read(c device.Card) Frame {
 	wrong := Frame{Fault: fault.KeyBurst}
 	zeros, value, not, _ := p.fields(c)
@@ -246,15 +245,15 @@ func (p *pad) read(c device.Card) Frame {
 	return wrong
 }
 
-// pin writes a whole PIN as it was typed, as far as the number tells. A PIN of
-// zeros alone is none, except where all digits are sent.
+// pin returns a whole PIN as it was typed, as far as the number shows. A value of 0 is no PIN,
+// except where all digits are sent.
 func (p *pad) pin(value uint64) (device.PIN, bool) {
 	if value == 0 && !p.kind.whole || p.kind.max != 0 && value > p.kind.max {
 		return device.PIN{}, false
 	}
 	digits := strconv.FormatUint(value, 10)
 	if p.kind.bcd {
-		digits = strconv.FormatUint(value, 16) // one above 9 is no digit of a PIN
+		digits = strconv.FormatUint(value, 16) // device.NewPIN refuses a digit above 9
 	}
 	if p.length != 0 && len(digits) > p.length {
 		return device.PIN{}, false
@@ -262,8 +261,8 @@ func (p *pad) pin(value uint64) (device.PIN, bool) {
 	return device.NewPIN(strings.Repeat("0", max(p.length-len(digits), 0)) + digits)
 }
 
-// halves checks the parity that most frames have: the ones of the first half
-// even, those of the second odd.
+// halves reports whether the usual parity holds: an even number of ones in the first half of the
+// frame, an odd one in the second.
 func halves(c device.Card) bool {
 	half := c.Len() / 2
 	return bits.OnesCount64(c.Uint64(0, half))%2 == 0 && bits.OnesCount64(c.Uint64(half, half))%2 == 1

@@ -10,8 +10,8 @@ import (
 	"gatehouse/device"
 )
 
-// number is a number of up to 256 bits, low word first: as long as the longest
-// card, comparable, and without a heap.
+// number is an unsigned number of 256 bits, as many as the longest card, lowest word first. It is
+// comparable and needs no heap.
 type number [4]uint64
 
 func numberOf(n *big.Int) (v number) {
@@ -31,7 +31,7 @@ func (v number) big() *big.Int {
 	return new(big.Int).SetBytes(b[:])
 }
 
-// String is decimal.
+// String returns the number in decimal.
 func (v number) String() string { return v.big().String() }
 
 func (v number) less(w number) bool {
@@ -43,7 +43,7 @@ func (v number) less(w number) bool {
 	return false
 }
 
-// fromBCD reads decimal digits of four bits each, none above 9.
+// fromBCD decodes decimal digits of four bits each, none above 9.
 func (v number) fromBCD() (sum number) {
 	for shift := 252; shift >= 0; shift -= 4 {
 		carry := v[shift/64] >> (shift % 64) & 15
@@ -57,7 +57,7 @@ func (v number) fromBCD() (sum number) {
 	return sum
 }
 
-// toBCD is its inverse for up to 64 digits.
+// toBCD is the inverse of fromBCD, for up to 64 digits.
 func (v number) toBCD() (bcd number) {
 	for shift := 0; shift < 256 && v != (number{}); shift += 4 {
 		var digit uint64
@@ -69,10 +69,10 @@ func (v number) toBCD() (bcd number) {
 	return bcd
 }
 
-// Whole returns how many bits a number has that the format carries as it is, up to
-// 64: one piece, with no more around it than a parity bit at either end or the check
-// digit of W44. It is 0 for a format that leaves bits out, or has more than a number.
-func (f Format) Whole() int {
+// NumberBits returns the size of the number that the format carries unchanged and in one piece, up
+// to 64 bits, with at most a parity bit at either end or the check digit of W44 around it. It is 0
+// for a format that leaves bits out or has other fields.
+func (f Format) NumberBits() int {
 	list := slices.Concat(f.facility.list, f.card.list)
 	n := len(list)
 	for i, at := range list {
@@ -87,12 +87,13 @@ func (f Format) Whole() int {
 	return n
 }
 
-// plain tells whether the number is its bits, whatever they are.
+// plain reports whether the field allows every number that its bits can hold.
 func (d *field) plain() bool { return d.max == 0 && d.only == 0 && !d.bcd }
 
-// Frame makes the card of a format with a Whole number.
+// Frame returns the card of number v in a format with NumberBits; an error if v does not fit, or
+// the format has none.
 func (f Format) Frame(v uint64) (device.Card, error) {
-	n := f.Whole()
+	n := f.NumberBits()
 	if n == 0 || n < 64 && v>>n != 0 {
 		return device.Card{}, fmt.Errorf("frame %s: it does not carry the number as it is", f.Name)
 	}

@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// printedForm is a number as makers print it on cards.
+// printedForm is a number in one of the forms that makers print on cards.
 type printedForm struct {
 	form   string // 3+5D, 8D, 10D, 10D-reversed or hex
 	number string
 }
 
-// printedForms tells what may be printed on a card whose number has n bits, 24 to
-// 40: its low 24 as 3+5D and 8D, its low 32 as 10D, and all in hexadecimal.
+// printedForms returns what may be printed on a card whose number has n bits, 24 to 40: its low 24
+// bits as 3+5D and 8D, its low 32 as 10D, all of them in hexadecimal.
 func printedForms(v uint64, n int) []printedForm {
 	low := v & (1<<24 - 1)
 	forms := []printedForm{
@@ -30,15 +30,15 @@ func printedForms(v uint64, n int) []printedForm {
 	return append(forms, printedForm{"hex", fmt.Sprintf("%0*X", n/4, v)})
 }
 
-// errPrinted never repeats the number.
+// errPrinted does not repeat the number.
 var errPrinted = errors.New("printed number: want digits, as 4567, 123,4567 or 0006171021")
 
-// Match keeps the proposals in which card i has the number printed on it, those
-// first that have it as it is, and sets Matched. A number is the card number, the
-// facility and the card number ("123,4567", "123-4567", "123 4567"), or, where the
-// format has the card as one number, one of the forms that makers print: 3+5D, 8D,
-// 10D, 10D with its bytes reversed, hexadecimal. All that is on the card may be given
-// too, as "0006171021 094,10637". It fails for what is no number.
+// Match returns the proposals in which card i has the number that is printed on it, with Matched
+// set; first those that have it unchanged. printed is the card number, or facility and card number
+// ("123,4567", "123-4567", "123 4567"), or, if the format has the card as one number, one of the
+// forms that makers print: 3+5D, 8D, 10D, 10D with its bytes reversed, hexadecimal. It may also be
+// everything that is on the card, such as "0006171021 094,10637". The error is for a text that is
+// no number, and never repeats it.
 func Match(proposals []Proposal, i int, printed string) ([]Proposal, error) {
 	numbers, err := parsePrinted(printed)
 	if err != nil {
@@ -66,7 +66,7 @@ func Match(proposals []Proposal, i int, printed string) ([]Proposal, error) {
 	return slices.Concat(exact, formed), nil
 }
 
-// parsePrinted cuts what is printed into numbers, each of one or two parts.
+// parsePrinted splits a printed text into numbers, each of one or two parts.
 func parsePrinted(printed string) (numbers [][]string, err error) {
 	cut := func(text string) []string {
 		return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t,.:;/-", r) })
@@ -90,13 +90,13 @@ func parsePrinted(printed string) (numbers [][]string, err error) {
 	return numbers, nil
 }
 
-// What Matched says of numbers that a format has as they are printed.
+// Values of Proposal.Matched for a number that the format has unchanged.
 const (
 	matchCard = "card number"
 	matchBoth = "facility and card number"
 )
 
-// matches tells which of the numbers of a card is printed; "" for none.
+// matches returns which of the numbers of a card is printed; "" for none.
 func (p *Proposal) matches(v Fields, parts []string) string {
 	if len(parts) == 2 {
 		if v.HasFacility && same(parts[0], strconv.FormatUint(v.Facility, 10)) && same(parts[1], v.number().String()) {
@@ -113,7 +113,7 @@ func (p *Proposal) matches(v Fields, parts []string) string {
 	return formOf(v, n, parts)
 }
 
-// formOf tells in which form a number of n bits is printed; "" for none.
+// formOf returns the form in which a number of n bits is printed; "" for none.
 func formOf(v Fields, n int, parts []string) string {
 	for _, form := range printedForms(v.Card, n) {
 		left, right, two := strings.Cut(form.number, ",")
@@ -130,7 +130,7 @@ func formOf(v Fields, n int, parts []string) string {
 	return ""
 }
 
-// same compares decimal numbers; leading zeros are part of the print.
+// same compares decimal numbers; printed ones have leading zeros.
 func same(printed, number string) bool {
 	return strings.TrimLeft(printed, "0") == strings.TrimLeft(number, "0")
 }

@@ -9,28 +9,28 @@ import (
 	"gatehouse/device"
 )
 
-// Proposal is a format that fits all cards that were swiped, for a person to
-// choose: formats of one length can't be told apart for sure by bits alone.
+// Proposal is a format that fits all cards that were swiped. A person chooses among proposals,
+// since bits alone do not distinguish all formats of one length.
 type Proposal struct {
 	Format  string   // for Lookup and the site file
-	Cards   []Fields // of each card, in the order given: compare with what is printed
-	Checks  int      // bits of every card that the format checks, and that are right; 0: it takes anything
-	Swapped bool     // fits only inverted bits: D0 and D1 are exchanged
-	Why     []string // for people: what speaks for it and against it
-	Rivals  []string // no swipe tells it from these, only the number printed on a card
-	Matched string   // what of it is the printed number, see Match
+	Cards   []Fields // the numbers of each card, in the order given, to compare with the printed ones
+	Checks  int      // checked bits of each card, all of them right; 0: the format accepts any card
+	Swapped bool     // only the inverted bits fit: D0 and D1 are swapped
+	Why     []string // reasons for and against it, for people
+	Rivals  []string // formats that only the number printed on a card distinguishes from it
+	Matched string   // which of its numbers is printed on the card, see Match
 
-	against int // remarks in Why that make it unlikely
-	idle    int // bits that it does not use, and that are zero on all cards
-	rank    int // in the table
+	against int // reasons in Why that make it unlikely
+	idle    int // bits that the format does not use, and that are zero on all cards
+	rank    int // position in the table
 }
 
-// Propose lists the formats that fit all of the cards, best first: what checks
-// most, then what is usual, as one facility for a whole house. Swipe three or
-// more different cards. The last is always RAW and a number: any bits of that
-// length, which opens doors as well as any other, since people are matched by all
-// bits of their card. There is none for cards of different lengths, or of less
-// than 16 or more than 256 bits. Advice says what to do next.
+// Propose returns the formats that fit all of the cards, best first: most checked bits, then what
+// is usual, such as one facility code in the whole house. Three or more different cards are needed
+// for a sure answer. The last proposal is always RAW and a number, which accepts any bits of that
+// length and opens doors as well as any other, since people are matched by all bits of their card.
+// There is none for cards of different lengths, or of less than 16 or more than 256 bits. Advice
+// returns what to do next.
 func Propose(cards []device.Card) []Proposal {
 	if len(cards) == 0 || mixed(cards) {
 		return nil
@@ -58,7 +58,7 @@ func Propose(cards []device.Card) []Proposal {
 	return all
 }
 
-// mixed tells that the cards have different lengths.
+// mixed reports whether the cards have different lengths.
 func mixed(cards []device.Card) bool {
 	return slices.ContainsFunc(cards, func(c device.Card) bool { return c.Len() != cards[0].Len() })
 }
@@ -67,8 +67,7 @@ func (f *Format) fits(cards []device.Card) bool {
 	return !slices.ContainsFunc(cards, func(c device.Card) bool { return c.Len() != f.Bits || !f.holds(c) })
 }
 
-// swapped proposes formats that fit the inverted cards and check more bits than
-// those that fit as it is.
+// swapped returns formats that fit the inverted cards and check more bits than most.
 func swapped(cards []device.Card, most int) (all []Proposal) {
 	inverted := make([]device.Card, len(cards))
 	for i, c := range cards {
@@ -85,7 +84,7 @@ func swapped(cards []device.Card, most int) (all []Proposal) {
 	return all
 }
 
-// checks counts the bits that a card can't have by chance.
+// checks returns the number of bits that are right by chance in half of all frames.
 func (f *Format) checks() int {
 	n := len(f.parity) + len(f.fixed) + f.xorWidth
 	if f.facility.only != 0 {
@@ -94,7 +93,7 @@ func (f *Format) checks() int {
 	return n
 }
 
-// propose weighs a format that fits.
+// propose returns the proposal of a format that fits.
 func (f *Format) propose(cards []device.Card) Proposal {
 	p := Proposal{Format: f.Name, Checks: f.checks(), rank: slices.Index(Names(), f.Name)}
 	for _, c := range cards {
@@ -125,7 +124,7 @@ func (f *Format) propose(cards []device.Card) Proposal {
 	return p
 }
 
-// unusual tells what does not fit cards of one house, with as many words.
+// unusual returns what is not as expected in cards of one house, a sentence each.
 func (f *Format) unusual(all []Fields, cards []device.Card) (remarks []string) {
 	limits := f.Limits()
 	var facility, above, unused bool
@@ -146,8 +145,8 @@ func (f *Format) unusual(all []Fields, cards []device.Card) (remarks []string) {
 	return remarks
 }
 
-// idle counts the bits that the format does not use if they are zero on all
-// cards, else it is 0.
+// idle returns the number of bits that the format does not use if they are zero on all cards, else
+// 0.
 func (f *Format) idle(cards []device.Card) int {
 	if slices.ContainsFunc(cards, func(c device.Card) bool { return f.unused(c) > 0 }) {
 		return 0
@@ -155,15 +154,15 @@ func (f *Format) idle(cards []device.Card) int {
 	return f.unused(inverse(oneBit(f.Bits, f.Bits)))
 }
 
-// blind tells that a card with all bits inverted passes all checks.
+// blind reports whether a card passes all checks with all its bits inverted.
 func (f *Format) blind() bool {
 	return f.checks() > 0 && len(f.fixed) == 0 && f.facility.only == 0 && !f.card.bcd &&
 		(f.xorWidth == 0 || f.Bits/f.xorWidth%2 == 0) &&
 		!slices.ContainsFunc(f.parity, func(p parity) bool { return len(p.over)%2 == 0 })
 }
 
-// rivals finds for each proposal those with the same checks, or as none. What is
-// the same in all is said so: there either will do.
+// rivals sets Rivals of each proposal: formats with the same checks. Formats that split the cards
+// in the same way are no rivals: either will do, and Why says so.
 func rivals(all []Proposal) {
 	for i := range all {
 		p := &all[i]
@@ -184,12 +183,12 @@ func rivals(all []Proposal) {
 	}
 }
 
-// signature is the same for formats that pass the same cards.
+// signature is the same for formats that accept the same cards.
 func (f *Format) signature() string {
 	return fmt.Sprint(f.parity, f.fixed, f.xorWidth, f.facility.only, f.card.bcd)
 }
 
-// distinct counts the different cards: one that was swiped twice proves nothing more.
+// distinct returns the number of different cards: a second swipe of the same card proves nothing.
 func distinct(cards []device.Card) int {
 	seen := make(map[device.Card]bool, len(cards))
 	for _, c := range cards {
@@ -198,7 +197,7 @@ func distinct(cards []device.Card) int {
 	return len(seen)
 }
 
-// series joins names as a sentence does: "a, b and c".
+// series joins names: "a, b and c".
 func series(first string, more []string) string {
 	last := len(more) - 1
 	return strings.Join(append([]string{first}, more[:last]...), ", ") + " and " + more[last]
@@ -211,7 +210,7 @@ func count(n int, one, many string) string {
 	return fmt.Sprint(n, " ", many)
 }
 
-// chance says two to the power of -n.
+// chance returns the probability 2^-n in words.
 func chance(n int) string {
 	if n >= 20 {
 		return "less than 1 in a million"
@@ -219,7 +218,7 @@ func chance(n int) string {
 	return fmt.Sprint("1 in ", 1<<n)
 }
 
-// Advice says in plain words what to do after these swipes.
+// Advice returns the next step for the installer after these swipes, in English.
 func Advice(cards []device.Card, proposals []Proposal) string {
 	switch {
 	case len(cards) == 0:
@@ -261,7 +260,8 @@ func advise(cards []device.Card, proposals []Proposal) string {
 	return best.Format + " fits."
 }
 
-// others names the formats after the first that are another view of the card.
+// others returns the formats after the first that also have the printed number, but split the cards
+// differently.
 func others(proposals []Proposal) (names []string) {
 	for _, p := range proposals[1:] {
 		if p.Matched == proposals[0].Matched && !slices.Equal(p.Cards, proposals[0].Cards) {

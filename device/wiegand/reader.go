@@ -16,28 +16,28 @@ const (
 	maxBackoff = 30 * time.Second
 )
 
-// Config is what it takes to run one reader.
+// Config is the configuration of one reader.
 type Config struct {
 	Source string // the reader, as the site file names it
-	// Formats is what it may send, best one alone. The longest ends without waiting
-	// for silence: of a reader that sends still longer frames, one in four passes
-	// the two parity bits as a card (nobody's), and then tells fault.Trailing.
-	// It may be empty where there is a keypad.
+	// Formats are the formats that the reader may send; one alone is best. The longest ends without
+	// waiting for silence: of a reader that sends still longer frames, one in four then passes the
+	// two parity bits as a card (nobody's), followed by fault.Trailing. Formats may be empty if
+	// there is a keypad.
 	Formats []Format
 	Gap     time.Duration // silence that ends a frame, 25 to 100 ms; 0: adaptive, see NewFramer
 	Keypad  Keypad
-	// ReverseBytes is for a reader that sends the bytes of a card's number
-	// backward, as some do with MIFARE: each card is turned round, so that it is the
-	// same at every reader. The formats must be of whole bytes, or of whole bytes
-	// between two parity bits (W26, W34, W42 to W66).
+	// ReverseBytes is for a reader that sends the bytes of a card's number in reverse order, as
+	// some do with MIFARE: the bytes of each card are reversed, so that it is the same at every
+	// reader. The formats must consist of whole bytes, or of whole bytes between two parity bits
+	// (W26, W34, W42 to W66).
 	ReverseBytes bool
-	// LearnFormat takes every frame of 24 to 256 bits that ends with silence for a card,
-	// whatever its format and parity, to find out what a reader sends. Formats may
-	// then be empty. Never for a door in use.
+	// LearnFormat accepts every frame of 24 to 256 bits that ends with silence as a card, whatever
+	// its format and parity, to find out what a reader sends. Formats may then be empty. It must
+	// never be set for a door in use.
 	LearnFormat bool
 }
 
-// Validate tells what is wrong with the configuration.
+// Validate returns an error that names the reader and the wrong setting.
 func (c Config) Validate() error {
 	if len(c.Formats) == 0 && c.Keypad.Kind == "" && !c.LearnFormat {
 		return fmt.Errorf("reader %s: no format", c.Source)
@@ -59,26 +59,24 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Reader turns the two lines of one Wiegand reader into events.
+// Reader decodes the two lines of one Wiegand reader into events.
 type Reader struct {
 	cfg  Config
 	open func() (device.Lines, error)
 	door device.Reporter
 }
 
-// New makes a Reader; Run starts it. open requests D0 and D1, in this order, in
-// one request that reports idle-to-active edges only (with both, the kernel
-// names an edge by the level after it and a short pulse may show none), and is
-// called again after each failure.
+// New returns a Reader; Run starts it. open requests D0 and D1, in this order, in one request that
+// reports idle-to-active edges only (with both edges, the kernel names an edge by the level after
+// it, so that a short pulse may show none). It is called again after each failure.
 func New(cfg Config, open func() (device.Lines, error), events chan<- device.Event) *Reader {
 	return &Reader{cfg: cfg, open: open, door: device.Reporter{Source: cfg.Source, Events: events}}
 }
 
-// Run reads until ctx ends and returns ctx.Err(); for a wrong Config it returns
-// an error at once. Lines that can't be opened or fail are told once
-// (WentOffline) and tried again after 1 s to 30 s; CameOnline follows when bits
-// count, 100 ms after opening. It waits for room in events: the kernel's
-// buffer holds what comes meanwhile.
+// Run reads until ctx ends and returns ctx.Err(); for an invalid Config it returns an error at
+// once. Lines that can't be opened or fail are reported once (WentOffline) and opened again after 1
+// s to 30 s; CameOnline follows 100 ms after opening, when bits count. It waits while events is
+// full: the kernel's buffer holds later edges meanwhile.
 func (r *Reader) Run(ctx context.Context) error {
 	if err := r.cfg.Validate(); err != nil {
 		return err

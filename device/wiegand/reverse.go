@@ -2,10 +2,10 @@ package wiegand
 
 import "gatehouse/device"
 
-// reversed returns a card of the format with the bytes of its number the other
-// way round, as some readers send the number of a MIFARE card, and true. The
-// bytes are all bits, or all but a parity bit at either end, which is made anew.
-// It returns the card as it is, and false, where the format is not so.
+// reversed returns a card of the format with the bytes of its number in reverse order, as some
+// readers send the number of a MIFARE card, and true. The bytes are all bits, or all but a parity
+// bit at either end, which is computed again. It returns the card unchanged, and false, for a
+// format of another layout.
 func reversed(f Format, c device.Card) (device.Card, bool) {
 	margin := 0
 	if c.Len()%8 == 2 {
@@ -16,7 +16,7 @@ func reversed(f Format, c device.Card) (device.Card, bool) {
 		return c, false
 	}
 	found := device.Card{}
-	for ends := range 1 << (2 * margin) { // each value of the parity bits
+	for ends := range 1 << (2 * margin) { // both values of each parity bit
 		turned := device.Card{}
 		if margin == 1 {
 			turned, _ = turned.Append(byte(ends >> 1))
@@ -29,7 +29,7 @@ func reversed(f Format, c device.Card) (device.Card, bool) {
 		}
 		switch {
 		case !f.holds(turned):
-		case found.Len() != 0: // the ends are no parity
+		case found.Len() != 0: // the bits at the ends are no parity
 			return c, false
 		default:
 			found = turned
@@ -41,8 +41,8 @@ func reversed(f Format, c device.Card) (device.Card, bool) {
 	return found, true
 }
 
-// reversible tells whether every card of the format can be reversed: each bit
-// alone, and none, with parity bits that fit.
+// reversible reports whether every card of the format can be reversed: tried with each bit alone,
+// and with none.
 func reversible(f Format) bool {
 	for i := range f.Bits + 1 {
 		if _, ok := reversed(f, oneBit(i, f.Bits)); !ok {
@@ -52,7 +52,7 @@ func reversible(f Format) bool {
 	return true
 }
 
-// inverse flips every bit, as swapped wires do.
+// inverse returns c with every bit flipped, as swapped wires send it.
 func inverse(c device.Card) device.Card {
 	var inv device.Card
 	for i := range c.Len() {
@@ -61,7 +61,7 @@ func inverse(c device.Card) device.Card {
 	return inv
 }
 
-// oneBit is a card of n zeros but for bit i, if it has that.
+// oneBit returns a card of n bits of which only bit i is set; none if i is n.
 func oneBit(i, n int) device.Card {
 	var c device.Card
 	for k := range n {

@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	settleTime = 100 * time.Millisecond // bits in it after opening are never a card
-	levelCheck = time.Second            // how often idle lines are looked at
+	settleTime = 100 * time.Millisecond // after opening, in which bits are never a card
+	levelCheck = time.Second            // how often the levels of idle lines are read
 	heldLimit  = 10 * time.Millisecond  // longest that a line may stay active
-	noisePause = 5 * time.Millisecond   // between reads of noise: the kernel keeps 1024 edges
+	noisePause = 5 * time.Millisecond   // between reads during noise: the kernel keeps 1024 edges
 )
 
-// session is one opening of the lines.
+// session is the time from one opening of the lines to their failure.
 type session struct {
 	ctx    context.Context
 	door   *device.Reporter
@@ -27,11 +27,11 @@ type session struct {
 	framer *Framer
 	cable  cable
 	keypad device.Keypad
-	missed time.Time // until then a PIN may have begun while the lines were away
+	missed time.Time // until then, the first key may continue a PIN that began while the lines were closed
 	edges  [64]device.Edge
 
 	settle   time.Time // when bits begin to count; zero once they do
-	check    time.Time // next look at the levels
+	check    time.Time // when the levels are read next
 	lastRead time.Time // of edges
 	stirred  bool      // edges came since the last silence
 }
@@ -47,8 +47,8 @@ func newSession(ctx context.Context, cfg Config, door *device.Reporter, lines de
 	return s
 }
 
-// run feeds edges, silences and levels to framer and cable until the lines
-// fail, or are closed because ctx ended.
+// run passes edges, silences and levels to framer and cable until the lines fail, or are closed
+// because ctx ended.
 func (s *session) run() error {
 	for s.ctx.Err() == nil {
 		start, due := time.Now(), s.wake()
@@ -62,11 +62,11 @@ func (s *session) run() error {
 			s.framer.Edges(s.edges[:n])
 			s.cable.moved(s.edges[:n], now)
 			s.lastRead, s.stirred = now, true
-			if s.framer.state == broken { // a fault already: the rest may be looked at later
+			if s.framer.state == broken { // a fault already: the rest can be read later
 				s.noise(n < len(s.edges))
 			}
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			// No edge was there when due came; since then some may have come.
+			// No edge was there when the timeout began to expire; some may have come since.
 			err = s.quiet(due)
 		default:
 			return fmt.Errorf("read edges: %w", err)
@@ -81,7 +81,7 @@ func (s *session) run() error {
 	return s.ctx.Err()
 }
 
-// wake is when something is due though no edge comes.
+// wake returns when something is due even if no edge comes.
 func (s *session) wake() time.Time {
 	at := s.check
 	if end := s.lastRead.Add(s.framer.Gap()); s.stirred && end.Before(at) {
@@ -93,8 +93,8 @@ func (s *session) wake() time.Time {
 	return at
 }
 
-// quiet is called when the kernel held no edge at now. The levels come before the
-// frame's end: a card is none while a line is held.
+// quiet is called when the kernel held no edge at now. It reads the levels before it ends the
+// frame: a frame is no card while a line is held.
 func (s *session) quiet(now time.Time) error {
 	if s.stirred && now.Sub(s.lastRead) >= s.framer.Gap() {
 		s.stirred = false
@@ -126,7 +126,7 @@ func (s *session) look(now time.Time) error {
 	return nil
 }
 
-// frame hands on what the framer found.
+// frame reports what the framer emitted.
 func (s *session) frame(f Frame) {
 	switch {
 	case f.Fault != fault.None:
@@ -144,8 +144,8 @@ func (s *session) frame(f Frame) {
 	}
 }
 
-// noise goes on: it may have hidden keys. Once all that the kernel holds is
-// read, the next read can wait until there is more.
+// noise spoils the PIN that is typed, since noise may have hidden keys. If all edges of the kernel
+// were read, it pauses until there are more.
 func (s *session) noise(drained bool) {
 	s.keypad.Spoil(s.framer.last)
 	if drained {
@@ -156,7 +156,7 @@ func (s *session) noise(drained bool) {
 	}
 }
 
-// key puts single keys together.
+// key adds a key to the PIN that is typed.
 func (s *session) key(f Frame) {
 	if time.Now().Before(s.missed) {
 		s.missed = time.Time{}
@@ -167,15 +167,15 @@ func (s *session) key(f Frame) {
 	}
 }
 
-// cable watches for a line that is held active: a short, or a reader without
-// power. Pulses are far shorter than the limit.
+// cable detects a line that is held active: a short, or a reader without power. Pulses are far
+// shorter than heldLimit.
 type cable struct {
 	active [2]bool
 	since  [2]time.Time // when the line was first seen active; zero while it is not
 	held   bool         // a fault, until both lines are seen idle
 }
 
-// moved takes edges: a line that had one was idle just before.
+// moved records edges: a line with an edge was idle just before it.
 func (c *cable) moved(edges []device.Edge, now time.Time) {
 	for _, e := range edges {
 		if e.Active && int(e.Line) < len(c.since) {
@@ -184,7 +184,7 @@ func (c *cable) moved(edges []device.Edge, now time.Time) {
 	}
 }
 
-// levels judges what is now in active, and asks to look again soon.
+// levels judges the levels in active, and reports whether they must be read again soon.
 func (c *cable) levels(now time.Time) (again bool) {
 	held := c.active[0] && c.active[1]
 	for i, active := range c.active {

@@ -8,13 +8,13 @@ import (
 	"gatehouse/device"
 )
 
-// Names as H10301, N10002, C1k35s are those of the makers or of the cloning
-// trade; W and a number are the open layouts that manuals call "Wiegand 26":
-// all data as one number between the parity bits. Where the bits could hold
-// more than the maker issues, max says so: Encode keeps to it, Decode does not.
+// table has all formats but RAW. Names such as H10301, N10002 and C1k35s are those of the makers or
+// of the card-cloning trade; W and a number are the open layouts that manuals call "Wiegand 26":
+// all data as one number between the parity bits. max is set where the bits could hold a higher
+// number than the maker issues: Encode keeps to it, Decode does not.
 //
-// The layouts are facts told by makers' manuals, cardinfo.barkweb.com.au and
-// the format list of the Proxmark3 client. Differences from the latter:
+// The layouts are facts from makers' manuals, cardinfo.barkweb.com.au and the format list of the
+// Proxmark3 client. Differences from the latter:
 //   - HPP32 there writes a card number of 29 bits into 19; here it has the 19.
 //   - H10320 there takes only numbers from 80000000, its first digit having run
 //     over a fixed bit; here all. Before 2025 it had 36 bits. Bits 28 and 29 are
@@ -31,8 +31,8 @@ const (
 	maxRaw = device.MaxCardBits
 )
 
-// Lookup finds a format by its exact name. RAW16 to RAW256 are any bits of that
-// number: for a card whose layout nobody knows, which opens doors all the same.
+// Lookup returns a format by its exact name. RAW16 to RAW256 are any bits of that number: for cards
+// whose layout is unknown, which open doors all the same.
 func Lookup(name string) (Format, bool) {
 	for i := range table {
 		if table[i].Name == name {
@@ -51,7 +51,7 @@ func rawFormat(n int) Format {
 	return Format{Name: raw + strconv.Itoa(n), Bits: n, card: num(0, uint8(n-1))}
 }
 
-// Names lists the formats, shortest first. RAW16 to RAW256 are known besides.
+// Names returns the names of all formats but RAW16 to RAW256, shortest format first.
 func Names() []string {
 	names := make([]string, len(table))
 	for i := range table {
@@ -64,13 +64,13 @@ func even(at uint8, over []uint8) parity { return parity{at: at, over: over} }
 
 func odd(at uint8, over []uint8) parity { return parity{at: at, odd: true, over: over} }
 
-// evenOdd is the usual pair of parity bits: bit 0 is even over the bits 1 to left, the
-// one after last is odd over the bits first to last.
+// evenOdd is the usual pair of parity bits: bit 0 even over the bits 1 to left, bit last+1 odd over
+// the bits first to last.
 func evenOdd(left, first, last uint8) []parity {
 	return []parity{even(0, run(1, left)), odd(last+1, run(first, last))}
 }
 
-// num is the number of the bits first to last.
+// num is a number of the bits first to last.
 func num(first, last uint8) field { return field{list: run(first, last)} }
 
 func run(first, last uint8) []uint8 { return every(1, first, last) }
@@ -84,7 +84,7 @@ func every(step, first, last uint8) []uint8 {
 	return list
 }
 
-// without lists what is in list and in no other.
+// without returns the bits of list that are in none of the others.
 func without(list []uint8, others ...[]uint8) []uint8 {
 	return slices.DeleteFunc(list, func(i uint8) bool { return slices.Contains(slices.Concat(others...), i) })
 }

@@ -91,15 +91,15 @@ var long = []Format{
 		Name: "TWIC58", Bits: 58, oem: num(1, 14), facility: num(15, 28), card: num(29, 48), issue: num(49, 56),
 		parity: evenOdd(28, 29, 56),
 	},
-	{Name: "W66", Bits: 66, card: num(1, 64), parity: evenOdd(32, 33, 64)}, // the UID of a card as it is
-	// agency, system, credential, date of expiry; 0 and 74 are parity, but over what is not known for sure
+	{Name: "W66", Bits: 66, card: num(1, 64), parity: evenOdd(32, 33, 64)}, // a card's UID, unchanged
+	// agency, system, credential, date of expiry; 0 and 74 are parity, but of which bits is not known for sure
 	{Name: "PIV75", Bits: 75, oem: num(1, 14), facility: num(15, 28), card: num(29, 48), issue: num(49, 73)},
 	fascn(),
 }
 
-// fascn is the FASC-N of US government cards (PACS TIG SCEPACS 2.2): 40 characters
-// of four bits, lowest first, and an odd parity bit. 32 of them are digits: the
-// card number. The others are marks, and a sum over all at the end.
+// fascn is the FASC-N of US government cards (PACS TIG SCEPACS 2.2): 40 characters of four bits,
+// lowest first, and an odd parity bit. 32 of them are digits, the card number. The others are
+// marks, and at the end the XOR of all.
 func fascn() Format {
 	const start, separator, end, sum = 0, 5, 38, 39
 	f := Format{Name: "FASCN200", Bits: 200, card: field{bcd: true}}

@@ -7,7 +7,7 @@ var short = []Format{
 	{Name: "ind26", Bits: 26, facility: num(1, 12), card: num(13, 24), parity: evenOdd(12, 13, 24)},
 	{Name: "W26", Bits: 26, card: num(1, 24), parity: evenOdd(12, 13, 24)},
 	{
-		Name: "T1", Bits: 26, card: num(1, 24), // nothing is known of bit 0
+		Name: "T1", Bits: 26, card: num(1, 24), // the meaning of bit 0 is unknown
 		parity: []parity{even(25, run(1, 24))},
 	},
 	{Name: "T2", Bits: 26, card: num(1, 24), parity: []parity{even(0, run(1, 12)), even(25, run(13, 24))}},

@@ -7,30 +7,28 @@ import (
 	"gatehouse/device"
 )
 
-// The times of a frame's bits say what its bits can't: a reader sends them
-// evenly, noise comes as it likes. Widths of pulses would say less: the kernel
-// reads the level after the interrupt, so that on a busy board both edges of a
-// pulse of 40 us look alike, and it costs twice the edges.
-
-// minMeasured is the fewest intervals from which anything follows.
+// minMeasured is the fewest intervals from which extra concludes anything. A reader sends its bits
+// evenly, noise does not. The widths of pulses would say less: the kernel reads the level after the
+// interrupt, so that on a busy board both edges of a 40 us pulse look alike, and they would double
+// the number of edges.
 const minMeasured = 8
 
-// Times of the wire. The SIA 26-bit rule has 200 us to 20 ms between bits; real
+// Times of the wire. SIA AC-01 has 200 us to 20 ms between bits; real
 // readers keep 100 us and more.
 const (
-	// MinGap and MaxGap are the limits of a gap that is set by hand.
+	// MinGap and MaxGap are the limits of a configured gap.
 	MinGap = 25 * time.Millisecond
 	MaxGap = 100 * time.Millisecond
 
 	minInterval = 100 * time.Microsecond
-	// maxAdaptive is ten times the longest legal interval.
+	// maxAdaptive is ten times the longest interval that SIA AC-01 allows.
 	maxAdaptive = 200 * time.Millisecond
-	// promptInterval is the shortest median interval, in us, of a frame that may end
-	// without silence: readers keep the rule's 200 us, noise may be faster.
+	// promptInterval is the shortest median interval, in us, of a frame that may end without
+	// silence: readers keep to 200 us, noise may be faster.
 	promptInterval = 150
 )
 
-// intervals are the times between the bits of one run, in us.
+// intervals are the times between the bits of one frame, in us.
 type intervals struct {
 	sorted [device.MaxCardBits]uint32
 	n      int       // of sorted
@@ -41,7 +39,7 @@ type intervals struct {
 
 func (t *intervals) clear() { t.n, t.latest, t.pair, t.lead = 0, [2]uint32{}, math.MaxUint32, 0 }
 
-// gap is ten times the median, within limits.
+// gap returns ten times the median, within the limits.
 func (t *intervals) gap() time.Duration {
 	if t.n == 0 {
 		return MinGap
@@ -49,7 +47,7 @@ func (t *intervals) gap() time.Duration {
 	return min(max(10*time.Duration(t.median())*time.Microsecond, MinGap), maxAdaptive)
 }
 
-// add puts an interval in its place, for the median.
+// add inserts an interval in sorted order.
 func (t *intervals) add(interval time.Duration) {
 	if t.n == len(t.sorted) {
 		return
@@ -67,19 +65,19 @@ func (t *intervals) add(interval time.Duration) {
 	t.n++
 }
 
-// median of the intervals in us; there must be one.
+// median returns the median interval in us; there must be an interval.
 func (t *intervals) median() uint32 { return t.sorted[(t.n-1)/2] }
 
-// even tells that every interval is within a quarter of the median, and that no
-// reader would be faster.
+// even reports whether every interval is within a quarter of the median, and the median no shorter
+// than a reader's.
 func (t *intervals) even() bool {
 	return t.n > 0 && t.median() >= promptInterval && t.about(0) && t.about(t.n-1)
 }
 
-// extra tells that a frame has a pulse too many and so, if its number of bits
-// is right, one too few: nearly all intervals are even, and two in a row are no
-// longer than one should be. Not so at the start and behind a long one: there, a
-// busy board took an edge late.
+// extra reports whether a frame has one pulse too many (and so, if its number of bits is right,
+// lost another): nearly all intervals are even, and two consecutive ones are together no longer
+// than one should be. It is false at the start, and where a long interval precedes the two: there,
+// a busy board took an edge late.
 func (t *intervals) extra() bool {
 	if t.n < minMeasured {
 		return false
@@ -88,7 +86,7 @@ func (t *intervals) extra() bool {
 	return t.about(t.n/8) && t.about(t.n-1-t.n/8) && 4*uint64(t.pair) <= 5*median && 2*uint64(t.lead) <= 3*median
 }
 
-// about tells that the i-th shortest interval is within a quarter of the median.
+// about reports whether the i-th shortest interval is within a quarter of the median.
 func (t *intervals) about(i int) bool {
 	median, x := uint64(t.median()), uint64(t.sorted[i])
 	return 4*x >= 3*median && 4*x <= 5*median

@@ -102,7 +102,7 @@ func Of(c device.Card) (Number, bool) {
 	for _, name := range []string{"W26", "W34", "W42", "W58"} {
 		f, _ := wiegand.Lookup(name)
 		if f.Check(c) == nil {
-			n := f.Whole()
+			n := f.NumberBits()
 			return Number{bits: device.CardOf(c.Uint64(1, n), n), low: n == bitsEM}, true
 		}
 	}

@@ -170,7 +170,7 @@ func (r *Reader) Shapes() (all []cardnumber.Shape) {
 		all = cardnumber.UsualShapes()
 	case r.Type == TypeWiegand:
 		for _, f := range r.WireFormats() {
-			all = append(all, cardnumber.Shape{Format: f.Name, Bits: f.Whole()})
+			all = append(all, cardnumber.Shape{Format: f.Name, Bits: f.NumberBits()})
 		}
 	default:
 		for _, n := range known {
