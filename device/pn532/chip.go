@@ -20,10 +20,10 @@ const (
 
 const (
 	attempts = 3
-	overtime = 100 * time.Millisecond // for bytes that wait because we were busy; a flood gets no more
+	overtime = 100 * time.Millisecond // for bytes that wait because the reader was busy; a flood gets no more
 )
 
-// limits is how long the module may take.
+// limits are the timeouts of the module.
 type limits struct{ ack, reply time.Duration }
 
 var usual = limits{
@@ -31,36 +31,36 @@ var usual = limits{
 	reply: 500 * time.Millisecond, // a card is listed or not in less than 50 ms with our retries
 }
 
-// errRefused means that the chip knows a command and does not do it, or does
-// not know it.
+// errRefused means that the chip refuses a command, or does not know it.
 var errRefused = errors.New("the module refuses a command")
 
-// errGarbled means that an answer came with a wrong checksum, each time.
+// errGarbled means that every repetition of an answer had a wrong checksum.
 var errGarbled = errors.New("the module's answer has a wrong checksum")
 
-// chip speaks with one module over an open port. For one goroutine.
+// chip is the host's side of one module on an open port. It is for one goroutine.
 type chip struct {
 	port   device.Port
 	limits limits
-	// disturbed reports whether an error is what another program did to the port, which goes on.
+	// disturbed reports whether an error is the act of another program, after which the port still
+	// works.
 	disturbed func(error) bool
 
 	dec  decoder
 	cmd  []byte
 	out  []byte
 	in   [64]byte
-	n, i int // bytes of in, and those taken
+	n, i int // bytes in in, and how many are decoded
 }
 
-// version is the chip's kind and firmware.
+// version is the type of chip and its firmware.
 type version struct{ chip, major, minor byte }
 
 func (v version) String() string {
 	return fmt.Sprintf("PN5%02X firmware %d.%d", v.chip, v.major, v.minor)
 }
 
-// setUp wakes the module and makes it ready to list cards. InListPassiveTarget
-// would wait for ever for a card unless told how often to try.
+// setUp wakes the module and configures it to list cards. Without a number of retries
+// InListPassiveTarget would wait for a card for ever.
 func (c *chip) setUp() (version, error) {
 	c.dec.reset()
 	if _, err := c.port.Write([]byte(wakeUp)); err != nil {
@@ -78,15 +78,14 @@ func (c *chip) setUp() (version, error) {
 		return version{}, fmt.Errorf("firmware version of %d bytes: %w", len(got), errRefused)
 	}
 	v := version{got[0], got[1], got[2]}
-	// Retries: of ATR without end, of PSL one, of looking for a card two.
+	// Retries: ATR without end, PSL one, search for a card two.
 	if _, err := c.command(rfConfiguration, 0x05, 0xFF, 0x01, 0x02); err != nil {
 		return version{}, fmt.Errorf("set the retries: %w", err)
 	}
 	return v, nil
 }
 
-// list returns what the module says of the cards in its field: at most one, of
-// ISO 14443 type A.
+// list returns the module's list of the cards in its field: at most one, of ISO 14443 type A.
 func (c *chip) list() ([]byte, error) {
 	got, err := c.command(inListPassiveTarget, 0x01, 0x00)
 	if err != nil {
@@ -95,9 +94,9 @@ func (c *chip) list() ([]byte, error) {
 	return got, nil
 }
 
-// command sends a command until the module takes it and returns the bytes of
-// the answer after its code, valid until the next command. The error wraps
-// device.ErrNoAnswer, errRefused, errGarbled or the port's.
+// command sends a command until the module acknowledges it, and returns the bytes of the answer
+// after its code, which are valid until the next command. The error wraps device.ErrNoAnswer,
+// errRefused, errGarbled or the port's.
 func (c *chip) command(code byte, parameters ...byte) ([]byte, error) {
 	c.dec.forget()
 	c.cmd = append(append(c.cmd[:0], toChip, code), parameters...)
@@ -107,7 +106,7 @@ func (c *chip) command(code byte, parameters ...byte) ([]byte, error) {
 		if _, err = c.port.Write(c.out); err != nil {
 			return nil, err
 		}
-		if err = c.taken(); errors.Is(err, device.ErrNoAnswer) {
+		if err = c.acknowledged(); errors.Is(err, device.ErrNoAnswer) {
 			continue
 		}
 		if err != nil {
@@ -118,8 +117,8 @@ func (c *chip) command(code byte, parameters ...byte) ([]byte, error) {
 	return nil, err
 }
 
-// taken waits for ACK. Older frames are dropped.
-func (c *chip) taken() error {
+// acknowledged waits for ACK. It drops older frames.
+func (c *chip) acknowledged() error {
 	for deadline := time.Now().Add(c.limits.ack); ; {
 		got, err := c.next(deadline)
 		switch {
@@ -128,13 +127,13 @@ func (c *chip) taken() error {
 		case got == frameAck:
 			return nil
 		case got == frameNack:
-			return device.ErrNoAnswer // it got less than we sent: again
+			return device.ErrNoAnswer // it got less than was sent: repeat the command
 		}
 	}
 }
 
-// reply waits for the answer of that code. One with a wrong checksum is asked
-// for again; a command that takes too long is aborted by ACK.
+// reply waits for the answer with that code. It requests one with a wrong checksum again (NACK),
+// and aborts a command that times out (ACK).
 func (c *chip) reply(code byte) ([]byte, error) {
 	deadline := time.Now().Add(c.limits.reply)
 	for garbled := 0; ; {
@@ -162,8 +161,8 @@ func (c *chip) reply(code byte) ([]byte, error) {
 	}
 }
 
-// next waits for the next frame. Bytes that wait in the port are taken even when
-// the time is over.
+// next waits for the next frame. Bytes that are already in the port are read even after the
+// deadline.
 func (c *chip) next(deadline time.Time) (frame, error) {
 	for {
 		left := time.Until(deadline)

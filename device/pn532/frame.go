@@ -7,20 +7,20 @@ import (
 
 // Bytes of a frame (PN532 user manual UM0701-02, section 6.2).
 const (
-	toChip      = 0xD4 // first byte of what we send
-	fromChip    = 0xD5 // and of what the chip sends
+	toChip      = 0xD4 // first byte of the host's data
+	fromChip    = 0xD5 // first byte of the chip's data
 	errorReport = 0x7F // the one byte of the chip's error frame
-	maxData     = 265  // bytes of a frame's data, its first byte too
+	maxData     = 265  // bytes of a frame's data, the first byte included
 )
 
 const (
-	wakeUp = "\x55\x55\x00\x00\x00" // before the first frame, and what the chip sleeps through
+	wakeUp = "\x55\x55\x00\x00\x00" // sent before the first frame; the chip sleeps through the zeros
 	ack    = "\x00\x00\xFF\x00\xFF\x00"
 	nack   = "\x00\x00\xFF\xFF\x00\x00"
 )
 
-// appendFrame writes the frame of data, which begins with toChip or fromChip
-// and has 1 to 265 bytes.
+// appendFrame appends a frame with the data, which begin with toChip or fromChip and have 1 to 265
+// bytes.
 func appendFrame(out, data []byte) []byte {
 	out = append(out, 0x00, 0x00, 0xFF)
 	if n := len(data); n <= 0xFF {
@@ -39,34 +39,33 @@ func sum(b []byte) (s byte) {
 	return s
 }
 
-// frame is what a decoder found.
+// frame is the kind of frame that a decoder found.
 type frame uint8
 
 const (
 	frameNone frame = iota // nothing yet
 	frameAck
 	frameNack
-	frameData  // decoder.data has it
+	frameData  // its data are in decoder.data
 	frameError // the chip refused a command
-	frameSum   // a whole frame but for its checksum
+	frameSum   // a whole frame with a wrong checksum
 )
 
-// decoder cuts what the chip sends into frames. Between them it takes any
-// bytes: zeros are usual. A false start may hide a true one, so that it keeps
-// the bytes and looks again from the next one. The zero value is ready and soon
-// needs no more heap.
+// decoder cuts the chip's bytes into frames. It ignores bytes between frames, which are usually
+// zeros. A false start may hide a true one, so it keeps the bytes and searches again from the next
+// byte. The zero value is ready; after some frames it allocates nothing.
 type decoder struct {
 	buf  []byte // from a possible start: 00 FF
 	data []byte // of the last frameData, from the byte after fromChip
 }
 
-// push takes the next byte.
+// push adds the next byte.
 func (d *decoder) push(b byte) frame {
 	d.buf = append(d.buf, b)
 	for len(d.buf) > 0 {
 		from, size, found := judge(d.buf)
 		switch {
-		case size < 0: // no frame: look again from the next byte
+		case size < 0: // no frame: search again from the next byte
 			d.skip(1)
 		case len(d.buf) < size:
 			return frameNone
@@ -81,17 +80,16 @@ func (d *decoder) push(b byte) frame {
 	return frameNone
 }
 
-// skip drops n bytes.
 func (d *decoder) skip(n int) {
 	rest := copy(d.buf, d.buf[n:])
 	clear(d.buf[rest:])
 	d.buf = d.buf[:rest]
 }
 
-// judge looks at bytes that begin where the 00 FF of a frame could. It returns
-// how many the frame has up to its checksum, as far as can be known, -1 for
-// none; and when they are there, what it is and where its data are. The zero
-// after the checksum is left: it is like those between frames.
+// judge classifies bytes where the 00 FF of a frame may begin. size is the frame's bytes up to its
+// checksum, as far as known, -1 if there is no frame; found and from (where the data begin) are set
+// once all of them are there. The zero after the checksum does not count: it is like those between
+// frames.
 func judge(b []byte) (from, size int, found frame) {
 	if b[0] != 0x00 || len(b) > 1 && b[1] != 0xFF {
 		return 0, -1, frameNone
@@ -118,8 +116,8 @@ func judge(b []byte) (from, size int, found frame) {
 	return judgeData(b[from:size], from, size)
 }
 
-// dataLength returns how many bytes of data a frame says that it has, 0 where the
-// checksum of that is wrong or is not here yet, and where they begin.
+// dataLength returns the data length of a frame, 0 if its checksum is wrong or not yet there, and
+// where the data begin.
 func dataLength(b []byte) (n, from int) {
 	switch {
 	case b[2] != 0xFF || b[3] != 0xFF:
@@ -133,7 +131,7 @@ func dataLength(b []byte) (n, from int) {
 	return int(b[4])<<8 | int(b[5]), 7
 }
 
-// judgeData looks at the data of a frame and their checksum.
+// judgeData classifies a frame by its data and their checksum.
 func judgeData(b []byte, from, size int) (int, int, frame) {
 	switch {
 	case sum(b) != 0:
@@ -146,21 +144,21 @@ func judgeData(b []byte, from, size int) (int, int, frame) {
 	return from + 1, size, frameData
 }
 
-// reset drops what is no whole frame yet.
+// reset drops the bytes of an incomplete frame.
 func (d *decoder) reset() {
 	clear(d.buf)
 	d.buf = d.buf[:0]
 }
 
-// forget clears the data: they may be a card's number.
+// forget clears the data, which may be a card's number.
 func (d *decoder) forget() {
 	clear(d.data)
 	d.data = d.data[:0]
 }
 
-// Decode reads one frame in which a module lists what is in its field, as a
-// Reader does: a card, or what is wrong with it, or neither for an empty field.
-// fault.Checksum and fault.Noise are for bytes that are no such frame.
+// Decode decodes one frame in which a module lists the cards in its field, as a Reader does: it
+// returns the card, or its fault, or neither for an empty field. fault.Checksum and fault.Noise are
+// for bytes that are no such frame.
 func Decode(frame []byte) (device.Card, fault.Code) {
 	var d decoder
 	for _, b := range frame {

@@ -1,12 +1,11 @@
-// Package pn532 reads the numbers of ISO 14443 type A cards (MIFARE, NTAG,
-// DESFire) by an NXP PN532 on a serial port (HSU).
+// Package pn532 reads the numbers (UIDs) of ISO 14443 type A cards (MIFARE, NTAG, DESFire) with an
+// NXP PN532 on a serial port (HSU).
 //
-// A number (UID) is no secret: any telephone reads it, and cards that take any
-// number cost less than a meal. Such a reader keeps honest people out; the
-// Reader says so in the log when it starts. The package refuses numbers that a
-// card makes up anew at each tap, numbers of a length that no card has, answers
-// with a wrong checksum, and anything that the module sends unasked. It reads no
-// card's memory and keeps no keys.
+// A UID is no secret: any telephone reads it, and cards with a free choice of UID cost less than a
+// meal. Such a reader keeps honest people out; the Reader logs a warning about that when it starts.
+// The package refuses UIDs that a card makes up at each tap, UIDs of a length that no card has,
+// answers with a wrong checksum, and anything that the module sends unasked. It reads no card's
+// memory and has no keys.
 package pn532
 
 import (
@@ -25,18 +24,18 @@ import (
 const (
 	pollEvery   = 100 * time.Millisecond
 	defaultHold = time.Second
-	maxFailures = 3 // of looks for a card in a row, each with a new start of the module
+	maxFailures = 3 // consecutive, each with a restart of the module
 )
 
-// Config is what a Reader needs to know.
+// Config is the configuration of a Reader.
 type Config struct {
 	Source string        // the reader's name in its events
-	Hold   time.Duration // a card is one event until it was away this long; 0: 1 s
+	Hold   time.Duration // a card is one event until it was absent this long; 0: 1 s
 	Log    zerolog.Logger
 }
 
-// Reader sends an Event for each card held up to one module: a Card of 32, 56 or
-// 80 bits, the UID's bytes in the order of the card's answer. Event.At is 0.
+// Reader sends an Event for each card that is presented to one module: a Card of 32, 56 or 80 bits,
+// the UID's bytes in the order of the card's answer. Event.At is 0.
 type Reader struct {
 	cfg     Config
 	session device.Session
@@ -45,9 +44,8 @@ type Reader struct {
 	warned  bool
 }
 
-// New makes a Reader that opens its port with open (115,200 baud as modules are
-// delivered), and again whenever the port is missing or pulled out. It starts
-// nothing.
+// New returns a Reader that opens its port with open (115,200 baud is the module's factory
+// setting), and again whenever the port is missing or unplugged. Run starts it.
 func New(c Config, open func() (device.Port, error), events chan<- device.Event) *Reader {
 	if c.Hold == 0 {
 		c.Hold = defaultHold
@@ -57,11 +55,10 @@ func New(c Config, open func() (device.Port, error), events chan<- device.Event)
 	return r
 }
 
-// Run reads until ctx ends and returns ctx.Err(); for a wrong Config it returns
-// an error at once. It sends CameOnline when the module answers, WentOffline
-// once when the port is missing, pulled out or the module silent, and tries
-// again after 250 ms, then ever longer up to 10 s. It waits for room in events.
-// For one goroutine, once.
+// Run reads until ctx ends and returns ctx.Err(); for an invalid Config it returns an error at
+// once. It sends CameOnline when the module answers, and WentOffline once when the port is missing
+// or unplugged or the module silent; it tries again after 250 ms, then after ever longer times up
+// to 10 s. It waits while events is full. It must be called once.
 func (r *Reader) Run(ctx context.Context) error {
 	if r.cfg.Hold < 0 {
 		return fmt.Errorf("reader %s: hold of %v", r.cfg.Source, r.cfg.Hold)
@@ -74,8 +71,8 @@ func (r *Reader) Run(ctx context.Context) error {
 	return r.session.Run(ctx)
 }
 
-// use looks for cards until the port or the module fails. A module that lost
-// its power for a moment has forgotten its settings: it is set up anew.
+// use polls for cards until the port or the module fails. A module whose power was interrupted has
+// lost its settings and is set up again.
 func (r *Reader) use(ctx context.Context, port device.Port) error {
 	c := &chip{port: port, limits: r.limits, disturbed: func(err error) bool { return r.session.Disturbed(ctx, err) }}
 	defer c.dec.forget()
@@ -119,13 +116,12 @@ func (r *Reader) start(ctx context.Context, c *chip) error {
 	return nil
 }
 
-// silent reports whether the port is well and only the module is not.
+// silent reports whether the module failed, not the port.
 func silent(err error) bool {
 	return errors.Is(err, device.ErrNoAnswer) || errors.Is(err, errRefused) || errors.Is(err, errGarbled)
 }
 
-// unusable turns the failure of a module into one of the session, which opens
-// the port anew.
+// unusable returns the session's error for a failed module; the session then opens the port again.
 func unusable(err error) error {
 	if !silent(err) || errors.Is(err, device.ErrNoAnswer) {
 		return err
@@ -143,11 +139,11 @@ func faultOf(err error) fault.Code {
 	return fault.NoAnswer
 }
 
-// take acts on what the module says of its field.
+// take handles the module's list of the cards in its field.
 func (r *Reader) take(ctx context.Context, listed []byte) {
 	e := device.Event{Kind: device.CardRead}
 	if e.Card, e.Fault = parse(listed); e.Fault != fault.None {
-		e.Kind = device.FaultSeen // a telephone that lies there is told once, like a card
+		e.Kind = device.FaultSeen // a telephone that stays there is reported once, as a card is
 	} else if e.Card.Len() == 0 {
 		return
 	}
@@ -156,8 +152,8 @@ func (r *Reader) take(ctx context.Context, listed []byte) {
 	}
 }
 
-// parse reads the answer of InListPassiveTarget: the number of cards, then of
-// each: its number in the list, ATQA (2 bytes), SAK, length of the UID, UID.
+// parse parses the answer to InListPassiveTarget: the number of cards, then for each: its number in
+// the list, ATQA (2 bytes), SAK, length of the UID, UID.
 func parse(listed []byte) (device.Card, fault.Code) {
 	if len(listed) == 1 && listed[0] == 0 {
 		return device.Card{}, fault.None
@@ -173,8 +169,8 @@ func parse(listed []byte) (device.Card, fault.Code) {
 	if n != 4 && n != 7 && n != 10 {
 		return device.Card{}, fault.Length
 	}
-	// ISO 14443-3: 08 begins a number that is another at each tap, 88 says that
-	// more of the number follows, which the module has not told then.
+	// ISO 14443-3: 08 begins a UID that is random at each tap; 88 means that more of
+	// the UID follows, which the module then left out.
 	switch {
 	case n == 4 && uid[0] == 0x08:
 		return device.Card{}, fault.RandomUID

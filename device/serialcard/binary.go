@@ -7,24 +7,24 @@ import (
 	"gatehouse/device/fault"
 )
 
-// binary is a frame with a length in it: header, bytes that tell kind and
-// length, number, XOR of all after the header, end. Any byte may stand in any
-// place, so that nothing but the whole of it tells a frame.
+// binary is a frame with a length field: header, bytes for kind and length, number, XOR of all
+// after the header, end. Every byte value may occur everywhere, so that only a whole frame can be
+// recognised.
 type binary struct {
 	header string
-	lenAt  int // place of the length
-	plus   int // what to add to it for the whole frame
-	kindAt int // place of the kind
-	number int // place of the number's first byte
+	lenAt  int // position of the length
+	plus   int // size of the whole frame, less the length
+	kindAt int // position of the kind
+	number int // position of the number's first byte
 	end    string
 	kinds  []kind
 	order  order
-	poll   []string // commands that ask for a card, in turn; none: it sends by itself
+	poll   []string // commands that poll for a card, in turn; none: the module sends unasked
 }
 
 type kind struct {
 	value byte
-	bytes int // of the number; 0: a good frame that says that no card is there
+	bytes int // of the number; 0: a good frame that means that no card is there
 }
 
 // frame7941D is 02, length of the whole frame, kind, number, XOR, 03.
@@ -33,25 +33,25 @@ var frame7941D = binary{
 	kinds: []kind{{0x02, 5}, {0x01, 4}, {0x03, 4}}, // EM4100, MIFARE Classic 1K, 4K
 }
 
-// frame7941W is CD DC, address, status, length of the data, data, XOR. It is
-// asked for a UID and for an EM4100 number in turn.
+// frame7941W is CD DC, address, status, length of the data, data, XOR. The module is polled for a
+// UID and for an EM4100 number in turn.
 var frame7941W = binary{
 	header: "\xCD\xDC", lenAt: 4, plus: 6, kindAt: 3, number: 5,
-	kinds: []kind{{0x81, 4}, {0x81, 5}, {0x81, 7}, {0x80, 0}}, // done; failed, which is no card
+	kinds: []kind{{0x81, 4}, {0x81, 5}, {0x81, 7}, {0x80, 0}}, // done; failed: no card
 	poll:  []string{"\xAB\xBA\x00\x10\x00\x10", "\xAB\xBA\x00\x15\x00\x15"},
 }
 
-// verdict is what the bytes from a possible start are.
+// verdict classifies the bytes from a possible start of a frame.
 type verdict uint8
 
 const (
-	more     verdict = iota // the beginning of a frame
+	more     verdict = iota // the start of a frame
 	good                    // a whole one
-	wrongSum                // a whole one but for its XOR
+	wrongSum                // a whole one with a wrong XOR
 	bad                     // none
 )
 
-// judge looks at bytes that begin where a frame could.
+// judge classifies bytes from a possible start of a frame.
 func (f *binary) judge(b []byte) verdict {
 	n := min(len(b), len(f.header))
 	if string(b[:n]) != f.header[:n] {
@@ -71,14 +71,13 @@ func (f *binary) judge(b []byte) verdict {
 	if len(b) > size || string(b[end:]) != f.end {
 		return bad
 	}
-	if xor(b[len(f.header):end]) != 0 { // its own XOR takes the sum to nothing
+	if xor(b[len(f.header):end]) != 0 { // with its own XOR the sum is 0
 		return wrongSum
 	}
 	return good
 }
 
-// numberOf returns the bytes of the number in a frame of that kind and size, -1
-// where no frame is like this.
+// numberOf returns the bytes of the number in a frame of that kind and size; -1 for no such frame.
 func (f *binary) numberOf(value byte, size int) int {
 	for _, k := range f.kinds {
 		if k.value == value && f.number+k.bytes+1+len(f.end) == size {
@@ -88,8 +87,7 @@ func (f *binary) numberOf(value byte, size int) int {
 	return -1
 }
 
-// read turns a good frame into an event; one of no Kind says that no card is
-// there.
+// read returns the event of a good frame; one without Kind means that no card is there.
 func (f *binary) read(b []byte) (device.Event, fault.Code) {
 	n := f.numberOf(b[f.kindAt], len(b))
 	if n <= 0 {
@@ -100,8 +98,7 @@ func (f *binary) read(b []byte) (device.Event, fault.Code) {
 	return cardRead(cardOf(number[:n], f.order))
 }
 
-// encode returns a whole frame; where several kinds have cards of that length,
-// of the first one.
+// encode returns a whole frame, of the first kind that has numbers of the card's length.
 func (f *binary) encode(card device.Card) []byte {
 	for _, k := range f.kinds {
 		if 8*k.bytes != card.Len() {
@@ -125,13 +122,13 @@ func xor(b []byte) (sum byte) {
 	return sum
 }
 
-// binaryDecoder cuts a stream into binary frames. A false start may hide a true
-// one, so that it keeps the bytes and looks again from the next one.
+// binaryDecoder cuts a stream into binary frames. A false start may hide a true one, so it keeps
+// the bytes and searches again from the next byte.
 type binaryDecoder struct {
 	*binary
 	n     int // bytes of buf
 	buf   [maxFrame]byte
-	noisy bool // the run of noise since the last frame has been told
+	noisy bool // the run of noise since the last frame was reported
 }
 
 func (d *binaryDecoder) push(b byte) (bool, fault.Code) {
@@ -156,7 +153,7 @@ func (d *binaryDecoder) push(b byte) (bool, fault.Code) {
 	return false, d.noise(skipped)
 }
 
-// noise tells of skipped bytes, once for each run of them.
+// noise reports skipped bytes, once for each run of them.
 func (d *binaryDecoder) noise(skipped bool) fault.Code {
 	if !skipped || d.noisy {
 		return fault.None
@@ -165,7 +162,7 @@ func (d *binaryDecoder) noise(skipped bool) fault.Code {
 	return fault.Noise
 }
 
-// skip drops the first byte and all up to the next one that may be a start.
+// skip drops all bytes up to the next possible start, at least one.
 func (d *binaryDecoder) skip() {
 	rest := d.buf[1:d.n]
 	i := bytes.IndexByte(rest, d.header[0])
@@ -177,7 +174,7 @@ func (d *binaryDecoder) skip() {
 	d.n = n
 }
 
-// silence looks for a whole frame behind a false start that claims to be longer.
+// silence searches for a whole frame within a false start that claims to be longer.
 func (d *binaryDecoder) silence() (bool, fault.Code) {
 	cut := d.n > 0
 	for d.n > 0 {

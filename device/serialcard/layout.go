@@ -1,19 +1,19 @@
-// Package serialcard reads cards and codes from modules that send each as a
-// short frame over a serial line: RDM6300 and its clones, ID-12, EM-18, 7941D
-// and 7941W, desktop readers that send a line of text, bar-code scanners.
+// Package serialcard reads cards and codes from modules that send each as a short frame over a
+// serial line: RDM6300 and its clones, ID-12, EM-18, 7941D and 7941W, desktop readers that send a
+// line of text, bar-code scanners.
 //
-// What a module sends is a Layout, which is data; Settings change it for one
-// reader. One Decoder and one Reader serve them all. The package refuses
-// numbers whose checksum is wrong, numbers that clones of the modules make up
-// by themselves, digits in the other case, and any guess at half a frame: noise
-// on the line is a fault, never a card. It never judges what a code says.
+// A Layout describes, as data, what a module sends; Settings change it for one reader. One Decoder
+// and one Reader serve all layouts. The package refuses numbers with a wrong checksum, numbers that
+// clones of the modules are known to make up, and hex digits in the wrong case, and never completes
+// a partial frame: noise on the line is a fault, never a card. It does not judge the content of a
+// code.
 //
 // # Bits
 //
-// A card has as many bits as its number has in the module's own frame: 40 of an
-// EM4100, 4 for each hex digit, 32 for ten decimal digits, whole bytes for a
-// UID. People are matched by these bits, so that a reader's byte order and base
-// must be set right before cards are given out, and be the same at every door.
+// A card has as many bits as its number has in the module's own frame: 40 for an EM4100, 4 for each
+// hex digit, 32 for ten decimal digits, whole bytes for a UID. People are matched by these bits, so
+// a reader's byte order and base must be set right before cards are given out, and be the same at
+// every door.
 package serialcard
 
 import (
@@ -27,24 +27,22 @@ import (
 	"gatehouse/device"
 )
 
-// Layout is what one kind of module sends. Its frames are as Settings have made
-// them; the zero Layout is none.
+// Layout describes what one kind of module sends, as changed by Settings; the zero Layout is none.
 type Layout struct {
 	Name    string
-	Title   string        // what sends it, for people
-	Baud    int           // as modules of this kind are delivered; 8 data bits, no parity, one stop bit
-	Confirm time.Duration // a new card counts when it comes a second time within this; 0: at once
+	Title   string        // the modules that send it, for people
+	Baud    int           // factory setting; 8 data bits, no parity, one stop bit
+	Confirm time.Duration // a new card counts when it is read a second time within this; 0: at once
 
 	text   text
-	binary *binary // not nil: text does not count
+	binary *binary // not nil: text is unused
 }
 
-// confirm is for modules that make up cards with right checksums. They repeat
-// their frame about every 50 ms while a card is there, so that a card can be
-// asked for twice.
+// confirm is for modules that make up cards with right checksums. They repeat their frame about
+// every 50 ms while a card is there, so that a second frame can be required.
 const confirm = 200 * time.Millisecond
 
-// layouts are from the modules' manuals where no other source is named.
+// layouts are from the modules' manuals, unless another source is named.
 var layouts = []Layout{
 	{
 		Name: "rdm6300", Title: "RDM6300, RDM630 and clones (EM4100)", Baud: 9600, Confirm: confirm,
@@ -63,7 +61,7 @@ var layouts = []Layout{
 		binary: &frame7941D,
 	}, {
 		// Its baud rate is that of programs in the field; sheets give none.
-		Name: "7941w", Title: "7941W (EM4100, MIFARE), which is asked", Baud: 115200,
+		Name: "7941w", Title: "7941W (EM4100, MIFARE), which is polled", Baud: 115200,
 		binary: &frame7941W,
 	}, {
 		// The manual has 10 characters for 4 bytes and 8 for 3: these are
@@ -88,11 +86,11 @@ var layouts = []Layout{
 	},
 }
 
-// otherNames are names under which the same modules are known.
+// otherNames are other names of the same modules.
 var otherNames = map[string]string{"rdm630": "rdm6300", "id20": "id12", "7941e": "7941d", "idtech": "idteck", "sr30": "idteck"}
 
-// Lookup returns the layout of that name. The copy may be changed, to switch
-// Confirm off for one reader.
+// Lookup returns a copy of the layout with that name, which the caller may change, for example to
+// switch Confirm off for one reader.
 func Lookup(name string) (Layout, bool) {
 	if other, ok := otherNames[name]; ok {
 		name = other
@@ -104,7 +102,7 @@ func Lookup(name string) (Layout, bool) {
 	return layouts[i], true
 }
 
-// Names returns the names that Lookup knows, without other names of the same.
+// Names returns the names of all layouts, without the other names that Lookup accepts.
 func Names() []string {
 	names := make([]string, len(layouts))
 	for i, l := range layouts {
@@ -116,8 +114,8 @@ func Names() []string {
 // Code reports whether the layout gives codes (device.CodeRead), not cards.
 func (l Layout) Code() bool { return l.binary == nil && l.text.base == printable }
 
-// Lengths returns the numbers of bits that the layout's cards can have, the
-// shortest first; none for a layout of codes.
+// Lengths returns the sizes in bits of the layout's cards, the smallest first; none for a layout of
+// codes.
 func (l Layout) Lengths() []int {
 	var bits []int
 	if l.binary != nil {
@@ -135,8 +133,8 @@ func (l Layout) Lengths() []int {
 	return slices.Compact(bits)
 }
 
-// Encode returns the frame that a module would send for the card. The error
-// names the card's length only.
+// Encode returns the frame that a module would send for the card. The error contains only the
+// card's length.
 func (l Layout) Encode(card device.Card) ([]byte, error) {
 	if err := l.valid(); err != nil {
 		return nil, err
@@ -150,13 +148,13 @@ func (l Layout) Encode(card device.Card) ([]byte, error) {
 	return l.text.encode(card), nil
 }
 
-// valid refuses a layout that the decoder can't keep apart from its own parts.
+// valid refuses a layout whose frames the decoder can't separate.
 func (l Layout) valid() error {
 	if l.Confirm < 0 {
 		return fmt.Errorf("layout %s: negative time to confirm", l.Name)
 	}
 	if l.binary != nil {
-		return nil // only from the table above
+		return nil // from the table; Settings change only its byte order
 	}
 	if err := l.text.valid(); err != nil {
 		return fmt.Errorf("layout %q: %w", l.Name, err)
@@ -164,11 +162,11 @@ func (l Layout) valid() error {
 	return nil
 }
 
-// EndsBySilence reports whether nothing but 50 ms of silence ends a frame.
+// EndsBySilence reports whether only 50 ms of silence ends a frame.
 func (l Layout) EndsBySilence() bool { return l.binary == nil && l.text.end == endSilence }
 
-// Settings change a Layout for one reader. They have the names of the site file
-// and of profiles; what is empty stays as the layout has it.
+// Settings change a Layout for one reader, under the names of the site file and of profiles. An
+// empty setting leaves the layout as it is.
 type Settings struct {
 	Base   string `toml:"base" json:"base,omitempty"`     // "hex" (upper case), "hex_lower", "dec"
 	Order  string `toml:"order" json:"order,omitempty"`   // the byte that comes first: "msb", "lsb"
@@ -178,8 +176,8 @@ type Settings struct {
 	Check  string `toml:"check" json:"check,omitempty"`   // "none", "xor" (two digits after the number), "lrc" (one byte after the end)
 	Suffix string `toml:"suffix" json:"suffix,omitempty"` // between number and end
 	End    string `toml:"end" json:"end,omitempty"`       // "any" (CR or LF or both), "cr", "lf", "crlf", "etx", "eot", "silence"
-	AIM    bool   `toml:"aim" json:"aim,omitempty"`       // codes: take "]Q1" and its like off
-	Once   bool   `toml:"once" json:"once,omitempty"`     // the module sends a card once: do not wait for a second time
+	AIM    bool   `toml:"aim" json:"aim,omitempty"`       // codes: remove the AIM identifier, such as "]Q1"
+	Once   bool   `toml:"once" json:"once,omitempty"`     // the module sends a card only once: do not wait for a second frame
 }
 
 var (
@@ -191,9 +189,9 @@ var (
 	}
 )
 
-// With returns the layout as the settings change it, or an error for a word
-// that is not known, or settings that the layout has not or that leave frames
-// that can't be told apart from noise.
+// With returns the layout as changed by the settings. The error is for an unknown word, for a
+// setting that the layout has not, and for settings that make frames that can't be distinguished
+// from noise.
 func (l Layout) With(s Settings) (Layout, error) {
 	out := l
 	if s.Once {
@@ -226,7 +224,7 @@ func (l *Layout) set(s Settings) error {
 		choose(&t.check, "check", s.Check, checks), choose(&t.end, "end", s.End, ends))
 }
 
-// setBinary takes the one setting that a binary frame has.
+// setBinary applies the byte order, the only setting of a binary frame.
 func (l *Layout) setBinary(s Settings) error {
 	b := *l.binary
 	if err := choose(&b.order, "order", s.Order, orders); err != nil {

@@ -8,17 +8,17 @@ import (
 	"gatehouse/device"
 )
 
-// base is how a number is written.
+// base is the notation of a number.
 type base uint8
 
 const (
-	hexUpper base = iota // one bit tells 'A' from 'a': taking both would hide a flipped bit
+	hexUpper base = iota // 'A' and 'a' differ by one bit: accepting both would hide a flipped bit
 	hexLower
 	decimal
 	printable // no number: a code
 )
 
-// order is which byte of a number comes first.
+// order is the byte order of a number.
 type order uint8
 
 const (
@@ -26,12 +26,12 @@ const (
 	lsbFirst
 )
 
-// decimalBits are the lengths of decimal numbers, with leading zeros, that
-// readers send, and how many bits each stands for: the most digits that so
-// many bits need. Ten digits are what is printed on an EM4100 card.
+// decimalBits are the lengths of the decimal numbers, with leading zeros, that readers send, and
+// the bits that each stands for: as many digits as the highest number of those bits. Ten digits are
+// printed on EM4100 cards.
 var decimalBits = map[int]int{5: 16, 8: 24, 10: 32, 13: 40, 15: 48, 17: 56, 20: 64}
 
-// bits returns the bits of a number of n digits, 0 where there is none.
+// bits returns the bits of a number of n digits; 0 if there is no such number.
 func (b base) bits(n int) int {
 	switch {
 	case b == decimal:
@@ -42,7 +42,7 @@ func (b base) bits(n int) int {
 	return 0
 }
 
-// has reports whether c is a digit, or a character of a code.
+// has reports whether c is a digit, or of a code a character.
 func (b base) has(c byte) bool {
 	switch b {
 	case hexUpper:
@@ -55,7 +55,7 @@ func (b base) has(c byte) bool {
 	return c-' ' < 0x7F-' '
 }
 
-// nibble returns the value of a digit that has(c).
+// nibble returns the value of a hex digit in either case.
 func nibble(c byte) byte {
 	if c <= '9' {
 		return c - '0'
@@ -63,8 +63,8 @@ func nibble(c byte) byte {
 	return c&0xF + 9
 }
 
-// parse returns the card that the digits stand for, or false where a decimal
-// number is larger than its bits. The digits are known to be some.
+// parse returns the card of a number in digits, or false for a decimal number that its bits can't
+// hold. The caller has checked length and digits.
 func (b base) parse(digits []byte, o order) (device.Card, bool) {
 	var raw [device.MaxCardBits / 8]byte
 	n := b.bits(len(digits)) / 8
@@ -85,7 +85,7 @@ func (b base) parse(digits []byte, o order) (device.Card, bool) {
 	return cardOf(number, o), true
 }
 
-// cardOf makes a card of whole bytes, in place.
+// cardOf returns a card of whole bytes; it may reverse number in place.
 func cardOf(number []byte, o order) device.Card {
 	if o == lsbFirst {
 		slices.Reverse(number)
@@ -97,7 +97,7 @@ func cardOf(number []byte, o order) device.Card {
 	return c
 }
 
-// appendDigits is the reverse of parse.
+// appendDigits is the inverse of parse.
 func (b base) appendDigits(out []byte, card device.Card, o order) []byte {
 	number := bytesOf(card, o)
 	if b == decimal {
@@ -118,7 +118,7 @@ func (b base) appendDigits(out []byte, card device.Card, o order) []byte {
 	return out
 }
 
-// bytesOf is the reverse of cardOf.
+// bytesOf is the inverse of cardOf.
 func bytesOf(card device.Card, o order) []byte {
 	number := card.Bytes()
 	if o == lsbFirst {
@@ -127,7 +127,7 @@ func bytesOf(card device.Card, o order) []byte {
 	return number
 }
 
-// appendByte writes two hex digits.
+// appendByte appends two hex digits.
 func (b base) appendByte(out []byte, x byte) []byte {
 	digits := "0123456789ABCDEF"
 	if b == hexLower {
@@ -136,19 +136,19 @@ func (b base) appendByte(out []byte, x byte) []byte {
 	return append(out, digits[x>>4], digits[x&15])
 }
 
-// ghosts are numbers that RDM6300 modules and clones sent with right checksums
-// and no card near (arendst/Tasmota issue 9522, esprfid/esp-rfid issue 411).
-// Others of the kind are kept out by Layout.Confirm.
+// ghosts are numbers that RDM6300 modules and clones sent with right checksums and no card near
+// (arendst/Tasmota issue 9522, esprfid/esp-rfid issue 411). Layout.Confirm keeps out others of the
+// kind.
 var ghosts = []uint64{
 	0x000000078F, 0x00F00000F0, 0xF000060007, 0xB59A99E5A9,
 	0x4FFB388FFF, 0xDA9386B5EA, 0xDAEF6FEE2B,
 }
 
-// ghostTails are such numbers of which the reports have the low 32 bits only.
+// ghostTails are the low 32 bits of such numbers; the reports have no more.
 var ghostTails = []uint32{0x00000000, 0x0C000000, 0x7DDFFDDF}
 
-// madeUp reports whether no card has the number. Ghosts are known of 40-bit
-// modules only; a number of zeros is nobody's in any layout.
+// madeUp reports whether no card has the number. Ghosts are known only of 40-bit modules; a number
+// of zeros is never a card.
 func madeUp(c device.Card) bool {
 	if c.Len() == 40 {
 		v := c.Uint64(0, 40)

@@ -14,24 +14,24 @@ import (
 )
 
 const (
-	frameTimeout = 50 * time.Millisecond // silence that ends a frame: the longest of a card takes 17 ms at 9600 baud
+	frameTimeout = 50 * time.Millisecond // silence that ends a frame: the longest frame of a card takes 17 ms at 9600 baud
 	defaultHold  = time.Second
-	staleAfter   = time.Second            // bytes that waited longer for us are dropped
-	settling     = 100 * time.Millisecond // after opening: what comes first may be the rest of a frame
-	pollEvery    = 100 * time.Millisecond // a module that is asked needs about half of it to look for a card
+	staleAfter   = time.Second            // bytes that waited longer to be read are dropped
+	settling     = 100 * time.Millisecond // after opening: the first bytes may be the rest of a frame
+	pollEvery    = 100 * time.Millisecond // a polled module needs about half of it to look for a card
 	answerWithin = 2 * time.Second
-	drainReads   = 256 // of 256 bytes each: far more than the kernel keeps, and an end to it in a flood
+	drainReads   = 256 // of 256 bytes each: far more than the kernel keeps, and a bound in a flood
 )
 
-// Config is what a Reader needs to know.
+// Config is the configuration of a Reader.
 type Config struct {
 	Source string        // the reader's name in its events
 	Layout Layout        // from Lookup, and With
-	Hold   time.Duration // a card or code is one event until it was away this long; 0: 1 s
+	Hold   time.Duration // a card or code is one event until it was absent this long; 0: 1 s
 	Log    zerolog.Logger
 }
 
-// Validate tells what is wrong with the configuration.
+// Validate returns an error that names the reader and the wrong setting.
 func (c Config) Validate() error {
 	if c.Layout.Name == "" {
 		return fmt.Errorf("reader %s: no layout", c.Source)
@@ -45,8 +45,8 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Reader sends an Event for each card or code held up to one serial module.
-// Event.At is 0: a serial port has no time stamp of its own.
+// Reader sends an Event for each card or code that is presented to one serial module. Event.At is
+// 0: a serial port has no timestamps.
 type Reader struct {
 	cfg     Config
 	session device.Session
@@ -54,16 +54,16 @@ type Reader struct {
 	buf      [256]byte
 	dec      *Decoder
 	seen     device.Presence
-	opened   time.Time // the port, or after a drain: the first bytes may be the rest of a frame
-	read     time.Time // when the last Read returned
-	quiet    time.Time // what came up to then has been read
-	asked    time.Time // when the module was asked last
-	answered time.Time // when it last gave a good frame
-	turn     int       // which question is the next
+	opened   time.Time // time of opening or drain: the first bytes may be the rest of a frame
+	read     time.Time // return of the last Read
+	quiet    time.Time // everything that came before has been read
+	polled   time.Time // last poll of the module
+	answered time.Time // last good frame
+	turn     int       // number of the last poll command
 }
 
-// New makes a Reader that opens its port with open, and again whenever the
-// port is missing or pulled out. It starts nothing.
+// New returns a Reader that opens its port with open, and again whenever the port is missing or
+// unplugged. Run starts it.
 func New(c Config, open func() (device.Port, error), events chan<- device.Event) *Reader {
 	if c.Hold == 0 {
 		c.Hold = defaultHold
@@ -73,12 +73,11 @@ func New(c Config, open func() (device.Port, error), events chan<- device.Event)
 	return r
 }
 
-// Run reads until ctx ends and returns ctx.Err(); for a wrong Config it
-// returns an error at once. A port that can't be opened is tried again after
-// 250 ms, then ever longer up to 10 s; WentOffline is sent once, CameOnline
-// when the port is open, or where the module must be asked, when it answers. It
-// waits for room in events: the kernel's buffer holds what comes meanwhile. For
-// one goroutine, once.
+// Run reads until ctx ends and returns ctx.Err(); for an invalid Config it returns an error at
+// once. A port that can't be opened is opened again after 250 ms, then after ever longer times up
+// to 10 s. WentOffline is sent once; CameOnline when the port is open, or for a polled module when
+// it answers. It waits while events is full: the kernel's buffer holds later bytes meanwhile. It
+// must be called once.
 func (r *Reader) Run(ctx context.Context) error {
 	if err := r.cfg.Validate(); err != nil {
 		return err
@@ -96,8 +95,8 @@ func (r *Reader) use(ctx context.Context, port device.Port) error {
 	r.dec.Reset()
 	r.seen.Forget()
 	r.opened = time.Now()
-	r.read, r.quiet, r.answered, r.asked = r.opened, r.opened, r.opened, time.Time{}
-	if !r.asks() {
+	r.read, r.quiet, r.answered, r.polled = r.opened, r.opened, r.opened, time.Time{}
+	if !r.polls() {
 		r.session.Online(ctx)
 	}
 	for {
@@ -107,13 +106,13 @@ func (r *Reader) use(ctx context.Context, port device.Port) error {
 	}
 }
 
-// step waits for bytes once and takes them. Silence is only believed when a
-// Read met it: bytes that waited while we were busy are no silence.
+// step reads once and decodes the bytes. Only a Read that timed out proves silence: bytes that
+// waited while the reader was busy do not.
 func (r *Reader) step(ctx context.Context, port device.Port) error {
 	if time.Since(r.read) > staleAfter {
 		return r.drain(port)
 	}
-	if err := r.ask(port); err != nil {
+	if err := r.poll(port); err != nil {
 		return err
 	}
 	timeout := r.timeout()
@@ -140,8 +139,7 @@ func (r *Reader) step(ctx context.Context, port device.Port) error {
 	return err
 }
 
-// silence acts on a Read that met nothing until due: since then something may
-// have come.
+// silence handles a Read that timed out at due; bytes may have come since.
 func (r *Reader) silence(ctx context.Context, due time.Time) {
 	if e, ok := r.dec.Timeout(); ok {
 		r.take(ctx, e, due)
@@ -151,9 +149,8 @@ func (r *Reader) silence(ctx context.Context, due time.Time) {
 	r.seen.Fade(due)
 }
 
-// came is when bytes came that were just read. While a card waits for its second
-// time no Read waits longer than a frame's silence: what took longer was our own
-// turn, and the bytes have waited for it.
+// came returns when the bytes just read came. While a card waits for its second frame no Read waits
+// longer than frameTimeout: if more time has passed, the reader was busy and the bytes waited.
 func (r *Reader) came(now time.Time) time.Time {
 	if latest := r.quiet.Add(frameTimeout); r.seen.Waiting() && latest.Before(now) {
 		return latest
@@ -161,39 +158,39 @@ func (r *Reader) came(now time.Time) time.Time {
 	return now
 }
 
-// timeout is how long a Read may wait.
+// timeout returns the timeout of the next Read.
 func (r *Reader) timeout() time.Duration {
 	switch {
 	case r.dec.Pending() || r.seen.Waiting():
 		return frameTimeout
-	case r.asks():
-		return max(time.Until(r.asked.Add(pollEvery)), 0)
+	case r.polls():
+		return max(time.Until(r.polled.Add(pollEvery)), 0)
 	case r.seen.Remembers():
 		return r.cfg.Hold
 	}
 	return -1
 }
 
-// asks reports whether the module speaks only when asked.
-func (r *Reader) asks() bool { return r.cfg.Layout.binary != nil && len(r.cfg.Layout.binary.poll) > 0 }
+// polls reports whether the module must be polled.
+func (r *Reader) polls() bool { return r.cfg.Layout.binary != nil && len(r.cfg.Layout.binary.poll) > 0 }
 
-// ask sends the next question when it is time.
-func (r *Reader) ask(port device.Port) error {
-	if !r.asks() || r.dec.Pending() || time.Since(r.asked) < pollEvery {
+// poll sends the next poll command when it is due.
+func (r *Reader) poll(port device.Port) error {
+	if !r.polls() || r.dec.Pending() || time.Since(r.polled) < pollEvery {
 		return nil
 	}
 	if time.Since(r.answered) > answerWithin {
-		return fmt.Errorf("ask for a card: %w", device.ErrNoAnswer)
+		return fmt.Errorf("poll for a card: %w", device.ErrNoAnswer)
 	}
 	poll := r.cfg.Layout.binary.poll
-	r.asked = time.Now()
+	r.polled = time.Now()
 	r.turn = (r.turn + 1) % len(poll)
 	_, err := port.Write([]byte(poll[r.turn]))
 	return err
 }
 
-// drain drops what arrived while nobody took our events: a card that lay there
-// half a minute ago opens no door now. One that still does sends on.
+// drain drops what arrived while nobody received events: a card that was there half a minute ago
+// must not open a door now. A card that is still there sends again.
 func (r *Reader) drain(port device.Port) error {
 	r.dec.Reset()
 	r.seen.Forget()
@@ -213,11 +210,11 @@ func (r *Reader) drain(port device.Port) error {
 	return nil
 }
 
-// take acts on what the decoder tells.
+// take handles an event of the decoder.
 func (r *Reader) take(ctx context.Context, e device.Event, now time.Time) {
 	if e.Kind == device.FaultSeen {
 		rest := e.Fault == fault.Noise || e.Fault == fault.Length
-		if !rest || now.Sub(r.opened) >= settling { // else the port was opened in the middle of a frame
+		if !rest || now.Sub(r.opened) >= settling { // else it is the rest of a frame
 			r.session.Door.Fault(ctx, e.Fault, 0)
 		}
 		return
@@ -232,7 +229,7 @@ func (r *Reader) take(ctx context.Context, e device.Event, now time.Time) {
 	r.session.Door.Fault(ctx, found, 0)
 	if begins {
 		if now.Sub(came) < r.cfg.Hold {
-			r.seen.See(e, now) // it may lie there still
+			r.seen.See(e, now) // it may still be there
 		}
 		r.session.Door.Send(ctx, e)
 	}

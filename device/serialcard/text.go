@@ -10,21 +10,21 @@ import (
 	"gatehouse/device/fault"
 )
 
-// text is a frame of characters: prefix, skipped ones, a number with its check
-// digits or a code, suffix, end.
+// text is a frame of characters: prefix, skipped characters, a number with its check digits or a
+// code, suffix, end.
 type text struct {
-	prefix string // its first byte stands nowhere else, so that it always begins a frame
-	skip   int    // characters before the number that say something else: a reader's own number, a length
+	prefix string // its first byte occurs nowhere else, so that it always begins a frame
+	skip   int    // characters before the number with another meaning: a reader's own number, a length
 	base   base
 	order  order
-	digits []int // of the number; several only with a prefix and a check, or the rest of a long one could pass for a short one
+	digits []int // of the number; several lengths only with a prefix and a check, or the rest of a long number could pass for a short one
 	check  check
-	suffix string // what follows the number
+	suffix string // characters after the number
 	end    end
-	aim    bool // take the three characters off that tell the kind of bar code
+	aim    bool // remove the three characters that identify the kind of bar code
 }
 
-// check is how a frame can be told from a damaged one.
+// check is how damage to a frame is detected.
 type check uint8
 
 const (
@@ -33,7 +33,7 @@ const (
 	checkFrame        // one byte after the end: the XOR of all before it
 )
 
-// end is what ends a frame.
+// end is how a frame ends.
 type end uint8
 
 const (
@@ -43,10 +43,10 @@ const (
 	endCRLF
 	endETX
 	endEOT
-	endSilence // 50 ms of it
+	endSilence // 50 ms of silence
 )
 
-// endings are the bytes of each end; endAny's first one is enough.
+// endings are the bytes of each end; the first byte of endAny's is enough.
 var endings = [...]string{endAny: "\r\n", endCR: "\r", endLF: "\n", endCRLF: "\r\n", endETX: "\x03", endEOT: "\x04", endSilence: ""}
 
 const (
@@ -72,7 +72,7 @@ func (t *text) checkSize() int {
 	return 0
 }
 
-// tail is what must come after the number, byte by byte.
+// tail returns the bytes that must follow the number.
 func (t *text) tail() string {
 	if t.end == endAny {
 		return t.suffix + "\r" // or "\n": see textDecoder.ends
@@ -80,7 +80,7 @@ func (t *text) tail() string {
 	return t.suffix + endings[t.end]
 }
 
-// valid refuses what can't be told from its own parts.
+// valid refuses frames that the decoder can't separate.
 func (t *text) valid() error {
 	for _, check := range []func() error{t.validKind, t.validEnds, t.validDigits} {
 		if err := check(); err != nil {
@@ -143,7 +143,7 @@ func (b base) lengths() string {
 	return fmt.Sprintf("want 2 to %d hex ones, an even number", device.MaxCardBits/4)
 }
 
-// frameSize returns the length of the longest frame.
+// frameSize returns the size of the longest frame in bytes.
 func (t *text) frameSize() int {
 	n := len(t.prefix) + t.maxBody() + len(t.suffix) + len(endings[t.end])
 	if t.check == checkFrame {
@@ -152,8 +152,7 @@ func (t *text) frameSize() int {
 	return n
 }
 
-// fits reports whether a number or code may have n characters, check digits
-// counted.
+// fits reports whether a number, with its check digits, or a code may have n characters.
 func (t *text) fits(n int) bool {
 	if t.base == printable {
 		return n > 0
@@ -161,14 +160,14 @@ func (t *text) fits(n int) bool {
 	return slices.Contains(t.digits, n-t.skip-t.checkSize())
 }
 
-// read turns the characters of a whole frame into an event.
+// read returns the event of the characters of a whole frame.
 func (t *text) read(body []byte) (device.Event, fault.Code) {
 	if t.base == printable {
 		return t.readCode(string(body))
 	}
 	number := body[t.skip : len(body)-t.checkSize()]
 	if t.check == checkDigits {
-		if hexXOR(body[t.skip:]) != 0 { // the check digits take the sum to nothing
+		if hexXOR(body[t.skip:]) != 0 { // with its check digits the sum is 0
 			return device.Event{}, fault.Checksum
 		}
 	}
@@ -179,7 +178,7 @@ func (t *text) read(body []byte) (device.Event, fault.Code) {
 	return cardRead(card)
 }
 
-// hexXOR is the XOR of the bytes that hex digits stand for.
+// hexXOR returns the XOR of the bytes in hex.
 func hexXOR(digits []byte) (sum byte) {
 	for i := 0; i < len(digits); i += 2 {
 		sum ^= nibble(digits[i])<<4 | nibble(digits[i+1])

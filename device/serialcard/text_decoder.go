@@ -10,22 +10,22 @@ type textDecoder struct {
 	text
 	tailBytes string
 	where     place
-	pos       int    // in prefix or tail
-	body      []byte // between them; never longer than its capacity
+	pos       int    // position in prefix or tail
+	body      []byte // characters between them; never longer than its capacity
 	sum       byte   // XOR of all bytes of the frame
-	noisy     bool   // the run of noise since the last frame has been told
+	noisy     bool   // the run of noise since the last frame was reported
 }
 
-// place is where in a frame the next byte belongs.
+// place is the part of a frame to which the next byte belongs.
 type place uint8
 
 const (
-	waiting  place = iota // for a frame's first byte
-	inPrefix              // its first byte was there
+	waiting  place = iota // for the first byte of a frame
+	inPrefix              // after its first byte
 	inBody
 	inTail
 	inCheck // the one byte after the end
-	spoiled // no frame: wait for its end, or silence
+	spoiled // no frame: wait for its end, or for silence
 )
 
 func newTextDecoder(t text) *textDecoder {
@@ -53,7 +53,7 @@ func (d *textDecoder) push(b byte) (bool, fault.Code) {
 	case inTail:
 		return d.ending(b)
 	}
-	if d.sum == 0 { // the check byte takes the sum of all to nothing
+	if d.sum == 0 { // with the check byte the sum is 0
 		return d.whole()
 	}
 	d.drop()
@@ -63,7 +63,7 @@ func (d *textDecoder) push(b byte) (bool, fault.Code) {
 	return false, fault.Checksum
 }
 
-// restart begins a frame with the byte that stands nowhere else.
+// restart begins a frame with the first byte of the prefix, which occurs nowhere else.
 func (d *textDecoder) restart(b byte) (bool, fault.Code) {
 	cut := d.inFrame()
 	d.drop()
@@ -78,7 +78,7 @@ func (d *textDecoder) restart(b byte) (bool, fault.Code) {
 	return false, fault.None
 }
 
-// begin takes a byte outside a frame.
+// begin handles a byte outside a frame.
 func (d *textDecoder) begin(b byte) (bool, fault.Code) {
 	switch {
 	case d.where == waiting && d.end == endAny && (b == '\r' || b == '\n'): // LF after CR, or an empty line
@@ -90,7 +90,7 @@ func (d *textDecoder) begin(b byte) (bool, fault.Code) {
 	return d.noise(b, fault.Noise)
 }
 
-// character takes a byte of the number or code, or the first one after it.
+// character handles a byte of the number or code, or the first one after it.
 func (d *textDecoder) character(b byte) (bool, fault.Code) {
 	if d.base.has(b) {
 		if len(d.body) == cap(d.body) {
@@ -120,7 +120,7 @@ func (d *textDecoder) ends(b byte, i int) bool {
 	return b == d.tailBytes[i]
 }
 
-// ending takes a byte of what follows the number.
+// ending handles a byte after the number.
 func (d *textDecoder) ending(b byte) (bool, fault.Code) {
 	if !d.ends(b, d.pos) {
 		return d.noise(b, fault.Noise)
@@ -151,14 +151,14 @@ func (d *textDecoder) silence() (bool, fault.Code) {
 	return false, fault.None
 }
 
-// whole leaves the body to be read.
+// whole ends the frame; its body is left to be read.
 func (d *textDecoder) whole() (bool, fault.Code) {
 	d.where, d.pos, d.noisy = waiting, 0, false
 	return true, fault.None
 }
 
-// noise drops the frame at the byte that is no part of it, and tells of it once
-// for each run of noise. The end of a spoiled frame ends that run.
+// noise drops the frame at the byte that does not belong to it, and reports it once for each run of
+// noise. The end of a spoiled frame ends that run.
 func (d *textDecoder) noise(b byte, f fault.Code) (bool, fault.Code) {
 	told := d.noisy
 	d.drop()

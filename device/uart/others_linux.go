@@ -14,12 +14,12 @@ import (
 	"gatehouse/device"
 )
 
-// memory is the kernel's number of /dev/null, /dev/zero and their like.
+// memory is the kernel's major number of /dev/null, /dev/zero and similar devices.
 const memory = 1
 
-// Holders lists the other programs that have a serial port open. whole is false
-// where this user may not look into every process: only root may. ErrNoPort: what has
-// that name is no serial port.
+// Holders returns the other programs that have a serial port open. whole is false if this user may
+// not look into every process: only root may. The error wraps ErrNoPort if the path is no serial
+// port.
 func Holders(path string) (who []Holder, whole bool, err error) {
 	about := unix.Stat_t{}
 	if err := unix.Stat(path, &about); err != nil {
@@ -51,8 +51,8 @@ func holders(about unix.Stat_t) (who []Holder, whole bool) {
 	return who, whole
 }
 
-// holds looks through what a process has open. Who has the other end of a pty plays
-// the device, whatever else it has open.
+// holds reports whether a process has the port open. A process that has the other end of a pty
+// plays the device, whatever else it has open.
 func holds(pid int, about unix.Stat_t) (bool, error) {
 	dir := filepath.Join("/proc", strconv.Itoa(pid), "fd")
 	open, err := os.ReadDir(dir)
@@ -71,7 +71,7 @@ func holds(pid int, about unix.Stat_t) (bool, error) {
 	return found && !(master && isPty(about.Rdev)), nil
 }
 
-// same tells one port from another. Each mount of devpts numbers its ptys anew.
+// same reports whether a and b are the same port. Each mount of devpts numbers its ptys from 0.
 func same(a, b unix.Stat_t) bool {
 	if a.Rdev != b.Rdev {
 		return false
@@ -88,22 +88,22 @@ func commandOf(pid int) string {
 }
 
 const (
-	lookEvery   = time.Second     // at the settings, and at signs of another reader
-	holderEvery = 5 * time.Second // who else has the port open, as far as this user may see
+	lookEvery   = time.Second     // check of the settings, and of signs of another reader
+	holderEvery = 5 * time.Second // search for programs that have the port open, as far as this user may see
 )
 
-// watch sees what other programs do to an open port. Of one goroutine.
+// watch detects what other programs do to an open port. It is for one goroutine.
 type watch struct {
 	about   unix.Stat_t // of the port
-	next    time.Time   // when to look again
-	holders time.Time   // when to look for others again
-	once    []Holder    // others that were there at the last look
-	read    int64       // the kernel's time of the last read, of anybody's, in seconds
-	taken   bool        // what was there was gone when we read it
+	next    time.Time   // next check
+	holders time.Time   // next search for other programs
+	once    []Holder    // other programs that the last search found
+	read    int64       // the kernel's time of the last read by any program, Unix s
+	taken   bool        // bytes that poll reported were gone when we read
 }
 
-// noted takes note of the kernel's time of the last read, which it keeps in steps of
-// 8 s, and reports whether that is news: after a read of ours no sign of another program.
+// noted records the kernel's time of the last read, which has a resolution of 8 s, and reports
+// whether it has changed. After a read of ours a change is no sign of another program.
 func (w *watch) noted(fd int) (news bool) {
 	about := unix.Stat_t{}
 	if unix.Fstat(fd, &about) != nil {
@@ -113,10 +113,9 @@ func (w *watch) noted(fd int) (news bool) {
 	return news
 }
 
-// stayed names the other programs that have the port open at this look and had it at the
-// one before. A program that is being started has all files of whoever starts it, for a
-// moment: one of ours that checks the journal is nobody who reads the port. Who is new is
-// looked for again soon.
+// stayed returns the other programs that both this search and the one before found. A program that
+// is being started has all files of its parent open for a moment: one that this daemon starts to
+// check the journal does not read the port. Newly found programs are searched for again soon.
 func (w *watch) stayed(now time.Time) (names []string) {
 	who, _ := holders(w.about)
 	w.holders = now.Add(holderEvery)
@@ -131,8 +130,8 @@ func (w *watch) stayed(now time.Time) (names []string) {
 	return names
 }
 
-// look compares the settings with ours and sets them again, and looks for other
-// readers. What it finds does not end the use of the port.
+// look restores the settings if they were changed, and detects other readers. Its errors do not end
+// the use of the port.
 func (t *tty) look(now time.Time) error {
 	w := &t.watch
 	if now.Before(w.next) {
@@ -143,10 +142,10 @@ func (t *tty) look(now time.Time) error {
 		if err := unix.IoctlSetTermios(t.fd, unix.TCSETS2, &t.want); err != nil {
 			return err
 		}
-		_ = t.ResetInputBuffer() // it came under settings that were not ours
+		_ = t.ResetInputBuffer() // it was received with the other settings
 		return device.ErrPortSettings
 	}
-	// Another program reads the port if bytes were gone, or the kernel knows of a read
+	// Another program reads the port if bytes were gone, or the kernel has noted a read
 	// that was not ours.
 	signs := w.noted(t.fd) || w.taken
 	w.taken = false
@@ -163,8 +162,7 @@ func (t *tty) look(now time.Time) error {
 	return nil
 }
 
-// asSet says that the settings are ours. A port that can't be asked is for read to
-// fail on.
+// asSet reports whether the settings are ours. If a port can't be asked, Read will fail on it.
 func (t *tty) asSet() bool {
 	s, err := unix.IoctlGetTermios(t.fd, unix.TCGETS2)
 	return err != nil || *s == t.want

@@ -12,23 +12,23 @@ import (
 	"gatehouse/device"
 )
 
-// tty is an open terminal device of Linux. It never waits in read(2) or write(2):
-// what poll(2) promised another program may have taken, and a port that another
-// program set to whole lines gives none.
+// tty is an open terminal device of Linux. It never blocks in read(2) or write(2): another program
+// may have taken the bytes that poll(2) reported, and a port that another program set to whole
+// lines has none to read.
 type tty struct {
 	fd   int
-	wake int // eventfd, readable once closing
+	wake int // eventfd, readable once the port is being closed
 	want unix.Termios
 
-	use    sync.RWMutex // held for reading while fd is used; Close wakes who waits, then closes
+	use    sync.RWMutex // read-locked while fd is used; Close wakes a blocked poll, then closes
 	closed bool
 
 	timeout time.Duration
 	watch   watch
 }
 
-// openSystem opens a terminal device and keeps others away as far as that ends
-// with this process: TIOCEXCL stays on a pty whose other end lives on.
+// openSystem opens a terminal device and locks it, as far as the locks end with this process:
+// TIOCEXCL would stay on a pty whose other end is still open.
 func openSystem(path string, baud int) (system, error) {
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -54,14 +54,14 @@ func (t *tty) setUp(baud int) (err error) {
 		return fmt.Errorf("set it up: %w", err)
 	}
 	if !isPty(about.Rdev) {
-		_ = unix.IoctlSetInt(t.fd, unix.TIOCEXCL, 0) // the lock is there all the same
+		_ = unix.IoctlSetInt(t.fd, unix.TIOCEXCL, 0) // flock protects it all the same
 	}
 	t.watch = watch{about: about, read: int64(about.Atim.Sec)}
 	t.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	return err
 }
 
-// busy marks the kernel's words for a port that another program has for itself.
+// busy wraps device.ErrPortBusy around the kernel's errors for a locked port.
 func busy(err error) error {
 	if errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EWOULDBLOCK) {
 		return fmt.Errorf("%w (%w)", device.ErrPortBusy, err)
@@ -69,7 +69,7 @@ func busy(err error) error {
 	return err
 }
 
-// The kernel's numbers of the far ends of ptys.
+// The kernel's major numbers of the slave ends of ptys.
 const firstPty, lastPty = 136, 143
 
 func isPty(rdev uint64) bool {
@@ -77,8 +77,8 @@ func isPty(rdev uint64) bool {
 	return major >= firstPty && major <= lastPty
 }
 
-// set makes the port carry every byte as it is, and remembers what the driver
-// made of that.
+// set makes the port carry every byte unchanged, and keeps the settings that the driver made of
+// that.
 func (t *tty) set(baud int) error {
 	s, err := unix.IoctlGetTermios(t.fd, unix.TCGETS2)
 	if err != nil {
@@ -101,8 +101,8 @@ func (t *tty) set(baud int) error {
 	return nil
 }
 
-// speed is the sign for a speed that has one, so that stty shows it; BOTHER: as the
-// number says.
+// speed returns the kernel's constant for a usual baud rate, so that stty shows it; else BOTHER,
+// with which the rate is a number.
 func speed(baud int) uint32 {
 	usual := map[int]uint32{1200: unix.B1200, 2400: unix.B2400, 4800: unix.B4800, 9600: unix.B9600, 19200: unix.B19200,
 		38400: unix.B38400, 57600: unix.B57600, 115200: unix.B115200, 230400: unix.B230400}
@@ -116,7 +116,7 @@ func (t *tty) ResetInputBuffer() error { return unix.IoctlSetInt(t.fd, unix.TCFL
 
 func (t *tty) SetReadTimeout(d time.Duration) error { t.timeout = d; return nil }
 
-// Read returns 0 bytes and no error when the timeout passed.
+// Read returns 0 bytes and no error when the timeout has passed.
 func (t *tty) Read(b []byte) (int, error) {
 	t.use.RLock()
 	defer t.use.RUnlock()
@@ -148,8 +148,8 @@ func (t *tty) Read(b []byte) (int, error) {
 	}
 }
 
-// take reads what poll promised; nothing, without an error, where another program
-// was faster, or made it the end of a line.
+// take reads the bytes that poll reported. It returns 0 and no error if another program was faster,
+// or if its settings made an end of file of a byte.
 func (t *tty) take(b []byte, ready int16) (int, error) {
 	n, err := unix.Read(t.fd, b)
 	switch {
@@ -171,7 +171,7 @@ func (t *tty) take(b []byte, ready int16) (int, error) {
 	return 0, nil
 }
 
-// Write writes all of b. What the device does not take in time, or before Close, is
+// Write writes all of b. Bytes that the device does not accept in time, or before Close, are
 // dropped.
 func (t *tty) Write(b []byte) (int, error) {
 	t.use.RLock()
@@ -200,7 +200,7 @@ func (t *tty) Write(b []byte) (int, error) {
 	}
 }
 
-// poll waits for one of the events, 0: the time passed.
+// poll waits for one of the events, and returns 0 when the time has passed.
 func (t *tty) poll(events int16, wait time.Duration) (int16, error) {
 	fds := [2]unix.PollFd{{Fd: int32(t.fd), Events: events}, {Fd: int32(t.wake), Events: unix.POLLIN}}
 	for end := time.Now().Add(wait); ; {

@@ -15,8 +15,8 @@ import (
 	"gatehouse/device"
 )
 
-// openSystem opens a port by the library. Elsewhere than on Linux only a desk's
-// ID card reader hangs on one, for which no other program is looked for.
+// openSystem opens a port with the library. On systems other than Linux only a desk's ID card
+// reader uses one, for which other programs are not searched.
 func openSystem(path string, baud int) (system, error) {
 	p, err := serial.Open(path, &serial.Mode{BaudRate: baud, DataBits: 8, Parity: serial.NoParity, StopBits: serial.OneStopBit})
 	if err != nil {
@@ -25,7 +25,7 @@ func openSystem(path string, baud int) (system, error) {
 	return library{p}, nil
 }
 
-// library is a port of the library, with the errors that device.Port names.
+// library is a port of the library, with the errors of device.Port.
 type library struct{ serial.Port }
 
 func (l library) Read(b []byte) (int, error) {
@@ -33,8 +33,8 @@ func (l library) Read(b []byte) (int, error) {
 	return n, plain(err)
 }
 
-// Write gives up what the device does not take in time. The thread that waits for it
-// in the system ends with the port.
+// Write drops what the device does not accept in time. The goroutine that is blocked in the system
+// call ends when the port is closed.
 func (l library) Write(b []byte) (int, error) {
 	ended := make(chan error, 1)
 	go func(rest []byte) {
@@ -60,7 +60,7 @@ func (l library) Write(b []byte) (int, error) {
 	}
 }
 
-// plain names what the library hides the kernel's number of.
+// plain maps the library's errors to those of device.Port and the kernel.
 func plain(err error) error {
 	pe := (*serial.PortError)(nil)
 	if !errors.As(err, &pe) {
@@ -75,5 +75,5 @@ func plain(err error) error {
 	return err
 }
 
-// Holders lists nobody where the system does not tell.
+// Holders returns nobody: the system does not tell.
 func Holders(string) (who []Holder, whole bool, err error) { return nil, true, nil }

@@ -1,13 +1,11 @@
-// Package uart opens serial ports as device.Port: on Linux by itself, elsewhere
-// over go.bug.st/serial.
+// Package uart opens serial ports as device.Port: on Linux directly, elsewhere with
+// go.bug.st/serial.
 //
-// It turns what the system says into the errors that readers branch on: a
-// read that ran into its timeout, a device that was pulled out, a port that we
-// closed, and what other programs do to it, which it looks for each second on Linux:
-// settings that are no longer ours it sets again. It refuses to know any reader's
-// protocol, never touches the modem lines (ptys and many adapters fail on them), and
-// searches for no ports: the site file names a stable path such as one under
-// /dev/serial/by-id.
+// It maps the system's errors to those that readers branch on: a read that timed out, an unplugged
+// device, a port that we closed. On Linux it also checks every second what other programs do to the
+// port, and restores its settings. It knows no reader's protocol, never drives the modem lines
+// (ptys and many adapters fail on them), and searches for no ports: the site file names a stable
+// path, such as one below /dev/serial/by-id.
 package uart
 
 import (
@@ -24,49 +22,47 @@ import (
 	"gatehouse/device/fault"
 )
 
-// Open opens a port with 8 data bits, no parity, one stop bit, and drops what
-// was received before. The error wraps os.ErrNotExist where the path is
-// missing, os.ErrPermission where it may not be opened, device.ErrUnplugged
-// where the path is there and its device is gone, device.ErrPortBusy where another
-// program has it for itself.
+// Open opens a port with 8 data bits, no parity and one stop bit, and drops what was received
+// before. The error wraps os.ErrNotExist if the path is missing, os.ErrPermission if it may not be
+// opened, device.ErrUnplugged if the path is there but its device is gone, device.ErrPortBusy if
+// another program has locked it.
 //
-// Read and SetReadTimeout are for one goroutine, Write for one, Close for any.
-// A Write that the device does not take within a second fails with
-// os.ErrDeadlineExceeded, and what the kernel still has of it is dropped: a
-// command must not arrive late. Who opens a port again and again uses Ports.
+// Read and SetReadTimeout are for one goroutine, Write for one, Close for any. A Write that the
+// device does not accept within a second fails with os.ErrDeadlineExceeded, and the rest is removed
+// from the kernel's buffer: a command must not arrive late. Use Ports to open a port repeatedly.
 func Open(c device.PortConfig) (device.Port, error) { return new(Ports).Open(c) }
 
-// Ports opens serial ports as Open does, and remembers of each path when another
-// program at it was told, so that a port that is opened again and again does not tell
-// it anew each time. The zero value is ready. Safe for use by many goroutines.
+// Ports opens serial ports as Open does, and remembers for each path when another program was
+// reported, so that a port that is opened repeatedly does not report it each time. The zero value
+// is ready. It is safe for concurrent use.
 type Ports struct {
 	shared sync.Map // by path: *atomic.Int64, see port
 }
 
-// writeTime is how long a device may take to accept a write: the kernel has room for
-// thousands of bytes, so that a device which takes none of them for so long hangs.
+// writeTime is how long a device may take to accept a write. The kernel buffers thousands of bytes,
+// so a device that accepts none for this long hangs.
 const writeTime = time.Second
 
-// system is an open port as the system has it. Read returns 0 bytes and no error
-// when the timeout passed, which is none while it is negative.
+// system is an open port of the operating system. Read returns 0 bytes and no error when the
+// timeout has passed; a negative timeout is none.
 type system interface {
 	io.ReadWriteCloser
 	SetReadTimeout(time.Duration) error
 	ResetInputBuffer() error
 }
 
-// ErrNoPort: what has the name of a port is a file, a directory or another device.
+// ErrNoPort means that the path is a file, a directory or another device.
 var ErrNoPort = errors.New("it is no serial port")
 
 // Holder is a program that has a port open.
 type Holder struct {
-	Name string // of its command, as ps has it
+	Name string // of its command, as in ps
 	PID  int
 }
 
 func (h Holder) String() string { return fmt.Sprintf("%s (process %d)", h.Name, h.PID) }
 
-// Open is the function Open.
+// Open is as the function Open.
 func (ps *Ports) Open(c device.PortConfig) (device.Port, error) {
 	lib, err := openSystem(c.Path, c.Baud)
 	if err != nil {
@@ -87,11 +83,11 @@ type port struct {
 	path    string
 	lib     system
 	timeout time.Duration
-	late    error // of each Read that runs into the timeout: a bus does that at every poll
+	late    error // the error of each Read that times out, made once: a bus has one at every poll
 	closed  atomic.Bool
 
-	shared   *atomic.Int64 // when another program at the path was told, in Unix nanoseconds
-	settings time.Time     // when it was told that settings were set again
+	shared   *atomic.Int64 // when another program at the path was reported, Unix ns
+	settings time.Time     // when restored settings were reported
 }
 
 func (p *port) SetReadTimeout(d time.Duration) error {
@@ -104,10 +100,10 @@ func (p *port) SetReadTimeout(d time.Duration) error {
 
 func (p *port) Read(b []byte) (int, error) {
 	if len(b) == 0 {
-		return 0, nil // the library would take the empty read for a hang-up
+		return 0, nil // 0 bytes would look like a hang-up
 	}
 	n, err := p.lib.Read(b)
-	for !p.closed.Load() && !p.news(err) {
+	for !p.closed.Load() && !p.reports(err) {
 		n, err = p.lib.Read(b)
 	}
 	switch {
@@ -123,14 +119,14 @@ func (p *port) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// How often what another program does to a port is news.
+// How often the acts of another program are reported.
 const (
 	sharedAgain   = 30 * time.Minute
 	settingsAgain = 10 * time.Second
 )
 
-// news is false for what was told a while ago, of what other programs do to the port.
-func (p *port) news(err error) bool {
+// reports returns false for an act of another program that was reported a short while ago.
+func (p *port) reports(err error) bool {
 	now := time.Now()
 	switch device.PortFault(err) {
 	case fault.PortShared:
@@ -161,7 +157,7 @@ func (p *port) Write(b []byte) (int, error) {
 	return n, p.fail("write", cause(err))
 }
 
-// Close frees a blocked Read and Write. A second Close returns nil.
+// Close ends a blocked Read and Write. A second Close returns nil.
 func (p *port) Close() error {
 	if p.closed.Swap(true) {
 		return nil
@@ -176,7 +172,7 @@ func (p *port) fail(tried string, err error) error {
 	return fmt.Errorf("%s serial port %s: %w", tried, p.path, err)
 }
 
-// cause tells a device that went away from one that fails.
+// cause distinguishes an unplugged device from one that fails.
 func cause(err error) error {
 	if errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENXIO) || errors.Is(err, syscall.ENODEV) {
 		return fmt.Errorf("%w (%w)", device.ErrUnplugged, err)

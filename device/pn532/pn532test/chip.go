@@ -8,11 +8,10 @@ import (
 	"gatehouse/device/devicetest"
 )
 
-// Chip plays an NXP PN532 on a serial port, by its user manual (UM0701-02) and
-// from the chip's side: it sleeps until woken, acknowledges commands, and lists
-// cards of ISO 14443 type A that lie in its field. In memory it waits by timers
-// only, so that it works under testing/synctest; in a terminal it hears nothing
-// unless Run runs. Safe for use by many goroutines.
+// Chip is a simulated NXP PN532 on a serial port, by its user manual (UM0701-02): it sleeps until
+// woken, acknowledges commands, and lists cards of ISO 14443 type A in its field. In memory it
+// waits only by timers, so that it works under testing/synctest; on a terminal it receives only
+// while Run runs. It is safe for concurrent use.
 type Chip struct {
 	*devicetest.Plug
 
@@ -30,10 +29,10 @@ type Chip struct {
 	mishaps  []Fault
 }
 
-// Fault is a way in which a Chip, or the cable, does what it should not.
+// Fault is a malfunction of a Chip or its cable.
 type Fault uint8
 
-// The faults; each is of one command.
+// The faults; each affects one command.
 const (
 	Deaf     Fault = iota + 1 // it is not heard
 	Nack                      // NACK; it is not carried out
@@ -55,7 +54,7 @@ const (
 	nackFrame  = "\x00\x00\xFF\xFF\x00\x00"
 	errorFrame = "\x00\x00\xFF\x01\xFF\x7F\x81\x00"
 
-	// false starts, one with a length that would swallow a true frame
+	// garbage has false starts, one with a length that would swallow a true frame.
 	garbage = "\x00\xFF\x00\x00\xFF\x05\xFA\x00\x00\xFF\xFF\xFF\x01\x00\xFF\xAA\x55"
 
 	ackAfter  = time.Millisecond
@@ -63,15 +62,14 @@ const (
 	lookAgain = 10 * time.Millisecond // of each retry without a card
 )
 
-// NewChip makes a chip on a port in memory, plugged in, with power and asleep.
+// NewChip returns a chip on a port in memory, plugged in, powered and asleep.
 func NewChip() *Chip {
 	c := &Chip{retries: 0xFF}
 	c.Plug = devicetest.NewPlug(c.hear)
 	return c
 }
 
-// NewTerminal makes a chip behind a pseudo-terminal, and a symbolic link to
-// it.
+// NewTerminal returns a chip behind a pseudo-terminal with a symbolic link to it.
 func NewTerminal(link string) (*Chip, error) {
 	c := &Chip{retries: 0xFF}
 	p, err := devicetest.NewTerminalPlug(link, c.hear)
@@ -82,8 +80,7 @@ func NewTerminal(link string) (*Chip, error) {
 	return c, nil
 }
 
-// Present puts cards into the field in place of those that are there, by their
-// numbers of 4, 7 or 10 bytes; none takes them away.
+// Present replaces the cards in the field, given by their UIDs of 4, 7 or 10 bytes.
 func (c *Chip) Present(uids ...[]byte) {
 	c.mu.Lock()
 	c.field = slices.Clone(uids)
@@ -102,8 +99,7 @@ func (c *Chip) Misbehave(faults ...Fault) {
 	c.mishaps = append(c.mishaps, faults...)
 }
 
-// Reset takes the power away for a moment: the chip sleeps and has forgotten its
-// settings.
+// Reset interrupts the power: the chip sleeps and has lost its settings.
 func (c *Chip) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -115,14 +111,14 @@ func (c *Chip) reset() {
 	c.epoch++
 }
 
-// Commands returns the codes of the commands that were carried out so far.
+// Commands returns the codes of the commands that were executed so far.
 func (c *Chip) Commands() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.commands)
 }
 
-// hear takes what the host sent.
+// hear receives bytes from the host.
 func (c *Chip) hear(b []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -136,7 +132,7 @@ func (c *Chip) hear(b []byte) {
 	}
 }
 
-// parse takes a frame off what was heard, or the first byte of what is none.
+// parse removes a frame from the received bytes, or the first byte where there is none.
 func (c *Chip) parse() {
 	for len(c.heard) >= 6 {
 		h := c.heard
@@ -172,7 +168,7 @@ func (c *Chip) parse() {
 	}
 }
 
-// obey carries out a command, with the fault that is its turn.
+// obey executes a command, with the fault whose turn it is.
 func (c *Chip) obey(command []byte) {
 	fault := Fault(0)
 	if len(c.mishaps) > 0 {
@@ -205,7 +201,7 @@ func (c *Chip) obey(command []byte) {
 	c.look(fault)
 }
 
-// answer returns the answer of a command; false for InListPassiveTarget.
+// answer returns the answer to a command; false for InListPassiveTarget.
 func (c *Chip) answer(command []byte) ([]byte, bool) {
 	switch command[0] {
 	case 0x14: // SAMConfiguration
@@ -237,7 +233,7 @@ func (c *Chip) look(fault Fault) {
 	}
 }
 
-// list answers a look for cards that waited.
+// list answers an InListPassiveTarget that waited.
 func (c *Chip) list(epoch int, fault Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -246,8 +242,7 @@ func (c *Chip) list(epoch int, fault Fault) {
 	}
 }
 
-// listed is the answer that lists a card: its number in the list, ATQA, SAK,
-// length, UID.
+// listed returns the answer that lists a card: its number in the list, ATQA, SAK, length, UID.
 func listed(uid []byte, fault Fault) []byte {
 	n := byte(len(uid))
 	if fault == Length {
@@ -256,7 +251,7 @@ func listed(uid []byte, fault Fault) []byte {
 	return append([]byte{0x4B, 1, 1, 0x00, 0x04, 0x08, n}, uid...)
 }
 
-// reply sends an answer as the fault has it.
+// reply sends an answer with the fault applied.
 func (c *Chip) reply(d time.Duration, answer []byte, fault Fault) {
 	if answer == nil {
 		c.after(d, []byte(errorFrame))
@@ -288,14 +283,14 @@ func (c *Chip) reply(d time.Duration, answer []byte, fault Fault) {
 	}
 }
 
-// transmission is bytes that are on their way, unless the command is aborted.
+// transmission is bytes to be sent, unless the command is aborted.
 type transmission struct {
 	at    time.Time
 	epoch int
 	bytes []byte
 }
 
-// after sends bytes later, unless the command was aborted meanwhile.
+// after sends bytes later, unless the command is aborted meanwhile.
 func (c *Chip) after(d time.Duration, b []byte) {
 	s := transmission{time.Now().Add(d), c.epoch, b}
 	i := len(c.sends)
@@ -306,8 +301,8 @@ func (c *Chip) after(d time.Duration, b []byte) {
 	time.AfterFunc(d, c.sendDue)
 }
 
-// sendDue sends what is due in the order of its time: on a busy machine the timer
-// of an answer may have its turn before that of the ACK.
+// sendDue sends due transmissions in the order of their times: on a busy machine the timer of an
+// answer may fire before that of its ACK.
 func (c *Chip) sendDue() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,4 +1,3 @@
-// Package pn532test has a PN532 without hardware, for tests and the simulator. It
-// has its own encoder, by the chip's user manual, and imports none of the code
-// that it tests.
+// Package pn532test has a simulated PN532 for tests and the simulator. It has its own encoder, from
+// the chip's user manual, and imports none of the code that it tests.
 package pn532test
