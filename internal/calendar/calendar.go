@@ -1,10 +1,9 @@
-// Package calendar reads days as people and other programs write them: on
-// contracts, cards, and in spreadsheets. Both ends read and show days with it.
+// Package calendar parses days as people and other programs write them: on contracts, cards, and in
+// spreadsheets. Gateway and registry parse and format days with it.
 //
-// It takes a day with the year first, whatever separates its parts, since that
-// can mean one thing only; it refuses to guess whether 1/2/2027 is in January or
-// in February. A day that no record can hold (a record's time has 32 bits of
-// seconds since 1970) is an error and never another day.
+// It accepts a day with the year first, whatever separates its parts, since that can mean only one
+// thing; it refuses to guess whether 1/2/2027 is in January or in February. A day outside the range
+// of a record (32 bits of Unix seconds) is an error.
 package calendar
 
 import (
@@ -20,7 +19,7 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// latest is the first second that no record can hold.
+// latest is the first Unix second that no record can hold.
 const latest = math.MaxUint32
 
 const (
@@ -28,14 +27,14 @@ const (
 	openHint = "leave it empty for no end"
 )
 
-// shape is a day with the year first, perhaps with the midnight that spreadsheets add.
+// shape is a day with the year first, and perhaps the midnight that spreadsheets append.
 var shape = regexp.MustCompile(`^(\d{4})(?:([-/.,‐‑–—−])(\d{1,2})[-/.,‐‑–—−](\d{1,2})\.?|年(\d{1,2})月(\d{1,2})[日号]?|(\d{2})(\d{2}))(?:[ T]0?0:00(?::00(?:\.0+)?)?Z?)?$`)
 
-// spaced is one with spaces alone between its parts.
+// spaced is a day with only spaces between its parts.
 var spaced = regexp.MustCompile(`^(\d{4}) (\d{1,2}) (\d{1,2})$`)
 
-// months are those of days with the month in English and a year of four digits, which can mean
-// one thing only, too.
+// months are the English names of months. With a year of four digits, they too can mean only one
+// thing.
 const months = `(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)`
 
 var (
@@ -43,8 +42,8 @@ var (
 	monthFirst = regexp.MustCompile(`(?i)^` + months + `\.?[-/ ]?(\d{1,2})[-/, ](\d{4})$`)
 )
 
-// noEnd are words for a term without an end that cards and other systems write;
-// vague are those of people, who are told how to say it.
+// noEnd are words on cards and of other systems for a term without an end;
+// vague are such words of people, who are told what to write instead.
 var (
 	noEnd = []string{"长期", "長期", "长期有效", "長期有效", "永久"}
 	vague = []string{"forever", "never", "none", "no end", "unlimited", "permanent", "indefinite", "无", "無", "无期限", "无固定期限", "不限"}
@@ -53,8 +52,8 @@ var (
 // First returns the midnight at the start of a first day in a zone; the zero time for an empty text.
 func First(text string, zone *time.Location) (time.Time, error) { return read(text, 0, zone) }
 
-// Last returns the midnight that ends a last day in a zone; the zero time for
-// what means that there is no end: an empty text, 9999-12-31 in any form, 长期.
+// Last returns the midnight that ends a last day in a zone. It returns the zero time for no end: an
+// empty text, 9999-12-31 in any form, 长期.
 func Last(text string, zone *time.Location) (time.Time, error) {
 	if slices.Contains(noEnd, tidy(text)) {
 		return time.Time{}, nil
@@ -68,12 +67,11 @@ func Last(text string, zone *time.Location) (time.Time, error) {
 	return read(text, 1, zone)
 }
 
-// timeOfDay is a day with a time behind it.
+// timeOfDay is a day followed by a time.
 var timeOfDay = regexp.MustCompile(`^(.*[\d日号.])(?:[ T]|\b)(\d{1,2}):(\d{2})(?::(\d{2}))?$`)
 
-// Moment returns a time for a query: RFC 3339, a day as First reads it with a time of
-// day in the zone, or a day alone, which stands for its midnight. The zero time for an
-// empty text.
+// Moment returns a time for a query: RFC 3339, a day as First parses it with a time of day in the
+// zone, or a day alone, which stands for its midnight. An empty text is the zero time.
 func Moment(text string, zone *time.Location) (time.Time, error) {
 	if t, err := time.ParseInLocation(time.RFC3339, strings.TrimSpace(text), zone); err == nil {
 		return t, nil
@@ -82,7 +80,7 @@ func Moment(text string, zone *time.Location) (time.Time, error) {
 	if found := timeOfDay.FindStringSubmatch(day); found != nil {
 		day = found[1]
 		for i := range clock {
-			clock[i], _ = strconv.Atoi(found[i+2]) // digits, or none of seconds
+			clock[i], _ = strconv.Atoi(found[i+2]) // digits, or no seconds
 		}
 	}
 	t, err := First(day, zone)
@@ -96,8 +94,8 @@ func Moment(text string, zone *time.Location) (time.Time, error) {
 	return time.Date(y, m, d, clock[0], clock[1], clock[2], 0, zone), nil
 }
 
-// LastDay is the day before an end, which itself is exclusive, as people read
-// it; "" for none. An end within a day makes that day the last.
+// LastDay formats the last day before end, which is exclusive; "" for none. An end within a day
+// makes that day the last.
 func LastDay(end *time.Time, zone *time.Location) string {
 	if end == nil {
 		return ""
@@ -105,12 +103,12 @@ func LastDay(end *time.Time, zone *time.Location) string {
 	return end.Add(-time.Second).In(zone).Format(time.DateOnly)
 }
 
-// Minute is a moment in a message for people: to the minute, with the name of its zone.
+// Minute formats a time for people, to the minute, with the name of its zone.
 func Minute(at time.Time, zone *time.Location) string {
 	return at.In(zone).Format("2006-01-02 15:04 ") + zone.String()
 }
 
-// Here is this machine's time zone, by its name where that is known.
+// Here returns this machine's time zone, with its name if it is known.
 func Here() *time.Location {
 	name := os.Getenv("TZ")
 	if name == "" {
@@ -128,7 +126,7 @@ func Here() *time.Location {
 	return time.Local
 }
 
-// same reports whether two zones have the same offset, summer and winter.
+// same reports whether two zones have the same offset in summer and winter.
 func same(a, b *time.Location) bool {
 	for _, t := range []time.Time{time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)} {
 		_, one := t.In(a).Zone()
@@ -140,7 +138,7 @@ func same(a, b *time.Location) bool {
 	return true
 }
 
-// read returns the midnight at the start of a day, plus so many days.
+// read returns the midnight at the start of a day, plus days.
 func read(text string, plus int, zone *time.Location) (time.Time, error) {
 	plain := tidy(text)
 	if plain == "" {
@@ -166,7 +164,8 @@ func read(text string, plus int, zone *time.Location) (time.Time, error) {
 	return t, nil
 }
 
-// tidy folds full-width characters to ASCII, and spaces to one between numbers and none elsewhere.
+// tidy folds full-width characters to ASCII, and removes spaces, but for one between two numbers or
+// words.
 func tidy(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
@@ -193,10 +192,10 @@ func tidy(text string) string {
 	return out
 }
 
-// isWord reports whether a space beside a byte keeps two words or numbers apart.
+// isWord reports whether a space next to the byte separates words or numbers.
 func isWord(b byte) bool { return b >= '0' && b <= '9' || b|0x20 >= 'a' && b|0x20 <= 'z' }
 
-// lettered reads the parts of a day whose month is a word.
+// lettered parses a day whose month is a word.
 func lettered(year, month, day string) (y, m, d int, ok bool) {
 	y, _ = strconv.Atoi(year) // digits, by the expression
 	d, _ = strconv.Atoi(day)
@@ -204,7 +203,8 @@ func lettered(year, month, day string) (y, m, d int, ok bool) {
 	return y, m, d, true
 }
 
-// parts reads a day with the year first or its month as a word; whether the month has it is not judged.
+// parts parses a day with the year first or the month as a word. It does not check whether the
+// month has that day.
 func parts(plain string) (y, m, d int, ok bool) {
 	if f := dayFirst.FindStringSubmatch(plain); f != nil {
 		return lettered(f[3], f[2], f[1])

@@ -7,15 +7,15 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Form is one of the forms that the numbers of a document have.
+// Form is one form of a document's number.
 type Form struct {
 	Document wire.DocumentType
-	Since    string // first day on which such a document was issued, or the year; empty: older than any that is valid
+	Since    string // first day of issue of such documents, or the year; empty: before any that is valid
 	Words    string
 	looks    *regexp.Regexp
 }
 
-// String says what it looks like, and since when.
+// String returns the form in English, and since when it is issued.
 func (f Form) String() string {
 	if f.Since == "" {
 		return f.Words
@@ -23,8 +23,8 @@ func (f Form) String() string {
 	return f.Words + " (since " + f.Since + ")"
 }
 
-// forms has the documents as they are issued: GB 11643-1999 and the announcements of
-// the National Immigration Administration and the Ministry of Public Security.
+// forms has the documents in their issued forms: GB 11643-1999 and the announcements of the
+// National Immigration Administration and the Ministry of Public Security.
 var forms = []Form{
 	{wire.DocumentResidentID, "1999-10-01", "18 digits, the last may be X", regexp.MustCompile(`^\d{17}[\dX]$`)},
 	{wire.DocumentResidence, "2018-09-01", "18 digits from 81, 82 or 83 on, the last may be X", regexp.MustCompile(`^8[123]\d{15}[\dX]$`)},
@@ -39,7 +39,7 @@ var forms = []Form{
 	{wire.DocumentOther, "", "2 to 32 letters and digits, which nothing checks", regexp.MustCompile(`^[A-Z0-9]{2,32}$`)},
 }
 
-// FormOf returns the form of a number that Check took.
+// FormOf returns the form of a number that Check accepted.
 func FormOf(document wire.DocumentType, number string) (Form, bool) {
 	for _, f := range forms {
 		if f.Document == document && f.looks.MatchString(number) {
@@ -49,8 +49,8 @@ func FormOf(document wire.DocumentType, number string) (Form, bool) {
 	return Form{}, false
 }
 
-// Holder returns the part of a number that is its holder's for life: without the count
-// of renewals. It is for comparing two numbers of one document.
+// Holder returns the part of a number that its holder keeps for life: without the number of
+// renewals. It is for comparing two numbers of one document.
 func Holder(document wire.DocumentType, number string) string {
 	switch {
 	case document == wire.DocumentHongKong && len(number) == 11:
@@ -61,7 +61,7 @@ func Holder(document wire.DocumentType, number string) string {
 	return number
 }
 
-// Documents lists the kinds of documents by their stable names.
+// Documents returns the stable names of the kinds of documents.
 func Documents() (names []string) {
 	for d := wire.DocumentResidentID; d <= wire.LastDocument; d++ {
 		names = append(names, d.String())
@@ -69,7 +69,8 @@ func Documents() (names []string) {
 	return names
 }
 
-// Named finds a kind of document by its stable name, in any case and with hyphens; false for none.
+// Named returns the kind of document with that stable name, in any case and with hyphens too; false
+// for none.
 func Named(name string) (wire.DocumentType, bool) {
 	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
 	for d := wire.DocumentResidentID; d <= wire.LastDocument; d++ {

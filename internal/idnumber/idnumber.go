@@ -1,10 +1,9 @@
-// Package idnumber checks the numbers of identity documents as they are typed
-// at a desk. It folds what people and keyboards vary (full-width digits, spaces,
-// a lower-case x), and finds slips of the finger by the number's own rules.
+// Package idnumber checks the numbers of identity documents that are typed at a desk. It normalises
+// what people and keyboards vary (full-width digits, spaces, a lower-case x), and detects typing
+// errors by the number's own rules.
 //
-// It is pure: it keeps nothing, asks no register and reads no clock. It refuses
-// to put a number, or a part of one, into an error. That a number is well formed
-// says nothing of whose it is, or whether the document exists.
+// It is pure: it stores nothing, asks no register and reads no clock. No number, nor a part of one,
+// is in an error. A well-formed number proves neither its holder nor that the document exists.
 package idnumber
 
 import (
@@ -18,10 +17,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Fold brings a typed number to the form in which it is kept: full-width
-// characters become ASCII, letters upper case, the Roman numeral ten (which X
-// stands for in GB 11643, and some input methods write) X; spaces, and the dashes
-// and dots by which people group digits, go.
+// Fold returns the form of a typed number that is stored: full-width characters become ASCII,
+// letters upper case, and the Roman numeral ten (for which X stands in GB 11643, and which some
+// input methods write) X; spaces, and dashes and dots between groups of digits, are removed.
 func Fold(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= '\uff01' && r <= '\uff5e' {
@@ -29,7 +27,7 @@ func Fold(text string) string {
 		}
 		switch {
 		case unicode.IsSpace(r), unicode.Is(unicode.Cf, r):
-			return -1 // also marks of direction, which come along when a number is pasted
+			return -1 // also directional marks, which a pasted number may have
 		case unicode.Is(unicode.Pd, r), r == '.', r == '·':
 			return -1
 		case r == 'Ⅹ', r == 'ⅹ':
@@ -41,9 +39,9 @@ func Fold(text string) string {
 	}, text)
 }
 
-// Check folds a number and holds it against the rules of its document. Today
-// bounds dates of birth; a day of slack is left, since the clock may be in
-// another zone. The error says which rule failed, never the number.
+// Check folds a number and checks it by the rules of its document. today bounds dates of birth,
+// plus a day, since the clock may be in another zone. The error names the rule that failed, never
+// the number.
 func Check(document wire.DocumentType, text string, today time.Time) (string, error) {
 	rules, ok := documents[document]
 	if !ok {
@@ -64,14 +62,14 @@ func Check(document wire.DocumentType, text string, today time.Time) (string, er
 	return number, nil
 }
 
-// counted and office are what documents print in brackets behind the number: how often
-// a permit was renewed, and who issued it.
+// counted and office match what documents print in brackets after the number: the number of
+// renewals of a permit, and its issuer.
 var (
 	counted = regexp.MustCompile(`^([HM]\d{8})\((\d{2})\)$`)
 	office  = regexp.MustCompile(`^(\d{8}(?:\d{2})?)\([A-Z]\)$`)
 )
 
-// unfold takes away what belongs to one document alone.
+// unfold removes what belongs to one kind of document only.
 func unfold(document wire.DocumentType, number string) string {
 	switch document {
 	case wire.DocumentHongKong:
@@ -79,7 +77,7 @@ func unfold(document wire.DocumentType, number string) string {
 	case wire.DocumentTaiwan:
 		return office.ReplaceAllString(number, "$1")
 	case wire.DocumentResidentID, wire.DocumentResidence, wire.DocumentForeigner:
-		for _, x := range []string{"×", "Х", "х", "*", "Χ", "χ", "✕", "✖", "╳"} { // typed or scanned for the letter
+		for _, x := range []string{"×", "Х", "х", "*", "Χ", "χ", "✕", "✖", "╳"} { // typed or scanned instead of the letter
 			if before, ok := strings.CutSuffix(number, x); ok && len(before) == 17 {
 				return before + "X"
 			}
@@ -88,7 +86,7 @@ func unfold(document wire.DocumentType, number string) string {
 	return number
 }
 
-// documents has the rules of each kind.
+// documents has the rule of each kind of document.
 var documents = map[wire.DocumentType]func(string, time.Time) error{
 	wire.DocumentResidentID: func(n string, today time.Time) error { return citizen(n, today, areas) },
 	wire.DocumentResidence:  func(n string, today time.Time) error { return citizen(n, today, residents) },
@@ -99,13 +97,14 @@ var documents = map[wire.DocumentType]func(string, time.Time) error{
 	wire.DocumentOther:      func(n string, _ time.Time) error { return other(n) },
 }
 
-// areas are the first two digits of a citizen's number, by province. The rest changes with the map: not judged.
+// areas are the first two digits of a citizen's number, by province. The rest of the area code
+// changes with the map and is not checked.
 const areas = "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71"
 
-// residents are those of residence permits.
+// residents are the first two digits on residence permits.
 const residents = "81 82 83"
 
-// citizen is GB 11643-1999: area 6, date of birth 8, sequence 3, check 1.
+// citizen checks a number by GB 11643-1999: area 6, date of birth 8, sequence 3, check 1 digits.
 func citizen(n string, today time.Time, areas string) error {
 	if err := eighteen(n); err != nil {
 		return err
@@ -145,7 +144,7 @@ func checkCharacter(digits string) byte {
 	return "10X98765432"[sum]
 }
 
-// oldest is the first year of birth that is taken for true. The standard's own example was born in 1880.
+// oldest is the first plausible year of birth. The standard's own example was born in 1880.
 const oldest = 1850
 
 // born checks a date YYYYMMDD.
@@ -162,7 +161,7 @@ func born(text string, today time.Time) error {
 	return nil
 }
 
-// passport: ICAO Doc 9303 leaves the number to the country: letters and digits,
+// passport checks a passport's number. ICAO Doc 9303 leaves it to the country: letters and digits,
 // nine in the machine-readable zone, sometimes more on the page.
 func passport(n string) error {
 	if len(n) < 5 || len(n) > 15 {
@@ -177,9 +176,9 @@ func passport(n string) error {
 	return nil
 }
 
-// hongKong: travel permit for Hong Kong and Macao residents: H or M, 8 digits of
-// the holder; older ones print 2 more, how often it was renewed. Residents who are no
-// Chinese citizens have one with HA or MA and 7 digits.
+// hongKong checks the number of a travel permit for Hong Kong and Macao residents: H or M and the
+// holder's 8 digits; older permits print 2 more, the number of renewals. Residents who are not
+// Chinese citizens have HA or MA and 7 digits.
 func hongKong(n string) error {
 	if n[0] != 'H' && n[0] != 'M' {
 		return errors.New("this permit's number begins with H (Hong Kong) or M (Macao)")
@@ -193,7 +192,7 @@ func hongKong(n string) error {
 	return serial(n[1:], "after its letter this permit's number")
 }
 
-// other: a document of which no rule is known.
+// other checks the number of a document without known rules.
 func other(n string) error {
 	if len(n) < 2 || len(n) > 32 {
 		return fmt.Errorf("a number has 2 to 32 letters and digits, this has %d", len(n))
@@ -201,7 +200,8 @@ func other(n string) error {
 	return nil
 }
 
-// taiwan: travel permit for Taiwan residents: 8 digits of the holder, older ones with 2 more.
+// taiwan checks the number of a travel permit for Taiwan residents: the holder's 8 digits; older
+// permits have 2 more.
 func taiwan(n string) error { return serial(n, "this permit's number") }
 
 func serial(n, what string) error {
@@ -211,9 +211,9 @@ func serial(n, what string) error {
 	return nil
 }
 
-// foreigner: permanent residence card. Since December 2023: 9, area 2, country 3,
-// date of birth 8, sequence 3, check as GB 11643. Before: country in 3 letters,
-// area 4, date of birth 6, 2 more.
+// foreigner checks the number of a permanent residence card. Since December 2023: 9, area 2,
+// country 3, date of birth 8, sequence 3 digits, check as in GB 11643. Before: country in 3
+// letters, area 4, date of birth 6, 2 more digits.
 func foreigner(n string, today time.Time) error {
 	if len(n) == 15 {
 		if !allLetters(n[:3]) || !allDigits(n[3:]) {
@@ -233,9 +233,9 @@ func foreigner(n string, today time.Time) error {
 	return born(n[6:14], today)
 }
 
-// Born returns the date of birth that a number has, UTC midnight, and false for
-// one that has none or is not well formed. An older foreigner's card has two
-// digits of the year: the latest that is not after today counts.
+// Born returns the date of birth in a number, midnight UTC; false if it has none or is not well
+// formed. An older foreigner's card has a year of two digits, which is the latest that is not after
+// today.
 func Born(document wire.DocumentType, number string, today time.Time) (time.Time, bool) {
 	n, err := Check(document, number, today)
 	if err != nil {
@@ -251,7 +251,7 @@ func Born(document wire.DocumentType, number string, today time.Time) (time.Time
 	return time.Time{}, false
 }
 
-// bornShort reads YYMMDD. A 29 February is of no common year.
+// bornShort parses YYMMDD. A 29 February excludes years that are no leap years.
 func bornShort(text string, today time.Time) (time.Time, bool) {
 	for century := today.Year() / 100; century >= 19; century-- {
 		day, err := time.Parse("20060102", fmt.Sprintf("%02d%s", century, text))

@@ -1,10 +1,9 @@
-// Package naming reads names of persons, flats and labels as people type them at a
-// desk or as a list of another system has them, and brings what can only mean the
-// same to one spelling.
+// Package naming normalises names of persons, flats and labels, as people type them at a desk or as
+// another system lists them: spellings that can only mean the same become one.
 //
-// It is pure: it keeps nothing and reads no file. It refuses what cannot be seen, what
-// a lost encoding left, and what would bring a name or a number onto a gateway; and it
-// never puts a name into an error.
+// It is pure: it stores nothing and reads no file. It refuses invisible characters, characters lost
+// to a wrong encoding, and labels that would bring a name or a number onto a gateway. A person's
+// name is never in an error.
 package naming
 
 import (
@@ -20,13 +19,13 @@ import (
 
 // Limits, in characters.
 const (
-	MaxName  = 100 // of a person: more than any document has room for
-	MaxLabel = 64  // of a flat, or of a word for it
+	MaxName  = 100 // of a person: longer than on any document
+	MaxLabel = 64  // of a flat, or a label for it
 )
 
-// Person brings a person's name to the form in which it is kept: composed (NFC), one
-// space between its parts, and one middle dot between parts in Chinese characters.
-// Remarks say what to compare with the document.
+// Person normalises a person's name: composed (NFC), one space between its parts, and one middle
+// dot between parts in Chinese characters. Remarks are for people: what to compare with the
+// document.
 func Person(text string) (name string, remarks []string, err error) {
 	if name, err = seen("name", text, MaxName); err != nil {
 		return "", nil, err
@@ -45,13 +44,13 @@ func Person(text string) (name string, remarks []string, err error) {
 	return name, remarks, nil
 }
 
-// Flat brings the name of a flat to the form in which it is kept. It counts no digits:
-// house, unit and room are written in many ways.
+// Flat normalises the name of a flat. It allows any digits: house, unit and room are written in
+// many ways.
 func Flat(text string) (string, error) {
 	return public("flat", text)
 }
 
-// public is seen for words that need no character of private use.
+// public is seen, and refuses characters of private use.
 func public(what, text string) (string, error) {
 	text, err := seen(what, text, MaxLabel)
 	for _, r := range text {
@@ -67,8 +66,8 @@ func public(what, text string) (string, error) {
 	return text, err
 }
 
-// Label brings somebody's own word for a flat to the form in which it is kept. It
-// refuses what may be a telephone's, card's or identity number.
+// Label normalises somebody's own word for a flat. It refuses a text that may be a telephone, card
+// or identity number.
 func Label(text string) (string, error) {
 	if strings.TrimSpace(text) == "" {
 		return "", nil
@@ -80,8 +79,8 @@ func Label(text string) (string, error) {
 	return text, err
 }
 
-// seen composes a text and tidies its spaces. What remains has only characters that
-// can be seen, and at most that many.
+// seen composes a text (NFC) and normalises its spaces. It refuses invisible characters and more
+// than most characters.
 func seen(what, text string, most int) (string, error) {
 	if !utf8.ValidString(text) {
 		return "", fmt.Errorf("the %s is not UTF-8: set the terminal, or the program that wrote it, to UTF-8", what)
@@ -105,7 +104,8 @@ func seen(what, text string, most int) (string, error) {
 	return text, nil
 }
 
-// hidden reports whether a character can't be seen. Those of private use can, on the system that has them.
+// hidden reports whether a character is invisible. Those of private use are visible on a system
+// that has them.
 func hidden(r rune) bool {
 	switch {
 	case r == ' ', r == '\t', unicode.Is(unicode.Co, r):
@@ -116,7 +116,7 @@ func hidden(r rune) bool {
 	return !unicode.IsGraphic(r)
 }
 
-// dots makes any dot between parts of a name in Chinese characters the one of the register, U+00B7.
+// dots replaces any dot between parts of a name in Chinese characters by the register's, U+00B7.
 func dots(name string) string {
 	all := []rune(name)
 	out := make([]rune, 0, len(all))
@@ -139,9 +139,8 @@ func dots(name string) string {
 	return string(out)
 }
 
-// Fold returns what two spellings of one flat have in common: width, case and spaces
-// do not count, and neither does which mark stands between two numbers. It is for
-// comparing, never for keeping.
+// Fold returns a key that is equal for all spellings of one flat: it ignores width, case and
+// spaces, and which mark separates two numbers. It is for comparison, never for storage.
 func Fold(text string) string {
 	all := []rune(norm.NFKC.String(text))
 	out := make([]rune, 0, len(all))
@@ -162,12 +161,12 @@ func Fold(text string) string {
 	return string(out)
 }
 
-// isGap reports whether a character only parts others.
+// isGap reports whether a character is only a separator.
 func isGap(r rune) bool {
 	return unicode.IsSpace(r) || unicode.In(r, unicode.Pd, unicode.Cf) || strings.ContainsRune("./_·−", r)
 }
 
-// Same returns the spelling in a list that means the same flat.
+// Same returns the element of all that means the same flat.
 func Same(flat string, all []string) (string, bool) {
 	want := Fold(flat)
 	for _, f := range all {
@@ -178,15 +177,15 @@ func Same(flat string, all []string) (string, bool) {
 	return "", false
 }
 
-// Digits of a label that may be a number which nobody wants on a gateway: so many in a
-// row, or so many with a mark or two between them, as people write telephones.
+// Digits of a label that may be a number that must not be on a gateway: that many in a
+// row, or that many with a mark or two between them, as in telephone numbers.
 const (
 	digitsInARow = 6
 	digitsInAll  = 10
 	marksBetween = 2
 )
 
-// hasNumber reports whether a text has so many digits, of any script.
+// hasNumber reports whether a text has that many digits, of any script.
 func hasNumber(text string) bool {
 	row, all, marks := 0, 0, 0
 	for _, r := range norm.NFKC.String(text) {
@@ -208,16 +207,15 @@ func hasNumber(text string) bool {
 	return false
 }
 
-// titles are what stands behind a family name where a person is meant.
+// titles follow a family name.
 var titles = []string{"先生", "女士", "小姐", "太太", "师傅", "師傅", "老师", "老師", "老板", "老闆", "阿姨", "叔叔", "大哥", "大姐", "医生", "總", "总", "生", "太"}
 
-// before are what stands before a family name, or one's whole name.
+// before precede a family name, or a whole name.
 var before = []string{"老", "小", "阿", "mr", "mrs", "ms", "miss", "mr.", "mrs.", "ms."}
 
-// Names reports whether a text names a person: it has the person's name as whole words,
-// in any case, order or spacing, or the family name with a title. A name of one
-// character, or of less than four letters, is in too many words to be looked for,
-// unless the text is nothing else.
+// Names reports whether a text names a person: whether it has the person's name as whole words, in
+// any case, order or spacing, or the family name with a title. A name of one Chinese character, or
+// of less than four letters, occurs in too many words, so it counts only as the whole text.
 func Names(text, person string) bool {
 	words, name := wordsIn(text), wordsIn(person)
 	if len(name) == 0 {
@@ -236,7 +234,7 @@ func Names(text, person string) bool {
 	return len(words) == 2 && slices.Contains(before, words[0]) && slices.Contains(name, words[1])
 }
 
-// titled reports whether a text is a Chinese family name with a title, as 张先生, 老张.
+// titled reports whether a text is a Chinese family name with a title, such as 张先生 or 老张.
 func titled(text, name string) bool {
 	all := []rune(name)
 	for n := 1; n <= min(2, len(all)); n++ {
@@ -255,7 +253,7 @@ func titled(text, name string) bool {
 	return false
 }
 
-// wordsIn returns the words of a text without case, width and marks.
+// wordsIn returns the words of a text in lower case and normal width, without marks.
 func wordsIn(text string) []string {
 	return strings.FieldsFunc(strings.ToLower(strings.ToUpper(norm.NFKC.String(text))), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.Is(unicode.M, r) && !unicode.Is(unicode.Co, r)
@@ -270,7 +268,7 @@ func sameWords(a, b []string) bool {
 	return slices.Equal(a, b)
 }
 
-// containsWords reports whether some words stand in others, in their order.
+// containsWords reports whether in has the words some, in their order.
 func containsWords(in, some []string) bool {
 	for i := 0; i+len(some) <= len(in); i++ {
 		if slices.Equal(in[i:i+len(some)], some) {

@@ -1,7 +1,7 @@
 package naming
 
-// oldCodes are characters of GBK that had a code of private use until Unicode had one
-// of their own (GB 18030-2000 to 2022, table of changed mappings), by today's code.
+// oldCodes maps code points of private use, which characters of GBK had until Unicode had them (GB
+// 18030-2000 to 2022, table of changed mappings), to today's code points.
 var oldCodes = map[rune]rune{
 	0xE815: 0x2E81, 0xE816: 0x20087, 0xE817: 0x20089, 0xE818: 0x200CC, 0xE819: 0x2E84, 0xE81A: 0x3473, 0xE81B: 0x3447,
 	0xE81C: 0x2E88, 0xE81D: 0x2E8B, 0xE81E: 0x9FB4, 0xE81F: 0x359E, 0xE820: 0x361A, 0xE821: 0x360E, 0xE822: 0x2E8C,

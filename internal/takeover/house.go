@@ -12,21 +12,21 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// House is what a list has, by its cards.
+// House is the grants of a list, indexed by credential.
 type House struct {
 	keys   map[wire.ID]*heldKey
 	byCard map[wire.CredentialID][]*heldKey
 }
 
-// heldKey is one key of the list.
+// heldKey is one grant of the list, with all forms of its card.
 type heldKey struct {
 	id    wire.ID
 	label string
 	doors []string
-	lines []wire.Grant // one for each form
+	lines []wire.Grant // one row for each form
 }
 
-// HouseOf reads the list in an editor; labels are by the hexadecimal ids of keys.
+// HouseOf reads the list in an editor; labels are by the grants' ids in hex.
 func HouseOf(e *grantlist.Editor, labels map[string]string) House {
 	h := House{map[wire.ID]*heldKey{}, map[wire.CredentialID][]*heldKey{}}
 	for _, g := range e.Grants() {
@@ -41,7 +41,7 @@ func HouseOf(e *grantlist.Editor, labels map[string]string) House {
 	return h
 }
 
-// name is how messages name a key.
+// name returns the grant's short id and its label, for messages.
 func (k *heldKey) name() string {
 	if k.label == "" {
 		return k.id.String()[:8]
@@ -49,10 +49,10 @@ func (k *heldKey) name() string {
 	return k.id.String()[:8] + " (" + k.label + ")"
 }
 
-// state is that of the key's first form.
+// state returns the state of the grant's first form.
 func (k *heldKey) state() string { return k.lines[0].State.String() }
 
-// has returns the key's own form among ids, unless that is ended.
+// has returns a form of the grant that is among ids and not revoked.
 func (k *heldKey) has(ids []wire.CredentialID) (wire.CredentialID, bool) {
 	for _, l := range k.lines {
 		if l.State != wire.GrantRevoked && slices.Contains(ids, l.Credential) {
@@ -62,7 +62,8 @@ func (k *heldKey) has(ids []wire.CredentialID) (wire.CredentialID, bool) {
 	return wire.CredentialID{}, false
 }
 
-// holders returns the keys that have one of the forms and are not ended; ended has those that are.
+// holders returns the grants that have one of the forms: live ones, and those in which it is
+// revoked.
 func (h House) holders(ids []wire.CredentialID) (live, ended []*heldKey) {
 	for _, id := range ids {
 		for _, k := range h.byCard[id] {
@@ -78,7 +79,8 @@ func (h House) holders(ids []wire.CredentialID) (live, ended []*heldKey) {
 	return live, ended
 }
 
-// join gives a key those forms of its card that no key has yet; kin are others, of which the key may have one.
+// join adds to a grant those forms of its card that no grant has yet. kin are shorter forms of the
+// same card, of which the grant may have one.
 func (h House) join(e *grantlist.Editor, k *heldKey, ids, kin []wire.CredentialID) error {
 	own, ok := k.has(slices.Concat(ids, kin))
 	if !ok {
@@ -92,7 +94,8 @@ func (h House) join(e *grantlist.Editor, k *heldKey, ids, kin []wire.CredentialI
 	return nil
 }
 
-// kin returns the key of that label which has one of the forms that no reader here sends.
+// kin returns the grant of that flat which has one of the shorter forms, which no reader here
+// sends.
 func (h House) kin(kin []wire.CredentialID, label string) *heldKey {
 	live, _ := h.holders(kin)
 	for _, k := range live {
@@ -103,7 +106,7 @@ func (h House) kin(kin []wire.CredentialID, label string) *heldKey {
 	return nil
 }
 
-// free returns the forms that no key has, but for ended ones.
+// free returns the forms that no live grant has.
 func (h House) free(ids []wire.CredentialID) (out []wire.CredentialID) {
 	for _, id := range ids {
 		if live, _ := h.holders([]wire.CredentialID{id}); len(live) == 0 {
@@ -113,7 +116,7 @@ func (h House) free(ids []wire.CredentialID) (out []wire.CredentialID) {
 	return out
 }
 
-// Others returns the other keys of the same label that open, by name.
+// Others returns the names of the other active grants of the same flat.
 func (h House) Others(id wire.ID) []string {
 	out := []string{}
 	k := h.keys[id]
@@ -130,12 +133,12 @@ func (h House) Others(id wire.ID) []string {
 	return out
 }
 
-// sureBits is how many bits of a number two cards hardly share by chance.
+// sureBits is how many bits of a number two different cards hardly share by chance.
 const sureBits = 32
 
-// joins returns the key that has the card in another form, nil for a card that is
-// nobody's. It refuses one that has a key already in all its forms, one of another label
-// (but for a kept card that has the number of that key's), and one that has two.
+// joins returns the grant that has the card in another form; nil for a card of nobody. It refuses a
+// card of which a grant has all forms, a card of another flat (but for one that a door saw with
+// sureBits of that grant's number), and a card of two grants.
 func (h House) joins(g grantlist.NewGrant, card Shown) (*heldKey, error) {
 	live, _ := h.holders(g.Credentials)
 	if len(live) == 0 {
@@ -158,14 +161,14 @@ func (h House) joins(g grantlist.NewGrant, card Shown) (*heldKey, error) {
 	return k, nil
 }
 
-// Shown is a card that gets a key.
+// Shown is a card that is to get a grant.
 type Shown struct {
 	control.Card
 	Kin  []wire.CredentialID
 	Kept bool // a door saw it
 }
 
-// holds returns the most bits of the card's number that a form has which is the key's too.
+// holds returns the most bits of the card's number in a form that the grant has.
 func (c Shown) holds(ids []wire.CredentialID, k *heldKey) (most int) {
 	for i, n := range c.Holds {
 		if _, ok := k.has(ids[i : i+1]); ok {
@@ -175,8 +178,8 @@ func (c Shown) holds(ids []wire.CredentialID, k *heldKey) (most int) {
 	return most
 }
 
-// widen gives a key the doors of another.
-func (k *heldKey) widen(e *grantlist.Editor, doors []string) error {
+// addDoors adds doors to a grant.
+func (k *heldKey) addDoors(e *grantlist.Editor, doors []string) error {
 	all := Union(k.doors, doors)
 	if slices.Equal(all, k.doors) {
 		return nil
@@ -186,18 +189,18 @@ func (k *heldKey) widen(e *grantlist.Editor, doors []string) error {
 	return e.Amend(k.id, n)
 }
 
-// Added is the answer of `grant add` and `adopt bind`.
+// Added is the answer to `grant add` and `adopt bind`.
 type Added struct {
 	Grant   string   `json:"grant"`
 	Label   string   `json:"label"`
 	Doors   []string `json:"doors"`
 	Cards   int      `json:"credentials"`
-	Missing []string `json:"missing"`          // doors of it that do not read the card yet
-	Joined  bool     `json:"joined,omitempty"` // the card had this key already, in another form
+	Missing []string `json:"missing"`          // doors of the grant whose readers do not know the card yet
+	Joined  bool     `json:"joined,omitempty"` // the card had this grant already, in another form
 	Version uint64   `json:"version"`
 }
 
-// Give adds a grant for a card, or the card's form to the key that it has.
+// Give adds a grant for a card, or adds the card's forms to the grant that has it already.
 func Give(e *grantlist.Editor, h House, g grantlist.NewGrant, card Shown) (Added, error) {
 	a := Added{Label: g.Label, Doors: g.Doors, Cards: len(g.Credentials), Missing: Among(card.Missing, g.Doors)}
 	key, err := h.joins(g, card)
@@ -214,7 +217,7 @@ func Give(e *grantlist.Editor, h House, g grantlist.NewGrant, card Shown) (Added
 		return a, err
 	}
 	if sameFlat(key.label, g.Label) {
-		if err := key.widen(e, g.Doors); err != nil {
+		if err := key.addDoors(e, g.Doors); err != nil {
 			return a, err
 		}
 	}
@@ -222,7 +225,7 @@ func Give(e *grantlist.Editor, h House, g grantlist.NewGrant, card Shown) (Added
 	return a, nil
 }
 
-// Write says in words what was added.
+// Write writes in English what was added.
 func (a Added) Write(w io.Writer) {
 	if a.Joined {
 		fmt.Fprintf(w, "this is the card of key %s for %s in another form: it joined that key, which opens %s; kind and term stay\n", a.Grant[:8], a.Label, strings.Join(a.Doors, ", "))

@@ -11,21 +11,19 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Learned says what became of the cards that were learned while the old controller
-// decided.
+// Learned counts the cards that were seen while the old controller decided, by what became of them.
 type Learned struct {
-	Keys int `json:"keys"` // new ones
-	Same int `json:"same"` // a card that has one already, by another reader's form
-	// Left is how many got none: somebody has a key that may be of the same card, which a
-	// list of the old system gave; the door will ask whose they are.
+	Keys int `json:"keys"` // cards that got a grant
+	Same int `json:"same"` // cards that got one in another reader's form
+	// Left is the number of cards without a grant: a grant from a list of the old system may be of
+	// the same card, so the landlord is asked when the card is presented.
 	Left   int `json:"left"`
 	TooFew int `json:"seldom"` // seen on fewer days than requested
 }
 
-// Learn gives a key to each card that was seen on so many days, in one list, with a label
-// of its own after the prefix: "old card 3". Nothing is given for a card of which a key
-// may be there already: two keys of one card would be a card that does not stop with its
-// key.
+// Learn adds a grant for each card that was seen on at least days different days. The labels are
+// prefix and number: "old card 3". A card of which a grant may exist gets none: with two grants the
+// card would still open after one is revoked.
 func Learn(e *grantlist.Editor, labels map[string]string, cards []control.Adopt, g grantlist.NewGrant, days int) (out Learned, err error) {
 	prefix, taken := g.Label, map[string]bool{}
 	for _, l := range labels {
@@ -33,7 +31,7 @@ func Learn(e *grantlist.Editor, labels map[string]string, cards []control.Adopt,
 	}
 	before, number := HouseOf(e, labels), 0
 	cards = slices.Clone(cards)
-	slices.SortStableFunc(cards, func(a, b control.Adopt) int { return cmp.Compare(b.Card.Bits, a.Card.Bits) }) // the whole number first
+	slices.SortStableFunc(cards, func(a, b control.Adopt) int { return cmp.Compare(b.Card.Bits, a.Card.Bits) }) // the longest number first
 	given := map[wire.CredentialID]bool{}
 	for _, card := range cards {
 		ids, err := Parse(card.Card.Credentials)
@@ -69,7 +67,7 @@ func Learn(e *grantlist.Editor, labels map[string]string, cards []control.Adopt,
 	return out, nil
 }
 
-// Words say what became of the cards.
+// Words returns the counts in English.
 func (l Learned) Words() string {
 	all := []string{fmt.Sprintf("%d got a key", l.Keys)}
 	for _, c := range []struct {

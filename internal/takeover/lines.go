@@ -17,20 +17,19 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Kinds are the kinds of keys by their names in lists and commands.
+// Kinds are the kinds of grants by their names in lists and commands.
 var Kinds = map[string]wire.GrantKind{"resident": wire.GrantResident, "staff": wire.GrantStaff,
 	"visitor": wire.GrantVisitor, "brigade": wire.GrantBrigade}
 
 // Resolver makes grants of the lines of an old list.
 type Resolver struct {
 	List      control.List // the active one
-	FillZeros bool         // that a spreadsheet took from the front of numbers
-	// Printed says what the card with a printed number is called here.
+	FillZeros bool         // restore leading zeros that a spreadsheet dropped
+	// Printed returns the credentials of the card with a printed number.
 	Printed func(control.PrintedRequest) (control.Card, error)
 }
 
-// Resolve makes grants of the lines. What is wrong with one stands in its Why; an error
-// is Printed's.
+// Resolve makes grants of the rows. Why of a Line is its fault; the error is Printed's.
 func (r Resolver) Resolve(list cardlist.List) ([]Line, error) {
 	zone, err := time.LoadLocation(r.List.TimeZone)
 	if err != nil {
@@ -52,13 +51,13 @@ func (r Resolver) Resolve(list cardlist.List) ([]Line, error) {
 	return rows, nil
 }
 
-// What exports write behind a day that is meant as a whole.
+// Times of day that exports append to a day.
 var (
 	midnight = regexp.MustCompile(`[ T]0?0:00(:00(\.0+)?)?$`)
 	endOfDay = regexp.MustCompile(`[ T](0?0:00(:00(\.0+)?)?|23:59(:59(\.9+)?)?)$`)
 )
 
-// readTerms reads all but the number; it returns what is wrong.
+// readTerms reads all cells but the number, and returns the line's fault.
 func readTerms(w *Line, doors []string, zone *time.Location) string {
 	var g grantlist.NewGrant
 	var known bool
@@ -96,7 +95,7 @@ func readTerms(w *Line, doors []string, zone *time.Location) string {
 	return ""
 }
 
-// askNumber asks the daemon what the card is called here.
+// askNumber asks the daemon for the credentials of the card.
 func (r Resolver) askNumber(w *Line) (why string, err error) {
 	number, form, wrong := PrintedOf(w.Row.Number, w.Row.Form, r.FillZeros)
 	switch {

@@ -10,13 +10,14 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// What programs write for a whole number, in decimal.
+// Notations of a whole number in exports, decimal.
 var (
 	fraction  = regexp.MustCompile(`^(\d+)\.0+$`)
 	thousands = regexp.MustCompile(`^\d{1,3}(,\d{3})+$`)
 )
 
-// PrintedOf finds the number of a cell and its form, as the daemon reads them.
+// PrintedOf returns the printed number in a cell and its form, as cardnumber.ParsePrinted takes
+// them.
 func PrintedOf(cell, form string, fill bool) (number, itsForm string, err error) {
 	number, form = Plain(cell), Plain(form)
 	if whole := strings.ToUpper(form); strings.HasSuffix(whole, "D") && !strings.Contains(whole, "+") {
@@ -42,10 +43,10 @@ func PrintedOf(cell, form string, fill bool) (number, itsForm string, err error)
 	return number, form, err
 }
 
-// Plain drops the spaces of a printed number and folds full-width digits.
+// Plain removes all spaces and folds full-width characters to ASCII.
 func Plain(text string) string { return strings.Join(strings.Fields(folded(text)), "") }
 
-// folded makes full-width characters those of ASCII.
+// folded replaces full-width characters by those of ASCII.
 func folded(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= '\uff01' && r <= '\uff5e' {
@@ -55,7 +56,7 @@ func folded(text string) string {
 	}, text)
 }
 
-// Parse reads the ids of forms of a card.
+// Parse parses credential ids.
 func Parse(texts []string) (ids []wire.CredentialID, err error) {
 	for _, text := range texts {
 		id, err := wire.ParseCredentialID(text)

@@ -1,6 +1,6 @@
-// Package takeover decides what becomes of cards that get a key: of the lines of an old list, and of one card
-// that a key is given to. A card is never given to two labels. It is pure: it asks no daemon and prints nothing
-// but plans.
+// Package takeover decides which grants the cards of an old system get: those of its list, and
+// single cards. No card is ever given to two flats that do not share it. The package is pure: it
+// asks no daemon, and prints only plans.
 package takeover
 
 import (
@@ -15,42 +15,42 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// What an import makes of a line.
+// Results of a line in an import.
 const (
 	LineNew     = "new"
 	lineKnown   = "known"
-	lineChanged = "changed" // known, and the list says something else of it than the key
-	lineTwice   = "twice"   // its card stands in a line before with the same label
+	lineChanged = "changed" // known, and its grant differs from the list
+	lineTwice   = "twice"   // an earlier line has its card, for the same flat
 	LinePast    = "past"    // its last day is over
-	lineEnded   = "ended"   // its card's key was ended here
+	lineEnded   = "ended"   // its card's grant was revoked here
 	LineRefused = "refused"
 )
 
-// Line is a line of the list with what was made of it.
+// Line is a row of the list with the grant that it asks for.
 type Line struct {
 	Row     cardlist.Row
-	Grant   grantlist.NewGrant  // its Credentials: first the one of all that is known of the card
-	Kin     []wire.CredentialID // shorter forms that no reader here sends
+	Grant   grantlist.NewGrant  // the first of its Credentials has all known bits of the number
+	Kin     []wire.CredentialID // shorter forms, which no reader here sends
 	Past    bool
-	Why     string // why it can't be taken
+	Why     string // its fault; "": none
 	Missing []string
 }
 
-// fate is what becomes of a line.
+// fate is the decision about a line.
 type fate struct {
 	line  int
 	what  string
-	why   string             // refused, changed: in words
-	grant grantlist.NewGrant // of lines of one card together
+	why   string             // of refused and changed lines, in English
+	grant grantlist.NewGrant // merged of all lines of the card
 	kin   []wire.CredentialID
-	key   wire.ID // known, changed
+	key   wire.ID // of known and changed lines
 }
 
-// Plan is what an import would do, line by line.
+// Plan is the decision about every line of a list.
 type Plan struct{ Lines []fate }
 
-// PlanOf decides on every line by the active list. A card is never given to another
-// label than its line's: where that is in doubt, the line is refused.
+// PlanOf decides on every line by the active list. A card never gets another label than its line's:
+// a line for which that is in doubt is refused.
 func PlanOf(h House, rows []Line, labelled bool) Plan {
 	p := Plan{make([]fate, len(rows))}
 	for i, r := range rows {
@@ -76,15 +76,15 @@ func PlanOf(h House, rows []Line, labelled bool) Plan {
 
 func (p *Plan) refuse(i int, why string) { p.Lines[i].what, p.Lines[i].why = LineRefused, why }
 
-// gather makes one of lines that have the same card, and refuses those that contradict
-// each other and those that a reader here can't tell apart.
+// gather merges lines of the same card, and refuses lines that contradict each other or whose cards
+// a reader here can't tell apart.
 func (p *Plan) gather(labelled bool) {
 	type form struct{ line, earlier int }
 	by := map[wire.CredentialID][]int{} // lines that have the form
 	var shared []form
 	for i, d := range p.Lines {
 		if d.what != "" {
-			continue // is not taken
+			continue
 		}
 		for _, id := range d.grant.Credentials {
 			for _, j := range by[id] {
@@ -101,8 +101,8 @@ func (p *Plan) gather(labelled bool) {
 	}
 }
 
-// gatherKin makes one of lines of one flat where the number of the one is the end of the
-// other's, and no reader here sends that.
+// gatherKin merges lines of one flat if one's number is the end of the other's and no reader here
+// sends the shorter form.
 func (p *Plan) gatherKin() {
 	short := map[wire.CredentialID][]int{}
 	for i, d := range p.Lines {
@@ -121,7 +121,7 @@ func (p *Plan) gatherKin() {
 	}
 }
 
-// pair judges two lines that share a form of their cards.
+// pair merges or refuses two lines that share a form of their cards.
 func (p *Plan) pair(j, i int, labelled bool) {
 	a, b := &p.Lines[j], &p.Lines[i]
 	if b.what == lineTwice || b.what == LineRefused && a.what == LineRefused {
@@ -131,7 +131,7 @@ func (p *Plan) pair(j, i int, labelled bool) {
 	why := "cards that differ, and a reader here can't tell them apart: it reads too few digits of their numbers; give one of them another card"
 	if one {
 		why = "one card in two lines that contradict each other: put the list right"
-		if a.what == "" && a.takes(b, labelled) {
+		if a.what == "" && a.merge(b, labelled) {
 			return
 		}
 	}
@@ -139,14 +139,14 @@ func (p *Plan) pair(j, i int, labelled bool) {
 	p.refuse(i, why)
 }
 
-// holds reports whether a card has all that is known of another one's number.
+// holds reports whether the card's number has all known bits of the other one's.
 func (d *fate) holds(b *fate) bool {
 	return slices.Contains(d.grant.Credentials, b.grant.Credentials[0]) || slices.Contains(d.kin, b.grant.Credentials[0])
 }
 
-// takes makes one of two lines of one card, if they say nothing that excludes each other.
-// A number of fewer digits is the same card's only by its label.
-func (d *fate) takes(b *fate, labelled bool) bool {
+// merge merges two lines of one card, unless they contradict each other. A card with a shorter
+// number is the same card only if the label is the same.
+func (d *fate) merge(b *fate, labelled bool) bool {
 	whole := d.grant.Credentials[0] == b.grant.Credentials[0]
 	same := labelled && sameFlat(d.grant.Label, b.grant.Label)
 	if !same && !whole || !sameTerm(d.grant, b.grant) {
@@ -163,13 +163,13 @@ func (d *fate) takes(b *fate, labelled bool) bool {
 		d.grant.Credentials, b.grant.Credentials = b.grant.Credentials, d.grant.Credentials // the longer number first
 		d.kin, b.kin = b.kin, d.kin
 	}
-	d.grant.Credentials = union2(d.grant.Credentials, b.grant.Credentials)
+	d.grant.Credentials = appendNew(d.grant.Credentials, b.grant.Credentials)
 	d.grant.Doors = Union(d.grant.Doors, b.grant.Doors)
 	b.what, b.grant.Label = lineTwice, d.grant.Label
 	return true
 }
 
-// flatsMark stands between the labels of a card that is two flats'.
+// flatsMark separates the labels of a card that two flats share.
 const flatsMark = " / "
 
 // sameFlat reports whether two labels have a flat in common.
@@ -188,13 +188,13 @@ func sameTerm(a, b grantlist.NewGrant) bool {
 	return a.Kind == b.Kind && a.From.Equal(b.From) && a.Until.Equal(b.Until)
 }
 
-// Union is the sorted strings of both.
+// Union returns the sorted strings of both, each once.
 func Union(a, b []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
 }
 
-// union2 keeps the order.
-func union2(a, b []wire.CredentialID) []wire.CredentialID {
+// appendNew appends what a lacks of b.
+func appendNew(a, b []wire.CredentialID) []wire.CredentialID {
 	out := slices.Clone(a)
 	for _, id := range b {
 		if !slices.Contains(out, id) {
@@ -204,7 +204,7 @@ func union2(a, b []wire.CredentialID) []wire.CredentialID {
 	return out
 }
 
-// decide looks for the card's key.
+// decide decides on a line by the grants that have its card.
 func (h House) decide(d *fate, labelled bool) {
 	ids := d.grant.Credentials
 	exact, _ := h.holders(ids[:1])
@@ -232,7 +232,7 @@ func (h House) decide(d *fate, labelled bool) {
 	}
 }
 
-// differs says what a list has otherwise than the key.
+// differs returns the differences of a grant from a line, in English; "" for none.
 func (k *heldKey) differs(g grantlist.NewGrant, labelled bool) string {
 	var all []string
 	if labelled && k.label != g.Label {
@@ -257,7 +257,7 @@ func (k *heldKey) differs(g grantlist.NewGrant, labelled bool) string {
 	return strings.Join(all, ", ")
 }
 
-// terms are those of the key.
+// terms returns the terms of the grant.
 func (k *heldKey) terms() grantlist.NewGrant {
 	l := k.lines[0]
 	at := func(s uint32) time.Time {
@@ -269,7 +269,7 @@ func (k *heldKey) terms() grantlist.NewGrant {
 	return grantlist.NewGrant{Kind: l.Kind, Doors: k.doors, From: at(l.From), Until: at(l.Until), Label: k.label}
 }
 
-// Count returns how many lines are of that kind.
+// Count returns the number of lines with that result.
 func (p Plan) Count(what string) (n int) {
 	for _, d := range p.Lines {
 		if d.what == what {
@@ -279,14 +279,14 @@ func (p Plan) Count(what string) (n int) {
 	return n
 }
 
-// Work reports whether anything is to be done.
+// Work reports whether the plan changes the list.
 func (p Plan) Work(h House, update bool) bool {
 	return slices.ContainsFunc(p.Lines, func(d fate) bool {
 		return d.what == LineNew || d.what == lineChanged && update || d.what == lineKnown && len(h.free(d.grant.Credentials)) > 0
 	})
 }
 
-// CarryOut does what the plan says, in one list.
+// CarryOut applies the plan to the list in the editor.
 func (p Plan) CarryOut(e *grantlist.Editor, h House, update, labelled bool) error {
 	for _, d := range p.Lines {
 		if err := d.carryOut(e, h, update, labelled); err != nil {
@@ -317,12 +317,12 @@ func (d fate) carryOut(e *grantlist.Editor, h House, update, labelled bool) erro
 	return e.Amend(d.key, d.grant)
 }
 
-// Asks reports whether somebody has to agree first: lines would be left out.
+// Asks reports whether a person must agree first, since lines are left out.
 func (p Plan) Asks(skipPast bool) bool {
 	return p.Count(LineRefused) > 0 || p.Count(LinePast) > 0 && !skipPast
 }
 
-// MissingOf are the doors that do not read some of the cards.
+// MissingOf returns the doors whose readers do not know some of the cards.
 func MissingOf(rows []Line) []string {
 	out := []string{}
 	for _, r := range rows {

@@ -11,22 +11,22 @@ import (
 	"gatehouse/internal/command"
 )
 
-// Planned is a plan as people and programs see it.
+// Planned is a plan for people and programs.
 type Planned struct {
 	Lines   int       `json:"lines"` // with a card
 	Groups  []lineSet `json:"groups"`
-	Remarks []string  `json:"remarks"` // on how the file was read
+	Remarks []string  `json:"remarks"` // about how the file was read
 }
 
-// lineSet is what becomes of some lines, and why.
+// lineSet is the lines with the same result and reason.
 type lineSet struct {
-	Kind  string `json:"-"` // one of the constants of a line, for whoever has other words
+	Kind  string `json:"-"` // one of the constants of a line's result, for programs
 	What  string `json:"what"`
 	Why   string `json:"why,omitempty"`
 	Lines []int  `json:"lines"`
 }
 
-// Tell gathers lines with the same fate.
+// Tell groups the lines by result and reason.
 func (p Plan) Tell(list cardlist.List, update bool, h House) Planned {
 	out := Planned{Lines: len(p.Lines), Remarks: list.Remarks, Groups: []lineSet{}}
 	if out.Remarks == nil {
@@ -53,7 +53,7 @@ func (p Plan) Tell(list cardlist.List, update bool, h House) Planned {
 	return out.worded(update)
 }
 
-// worded puts a heading in the place of each kind of lines.
+// worded replaces each result by a heading.
 func (p Planned) worded(update bool) Planned {
 	words := map[string]string{LineNew: "new", lineKnown: "known already", lineTwice: "of a card that stands above already: one key, with the doors of both lines",
 		lineEnded: "whose key was ended here, left out: gatehouse grant forget KEY first, if it is to open again", LinePast: "over by their last day, left out", LineRefused: "refused"}
@@ -64,13 +64,13 @@ func (p Planned) worded(update bool) Planned {
 	return p
 }
 
-// shownSets and shownLines are how much of a plan people are shown.
+// shownSets and shownLines bound what people are shown of a plan.
 const (
-	shownSets  = 12 // reasons of one kind
-	shownLines = 6  // numbers of lines
+	shownSets  = 12 // reasons of one result
+	shownLines = 6  // line numbers of a reason
 )
 
-// Write shows people the plan for the list of that name.
+// Write writes the plan for the list of that name, in English.
 func (p Planned) Write(w io.Writer, name string) {
 	fmt.Fprintf(w, "%s: %s\n", name, amount.Of(p.Lines, "line"))
 	for _, r := range p.Remarks {
@@ -100,7 +100,7 @@ func (p Planned) Write(w io.Writer, name string) {
 	}
 }
 
-// linesOf counts lines and names some.
+// linesOf returns the number of lines and some of their numbers.
 func linesOf(lines []int) string {
 	if len(lines) == 1 {
 		return "line " + some(lines)
