@@ -30,7 +30,7 @@ type ceremonyMakeCmd struct {
 	Trial bool     `help:"For practice: sticks may be directories of one disk, and the record says that it was a trial."`
 }
 
-// Run makes the keys. It asks for no names: the record has lines to write them on.
+// Run makes the keys. It asks for no names: the record has lines for them.
 func (c ceremonyMakeCmd) Run(s *session) error {
 	setup, dir, err := c.place()
 	if err != nil {
@@ -59,7 +59,7 @@ func (c ceremonyMakeCmd) Run(s *session) error {
 	})
 }
 
-// people are the people at the terminal. A ceremony that is told to end while it waits does so.
+// people returns the people at the terminal. Their Wait ends with the session.
 func (s *session) people() ceremony.People {
 	lines, failed := make(chan struct{}), make(chan error, 1)
 	go func() { // ends with standard input, or with the process
@@ -113,7 +113,7 @@ func thisProgram() (p ceremony.Program, err error) {
 	return p, nil
 }
 
-// networkUp returns the interfaces through which data could come or go.
+// networkUp returns the running network interfaces other than loopback.
 func networkUp() (up []string) {
 	all, err := net.Interfaces()
 	if err != nil {

@@ -1,8 +1,8 @@
-// Package backup has the file from which a burned gateway is replaced: what it holds, and
-// how it is sealed. Only the recovery code opens it, and the gateway that made it.
+// Package backup defines the file from which a burned gateway is replaced: its content, and how it
+// is sealed. Only the recovery code opens it, and the gateway that made it.
 //
-// It has no key that signs: the machine in its place makes its own, and its log is
-// another one. It has no person's name or number, not even sealed, and no entry of the log.
+// It has no signing key: the new machine makes its own, and begins another journal. It has no
+// person's name or number, not even sealed, and no entry of the journal.
 package backup
 
 import (
@@ -20,31 +20,31 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Header is what of a backup can be read without its key.
+// Header is the part of a backup that can be read without its key.
 type Header struct {
 	Building string    `json:"building"`
 	Gateway  string    `json:"gateway"`
 	Made     time.Time `json:"made"`
-	Software string    `json:"software"` // that made it
+	Software string    `json:"software"` // the program that made it
 	Key      Wrap      `json:"key"`
 	Size     int       `json:"size"` // of the sealed part, bytes
 	Sum      string    `json:"sha256"`
 }
 
-// Content is what a backup holds: what the doors of a building go by, and nobody's
-// passages.
+// Content is the content of a backup: everything by which the doors of a building decide, and
+// nobody's passages.
 type Content struct {
 	Site     []byte            `json:"site"`               // text of the site file
-	Profiles Profiles          `json:"profiles,omitzero"`  // of boards and readers that this house alone has
-	Keys     map[string][]byte `json:"keys"`               // files of the directory of keys, but for those that are the machine's own
+	Profiles Profiles          `json:"profiles,omitzero"`  // of boards and readers that only this house has
+	Keys     map[string][]byte `json:"keys"`               // files of the directory of keys, except the machine's own
 	Readers  map[string][]byte `json:"readers,omitempty"`  // keys of OSDP readers (SCBK, hex), by "door/reader"
-	Clock    []byte            `json:"clock,omitempty"`    // what was known of the time
-	Grants   map[string][]byte `json:"grants"`             // small files beside the list
-	Records  map[string][]byte `json:"records,omitempty"`  // tenancy records that no list has settled
+	Clock    []byte            `json:"clock,omitempty"`    // ClockFile
+	Grants   map[string][]byte `json:"grants"`             // GrantFiles
+	Records  map[string][]byte `json:"records,omitempty"`  // pending tenancy records: no list has them
 	Manifest []byte            `json:"manifest,omitempty"` // envelope of the active list; empty: none
 	Second   []byte            `json:"second,omitempty"`
 	Buckets  [][]byte          `json:"buckets,omitempty"`
-	Over     []wire.ID         `json:"over,omitempty"` // grants that are over for good
+	Over     []wire.ID         `json:"over,omitempty"` // grants that are over for ever
 }
 
 // Profiles are the files of a directory of profiles.
@@ -53,37 +53,37 @@ type Profiles struct {
 	Files map[string][]byte `json:"files"`
 }
 
-// magic begins each backup; the number is that of the format.
+// magic begins each backup; the number is the format's.
 const magic = "gatehouse backup 1\n"
 
-// before is what backups of all formats begin with.
+// before begins the backups of all formats.
 const before = "gatehouse backup "
 
-// mostPlain bounds what a backup unpacks to: over ten times a house of 100,000 cards.
+// mostPlain is the most bytes of an unpacked backup: over ten times a house of 100,000 cards.
 const mostPlain = 256 << 20
 
-// MostSize bounds a backup, in bytes.
+// MostSize is the most bytes of a backup.
 const MostSize = 64 << 20
 
 var (
-	// ErrDamaged means a backup that is not as it was written.
+	// ErrDamaged means that a backup was changed after it was written.
 	ErrDamaged = errors.New("the backup is damaged")
-	// ErrCut means one of which the end is missing: it was only half written, or half copied.
+	// ErrCut means that the end of a backup is missing: it was only half written, or half copied.
 	ErrCut = errors.New("the backup was only written or copied in part")
-	// ErrForeign means a file that is no backup of a gateway.
+	// ErrForeign means that a file is no backup of a gateway.
 	ErrForeign = errors.New("that is no backup of a gateway")
-	// ErrNewer means one that a newer program has made.
+	// ErrNewer means that a newer program made the backup.
 	ErrNewer = errors.New("the backup was made by a newer program")
 )
 
-// File is a backup, sealed.
+// File is a sealed backup.
 type File struct {
 	Header
-	head   []byte // as it stands there, with magic
+	head   []byte // magic and header, as in the file
 	sealed []byte
 }
 
-// Seal makes the bytes of a backup. Size, Sum and Key of the header are set here.
+// Seal returns the bytes of a backup. It sets Size, Sum and Key of the header.
 func Seal(k *Key, h Header, c Content) ([]byte, error) {
 	var packed bytes.Buffer
 	pack := gzip.NewWriter(&packed)
@@ -102,8 +102,8 @@ func Seal(k *Key, h Header, c Content) ([]byte, error) {
 	return append(head, sealed...), nil
 }
 
-// bound is what of the header the seal stands for: all but the key's wrap, and what
-// follows from the sealed bytes.
+// bound returns the part of the header that the seal authenticates: all but the wrapped key, and
+// what follows from the sealed bytes.
 func bound(h Header) []byte {
 	h.Key, h.Size, h.Sum = Wrap{}, 0, ""
 	b, _ := json.Marshal(h) // texts and a time
@@ -115,8 +115,8 @@ func (h Header) encode() ([]byte, error) {
 	return append(append([]byte(magic), b...), '\n'), err
 }
 
-// Decode reads a backup as far as it can be read without its key: it is whole, and as it
-// was written. Errors wrap ErrForeign, ErrNewer, ErrCut or ErrDamaged.
+// Decode checks that a backup is whole and unchanged, as far as that is possible without its key.
+// Errors wrap ErrForeign, ErrNewer, ErrCut or ErrDamaged.
 func Decode(data []byte) (f File, err error) {
 	switch {
 	case !bytes.HasPrefix(data, []byte(before)):
@@ -161,8 +161,8 @@ func (f File) check() error {
 	return f.Key.check()
 }
 
-// OpenByCode opens a backup with its recovery code, and returns the key with it. Errors
-// wrap ErrCode or ErrDamaged.
+// OpenByCode opens a backup with its recovery code, and also returns its key. Errors wrap ErrCode
+// or ErrDamaged.
 func (f File) OpenByCode(c recovery.Code) (Content, *Key, error) {
 	secret, err := f.Key.Unwrap(c)
 	if err != nil {
@@ -195,5 +195,5 @@ func (f File) Open(k *Key) (c Content, err error) {
 	return c, nil
 }
 
-// Name is the name of a backup's file.
+// Name returns the name of the backup's file.
 func (h Header) Name() string { return "gatehouse-" + h.Building + "-" + h.Gateway + ".backup" }

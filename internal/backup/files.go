@@ -8,33 +8,33 @@ import (
 	"gatehouse/internal/keys"
 )
 
-// KeyFiles are those of the directory of keys that a backup holds: whose cards they are,
-// and who is believed. What stands for the machine itself is not among them: its own keys,
-// and its certificate.
+// KeyFiles are the files of the directory of keys in a backup: those of the building and those by
+// which documents are verified. The machine's own keys and its certificate are not among them.
 var KeyFiles = []string{keys.BuildingKeyFile, keys.IssuerFile, keys.RootFile, keys.TrustFile, keys.HouseFile, keys.CAFile, "addresses", keys.RegistryFile}
 
-// MarksFile is the keyring's, and has the version of the newest list.
+// MarksFile is the keyring's file with the version of the newest list.
 const MarksFile = "marks.json"
 
-// LimitsFile is the keyring's, and says what is laid over the list. It is put down after the list.
+// LimitsFile is the keyring's file of changes on top of the list. A restore writes it after the
+// list.
 const LimitsFile = "removals.json"
 
-// GrantFiles are those of the directory of the grants that a backup holds beside the list:
-// marks, what is laid over the list, labels, and the desk's book.
+// GrantFiles are the files beside the list in a backup: marks, changes on top of the list, labels,
+// and the desk's tenancies.
 var GrantFiles = []string{MarksFile, LimitsFile, "labels.json", "tenancies.json"}
 
-// ClockFile is what is known of the time, in the state directory.
+// ClockFile is the file in the state directory with the known bounds of the time.
 const ClockFile = "clock"
 
-// RecordsDir has the records, in the directory of the grants.
+// RecordsDir is the directory of the tenancy records, in the directory of the grants.
 const RecordsDir = "records"
 
 var recordName = regexp.MustCompile(`^[a-z0-9-]{1,80}\.record$`)
 
-// IsRecord says whether a name may be that of a record's file.
+// IsRecord reports whether a name may be that of a record's file.
 func IsRecord(name string) bool { return recordName.MatchString(name) }
 
-// IsProfile says whether a name may be that of a profile below its directory.
+// IsProfile reports whether a name may be that of a profile, relative to the directory of profiles.
 func IsProfile(name string) bool {
 	return filepath.IsLocal(name) && strings.HasSuffix(name, ".toml") && filepath.ToSlash(filepath.Clean(name)) == name
 }

@@ -17,19 +17,19 @@ import (
 	"gatehouse/internal/durable"
 )
 
-// KeyFile is the key's file in a gateway's directory of keys.
+// KeyFile is the name of the key's file in a gateway's directory of keys.
 const KeyFile = "backup.key"
 
-// Key seals the backups of a gateway. It stands on the gateway, which so seals and
-// looks at them by itself, and wrapped under the recovery code in each backup.
+// Key seals the backups of a gateway. The gateway has it, so that it can seal and check backups
+// alone; each backup has it wrapped under the recovery code.
 type Key struct {
 	Secret []byte    `json:"secret"` // 32 bytes
 	Wrap   Wrap      `json:"wrap"`
-	Made   time.Time `json:"made"`            // with its code
-	Proved time.Time `json:"proved,omitzero"` // when the code has opened a backup last; zero: never
+	Made   time.Time `json:"made"`            // when key and code were made
+	Proved time.Time `json:"proved,omitzero"` // when the code last opened a backup; zero: never
 }
 
-// Format keeps every verb of fmt from printing the key.
+// Format keeps every verb of package fmt from printing the key.
 func (k *Key) Format(s fmt.State, _ rune) { fmt.Fprint(s, "backup key") }
 
 // Wrap is a key sealed under a recovery code: AES-256-GCM under Argon2id of the code.
@@ -40,14 +40,14 @@ type Wrap struct {
 	Sealed []byte `json:"sealed"` // nonce, then the sealed key
 }
 
-// The cost of one try of a code: what a small gateway can pay while it serves doors. The
-// code has 80 random bits, which nobody tries out at any cost.
+// The cost of one try of a code: what a small gateway can afford while it serves doors. The
+// code has 80 random bits, too many to be tried at any cost.
 const (
 	memoryKiB = 19 << 10
 	passes    = 2
 )
 
-// The most that a wrap may ask for: a backup from somewhere must not exhaust the machine.
+// The most that a wrap may demand: a foreign backup must not exhaust the machine.
 const (
 	mostMemory = 256 << 10 // KiB
 	mostPasses = 16
@@ -58,7 +58,7 @@ const (
 	saltSize = 16
 )
 
-// NewKey makes a key, and wraps it under a code.
+// NewKey makes a random key, and wraps it under a code.
 func NewKey(c recovery.Code, now time.Time) (*Key, error) {
 	k := &Key{Secret: make([]byte, keySize), Made: now.UTC().Truncate(time.Second),
 		Wrap: Wrap{Salt: make([]byte, saltSize), Memory: memoryKiB, Passes: passes}}
@@ -72,7 +72,7 @@ func NewKey(c recovery.Code, now time.Time) (*Key, error) {
 	return k, nil
 }
 
-// under is the cipher of a code. What it took of the memory goes back at once.
+// under returns the cipher of a code. It returns the memory of Argon2id to the system at once.
 func (w Wrap) under(c recovery.Code) (cipher.AEAD, error) {
 	if err := w.check(); err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (w Wrap) under(c recovery.Code) (cipher.AEAD, error) {
 
 func (w Wrap) check() error {
 	if len(w.Salt) != saltSize || w.Memory < 8 || w.Memory > mostMemory || w.Passes < 1 || w.Passes > mostPasses {
-		return fmt.Errorf("%w: how its key is wrapped", ErrDamaged)
+		return fmt.Errorf("%w: its wrapped key", ErrDamaged)
 	}
 	return nil
 }
@@ -91,7 +91,7 @@ func (w Wrap) check() error {
 // ErrCode means that a code does not open a backup.
 var ErrCode = errors.New("the code does not open this backup: it is the code of another gateway, or of before a new one was made")
 
-// Unwrap opens a wrapped key: ErrCode where it is another code's.
+// Unwrap returns the wrapped key. The error is ErrCode for another code, or wraps ErrDamaged.
 func (w Wrap) Unwrap(c recovery.Code) (secret []byte, err error) {
 	aead, err := w.under(c)
 	if err != nil {
@@ -107,7 +107,7 @@ func (w Wrap) Unwrap(c recovery.Code) (secret []byte, err error) {
 func aeadOf(key []byte) cipher.AEAD {
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		panic(err) // 32 bytes are a key
+		panic(err) // all keys have 32 bytes
 	}
 	aead, err := cipher.NewGCM(block)
 	if err != nil {
@@ -116,7 +116,7 @@ func aeadOf(key []byte) cipher.AEAD {
 	return aead
 }
 
-// seal returns a random nonce and the sealed text.
+// seal returns a random nonce followed by the sealed text.
 func seal(aead cipher.AEAD, plain, with []byte) []byte {
 	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(plain)+aead.Overhead())
 	_, _ = rand.Read(nonce) // never fails
@@ -130,8 +130,8 @@ func open(aead cipher.AEAD, sealed, with []byte) ([]byte, error) {
 	return aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], with)
 }
 
-// LoadKey reads a key file. An error wraps fs.ErrNotExist where there is none, and holds
-// nothing of what is in it.
+// LoadKey reads a key file. The error wraps fs.ErrNotExist if there is none, and contains nothing
+// of the key.
 func LoadKey(path string) (*Key, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -144,7 +144,7 @@ func LoadKey(path string) (*Key, error) {
 	return &k, nil
 }
 
-// Save writes the key file, of mode 0600, over whatever is there.
+// Save writes the key file with mode 0600, and replaces an existing one.
 func (k *Key) Save(path string) error {
 	data, err := json.Marshal(k)
 	if err == nil {

@@ -1,18 +1,16 @@
-// Package doorcode keeps the codes that open the doors of a gateway without a card, ten
-// digits each: the one-time codes that a tenant types at a reader with keys when the card is
-// lost, and the guest codes that a tenant gives to a visitor, for hours or days, to be typed
-// or held before a scanner.
+// Package doorcode has the codes that open the doors of a gateway without a card, ten digits each:
+// one-time codes, which a tenant without a card types at a reader with keys, and guest codes, which
+// a tenant gives to a visitor for hours or days, to be typed or presented to a scanner.
 //
-// What opens once stays used: that is on the disk before Open says that the door may open, so
-// neither a power cut nor another door brings it back. Codes belong to one gateway (their
-// hashes are keyed by its key) and to one epoch of its log: on another disk, or after the
-// log was set back, all are void. The file is codes.json in the directory of the grants,
-// rewritten whole.
+// A used one-time code stays used: that is on disk before Open grants, so that neither a power cut
+// nor another door brings it back. Codes belong to one gateway (their hashes are keyed with its
+// key) and to one epoch of its journal: on another disk, or after a rollback of the journal, all
+// are void. The file is codes.json in the directory of the grants, always rewritten as a whole.
 //
-// It refuses to keep, log or give back a code: it has slow hashes. It refuses to tell how
-// many one-time codes of a tenancy are used, since that would tell that somebody came home;
-// of a guest code it tells who has given it, and only where it opens once. It refuses a guest
-// code while anything doubts that its time is now.
+// The package never stores, logs or returns a code again: it has slow hashes. It does not tell how
+// many one-time codes of a tenancy are used, since that would tell that somebody came home; of a
+// guest code that opens once, it tells only the tenant who gave it. It refuses a guest code as long
+// as the time is in doubt.
 package doorcode
 
 import (
@@ -41,41 +39,41 @@ import (
 // File is the name of the file of the codes in its directory.
 const File = "codes.json"
 
-// Digits is how many digits a code has, and Each how many codes a tenancy gets.
+// Digits is the number of digits of a code, and Each the number of codes of a tenancy.
 const (
 	Digits = 10
 	Each   = 5
 )
 
-// Parts are what a Store works with.
+// Parts are the dependencies of a Store.
 type Parts struct {
 	Dir     string
-	Key     ed25519.PrivateKey // of the gateway; nil: no code is made or taken
-	Epoch   func() uint64      // of the log, as it is now
+	Key     ed25519.PrivateKey // of the gateway; nil: codes can neither be made nor used
+	Epoch   func() uint64      // present epoch of the journal
 	Grants  func() *access.Grants
-	Lost    func(wire.CredentialID) bool // the card was stopped by a desk's word alone: its tenancy still lives here
+	Lost    func(wire.CredentialID) bool // only the desk has suspended the card as lost: its tenancy goes on
 	Journal Journal
 	Log     zerolog.Logger
 }
 
-// Journal takes the entries of wrong codes; *journal.Journal is one.
+// Journal records wrong codes; *journal.Journal is one.
 type Journal interface {
 	Queue(wire.Header, wire.Who) wire.Ref
 }
 
-// Store is the codes of one gateway. Make it with New. Safe for concurrent use.
+// Store has the codes of one gateway. It is made by New and safe for concurrent use.
 type Store struct {
 	p     Parts
 	tries *guess.Tries[place]
 
-	hashing sync.Mutex // one slow hash at a time: the doors need the processor, too
+	hashing sync.Mutex // one slow hash at a time: the doors need the processor too
 
 	mu       sync.Mutex
 	recalled bool
 	file     file
 }
 
-// file is what the disk has.
+// file is the content of File.
 type file struct {
 	Format int    `json:"format"`
 	Salt   []byte `json:"salt"`
@@ -83,24 +81,24 @@ type file struct {
 	Codes  []code `json:"codes"`
 }
 
-// fileFormat is that of the files written now. In the first one there are no guest codes,
-// and a program that knows no other would take one for a code that never ends.
+// fileFormat is the format of files written now. Format 1 has no guest codes, and a program that
+// only knows it would take one for a code without an end.
 const fileFormat = 2
 
 type code struct {
 	Tenancy wire.ID `json:"tenancy"`
-	Mark    wire.ID `json:"mark"` // by which the log names it
+	Mark    wire.ID `json:"mark"` // its name in the journal
 	Hash    []byte  `json:"hash"`
-	Epoch   string  `json:"epoch"` // of the log when it was made
+	Epoch   string  `json:"epoch"` // of the journal, when the code was made
 	Used    bool    `json:"used,omitempty"`
-	Guest   *given  `json:"guest,omitempty"` // nil: it is one of the tenant's one-time codes
+	Guest   *given  `json:"guest,omitempty"` // nil: a one-time code of the tenant
 }
 
-// once reports whether the code opens but once.
+// once reports whether the code opens only once.
 func (c code) once() bool { return c.Guest == nil || c.Guest.Once }
 
-// New reads the file. A damaged one is set aside, and its codes are void. It starts
-// nothing.
+// New returns a Store with the codes of the file. A damaged file is set aside, and its codes are
+// void.
 func New(p Parts) *Store {
 	s := &Store{p: p, tries: guess.New[place](atReader, atHouse, atReader.Burst), file: file{Format: fileFormat}}
 	data, err := os.ReadFile(s.path())
@@ -129,8 +127,8 @@ func (s *Store) path() string { return filepath.Join(s.p.Dir, File) }
 
 func (s *Store) epoch() string { return strconv.FormatUint(s.p.Epoch(), 16) }
 
-// Make gives a tenancy new one-time codes in the place of its old ones. They are good when it
-// returns; the error is that of the disk, and then the old ones are as they were.
+// Make gives a tenancy new one-time codes, which replace its old ones. They are durable when it
+// returns; with an error of the disk the old ones stay.
 func (s *Store) Make(tenancy wire.ID) ([]string, error) {
 	texts, made := []string{}, []code{}
 	for range Each {
@@ -145,7 +143,7 @@ func (s *Store) Make(tenancy wire.ID) ([]string, error) {
 	return texts, s.put(append(s.without(func(c code) bool { return c.Tenancy == tenancy && c.Guest == nil }), made...))
 }
 
-// draw makes the digits of a code and completes what is kept of it.
+// draw makes the digits of a code and completes its record.
 func (s *Store) draw(c code) (string, code, error) {
 	if s.p.Key == nil {
 		return "", c, errors.New("make a code: the gateway's own key can't be read")
@@ -168,8 +166,7 @@ func (s *Store) draw(c code) (string, code, error) {
 	return text, c, nil
 }
 
-// put keeps codes in the place of those there are; on an error nothing has changed. Callers
-// hold mu.
+// put replaces all codes; with an error nothing has changed. The caller holds mu.
 func (s *Store) put(all []code) error {
 	was := s.file.Codes
 	s.file.Codes = all
@@ -180,8 +177,7 @@ func (s *Store) put(all []code) error {
 	return err
 }
 
-// newCode returns the digits of a code. None begins with 0: keypads that send a number
-// lose it.
+// newCode returns the digits of a code. None begins with 0: keypads that send a number lose it.
 func newCode() (string, error) {
 	least := new(big.Int).Exp(big.NewInt(10), big.NewInt(Digits-1), nil)
 	n, err := rand.Int(rand.Reader, new(big.Int).Mul(least, big.NewInt(9)))
@@ -191,7 +187,7 @@ func newCode() (string, error) {
 	return n.Add(n, least).String(), nil
 }
 
-// salted returns what the hashes of the file are made with. The first code makes it.
+// salted returns salt and rounds of the file's hashes, which the first code sets.
 func (s *Store) salted() (salt []byte, rounds int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -202,8 +198,8 @@ func (s *Store) salted() (salt []byte, rounds int) {
 	return s.file.Salt, s.file.Rounds
 }
 
-// Void counts the tenancies whose one-time codes open nothing any more, since the log has begun
-// anew: their slips have to be printed again. Whether one was used changes nothing of that.
+// Void returns the number of tenancies whose one-time codes, used or not, are void since the
+// journal began anew: their slips must be printed again.
 func (s *Store) Void() int {
 	epoch := s.epoch()
 	s.mu.Lock()
@@ -217,8 +213,8 @@ func (s *Store) Void() int {
 	return len(whose)
 }
 
-// Keep ends the codes of tenancies that are over, and forgets guest codes whose end has
-// certainly come (surely, unix s).
+// Keep deletes the codes of tenancies that are over, and guest codes that ended before surely (Unix
+// s).
 func (s *Store) Keep(over func(tenancy wire.ID) bool, surely uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -230,8 +226,8 @@ func (s *Store) Keep(over func(tenancy wire.ID) bool, surely uint32) {
 	_ = s.write() // logged there; what is over opens nothing in any case
 }
 
-// Recall is told the details of granted entries in the log. A code among them is used,
-// whatever an older copy of the file says. No code opens before it was called once.
+// Recall is called with the details of granted entries in the journal: a code among them is used,
+// whatever an older copy of the file has. No code opens before it was called once.
 func (s *Store) Recall(details []wire.ID) {
 	used := make(map[wire.ID]bool, len(details))
 	for _, id := range details {
@@ -252,12 +248,12 @@ func (s *Store) Recall(details []wire.ID) {
 	}
 }
 
-// without returns a copy of the codes, but for some. Callers hold mu.
+// without returns a copy of the codes, except those for which drop is true. The caller holds mu.
 func (s *Store) without(drop func(code) bool) []code {
 	return slices.DeleteFunc(slices.Clone(s.file.Codes), drop)
 }
 
-// write writes the file. Callers hold mu.
+// write writes the file. The caller holds mu.
 func (s *Store) write() error {
 	data, err := json.Marshal(s.file)
 	if err == nil {
@@ -270,10 +266,10 @@ func (s *Store) write() error {
 	return nil
 }
 
-// find returns the place of the code with a hash; -1: none. Callers hold mu.
+// find returns the index of the code with a hash; -1: none. The caller holds mu.
 func (s *Store) find(stretched []byte) int {
 	found := -1
-	for i, c := range s.file.Codes { // all, so that the time tells nothing
+	for i, c := range s.file.Codes { // all of them, in constant time
 		if equal(c.bind(stretched), c.Hash) {
 			found = i
 		}
@@ -281,8 +277,8 @@ func (s *Store) find(stretched []byte) int {
 	return found
 }
 
-// use marks a code as used, on the disk; false: it was used before, or is there no more.
-// One that the disk did not take is used all the same.
+// use marks a code as used, on disk; false if it was used before or is gone. With an error of the
+// disk it is used all the same.
 func (s *Store) use(mark wire.ID) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,22 +11,22 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// GuestsMost is how many guest codes a tenancy has that are not over.
+// GuestsMost is the most guest codes of a tenancy that are not over.
 const GuestsMost = 5
 
-// ErrGuests means that a tenancy has as many guest codes as it may.
+// ErrGuests means that a tenancy has GuestsMost guest codes.
 var ErrGuests = errors.New("the tenancy has as many guest codes as it may")
 
-// Terms are those of a guest code: of one, until its end any number of times.
+// Terms are the terms of a guest code: it opens any number of times until its end, or once.
 type Terms struct {
-	From  uint32 `json:"from,omitempty"` // unix s; 0: at once
-	Until uint32 `json:"until"`          // unix s, exclusive
+	From  uint32 `json:"from,omitempty"` // Unix s; 0: at once
+	Until uint32 `json:"until"`          // Unix s, exclusive
 	Once  bool   `json:"once,omitempty"` // it opens once
 }
 
-// given is what the file has of a guest code besides.
+// given is what the file has only of a guest code.
 type given struct {
-	ID string `json:"id"` // by which people name it; no part of the log has it
+	ID string `json:"id"` // its name for people; the journal never has it
 	Terms
 }
 
@@ -35,12 +35,12 @@ type Guest struct {
 	ID      string
 	Tenancy wire.ID
 	Terms
-	Used bool // of one that opens once, for who has given it; of others nobody knows
+	Used bool // only of one that opens once, for the tenant who gave it
 }
 
-// Invite gives a tenancy one more guest code and returns its digits, this once. It is good
-// when it returns. Those of the tenancy that are over now (unix s) make room. The error is
-// ErrGuests or that of the disk, and then nothing has changed.
+// Invite gives a tenancy one more guest code and returns its digits, which are never shown again.
+// It is durable when it returns. Codes of the tenancy that are over now (Unix s) are deleted first.
+// The error is ErrGuests or that of the disk, and then nothing has changed.
 func (s *Store) Invite(tenancy wire.ID, t Terms, now uint32) (digits string, g Guest, err error) {
 	id := make([]byte, 4)
 	_, _ = rand.Read(id) // never fails
@@ -66,8 +66,8 @@ func (s *Store) Invite(tenancy wire.ID, t Terms, now uint32) (digits string, g G
 	return digits, c.shown(), nil
 }
 
-// lasts reports whether a guest code is of this log and not over now. Used ones last, so
-// that no count tells whether one is. Callers hold mu.
+// lasts reports whether a guest code is of this epoch and not over now (Unix s). Used codes count
+// too, so that no count shows whether one was used. The caller holds mu.
 func (s *Store) lasts(c code, now uint32) bool {
 	return c.Guest != nil && c.Guest.Until > now && c.Epoch == s.epoch()
 }
@@ -76,8 +76,7 @@ func (c code) shown() Guest {
 	return Guest{c.Guest.ID, c.Tenancy, c.Guest.Terms, c.Used && c.Guest.Once}
 }
 
-// Guests returns the guest codes that are not over now (unix s), those that were given first
-// at the front.
+// Guests returns the guest codes that are not over now (Unix s), the oldest first.
 func (s *Store) Guests(now uint32) (all []Guest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,8 +88,8 @@ func (s *Store) Guests(now uint32) (all []Guest) {
 	return all
 }
 
-// Uninvite ends the guest code of an id, and returns what it was; false: there is none. The
-// error is that of the disk, and then the code goes on.
+// Uninvite deletes the guest code with that id, and returns what it was; false if there is none.
+// With an error of the disk the code stays.
 func (s *Store) Uninvite(id string) (Guest, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,14 +101,14 @@ func (s *Store) Uninvite(id string) (Guest, bool, error) {
 	return g, true, s.put(s.without(func(c code) bool { return c.Guest != nil && c.Guest.ID == id }))
 }
 
-// prefix begins what a scanner reads of a guest code; the digits follow. Letters, digits and
-// the dash are those of the smallest QR codes.
+// prefix precedes the digits in the QR code of a guest code. Letters, digits and the dash are of
+// the alphabet of the smallest QR codes.
 const prefix = "GHG1-"
 
-// QR is what the QR code of a guest code says.
+// QR returns the content of a guest code's QR code.
 func QR(digits string) string { return prefix + digits }
 
-// Scanned returns the digits of a guest code that a scanner has read; false: it is none.
+// Scanned returns the digits of a guest code that a scanner has read; false for another code.
 func (*Store) Scanned(read device.Code) (device.PIN, bool) {
 	digits, ok := strings.CutPrefix(strings.TrimSpace(read.Text()), prefix)
 	if !ok {

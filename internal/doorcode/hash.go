@@ -8,11 +8,10 @@ import (
 	"fmt"
 )
 
-// newRounds is of PBKDF2-HMAC-SHA256: a tenth of a second on a small board.
+// newRounds are rounds of PBKDF2-HMAC-SHA256: a tenth of a second on a small board.
 const newRounds = 100_000
 
-// stretch makes of a code what its hash is made of: slow, and by nobody who lacks the
-// gateway's key.
+// stretch returns the slow hash of a code, which can't be computed without the gateway's key.
 func (s *Store) stretch(text string, salt []byte, rounds int) ([]byte, error) {
 	keyed := hmac.New(sha256.New, s.p.Key.Seed())
 	keyed.Write([]byte("gatehouse one-time codes\n"))
@@ -26,8 +25,7 @@ func (s *Store) stretch(text string, salt []byte, rounds int) ([]byte, error) {
 	return out, nil
 }
 
-// bind makes the hash of a code: it is good for no other tenancy, under no other mark and
-// on no other terms.
+// bind returns the stored hash of a code, which is bound to its tenancy, mark and terms.
 func (c code) bind(stretched []byte) []byte {
 	h := hmac.New(sha256.New, stretched)
 	h.Write(c.Tenancy[:])

@@ -12,11 +12,11 @@ import (
 
 var _ door.Codes = (*Store)(nil)
 
-// Bounds of wrong codes, at one reader and in the house: a reader alone can't use up what
-// the house has, so that codes go on at the others. Who guesses at all of them for a year,
-// with an alarm after each five, has one chance in a hundred in a house of twenty
-// tenancies, and two where each of them has all of its guest codes all the year. Cards are
-// never held off.
+// Rate limits of wrong codes, at one reader and in the house: one reader alone can't exhaust the
+// house's limit, so that codes still work at the others. Somebody who guesses at all of them for a year,
+// with an alarm after each five tries, has a chance of 1 in 100 in a house of twenty
+// tenancies, and of 2 in 100 if each has all of its guest codes all the year. Cards are
+// never limited.
 var (
 	atReader = guess.Limit{Burst: 5, Every: time.Minute}
 	atHouse  = guess.Limit{Burst: 20, Every: 30 * time.Second}
@@ -25,16 +25,16 @@ var (
 // place is a reader of a door.
 type place struct{ door, reader string }
 
-// Open decides on a code that was typed at a reader's keys or held before it, and uses it up
-// where it is granted and opens once: that is durable when it returns, or it is not granted.
+// Open decides on a code that was typed at a reader's keys or presented to it. A granted code that
+// opens once is marked as used, durably, before Open returns; if that fails it is not granted.
 //
-// The first that fails is the reason: not ready (no grants, key or log yet), bad code (none
-// of this gateway, or one too many wrong ones at this reader or in this house), replayed
-// (used before), then a guest code's time (expired, not yet, or clock untrusted where what is
-// known of the time differs about it), and what the grants of its tenancy say. A card that was
-// reported lost does not stop the codes of its tenancy; one that the registry has suspended
-// does. A code that opens more than once leaves no mark in the header of its entries, which
-// would tell for ever that they are of one guest.
+// The first check that fails is the reason: not ready (no grants, key or journal yet), bad code
+// (none of this gateway, or one too many wrong ones at this reader or in this house), replayed
+// (used before), then a guest code's time (expired, not yet, or clock untrusted if the possible
+// times differ), and the grants of its tenancy. A card that was reported lost does not stop the
+// codes of its tenancy; one that the registry has suspended does. The header of an entry has no
+// mark of a code that opens more than once, since that would show for ever which entries are of one
+// guest.
 func (s *Store) Open(doorID, reader string, typed device.PIN, now access.Time) door.Admission {
 	if s.p.Key == nil || s.p.Grants() == nil || !s.ready() {
 		return door.Admission{Reason: wire.ReasonNotReady}
@@ -73,10 +73,10 @@ func (s *Store) Open(doorID, reader string, typed device.PIN, now access.Time) d
 	return a
 }
 
-// used takes a code as used, and says what comes of that.
+// used marks a code as used, and returns the reason that follows.
 func (s *Store) used(mark wire.ID) wire.Reason {
 	switch first, err := s.use(mark); {
-	case err != nil: // it is not on the disk, so a power cut would bring it back
+	case err != nil: // not on disk: a power cut would bring it back
 		return wire.ReasonNotReady
 	case !first:
 		return wire.ReasonReplayed // another door was faster
@@ -90,7 +90,7 @@ func (s *Store) ready() bool {
 	return s.recalled
 }
 
-// known returns the code that was typed, if it is one of now.
+// known returns the code that was typed, if it is of the present epoch.
 func (s *Store) known(typed device.PIN) (code, bool) {
 	s.mu.Lock()
 	salt, rounds, none := s.file.Salt, s.file.Rounds, len(s.file.Codes) == 0
@@ -112,7 +112,7 @@ func (s *Store) known(typed device.PIN) (code, bool) {
 	return s.file.Codes[i], true
 }
 
-// wrong counts a wrong code; each five in a row at a reader are an alarm.
+// wrong counts a wrong code; each five in a row at a reader raise an alarm.
 func (s *Store) wrong(at place) {
 	if n := s.tries.Wrong(at); n%atReader.Burst == 0 {
 		s.p.Journal.Queue(wire.Header{Kind: wire.KindTenancy, Outcome: wire.OutcomeRefused, Reason: wire.ReasonWrongPIN,

@@ -12,7 +12,7 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// Take makes a backup now and returns it with its name.
+// Take makes a backup now, and returns it with its file name.
 func (k *Keeper) Take() (name string, data []byte, err error) {
 	if err := k.make(); err != nil {
 		return "", nil, err
@@ -21,8 +21,8 @@ func (k *Keeper) Take() (name string, data []byte, err error) {
 	return k.name(), data, err
 }
 
-// NewCode makes a recovery code, and with it the first backup. Where there is a code
-// already it is refused but with replace: the new one opens only the backups from now on.
+// NewCode makes a recovery code, and Run then the first backup. A gateway that has a code refuses,
+// unless replace is true: the new code opens only later backups.
 func (k *Keeper) NewCode(replace bool) (c recovery.Code, err error) {
 	k.work.Lock()
 	defer k.work.Unlock()
@@ -49,8 +49,8 @@ func (k *Keeper) NewCode(replace bool) (c recovery.Code, err error) {
 	return c, nil
 }
 
-// Rehearse makes a backup and restores it with a code into a directory of its own, as a
-// new machine would. Errors are backup.ErrCode where it is another code.
+// Rehearse makes a backup and restores it with a code into a temporary directory, as a new machine
+// would. The error is backup.ErrCode for another gateway's code.
 func (k *Keeper) Rehearse(c recovery.Code) (restore.Result, error) {
 	if err := k.try(c); err != nil {
 		return restore.Result{}, err
@@ -75,7 +75,7 @@ func (k *Keeper) Rehearse(c recovery.Code) (restore.Result, error) {
 	return r, k.proved()
 }
 
-// try refuses a code that is another's, before anything is written for it.
+// try refuses a wrong code before anything is written.
 func (k *Keeper) try(c recovery.Code) error {
 	k.work.Lock()
 	defer k.work.Unlock()
@@ -89,7 +89,7 @@ func (k *Keeper) try(c recovery.Code) error {
 	return err
 }
 
-// proved writes down that the code has opened a backup.
+// proved stores that the code has opened a backup.
 func (k *Keeper) proved() error {
 	k.mu.Lock()
 	next := *k.key

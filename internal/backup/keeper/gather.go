@@ -15,11 +15,11 @@ import (
 	"gatehouse/internal/site"
 )
 
-// tries is how often a backup is put together anew because something changed meanwhile.
+// tries is how often the content is read again because it changed while it was read.
 const tries = 5
 
-// gather puts together what a backup holds. Files beside the list and the list are of one
-// moment: what is laid over a list must not be laid over the next one.
+// gather reads the content of a backup. The list and the files beside it are of the same moment:
+// changes on top of one list must not be combined with the next list.
 func gather(s *site.Site, ring *keyring.Keyring) (c backup.Content, err error) {
 	c.Site = site.Text(s)
 	if c.Keys, err = readAll(s.Path("keys"), backup.KeyFiles); err != nil {
@@ -54,7 +54,7 @@ func gather(s *site.Site, ring *keyring.Keyring) (c backup.Content, err error) {
 	return c, errors.New("put a backup together: the grants change all the time")
 }
 
-// readAll reads those of some files that are there.
+// readAll reads the files that exist.
 func readAll(dir string, names []string) (map[string][]byte, error) {
 	all := map[string][]byte{}
 	for _, name := range names {
@@ -70,8 +70,8 @@ func readAll(dir string, names []string) (map[string][]byte, error) {
 	return all, nil
 }
 
-// records reads the tenancy records that no list has settled, without the sealed persons:
-// these go to the registry, and to nobody else.
+// records reads the pending tenancy records, without the sealed persons: these go only to the
+// registry.
 func records(dir string) (map[string][]byte, error) {
 	list, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -83,10 +83,10 @@ func records(dir string) (map[string][]byte, error) {
 			names = append(names, f.Name())
 		}
 	}
-	return readAll(dir, names) // one that is settled meanwhile is left out
+	return readAll(dir, names) // one that a list has meanwhile is left out
 }
 
-// profiles reads those that a house has of its own.
+// profiles reads the house's own profiles.
 func profiles(dir string) (p backup.Profiles, err error) {
 	var names []string
 	for _, kind := range []string{"boards", "readers"} {
@@ -107,8 +107,7 @@ func profiles(dir string) (p backup.Profiles, err error) {
 	return backup.Profiles{Dir: dir, Files: files}, err
 }
 
-// readerKeys are the keys of OSDP readers, by which they let the gateway talk to them. The
-// one that is being given to a reader counts where there is no other.
+// readerKeys returns the secure channel keys of OSDP readers, by "door/reader".
 func readerKeys(s *site.Site) (map[string][]byte, error) {
 	all := map[string][]byte{}
 	for i := range s.Doors {
@@ -129,6 +128,8 @@ func readerKeys(s *site.Site) (map[string][]byte, error) {
 	return all, nil
 }
 
+// current returns a reader's key in hex; the one that is being given to the reader, if it has no
+// other.
 func current(k osdp.Keys) []byte {
 	switch {
 	case k.Current != nil:

@@ -1,7 +1,7 @@
-// Package keeper makes the backups of a gateway that runs: each night, sealed, and proved
-// by putting it down in a directory of its own.
+// Package keeper makes the backups of a running gateway: each night, sealed, and proved by a
+// restore into a temporary directory.
 //
-// It makes none before there is a recovery code, which nobody but its reader knows.
+// It makes none before there is a recovery code, which only the person who read it knows.
 package keeper
 
 import (
@@ -35,42 +35,42 @@ type Options struct {
 	Log      zerolog.Logger
 }
 
-// Keeper keeps the backup of a gateway. It is safe for concurrent use.
+// Keeper makes and stores the backups of a gateway. It is safe for concurrent use.
 type Keeper struct {
 	o     Options
 	fresh chan struct{} // a code was made
 
-	work sync.Mutex // held while a backup is made or a code tried: one at a time
+	work sync.Mutex // serialises making backups and trying codes
 
 	mu    sync.Mutex // guards the rest
 	key   *backup.Key
 	state Status
 }
 
-// Status is how the backups are.
+// Status is the state of the backups.
 type Status struct {
 	Code    time.Time // when the recovery code was made; zero: none, and no backups
-	Proved  time.Time // when it has opened a backup last; zero: never
-	Made    time.Time // the newest good backup; zero: none
-	Size    int       // of it, bytes
-	Problem string    // why the last one could not be made; empty: it could
+	Proved  time.Time // when it last opened a backup; zero: never
+	Made    time.Time // when the newest good backup was made; zero: none
+	Size    int       // of the newest, bytes
+	Problem string    // why the last one failed; empty: it did not
 	Away    Away
 }
 
 // Away is the copy in another directory, which the site file names.
 type Away struct {
 	Dir     string    // empty: none is named
-	Made    time.Time // the newest there; zero: none was seen
-	Problem string    // why the last one could not be put there
+	Made    time.Time // when the newest there was made; zero: none was seen
+	Problem string    // why the last copy failed; empty: it did not
 }
 
-// directory has the backup, and what is put down to prove it, in the state directory.
+// directory is the directory of the backup in the state directory.
 const directory = "backup"
 
-// proving is where a backup is put down to prove it.
+// proving is the temporary directory for the proof, in directory.
 const proving = "proving"
 
-// New makes one, and reads what is there. It starts nothing.
+// New returns a Keeper with the state that is on disk. Run starts it.
 func New(o Options) *Keeper {
 	k := &Keeper{o: o, fresh: make(chan struct{}, 1)}
 	k.state.Away.Dir = o.Site.Backup
@@ -100,7 +100,7 @@ func (k *Keeper) name() string {
 
 func (k *Keeper) path() string { return k.o.Site.Path(directory, k.name()) }
 
-// look reads a backup as far as it can be read without its key. None is no error.
+// look reads a backup as far as possible without its key. A missing file is no error.
 func look(path string) (made time.Time, size int, err error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -128,19 +128,19 @@ func (k *Keeper) lookAway() {
 	}
 }
 
-// Status returns how the backups are. It waits for no disk.
+// Status returns the state of the backups without disk access.
 func (k *Keeper) Status() Status {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.state
 }
 
-// lookEvery is how often Run looks whether a backup is due.
+// lookEvery is how often Run checks whether a backup is due.
 const lookEvery = time.Hour
 
-// Run makes a backup each night, from when there is a recovery code, until ctx ends.
+// Run makes a backup each night, once there is a recovery code, until ctx ends.
 func (k *Keeper) Run(ctx context.Context) {
-	_ = os.RemoveAll(k.o.Site.Path(directory, proving)) // of a run that was cut short
+	_ = os.RemoveAll(k.o.Site.Path(directory, proving)) // left by an interrupted run
 	if k.Status().Code.IsZero() {
 		select {
 		case <-ctx.Done():
@@ -153,7 +153,7 @@ func (k *Keeper) Run(ctx context.Context) {
 	for {
 		switch {
 		case k.due(k.o.Now()):
-			_ = k.make() // Status has it
+			_ = k.make() // Status has the error
 		case k.behind():
 			k.copyAway()
 		}
@@ -169,8 +169,8 @@ func (k *Keeper) Run(ctx context.Context) {
 // nightly is the hour of the building's night in which backups are made.
 const nightly = 3
 
-// due says whether a backup is to be made: in the night; where that was missed, or went
-// wrong, within hours; at once where there is none, or the clock was set back behind it.
+// due reports whether a backup is to be made: each night; within hours if that was missed or
+// failed; at once if there is none, or the clock was set back behind the last one.
 func (k *Keeper) due(now time.Time) bool {
 	s := k.Status()
 	zone, err := time.LoadLocation(k.o.Site.TimeZone)
@@ -182,13 +182,13 @@ func (k *Keeper) due(now time.Time) bool {
 		age > 6*time.Hour && now.In(zone).Hour() == nightly
 }
 
-// behind says whether the copy in the other directory is older than the backup here.
+// behind reports whether the copy in the other directory is older than the backup here.
 func (k *Keeper) behind() bool {
 	s := k.Status()
 	return s.Away.Dir != "" && s.Away.Made.Before(s.Made)
 }
 
-// copyAway puts the backup into the other directory, which may be there now.
+// copyAway copies the backup to the other directory, which may have appeared.
 func (k *Keeper) copyAway() {
 	k.work.Lock()
 	defer k.work.Unlock()
@@ -200,7 +200,7 @@ func (k *Keeper) copyAway() {
 	k.putAway(data)
 }
 
-// make makes a backup, proves it, and puts it where it belongs. Status has what went wrong.
+// make makes a backup, proves it, and stores it. Status has the error.
 func (k *Keeper) make() error {
 	k.work.Lock()
 	defer k.work.Unlock()
@@ -219,7 +219,7 @@ func (k *Keeper) make() error {
 	return nil
 }
 
-// compose makes a backup and proves it: it is opened again and put down, as a restore does.
+// compose makes a backup and proves it: it is opened and restored into a temporary directory.
 func (k *Keeper) compose() (data []byte, made time.Time, err error) {
 	k.mu.Lock()
 	key := k.key
@@ -251,7 +251,7 @@ func errNoCode() error {
 	return socket.Refused(http.StatusConflict, "make one with gatehouse recovery new", "this gateway has no recovery code yet, so it makes no backups")
 }
 
-// dry puts a backup down in a directory of its own, and deletes that again.
+// dry restores a backup into a temporary directory, and deletes that.
 func (k *Keeper) dry(b restore.Backup) (restore.Result, error) {
 	dir := k.o.Site.Path(directory, proving)
 	if err := errors.Join(os.RemoveAll(dir), durable.MakeDir(dir, 0o700)); err != nil {
@@ -261,7 +261,7 @@ func (k *Keeper) dry(b restore.Backup) (restore.Result, error) {
 	return r, errors.Join(err, os.RemoveAll(dir))
 }
 
-// keep writes a backup, reads it back, and puts a copy where the site file wants one.
+// keep writes a backup, reads it back, and copies it to the other directory.
 func (k *Keeper) keep(data []byte) error {
 	if err := durable.MakeDir(filepath.Dir(k.path()), 0o700); err != nil {
 		return fmt.Errorf("keep the backup: %w", err)
@@ -276,8 +276,8 @@ func (k *Keeper) keep(data []byte) error {
 	return nil
 }
 
-// putAway puts a copy into the directory that the site file names, if it is there: a stick
-// that is not plugged in is no fault of the backup.
+// putAway copies the backup to the directory that the site file names. A missing directory, such as
+// an unplugged stick, is no failure of the backup.
 func (k *Keeper) putAway(data []byte) {
 	dir := k.o.Site.Backup
 	if dir == "" {

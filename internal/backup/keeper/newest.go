@@ -10,17 +10,17 @@ import (
 	"gatehouse/internal/backup"
 )
 
-// Newest is the newest good backup as it is on the disk.
+// Newest is the newest good backup on disk.
 type Newest struct {
 	Data []byte
 	Made time.Time
-	// Mark is another one where a restore would bring back something else: other than the
-	// time that was known, which each backup has anew.
+	// Mark differs if a restore would bring back something else. It ignores the known time, which
+	// differs in each backup.
 	Mark [sha256.Size]byte
 }
 
-// Newest reads it and opens it by the gateway's own key. The error wraps fs.ErrNotExist
-// where there is none.
+// Newest reads the newest backup and opens it with the gateway's own key. The error wraps
+// fs.ErrNotExist if there is none.
 func (k *Keeper) Newest() (n Newest, err error) {
 	k.work.Lock()
 	defer k.work.Unlock()
@@ -43,7 +43,7 @@ func (k *Keeper) Newest() (n Newest, err error) {
 		return n, fmt.Errorf("%s: %w", k.path(), err)
 	}
 	c.Clock = nil
-	delete(c.Grants, backup.MarksFile) // its list is there besides, and its times are the clock's
+	delete(c.Grants, backup.MarksFile) // it repeats the list's version, and has times
 	plain, err := json.Marshal(c)
 	if err != nil {
 		return n, fmt.Errorf("read the backup: %w", err)

@@ -1,8 +1,8 @@
-// Package offsite keeps the newest backup of a gateway at its registry, which can't read it.
+// Package offsite stores the newest backup of a gateway at its registry, which can't read it.
 //
-// After each nightly backup, and only while all entries are there, it asks whether the registry
-// still has what it was sent, and sends the new one where that would bring back something
-// else: nothing waits for it. A registry whose database was put back gets it again.
+// After each nightly backup, and only once all entries are delivered, it asks whether the registry
+// still has the last one, and sends the new one if that would bring back something else. A registry
+// whose database was restored gets it again. Nothing waits for it.
 package offsite
 
 import (
@@ -29,60 +29,60 @@ import (
 // Options of a Sender; all but Chance are needed.
 type Options struct {
 	Backups *keeper.Keeper
-	File    string // what it keeps of the last one, in the state directory
+	File    string // its file in the state directory: the state of the last one
 	Address string // building/gateway
 	Key     ed25519.PrivateKey
-	// Clear says that all entries are at the registry now.
+	// Clear reports whether all entries are delivered.
 	Clear func() bool
-	// Send is enrol.SendSnapshot of this gateway.
+	// Send is enrol.SendSnapshot for this gateway.
 	Send func(ctx context.Context, envelope, data []byte) (kept bool, err error)
 	Now  func() time.Time // the wall clock
 	Log  zerolog.Logger
-	// Chance returns a time by chance below a limit above 0, so that a city's gateways do not
-	// send in the same minute; nil: any.
+	// Chance returns a random time from 0 to the limit, so that the gateways of a city do not send
+	// in the same minute; nil: the standard one.
 	Chance func(limit time.Duration) time.Duration
 }
 
-// Sender keeps a gateway's backup at the registry. It is safe for concurrent use.
+// Sender stores a gateway's backup at the registry. It is safe for concurrent use.
 type Sender struct {
 	o Options
 
 	mu    sync.Mutex
 	state state
-	said  string    // the problem that was logged last; empty: the last try went well
-	next  time.Time // not before then, by the monotone clock
+	said  string    // the last logged problem; empty: the last exchange succeeded
+	next  time.Time // earliest next exchange, by the monotonic clock
 }
 
-// state is File: the backup that the registry has.
+// state is the content of Options.File: the backup that the registry has.
 type state struct {
 	Sum  wire.Hash `json:"sha256"`
 	Mark wire.Hash `json:"mark"` // of keeper.Newest
 	Size int       `json:"size"`
 	Made time.Time `json:"made"`
-	Kept time.Time `json:"kept"` // when the registry said last that it has it
-	Seen time.Time `json:"seen"` // when the newest backup of that moment was made
-	Code time.Time `json:"code"` // when the recovery code was made that opens it
+	Kept time.Time `json:"kept"` // when the registry last confirmed it
+	Seen time.Time `json:"seen"` // when the then newest backup was made
+	Code time.Time `json:"code"` // when its recovery code was made
 }
 
-// Status is how it is with the snapshot at the registry.
+// Status is the state of the backup at the registry.
 type Status struct {
-	Made    time.Time // of the one that is there; zero: none
-	Kept    time.Time // when the registry said last that it has it
-	Problem string    // why the last try went wrong; empty: it did not
+	Made    time.Time // when the one there was made; zero: none
+	Kept    time.Time // when the registry last confirmed it
+	Problem string    // why the last exchange failed; empty: it did not
 	Old     bool      // the registry's program keeps no snapshots
 }
 
 // Times of a Sender.
 const (
-	look    = 5 * time.Minute // at what is to be done
-	between = 12 * time.Hour  // two exchanges, at least
-	daily   = 26 * time.Hour  // at most, where no backup was made since
-	retry   = time.Hour       // after one that went wrong
+	look    = 5 * time.Minute // between checks whether an exchange is due
+	between = 12 * time.Hour  // least time between two exchanges
+	daily   = 26 * time.Hour  // most time between them, if there was no new backup
+	retry   = time.Hour       // after a failed one
 	refresh = 7 * 24 * time.Hour
-	spread  = 30 * time.Minute // by chance, before an exchange of each night
+	spread  = 30 * time.Minute // random delay of nightly exchanges
 )
 
-// New makes one, and reads what it kept. It starts nothing.
+// New returns a Sender with the state that is on disk. Run starts it.
 func New(o Options) *Sender {
 	if o.Chance == nil {
 		o.Chance = rand.N[time.Duration]
@@ -90,14 +90,14 @@ func New(o Options) *Sender {
 	s := &Sender{o: o}
 	raw, err := os.ReadFile(o.File)
 	if err == nil && json.Unmarshal(raw, &s.state) != nil {
-		s.state = state{} // it is sent again
+		s.state = state{} // the backup is sent again
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		o.Log.Warn().Err(err).Msg("what the registry has of the backup can't be read; it is sent again")
 	}
 	return s
 }
 
-// Status returns how it is. It waits for nothing.
+// Status returns the state without disk or network access.
 func (s *Sender) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +108,7 @@ func (s *Sender) Status() Status {
 	return out
 }
 
-// Run sends what is to be sent until ctx ends.
+// Run sends backups until ctx ends.
 func (s *Sender) Run(ctx context.Context) {
 	tick := time.NewTicker(look)
 	defer tick.Stop()
@@ -143,7 +143,8 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// nightly says that others ask at the same hour: the registry has one already that the code opens.
+// nightly reports whether other gateways exchange at the same hour: this is not the first backup
+// under the present code.
 func (s *Sender) nightly() bool {
 	code := s.o.Backups.Status().Code
 	s.mu.Lock()
@@ -151,8 +152,8 @@ func (s *Sender) nightly() bool {
 	return code.Equal(s.state.Code)
 }
 
-// due says whether the registry is to be asked: soon where it has none that the newest code
-// opens, and after each backup.
+// due reports whether an exchange is due: soon if the registry has no backup under the present
+// code, and after each backup.
 func (s *Sender) due(now time.Time) bool {
 	b := s.o.Backups.Status()
 	s.mu.Lock()
@@ -171,7 +172,7 @@ func (s *Sender) due(now time.Time) bool {
 	return age >= gap || age < 0 && !now.Before(s.next) // the clock was set back
 }
 
-// tell takes how an exchange went, and logs what is new of it.
+// tell stores the result of an exchange, and logs a new problem.
 func (s *Sender) tell(err error, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -189,8 +190,8 @@ func (s *Sender) tell(err error, now time.Time) {
 	s.said = text
 }
 
-// exchange asks whether the registry has what it was sent, and sends the newest backup where
-// it has not, or where that would bring back something else.
+// exchange asks whether the registry still has the last backup, and sends the newest if not, or if
+// that would bring back something else.
 func (s *Sender) exchange(ctx context.Context) error {
 	newest, err := s.o.Backups.Newest()
 	if err != nil {
@@ -226,7 +227,7 @@ func (s *Sender) send(ctx context.Context, n snapshot.Snapshot, data []byte) (bo
 	return s.o.Send(ctx, envelope, data)
 }
 
-// keep notes that the registry has it, where nothing went wrong.
+// keep stores that the registry has the backup, unless err is set, which it returns.
 func (s *Sender) keep(next state, err error) error {
 	if err != nil {
 		return err

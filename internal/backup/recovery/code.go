@@ -1,6 +1,6 @@
-// Package recovery has the code that opens the backups of a gateway: 80 random bits in
-// four groups of five letters and digits, as a person writes them on paper. The last of
-// each group checks it, so that a slip of the pen is named by its group.
+// Package recovery has the code that opens the backups of a gateway: 80 random bits in four groups
+// of five letters and digits, to be written on paper. The last symbol of each group is a check
+// symbol, so that a mistake is located by its group.
 package recovery
 
 import (
@@ -12,17 +12,16 @@ import (
 
 const (
 	groups = 4
-	size   = 5 // symbols of a group, the check with them
+	size   = 5 // symbols of a group, with the check symbol
 )
 
-// alphabet is Crockford's: no I, L, O and U, so that none is taken for a digit.
+// alphabet is Crockford's: no I, L, O and U, which could be taken for digits.
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-// Code is a recovery code. Its zero value is none. It prints nothing of itself but by
-// String.
+// Code is a recovery code. The zero value is none. Only String prints it.
 type Code struct{ symbols [groups * size]byte } // each below 32
 
-// New makes a code by chance.
+// New returns a random code.
 func New() (c Code) {
 	var random [groups * size]byte
 	_, _ = rand.Read(random[:]) // never fails
@@ -35,9 +34,9 @@ func New() (c Code) {
 	return c
 }
 
-// check is the last symbol of a group: a sum over the field of 32 elements, in which
-// each place has a weight of its own and each group a beginning of its own. So one wrong
-// symbol is found always, two that changed places too, and two groups that did.
+// check returns the check symbol of a group: a weighted sum over the field of 32 elements, with a
+// weight for each position and a start for each group. It detects any wrong symbol, any two swapped
+// symbols of a group, and any two swapped groups.
 func (c Code) check(group int) byte {
 	sum, weight := byte(group+1), byte(1)
 	for _, s := range c.symbols[group*size : group*size+size-1] {
@@ -47,7 +46,7 @@ func (c Code) check(group int) byte {
 	return sum
 }
 
-// times multiplies in the field of 32 elements, by x^5 + x^2 + 1.
+// times multiplies in the field of 32 elements, modulo x^5 + x^2 + 1.
 func times(a, b byte) (product byte) {
 	for ; b > 0; b >>= 1 {
 		if b&1 == 1 {
@@ -60,7 +59,7 @@ func times(a, b byte) (product byte) {
 	return product
 }
 
-// String is the code as people read it: four groups with lines between.
+// String returns the code for people: four groups with dashes between.
 func (c Code) String() string {
 	var out strings.Builder
 	for i, s := range c.symbols {
@@ -72,14 +71,13 @@ func (c Code) String() string {
 	return out.String()
 }
 
-// Format keeps the verbs of fmt from printing the code by accident: only %s of its
-// String does.
+// Format keeps the verbs of package fmt from printing the code by accident.
 func (c Code) Format(s fmt.State, _ rune) { fmt.Fprint(s, "recovery code") }
 
-// End is its last four symbols, by which somebody shows that it stands on paper.
+// End returns the last four symbols, by which a person shows that the code is on paper.
 func (c Code) End() string { s := c.String(); return s[len(s)-4:] }
 
-// Ends reports whether what somebody typed is the end of the code.
+// Ends reports whether typed is the end of the code.
 func (c Code) Ends(typed string) bool {
 	read, err := symbols(typed)
 	if err != nil || len(read) != 4 {
@@ -88,15 +86,15 @@ func (c Code) Ends(typed string) bool {
 	return string(read) == string(c.symbols[len(c.symbols)-4:])
 }
 
-// Secret is what a key is derived from.
+// Secret returns the input of the key derivation.
 func (c Code) Secret() []byte { return []byte(c.String()) }
 
 // ErrCode means that a text is no recovery code.
 var ErrCode = errors.New("that is no recovery code")
 
-// Parse reads a code as people type it: in capitals or not, with or without lines and
-// spaces, O for 0 and I or L for 1. Its errors wrap ErrCode and name the group that is
-// wrong, and nothing of what was typed.
+// Parse parses a code as people type it: in upper or lower case, with or without dashes and spaces,
+// O for 0 and I or L for 1. Errors wrap ErrCode and name the wrong group, but nothing of what was
+// typed.
 func Parse(text string) (c Code, err error) {
 	read, err := symbols(text)
 	if err != nil {
@@ -114,7 +112,7 @@ func Parse(text string) (c Code, err error) {
 	return c, nil
 }
 
-// symbols reads letters and digits.
+// symbols returns the values of the letters and digits, without check.
 func symbols(text string) (read []byte, err error) {
 	same := strings.NewReplacer("O", "0", "I", "1", "L", "1", " ", "", "-", "", "\t", "", "\r", "", "\n", "", "–", "", "—", "", "　", "")
 	for _, r := range same.Replace(strings.ToUpper(text)) {

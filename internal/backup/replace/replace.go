@@ -1,9 +1,9 @@
-// Package replace makes a new machine the gateway of one that burned by the registry's
-// snapshot: the backup comes from there by a one-time token, the recovery code opens it here,
-// and by the same token the machine is enrolled then.
+// Package replace makes a new machine the gateway in place of a burned one with the registry's copy
+// of its backup: a one-time token fetches the backup, the recovery code opens it here, and then the
+// same token enrols the machine.
 //
-// The registry is not believed: what the code does not open is not put down, and an older
-// backup than the newest is told.
+// The registry is not trusted: nothing is restored that the code does not open, and the person is
+// told when the backup is not the newest one.
 package replace
 
 import (
@@ -26,28 +26,28 @@ import (
 
 // Options of a replacement. All but Network are needed.
 type Options struct {
-	Token    string // as registryd gateway add --replace printed it
+	Token    string // from registryd gateway add --replace
 	Code     recovery.Code
 	Target   restore.Target
 	Software string
-	Network  network.Network // where the registry's HTTPS is
+	Network  network.Network // the network in which the registry is reached
 }
 
-// Result is what came of it: the gateway is there when there is no error.
+// Result is the result of a replacement; with a nil error the machine is the gateway.
 type Result struct {
 	restore.Result
-	// Older says why the registry's newest backup was not the one; empty: it was.
+	// Older is why the registry's newest backup was not restored; empty: it was.
 	Older string `json:"older,omitempty"`
-	// Later says why the machine is not enrolled yet; empty: it is. The doors don't wait for it.
+	// Later is why the machine is not enrolled yet; empty: it is. The doors do not wait for it.
 	Later string `json:"later,omitempty"`
 }
 
-// enrolWithin bounds how long the doors wait for the registry.
+// enrolWithin is the most time that the doors wait for the registry.
 const enrolWithin = 30 * time.Second
 
-// FromRegistry does it. Errors are *socket.Error: 422 where token or code are none or this
-// machine is a gateway already, 403 where the code does not open what the registry has, 404 where it has none, 400
-// where that is damaged. Nothing was changed then.
+// FromRegistry replaces a gateway. Errors are *socket.Error, and then nothing has changed: 422 if
+// token or code are invalid or this machine is a gateway already, 403 if the code does not open the
+// registry's backup, 404 if it has none, 400 if that is damaged.
 func FromRegistry(ctx context.Context, o Options) (r Result, err error) {
 	token, err := wire.ParseToken(o.Token)
 	if err != nil {
@@ -71,8 +71,8 @@ func FromRegistry(ctx context.Context, o Options) (r Result, err error) {
 
 const stick = "restore it from the stick, or take the newest sheet"
 
-// fetch returns the newest backup at the registry that the code opens, and why a newer one
-// was left.
+// fetch returns the newest backup at the registry that the code opens, and why a newer one is not
+// used.
 func fetch(ctx context.Context, o Options, token wire.Token) (b restore.Backup, newer, err error) {
 	for turn := range 2 {
 		data, err := enrol.FetchSnapshot(ctx, o.Network, token, turn)
@@ -97,7 +97,7 @@ func fetch(ctx context.Context, o Options, token wire.Token) (b restore.Backup, 
 	return b, nil, newer
 }
 
-// refused keeps what is said to do.
+// refused keeps the hint of an error.
 func refused(status int, err error) error {
 	var said *socket.Error
 	if errors.As(err, &said) {
@@ -106,7 +106,7 @@ func refused(status int, err error) error {
 	return socket.Refused(status, "restore it from the stick, or try again later", "%v", err)
 }
 
-// open opens what a registry has sent as the backup of a gateway.
+// open opens the registry's data as the backup of the gateway at a place.
 func open(data []byte, at wire.Place, code recovery.Code) (b restore.Backup, err error) {
 	if b, err = restore.Open(data, code); err == nil && (b.Building != at.Building || b.Gateway != at.Gateway) {
 		err = fmt.Errorf("%w of this token: it is of %s/%s", backup.ErrForeign, b.Building, b.Gateway)
@@ -114,7 +114,7 @@ func open(data []byte, at wire.Place, code recovery.Code) (b restore.Backup, err
 	return b, err
 }
 
-// enlist makes the machine known to the registry, with a key of its own.
+// enlist enrols the machine at the registry, with a key of its own.
 func enlist(ctx context.Context, o Options, token wire.Token) error {
 	s, err := site.Load(o.Target.Config)
 	if err != nil {

@@ -22,24 +22,25 @@ import (
 
 // Target is the machine that takes the place of a gateway.
 type Target struct {
-	Config string // the site file. One that is there, of this gateway, stays as it is
-	// Step, if it is not nil, is called before each thing that is written: a test ends there.
+	Config string // path of the site file; an existing one of this gateway is kept
+	// Step, if not nil, is called before each write, for tests.
 	Step func()
 }
 
-// staging is the directory in that of the state in which all is made first; readyFile in it
-// says that it is whole, and of which backup.
+// staging is the directory within the state directory in which everything is prepared; readyFile in
+// it marks it as complete, and names the backup.
 const (
 	staging   = "restoring"
 	readyFile = "ready"
 )
 
-// parts are moved into the state directory in this order: with its keys it is a gateway.
+// parts are moved into the state directory in this order: the keys, which make it a gateway, come
+// last.
 var parts = []string{"readers", backup.ClockFile, "grants", "keys"}
 
-// Restore makes the machine the gateway of the backup. The daemon may not run as a house
-// meanwhile. A machine that is a gateway already is refused, in words, and nothing on it is changed. A restore that
-// was interrupted goes on when it is called with the same backup again.
+// Restore makes the machine the gateway of the backup. The daemon may wait for a site file
+// meanwhile, but not serve a house. Restore refuses a machine that is a gateway already, and then
+// changes nothing. An interrupted restore continues when it is called with the same backup again.
 func Restore(b Backup, t Target) (Result, error) {
 	if t.Step == nil {
 		t.Step = func() {}
@@ -61,17 +62,17 @@ func Restore(b Backup, t Target) (Result, error) {
 	return r, nil
 }
 
-// placing is a restore under way.
+// placing is a restore in progress.
 type placing struct {
 	b        Backup
 	t        Target
-	site     *site.Site // by which the machine will go
-	ready    bool       // all is staged
+	site     *site.Site // the machine's future site file
+	ready    bool       // staging is complete
 	mark     mark
 	keptSite bool
 }
 
-// mark is readyFile.
+// mark is the content of readyFile.
 type mark struct {
 	Sum    string `json:"sha256"` // of the backup
 	Result Result `json:"result"`
@@ -81,7 +82,7 @@ func (p *placing) staged(elem ...string) string {
 	return p.site.Path(append([]string{staging}, elem...)...)
 }
 
-// prepare refuses what must not be restored here, before anything is written.
+// prepare refuses a backup that must not be restored here, before anything is written.
 func prepare(b Backup, t Target) (*placing, error) {
 	p := &placing{b: b, t: t}
 	if err := p.profiles(); err != nil {
@@ -117,7 +118,7 @@ func prepare(b Backup, t Target) (*placing, error) {
 	return p, p.empty()
 }
 
-// empty refuses a machine that is a gateway already, with what is to be said of it.
+// empty refuses a machine that is a gateway already.
 func (p *placing) empty() error {
 	state := p.site.State
 	away := "if this machine is really to be put back, stop the daemon and move " + state + " away"
@@ -144,7 +145,7 @@ func (p *placing) empty() error {
 
 func day(t time.Time) string { return t.Local().Format("2006-01-02") }
 
-// newest is the highest list of a state directory.
+// newest is the newest list of a state directory.
 type newest struct {
 	Epoch   uint64 `json:"epoch"`
 	Version uint64 `json:"version"`
@@ -161,7 +162,7 @@ func newestOf(marks []byte, err error) (n newest) {
 	return n
 }
 
-// profiles puts down the profiles that the site file needs to be read.
+// profiles writes the profiles that are needed to read the site file.
 func (p *placing) profiles() error {
 	from := p.b.Content.Profiles
 	for name, data := range from.Files {
@@ -180,7 +181,7 @@ func (p *placing) profiles() error {
 	return nil
 }
 
-// stage makes all that is put down, in a directory of its own.
+// stage prepares everything in the staging directory.
 func (p *placing) stage() error {
 	p.t.Step()
 	if err := errors.Join(os.RemoveAll(p.staged()), durable.MakeDir(p.staged(), 0o700)); err != nil {
@@ -202,8 +203,9 @@ func (p *placing) stage() error {
 	return nil
 }
 
-// place moves each part to where it belongs, and has the doors ask for proofs, since the wires are
-// new; the site file comes last. What was moved before is not there any more.
+// place moves each part into the state directory, and makes the doors ask for proofs, since the
+// wires are new; the site file comes last. Parts that an interrupted restore moved are no longer in
+// staging.
 func (p *placing) place() error {
 	if err := durable.HandOver(p.site.State, p.staged()); err != nil {
 		return err

@@ -1,6 +1,6 @@
-// Package restore puts a backup down on the machine that takes the place of a gateway:
-// first all of it beside what counts, proved by opening it, then each part in its place,
-// the site file last. Wherever that ends, the same call goes on.
+// Package restore writes a backup to the machine that takes the place of a gateway: everything is
+// prepared in a directory of its own and proved by opening it, then each part is moved to its
+// place, the site file last. After an interruption the same call continues.
 package restore
 
 import (
@@ -25,15 +25,15 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Backup is an opened one.
+// Backup is an opened backup.
 type Backup struct {
 	backup.Header
 	Content backup.Content
 	Key     *backup.Key
 }
 
-// Open opens the bytes of a backup by its recovery code. Errors are those of backup.Decode
-// and of File.OpenByCode.
+// Open opens the bytes of a backup with its recovery code. Errors are those of backup.Decode and
+// File.OpenByCode.
 func Open(data []byte, c recovery.Code) (b Backup, err error) {
 	f, err := backup.Decode(data)
 	if err != nil {
@@ -46,22 +46,22 @@ func Open(data []byte, c recovery.Code) (b Backup, err error) {
 	return b, nil
 }
 
-// Result says what a backup brought back.
+// Result is what a backup brings back.
 type Result struct {
 	Building  string    `json:"building"`
 	Gateway   string    `json:"gateway"`
 	Made      time.Time `json:"made"`
 	Registry  string    `json:"registry"`  // its id; "none"
 	List      uint64    `json:"list"`      // version; 0: none
-	Tenancies int       `json:"tenancies"` // whose cards open; of a house by itself, keys
+	Tenancies int       `json:"tenancies"` // with cards that open; in a standalone house: grants
 	Doors     []string  `json:"doors"`
-	Readers   int       `json:"readers"` // whose keys came along
+	Readers   int       `json:"readers"` // with keys in the backup
 	KeptSite  bool      `json:"kept_site"`
 	Config    string    `json:"config,omitempty"` // the site file
 }
 
-// Dry puts a backup down in an empty directory, as Restore would in the state directory,
-// and says what it would bring back. The directory can be deleted then.
+// Dry writes a backup to an empty directory, as Restore does to the state directory, and returns
+// what it would bring back. The directory can be deleted afterwards.
 func Dry(dir string, b Backup) (Result, error) {
 	s, err := b.site()
 	if err != nil {
@@ -70,7 +70,7 @@ func Dry(dir string, b Backup) (Result, error) {
 	return stager{dir: dir, b: b, site: s, step: func() {}}.put()
 }
 
-// site is what the site file of the backup says.
+// site parses the site file of the backup.
 func (b Backup) site() (*site.Site, error) {
 	s, err := site.Parse(b.Content.Site)
 	if err != nil {
@@ -82,12 +82,12 @@ func (b Backup) site() (*site.Site, error) {
 	return s, nil
 }
 
-// stager puts a backup down in a directory of its own.
+// stager writes a backup to a directory of its own.
 type stager struct {
 	dir  string
 	b    Backup
 	site *site.Site
-	step func() // called before each thing that is written
+	step func() // called before each write
 }
 
 func (s stager) write(data []byte, elem ...string) error {
@@ -99,7 +99,7 @@ func (s stager) write(data []byte, elem ...string) error {
 	return durable.WriteFile(path, data, 0o600)
 }
 
-// put writes all, and proves it by opening it as the daemon would.
+// put writes everything, and proves it by opening it as the daemon would.
 func (s stager) put() (r Result, err error) {
 	for _, part := range []func() error{s.keys, s.readers, s.clock, s.grants} {
 		if err := part(); err != nil {
@@ -119,7 +119,7 @@ func (s stager) keys() error {
 		}
 	}
 	s.step()
-	_, own, err := ed25519.GenerateKey(rand.Reader) // the new machine's own: its log is another one
+	_, own, err := ed25519.GenerateKey(rand.Reader) // the new machine's own, for its own journal
 	if err != nil {
 		return err
 	}
@@ -129,8 +129,7 @@ func (s stager) keys() error {
 	return errors.Join(keys.SavePrivateKey(filepath.Join(s.dir, "keys", keys.GatewayKeyFile), own), s.b.Key.Save(filepath.Join(s.dir, "keys", backup.KeyFile)))
 }
 
-// readers writes the keys of readers: without them a reader that was paired lets nobody
-// talk to it.
+// readers writes the keys of readers: a paired reader answers only to its key.
 func (s stager) readers() error {
 	for name, key := range s.b.Content.Readers {
 		file, found := keyFileOf(s.site, name)
@@ -154,7 +153,7 @@ func (s stager) clock() error {
 	return s.write(s.b.Content.Clock, backup.ClockFile)
 }
 
-// grants writes the list by the keyring itself, which verifies it, and what stands beside it.
+// grants writes the files beside the list, and the list with the keyring, which verifies it.
 func (s stager) grants() error {
 	c := s.b.Content
 	for name, data := range c.Grants {
@@ -198,7 +197,7 @@ func (s stager) list() error {
 	return errors.Join(ring.Inherit(keyring.Holding{Manifest: c.Manifest, Second: c.Second, Buckets: c.Buckets, Over: c.Over}), ring.Close())
 }
 
-// ring opens the keyring on what is put down.
+// ring opens the keyring on what was written.
 func (s stager) ring() (*keyring.Keyring, error) {
 	loaded, err := keys.LoadKeys(filepath.Join(s.dir, "keys"))
 	if loaded.Building == nil || loaded.Gateway == nil || loaded.Registry == nil && len(loaded.Issuers) == 0 || loaded.Registry != nil && loaded.Registry.Trust.Version == 0 {
@@ -211,7 +210,7 @@ func (s stager) ring() (*keyring.Keyring, error) {
 	return ring, nil
 }
 
-// prove opens what was put down, and counts what opens by it.
+// prove opens what was written, and counts what it opens.
 func (s stager) prove() (r Result, err error) {
 	s.step()
 	ring, err := s.ring()
@@ -240,7 +239,7 @@ func (s stager) prove() (r Result, err error) {
 	return r, nil
 }
 
-// keyFileOf is where the key of a reader ("door/reader") stands.
+// keyFileOf returns the path of the key of a reader ("door/reader").
 func keyFileOf(s *site.Site, name string) (path string, found bool) {
 	for i := range s.Doors {
 		for j := range s.Doors[i].Readers {
@@ -252,7 +251,7 @@ func keyFileOf(s *site.Site, name string) (path string, found bool) {
 	return "", false
 }
 
-// exists says whether there is something at a path.
+// exists reports whether there is something at a path.
 func exists(elem ...string) bool {
 	_, err := os.Lstat(filepath.Join(elem...))
 	return !errors.Is(err, fs.ErrNotExist)

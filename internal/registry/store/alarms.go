@@ -9,12 +9,12 @@ import (
 
 // Alarm is the header of an alarm.
 type Alarm struct {
-	Place    wire.Place // as read
+	Place    wire.Place // set by Alarms
 	Gateway  int64
 	Epoch    uint64
 	Sequence uint64
 	Header   []byte
-	Stored   bool // its entry is stored; else only a notice has come
+	Stored   bool // its entry is stored; else only a notice arrived
 	Heard    time.Time
 }
 
@@ -27,9 +27,8 @@ type Applied struct {
 	Hash     wire.Hash
 }
 
-// AddAlarm keeps an alarm. What was stored stays stored, and when it was first
-// heard stays too. Of alarms of a gateway whose entries have not come, at most
-// `most` are kept: the oldest go.
+// AddAlarm stores an alarm. A stored entry stays stored, and the time of the first notice stays. Of
+// a gateway's alarms without an entry at most `most` are stored; the oldest are deleted.
 func (tx *Tx) AddAlarm(a Alarm, most int) error {
 	err := tx.exec(`INSERT INTO alarms (gateway, epoch, seq, header, stored, heard_at) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (gateway, epoch, seq) DO UPDATE SET header = excluded.header, stored = excluded.stored WHERE alarms.stored = 0`,
@@ -42,14 +41,14 @@ func (tx *Tx) AddAlarm(a Alarm, most int) error {
 		a.Gateway, a.Gateway, most)
 }
 
-// Waiting returns the sequence numbers in [from, to) of an epoch of which only a
-// notice has come, in order.
+// Waiting returns the sequence numbers in [from, to) of an epoch of which only a notice has
+// arrived, in order.
 func (tx *Tx) Waiting(gateway int64, epoch, from, to uint64) ([]uint64, error) {
 	return list(tx.conn, "read alarms", itself[uint64],
 		`SELECT seq FROM alarms WHERE gateway = $1 AND epoch = $2 AND seq >= $3 AND seq < $4 AND stored = 0 ORDER BY seq`, gateway, epoch, from, to)
 }
 
-// Alarms returns the newest of a building (of all, for ""), at most limit.
+// Alarms returns the newest alarms of a building (of all, for ""), at most limit.
 func (s *Store) Alarms(ctx context.Context, building string, limit int) ([]Alarm, error) {
 	return list(s.reading(ctx), "read alarms", func(a *Alarm) []any {
 		return append(placeFields(&a.Place), &a.Epoch, &a.Sequence, &a.Header, &a.Stored, &a.Heard)
@@ -60,18 +59,17 @@ func (s *Store) Alarms(ctx context.Context, building string, limit int) ([]Alarm
 		ORDER BY 9 DESC, 5 DESC, 6 DESC LIMIT $5`, building, building, building, building, limit)
 }
 
-// AddApplied keeps the proof that a list is active at a gateway.
+// AddApplied stores the proof that a list is active at a gateway.
 func (tx *Tx) AddApplied(a Applied, at time.Time) error {
 	return tx.exec(`INSERT INTO applied (gateway, epoch, seq, version, hash, stored_at) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (gateway, epoch, seq) DO NOTHING`,
 		a.Gateway, a.Epoch, a.Sequence, a.Version, a.Hash, at)
 }
 
-// SetBack judges what a hello says: it is of an epoch, whose size it names, and
-// of a list that is active. If the gateway had proved a newer list its disk was
-// set back, or is another one: these proofs are void, and it is true. A hello
-// that an entry of its own epoch has overtaken, or one of an earlier epoch, is an
-// old one that comes again, and says nothing.
+// SetBack compares a hello, of an epoch with size entries and an active list, with the stored
+// proofs. If the gateway had proved a newer list, its disk was rolled back or replaced: these
+// proofs become void, and it returns true. A hello that is older than an entry of its own epoch, or
+// of an earlier epoch, is a replay and changes nothing.
 func (tx *Tx) SetBack(gateway int64, epoch, size, list uint64) (bool, error) {
 	const doing = "judge a hello"
 	overtaken, err := tx.number(doing, `SELECT COUNT(*) FROM applied WHERE gateway = $1 AND epoch = $2 AND seq >= $3 AND version > $4`,

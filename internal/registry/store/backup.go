@@ -10,13 +10,13 @@ import (
 	"gatehouse/internal/registry/dbfile"
 )
 
-// Backups are what backups have, and what restores have shown. It is part of a Tx.
+// Backups are what backups of the database have, and the remarks of restores. It is part of a Tx.
 type Backups struct{ conn }
 
-// Kinds of what a Stream counts.
+// Kinds of a Stream.
 const (
-	MarkEntries = 1 // of an epoch
-	MarkRecords = 2 // of a line
+	MarkEntries = 1 // entries of an epoch
+	MarkRecords = 2 // records of a line
 )
 
 // Stream is an epoch or line of a gateway.
@@ -26,7 +26,7 @@ type Stream struct {
 	Number  uint64 // of the epoch or line
 }
 
-// Mark says how much of a stream a backup has.
+// Mark is how much of a stream a backup has.
 type Mark struct {
 	Stream
 	Count uint64 // entries or records, from the first on
@@ -34,11 +34,11 @@ type Mark struct {
 
 func (m *Mark) fields() []any { return []any{&m.Gateway, &m.Kind, &m.Number, &m.Count} }
 
-// Copy writes a whole copy of the database, as it is now, to a path where nothing
-// is. Writers are not held up.
+// Copy writes a consistent copy of the database to a path that must not exist. Writers are not
+// blocked.
 func (s *Store) Copy(ctx context.Context, path string) error { return dbfile.Copy(ctx, s.read, path) }
 
-// MarksOf reads what a copy has.
+// MarksOf returns how much of each stream a copy has.
 func MarksOf(ctx context.Context, path string) ([]Mark, error) {
 	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro&immutable=1")
 	if err != nil {
@@ -49,7 +49,7 @@ func MarksOf(ctx context.Context, path string) ([]Mark, error) {
 		UNION ALL SELECT gateway, 2, line, MAX(record) FROM deliveries GROUP BY gateway, line`)
 }
 
-// SetSafe keeps that a backup has what these marks say.
+// SetSafe stores that a backup has these marks.
 func (b Backups) SetSafe(all []Mark, at time.Time) error {
 	for _, m := range all {
 		err := b.exec(`INSERT INTO safe (gateway, kind, stream, mark, backup_at) VALUES ($1, $2, $3, $4, $5)
@@ -62,8 +62,7 @@ func (b Backups) SetSafe(all []Mark, at time.Time) error {
 	return b.setMoment("backup", at)
 }
 
-// Safe returns what backups have, and when the newest was made; the zero time:
-// there was none.
+// Safe returns what backups have, and when the newest was made; the zero time if there is none.
 func (s *Store) Safe(ctx context.Context) (all []Mark, at time.Time, err error) {
 	all, err = list(s.reading(ctx), "read what is safe", (*Mark).fields, `SELECT gateway, kind, stream, mark FROM safe`)
 	if err == nil {
@@ -72,32 +71,32 @@ func (s *Store) Safe(ctx context.Context) (all []Mark, at time.Time, err error) 
 	return all, at, err
 }
 
-// SetPutBack keeps that a copy was found in the place of the database that was in use.
+// SetPutBack stores when a copy was found in place of the database.
 func (b Backups) SetPutBack(at time.Time) error { return b.setMoment("put_back", at) }
 
-// PutBack is when that was; the zero time: never.
+// PutBack returns that time; the zero time if it never happened.
 func (s *Store) PutBack(ctx context.Context) (time.Time, error) { return s.moment(ctx, "put_back") }
 
-// setMoment keeps a time in the table meta.
+// setMoment stores a time in the table meta.
 func (b Backups) setMoment(name string, at time.Time) error {
 	return b.exec(`INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, at)
 }
 
-// moment reads a time of the table meta; the zero time: it is not there.
+// moment reads a time of the table meta; the zero time if it is missing.
 func (s *Store) moment(ctx context.Context, name string) (at time.Time, err error) {
 	_, err = s.reading(ctx).row("read the time of "+name, []any{&at}, `SELECT value FROM meta WHERE name = $1`, name)
 	return at, err
 }
 
-// Remark keeps what a restore has shown until it is put away; the same text once.
+// Remark stores a restore's remark until it is dismissed; the same text only once.
 func (b Backups) Remark(text string, at time.Time) error {
 	return b.exec(`INSERT INTO remarks (text, said_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`, text, at)
 }
 
-// PutAway forgets all remarks.
+// PutAway dismisses all remarks.
 func (b Backups) PutAway() error { return b.exec(`DELETE FROM remarks`) }
 
-// Remarks returns what was said, the oldest first.
+// Remarks returns the remarks, the oldest first.
 func (s *Store) Remarks(ctx context.Context) ([]api.Remark, error) {
 	return list(s.reading(ctx), "read remarks", func(r *api.Remark) []any { return []any{&r.Text, &r.Time} },
 		`SELECT text, said_at FROM remarks ORDER BY said_at, text`)

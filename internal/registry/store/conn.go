@@ -14,7 +14,7 @@ import (
 // ErrNotFound means that there is no such row.
 var ErrNotFound = errors.New("not found")
 
-// conn runs statements in a transaction, or queries on the connections of readers.
+// conn executes statements in a transaction, or queries on the readers' connections.
 type conn struct {
 	ctx context.Context
 	db  interface {
@@ -28,9 +28,9 @@ func (c conn) exec(text string, args ...any) error {
 	return err
 }
 
-// changed executes a statement and returns how many rows it has changed.
+// changed executes a statement and returns the number of rows that it changed.
 func (c conn) changed(text string, args ...any) (int64, error) {
-	result, err := c.db.ExecContext(c.ctx, text, kept(args)...)
+	result, err := c.db.ExecContext(c.ctx, text, encoded(args)...)
 	if err != nil {
 		return 0, err
 	}
@@ -54,23 +54,22 @@ func (c conn) need(doing string, into []any, text string, args ...any) error {
 	return err
 }
 
-// number reads a single number; 0: there is none.
+// number reads a single number; 0 if there is no row.
 func (c conn) number(doing, text string, args ...any) (n uint64, err error) {
 	_, err = c.row(doing, []any{&n}, text, args...)
 	return n, err
 }
 
-// rows yields the rows of a query, each as a T of which fields are the places of its
-// columns. Whoever takes them may stop at any. An error is the last, and says what was
-// being done.
+// rows yields the rows of a query. fields returns the destinations of the columns in a T. The
+// caller may stop at any row. An error comes last, and begins with doing.
 func rows[T any](c conn, doing string, fields func(*T) []any, text string, args ...any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		found, err := c.db.QueryContext(c.ctx, text, kept(args)...)
+		found, err := c.db.QueryContext(c.ctx, text, encoded(args)...)
 		if err == nil {
 			defer found.Close()
 			for found.Next() {
 				var row T
-				if err = found.Scan(places(fields(&row))...); err != nil {
+				if err = found.Scan(destinations(fields(&row))...); err != nil {
 					break
 				}
 				if !yield(row, nil) {
@@ -87,7 +86,7 @@ func rows[T any](c conn, doing string, fields func(*T) []any, text string, args 
 	}
 }
 
-// list reads all rows of a query; it is never nil.
+// list reads all rows of a query. The result is never nil.
 func list[T any](c conn, doing string, fields func(*T) []any, text string, args ...any) ([]T, error) {
 	all := []T{}
 	for row, err := range rows(c, doing, fields, text, args...) {
@@ -99,13 +98,13 @@ func list[T any](c conn, doing string, fields func(*T) []any, text string, args 
 	return all, nil
 }
 
-// itself are the fields of a row with one column.
+// itself returns the field of a row with one column.
 func itself[T any](v *T) []any { return []any{v} }
 
-// placeFields are those of the columns district, town, building and gateway.
+// placeFields returns the fields of the columns district, town, building and gateway.
 func placeFields(p *wire.Place) []any { return []any{&p.District, &p.Town, &p.Building, &p.Gateway} }
 
-// wrap says of an error what was being done.
+// wrap puts doing before an error.
 func wrap(doing string, err error) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
@@ -113,9 +112,9 @@ func wrap(doing string, err error) error {
 	return nil
 }
 
-// kept are values as SQL keeps them: a number without sign as the signed number of the
-// same bits, a time as ms since 1970, a bool as 0 or 1.
-func kept(values []any) []any {
+// encoded returns values in the form in which SQL stores them: an unsigned number as the signed
+// number with the same bits, a time as ms since 1970, a bool as 0 or 1.
+func encoded(values []any) []any {
 	out := make([]any, len(values))
 	for i, v := range values {
 		switch v := v.(type) {
@@ -136,8 +135,8 @@ func kept(values []any) []any {
 	return out
 }
 
-// places are where columns are read into, by what reverses kept.
-func places(into []any) []any {
+// destinations returns the Scan arguments for fields, which decode what encoded encodes.
+func destinations(into []any) []any {
 	out := make([]any, len(into))
 	for i, p := range into {
 		switch p.(type) {
@@ -150,10 +149,10 @@ func places(into []any) []any {
 	return out
 }
 
-// column is such a place: NULL reads as 0 or the zero time, and leaves a hash as it is.
+// column decodes one column: NULL is 0 or the zero time, and leaves a hash unchanged.
 type column struct{ into any }
 
-// Scan reads a column.
+// Scan implements sql.Scanner.
 func (p column) Scan(v any) error {
 	n, fits := v.(int64)
 	switch into := p.into.(type) {
@@ -169,7 +168,7 @@ func (p column) Scan(v any) error {
 		copy(into[:], b)
 	}
 	if !fits && v != nil {
-		return fmt.Errorf("%T does not go into %T", v, p.into)
+		return fmt.Errorf("%T can't be stored in %T", v, p.into)
 	}
 	return nil
 }

@@ -12,22 +12,22 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Documents are what was signed for gateways: trust and House documents, lists, undos of
+// Documents are the signed documents for gateways: trust and house documents, lists, undos of
 // times. It is part of a Tx.
 type Documents struct{ conn }
 
-// PutTrust keeps a Trust document.
+// PutTrust stores a trust document.
 func (d Documents) PutTrust(version uint64, envelope []byte) error {
 	return d.exec(`INSERT INTO trust (version, envelope) VALUES ($1, $2) ON CONFLICT (version) DO NOTHING`, version, envelope)
 }
 
-// Trusts returns the Trust documents, the oldest first.
+// Trusts returns the trust documents, the oldest first.
 func (s *Store) Trusts(ctx context.Context) ([][]byte, error) {
 	return list(s.reading(ctx), "read trust documents", itself[[]byte], `SELECT envelope FROM trust ORDER BY version`)
 }
 
-// PutHouse keeps the House document of a building, in its formats, in place of the one
-// before.
+// PutHouse stores the house document of a building, in all its formats, and replaces the previous
+// one.
 func (d Documents) PutHouse(h api.Document, version uint64) error {
 	err := d.exec(`INSERT INTO houses (building, version, envelope) VALUES ($1, $2, $3)
 		ON CONFLICT (building) DO UPDATE SET version = excluded.version, envelope = excluded.envelope`, h.Building, version, h.Envelope)
@@ -40,14 +40,14 @@ func (d Documents) PutHouse(h api.Document, version uint64) error {
 	return d.exec(`INSERT INTO old_houses (building, envelope) VALUES ($1, $2)`, h.Building, h.Old)
 }
 
-// Houses returns the House documents of all buildings.
+// Houses returns the house documents of all buildings.
 func (s *Store) Houses(ctx context.Context) ([]api.Document, error) {
 	return list(s.reading(ctx), "read house documents", func(h *api.Document) []any { return []any{&h.Building, &h.Envelope, &h.Old} },
 		`SELECT h.building, h.envelope, o.envelope FROM houses h LEFT JOIN old_houses o ON o.building = h.building ORDER BY h.building`)
 }
 
-// PutUndo keeps what takes a signed time back at a gateway, in the place of the one
-// before; none, if its envelope is empty.
+// PutUndo stores what undoes a signed time at a gateway, and replaces the previous one; an empty
+// envelope deletes it.
 func (d Documents) PutUndo(u api.Undo) error {
 	err := d.exec(`DELETE FROM undos WHERE building = $1 AND gateway = $2`, u.Building, u.Gateway)
 	if err != nil || len(u.Envelope) == 0 {
@@ -56,7 +56,7 @@ func (d Documents) PutUndo(u api.Undo) error {
 	return d.exec(`INSERT INTO undos (building, gateway, envelope) VALUES ($1, $2, $3)`, u.Building, u.Gateway, u.Envelope)
 }
 
-// Undos returns those that are kept.
+// Undos returns the stored undos.
 func (s *Store) Undos(ctx context.Context) ([]api.Undo, error) {
 	return list(s.reading(ctx), "read undos of times", func(u *api.Undo) []any { return []any{&u.Building, &u.Gateway, &u.Envelope} },
 		`SELECT building, gateway, envelope FROM undos ORDER BY building, gateway`)
@@ -75,8 +75,8 @@ type List struct {
 	Stored    time.Time
 }
 
-// PutList keeps the newest list of a building; keep names all its buckets, and
-// buckets are those of them that came with it. What no list needs any more goes.
+// PutList stores the newest list of a building. keep are the hashes of all its buckets; buckets are
+// the new ones among them. Other buckets are deleted.
 func (d Documents) PutList(l List, buckets [][]byte, keep []wire.Hash) error {
 	if err := d.putBuckets(l.Building, buckets, keep); err != nil {
 		return fmt.Errorf("buckets of list %d: %w", l.Version, err)
@@ -104,7 +104,7 @@ func (d Documents) PutList(l List, buckets [][]byte, keep []wire.Hash) error {
 		l.Building, l.Version, l.Hash, l.Stored, l.Manifest, l.Second)
 }
 
-// putBuckets stores buckets of a building, and drops those that are not to be kept.
+// putBuckets stores buckets of a building, and deletes those that are not in keep.
 func (d Documents) putBuckets(building string, buckets [][]byte, keep []wire.Hash) error {
 	for _, body := range buckets {
 		hash := sha256.Sum256(body)
@@ -128,7 +128,7 @@ func (d Documents) putBuckets(building string, buckets [][]byte, keep []wire.Has
 	return nil
 }
 
-// SetSecond keeps a second issuer's word on the newest list of a building.
+// SetSecond stores the second issuer's signature on the newest list of a building.
 func (d Documents) SetSecond(building string, second, old []byte) error {
 	if err := d.exec(`UPDATE lists SET second = $1 WHERE building = $2 AND manifest IS NOT NULL`, second, building); err != nil {
 		return fmt.Errorf("second signature: %w", err)
@@ -136,7 +136,7 @@ func (d Documents) SetSecond(building string, second, old []byte) error {
 	return d.exec(`UPDATE old_lists SET second = $1 WHERE building = $2`, old, building)
 }
 
-// newestLists are the lists with what List reads of them.
+// newestLists is the query for the fields of List.
 const newestLists = `SELECT l.building, l.version, l.hash, l.stored_at, l.manifest, l.second, o.hash, o.manifest, o.second FROM lists l
 	LEFT JOIN old_lists o ON o.building = l.building WHERE l.manifest IS NOT NULL`
 
@@ -165,7 +165,7 @@ func (s *Store) Buckets(ctx context.Context, building string) ([][]byte, error) 
 	return list(s.reading(ctx), "read buckets of "+building, itself[[]byte], `SELECT body FROM buckets WHERE building = $1`, building)
 }
 
-// BucketHashes returns which buckets of a building are stored.
+// BucketHashes returns the hashes of a building's stored buckets.
 func (s *Store) BucketHashes(ctx context.Context, building string) (map[wire.Hash]bool, error) {
 	return s.reading(ctx).bucketHashes(building)
 }
@@ -181,11 +181,11 @@ func (c conn) bucketHashes(building string) (map[wire.Hash]bool, error) {
 	return have, nil
 }
 
-// ErrGap means a part of a log that does not go on where what is stored ends.
+// ErrGap means a part of a log that does not continue where the stored log ends.
 var ErrGap = errors.New("something before it is missing")
 
-// PutLog keeps a part of a building's log from a place on. What stood there goes:
-// the issuer's word on its own log is the newer one.
+// PutLog replaces a building's log from a position on: the issuer's newest version of its own log
+// counts.
 func (d Documents) PutLog(building string, from uint64, all []api.Logged) error {
 	have, err := d.number("count it", `SELECT COUNT(*) FROM manifests WHERE building = $1`, building)
 	if err == nil && have < from {
@@ -210,8 +210,7 @@ func (s *Store) Log(ctx context.Context, building string, most uint64) ([]api.Lo
 		`SELECT hash, epoch, version, own FROM manifests WHERE building = $1 AND n < $2 ORDER BY n`, building, min(most, 1<<62))
 }
 
-// Knows reports whether a manifest is in a building's log, or was handed in before
-// there was one.
+// Knows reports whether a manifest is in a building's log, or was published before there was a log.
 func (d Documents) Knows(building string, hash wire.Hash) (bool, error) {
 	n, err := d.number("look into the log of "+building, `SELECT (SELECT COUNT(*) FROM manifests WHERE building = $1 AND hash = $2)
 		+ (SELECT COUNT(*) FROM lists WHERE building = $3 AND hash = $4)`, building, hash, building, hash)

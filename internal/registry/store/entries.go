@@ -11,20 +11,20 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Batch is one stored run of entries.
+// Batch is one stored batch of consecutive entries.
 type Batch struct {
-	Place   wire.Place // as Batches reads it
+	Place   wire.Place // set by Batches
 	Gateway int64
 	Epoch   uint64
-	First   uint64 // of the entries that this row stands for
+	First   uint64 // first entry of this row
 	Next    uint64
-	// Least and greatest time that they may be of, ms: their wall clocks, and
-	// more where a clock was not set.
+	// WallFrom and WallTo are the range of the entries' times, ms since 1970: their wall clocks,
+	// and more if a clock was not set.
 	WallFrom int64
 	WallTo   int64
 	Body     []byte // wire.Batch without Sealed; may begin before First
 	Sealed   []byte
-	Stored   time.Time // as read
+	Stored   time.Time // set when read
 }
 
 // AddBatch stores a batch; one that begins where another does is an error.
@@ -35,8 +35,7 @@ func (tx *Tx) AddBatch(b Batch, at time.Time) error {
 	return wrap(fmt.Sprintf("batch of epoch %016x from %d", b.Epoch, b.First), err)
 }
 
-// SetRange keeps the compact range of an epoch. Only a new one is numbered, for
-// which the others are counted.
+// SetRange stores the compact range of an epoch, which it numbers if it is new.
 func (tx *Tx) SetRange(gateway int64, epoch uint64, r tree.Range, at time.Time) error {
 	n, err := tx.changed(`UPDATE epochs SET size = $1, tree = $2, stored_at = $3 WHERE gateway = $4 AND epoch = $5`,
 		r.Size(), r.Encode(), at, gateway, epoch)
@@ -48,8 +47,7 @@ func (tx *Tx) SetRange(gateway int64, epoch uint64, r tree.Range, at time.Time) 
 	return wrap(fmt.Sprintf("range of epoch %016x", epoch), err)
 }
 
-// Range returns the compact range of an epoch; that of one without entries is
-// the zero Range.
+// Range returns the compact range of an epoch; the zero Range if it has no entries.
 func (tx *Tx) Range(gateway int64, epoch uint64) (r tree.Range, err error) {
 	var b []byte
 	doing := fmt.Sprintf("read range of gateway %d, epoch %016x", gateway, epoch)
@@ -61,9 +59,8 @@ func (tx *Tx) Range(gateway int64, epoch uint64) (r tree.Range, err error) {
 	return r, wrap(doing, err)
 }
 
-// Overlapping returns the batches of an epoch that hold entries of [from, to),
-// in order, at most the last `most` of them. Batches lie end to end, so that from
-// the last back it need not look further than the first that is before `from`.
+// Overlapping returns the batches of an epoch that have entries of [from, to), in order, at most
+// the last `most`. Batches do not overlap, so that the search stops at the first one before from.
 func (tx *Tx) Overlapping(gateway int64, epoch, from, to uint64, most int) (all []Batch, err error) {
 	for b, err := range rows(tx.conn, readBatches, (*Batch).fields, `SELECT `+batchColumns+` FROM batches b
 		WHERE gateway = $1 AND epoch = $2 AND first < $3 ORDER BY first DESC LIMIT $4`, gateway, epoch, to, most) {
@@ -79,36 +76,35 @@ func (tx *Tx) Overlapping(gateway int64, epoch, from, to uint64, most int) (all 
 	return all, nil
 }
 
-// Epochs counts the epochs of a gateway that got entries since a time.
+// Epochs returns the number of a gateway's epochs that got entries since a time.
 func (tx *Tx) Epochs(gateway int64, since time.Time) (uint64, error) {
 	return tx.number("count epochs", `SELECT COUNT(*) FROM epochs WHERE gateway = $1 AND stored_at > $2`, gateway, since)
 }
 
-// Epoch is one of a gateway's.
+// Epoch is an epoch of a gateway.
 type Epoch struct {
 	Place wire.Place
 	Epoch uint64
 }
 
-// Epochs returns those that are stored of a building's gateways, by gateway, newest first.
+// Epochs returns the stored epochs of a building's gateways, by gateway, newest first.
 func (s *Store) Epochs(ctx context.Context, building string) ([]Epoch, error) {
 	return list(s.reading(ctx), "read epochs", func(e *Epoch) []any { return append(placeFields(&e.Place), &e.Epoch) },
 		`SELECT g.district, g.town, g.building, g.gateway, e.epoch FROM epochs e JOIN gateways g ON g.id = e.gateway
 		WHERE g.building = $1 ORDER BY g.gateway, e.number DESC`, building)
 }
 
-// Batches yields the batches that may hold entries of the filter, by gateway, epoch in
-// the order they came, and sequence; with Newest, the other way round, by when they were
-// stored. Where an entry's own clock was wrong, only what stands around it and when it
-// was stored bound its time: no entry is of later than when it was stored, so that a
-// batch is not left out by its clock alone.
+// Batches yields the batches that may have entries of the filter, by gateway, epoch in order of
+// arrival, and sequence; with Newest in reverse order of storage. An entry with a wrong clock is
+// bounded only by its neighbours and by when it was stored: no entry is from after that, so that a
+// batch is not left out by its clocks alone.
 func (s *Store) Batches(ctx context.Context, f Filter) iter.Seq2[Batch, error] {
 	query, args := f.query()
 	return rows(s.reading(ctx), readBatches, func(b *Batch) []any { return append(placeFields(&b.Place), b.fields()...) }, query, args...)
 }
 
-// Around yields the batches of an epoch beside an entry, the nearest first: those that
-// end at it or before, with back, else those that begin at it or behind.
+// Around yields the batches of an epoch next to an entry, the nearest first: with back those that
+// end at it or before, else those that begin at it or after.
 func (s *Store) Around(ctx context.Context, gateway int64, epoch, sequence uint64, back bool) iter.Seq2[Batch, error] {
 	query := `SELECT ` + batchColumns + ` FROM batches b WHERE gateway = $1 AND epoch = $2 AND `
 	if back {
@@ -121,15 +117,15 @@ func (s *Store) Around(ctx context.Context, gateway int64, epoch, sequence uint6
 
 const readBatches = "read batches"
 
-// batchColumns are those of batches b that fields reads.
+// batchColumns are the columns of batches b for Batch.fields.
 const batchColumns = `b.gateway, b.epoch, b.first, b.next, b.wall_from, b.wall_to, b.body, b.sealed, b.stored_at`
 
 func (b *Batch) fields() []any {
 	return []any{&b.Gateway, &b.Epoch, &b.First, &b.Next, &b.WallFrom, &b.WallTo, &b.Body, &b.Sealed, &b.Stored}
 }
 
-// AddFork keeps a batch that contradicts what is stored, at most `most` of a
-// gateway. It reports whether it is a new one.
+// AddFork stores a batch that contradicts what is stored, at most `most` for a gateway, and reports
+// whether it is new.
 func (tx *Tx) AddFork(gateway int64, epoch, first uint64, root wire.Hash, envelope []byte, most int, at time.Time) (bool, error) {
 	n, err := tx.number("count forks", `SELECT COUNT(*) FROM forks WHERE gateway = $1`, gateway)
 	if err != nil || n >= uint64(most) {
@@ -140,10 +136,10 @@ func (tx *Tx) AddFork(gateway int64, epoch, first uint64, root wire.Hash, envelo
 	return added == 1, err
 }
 
-// Cosign notes that the witness is to cosign an epoch at this size, root and time
-// (unix s), and reports whether it may: never less than before, another tree of
-// the same size, or an earlier time. It compares and sets in one statement, so
-// that two fronts on one database can't both go on from the same place.
+// Cosign notes that the witness is to cosign an epoch at this size, root and time (Unix s), and
+// reports whether it may: never a smaller size, another root of the same size, or an earlier time.
+// It compares and sets in one statement, so that two fronts on one database can't both continue
+// from the same checkpoint.
 func (tx *Tx) Cosign(gateway int64, epoch, size uint64, root wire.Hash, unix int64) (bool, error) {
 	n, err := tx.changed(`INSERT INTO cosigned (gateway, epoch, size, root, time) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (gateway, epoch) DO UPDATE SET size = excluded.size, root = excluded.root, time = excluded.time
@@ -152,7 +148,7 @@ func (tx *Tx) Cosign(gateway int64, epoch, size uint64, root wire.Hash, unix int
 	return n == 1, wrap(fmt.Sprintf("cosigned size of epoch %016x", epoch), err)
 }
 
-// Cosigned returns what was cosigned last of an epoch; zeros: nothing.
+// Cosigned returns the last cosigned checkpoint of an epoch; zeros if there is none.
 func (tx *Tx) Cosigned(gateway int64, epoch uint64) (size uint64, unix int64, err error) {
 	_, err = tx.row("read what was cosigned", []any{&size, &unix}, `SELECT size, time FROM cosigned WHERE gateway = $1 AND epoch = $2`, gateway, epoch)
 	return size, unix, err
@@ -164,30 +160,30 @@ func (s *Store) Count(ctx context.Context) (entries, batches uint64, err error) 
 	return entries, batches, err
 }
 
-// Filter narrows batches; zero fields don't.
+// Filter selects batches; a zero field selects all.
 type Filter struct {
 	Building string
 	Gateway  string
-	From     time.Time // entries of this time or a later one may be in it
+	From     time.Time // batches that may have entries of this time or later
 	To       time.Time // exclusive
-	After    *Cursor   // only those that stand behind it, and the one that holds it
-	Newest   bool      // what was stored last first
+	After    *Cursor   // only batches after it, and the one that has it
+	Newest   bool      // last stored first
 }
 
-// Cursor is a place among stored entries.
+// Cursor is a position among stored entries.
 type Cursor struct {
 	Building string
 	Gateway  string
 	Epoch    uint64
 	Sequence uint64
-	Stored   int64 // when its batch was stored, ms since 1970; only needed with Newest
+	Stored   int64 // when its batch was stored, ms since 1970; only for Newest
 }
 
-// Ahead is how far a wall clock may be ahead of the time at which an entry was
-// stored, before one of the two is taken for wrong.
+// Ahead is how far a wall clock may be ahead of the time when the entry was stored before one of
+// the two counts as wrong.
 const Ahead = 5 * time.Minute
 
-// query is what the batches are read by, and its arguments.
+// query returns the query for the batches, and its arguments.
 func (f Filter) query() (string, []any) {
 	var args []any
 	arg := func(v any) string {
@@ -219,7 +215,7 @@ func (f Filter) query() (string, []any) {
 	return query + ` ORDER BY g.building, g.gateway, e.number, b.first`, args
 }
 
-// behind is what a batch fulfils that holds the entry at the cursor or one behind it.
+// behind returns the condition for a batch that has the entry at the cursor or a later one.
 func (c *Cursor) behind(newest bool, arg func(any) string) string {
 	number := func() string {
 		return `(SELECT e2.number FROM epochs e2 JOIN gateways g2 ON g2.id = e2.gateway

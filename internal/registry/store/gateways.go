@@ -8,36 +8,36 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Gateway is what is known of one that was ever heard.
+// Gateway is the state of a gateway that ever sent anything.
 type Gateway struct {
 	ID        int64
 	Place     wire.Place
 	Hello     []byte // payload; nil: never
 	HelloAt   time.Time
-	Epoch     uint64 // newest; 0: none
-	Size      uint64 // entries of it
+	Epoch     uint64 // the newest; 0: none
+	Size      uint64 // its entries
 	Total     uint64 // entries of all epochs
 	Numbering Numbering
-	// Applied is the newest list of its building that one of its entries
-	// proves, by version and hash; 0: none.
+	// Applied is the version of the newest list of its building that one of its entries proves; 0:
+	// none.
 	Applied   uint64
 	AppliedAt time.Time
-	SetBacks  uint64 // how often a hello has voided proofs
-	SetBackTo uint64 // the oldest list that one of these named
-	Alarms    int    // heard since the time that Gateways was asked with
+	SetBacks  uint64 // how often a hello voided proofs
+	SetBackTo uint64 // the oldest list in such a hello
+	Alarms    int    // since alarmsFrom of Gateways
 	Forks     int
 }
 
-// Numbering is how a gateway numbers its tenancy records.
+// Numbering is the numbering of a gateway's tenancy records.
 type Numbering struct {
 	Line    uint64 // 0: none
-	Records uint64 // stored of that line
-	Renew   bool   // that line contradicts itself: it must begin another
-	Pending bool   // persons of some of its records may still be with it
+	Records uint64 // stored records of the line
+	Renew   bool   // the line contradicts itself: the gateway must begin another
+	Pending bool   // it may still have sealed persons of some records
 }
 
-// Gateways returns those of a building (all, for ""), by building and id.
-// Alarms are counted from a time on.
+// Gateways returns the gateways of a building (of all, for ""), by building and id. Alarms are
+// counted from alarmsFrom on.
 func (s *Store) Gateways(ctx context.Context, building string, alarmsFrom time.Time) ([]Gateway, error) {
 	return list(s.reading(ctx), "read gateways", func(g *Gateway) []any {
 		n := &g.Numbering
@@ -62,8 +62,8 @@ func (s *Store) Gateways(ctx context.Context, building string, alarmsFrom time.T
 		ORDER BY g.building, g.gateway`, alarmsFrom, building, building)
 }
 
-// Gateway returns the number of the gateway, with which its rows are named. A
-// new one is given a number; one that moved gets its new district and town.
+// Gateway returns the number of the gateway in the other tables. A new gateway gets a number; one
+// that moved gets its new district and town.
 func (tx *Tx) Gateway(p wire.Place) (int64, error) {
 	err := tx.exec(`INSERT INTO gateways (id, building, gateway, district, town, hello_at)
 		VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM gateways), $1, $2, $3, $4, 0)
@@ -76,13 +76,13 @@ func (tx *Tx) Gateway(p wire.Place) (int64, error) {
 	return int64(id), err
 }
 
-// SetHello keeps the payload of a gateway's newest hello.
+// SetHello stores the payload of a gateway's newest hello.
 func (tx *Tx) SetHello(gateway int64, hello []byte, at time.Time) error {
 	return tx.exec(`UPDATE gateways SET hello = $1, hello_at = $2 WHERE id = $3`, hello, at, gateway)
 }
 
-// Begins notes that a machine of this key begins a new epoch, and reports whether
-// the same machine had others before.
+// Begins notes that a machine with this key begins a new epoch, and reports whether the same
+// machine had earlier ones.
 func (tx *Tx) Begins(gateway int64, public []byte) (again bool, err error) {
 	n, err := tx.changed(`INSERT INTO machines (gateway, public) VALUES ($1, $2)
 		ON CONFLICT (gateway) DO UPDATE SET public = excluded.public WHERE machines.public <> excluded.public`, gateway, public)

@@ -10,8 +10,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// AddRecord stores a tenancy record of a gateway with the next number of all (Number and
-// Place are not read), and its sealed person, if that came with it.
+// AddRecord stores a tenancy record of a gateway under the next number of all records (r.Number and
+// r.Place are ignored), and its sealed person, if that came along.
 func (tx *Tx) AddRecord(gateway int64, r api.Delivery, sealed []byte) error {
 	err := tx.exec(`INSERT INTO deliveries (number, gateway, line, record, envelope, person, stored_at)
 		VALUES ((SELECT COALESCE(MAX(number), 0) + 1 FROM deliveries), $1, $2, $3, $4, $5, $6)`,
@@ -32,12 +32,13 @@ func (tx *Tx) AddPerson(sealed []byte, at time.Time) error {
 		hash[:], sealed, at)
 }
 
-// Line returns how many records of a gateway's line are stored.
+// Line returns the number of stored records of a gateway's line.
 func (tx *Tx) Line(gateway int64, line uint64) (uint64, error) {
 	return tx.number("read line", `SELECT MAX(record) FROM deliveries WHERE gateway = $1 AND line = $2`, gateway, line)
 }
 
-// SetLine keeps in which line a gateway numbers, and whether it must begin another.
+// SetLine stores the line in which a gateway numbers its records, and whether it must begin
+// another.
 func (tx *Tx) SetLine(gateway int64, line uint64, renew bool) error {
 	return tx.exec(`INSERT INTO lines (gateway, line, renew) VALUES ($1, $2, $3)
 		ON CONFLICT (gateway) DO UPDATE SET line = excluded.line, renew = excluded.renew`, gateway, line, renew)
@@ -49,20 +50,20 @@ func (tx *Tx) Record(gateway int64, line, record uint64) (envelope []byte, err e
 		`SELECT envelope FROM deliveries WHERE gateway = $1 AND line = $2 AND record = $3`, gateway, line, record)
 }
 
-// HandAgain gives a stored record the next number of all, as if it had come now,
-// so that who asks after a number gets it once more.
+// HandAgain gives a stored record the next number of all records, as if it had just come, so that
+// readers of Records get it again.
 func (tx *Tx) HandAgain(gateway int64, line, record uint64) error {
 	return tx.exec(`UPDATE deliveries SET number = (SELECT MAX(number) + 1 FROM deliveries) WHERE gateway = $1 AND line = $2 AND record = $3`,
 		gateway, line, record)
 }
 
-// AddPending notes that the person of a stored record may still be with its maker.
+// AddPending notes that the gateway that made a record may still have its sealed person.
 func (tx *Tx) AddPending(gateway int64, line, record uint64) error {
 	return tx.exec(`INSERT INTO owed (gateway, line, record) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, gateway, line, record)
 }
 
-// TakePending notes that the maker has brought a record itself, with what it has of
-// its person. It reports whether that was pending.
+// TakePending notes that the gateway that made a record has delivered it, and reports whether that
+// was pending.
 func (tx *Tx) TakePending(gateway int64, line, record uint64) (bool, error) {
 	n, err := tx.changed(`DELETE FROM owed WHERE gateway = $1 AND line = $2 AND record = $3`, gateway, line, record)
 	return n > 0, err

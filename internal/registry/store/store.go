@@ -1,11 +1,10 @@
-// Package store is the memory of the registry's front on SQL: what gateways
-// sent, and the signed documents that go to them. What Update has returned for
-// survives a killed process and a lost power supply.
+// Package store is the SQL database of the registry's front: what gateways sent, and the signed
+// documents for them. What Update has committed survives a killed process and a power cut.
 //
-// It judges nothing: signatures, roots and order are checked before it is
-// called; its keys only make sure that nothing is stored twice. It refuses to
-// open a database of a newer program. The SQL is plain, so that another engine
-// needs no more than its driver and the conformance suite of the tests.
+// It judges nothing: the caller has checked signatures, roots and order; the primary keys only
+// prevent that anything is stored twice. It refuses to open a database of a newer program. The SQL
+// is plain, so that another engine needs only its driver, and must pass the conformance suite of
+// the tests.
 package store
 
 import (
@@ -24,11 +23,11 @@ import (
 	"gatehouse/internal/registry/dbfile"
 )
 
-// Store is an open database. Safe for concurrent use; one Update runs at a time.
+// Store is an open database. It is safe for concurrent use; one Update runs at a time.
 type Store struct {
 	path  string
-	lock  *durable.Lock // of the database; nil: it was let go
-	Found dbfile.Found  // what lay there when it was opened
+	lock  *durable.Lock // on the database; nil: released
+	Found dbfile.Found  // the state of the file before it was opened
 	write *sql.DB       // one connection
 	read  *sql.DB
 
@@ -36,15 +35,15 @@ type Store struct {
 	closed bool
 }
 
-// readers is how many queries may run at a time beside the writer.
+// readers is the number of queries that may run at a time beside the writer.
 const readers = 4
 
-// reading is what queries outside a transaction run on.
+// reading returns the connections for queries outside a transaction.
 func (s *Store) reading(ctx context.Context) conn { return conn{ctx, s.read} }
 
-// Open opens or makes a SQLite database: write-ahead log, every commit synced.
-// The directory must exist. While another process has the database open, Open touches
-// nothing and its error is durable.ErrLocked.
+// Open opens or creates a SQLite database: write-ahead log, every commit synced. The directory must
+// exist. While another process has the database open, Open changes nothing and its error wraps
+// durable.ErrLocked.
 func Open(ctx context.Context, path string) (*Store, error) {
 	lock, err := dbfile.Lock(path)
 	if errors.Is(err, durable.ErrLocked) {
@@ -62,8 +61,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	return s, nil
 }
 
-// open opens the file under the lock, made if there is none, and brings its tables to
-// the newest schema.
+// open opens or creates the file, which is locked, and migrates its tables to the newest schema.
 func (s *Store) open(ctx context.Context) error {
 	file, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err == nil {
@@ -92,14 +90,14 @@ func (s *Store) open(ctx context.Context) error {
 	return nil
 }
 
-// source is the data source name. Pages of 16 KiB: a batch is some 60 KB.
+// source returns the data source name. Pages have 16 KiB: a batch is about 60 KB.
 func source(path, lock string) string {
 	q := url.Values{"_txlock": {lock}, "_pragma": {"page_size(16384)", "journal_mode(WAL)", "synchronous(FULL)",
 		"busy_timeout(10000)", "cache_size(-16384)", "wal_autocheckpoint(1000)"}}
 	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + q.Encode()
 }
 
-// Close closes the database; an Update that runs is waited for.
+// Close closes the database after the Update that runs.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,10 +107,10 @@ func (s *Store) Close() error {
 	if s.read != nil {
 		errs = append(errs, s.read.Close())
 	}
-	if stamped { // from now on a copy of this run is another database
+	if stamped { // copies made during this run are older from now on
 		errs = append(errs, dbfile.Stamp(context.Background(), s.write, s.path))
 	}
-	if s.write != nil { // the last: it tidies the write-ahead log
+	if s.write != nil { // last, since it truncates the write-ahead log
 		errs = append(errs, s.write.Close())
 	}
 	if s.lock != nil {
@@ -125,7 +123,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Size returns the bytes that the database takes on disk, with its log.
+// Size returns the bytes of the database on disk, with its write-ahead log.
 func (s *Store) Size() (n int64) {
 	for _, suffix := range []string{"", "-wal"} {
 		if info, err := os.Stat(s.path + suffix); err == nil {
@@ -135,8 +133,8 @@ func (s *Store) Size() (n int64) {
 	return n
 }
 
-// Tx is a transaction that writes what gateways sent, and through its parts what goes to
-// them and what backups have. It is valid only within the function that Update calls.
+// Tx is a transaction. It writes what gateways sent; its parts write documents and the state of
+// backups. It is valid only within the function that Update calls.
 type Tx struct {
 	conn
 	Documents Documents
@@ -144,11 +142,11 @@ type Tx struct {
 	Snapshots Snapshots
 }
 
-// Snapshots are the backups of gateways, to read.
+// Snapshots returns the gateways' backups, for reading.
 func (s *Store) Snapshots(ctx context.Context) Snapshots { return Snapshots{s.reading(ctx)} }
 
-// Update runs f in a transaction and commits it, durably, if f returns nil.
-// With any error nothing of it is stored.
+// Update runs f in a transaction, which it commits durably if f returns nil. With an error nothing
+// is stored.
 func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -159,7 +157,7 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("write database %s: begin: %w", s.path, err)
 	}
-	defer func() { _ = tx.Rollback() }() // does nothing after a commit
+	defer func() { _ = tx.Rollback() }() // no effect after a commit
 	c := conn{ctx, tx}
 	if err := f(&Tx{c, Documents{c}, Backups{c}, Snapshots{c}}); err != nil {
 		return fmt.Errorf("write database %s: %w", s.path, dbfile.Explain(s.path, err))
