@@ -18,7 +18,7 @@ require (
 )
 
 require (
-	github.com/alecthomas/kong v1.17.0 // commands of the tool and the simulator; not linked into gatehoused
+	github.com/alecthomas/kong v1.17.0 // commands of the tool, the page, the registry and the simulator; not linked into gatehoused
 	github.com/alexedwards/argon2id v1.0.0 // passwords of the page; not linked into gatehoused
 	github.com/alexedwards/scs/v2 v2.9.0 // sessions of the page; not linked into gatehoused
 	github.com/chromedp/cdproto v0.160.1 // tests: what chromedp sends

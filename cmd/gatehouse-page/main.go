@@ -8,21 +8,22 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 	_ "time/tzdata" // a small system has no time zones of its own
 
+	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/durable"
+	"gatehouse/internal/socket"
 	"gatehouse/internal/web"
 	"gatehouse/internal/web/account"
 	"gatehouse/internal/web/certificate"
@@ -31,123 +32,126 @@ import (
 // version is set by the packager with -ldflags.
 var version = "dev"
 
-const usage = `usage:
-  gatehouse-page            serve the page of the house
-  gatehouse-page code       print the code of the label, which makes the first owner
-  gatehouse-page password NAME
-                            give an account the password on standard input; without NAME it
-                            lists the accounts
-  gatehouse-page version    print the version
-flags:
-  --state DIRECTORY   what the page keeps: accounts, its certificate (/var/lib/gatehouse-page)
-  --socket PATH       the daemon's socket (/run/gatehouse/gatehouse.sock)
-  --listen ADDRESS    where the page speaks TLS, several with commas; empty: nowhere (:443)
-  --plain ADDRESS     where it speaks without TLS: only this machine and the box's own network
-  --name NAME         host names of the gateway, several with commas
-`
+// cli is the command line; kong reads it from the tags.
+type cli struct {
+	State string `help:"What the page keeps: accounts, its certificate (${default})." default:"/var/lib/gatehouse-page" placeholder:"DIRECTORY"`
 
-// options are the flags.
-type options struct{ state, socket, listen, plain, names string }
+	Serve    serveCmd    `cmd:"" default:"withargs" help:"Serve the page of the house, until it is ended; so does gatehouse-page without a command."`
+	Code     codeCmd     `cmd:"" help:"Print the code of the label, which makes the first owner."`
+	Password passwordCmd `cmd:"" help:"Give an account the password on standard input, and end its sessions; without a name, list the accounts."`
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+	Version kong.VersionFlag `help:"Print the version."`
+}
+
+// session is what the commands share.
+type session struct {
+	ctx   context.Context
+	state string
+	command.Console
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
 
 // run returns the exit status: 0 done, 1 failed, 2 called wrongly.
-func run(args []string, stdout, stderr io.Writer) int {
-	command := "serve"
-	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
-		command, args = args[0], args[1:]
+func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	var c cli
+	tool := command.Tool{Name: "gatehouse-page", Version: version, Out: out, Err: errOut, Description: "The landlord's page of one building, over the socket of gatehoused."}
+	cmd, status := tool.Parse(&c, args)
+	if cmd == nil {
+		return status
 	}
-	var o options
-	flags := flag.NewFlagSet("gatehouse-page", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() { fmt.Fprint(stderr, usage) }
-	flags.StringVar(&o.state, "state", "/var/lib/gatehouse-page", "")
-	flags.StringVar(&o.socket, "socket", "/run/gatehouse/gatehouse.sock", "")
-	flags.StringVar(&o.listen, "listen", ":443", "")
-	flags.StringVar(&o.plain, "plain", "", "")
-	flags.StringVar(&o.names, "name", "", "")
-	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return 0
-	} else if err != nil {
-		return 2
-	}
-	var err error
-	switch {
-	case flags.NArg() > 1 || flags.NArg() == 1 && command != "password" || !slices.Contains([]string{"serve", "code", "password", "version"}, command):
-		fmt.Fprintf(stderr, "gatehouse-page: what is %q?\n%s", append([]string{command}, flags.Args()...), usage)
-		return 2
-	case command == "version":
-		fmt.Fprintln(stdout, "gatehouse-page", version)
-	case command == "code":
-		err = printCode(o, stdout)
-	case command == "password":
-		err = setPassword(o, flags.Arg(0), os.Stdin, stdout)
-	default:
-		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-		err = serve(ctx, o, stderr)
-		stop()
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "gatehouse-page: %v\n", err)
+	s := &session{ctx: ctx, state: c.State, Console: command.Console{Name: tool.Name, In: in, Out: command.Screen{To: out}, Err: command.Screen{To: errOut}}}
+	if err := cmd.Run(s); err != nil {
+		s.Complain(err)
 		return 1
 	}
 	return 0
 }
 
-func accounts(o options) (*account.Store, error) {
-	if err := durable.MakeDir(o.state, 0o700); err != nil {
+// accounts opens the accounts of the page.
+func (s *session) accounts() (*account.Store, error) {
+	if err := durable.MakeDir(s.state, 0o700); err != nil {
 		return nil, fmt.Errorf("directory of the page: %w", err)
 	}
-	return account.Open(o.state)
+	return account.Open(s.state)
 }
 
-func printCode(o options, stdout io.Writer) error {
-	all, err := accounts(o)
+type codeCmd struct{}
+
+func (codeCmd) Run(s *session) error {
+	all, err := s.accounts()
 	if err != nil {
 		return err
 	}
 	code, err := all.Code()
 	if errors.Is(err, account.ErrClaimed) {
-		return errors.New("the house has an owner: sign in at the page; who forgot the password runs `gatehouse-page password` as root")
+		return socket.Hinted("sign in at the page; who forgot the password runs gatehouse-page password as root", "the house has an owner")
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%s %s\n", code[:4], code[4:])
+	fmt.Fprintf(s.Out, "%s %s\n", code[:4], code[4:])
 	return nil
 }
 
-// setPassword is for whoever forgot one, and has the machine. All sessions of the account
+// passwordCmd is for whoever forgot one, and has the machine. All sessions of the account
 // end with it.
-func setPassword(o options, name string, stdin io.Reader, stdout io.Writer) error {
-	all, err := accounts(o)
+type passwordCmd struct {
+	Name string `arg:"" optional:"" help:"The account's name."`
+}
+
+func (c passwordCmd) Run(s *session) error {
+	all, err := s.accounts()
 	if err != nil {
 		return err
 	}
-	a, ok := all.Named(name)
+	a, ok := all.Named(c.Name)
 	if !ok {
-		for _, each := range all.All() {
-			fmt.Fprintf(stdout, "%s\t%s\n", each.Role, each.Name)
-		}
-		return fmt.Errorf("no account is named %q; `gatehouse-page password NAME` with a name of these", name)
+		return c.unknown(s, all.All())
 	}
-	line, err := bufio.NewReader(io.LimitReader(stdin, 1024)).ReadString('\n')
+	line, err := bufio.NewReader(io.LimitReader(s.In, 1024)).ReadString('\n')
 	if err != nil && line == "" {
-		return errors.New("no password on standard input: gatehouse-page password NAME, then type it and the enter key")
+		return socket.Hinted("gatehouse-page password NAME, then type it and the enter key", "no password on standard input")
 	}
 	_, err = all.SetPassword(a.ID, strings.TrimRight(line, "\r\n"))
 	return err
 }
 
-func serve(ctx context.Context, o options, stderr io.Writer) error {
-	log := zerolog.New(stderr).With().Timestamp().Logger()
-	all, err := accounts(o)
+// unknown lists the accounts, and says that none of them was named.
+func (c passwordCmd) unknown(s *session, all []account.Account) error {
+	for _, each := range all {
+		fmt.Fprintf(s.Out, "%s\t%s\n", each.Role, each.Name)
+	}
+	switch {
+	case len(all) == 0:
+		return socket.Hinted("gatehouse-page code prints the code that makes the first owner, at the page", "there is no account in %s", s.state)
+	case c.Name == "":
+		return socket.Hinted("gatehouse-page password NAME, with a name of these, then type the new password and the enter key", "no account is named")
+	}
+	return socket.Hinted("gatehouse-page password NAME, with a name of these", "no account is named %q", c.Name)
+}
+
+// serveCmd has the flags of the page itself.
+type serveCmd struct {
+	Socket string `help:"The daemon's socket (${default})." default:"/run/gatehouse/gatehouse.sock" placeholder:"PATH"`
+	Listen string `help:"Where the page speaks TLS, several with commas; empty: nowhere (${default})." default:":443" placeholder:"ADDRESS"`
+	Plain  string `help:"Where it speaks without TLS: only this machine and the box's own network." placeholder:"ADDRESS"`
+	Names  string `name:"name" help:"Host names of the gateway, several with commas." placeholder:"NAME"`
+}
+
+func (c serveCmd) Run(s *session) error {
+	log := zerolog.New(s.Err).With().Timestamp().Logger()
+	all, err := s.accounts()
 	if err != nil {
 		return err
 	}
-	w := web.Options{Daemon: control.NewClient(o.socket), Accounts: all, Secure: list(o.listen), Plain: list(o.plain), Names: list(o.names), Version: version, Log: log}
+	w := web.Options{Daemon: control.NewClient(c.Socket), Accounts: all, Secure: list(c.Listen), Plain: list(c.Plain), Names: list(c.Names), Version: version, Log: log}
 	if len(w.Secure) > 0 {
-		own, err := certificate.Own(o.state, append(w.Names, ownNames()...))
+		own, err := certificate.Own(s.state, append(w.Names, ownNames()...))
 		if err != nil {
 			return err
 		}
@@ -158,7 +162,7 @@ func serve(ctx context.Context, o options, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return page.Run(ctx)
+	return page.Run(s.ctx)
 }
 
 // list splits a flag at its commas.
