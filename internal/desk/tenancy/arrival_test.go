@@ -30,16 +30,28 @@ func TestFlatsAsWritten(t *testing.T) {
 	if _, err := judgeFlat(nil, nil, "Testperson's", p); err == nil {
 		t.Error("a name stays on the gateway")
 	}
+	for _, c := range []string{"440000199003071237", "4400 0019 9003 0712 37", "flat 440000-19900307-1237"} {
+		if got, err := judgeFlat(nil, nil, c, p); err == nil || strings.Contains(err.Error(), p.Number) {
+			t.Errorf("the number stays on the gateway as flat %q: %v", got, err)
+		}
+	}
 	if got, err := judgeFlat(nil, []string{"3-2-1201"}, "3.2.1201", p); err != nil || got != "3-2-1201" {
 		t.Errorf("beside an earlier tenancy: %q, %v", got, err)
 	}
 }
 
-// TestLabelsOfPeople: a label that is the tenant's name in another spelling is refused.
+// TestLabelsOfPeople: a label that is the tenant's name in another spelling, or the number of the
+// document, is refused.
 func TestLabelsOfPeople(t *testing.T) {
 	for _, c := range [][2]string{{"zhang wei", "Zhang Wei"}, {"Wei Zhang", "Zhang Wei"}, {"张伟", "张 伟"}, {"张先生", "张伟"}, {"138/0000/0000", "张伟"}, {"٤٤٠٠٠٠", "张伟"}, {"ok\u202eXX", "张伟"}} {
 		if got, err := judgeLabel(c[0], person(c[1])); err == nil || strings.Contains(err.Error(), c[1]) {
 			t.Errorf("label %q of %q: %q, %v", c[0], c[1], got, err)
+		}
+	}
+	p := wire.Person{Name: "Testperson", Number: "AB12345"} // too few digits to be refused for them alone
+	for _, text := range []string{"AB12345", "ab 123 45", "left door, ab-12345"} {
+		if got, err := judgeLabel(text, p); err == nil || strings.Contains(err.Error(), p.Number) {
+			t.Errorf("the number stays on the gateway as label %q: %v", got, err)
 		}
 	}
 }
