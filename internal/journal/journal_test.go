@@ -240,6 +240,9 @@ func TestAppendBeforeRun(t *testing.T) {
 	if !errors.Is(err, ErrQueued) || !errors.Is(err, context.DeadlineExceeded) || ref.Boot != 1 {
 		t.Fatalf("Append before Run: %v, %v", ref, err)
 	}
+	if s := r.j.Status(); !s.Degraded { // the next Append would wait for ever
+		t.Fatalf("after a spent budget: %+v", s)
+	}
 	if _, err := r.j.Append(context.Background(), granted(), somebody(2)); !errors.Is(err, ErrDegraded) {
 		t.Fatalf("Append while degraded: %v, want ErrDegraded", err)
 	}
