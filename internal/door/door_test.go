@@ -293,6 +293,9 @@ func TestNoKeys(t *testing.T) {
 		if d := b.book.only(wire.KindAccess); len(d) != 1 || d[0].Reason != wire.ReasonNotReady {
 			t.Errorf("entries %+v, want not_ready", d)
 		}
+		if w := b.book.who[len(b.book.who)-1]; w.Credential == nil || w.Credential[0] != 255 || w.Grant != nil || w.Tenancy != nil {
+			t.Errorf("who %+v; want the daily name alone, until it is known whose card it is", w)
+		}
 		b.swipe("out", stranger)
 		if !b.lock.isReleased() {
 			t.Error("the reader on the inside did not release")

@@ -31,7 +31,7 @@ const (
 // Rules of one door. Times are durations of real time, not of the wall clock.
 type Rules struct {
 	ReleaseTime time.Duration // duration of one release
-	MaxRelease  time.Duration // longest continuous release; 0: no limit (as fire requires)
+	MaxRelease  time.Duration // longest continuous release; 0: no limit (as fire and OnlyExit require)
 	HeldAfter   time.Duration // open for longer is reported; 0: never
 	OnlyExit    bool          // the exit input is the only way out: the door is released while it can't be read
 	SilentExit  bool          // people leave by a handle that has no input: opening without release is not forced
@@ -185,7 +185,7 @@ func (m Machine) Deadline() (time.Duration, bool) {
 		if !m.leaving() {
 			earliest(m.until)
 		}
-		if m.Rules.MaxRelease > 0 && !m.exitBlind {
+		if m.Rules.MaxRelease > 0 {
 			earliest(m.since + m.Rules.MaxRelease)
 		}
 	}
@@ -326,7 +326,7 @@ func (m *Machine) endEmergency(now time.Duration, why wire.Reason, acts []Act) [
 func (m *Machine) timers(now time.Duration, acts []Act) []Act {
 	if m.released && !m.emergency() {
 		over := !m.leaving() && now >= m.until
-		limit := m.Rules.MaxRelease > 0 && !m.exitBlind && now >= m.since+m.Rules.MaxRelease
+		limit := m.Rules.MaxRelease > 0 && now >= m.since+m.Rules.MaxRelease
 		if over || limit {
 			acts = m.secure(wire.ReasonTimer, acts)
 		}

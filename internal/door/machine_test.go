@@ -18,7 +18,7 @@ func TestMachineDay(t *testing.T) {
 		rules := door.Rules{ReleaseTime: 5 * time.Second, HeldAfter: 30 * time.Second,
 			MaxRelease: rapid.SampledFrom([]time.Duration{0, 20 * time.Second}).Draw(t, "max"),
 			SilentExit: rapid.Bool().Draw(t, "silent"), OnlyExit: rapid.Bool().Draw(t, "only")}
-		// Only a fail-safe lock has an exit that must work, and only a fail-secure one a limit.
+		// Only a fail-safe lock has an exit that must work, and only a fail-secure one a limit: the site file refuses others.
 		rules.OnlyExit = rules.OnlyExit && rules.MaxRelease == 0
 		w := walk{t: t, m: door.Machine{Rules: rules}}
 		for range rapid.IntRange(1, 200).Draw(t, "steps") {

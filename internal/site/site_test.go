@@ -74,6 +74,8 @@ func TestFaults(t *testing.T) {
 		"unknown board":        {"raspberry-pi-4", "raspberry-pie", []string{"raspberry-pi-4"}},
 		"short release":        {`lock = "fail-secure"`, "lock = \"fail-secure\"\nrelease_seconds = 1", []string{"release_seconds", "3 to 600"}},
 		"limited in fire":      {`lock = "fail-secure"`, "lock = \"fail-secure\"\nmax_release_seconds = 20", []string{"continuous duty"}},
+		"limited, fail-safe":   {`lock = "fail-safe"`, "lock = \"fail-safe\"\nmax_release_seconds = 20", []string{`door "front"`, "released when de-energised: remove it"}},
+		"limit below release":  {`lock = "fail-secure"`, "lock = \"fail-secure\"\nmax_release_seconds = 4\nrelease_seconds = 5", []string{`door "yard"`, "less than release_seconds"}},
 		"unknown format":       {`"H10306"`, `"H9"`, []string{`reader "in"`, `"H9"`, "H10301"}},
 		"no format":            {`formats = ["H10301", "H10306"]`, "", []string{`reader "in"`, "formats is missing"}},
 		"line used twice":      {"line = 24", "line = 23", []string{"gpiochip0 line 23", "front exit", "front contact"}},
