@@ -183,7 +183,7 @@ func (d desk) choose(v *page.Visit, at *reception.Visit) error {
 	if err != nil {
 		card = 0 // the only one
 	}
-	at.Choose(v.Context(), reception.Choice{Proof: v.FormValue("proof"), Card: card, Cause: v.FormValue("cause"), Only: v.FormValue("only") == "1", Guest: guestTerms(v)})
+	at.Choose(v.Context(), reception.Choice{Proof: v.FormValue("proof"), Card: card, Cause: v.FormValue("cause"), Only: v.FormValue("only") == "1", Guest: guestForm(v)})
 	return nil
 }
 

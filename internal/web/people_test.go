@@ -597,16 +597,22 @@ func TestGuestAtTheDesk(t *testing.T) {
 	if strings.Contains(p.page, "1234567890") || strings.Contains(p.page, "ffffffff") {
 		t.Error("the list has digits, or another's code")
 	}
-	p.send("/people/desk", "purpose", "guest", "tenancy", "t1").wants("tonight at midnight")
+	p.send("/people/desk", "purpose", "guest", "tenancy", "t1").wants("until midnight")
 	if strings.Contains(p.page, "my word alone") {
 		t.Error("the landlord gives guest codes by himself")
 	}
-	p.step("choose", "proof", "pin", "hours", "72", "once", "1")
+	p.step("choose", "proof", "pin", "from", "soon", "hours", "72").wants("can&#39;t be read").wants(`value="soon"`).wants(`value="72" checked`)
+	f.mu.Lock()
+	f.refuse = &socket.Error{Status: http.StatusUnprocessableEntity, Message: "this guest code would be over already", Hint: "it counts from its start"}
+	f.mu.Unlock()
+	p.step("choose", "proof", "pin", "from", "2026-01-01 18:00", "hours", "72")
+	p.step("pin", "pin", "471108").wants("over already").wants("none for from now on").wants(`value="2026-01-01 18:00"`)
+	p.step("choose", "proof", "pin", "from", "2026-12-01T18:00", "hours", "72", "once", "1")
 	p.step("pin", "pin", "471108").wants("1234567890 #").wants("<svg").wants("take a screenshot").wants("scanner of yard")
 	f.mu.Lock()
-	in := f.changes[0]
+	in := f.changes[len(f.changes)-1]
 	f.mu.Unlock()
-	if in.Action != "guest" || in.Proof != "pin" || in.Guest == nil || in.Guest.Hours != 72 || !in.Guest.Once {
+	if in.Action != "guest" || in.Proof != "pin" || in.Guest == nil || in.Guest.Hours != 72 || !in.Guest.Once || !in.Guest.From.Equal(time.Date(2026, 12, 1, 10, 0, 0, 0, time.UTC)) {
 		t.Errorf("%+v", in)
 	}
 	p.send("/people/desk/leave", "visit", visitOf.FindStringSubmatch(p.page)[1])

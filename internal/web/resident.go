@@ -49,16 +49,19 @@ type residentView struct {
 	Done            *control.ForResident
 	Codes           []string
 	OfGuests        bool // the act is one of guestActs
-	Alone           bool // a standalone house, which keeps no tenancies: there is nothing to ask
+	Guest           reception.GuestForm
+	zone            string // of the building
+	Alone           bool   // a standalone house, which keeps no tenancies: there is nothing to ask
 }
 
 func (r resident) view(v *page.Visit) residentView {
-	shown := residentView{Door: v.PathValue("door"), Acts: residentActs}
+	shown := residentView{Door: v.PathValue("door"), Acts: residentActs, Guest: guestForm(v)}
 	if shown.Door == "" {
 		shown.Acts = residentActs[1:]
 	}
-	st, err := r.Watch.Now(v.Context())
-	shown.Alone = err == nil && st.Registry == "none"
+	if st, err := r.Watch.Now(v.Context()); err == nil {
+		shown.Alone, shown.zone = st.Registry == "none", st.Clock.Zone
+	}
 	return shown
 }
 
@@ -71,20 +74,16 @@ func (r resident) act(v *page.Visit) error {
 	if shown.Alone || !slices.Contains(shown.Acts, shown.Act) && !shown.OfGuests {
 		return v.ShowStatus(http.StatusUnprocessableEntity, "resident", shown)
 	}
+	in, err := shown.request(v)
+	if err != nil {
+		shown.Said = v.Advice(err, 0)
+		return v.ShowStatus(http.StatusUnprocessableEntity, "resident", shown)
+	}
 	if !r.pins.Allow(v.RemoteAddr) {
 		shown.Said = v.Words("resident.too_many", 0)
 		return v.ShowStatus(http.StatusTooManyRequests, "resident", shown)
 	}
-	card, err := strconv.Atoi(v.FormValue("card"))
-	if err != nil {
-		card = 0 // the only one
-	}
-	ctx := caller.With(v.Context(), caller.Caller{Role: caller.Resident})
-	in := control.Resident{Flat: shown.Flat, PIN: v.FormValue("pin"), Door: shown.Door, Card: card, GuestID: v.FormValue("guest")}
-	if shown.Act == "guest" {
-		in.Guest = guestTerms(v)
-	}
-	done, err := control.AskAsResident(ctx, r.Daemon, shown.Act, in)
+	done, err := control.AskAsResident(caller.With(v.Context(), caller.Caller{Role: caller.Resident}), r.Daemon, shown.Act, in)
 	if tookPIN(err) {
 		r.pins.Back(v.RemoteAddr)
 	}
@@ -98,6 +97,20 @@ func (r resident) act(v *page.Visit) error {
 		shown.Done, shown.Codes = &done, reception.Spaced(done.Codes)
 	}
 	return v.Show("resident", shown)
+}
+
+// request is what the daemon is asked.
+func (s residentView) request(v *page.Visit) (in control.Resident, err error) {
+	card, err := strconv.Atoi(v.FormValue("card"))
+	if err != nil {
+		card = 0 // the only one
+	}
+	in = control.Resident{Flat: s.Flat, PIN: v.FormValue("pin"), Door: s.Door, Card: card, GuestID: v.FormValue("guest")}
+	if s.Act != "guest" {
+		return in, nil
+	}
+	in.Guest, err = s.Guest.Terms(s.zone)
+	return in, err
 }
 
 // choosable is the state of the cards of which one is chosen.
@@ -115,13 +128,13 @@ func tookPIN(err error) bool {
 	return err == nil || errors.As(err, &no) && no.Status == http.StatusUnprocessableEntity
 }
 
-// guestTerms are those of a form: until midnight where it does not say how many hours.
-func guestTerms(v *page.Visit) *control.GuestTerms {
+// guestForm reads what is typed of a guest code: until midnight where it does not say how many hours.
+func guestForm(v *page.Visit) reception.GuestForm {
 	hours, err := strconv.Atoi(v.FormValue("hours"))
 	if err != nil {
 		hours = 0
 	}
-	return &control.GuestTerms{Hours: hours, Once: v.FormValue("once") == "1"}
+	return reception.GuestForm{From: strings.TrimSpace(v.FormValue("from")), Hours: hours, Once: v.FormValue("once") == "1"}
 }
 
 func (r resident) stickers(v *page.Visit) error {

@@ -33,9 +33,11 @@ func withResidents(s *site) func() []string {
 			return out, &socket.Error{Status: http.StatusUnprocessableEntity, Message: "no card of yours is stopped"}
 		case act == "codes":
 			out.Codes, out.CodeDoors = []string{"1234567890"}, []string{"front"}
+		case act == "guest" && in.Guest.From != nil && in.Guest.From.Year() == 2027:
+			return out, &socket.Error{Status: http.StatusUnprocessableEntity, Message: "a guest code begins at most 30 days from now", Hint: "make it when the day is nearer"}
 		case act == "guest":
 			out.Guest = guestOne()
-			out.Guest.Once = in.Guest.Once
+			out.Guest.Once, out.Guest.From = in.Guest.Once, in.Guest.From
 		case act == "guests":
 			out.Guests = []control.Guest{guestOne().Guest}
 			out.Guests[0].Used = true
@@ -104,6 +106,29 @@ func TestResidentPage(t *testing.T) {
 		t.Errorf("%d of a thousand wrong PINs went to the daemon", n)
 	}
 	p.send("/resident/front", append(fields, "act", "open")...).wants("Too many tries").wants("Cards and one-time codes go on")
+}
+
+// TestGuestTermsOfAResident: from when, for how long and how often a guest code is good is typed in the
+// building's time; what is wrong with it is said, and what was typed stays.
+func TestGuestTermsOfAResident(t *testing.T) {
+	s := claimed(t)
+	s.daemon.status.Clock.Zone = "Asia/Shanghai"
+	asked := withResidents(s)
+	p := &person{t: t, s: s, c: browser(t)}
+	s.post(t, p.c, "/language", "to", "en")
+	ask := func(from string) *person {
+		return p.send("/resident", "flat", "3B", "pin", "471108", "act", "guest", "from", from, "hours", "4", "once", "1")
+	}
+	ask("tomorrow").wants("can&#39;t be read").wants(`value="tomorrow"`).wants(`value="4" checked`).wants(`name="once" value="1" checked`).wants("<details open>")
+	if len(asked()) > 0 {
+		t.Errorf("the daemon was asked %q", asked())
+	}
+	ask("2027-06-01T18:00").wants("at most 30 days from now").wants("Give it when the day is nearer").wants(`value="2027-06-01T18:00"`)
+	ask("2026-12-01T18:00").wants("from 2026-12-01 18:00").wants("It opens once")
+	ask("").wants("The guest code is given")
+	if strings.Contains(p.page, "from 2026") {
+		t.Error("without a start it begins later")
+	}
 }
 
 // TestResidentPageAlone: a standalone house keeps no tenancies, so its page shows no button, and

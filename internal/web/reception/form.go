@@ -10,7 +10,7 @@ import (
 	"gatehouse/internal/web/text"
 )
 
-// Form is what is typed of a check-in, as it is typed.
+// Form is what is typed, as it is typed: all but Guest of a check-in.
 type Form struct {
 	Document, Number, Name string
 	Flat, Label            string
@@ -18,6 +18,34 @@ type Form struct {
 	Term                   string   // year, half or open; date: Until
 	From, Until            string   // days as people write them; empty: now, and no end
 	Basis                  string
+	Guest                  GuestForm
+}
+
+// GuestForm is what is typed of a guest code, as it is typed.
+type GuestForm struct {
+	From  string // day and time in the building's zone; empty: from now on
+	Hours int    // from then on; 0: to the midnight that follows
+	Once  bool   // it opens once; else any number of times until its end
+}
+
+// Lengths are the hours that can be chosen.
+func (GuestForm) Lengths() []int { return []int{0, 4, 24, 72, 168} }
+
+// Terms reads the form for a building in a time zone. The error is one of the page's words, or that of the zone.
+func (f GuestForm) Terms(timeZone string) (*control.GuestTerms, error) {
+	zone, err := time.LoadLocation(timeZone)
+	if err != nil {
+		return nil, fmt.Errorf("time zone of the building: %w", err)
+	}
+	from, err := calendar.Moment(f.From, zone)
+	if err != nil {
+		return nil, text.Word("guest.bad_from")
+	}
+	terms := control.GuestTerms{Hours: f.Hours, Once: f.Once}
+	if !from.IsZero() {
+		terms.From = &from
+	}
+	return &terms, nil
 }
 
 // terms are the lengths that can be chosen, in months; 0: no end.

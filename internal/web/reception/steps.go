@@ -44,11 +44,11 @@ func (v *Visit) Arrive(ctx context.Context, f Form) {
 
 // Choice says on whose word a change is made.
 type Choice struct {
-	Proof string              // card, pin or landlord
-	Card  int                 // number of the card that it is about; 0: the only one
-	Cause string              // of a check-out
-	Only  bool                // a lost card is stopped, and none is given in its place
-	Guest *control.GuestTerms // of a guest code
+	Proof string    // card, pin or landlord
+	Card  int       // number of the card that it is about; 0: the only one
+	Cause string    // of a check-out
+	Only  bool      // a lost card is stopped, and none is given in its place
+	Guest GuestForm // of a guest code
 }
 
 // Choose takes the choice of a change.
@@ -60,12 +60,18 @@ func (v *Visit) Choose(ctx context.Context, c Choice) {
 		if v.purpose == MoveOut && c.Cause == "" {
 			return text.Word("desk.no_cause")
 		}
+		var guest *control.GuestTerms
+		if v.purpose == Guest {
+			terms, err := c.Guest.Terms(v.now().desk.TimeZone)
+			v.with(func(s *state) { s.form.Guest = c.Guest })
+			if err != nil {
+				return err
+			}
+			guest = terms
+		}
 		v.with(func(s *state) {
 			s.chosen = true
-			s.change.Proof, s.change.Card, s.change.Cause = c.Proof, c.Card, c.Cause
-			if v.purpose == Guest {
-				s.change.Guest = c.Guest
-			}
+			s.change.Proof, s.change.Card, s.change.Cause, s.change.Guest = c.Proof, c.Card, c.Cause, guest
 			if s.change.Action = actions[v.purpose]; v.purpose == Lost && c.Only {
 				s.change.Action = "suspend"
 			}
@@ -210,14 +216,14 @@ func (v *Visit) Inform(ctx context.Context, informed bool, pin, again string) {
 	}, Tenant)
 }
 
-// carryOut does the change. What was refused is asked for again.
+// carryOut does the change. What was refused is asked for again: the tenant's word, or the times of a guest code.
 func (v *Visit) carryOut(ctx context.Context) error {
 	s := v.now()
 	err := v.finish(ctx, func(ctx context.Context) (control.Done, error) { return v.daemon.Change(ctx, s.desk.Session, s.change) })
 	if err != nil {
 		v.with(func(s *state) {
 			s.unproved()
-			s.chosen = s.chosen && s.change.Proof != "landlord"
+			s.chosen = s.chosen && s.change.Proof != "landlord" && !strings.HasPrefix(text.KeyOf(err.Error()), "guest.")
 		})
 	}
 	return err
