@@ -282,8 +282,6 @@ const mostPaint = 100 << 10
 // audit looks at screens in both languages, in Chinese light and in English dark: axe finds
 // nothing serious, and they weigh little.
 func audit(t *testing.T, b *tab, paths ...string) {
-	axe, err := os.ReadFile(filepath.FromSlash("testdata/axe/axe.min.js"))
-	must(t, err)
 	heaviest, where := 0, ""
 	for lang, scheme := range map[string]string{"zh": "light", "en": "dark"} {
 		b.speak(lang)
@@ -297,16 +295,24 @@ func audit(t *testing.T, b *tab, paths ...string) {
 			if n := eval[int](b, `performance.getEntriesByType("navigation").concat(performance.getEntriesByType("resource")).reduce((n, e) => n + e.encodedBodySize + 300, 0)`); n > heaviest {
 				heaviest, where = n, path
 			}
-			eval[bool](b, string(axe)+"; true")
-			for _, v := range eval[[]violation](b, `axe.run(document, {resultTypes: ["violations"]}).then((r) => r.violations.filter((v) => v.impact == "serious" || v.impact == "critical").map((v) => ({id: v.id, help: v.help, at: v.nodes.map((n) => n.html)})))`) {
-				told, _ := json.Marshal(v)
-				t.Errorf("%s in %s, %s: %s", path, lang, scheme, told)
-			}
+			b.accessible(fmt.Sprintf("%s in %s, %s", path, lang, scheme))
 		}
 	}
 	t.Logf("%d screens in two languages; the heaviest is %s with %d bytes", len(paths), where, heaviest)
 	if heaviest > mostPaint {
 		t.Errorf("%s takes %d bytes until it can be used, want at most %d", where, heaviest, mostPaint)
+	}
+}
+
+// accessible wants axe to find nothing serious in what a tab shows.
+func (b *tab) accessible(where string) {
+	b.t.Helper()
+	axe, err := os.ReadFile(filepath.FromSlash("testdata/axe/axe.min.js"))
+	must(b.t, err)
+	eval[bool](b, string(axe)+"; true")
+	for _, v := range eval[[]violation](b, `axe.run(document, {resultTypes: ["violations"]}).then((r) => r.violations.filter((v) => v.impact == "serious" || v.impact == "critical").map((v) => ({id: v.id, help: v.help, at: v.nodes.map((n) => n.html)})))`) {
+		told, _ := json.Marshal(v)
+		b.t.Errorf("%s: %s", where, told)
 	}
 }
 

@@ -158,9 +158,12 @@ func (h *house) moved(c devicetest.Change) {
 	}
 }
 
-func (h *house) serve() {
+func (h *house) serve() { h.serveSite(siteText) }
+
+// serveSite starts the gateway of a site file, whose %[1]s is the house's directory.
+func (h *house) serveSite(text string) {
 	h.t.Helper()
-	parsed, err := site.Parse(fmt.Appendf(nil, siteText, h.dir))
+	parsed, err := site.Parse(fmt.Appendf(nil, text, h.dir))
 	must(h.t, err)
 	h.running = gatewaytest.Run(h.t, gatewaytest.Setup{Site: parsed, Board: h.board, Clock: h.clock, Change: func(o *gateway.Options) { o.Cadence.Rest = 100 * time.Millisecond }})
 	h.eventually("the gateway is in service", func() bool {

@@ -39,11 +39,18 @@ func TestScreens(t *testing.T) {
 // picture takes a screen in both languages, as a phone and as a desk has it.
 func picture(b *tab, dir, path, screen string) {
 	b.t.Helper()
+	shots(b, dir, screen, func() { b.do(chromedp.Navigate(b.base + path)) })
+}
+
+// shots takes what a tab shows once it was brought there, in both languages, as a phone and as a desk has it.
+func shots(b *tab, dir, screen string, bring func()) {
+	b.t.Helper()
 	for _, lang := range []string{"zh", "en"} {
 		b.speak(lang)
+		bring()
 		for suffix, width := range webtest.Widths {
-			b.do(chromedp.EmulateViewport(width, 600), chromedp.Navigate(b.base+path))
-			b.until(path+" speaks "+lang, fmt.Sprintf(`document.documentElement.lang == %q`, lang))
+			b.do(chromedp.EmulateViewport(width, 600))
+			b.until(screen+" speaks "+lang, fmt.Sprintf(`document.documentElement.lang == %q`, lang))
 			png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 			must(b.t, err)
 			webtest.Write(b.t, filepath.Join(dir, screen+suffix+"-"+lang+".png"), png)

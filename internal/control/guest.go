@@ -37,6 +37,27 @@ type GuestCode struct {
 	Scanners []string `json:"scanners,omitempty"` // doors at whose scanners it opens
 }
 
+// PassRequest has the digits of a guest code.
+type PassRequest struct {
+	Digits string `json:"digits"`
+}
+
+// Pass is a guest code as whoever has its digits sees it: nothing of who gave it, and nothing of its use.
+type Pass struct {
+	From     *time.Time `json:"from,omitempty"` // none: it is good already
+	Until    time.Time  `json:"until"`          // exclusive
+	Zone     string     `json:"zone"`           // of the building, in which the times are
+	Once     bool       `json:"once,omitempty"`
+	QR       string     `json:"qr"`                 // text of the QR code, for a scanner
+	Keys     []string   `json:"keys,omitempty"`     // doors at whose keys the digits open
+	Scanners []string   `json:"scanners,omitempty"` // doors at whose scanners the QR code opens
+}
+
+// ShowPass asks for the pass of digits.
+func ShowPass(ctx context.Context, c *Client, digits string) (p Pass, err error) {
+	return p, c.socket.Call(ctx, http.MethodPost, "/v1/pass", PassRequest{digits}, &p)
+}
+
 // Guests lists the guest codes of the house that are not over.
 func Guests(ctx context.Context, c *Client) (all []Guest, err error) {
 	return all, c.socket.Call(ctx, http.MethodGet, "/v1/guests", nil, &all)

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -154,4 +155,51 @@ func TestGuests(t *testing.T) {
 	if all := o.Desk.Guests.List(); len(all) != 0 {
 		t.Errorf("%+v are left", all)
 	}
+}
+
+// TestPassTellsNoUse: whoever has a guest code's digits sees when and where they open, the same before and after they did,
+// and nothing of the tenancy. Ended, over with its tenancy, or never there: one refusal.
+func TestPassTellsNoUse(t *testing.T) {
+	o := sharedFlat(t)
+	o.scanners = []string{"front", "cellar"}
+	o.restart()
+	o.Desk.Residents.tries = guess.New[string](atFlat, atHouse, 5)
+	give := func(terms doorcode.Terms) string {
+		t.Helper()
+		by, err := o.resident(Invite, "471108", func(r *ResidentRequest) { r.Guest = &terms })
+		must(t, err)
+		return by.Guest.Digits
+	}
+	once, later := give(doorcode.Terms{Until: noon + 3600, Once: true}), give(doorcode.Terms{From: noon + 7200, Until: noon + 9000})
+	want := &GuestCode{Guest: doorcode.Guest{Terms: doorcode.Terms{Until: noon + 3600, Once: true}}, Digits: once, QR: doorcode.QR(once), Keys: []string{"front"}, Scanners: []string{"front"}}
+	for _, opens := range []wire.Reason{wire.ReasonGranted, wire.ReasonReplayed} {
+		if p, err := o.Desk.Guests.Pass(once); err != nil || !reflect.DeepEqual(p, want) {
+			t.Fatalf("%+v, %v; want %+v", p, err, want)
+		}
+		o.types("front", once, opens)
+	}
+	if p, err := o.Desk.Guests.Pass(later); err != nil || p.From != noon+7200 || p.Tenancy != (wire.ID{}) || p.ID != "" {
+		t.Errorf("%+v, %v", p, err)
+	}
+	none := func(digits string) {
+		t.Helper()
+		p, err := o.Desk.Guests.Pass(digits)
+		refused(t, err, "no pass with these digits is good")
+		if no := err.(*tenancy.Refusal); p != nil || !no.Unknown {
+			t.Errorf("%+v, %+v", p, no)
+		}
+	}
+	for _, digits := range []string{"1234567890", "", "12345", "123456789x"} {
+		none(digits)
+	}
+	must(t, o.Desk.Guests.End(t.Context(), o.Desk.Guests.List()[0].ID))
+	none(once)
+	o.Desk.Residents.tries = guess.New[string](atFlat, atHouse, 5)
+	_, err := o.ask(Request{Action: tenancy.CheckOut, Tenancy: o.Desk.Tenancies()[0].ID.String(), Proof: "pin", PIN: "471108", Cause: "moved_out"}, nil, nil)
+	must(t, err)
+	none(later) // also before the upkeep
+	for range 10 {
+		_, err = o.Desk.Guests.Pass("1234567890")
+	}
+	refused(t, err, "too many passes")
 }

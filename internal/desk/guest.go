@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"gatehouse/device"
 	"gatehouse/internal/access"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/caller"
@@ -79,9 +80,7 @@ func (g *Guests) give(t *tenancy.Tenancy, terms *doorcode.Terms) (*GuestCode, er
 // opensThen refuses a code that begins when the tenancy is over at each of its doors.
 func (g *Guests) opensThen(t wire.ID, terms *doorcode.Terms, doors []string) error {
 	begin := int64(terms.From)
-	if begin == 0 || slices.ContainsFunc(doors, func(d string) bool {
-		return access.DecideHome(g.grants(), t, g.lost, access.Query{Door: d, Time: access.At(begin)}).Reason != wire.ReasonExpired
-	}) {
+	if begin == 0 || slices.ContainsFunc(doors, func(d string) bool { return g.decide(t, d, access.At(begin)) != wire.ReasonExpired }) {
 		return nil
 	}
 	return tenancy.Refuse("choose a start before that", "the tenancy is over when this guest code would begin")
@@ -111,9 +110,47 @@ func judgeTerms(t *doorcode.Terms, clock tenancy.Time) error {
 // opening are those of some doors that a tenancy may open, whatever of its cards is lost.
 func (g *Guests) opening(doors []string, t wire.ID, clock tenancy.Time) []string {
 	return slices.DeleteFunc(slices.Clone(doors), func(d string) bool {
-		dec := access.DecideHome(g.grants(), t, g.lost, access.Query{Door: d, Time: access.Time{Sure: clock.Sure, Lo: clock.Sure, Hi: clock.Latest}})
-		return dec.Reason == wire.ReasonWrongDoor || dec.Reason == wire.ReasonUnknown
+		r := g.decide(t, d, known(clock))
+		return r == wire.ReasonWrongDoor || r == wire.ReasonUnknown
 	})
+}
+
+// decide says why a door opens or does not open for a tenancy, whatever of its cards is lost.
+func (g *Guests) decide(t wire.ID, at string, when access.Time) wire.Reason {
+	return access.DecideHome(g.grants(), t, g.lost, access.Query{Door: at, Time: when}).Reason
+}
+
+// known is what a clock knows of now.
+func known(c tenancy.Time) access.Time { return access.Time{Sure: c.Sure, Lo: c.Sure, Hi: c.Latest} }
+
+// Pass shows a guest code to whoever has typed its digits on the house's page: when it opens what, and nothing of who
+// has given it, of its number, or of its use. All others get one refusal: a code that there is not, that is over or was
+// ended, that is the tenant's own, or that opens no door, since its tenancy is over or stopped.
+func (g *Guests) Pass(digits string) (*GuestCode, error) {
+	none := unknown("ask whoever has invited you; the digits may be mistyped, or the code is over", "no pass with these digits is good")
+	typed, ok := device.NewPIN(digits)
+	if !ok || g.codes.Store == nil {
+		return nil, none
+	}
+	clock := g.clock()
+	c, err := g.codes.Look(typed, clock.Past())
+	if errors.Is(err, doorcode.ErrTries) {
+		return nil, unknown("wait a few minutes; at the door the digits go on", "too many passes were asked for")
+	}
+	if err != nil {
+		return nil, none
+	}
+	when := known(clock)
+	if int64(c.From) > when.Lo {
+		when = access.At(int64(c.From))
+	}
+	shut := func(d string) bool { return g.decide(c.Tenancy, d, when) != wire.ReasonGranted }
+	out := GuestCode{Guest: doorcode.Guest{Terms: c.Terms}, Digits: digits, QR: doorcode.QR(digits),
+		Keys: slices.DeleteFunc(slices.Clone(g.codes.Doors), shut), Scanners: slices.DeleteFunc(slices.Clone(g.codes.Scanners), shut)}
+	if len(out.Keys)+len(out.Scanners) == 0 {
+		return nil, none
+	}
+	return &out, nil
 }
 
 // List returns the guest codes that are not over, without whether they were used: that

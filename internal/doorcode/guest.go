@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"gatehouse/device"
 	"gatehouse/sync/wire"
@@ -16,6 +17,15 @@ const GuestsMost = 5
 
 // ErrGuests means that a tenancy has GuestsMost guest codes.
 var ErrGuests = errors.New("the tenancy has as many guest codes as it may")
+
+// Errors of Look.
+var (
+	ErrNoGuest = errors.New("no guest code that is good has these digits")
+	ErrTries   = errors.New("too many wrong codes were looked at")
+)
+
+// atPage is where guests type their codes on the house's page. Its tries are those of one more reader.
+var atPage = place{reader: "page"}
 
 // Terms are the terms of a guest code: it opens any number of times until its end, or once.
 type Terms struct {
@@ -99,6 +109,35 @@ func (s *Store) Uninvite(id string) (Guest, bool, error) {
 	}
 	g := s.file.Codes[i].shown()
 	return g, true, s.put(s.without(func(c code) bool { return c.Guest != nil && c.Guest.ID == id }))
+}
+
+// Look returns the guest code that somebody has typed on the house's page, if it is not over now (Unix s). Whether it
+// was used is not said: whoever has read the digits would learn that the guest came.
+//
+// The error is ErrTries, or else ErrNoGuest at the same cost: there is none, it is over, or it is a tenant's own. That
+// is no reason for an alarm where the code is one of this gateway.
+func (s *Store) Look(typed device.PIN, now uint32) (Guest, error) {
+	if s.p.Key == nil || typed.Len() != Digits {
+		return Guest{}, ErrNoGuest
+	}
+	if !s.tries.Take(atPage, time.Now()) {
+		return Guest{}, ErrTries
+	}
+	c, ok := s.known(typed)
+	if !ok {
+		s.wrong(atPage)
+		return Guest{}, ErrNoGuest
+	}
+	s.mu.Lock()
+	good := s.lasts(c, now)
+	s.mu.Unlock()
+	if !good {
+		return Guest{}, ErrNoGuest
+	}
+	s.tries.Right(atPage)
+	g := c.shown()
+	g.Used = false
+	return g, nil
 }
 
 // prefix precedes the digits in the QR code of a guest code. Letters, digits and the dash are of

@@ -98,6 +98,56 @@ func TestGuestTime(t *testing.T) {
 	h.wants("front", c, wire.ReasonBadCode)
 }
 
+// TestLook: whoever has a guest code's digits is shown its terms, used or not. One that is over, another's, and a tenant's
+// own are as unknown as digits that are none, and cost a try as they do; an alarm is only of what is no code here. A
+// thousand guesses use up what one reader has, and no door's.
+func TestLook(t *testing.T) {
+	h := newHouse(t)
+	look := func(digits string) (Guest, error) {
+		p, _ := device.NewPIN(digits)
+		return h.Look(p, now)
+	}
+	once, id := h.invite(0, 2000, true)
+	later, _ := h.invite(1500, 3000, false)
+	over, _ := h.invite(0, now, false)
+	own := h.codes()[0]
+	for range 2 * atReader.Burst {
+		for digits, want := range map[string]Guest{once: {id, home, Terms{0, 2000, true}, false}, later: {h.Guests(now)[1].ID, home, Terms{1500, 3000, false}, false}} {
+			if g, err := look(digits); err != nil || g != want {
+				t.Fatalf("%+v, %v; want %+v", g, err, want)
+			}
+		}
+		h.open("front", once)
+	}
+	for _, digits := range []string{over, own, over, own, over} {
+		if g, err := look(digits); err != ErrNoGuest || g != (Guest{}) {
+			t.Errorf("%+v, %v", g, err)
+		}
+	}
+	if _, err := look(later); err != ErrTries || len(h.log.all) > 0 {
+		t.Errorf("after five codes that are good for nothing: %v, %d alarms", err, len(h.log.all))
+	}
+	h.start()
+	for n := range 1000 {
+		want := ErrNoGuest
+		if n >= atReader.Burst {
+			want = ErrTries
+		}
+		if _, err := look("1234567890"); err != want {
+			t.Fatalf("guess %d: %v, want %v", n, err, want)
+		}
+	}
+	if len(h.log.all) != 1 || h.log.all[0].Source != "page" || h.log.all[0].Door != "" {
+		t.Errorf("alarms %+v", h.log.all)
+	}
+	h.wants("front", own, wire.ReasonGranted)
+	h.epoch++
+	h.start()
+	if _, err := look(later); err != ErrNoGuest {
+		t.Errorf("in another epoch: %v", err)
+	}
+}
+
 // TestGuestsMost: a tenancy has five that are not over, used or not; one that is over or was
 // ended makes room; one-time codes are beside them, and new ones end no guest code.
 func TestGuestsMost(t *testing.T) {

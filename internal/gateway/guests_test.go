@@ -52,6 +52,10 @@ func TestGuestCodes(t *testing.T) {
 	if y, m, d := began.In(once.Until.Location()).Date(); !once.Until.Equal(time.Date(y, m, d+1, 0, 0, 0, 0, once.Until.Location())) {
 		t.Errorf("tonight ends at %s", once.Until)
 	}
+	visitor := caller.With(t.Context(), caller.Caller{Role: caller.Page})
+	if p, err := control.ShowPass(visitor, h.client, g.Code); err != nil || p.QR != g.QR || !p.Until.Equal(g.Until) || p.Zone != "Asia/Shanghai" || p.Keys[0] != "front" || p.Scanners[0] != "yard" {
+		t.Errorf("%+v, %v", p, err)
+	}
 	h.opens("front", "the digits", func() { h.typed(g.Code) })
 	h.opens("yard", "the QR code", func() { must(t, scanner.Scan(t.Context(), g.QR)) })
 	h.opens("yard", "the other", func() { must(t, scanner.Scan(t.Context(), once.QR)) })
@@ -81,6 +85,9 @@ func TestGuestCodes(t *testing.T) {
 	h.time.Leap(-400 * 24 * time.Hour)
 	h.gateway.PollClock()
 	must(t, control.EndGuest(t.Context(), h.client, g.ID))
+	if p, err := control.ShowPass(visitor, h.client, g.Code); err == nil || !strings.Contains(err.Error(), "no pass with these digits") {
+		t.Errorf("the pass of a code that was ended: %+v, %v", p, err)
+	}
 	h.typed(g.Code)
 	h.eventually("it is ended", h.has("front access denied bad_code", 1))
 	if err := control.EndGuest(t.Context(), h.client, g.ID); err == nil || !strings.Contains(err.Error(), "no guest code") {

@@ -608,7 +608,7 @@ func TestGuestAtTheDesk(t *testing.T) {
 	p.step("choose", "proof", "pin", "from", "2026-01-01 18:00", "hours", "72")
 	p.step("pin", "pin", "471108").wants("over already").wants("none for from now on").wants(`value="2026-01-01 18:00"`)
 	p.step("choose", "proof", "pin", "from", "2026-12-01T18:00", "hours", "72", "once", "1")
-	p.step("pin", "pin", "471108").wants("1234567890 #").wants("<svg").wants("take a screenshot").wants("scanner of yard")
+	p.step("pin", "pin", "471108").wants("1234567890 #").wants("<svg").wants("send it to your guest now").wants("scanner of yard")
 	f.mu.Lock()
 	in := f.changes[len(f.changes)-1]
 	f.mu.Unlock()

@@ -36,7 +36,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{o: o, base: p, counter: reception.NewCounter(o.Daemon)}
 	pages := p.Handler(entry{p, s.counter}.routes(), home{p}.routes(), doors{p}.routes(), todo{p}.routes(), people{p, s.counter}.routes(), desk{p, s.counter}.routes(), more{p, o.Version}.routes(),
-		access{p}.routes(), setup.Routes(p), resident{p, tries.New(tries.ResidentEvery)}.routes())
+		access{p}.routes(), setup.Routes(p), resident{p, tries.New(tries.ResidentEvery)}.routes(), pass{p, tries.New(tries.PassEvery)}.routes())
 	s.handler = guard.Guard{Words: p.Words, Names: o.Names, Upload: rescue.Path, MostUpload: rescue.MostUpload}.Before(pages) // another's page prolongs no session
 	return s, nil
 }

@@ -10,6 +10,7 @@ var (
 	landlord  = []caller.Role{caller.Owner}
 	proving   = []caller.Role{caller.Owner, caller.Installer}
 	residents = []caller.Role{caller.Resident}
+	visitors  = []caller.Role{caller.Page} // of whom nobody knows but that they have a code
 )
 
 // routeRoles says which roles may call which route through the page. A route that is not listed is
@@ -52,5 +53,6 @@ var routeRoles = map[string][]caller.Role{
 	"POST /v1/recovery":                   landlord,
 	"POST /v1/recovery/rehearse":          landlord,
 	"POST /v1/backup":                     landlord,
+	"POST /v1/pass":                       visitors,
 	"POST /v1/resident/{act}":             residents,
 }

@@ -124,6 +124,7 @@ func (srv *Server) routes(g *gateway.Gateway) {
 
 	socket.Handle(s, "GET /v1/guests", atDesk(desk.guests().Get))
 	socket.Handle(s, "POST /v1/guests/{id}/end", atDesk(desk.guests().PostEnd))
+	socket.Handle(s, "POST /v1/pass", atDesk(desk.guests().PostPass))
 	socket.Handle(s, "POST /v1/resident/{act}", atDesk(desk.postResident))
 
 	srv.readerRoutes(g)

@@ -80,6 +80,17 @@ func (f frame) With(part any) frame {
 // QR draws a QR code of a text.
 func (f frame) QR(text string) (template.HTML, error) { return qrcode.Draw(text) }
 
+// Picture is a QR code of a text as a link to a PNG, which stands in the page as well.
+func (f frame) Picture(text string) (template.URL, error) { return qrcode.Picture(text) }
+
+// PassPath is where a visitor sees a guest code.
+const PassPath = "/pass"
+
+// PassLink leads to the pass of a guest code. The digits stand where no server sees them.
+func (f frame) PassLink(digits string) string {
+	return qrcode.Address(f.v.TLS != nil, f.v.Host, PassPath+"#"+digits)
+}
+
 // Has says that there are words of a key.
 func (f frame) Has(key string) bool { return f.v.page.Words.Has(key) }
 

@@ -2,6 +2,7 @@
 package qrcode
 
 import (
+	"encoding/base64"
 	"html/template"
 	"strconv"
 	"strings"
@@ -30,6 +31,24 @@ func Draw(text string) (template.HTML, error) {
 	return template.HTML(b.String()), nil
 }
 
+// Picture makes a QR code of a text as a link to a PNG that is in the link itself: nothing is fetched for it, and
+// nobody but the page has it.
+func Picture(text string) (template.URL, error) {
+	c, err := qr.Encode(text, qr.M)
+	if err != nil {
+		return "", err
+	}
+	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(c.PNG())), nil
+}
+
+// Address is that of a path at the host and in the way in which the page is reached now.
+func Address(tls bool, host, path string) string {
+	if tls {
+		return "https://" + host + path
+	}
+	return "http://" + host + path
+}
+
 // Sticker is what hangs at a door: a code that leads to the resident's page.
 type Sticker struct {
 	Door, Address string
@@ -38,12 +57,8 @@ type Sticker struct {
 
 // Stickers are those of doors, with the address at which the page is reached now.
 func Stickers(tls bool, host string, doors []string) (all []Sticker, err error) {
-	scheme := "http://"
-	if tls {
-		scheme = "https://"
-	}
 	for _, d := range doors {
-		s := Sticker{Door: d, Address: scheme + host + "/resident/" + d}
+		s := Sticker{Door: d, Address: Address(tls, host, "/resident/"+d)}
 		if s.Code, err = Draw(s.Address); err != nil {
 			return nil, err
 		}

@@ -81,6 +81,8 @@ var said = [][2]string{
 	{"no reader of this gateway takes one-time codes", "desk.said_no_codes"},
 	{"no reader here takes guest codes", "guest.none_here"},
 	{"a guest code has an end, and the gateway's clock", "guest.no_clock"},
+	{"no pass with these digits", "pass.none"},
+	{"too many passes were asked for", "pass.too_many"},
 	{"guest codes already", "guest.full"},
 	{"guest code would be over already", "guest.over"},
 	{"a guest code begins at most", "guest.too_far"},

@@ -30,6 +30,10 @@ const (
 	// ResidentEvery is of residents' PINs, which the daemon bounds by flat, too: one phone
 	// uses up what the house has for nobody else.
 	ResidentEvery = 10 * time.Minute
+
+	// PassEvery is of guest codes, which the daemon bounds with those at the doors, to one a
+	// minute: likewise.
+	PassEvery = 5 * time.Minute
 )
 
 // New allows Burst tries of an address, and one more after each pause.

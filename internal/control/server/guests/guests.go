@@ -76,6 +76,16 @@ func (g Codes) Given(d desk.Done) *control.GuestCode {
 	return &control.GuestCode{Guest: g.Shown(d.Guest.Guest, d.Tenancy.Flat, d.Tenancy.Label), Code: d.Guest.Digits, QR: d.Guest.QR, Keys: d.Guest.Keys, Scanners: d.Guest.Scanners}
 }
 
+// PostPass shows a guest code to whoever has its digits.
+func (g Codes) PostPass(_ *http.Request, in control.PassRequest) (any, error) {
+	c, err := g.Desk.Guests.Pass(in.Digits)
+	if err != nil {
+		return nil, err
+	}
+	s := g.Shown(c.Guest, "", "")
+	return control.Pass{From: s.From, Until: s.Until, Zone: s.Zone, Once: s.Once, QR: c.QR, Keys: c.Keys, Scanners: c.Scanners}, nil
+}
+
 // Get lists the guest codes, by flat.
 func (g Codes) Get(*http.Request, socket.None) (any, error) {
 	all, lives := []control.Guest{}, g.Desk.Tenancies()

@@ -47,6 +47,43 @@ for (const b of document.querySelectorAll("[data-print]")) {
 	b.hidden = false;
 	b.addEventListener("click", () => print());
 }
+// What a guest needs goes out by the phone's own sheet, with the picture where the phone sends one. The words are copied
+// first: some programs take the picture alone, and where there is no sheet they are pasted, and the picture is saved.
+for (const box of document.querySelectorAll("[data-send]")) {
+	const words = box.querySelector("textarea, input"), picture = box.querySelector("a[download]");
+	const button = box.querySelector("button"), line = box.querySelector("[role=status]");
+	button.hidden = false;
+	button.addEventListener("click", async () => {
+		words.select();
+		const copied = document.execCommand("copy"), what = {text: words.value};
+		if (picture) {
+			const bytes = Uint8Array.from(atob(picture.href.split(",")[1]), (c) => c.charCodeAt(0));
+			const files = [new File([bytes], picture.download, {type: "image/png"})];
+			if (navigator.canShare?.({...what, files})) what.files = files;
+		}
+		try {
+			await navigator.share(what);
+			if (what.files || !picture) return;
+		} catch (e) {
+			if (e.name === "AbortError") return; // the sheet was closed
+		}
+		if (picture) picture.click();
+		line.textContent = line.dataset[!copied ? "selected" : picture ? "saved" : "copied"];
+	});
+}
+// A visitor's link has the digits behind the #. They go from there into the form, and stay in no history.
+const pass = document.querySelector("form[data-pass]");
+function show() {
+	const digits = location.hash.slice(1);
+	if (!digits) return;
+	history.replaceState(null, "", location.pathname);
+	pass.elements.digits.value = digits;
+	pass.requestSubmit();
+}
+if (pass) {
+	show();
+	addEventListener("hashchange", show);
+}
 // A registry's label leads here with its token behind the #, which no server sees. It waits in
 // this tab until somebody has signed in and its field is there, and then nowhere.
 const field = document.querySelector("[data-token]");
