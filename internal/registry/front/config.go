@@ -17,20 +17,20 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Embedded is the Broker of a front that has its own.
+// Embedded is the value of Broker for a front with its own broker.
 const Embedded = "embedded"
 
 // Config is the front's configuration file; docs/registry.md describes every key.
 type Config struct {
-	State          string `toml:"state"`            // directory with keys and database
+	State          string `toml:"state"`            // directory of keys and database
 	Socket         string `toml:"socket"`           // default: front.sock in State
 	Broker         string `toml:"broker"`           // Embedded, or mqtts://host:port
 	MQTTListen     string `toml:"mqtt_listen"`      // of the embedded broker; default :8883
 	EnrolListen    string `toml:"enrol_listen"`     // default :8443
-	EnrolPerMinute int    `toml:"enrol_per_minute"` // requests of one address; default 20
-	GatewayPerDay  int    `toml:"gateway_per_day"`  // MiB of new entries of one gateway; default 256
-	// Client certificate for a broker elsewhere, and the CA of that broker;
-	// defaults: those of the front.
+	EnrolPerMinute int    `toml:"enrol_per_minute"` // requests from one address; default 20
+	GatewayPerDay  int    `toml:"gateway_per_day"`  // MiB of new entries from one gateway; default 256
+	// BrokerCertificate, BrokerKey and BrokerCA are the client certificate for another broker, and
+	// that broker's CA; defaults: those of the front.
 	BrokerCertificate string `toml:"broker_certificate"`
 	BrokerKey         string `toml:"broker_key"`
 	BrokerCA          string `toml:"broker_ca"`
@@ -88,13 +88,13 @@ func (c Config) check() error {
 	return f.Join()
 }
 
-// path returns a path inside the state directory.
+// path returns a path in the state directory.
 func (c Config) path(name string) string { return filepath.Join(c.State, name) }
 
 // ownKeys are the keys of a front.
 type ownKeys struct {
 	root    ed25519.PublicKey
-	trust   []byte // envelope that came with the keys
+	trust   []byte // envelope of the document in the directory of keys
 	witness ed25519.PrivateKey
 	server  *certificate.Certificate
 }

@@ -1,14 +1,13 @@
-// Package front is the front of the central registry, the only process that gateways
-// reach. It wires and runs what the packages below it do: ingest checks messages,
-// commit stores them, downlink sends acks, documents and lists, enrolment and inbox
-// carry requests to the issuer and back, roster holds what is known of gateways, and
-// query, status and backup serve the operator.
+// Package front is the front of the central registry, the only process that gateways reach. It
+// wires and runs the packages below it: ingest checks messages, commit stores them, downlink sends
+// acks, documents and lists, enrolment and inbox pass requests to the issuer and answers back,
+// roster has the state of gateways, and query, status and backup serve the operator.
 //
-// It trusts only signatures: a gateway's by the House document, which the issuer signed,
-// and the issuer's by the Trust document, which the root signed. It does not store what
-// does not hash to the root that the gateway signed, does not judge what an entry says,
-// and holds no more in memory than its queues take: what is dropped is sent again,
-// because only a commit is acked. It has no key that signs a list or opens a seal.
+// It trusts only signatures: a gateway's by the house document, which the issuer signed, and the
+// issuer's by the trust document, which the root signed. It stores only entries that hash to the
+// root that the gateway signed, does not judge their content, and has bounded queues: a dropped
+// message is sent again, because only a commit is acked. It has no key that signs a list or opens a
+// seal.
 package front
 
 import (
@@ -35,42 +34,41 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Link is the way to the gateways: the embedded broker, or one elsewhere.
+// Link is the connection to the gateways: the embedded broker, or another one.
 type Link interface {
 	downlink.Link
 	Run(ctx context.Context) error
 	Connected() bool
 }
 
-// Options of a front. Config is as LoadConfig returns it.
+// Options of a front. Config is from LoadConfig.
 type Options struct {
 	Config  Config
 	Version string
 	Log     zerolog.Logger
-	// Formats are the wire formats that it speaks, 1 to this one; 0: all that this
-	// program knows.
+	// Formats are the wire formats that it speaks, 1 to this one; 0: all that this program knows.
 	Formats uint64
-	// Link makes another link than the configured one; it hands what gateways
-	// send to receive, which returns at once. For tests and simulators.
+	// Link makes another link than the configured one; it passes the gateways' messages to receive,
+	// which returns at once. For tests and simulators.
 	Link func(receive func(topic string, payload []byte)) (Link, error)
-	// Ready is called once, when gateways can connect, with the addresses
-	// (host:port) of the embedded broker and of enrolment.
+	// Ready is called once, when gateways can connect, with the addresses (host:port) of the
+	// embedded broker and of enrolment.
 	Ready func(broker, enrol string)
-	// Now is the wall clock of what is stored, sent or compared with something
-	// stored; nil: time.Now.
+	// Now is the wall clock for what is stored, sent or compared with something stored; nil:
+	// time.Now.
 	Now func() time.Time
-	// Clock is what the wall clock is held against; zero: the machine's clocks, or
-	// with Now nothing.
+	// Clock is the source that the wall clock is compared with; zero: the machine's clocks, or with
+	// Now none.
 	Clock   agreed.Source
-	Network network.Network // where the socket and enrolment are
-	// Chance returns a time by chance below a limit above 0, so that gateways that
-	// have to wait do not come back at once; nil: any.
+	Network network.Network // for the socket and enrolment
+	// Chance returns a random time from 0 to the limit, so that waiting gateways do not come back
+	// at once; nil: the standard one.
 	Chance func(limit time.Duration) time.Duration
-	// WorkWait is the longest time that the issuer's question for work is held when
-	// there is none; 0: a minute.
+	// WorkWait is the most time that the issuer's request for work is held while there is none; 0:
+	// a minute.
 	WorkWait time.Duration
-	// WorkGather is how long such a question is held when there is work, for what
-	// comes in the same moment; 0: not at all.
+	// WorkGather is how long such a request is held when there is work, to gather more; 0: not at
+	// all.
 	WorkGather time.Duration
 }
 
@@ -80,9 +78,9 @@ type Front struct {
 	keys    ownKeys
 	clock   *agreed.Clock
 	active  document.Active
-	limited *zerolog.Logger // for what any gateway, or its broker, can cause
+	limited *zerolog.Logger // rate-limited, for events that any gateway or broker can cause
 
-	// What follows is made by Run.
+	// The following fields are set by Run.
 	started   time.Time
 	store     *store.Store
 	roster    *roster.Roster
@@ -96,7 +94,7 @@ type Front struct {
 	page      *status.Page
 }
 
-// New makes a front: it reads keys and starts nothing.
+// New returns a front with its keys loaded. Run starts it.
 func New(o Options) (*Front, error) {
 	k, err := loadKeys(o.Config, ratelog.New(o.Log))
 	if err != nil {

@@ -18,10 +18,10 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// brokerDir is the embedded broker's, within the state directory.
+// brokerDir is the embedded broker's directory, in the state directory.
 const brokerDir = "broker"
 
-// newLink makes the link to the gateways, of which the intake takes what comes.
+// newLink returns the link to the gateways, which passes messages to the intake.
 func (f *Front) newLink() (Link, error) {
 	receive := func(topic string, payload []byte) { f.intake.Receive(topic, payload) }
 	if f.o.Link != nil {
@@ -36,9 +36,8 @@ func (f *Front) newLink() (Link, error) {
 	return newOutside(f.o.Config, receive, f.o.Log)
 }
 
-// admits reports whether a certificate is that of a member: of its place, and
-// made for the signing key that the House document names. A machine that was
-// replaced has another.
+// admits reports whether a certificate is that of a member at this place, for the signing key in
+// the house document. A machine that was replaced has another key.
 func (f *Front) admits(p wire.Place, cert *x509.Certificate) bool {
 	g, key, ok := f.roster.Member(p)
 	id := wire.IDOf(key.Public)
@@ -49,8 +48,8 @@ func (f *Front) admits(p wire.Place, cert *x509.Certificate) bool {
 	return false
 }
 
-// outside is the link to a broker elsewhere. Which client may use which topic is that
-// broker's business; here only signatures count.
+// outside is the link to another broker. Which client may use which topic is up to that broker;
+// here only signatures count.
 type outside struct {
 	*mqtt.Link
 	receive func(topic string, payload []byte)
@@ -83,7 +82,7 @@ func clientTLS(c Config) (*tls.Config, error) {
 	return &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}, RootCAs: pool}, nil
 }
 
-// Run connects, and hands on what arrives, until ctx ends.
+// Run connects, and passes on messages, until ctx ends.
 func (o *outside) Run(ctx context.Context) error {
 	var handing sync.WaitGroup
 	defer handing.Wait()
@@ -100,17 +99,17 @@ func (o *outside) Run(ctx context.Context) error {
 	return o.Link.Run(ctx)
 }
 
-// Publish waits at most as long as the link does for its socket.
+// Publish blocks at most as long as the link waits for its socket.
 func (o *outside) Publish(topic string, payload []byte) error {
 	return o.Link.Publish(context.Background(), topic, payload)
 }
 
-// Connected reports whether messages can pass.
+// Connected reports whether the link is connected.
 func (o *outside) Connected() bool {
 	up, _ := o.State()
 	return up
 }
 
-// Disconnect does nothing: not every broker can be asked to. Messages of the gateway
-// are refused from then on.
+// Disconnect does nothing: not every broker can disconnect a client. Messages of the gateway are
+// refused from then on.
 func (o *outside) Disconnect(wire.Place) {}

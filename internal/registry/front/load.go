@@ -21,8 +21,7 @@ import (
 	"gatehouse/internal/registry/store"
 )
 
-// load makes the parts, and reads into them the documents and what is known of the
-// gateways.
+// load makes the parts, and loads the documents and the state of the gateways into them.
 func (f *Front) load(ctx context.Context) (err error) {
 	o := f.o
 	if err = f.loadTrust(ctx); err != nil {
@@ -51,7 +50,7 @@ func (f *Front) load(ctx context.Context) (err error) {
 	return f.loadDocuments(ctx, known)
 }
 
-// makeParts makes what a front consists of, and starts nothing.
+// makeParts makes the parts of a front, and starts none.
 func (f *Front) makeParts() (err error) {
 	o := f.o
 	f.roster = roster.New(o.Now)
@@ -76,7 +75,7 @@ func (f *Front) makeParts() (err error) {
 	return nil
 }
 
-// loadUndos reads those that were not taken before this start.
+// loadUndos loads the undos that gateways have not applied yet.
 func (f *Front) loadUndos(ctx context.Context) error {
 	undos, err := f.store.Undos(ctx)
 	for _, u := range undos {
@@ -91,7 +90,7 @@ func (f *Front) loadUndos(ctx context.Context) error {
 	return err
 }
 
-// loadDocuments reads the documents and lists of all buildings.
+// loadDocuments loads the documents and lists of all buildings.
 func (f *Front) loadDocuments(ctx context.Context, known []store.Gateway) error {
 	a := f.active.Load()
 	houses, err := f.store.Houses(ctx)
@@ -101,7 +100,7 @@ func (f *Front) loadDocuments(ctx context.Context, known []store.Gateway) error 
 	for _, d := range houses {
 		h, err := a.OpenHouse(d.Building, d.Envelope)
 		if err != nil {
-			// Its issuer is trusted no more: its gateways wait for a new one.
+			// Its issuer is no longer trusted: its gateways wait for a new document.
 			f.o.Log.Error().Err(err).Msg("a stored document is not active")
 			continue
 		}
@@ -117,8 +116,8 @@ func (f *Front) loadDocuments(ctx context.Context, known []store.Gateway) error 
 		}
 		f.roster.SetList(head, nil)
 	}
-	// The last run may not have sent a list that it stored. A gateway that stayed
-	// connected to a broker elsewhere says no hello, and would hear of it in hours.
+	// The previous run may not have sent a list that it stored. A gateway that stayed
+	// connected to another broker sends no hello, and would get the list only hours later.
 	for _, k := range known {
 		if l := f.roster.Building(k.Place.Building).List; l.Version > 0 && k.Applied != l.Version {
 			f.downlink.Unproved.Sent(f.roster.Find(k.Place.Address()), l.List)
@@ -127,8 +126,7 @@ func (f *Front) loadDocuments(ctx context.Context, known []store.Gateway) error 
 	return nil
 }
 
-// loadTrust takes the newer of the stored Trust document and the one in the
-// directory of keys.
+// loadTrust activates the newer of the stored trust document and the one in the directory of keys.
 func (f *Front) loadTrust(ctx context.Context) error {
 	first := f.active.Load()
 	var stored *document.Authority

@@ -14,8 +14,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Run serves until ctx ends or something that it can't do without fails. What
-// was acked is on disk whatever happens; what waited is sent again.
+// Run serves until ctx ends or an indispensable part fails. Acked messages are on disk in any case;
+// others are sent again.
 func (f *Front) Run(ctx context.Context) (err error) {
 	f.started = f.o.Now()
 	if f.store, err = store.Open(ctx, f.o.Config.path(api.FileDatabase)); err != nil {
@@ -46,13 +46,13 @@ func (f *Front) Run(ctx context.Context) (err error) {
 	})
 }
 
-// part is something that runs until ctx ends or it fails.
+// part is a goroutine of the front; it runs until ctx ends or it fails.
 type part struct {
 	what string
 	run  func(ctx context.Context) error
 }
 
-// serve runs every part, and ends all of them when one fails.
+// serve runs all parts, and ends all of them when one fails.
 func serve(ctx context.Context, parts []part) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -71,7 +71,7 @@ func serve(ctx context.Context, parts []part) error {
 	return nil
 }
 
-// settle does what follows from commits, until ctx ends.
+// settle carries out the outcomes of commits until ctx ends.
 func (f *Front) settle(ctx context.Context) error {
 	outcomes := f.committer.Outcomes()
 	for {
@@ -90,7 +90,7 @@ func (f *Front) settle(ctx context.Context) error {
 	}
 }
 
-// follow does what follows from a commit but for the acks, which it returns.
+// follow carries out the outcome of a commit, except for the acks, which it returns.
 func (f *Front) follow(o commit.Outcome) []commit.Reply {
 	f.roster.Heard(o.Heard, o.At)
 	for _, v := range o.Verdicts {
@@ -108,7 +108,7 @@ func (f *Front) follow(o commit.Outcome) []commit.Reply {
 	return o.Replies
 }
 
-// awaitReady tells when the link stands, with the address of enrolment.
+// awaitReady reports when the link is connected, with the address of enrolment.
 func (f *Front) awaitReady(ctx context.Context, enrol string) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -131,10 +131,10 @@ func (f *Front) awaitReady(ctx context.Context, enrol string) error {
 	return nil
 }
 
-// clockEvery is how often the clock is read when nothing happens.
+// clockEvery is how often the clock is checked.
 const clockEvery = time.Minute
 
-// keepClock stores the agreed time, and logs doubt in the clock when it begins and ends.
+// keepClock stores the agreed time, and logs when doubt in the clock begins and ends.
 func (f *Front) keepClock(ctx context.Context) error {
 	tick := time.NewTicker(clockEvery)
 	defer tick.Stop()

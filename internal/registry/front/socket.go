@@ -29,11 +29,10 @@ import (
 const (
 	socketMode    = 0o660
 	maxSocketBody = 96 << 20        // a list of 1,024 buckets in base64
-	socketGrace   = 2 * time.Second // for requests at work at the end
+	socketGrace   = 2 * time.Second // for running requests at the end
 )
 
-// connLog is for what an HTTP server says of single connections: handshakes that
-// fail, and panics.
+// connLog is for an HTTP server's errors of single connections: failed handshakes, and panics.
 func connLog(to *zerolog.Logger) *log.Logger { return log.New(connLines{to}, "", 0) }
 
 type connLines struct{ to *zerolog.Logger }
@@ -44,7 +43,7 @@ func (l connLines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// socketServer serves the issuer and the operator's commands.
+// socketServer returns the server for the issuer and the operator's commands.
 func (f *Front) socketServer() *socket.Server {
 	o := f.o
 	s := socket.NewServer(socket.Options{Path: o.Config.Socket, Name: "front", Network: o.Network, Mode: socketMode, Grace: socketGrace,
@@ -54,7 +53,7 @@ func (f *Front) socketServer() *socket.Server {
 	return s
 }
 
-// serveIssuer answers what the issuer asks.
+// serveIssuer adds the issuer's requests.
 func (f *Front) serveIssuer(s *socket.Server) {
 	socket.Handle(s, "GET /v1/work", f.getWork)
 	socket.Handle(s, "POST /v1/answers", post(func(_ context.Context, a api.Answer) (struct{}, error) { return struct{}{}, f.inbox.Answer(a) }))
@@ -79,7 +78,7 @@ func (f *Front) serveIssuer(s *socket.Server) {
 	socket.Handle(s, "GET /v1/trusts", get(func(ctx context.Context, _ url.Values) ([][]byte, error) { return f.store.Trusts(ctx) }))
 }
 
-// serveOperator answers what the operator's commands ask.
+// serveOperator adds the requests of the operator's commands.
 func (f *Front) serveOperator(s *socket.Server) {
 	clock := f.clock
 	socket.Handle(s, "POST /v1/undos", post(f.downlink.Documents.PutUndo))
@@ -105,7 +104,7 @@ func (f *Front) serveOperator(s *socket.Server) {
 	socket.Handle(s, "GET /v1/status", get(func(ctx context.Context, _ url.Values) (api.Status, error) { return f.status(ctx) }))
 }
 
-// serveSnapshots answers what the operator's commands ask about backups of gateways.
+// serveSnapshots adds the operator's requests about backups of gateways.
 func (f *Front) serveSnapshots(s *socket.Server) {
 	kept := shelf.New(f.store, f.o.Now)
 	socket.Handle(s, "GET /v1/snapshots", get(func(ctx context.Context, q url.Values) ([]api.Snapshot, error) {
@@ -126,17 +125,17 @@ func (f *Front) serveSnapshots(s *socket.Server) {
 	socket.Handle(s, "POST /v1/snapshots/drop", post(func(ctx context.Context, p api.Place) (struct{}, error) { return struct{}{}, kept.Drop(ctx, p) }))
 }
 
-// post answers a message by what do makes of it.
+// post adapts do, which gets a message, to a handler.
 func post[In, Out any](do func(context.Context, In) (Out, error)) func(*http.Request, In) (Out, error) {
 	return func(r *http.Request, in In) (Out, error) { return do(r.Context(), in) }
 }
 
-// get answers a question by what do makes of its query.
+// get adapts do, which gets the query, to a handler.
 func get[Out any](do func(context.Context, url.Values) (Out, error)) func(*http.Request, socket.None) (Out, error) {
 	return func(r *http.Request, _ socket.None) (Out, error) { return do(r.Context(), r.URL.Query()) }
 }
 
-// status returns how the front is.
+// status returns the front's status.
 func (f *Front) status(ctx context.Context) (api.Status, error) {
 	o := f.o
 	s := api.Status{Version: o.Version, Started: f.started, Broker: o.Config.Broker, Linked: f.link.Connected()}
@@ -168,8 +167,8 @@ func (f *Front) getPerson(req *http.Request, _ socket.None) ([]byte, error) {
 	return sealed, err
 }
 
-// getBackup answers with a whole copy of the database. What it has counts as safe
-// when whoever asked says that it is kept.
+// getBackup answers with a copy of the database. Its content counts as safe once the client reports
+// that the copy is stored.
 func (f *Front) getBackup(w http.ResponseWriter, req *http.Request, _ socket.None) error {
 	id := req.URL.Query().Get("id")
 	if id == "" {
@@ -181,11 +180,11 @@ func (f *Front) getBackup(w http.ResponseWriter, req *http.Request, _ socket.Non
 	}
 	defer file.Close()
 	w.Header().Set("Content-Type", "application/octet-stream")
-	_, _ = io.Copy(w, file) // whoever asked checks what came
+	_, _ = io.Copy(w, file) // the client verifies it
 	return nil
 }
 
-// refusalOf makes a refusal of an error of what was asked for.
+// refusalOf returns the refusal for an error.
 func refusalOf(err error) *socket.Error {
 	out := &socket.Error{Status: http.StatusUnprocessableEntity, Message: err.Error()}
 	switch {

@@ -1,5 +1,5 @@
-// Package backup makes copies of the front's database and knows what the copies have
-// that were kept: gateways keep for longer what no backup has.
+// Package backup makes copies of the front's database and records which data the stored copies
+// have: gateways retain longer what no backup has.
 package backup
 
 import (
@@ -16,27 +16,27 @@ import (
 	"gatehouse/internal/registry/store"
 )
 
-// Safety knows what of the store a backup has. It is safe for concurrent use.
+// Safety knows how much of the store a backup has. It is safe for concurrent use.
 type Safety struct {
 	store   *store.Store
 	path    string    // of the database
-	putBack time.Time // when a copy was put in the place of the database last; zero: never
+	putBack time.Time // when a copy last replaced the database; zero: never
 
 	mu     sync.RWMutex
 	marks  map[store.Stream]uint64
 	at     time.Time               // of the newest backup; zero: none
-	copies map[string][]store.Mark // handed out, and not said to be kept; by id
-	one    sync.Mutex              // one copy is made at a time
+	copies map[string][]store.Mark // delivered, but not reported as stored; by id
+	one    sync.Mutex              // held while a copy is made
 }
 
-// maxCopies is how many copies may be under way: an operator makes one at a time.
+// maxCopies is the most copies in progress: an operator makes one at a time.
 const maxCopies = 8
 
-// ErrNoCopy means a copy that was never handed out, or too long ago.
+// ErrNoCopy means a copy that was never delivered, or too long ago.
 var ErrNoCopy = errors.New("no copy of this id was handed out")
 
-// Load reads what backups have of a store, whose database is at path, and stores a
-// remark if the database was found to be restored or damaged.
+// Load loads what backups have of a store, whose database is at path. It stores a remark if the
+// database was restored or damaged.
 func Load(ctx context.Context, s *store.Store, path string, now time.Time, log zerolog.Logger) (*Safety, error) {
 	b := &Safety{store: s, path: path, marks: make(map[store.Stream]uint64), copies: make(map[string][]store.Mark)}
 	all, at, err := s.Safe(ctx)
@@ -65,7 +65,7 @@ func Load(ctx context.Context, s *store.Store, path string, now time.Time, log z
 	})
 }
 
-// add takes what a backup has.
+// add records what a backup has.
 func (s *Safety) add(all []store.Mark, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,25 +75,25 @@ func (s *Safety) add(all []store.Mark, at time.Time) {
 	s.at = at
 }
 
-// Of returns how much of a stream is in a backup, at most what is stored.
+// Of returns how much of a stream is in a backup, at most stored.
 func (s *Safety) Of(stream store.Stream, stored uint64) uint64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return min(s.marks[stream], stored)
 }
 
-// Last returns when the newest backup was made; zero: none was.
+// Last returns when the newest backup was made; zero: there is none.
 func (s *Safety) Last() time.Time {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.at
 }
 
-// PutBack returns when a copy was put in the place of the database last; zero: never.
+// PutBack returns when a copy last replaced the database; zero: never.
 func (s *Safety) PutBack() time.Time { return s.putBack }
 
-// Copy makes a copy of the database, which is gone when it is closed. What it has
-// counts as safe when Keep is called with its id.
+// Copy makes a copy of the database, which is deleted when it is closed. Its content counts as safe
+// when Keep is called with its id.
 func (s *Safety) Copy(ctx context.Context, id string) (*os.File, error) {
 	s.one.Lock()
 	defer s.one.Unlock()
@@ -108,14 +108,14 @@ func (s *Safety) Copy(ctx context.Context, id string) (*os.File, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if len(s.copies) >= maxCopies {
-			clear(s.copies) // of commands that were broken off
+			clear(s.copies) // of interrupted commands
 		}
 		s.copies[id] = all
 		return nil
 	})
 }
 
-// Keep notes that a copy is kept: from now on acks say that what it has is safe.
+// Keep records that a copy is stored: from now on acks report its content as safe.
 func (s *Safety) Keep(ctx context.Context, k api.Kept, now time.Time) (api.Kept, error) {
 	s.mu.Lock()
 	all, there := s.copies[k.ID]

@@ -1,4 +1,4 @@
-// Package certificate is a TLS certificate that is read again when its files change.
+// Package certificate has a TLS certificate that is loaded again when its files change.
 package certificate
 
 import (
@@ -10,18 +10,18 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Certificate is a key and its certificate, read again when one of the files is
-// another one. Safe for concurrent use.
+// Certificate is a key and its certificate, loaded again when one of the files changes. It is safe
+// for concurrent use.
 type Certificate struct {
 	files [2]string // certificate, key
 	log   *zerolog.Logger
 
 	mu    sync.Mutex
-	found [2]os.FileInfo // of what was read last, good or not
+	found [2]os.FileInfo // of the last load, successful or not
 	pair  *tls.Certificate
 }
 
-// Load reads two PEM files. It logs to log when it reads them again, or can't.
+// Load loads two PEM files. It logs to log when they are loaded again, or can't be.
 func Load(cert, key string, log *zerolog.Logger) (*Certificate, error) {
 	c := &Certificate{files: [2]string{cert, key}, log: log}
 	found, err := c.stat()
@@ -43,7 +43,7 @@ func (c *Certificate) stat() (found [2]os.FileInfo, err error) {
 	return found, nil
 }
 
-// read takes the files. c.mu is held, or nobody else has c yet.
+// read loads the files. c.mu is held, or nobody else has c yet.
 func (c *Certificate) read(found [2]os.FileInfo) error {
 	c.found = found
 	pair, err := tls.LoadX509KeyPair(c.files[0], c.files[1])
@@ -54,8 +54,8 @@ func (c *Certificate) read(found [2]os.FileInfo) error {
 	return nil
 }
 
-// Get returns the certificate in the files, or the one before if they can't be used.
-// It is tls.Config.GetCertificate.
+// Get returns the certificate in the files, or the previous one if they are unusable. It is
+// tls.Config.GetCertificate.
 func (c *Certificate) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"gatehouse/sync/wire/checkpoint"
 )
 
-// Weigh judges the cosignature that a hello says the gateway holds.
+// Weigh judges the cosignature that a gateway claims in a hello.
 func (t *Txn) Weigh(g *roster.Gateway, l *Ledger, c wire.Cosigned) error {
 	l.claim = claim{state: claimNone}
 	if c.Size == 0 {
@@ -28,7 +28,7 @@ func (t *Txn) Weigh(g *roster.Gateway, l *Ledger, c wire.Cosigned) error {
 	switch {
 	case r.Size() == c.Size:
 		t.judge(g, l, r.Root())
-	case r.Size() > c.Size: // what is stored beyond it was not cosigned earlier than it says
+	case r.Size() > c.Size: // the stored tree was not cosigned before the claimed time
 		l.claim.state = claimTrue
 	}
 	if l.claim.state != claimAhead {
@@ -40,8 +40,8 @@ func (t *Txn) Weigh(g *roster.Gateway, l *Ledger, c wire.Cosigned) error {
 		"(or that gateway lies). What it lacks is sent again and cosigned only from there on; docs/restore.md says what is lost", t.Now)
 }
 
-// Reached judges a claim when a batch extends an epoch to the claimed size or beyond.
-// Before is the tree without the batch, fresh the new leaves.
+// Reached judges a claim when a batch extends an epoch to the claimed size or beyond. before is the
+// tree without the batch, fresh are the new leaves.
 func (t *Txn) Reached(g *roster.Gateway, l *Ledger, epoch uint64, before tree.Range, fresh []tlog.Hash) {
 	c := &l.claim
 	if c.state != claimAhead || c.Epoch != epoch || before.Size()+uint64(len(fresh)) < c.Size {

@@ -1,6 +1,6 @@
-// Package commit stores what gateways sent, many messages in one transaction, and
-// keeps what the next message of each gateway depends on. What follows from a commit
-// (acks, messages, news for the issuer) is an Outcome, which its owner carries out.
+// Package commit stores the messages of gateways, many in one transaction, and has the state on
+// which the next message of each gateway depends. What follows from a commit (acks, messages, work
+// for the issuer) is an Outcome, which the caller carries out.
 package commit
 
 import (
@@ -19,27 +19,26 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Bounds of a transaction that many messages share: one sync to disk for all.
+// Bounds of a transaction, which many messages share: one sync to disk for all.
 const (
-	maxJobs        = 128 // that wait
+	maxJobs        = 128 // in the queue
 	maxCommitJobs  = 256
 	maxCommitBytes = 8 << 20
 )
 
-// Job is a message that was opened and checked: what is left is to store it.
+// Job is a message that was opened and checked, and is to be stored.
 type Job struct {
-	Gateway *roster.Gateway // that sent it
+	Gateway *roster.Gateway // the sender
 	Size    int             // bytes
 	Work    Work
 }
 
-// Work is what a message changes in the store.
+// Work is the change that a message makes in the store.
 type Work interface {
 	Store(t *Txn, sender *roster.Gateway, its *Ledger) error
 }
 
-// Committer stores jobs. Submit, Waiting, Failing and Short may be called at any time
-// from any goroutine.
+// Committer stores jobs. Submit, Waiting, Failing and Short are safe for concurrent use.
 type Committer struct {
 	o        Options
 	jobs     chan Job
@@ -47,21 +46,21 @@ type Committer struct {
 	memory   *memory
 
 	failed  atomic.Uint64
-	failing atomic.Int64 // unix s of the first message that could not be stored, with none stored since; 0: the last was
+	failing atomic.Int64 // Unix s of the first failure since the last success; 0: the last message was stored
 }
 
-// New makes a Committer; it starts nothing.
+// New returns a Committer. Run starts it.
 func New(o Options) *Committer {
 	return &Committer{o: o, jobs: make(chan Job, maxJobs), outcomes: make(chan Outcome, 16), memory: newMemory()}
 }
 
-// Know takes what the store knows of a gateway at the start, with the epoch that acks
-// name where a message names none.
+// Know sets the stored state of a gateway at the start, and the epoch for acks to messages without
+// one.
 func (c *Committer) Know(g *roster.Gateway, k store.Gateway, epoch uint64) {
 	c.memory.setLedger(g, Ledger{ID: k.ID, Epoch: epoch, Numbering: k.Numbering})
 }
 
-// Submit hands in a job. It waits for room, or until ctx ends.
+// Submit queues a job. It waits while the queue is full, or until ctx ends.
 func (c *Committer) Submit(ctx context.Context, j Job) {
 	select {
 	case c.jobs <- j:
@@ -69,18 +68,18 @@ func (c *Committer) Submit(ctx context.Context, j Job) {
 	}
 }
 
-// Waiting returns how many jobs wait.
+// Waiting returns the number of queued jobs.
 func (c *Committer) Waiting() int { return len(c.jobs) }
 
-// Outcomes are those of the commits, in order.
+// Outcomes returns the channel of the commits' outcomes, in order.
 func (c *Committer) Outcomes() <-chan Outcome { return c.outcomes }
 
-// Failing returns since when no message can be stored, unix s, and how many could not
-// be since the start; 0: the last one was stored.
+// Failing returns since when no message can be stored (Unix s; 0: the last one was stored), and how
+// many have failed since the start.
 func (c *Committer) Failing() (since int64, failed uint64) { return c.failing.Load(), c.failed.Load() }
 
-// Short returns since when the hellos of a gateway have named entries that do not
-// arrive although it was not asked to wait; zero: all are stored, or they arrive.
+// Short returns since when a gateway's hellos have named entries that do not arrive although it was
+// not asked to wait; zero: all are stored, or they arrive.
 func (c *Committer) Short(g *roster.Gateway, now time.Time) time.Time {
 	l := c.memory.ledger(g)
 	if l.held(now) > 0 {
@@ -89,7 +88,7 @@ func (c *Committer) Short(g *roster.Gateway, now time.Time) time.Time {
 	return l.short
 }
 
-// Run stores jobs, as many at a time as there are, until ctx ends.
+// Run stores jobs, as many at a time as are queued, until ctx ends.
 func (c *Committer) Run(ctx context.Context) error {
 	for {
 		var jobs []Job
@@ -112,8 +111,8 @@ func (c *Committer) Run(ctx context.Context) error {
 	}
 }
 
-// commit stores the jobs in one transaction. If that fails each gets its own, so that a
-// bad one takes no other with it; what can't be stored is not acked, and comes again.
+// commit stores the jobs in one transaction. If that fails each gets its own, so that only a bad
+// one fails; a message that can't be stored is not acked, and comes again.
 func (c *Committer) commit(ctx context.Context, jobs []Job) []Outcome {
 	out, err := c.try(ctx, jobs)
 	if err == nil {
@@ -124,7 +123,7 @@ func (c *Committer) commit(ctx context.Context, jobs []Job) []Outcome {
 		c.failed.Add(1)
 		c.failing.CompareAndSwap(0, c.o.Now().Unix())
 		c.o.Log.Error().Err(err).Str("gateway", jobs[0].Gateway.Address()).Msg("a message can't be stored")
-		select { // a full disk is not to be asked a thousand times a second
+		select { // a full disk is not to be tried a thousand times a second
 		case <-ctx.Done():
 		case <-time.After(100 * time.Millisecond):
 		}
@@ -164,7 +163,7 @@ func (c *Committer) try(ctx context.Context, jobs []Job) (Outcome, error) {
 	return t.Outcome, nil
 }
 
-// begin makes a transaction that has no Tx yet.
+// begin returns a transaction without a Tx.
 func (c *Committer) begin() *Txn {
 	at, doubt := c.o.Clock.Now()
 	now := c.o.Now()
@@ -178,16 +177,16 @@ type Options struct {
 	Roster  *roster.Roster
 	Safety  *backup.Safety
 	Clock   *agreed.Clock
-	Now     func() time.Time  // of what is stored
+	Now     func() time.Time  // time of storing
 	Witness ed25519.PublicKey // of cosignatures
-	PerDay  int64             // bytes of new entries of one gateway
+	PerDay  int64             // quota of one gateway: bytes of new entries
 	Log     zerolog.Logger
-	Limited *zerolog.Logger // for what any gateway can cause
+	Limited *zerolog.Logger // rate-limited, for events that any gateway can cause
 }
 
-// Outcome is what is to be done after a commit, in this order.
+// Outcome is what follows from a commit, in this order.
 type Outcome struct {
-	Heard    []*roster.Gateway // something new came of these
+	Heard    []*roster.Gateway // new data of these was stored
 	At       time.Time         // of the commit
 	Verdicts []Verdict
 	Records  bool      // there is work for the issuer
@@ -195,23 +194,23 @@ type Outcome struct {
 	Replies  []Reply
 }
 
-// Verdict is what a stored entry says of a list: active, or refused.
+// Verdict is the state of a list by a stored entry: active, or refused.
 type Verdict struct {
 	Gateway *roster.Gateway
 	List    wire.Hash
 	Refuses wire.Reason // ReasonNone: the list is active
 }
 
-// Message is one to a gateway.
+// Message is a message to a gateway.
 type Message struct {
 	Topic   string
 	Payload []byte
 }
 
-// Reply is an ack without what is known only when it is sent.
+// Reply is an ack, except for the fields that are only known when it is sent.
 type Reply struct {
 	Gateway *roster.Gateway
 	Ack     wire.Ack2
-	Hold    uint16 // s in which the gateway should send no batches
+	Hold    uint16 // for how long the gateway should send no batches, s
 	Cosign  bool   // the witness may sign the tree at Ack.Time
 }

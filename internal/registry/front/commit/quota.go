@@ -5,7 +5,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// cause is why something is not stored.
+// cause is the exceeded quota.
 type cause int
 
 const (
@@ -14,12 +14,12 @@ const (
 	tooManyEpochs
 )
 
-// sources names in an alarm what there was too much of.
+// sources are the names of the quotas in alarms.
 var sources = [...]string{tooManyBytes: wire.TypeBatch, tooManyRecords: wire.TypeDelivery, tooManyEpochs: "epoch"}
 
-// RoomForBatch reports whether so many bytes of entries may be stored; fresh: of an
-// epoch that has none yet.
-func (t *Txn) RoomForBatch(g *roster.Gateway, l *Ledger, fresh bool, size int) (bool, error) {
+// AdmitBatch reports whether a gateway's quota admits size bytes of entries. fresh: the epoch has
+// none yet.
+func (t *Txn) AdmitBatch(g *roster.Gateway, l *Ledger, fresh bool, size int) (bool, error) {
 	b := &l.budget
 	b.renew(t.Now)
 	if fresh {
@@ -40,9 +40,9 @@ func (t *Txn) RoomForBatch(g *roster.Gateway, l *Ledger, fresh bool, size int) (
 	return true, nil
 }
 
-// RoomForRecord reports whether a gateway may have so many bytes of tenancy records
-// stored: apart from entries, so that a backlog of these delays no check-in.
-func (t *Txn) RoomForRecord(g *roster.Gateway, size int) (bool, error) {
+// AdmitRecord reports whether a gateway's quota admits size bytes of tenancy records. It is
+// separate from that of entries, so that a backlog of those delays no check-in.
+func (t *Txn) AdmitRecord(g *roster.Gateway, size int) (bool, error) {
 	l, err := t.Ledger(g)
 	if err != nil {
 		return false, err
@@ -55,8 +55,8 @@ func (t *Txn) RoomForRecord(g *roster.Gateway, size int) (bool, error) {
 	return true, nil
 }
 
-// tooMuch raises an alarm, once a span. It is the registry's own and is stored under
-// epoch 0, which no gateway has.
+// tooMuch raises an alarm, once in a quotaTime. It is the registry's own alarm, stored under epoch
+// 0, which no gateway has.
 func (t *Txn) tooMuch(g *roster.Gateway, l *Ledger, why cause) error {
 	if l.budget.told[why] {
 		return nil

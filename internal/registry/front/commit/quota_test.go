@@ -52,14 +52,14 @@ func TestBudget(t *testing.T) {
 			t.Fatal(err)
 		}
 		batch := func(size int) bool {
-			ok, err := x.RoomForBatch(g, l, false, size)
+			ok, err := x.AdmitBatch(g, l, false, size)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return ok
 		}
 		record := func(size int) bool {
-			ok, err := x.RoomForRecord(g, size)
+			ok, err := x.AdmitRecord(g, size)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -100,7 +100,7 @@ func TestEpochsAreBounded(t *testing.T) {
 		}
 		taken := 0
 		for epoch := uint64(1); epoch <= maxEpochs+50; epoch++ {
-			ok, err := x.RoomForBatch(g, l, true, 1)
+			ok, err := x.AdmitBatch(g, l, true, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,11 +114,11 @@ func TestEpochsAreBounded(t *testing.T) {
 		if taken != maxEpochs || l.held(x.Now) != 3600 {
 			t.Errorf("%d epochs are taken; then it is asked to wait %d s", taken, l.held(x.Now))
 		}
-		if ok, err := x.RoomForBatch(g, l, false, 1); err != nil || !ok {
+		if ok, err := x.AdmitBatch(g, l, false, 1); err != nil || !ok {
 			t.Errorf("an epoch that is there can't go on: %v", err)
 		}
 		x.Now = x.Now.Add(epochTime + time.Second)
-		if ok, err := x.RoomForBatch(g, l, true, 1); err != nil || !ok {
+		if ok, err := x.AdmitBatch(g, l, true, 1); err != nil || !ok {
 			t.Errorf("a month later no epoch is taken: %v", err)
 		}
 	})

@@ -12,31 +12,31 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Txn is one transaction with what it changes in memory, so that nothing of it
-// remains when it fails. It is valid only within the Store method of a Work.
+// Txn is a transaction with its changes in memory, so that nothing remains when it fails. It is
+// valid only within the Store method of a Work.
 type Txn struct {
 	*store.Tx
 	Outcome Outcome
-	Now     time.Time // as far as it is known: what things are stored with
+	Now     time.Time // the likely time, for what is stored
 	Roster  *roster.Roster
 	Log     *zerolog.Logger
 
 	o       *Options
 	memory  *memory
-	agreed  time.Time                   // what is signed
+	agreed  time.Time                   // the agreed time, for what is signed
 	unsure  bool                        // the clock is in doubt
 	ranges  map[rangeKey]tree.Range     // changed
-	ledgers map[*roster.Gateway]*Ledger // changed, maybe
+	ledgers map[*roster.Gateway]*Ledger // may be changed
 	acks    []ackKey
 }
 
-// ackKey names an ack: where a gateway stands in an epoch.
+// ackKey identifies an ack: the state of a gateway's epoch.
 type ackKey struct {
 	g     *roster.Gateway
 	epoch uint64
 }
 
-// Ledger returns what is known of a gateway, to be changed in place.
+// Ledger returns the state of a gateway, to be changed in place.
 func (t *Txn) Ledger(g *roster.Gateway) (*Ledger, error) {
 	if l := t.ledgers[g]; l != nil {
 		return l, nil
@@ -52,7 +52,7 @@ func (t *Txn) Ledger(g *roster.Gateway) (*Ledger, error) {
 	return &l, nil
 }
 
-// Stored returns the tree of what is stored of a gateway's epoch.
+// Stored returns the tree of the stored entries of a gateway's epoch.
 func (t *Txn) Stored(gateway int64, epoch uint64) (tree.Range, error) {
 	key := rangeKey{gateway, epoch}
 	if r, ok := t.ranges[key]; ok {
@@ -64,31 +64,31 @@ func (t *Txn) Stored(gateway int64, epoch uint64) (tree.Range, error) {
 	return t.Range(gateway, epoch)
 }
 
-// SetStored notes the tree of what is stored of a gateway's epoch with this transaction.
+// SetStored sets the tree of the stored entries of a gateway's epoch.
 func (t *Txn) SetStored(gateway int64, epoch uint64, r tree.Range) {
 	t.ranges[rangeKey{gateway, epoch}] = r
 }
 
-// Heard notes that something new came of a gateway.
+// Heard notes that new data of a gateway was stored.
 func (t *Txn) Heard(g *roster.Gateway) { t.Outcome.Heard = append(t.Outcome.Heard, g) }
 
-// Ack asks for one ack after the commit, however many messages it answers.
+// Ack requests one ack after the commit, however many messages it answers.
 func (t *Txn) Ack(g *roster.Gateway, epoch uint64) {
 	if key := (ackKey{g, epoch}); !slices.Contains(t.acks, key) {
 		t.acks = append(t.acks, key)
 	}
 }
 
-// maxAlarms is how many of a gateway's alarms may wait for their entries.
+// maxAlarms is the most alarms of a gateway that may wait for their entries.
 const maxAlarms = 256
 
-// Alarm keeps an alarm of a gateway under an epoch and sequence number. Stored: its entry
-// is here, not only a notice.
+// Alarm stores an alarm of a gateway under an epoch and sequence number. stored: its entry is
+// stored too, not only a notice.
 func (t *Txn) Alarm(l *Ledger, epoch, sequence uint64, header []byte, stored bool) error {
 	return t.AddAlarm(store.Alarm{Gateway: l.ID, Epoch: epoch, Sequence: sequence, Header: header, Stored: stored, Heard: t.Now}, maxAlarms)
 }
 
-// makeReplies makes the acks that were asked for.
+// makeReplies makes the requested acks.
 func (t *Txn) makeReplies() error {
 	safety := t.o.Safety
 	for _, key := range t.acks {
@@ -112,8 +112,8 @@ func (t *Txn) makeReplies() error {
 	return nil
 }
 
-// numbering is what an ack says of a gateway's records: the line that it numbers
-// in, and how many of it need not be delivered any more.
+// numbering returns the fields of an ack about a gateway's records: the line in which it numbers
+// them, and how many of it need not be delivered again.
 func (l *Ledger) numbering(tx *store.Tx) (line, count uint64, err error) {
 	if l.Renew {
 		return 0, 0, nil
@@ -128,9 +128,9 @@ func (l *Ledger) numbering(tx *store.Tx) (line, count uint64, err error) {
 	return l.Line, pending - 1, nil
 }
 
-// cosign reports whether the witness may cosign an epoch as it is stored now, and
-// stores that it does, before anybody sees it. An empty tree is not cosigned, nor
-// anything while the clock is in doubt: a cosignature states a time.
+// cosign reports whether the witness may cosign the stored tree of an epoch, and stores that first.
+// An empty tree is not cosigned, nor anything while the clock is in doubt: a cosignature states a
+// time.
 func (t *Txn) cosign(l *Ledger, epoch uint64, r tree.Range) (bool, error) {
 	now := t.agreed.Unix()
 	if r.Size() == 0 || t.unsure || !l.claim.admits(epoch, now) {

@@ -1,6 +1,5 @@
-// Package document checks the signed documents that the front hands on: the Trust
-// document by the root's key, House documents and lists by the issuers' keys. It is
-// pure: bytes in, what they say out.
+// Package document checks the signed documents that the front passes on: the trust document by the
+// root's key, house documents and lists by the issuers' keys. It is pure.
 package document
 
 import (
@@ -20,24 +19,24 @@ import (
 // ErrStale means a document that is older than the active one.
 var ErrStale = errors.New("older than what is active")
 
-// Authority is a Trust document as the front uses it. It never changes.
+// Authority is a verified trust document. It is immutable.
 type Authority struct {
 	Trust    wire.Trust
 	Envelope []byte
 	Witness  *uint64        // epoch of this front's witness key; nil: not certified
-	CAs      *x509.CertPool // by which gateways' certificates are checked
+	CAs      *x509.CertPool // of the gateways' certificates
 
 	format uint64
-	// plain is the newest one of format 1, for gateways that read no other; nil
-	// where this one is of format 1, or there is none.
+	// plain is the newest one of format 1, for gateways that read no other; nil if this one is of
+	// format 1, or there is none.
 	plain   *Authority
 	issuers []wire.Key
 }
 
-// Active is the Authority that the front goes by now.
+// Active points to the active Authority.
 type Active = atomic.Pointer[Authority]
 
-// OpenTrust checks a Trust document by the root's key.
+// OpenTrust verifies a trust document by the root's key.
 func OpenTrust(envelope []byte, root, witness ed25519.PublicKey) (*Authority, error) {
 	_, p, _ := wire.Open(envelope, wire.Expect{}, nil) // only to learn the registry's id
 	key := wire.Key{Role: wire.RoleRoot, Epoch: p.Epoch, Public: root}
@@ -68,7 +67,7 @@ func OpenTrust(envelope []byte, root, witness ed25519.PublicKey) (*Authority, er
 	return a, nil
 }
 
-// Read returns the newest document for who reads formats up to one; nil: there is none.
+// Read returns the newest document of a format up to this one; nil: there is none.
 func (a *Authority) Read(format uint64) *Authority {
 	if a.format <= max(format, 1) {
 		return a
@@ -76,8 +75,8 @@ func (a *Authority) Read(format uint64) *Authority {
 	return a.plain
 }
 
-// Follow returns what is active after a document has come: that one alone, or with it
-// the one for who reads format 1 alone. The same document again changes nothing.
+// Follow returns the active Authority after a document has arrived: the new one, with the old one
+// for readers of format 1 if the new is of another format. The same document again changes nothing.
 func (a *Authority) Follow(next *Authority) (*Authority, error) {
 	if a.format > 1 && next.format == 1 && next.Trust.Version < a.Trust.Version {
 		if old := a.plain; old != nil {
@@ -105,7 +104,7 @@ func (a *Authority) Follow(next *Authority) (*Authority, error) {
 	return next, nil
 }
 
-// OpenHouses checks the House document that is handed in for a building, in both formats.
+// OpenHouses verifies a building's house document in both formats.
 func (a *Authority) OpenHouses(d api.Document) (wire.House, error) {
 	h, err := a.OpenHouse(d.Building, d.Envelope)
 	if err != nil || len(d.Old) == 0 {
@@ -118,7 +117,7 @@ func (a *Authority) OpenHouses(d api.Document) (wire.House, error) {
 	return h, err
 }
 
-// OpenHouse checks a building's House document.
+// OpenHouse verifies a building's house document.
 func (a *Authority) OpenHouse(building string, envelope []byte) (h wire.House, err error) {
 	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeHouse, Role: wire.RoleIssuer, Address: building}, a.issuers)
 	if err == nil {
@@ -130,9 +129,9 @@ func (a *Authority) OpenHouse(building string, envelope []byte) (h wire.House, e
 	return h, nil
 }
 
-// OpenList checks the manifest of a building's list, in both formats, the second
-// issuer's signature on it where there is one, and the form of its log. Whether a second
-// signature is needed is for the gateways to say.
+// OpenList verifies the manifest of a building's list in both formats, the second issuer's
+// signature, if there is one, and the form of its log. The gateways decide whether a second
+// signature is needed.
 func (a *Authority) OpenList(l api.List) (m wire.Manifest, head Head, err error) {
 	for _, logged := range l.Log {
 		if len(logged.Hash) != len(wire.Hash{}) {
@@ -155,7 +154,7 @@ func (a *Authority) OpenList(l api.List) (m wire.Manifest, head Head, err error)
 	return m, head, err
 }
 
-// openForm checks one manifest.
+// openForm verifies one manifest.
 func (a *Authority) openForm(building string, envelope, second []byte) (m wire.Manifest, epoch uint64, hash wire.Hash, err error) {
 	payload, first, err := wire.Open(envelope, wire.Expect{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: building}, a.issuers)
 	if err == nil {
@@ -168,11 +167,11 @@ func (a *Authority) openForm(building string, envelope, second []byte) (m wire.M
 	if len(second) == 0 {
 		return m, first.Epoch, hash, nil
 	}
-	word, other, err := wire.Open(second, wire.Expect{Type: wire.TypeSecond, Role: wire.RoleIssuer, Address: building}, a.issuers)
+	signed, other, err := wire.Open(second, wire.Expect{Type: wire.TypeSecond, Role: wire.RoleIssuer, Address: building}, a.issuers)
 	if err != nil {
 		return m, 0, hash, fmt.Errorf("second signature on the list of %s: %w", building, err)
 	}
-	if !bytes.Equal(word, hash[:]) || other.KeyID == first.KeyID {
+	if !bytes.Equal(signed, hash[:]) || other.KeyID == first.KeyID {
 		return m, 0, hash, fmt.Errorf("second signature on the list of %s: of another list, or of the same issuer", building)
 	}
 	return m, first.Epoch, hash, nil

@@ -9,21 +9,21 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Head is what the front keeps in memory of a building's newest list.
+// Head is the part of a building's newest list that the front has in memory.
 type Head struct {
 	store.List        // without bytes
-	Epoch      uint64 // of the issuers' role that signed it
+	Epoch      uint64 // of the issuers' role, by the list's signer
 	Format     uint64
-	Earlier    uint64 // manifests in the log before it
+	Earlier    uint64 // number of manifests in the log before it
 }
 
-// After reports whether a list comes after another one: the root's next epoch of the
-// issuers' role first, then the number.
+// After reports whether a list is newer than another: by epoch of the issuers' role, then by
+// version.
 func (h Head) After(o Head) bool {
 	return h.Epoch > o.Epoch || h.Epoch == o.Epoch && h.Version > o.Version
 }
 
-// HashFor returns the hash by which a gateway that reads a format knows the list.
+// HashFor returns the hash of the list for a gateway that reads a format.
 func (h Head) HashFor(format uint64) wire.Hash {
 	if format < wire.LogFormat && h.OldHash != (wire.Hash{}) {
 		return h.OldHash
@@ -31,7 +31,7 @@ func (h Head) HashFor(format uint64) wire.Hash {
 	return h.Hash
 }
 
-// HeadOf reads the head of a stored list.
+// HeadOf returns the head of a stored list.
 func HeadOf(l store.List) (h Head, err error) {
 	payload, err := wire.PayloadOf(l.Manifest)
 	if err != nil {
@@ -44,20 +44,20 @@ func HeadOf(l store.List) (h Head, err error) {
 	return h, err
 }
 
-// Outgoing is a list on its way to the gateways of a building.
+// Outgoing is a list to be sent to the gateways of a building.
 type Outgoing struct {
 	store.List
 	head   Head
-	leaves []tlog.Hash // of the manifests before it
+	leaves []tlog.Hash // of the manifests before the list
 	places map[wire.Hash]int
 }
 
-// NewOutgoing joins a list and the log before it, from which each gateway gets the
-// proof that its own list is in there. Without the whole log nothing can be proved.
+// NewOutgoing joins a list and the log before it, which proves to each gateway that the list
+// follows its own. Nothing can be proved without the whole log.
 func NewOutgoing(l store.List, head Head, log []api.Logged) Outgoing {
 	out := Outgoing{List: l, head: head}
 	if uint64(len(log)) != head.Earlier {
-		return out // the gateway says that it lacks the proof
+		return out // the gateway will report that the proof is missing
 	}
 	out.places = make(map[wire.Hash]int, len(log))
 	for i, m := range log {
@@ -67,8 +67,8 @@ func NewOutgoing(l store.List, head Head, log []api.Logged) Outgoing {
 	return out
 }
 
-// Part is what a gateway that reads a format and names a list gets of this one,
-// without buckets; no manifest: it can't read any.
+// Part returns the message for a gateway that reads a format and has a list named names, without
+// buckets; its manifest is empty if the gateway can't read any.
 func (o Outgoing) Part(format uint64, names wire.Hash) (p wire.ListPart) {
 	p.Buckets = [][]byte{}
 	switch {

@@ -17,8 +17,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Documents takes what the issuer hands in: it checks it, stores it and sends it. Safe
-// for concurrent use; it takes one document or list at a time.
+// Documents verifies, stores and sends what the issuer publishes. It is safe for concurrent use,
+// and processes one document or list at a time.
 type Documents struct {
 	sender   *Sender
 	unproved *Unproved
@@ -27,18 +27,18 @@ type Documents struct {
 	mu sync.Mutex
 }
 
-// update stores something even if its caller goes away.
+// update runs a transaction that continues if the caller goes away.
 func (d *Documents) update(ctx context.Context, f func(*store.Tx) error) error {
 	return d.sender.o.Store.Update(context.WithoutCancel(ctx), f)
 }
 
-// maxStep is how far a list's version may be above the one before: gateways refuse
-// more, since a thief's list could use up the numbers.
+// maxStep is how far a list's version may be above the previous one. Gateways refuse more, since a
+// thief's list could exhaust the versions.
 const maxStep = 1 << 20
 
 var errStep = errors.New("it is too far above list")
 
-// PutList checks a new list, stores it and sends it to the building.
+// PutList verifies a new list, stores it and sends it to the building.
 func (d *Documents) PutList(ctx context.Context, in api.List) (api.Pushed, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -95,11 +95,10 @@ func (d *Documents) pushList(ctx context.Context, l store.List, buckets [][]byte
 	return pushed, nil
 }
 
-// ErrLacks means a list with buckets that are neither stored nor handed in.
+// ErrLacks means that buckets of a list are neither stored nor in the request.
 var ErrLacks = errors.New("buckets of the list are missing")
 
-// lacking returns the buckets of a list that the building did not have before. A list
-// that would not be complete is refused.
+// lacking returns the buckets of a list that were not stored before. It refuses an incomplete list.
 func (d *Documents) lacking(ctx context.Context, in api.List, m wire.Manifest) (changed [][]byte, err error) {
 	have, err := d.sender.o.Store.BucketHashes(ctx, in.Building)
 	if err != nil {
@@ -126,8 +125,8 @@ func (d *Documents) lacking(ctx context.Context, in api.List, m wire.Manifest) (
 	return changed, nil
 }
 
-// PutHouse checks a House document, stores it, sends it, and cuts off whoever
-// is not of the building any more.
+// PutHouse verifies a house document, stores and sends it, and disconnects gateways that no longer
+// belong to the building.
 func (d *Documents) PutHouse(ctx context.Context, in api.Document) (api.Pushed, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -163,8 +162,8 @@ func (d *Documents) push(n *api.Pushed, to roster.State, kind string, envelope [
 	}
 }
 
-// PutTrust checks a Trust document, stores it and sends every gateway the newest one
-// that it reads.
+// PutTrust verifies a trust document, stores it and sends each gateway the newest one that it
+// reads.
 func (d *Documents) PutTrust(ctx context.Context, envelope []byte) (api.Pushed, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -190,9 +189,9 @@ func (d *Documents) PutTrust(ctx context.Context, envelope []byte) (api.Pushed, 
 	return pushed, nil
 }
 
-// PutUndo stores and sends an undo that two issuers have signed: it takes back the
-// highest time that was signed to a gateway. A clock that ran ahead has signed it, and
-// the gateway goes by it as long as nothing fresher tells the time.
+// PutUndo stores and sends an undo, signed by two issuers, of the highest time that was signed to a
+// gateway: a clock that ran ahead signed it, and the gateway uses it until a better source tells
+// the time.
 func (d *Documents) PutUndo(ctx context.Context, u api.Undo) (api.Pushed, error) {
 	var of roster.State
 	g := d.roster.Find(u.Building + "/" + u.Gateway)

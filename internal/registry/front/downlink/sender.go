@@ -19,11 +19,11 @@ import (
 	"gatehouse/sync/wire/checkpoint"
 )
 
-// Link is the way to the gateways.
+// Link is the connection to the gateways.
 type Link interface {
-	// Publish sends as far as it can be sent now; nobody confirms it.
+	// Publish sends a message if that is possible now, without confirmation.
 	Publish(topic string, payload []byte) error
-	// Disconnect ends the connections of a gateway, where the link can.
+	// Disconnect ends the connections of a gateway, if the link can.
 	Disconnect(wire.Place)
 }
 
@@ -35,12 +35,12 @@ type Options struct {
 	Active  *document.Active
 	Root    ed25519.PublicKey
 	Witness ed25519.PrivateKey
-	Formats uint64           // of the wire that this front speaks, 1 to this one
-	Now     func() time.Time // of what is stored
-	// Chance returns a time by chance below a limit above 0; nil: any.
+	Formats uint64           // wire formats that this front speaks, 1 to this one
+	Now     func() time.Time // time of storing
+	// Chance returns a random time from 0 to the limit; nil: the standard one.
 	Chance  func(limit time.Duration) time.Duration
 	Log     zerolog.Logger
-	Limited *zerolog.Logger // for what any gateway can cause
+	Limited *zerolog.Logger // rate-limited, for events that any gateway can cause
 }
 
 // Downlink is everything that sends to gateways.
@@ -51,7 +51,7 @@ type Downlink struct {
 	Documents *Documents
 }
 
-// New makes a Downlink; it starts nothing.
+// New returns a Downlink; the Run methods of its parts start it.
 func New(o Options) Downlink {
 	if o.Chance == nil {
 		o.Chance = rand.N[time.Duration]
@@ -61,15 +61,14 @@ func New(o Options) Downlink {
 	return Downlink{Sender: s, Wants: newWants(s), Unproved: u, Documents: &Documents{sender: s, unproved: u, roster: o.Roster}}
 }
 
-// Sender signs and sends. Safe for concurrent use.
+// Sender signs and sends messages. It is safe for concurrent use.
 type Sender struct{ o Options }
 
-// Say signs a message to a gateway as the witness and sends it. It reports
-// whether it went out.
+// Say signs a message to a gateway as the witness and sends it. It reports whether it was sent.
 func (s *Sender) Say(p wire.Place, kind string, body wire.Payload) bool {
 	a := s.o.Active.Load()
 	if a.Witness == nil {
-		return false // nobody would believe it; status says so
+		return false // no gateway would accept it; status reports that
 	}
 	payload, err := wire.Encode(body)
 	if err != nil {
@@ -85,7 +84,7 @@ func (s *Sender) Say(p wire.Place, kind string, body wire.Payload) bool {
 	return s.Send(p.Down(kind), envelope)
 }
 
-// Send sends what is signed. It reports whether it went out.
+// Send sends a signed message. It reports whether it was sent.
 func (s *Sender) Send(topic string, payload []byte) bool {
 	if err := s.o.Link.Publish(topic, payload); err != nil {
 		s.o.Log.Debug().Err(err).Str("topic", topic).Msg("not sent")
@@ -94,23 +93,22 @@ func (s *Sender) Send(topic string, payload []byte) bool {
 	return true
 }
 
-// format is the newest one that a gateway and this front speak.
+// format returns the newest format that a gateway and this front speak.
 func (s *Sender) format(g roster.State) uint64 { return min(g.View.Format, s.o.Formats) }
 
-// NewerTrust sends a gateway the newest Trust document if its hello names an older
-// one. The ack would tell it that there is one, but a witness may sign the ack whom
-// only the new document names.
+// NewerTrust sends a gateway the newest trust document if its hello names an older one. The ack
+// would tell it too, but may be signed by a witness that only the new document names.
 func (s *Sender) NewerTrust(g *roster.Gateway, have, format uint64) {
 	if a := s.o.Active.Load().Read(min(format, s.o.Formats)); a != nil && have < a.Trust.Version {
 		s.Send(s.o.Roster.Look(g).Place.Down(wire.TypeTrust), a.Envelope)
 	}
 }
 
-// partRoom is what the manifest and the buckets of one ListPart may take: the
-// rest is for its own frame, the envelope and room to spare.
-const partRoom = wire.MaxMessage - 1024
+// maxPart is the most bytes of manifest and buckets in one ListPart: the rest is for its frame, the
+// envelope and a reserve.
+const maxPart = wire.MaxMessage - 1024
 
-// newestList returns a building's newest list; store.ErrNotFound: there is none.
+// newestList returns a building's newest list, or store.ErrNotFound.
 func (s *Sender) newestList(ctx context.Context, building string) (document.Outgoing, error) {
 	l, err := s.o.Store.List(ctx, building)
 	if err != nil {
@@ -129,16 +127,16 @@ func (s *Sender) outgoing(ctx context.Context, l store.List) (document.Outgoing,
 	return document.NewOutgoing(l, head, log), err
 }
 
-// sendList sends the manifest with buckets. If they don't fit into one message they go in
-// several, or, without split, not at all: the gateway asks for them. It reports
-// whether the gateway is online.
+// sendList sends the manifest with buckets. Buckets that do not fit into one message are sent in
+// several, or, without split, not at all: the gateway asks for them. It reports whether the gateway
+// is online.
 func (s *Sender) sendList(g *roster.Gateway, l document.Outgoing, buckets [][]byte, split bool) bool {
 	of := s.o.Roster.Look(g)
 	part := l.Part(s.format(of), of.View.Hello.ListHash)
 	if len(part.Manifest) == 0 {
 		return false
 	}
-	room := partRoom - len(part.Manifest) - len(part.Second) - len(part.Proof)*(len(wire.Hash{})+2)
+	room := maxPart - len(part.Manifest) - len(part.Second) - len(part.Proof)*(len(wire.Hash{})+2)
 	size := 0
 	for _, b := range buckets {
 		size += len(b) + 5
@@ -165,8 +163,8 @@ func (s *Sender) sendList(g *roster.Gateway, l document.Outgoing, buckets [][]by
 	return sent && s.o.Roster.Sent(g, l.Version)
 }
 
-// Reply signs and sends acks: of several for one gateway and epoch only the newest.
-// Waiting is how many messages wait to be stored, room how many may.
+// Reply signs and sends acks: of several for one gateway and epoch only the newest. waiting is the
+// number of messages that wait to be stored, room the most.
 func (s *Sender) Reply(replies []commit.Reply, waiting, room int) {
 	type stream struct {
 		gateway *roster.Gateway
@@ -210,12 +208,11 @@ func (s *Sender) ack(r commit.Reply, waiting, room int) {
 	}
 }
 
-// widest is the most batches that a gateway may have in flight: what a link of
-// 50 ms needs.
+// widest is the most batches that a gateway may have in flight: enough for a link of 50 ms.
 const widest = 32
 
-// window is how many batches a gateway may have in flight: the more messages wait
-// here, the fewer. At 0 it is told when to try again, each gateway at another time.
+// window returns how many batches a gateway may have in flight: the more messages wait here, the
+// fewer. At 0 retryAfter is a time in s, random so that gateways return at different times.
 func (s *Sender) window(waiting, room int) (batches, retryAfter uint16) {
 	switch used := 100 * waiting / room; {
 	case used < 25:
@@ -230,7 +227,7 @@ func (s *Sender) window(waiting, room int) (batches, retryAfter uint16) {
 	return 0, uint16(1 + s.o.Chance(5*time.Second)/time.Second)
 }
 
-// Spread of reconnects: handshakesASecond is no load for the front, and no gateway
+// Spread of reconnects: handshakesASecond are a light load for the front, and no gateway
 // waits longer than mostSpread for a revocation.
 const (
 	handshakesASecond = 500
@@ -238,8 +235,8 @@ const (
 	mostSpread        = 40 // s
 )
 
-// spread is the number of seconds over which gateways that lose their connection at
-// the same time should come back.
+// spread returns the seconds over which gateways that lost their connection at the same time should
+// reconnect.
 func spread(gateways int) uint16 {
 	return uint16(min(max(gateways/handshakesASecond, leastSpread), mostSpread))
 }

@@ -10,13 +10,13 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// repeatAfter are the waits before an unproved list is sent again. After the last one
-// a gateway that has said nothing since the list was first sent is disconnected: a
-// router may have forgotten its connection.
+// repeatAfter are the delays before an unproved list is sent again. After the last one a gateway
+// that has sent nothing since the list was first sent is disconnected: a router may have forgotten
+// its connection.
 var repeatAfter = [...]time.Duration{5 * time.Second, 10 * time.Second, 15 * time.Second}
 
-// Unproved holds the lists that were sent to gateways and are not proved by them yet,
-// and sends them again. Its methods may be called at any time from any goroutine.
+// Unproved has the lists that were sent to gateways and are not yet proved to be active there, and
+// sends them again. Its methods are safe for concurrent use.
 type Unproved struct {
 	sender  *Sender
 	changed chan struct{} // a list was sent
@@ -28,21 +28,21 @@ type Unproved struct {
 // push is one list that was sent to one gateway.
 type push struct {
 	hash, oldHash wire.Hash
-	at            time.Time // of the first
+	at            time.Time // when it was first sent
 	due           time.Time
-	done          int // of repeatAfter
+	done          int // delays of repeatAfter that have passed
 }
 
 func newUnproved(s *Sender) *Unproved {
 	return &Unproved{sender: s, changed: make(chan struct{}, 1), all: map[*roster.Gateway]*push{}}
 }
 
-// Sent notes that a list goes out to a gateway, which has to prove it.
+// Sent notes that a list is sent to a gateway, which has to prove it.
 func (u *Unproved) Sent(g *roster.Gateway, l store.List) {
 	u.mu.Lock()
 	now := time.Now()
 	if p := u.all[g]; p != nil && !g.SpokeSince(p.at) {
-		p.hash, p.oldHash = l.Hash, l.OldHash // its answer to the one before is overdue for longer
+		p.hash, p.oldHash = l.Hash, l.OldHash // the gateway's silence began with the previous list
 	} else {
 		u.all[g] = &push{l.Hash, l.OldHash, now, now.Add(repeatAfter[0]), 0}
 	}
@@ -62,7 +62,7 @@ func (u *Unproved) Proved(g *roster.Gateway, list wire.Hash) {
 	}
 }
 
-// Run sends what is not proved again, until ctx ends.
+// Run sends unproved lists again until ctx ends.
 func (u *Unproved) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -77,7 +77,7 @@ func (u *Unproved) Run(ctx context.Context) error {
 	}
 }
 
-// Repeat does what is due and returns when the next thing will be.
+// Repeat does what is due and returns when to call it next.
 func (u *Unproved) Repeat(ctx context.Context, now time.Time) time.Time {
 	again, silent, next := u.due(now)
 	u.sendAgain(ctx, again)
@@ -88,8 +88,8 @@ func (u *Unproved) Repeat(ctx context.Context, now time.Time) time.Time {
 	return next
 }
 
-// due returns which gateways get their list again, which have said nothing since it
-// was sent first, and when the next thing will be due.
+// due returns the gateways that get their list again, those that have been silent since it was
+// first sent, and when something is due next.
 func (u *Unproved) due(now time.Time) (again, silent []*roster.Gateway, next time.Time) {
 	next = now.Add(time.Hour)
 	u.mu.Lock()
@@ -119,7 +119,7 @@ func (u *Unproved) due(now time.Time) (again, silent []*roster.Gateway, next tim
 	return again, silent, next
 }
 
-// sendAgain sends the newest lists without buckets: a gateway asks for what it lacks.
+// sendAgain sends the newest lists without buckets: a gateway asks for those that it lacks.
 func (u *Unproved) sendAgain(ctx context.Context, to []*roster.Gateway) {
 	in := map[string][]*roster.Gateway{}
 	for _, g := range to {

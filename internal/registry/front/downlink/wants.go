@@ -11,25 +11,24 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// maxAnswer is the most bytes of buckets in one answer: more would end a slow link.
-// What is left out is asked for again.
+// maxAnswer is the most bytes of buckets in one answer: more would block a slow link. The gateway
+// asks again for the rest.
 const maxAnswer = 2 << 20
 
-// maxWants is how many questions may wait.
+// maxWants is the most queued requests.
 const maxWants = 256
 
-// Wants answers gateways that ask for what they lack. Ask and Dropped may be called at
-// any time from any goroutine.
+// Wants answers gateways that ask for what they lack. Ask and Dropped are safe for concurrent use.
 type Wants struct {
 	sender  *Sender
 	queue   chan want
 	dropped atomic.Uint64
 
 	mu    sync.Mutex
-	asked map[*roster.Gateway]bool // that wait for an answer
+	asked map[*roster.Gateway]bool // with a queued request
 }
 
-// want is a gateway's question for what it lacks.
+// want is a gateway's request for what it lacks.
 type want struct {
 	g *roster.Gateway
 	wire.Want
@@ -39,8 +38,7 @@ func newWants(s *Sender) *Wants {
 	return &Wants{sender: s, queue: make(chan want, maxWants), asked: map[*roster.Gateway]bool{}}
 }
 
-// Ask queues a question, at most one of a gateway at a time; a gateway asks again if
-// it gets no answer.
+// Ask queues a request, at most one of each gateway; a gateway without an answer asks again.
 func (w *Wants) Ask(g *roster.Gateway, q wire.Want) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -55,10 +53,10 @@ func (w *Wants) Ask(g *roster.Gateway, q wire.Want) {
 	}
 }
 
-// Dropped returns for how many questions there was no room.
+// Dropped returns how many requests found the queue full.
 func (w *Wants) Dropped() uint64 { return w.dropped.Load() }
 
-// Run answers questions until ctx ends.
+// Run answers requests until ctx ends.
 func (w *Wants) Run(ctx context.Context) error {
 	for {
 		select {
@@ -102,8 +100,8 @@ func (w *Wants) answer(ctx context.Context, q want) error {
 	return err
 }
 
-// readBuckets returns the buckets that there are. An old hash is no error, since the
-// answer names the newest list.
+// readBuckets returns the buckets that are stored. An old hash is no error, since the answer names
+// the newest list.
 func (w *Wants) readBuckets(ctx context.Context, building string, hashes []wire.Hash) (buckets [][]byte, err error) {
 	size := 0
 	for _, hash := range hashes {

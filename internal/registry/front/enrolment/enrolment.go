@@ -1,6 +1,6 @@
-// Package enrolment is the front's HTTPS, for gateways that have no certificate yet or
-// one that has run out. It bounds what strangers may ask and hands the rest to the
-// issuer, which alone judges it.
+// Package enrolment is the front's HTTPS server, for gateways whose certificate is missing or
+// expired. It limits the requests of strangers and passes the others to the issuer, which alone
+// judges them.
 package enrolment
 
 import (
@@ -29,9 +29,9 @@ import (
 )
 
 const (
-	maxBody     = wire.MaxMessage  // bytes that an enrolment may send
-	requestTime = 30 * time.Second // for a request to come; with its answer twice that
-	grace       = 2 * time.Second  // for requests at work at the end
+	maxBody     = wire.MaxMessage  // most bytes of a request
+	requestTime = 30 * time.Second // to read a request; with its answer twice that
+	grace       = 2 * time.Second  // for running requests at the end
 )
 
 // Options of a Server. All are needed.
@@ -40,33 +40,32 @@ type Options struct {
 	Inbox       *inbox.Inbox
 	Shelf       *shelf.Shelf
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
-	PerMinute   int // requests of one address
+	PerMinute   int // requests from one address
 	Log         zerolog.Logger
-	ErrorLog    *log.Logger // for connections that fail
+	ErrorLog    *log.Logger // for failed connections
 }
 
-// Server answers gateways. Safe for concurrent use.
+// Server answers gateways. It is safe for concurrent use.
 type Server struct {
 	o       Options
 	refused atomic.Uint64
 }
 
-// New makes a Server; it starts nothing.
+// New returns a Server. Serve starts it.
 func New(o Options) *Server { return &Server{o: o} }
 
-// Refused returns how many requests were refused that did not reach the issuer.
+// Refused returns how many requests were refused before they reached the issuer.
 func (s *Server) Refused() uint64 { return s.refused.Load() }
 
-// Serve answers gateways on a listener until ctx ends. It is TLS 1.3 without client
-// certificates: a gateway that enrols has none, and one that renews may have an expired
-// one. Its signature counts.
+// Serve answers gateways on a listener until ctx ends. It is TLS 1.3 without client certificates: a
+// gateway that enrols has none, and one that renews may have an expired one. Its signature counts.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	l = tls.NewListener(newFewConns(l), &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: s.o.Certificate, NextProtos: []string{"http/1.1"}})
 	return socket.ServeHTTP(ctx, l, &http.Server{Handler: s.handler(), ReadTimeout: requestTime, WriteTimeout: 2 * requestTime, ErrorLog: s.o.ErrorLog}, grace)
 }
 
-// handler hands requests of gateways to the issuer. It refuses itself what the issuer
-// would surely refuse.
+// handler passes requests of gateways to the issuer, except those that the issuer would certainly
+// refuse.
 func (s *Server) handler() http.Handler {
 	limit := newRateLimit(s.o.PerMinute)
 	mux := http.NewServeMux()
@@ -110,7 +109,7 @@ func readIntroduce(body []byte) (api.Enrolment, error) {
 	return api.Enrolment{Kind: api.KindIntroduce, Place: api.Place{Building: p.Building, Gateway: p.Gateway}, Proof: proof}, nil
 }
 
-// addressed reads which gateway an envelope names, without checking its signature.
+// addressed returns the gateway that an envelope names, without verifying its signature.
 func addressed(envelope []byte, kind string) (api.Place, error) {
 	_, p, _ := wire.Open(envelope, wire.Expect{}, nil)
 	building, gateway, _ := strings.Cut(p.Address, "/")
@@ -125,7 +124,7 @@ func readEnrol(body []byte) (api.Enrolment, error) {
 	return api.Enrolment{Kind: api.KindEnrol, Place: p, Envelope: body}, err
 }
 
-// readRenew takes only requests that a member has signed.
+// readRenew accepts only requests that a member has signed.
 func (s *Server) readRenew(body []byte) (api.Enrolment, error) {
 	p, key, err := s.member(body, wire.TypeRenew)
 	if err != nil {
@@ -135,7 +134,7 @@ func (s *Server) readRenew(body []byte) (api.Enrolment, error) {
 	return api.Enrolment{Kind: api.KindRenew, Place: p, Envelope: body}, err
 }
 
-// passOn waits for the issuer's answer, and hands it on.
+// passOn waits for the issuer's answer, and passes it on.
 func (s *Server) passOn(ctx context.Context, w http.ResponseWriter, e api.Enrolment) {
 	if body, ok := s.ask(ctx, w, e); ok {
 		w.Header().Set("Content-Type", "application/cbor")
@@ -144,7 +143,7 @@ func (s *Server) passOn(ctx context.Context, w http.ResponseWriter, e api.Enrolm
 	}
 }
 
-// ask waits for the issuer's answer. Where that is a refusal, or there is none, it says so.
+// ask waits for the issuer's answer. It answers itself if that is a refusal, or there is none.
 func (s *Server) ask(ctx context.Context, w http.ResponseWriter, e api.Enrolment) (body []byte, ok bool) {
 	a, err := s.o.Inbox.Ask(ctx, e)
 	switch {

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Limits of what strangers may use of the front's HTTPS.
+// Limits of the front's HTTPS server for strangers.
 const (
-	maxSources       = 4096 // whose requests are counted
-	maxConns         = 256  // open at a time
+	maxSources       = 4096 // sources whose requests are counted
+	maxConns         = 256  // open connections
 	maxConnsOfSource = 16
 )
 
-// sourceOf is the address or, with IPv6, the /64 network for which requests from a
-// remote address are counted. The zero Addr stands for what is no address.
+// sourceOf returns the address or, with IPv6, the /64 network to which requests from a remote
+// address are attributed. The zero Addr stands for an unknown address.
 func sourceOf(remote string) netip.Addr {
 	a, err := netip.ParseAddrPort(remote)
 	if err != nil {
@@ -30,15 +30,15 @@ func sourceOf(remote string) netip.Addr {
 	return source
 }
 
-// rateLimit counts requests of each source within a minute. It remembers the
-// maxSources that asked last: an attacker with more networks gets more requests, and
-// keeps nobody else from theirs. Safe for concurrent use.
+// rateLimit counts the requests of each source within a minute. It has the maxSources most recent
+// sources: an attacker with more networks gets more requests, but blocks nobody else's. It is safe
+// for concurrent use.
 type rateLimit struct {
 	perMinute int
 
 	mu     sync.Mutex
 	counts map[netip.Addr]*list.Element
-	order  list.List // of *count, the one that asked last in front
+	order  list.List // of *count, the most recent first
 }
 
 type count struct {
@@ -73,8 +73,8 @@ func (l *rateLimit) allow(remote string, now time.Time) bool {
 	return c.n <= l.perMinute
 }
 
-// fewConns is a listener with at most maxConns open connections, and maxConnsOfSource
-// of one source; more are closed at once. Slow ones end by the server's timeouts.
+// fewConns is a listener with at most maxConns open connections, and maxConnsOfSource from one
+// source; more are closed at once. Slow ones end by the server's timeouts.
 type fewConns struct {
 	net.Listener
 
@@ -83,7 +83,7 @@ type fewConns struct {
 	all  int
 }
 
-// Accept waits for a connection that there is room for.
+// Accept returns the next connection within the limits.
 func (l *fewConns) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
@@ -122,13 +122,13 @@ func (l *fewConns) release(source netip.Addr) {
 	}
 }
 
-// countedConn is a connection that frees its place when it is closed.
+// countedConn is a connection that is no longer counted when it is closed.
 type countedConn struct {
 	net.Conn
 	free func()
 }
 
-// Close closes the connection; more than once does no harm.
+// Close closes the connection. It may be called more than once.
 func (c *countedConn) Close() error {
 	defer c.free()
 	return c.Conn.Close()

@@ -16,22 +16,22 @@ import (
 	"gatehouse/sync/wire/snapshot"
 )
 
-// snapshotHeader has the signed word of a gateway on the backup in the body.
+// snapshotHeader has the gateway's signed description of the backup in the body.
 const snapshotHeader = "Gatehouse-Snapshot"
 
 const (
-	uploadTime = 10 * time.Minute // for a backup to pass, either way
-	uploads    = 4                // at a time
+	uploadTime = 10 * time.Minute // for the transfer of a backup, either way
+	uploads    = 4                // transfers at a time
 )
 
-// snapshots takes backups of members and gives them to machines in their place.
+// snapshots receives backups of members and delivers them to the machines that replace them.
 type snapshots struct {
 	*Server
-	busy chan struct{} // holds one for each backup that passes
+	busy chan struct{} // has one element for each transfer
 }
 
-// keep takes a backup. Without a body it is only asked whether the one that is named is
-// kept. Nothing of a body is read before its gateway's signature was checked.
+// keep receives a backup. Without a body it only answers whether the named one is stored. Nothing
+// of a body is read before its gateway's signature was verified.
 func (s snapshots) keep(w http.ResponseWriter, r *http.Request) {
 	envelope, err := base64.RawURLEncoding.DecodeString(r.Header.Get(snapshotHeader))
 	if err != nil {
@@ -77,8 +77,8 @@ func (s snapshots) keep(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// pass takes one of the places for backups that pass, and gives that more time than other
-// requests have. Where there is none it says so.
+// pass begins the transfer of a backup, which gets more time than other requests. If too many are
+// in progress it refuses the request and returns false.
 func (s snapshots) pass(w http.ResponseWriter) bool {
 	select {
 	case s.busy <- struct{}{}:
@@ -97,8 +97,8 @@ func (s snapshots) pass(w http.ResponseWriter) bool {
 
 func (s snapshots) passed() { <-s.busy }
 
-// fetch gives a backup to a machine that has the token of its gateway's replacement, as
-// long as that was not used. The issuer judges it.
+// fetch delivers a backup to a machine that has the unused token of its gateway's replacement. The
+// issuer judges it.
 func (s snapshots) fetch(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
@@ -129,12 +129,12 @@ func (s snapshots) fetch(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.Header().Set("Content-Type", "application/octet-stream")
 		w.Header().Set("Content-Length", strconv.Itoa(len(data)))
-		_, _ = w.Write(data) // whoever asked may be gone
+		_, _ = w.Write(data) // the client may be gone
 		s.o.Log.Info().Str("gateway", e.Place.Address()).Msg("a machine with a token was given the gateway's snapshot")
 	}
 }
 
-// limited answers as often as an address may ask.
+// limited limits the rate of requests from an address.
 func limited(limit *rateLimit, do http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !limit.allow(r.RemoteAddr, time.Now()) {
@@ -146,8 +146,8 @@ func limited(limit *rateLimit, do http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// member returns whose envelope it is, of those that a House document names, with the key
-// that must have signed it.
+// member returns the sender of an envelope, if a house document names it, with the key that must
+// have signed it.
 func (s *Server) member(envelope []byte, kind string) (api.Place, wire.Key, error) {
 	p, err := addressed(envelope, kind)
 	if err != nil {
@@ -161,7 +161,7 @@ func (s *Server) member(envelope []byte, kind string) (api.Place, wire.Key, erro
 	return p, wire.Key{}, errors.New("this gateway is not one of its building")
 }
 
-// forbid refuses what no member of a house has said.
+// forbid refuses a request that is not from a member of a house.
 func (s *Server) forbid(w http.ResponseWriter, err error) {
 	s.refused.Add(1)
 	refuse(w, http.StatusForbidden, strings.TrimSpace(err.Error()), "ask the registry's operator whether this gateway is enrolled")

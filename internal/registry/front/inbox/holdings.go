@@ -11,36 +11,36 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Bounds of what is gathered from gateways, in memory.
+// Bounds of the holdings in memory.
 const (
-	MaxHoldings = 32               // gateways at a time; the others are asked later
-	maxHolding  = 8 << 20          // bytes of one gateway
-	giveEvery   = 20 * time.Second // to an issuer that leaves it lying
+	MaxHoldings = 32               // gateways at a time; others are asked later
+	maxHolding  = 8 << 20          // bytes from one gateway
+	giveEvery   = 20 * time.Second // to an issuer that does not process it
 )
 
 var errTooManyAnswer = errors.New("nobody asked for what the gateway holds now: too many answer at a time")
 
-// holdings gathers what gateways hold, in parts: lists that this registry does not
-// know, since its database was rolled back or somebody else signs. The issuer judges
-// them. Safe for concurrent use.
+// holdings gathers what gateways hold, in parts: lists that this registry does not know, since its
+// database was rolled back or somebody else signs. The issuer judges them. It is safe for
+// concurrent use.
 type holdings struct {
 	mu  sync.Mutex
 	all map[string]*holding // by address of the gateway
 }
 
-// holding is what came of one gateway.
+// holding is what one gateway holds.
 type holding struct {
 	place wire.Place
 	nonce wire.Nonce // of the hello that it answers
 	parts [][]byte   // envelopes
-	left  int        // parts that have not come
+	left  int        // missing parts
 	size  int
-	given time.Time // to the issuer, last
+	given time.Time // when the issuer last got it
 }
 
 func newHoldings() *holdings { return &holdings{all: make(map[string]*holding)} }
 
-// add takes a part. It reports whether it was the last one.
+// add adds a part. It reports whether the holding is complete.
 func (h *holdings) add(p wire.Place, part wire.Holding, envelope []byte) (whole bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -65,9 +65,9 @@ func (h *holdings) add(p wire.Place, part wire.Holding, envelope []byte) (whole 
 	return of.left == 0, nil
 }
 
-// whole returns the complete holding that the issuer was given longest ago, and counts
-// it as given now; nil: none. What the issuer was given within giveEvery is left out:
-// an issuer that takes none would be answered without end.
+// whole returns the complete holding that the issuer has not got for the longest time, and notes
+// that it gets it now; nil: none. Those that it got within giveEvery are left out, since an issuer
+// that processes none would be answered without end.
 func (h *holdings) whole(now time.Time) []api.Holding {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -84,7 +84,7 @@ func (h *holdings) whole(now time.Time) []api.Holding {
 	return []api.Holding{{Place: api.Place(next.place), Nonce: next.nonce[:], Parts: next.parts}}
 }
 
-// take forgets what a gateway holds if it still is the answer to that hello.
+// take forgets a holding if it is the answer to that hello.
 func (h *holdings) take(address string, nonce []byte) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

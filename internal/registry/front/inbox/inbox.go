@@ -1,5 +1,5 @@
-// Package inbox is what waits at the front for the issuer (enrolments, tenancy records,
-// what gateways hold), and carries its answers to gateways that enrol.
+// Package inbox has what waits at the front for the issuer (enrolments, tenancy records, holdings
+// of gateways), and passes its answers to gateways that enrol.
 package inbox
 
 import (
@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	answerTime    = 10 * time.Second // an enrolment waits so long for the issuer
-	maxEnrolments = 64               // that wait at a time
-	maxWork       = 128              // deliveries of one answer
-	issuerSilence = time.Minute      // after which status says that the issuer is away
+	answerTime    = 10 * time.Second // how long an enrolment waits for the issuer
+	maxEnrolments = 64               // most waiting enrolments
+	maxWork       = 128              // most deliveries in one answer
+	issuerSilence = time.Minute      // after which status reports the issuer as absent
 )
 
 var (
@@ -31,15 +31,14 @@ var (
 // Options of an Inbox. Store and Wait are needed.
 type Options struct {
 	Store *store.Store
-	// Wait is the longest time that a question for work is held when there is none.
+	// Wait is the most time that a request for work is held while there is none.
 	Wait time.Duration
-	// Gather is how long such a question is held when there is work, for what comes
-	// in the same moment; 0: not at all.
+	// Gather is how long such a request is held when there is work, to gather more; 0: not at all.
 	Gather time.Duration
 }
 
-// Inbox is where enrolments wait for the issuer's answer, and where the issuer waits
-// for work. Safe for concurrent use.
+// Inbox is where enrolments wait for the issuer's answer, and where the issuer waits for work. It
+// is safe for concurrent use.
 type Inbox struct {
 	o        Options
 	holdings *holdings
@@ -48,16 +47,16 @@ type Inbox struct {
 	changed chan struct{} // closed when there is something new
 	waiting []api.Enrolment
 	answers map[string]chan api.Answer // by id
-	polls   int                        // of the issuer, which waits for work
-	asked   time.Time                  // when the last of them ended
+	polls   int                        // present requests of the issuer for work
+	asked   time.Time                  // when the last such request ended
 }
 
-// New makes an empty Inbox.
+// New returns an empty Inbox.
 func New(o Options) *Inbox {
 	return &Inbox{o: o, holdings: newHoldings(), changed: make(chan struct{}), answers: map[string]chan api.Answer{}}
 }
 
-// Wake tells those that wait that there may be work.
+// Wake signals that there may be work.
 func (b *Inbox) Wake() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -69,7 +68,7 @@ func (b *Inbox) wakeLocked() {
 	b.changed = make(chan struct{})
 }
 
-// Ask puts an enrolment before the issuer and waits for the answer.
+// Ask passes an enrolment to the issuer and waits for the answer, at most answerTime.
 func (b *Inbox) Ask(ctx context.Context, e api.Enrolment) (api.Answer, error) {
 	e.ID = rand.Text()
 	answer := make(chan api.Answer, 1)
@@ -93,7 +92,7 @@ func (b *Inbox) Ask(ctx context.Context, e api.Enrolment) (api.Answer, error) {
 	}
 }
 
-// take forgets who waits for an answer, and returns the way to them; nil: nobody waits.
+// take removes a waiting enrolment and returns its channel; nil: nobody waits.
 func (b *Inbox) take(id string) chan<- api.Answer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -103,24 +102,24 @@ func (b *Inbox) take(id string) chan<- api.Answer {
 	return to
 }
 
-// Answer hands the issuer's answer to whoever waits for it, once.
+// Answer passes the issuer's answer to the waiting enrolment, once; else it returns ErrGone.
 func (b *Inbox) Answer(a api.Answer) error {
 	to := b.take(a.ID)
 	if to == nil {
 		return ErrGone
 	}
-	to <- a // there is room: who took the way is the only one
+	to <- a // never blocks: take returns the channel only once
 	return nil
 }
 
-// look returns what waits and a channel that is closed when that changes.
+// look returns the waiting enrolments and a channel that is closed when they change.
 func (b *Inbox) look() ([]api.Enrolment, <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.waiting), b.changed
 }
 
-// poll counts who waits for work until the returned function is called.
+// poll counts a request for work until the returned function is called.
 func (b *Inbox) poll() (end func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -133,14 +132,14 @@ func (b *Inbox) poll() (end func()) {
 	}
 }
 
-// Attended reports whether an issuer asks for work.
+// Attended reports whether an issuer requests work.
 func (b *Inbox) Attended() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.polls > 0 || time.Since(b.asked) < issuerSilence
 }
 
-// AddHolding takes a part of what a gateway holds.
+// AddHolding adds a part of what a gateway holds.
 func (b *Inbox) AddHolding(p wire.Place, part wire.Holding, envelope []byte) error {
 	whole, err := b.holdings.add(p, part, envelope)
 	if whole {
@@ -149,7 +148,7 @@ func (b *Inbox) AddHolding(p wire.Place, part wire.Holding, envelope []byte) err
 	return err
 }
 
-// TakeHolding takes the issuer's word that it has judged what a gateway holds.
+// TakeHolding notes that the issuer has judged what a gateway holds.
 func (b *Inbox) TakeHolding(h api.Holding) error {
 	if !b.holdings.take(h.Place.Address(), h.Nonce) {
 		return ErrGone
@@ -157,8 +156,8 @@ func (b *Inbox) TakeHolding(h api.Holding) error {
 	return nil
 }
 
-// Work returns what waits for the issuer behind a delivery's number. If there is
-// nothing it waits for something, at most wait and at most the option Wait.
+// Work returns what waits for the issuer after a delivery's number. If there is nothing it waits,
+// at most wait and at most the option Wait.
 func (b *Inbox) Work(ctx context.Context, after uint64, wait time.Duration) (api.Work, error) {
 	defer b.poll()()
 	timer := time.NewTimer(min(wait, b.o.Wait))

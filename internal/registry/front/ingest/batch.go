@@ -14,8 +14,8 @@ import (
 	"gatehouse/sync/wire/checkpoint"
 )
 
-// batchWork is a batch whose signatures hold. Whether it continues what is
-// stored is known only in the transaction.
+// batchWork is a batch with verified signatures. Whether it continues the stored entries is known
+// only in the transaction.
 type batchWork struct {
 	batch    wire.Batch // without Sealed
 	sealed   []byte
@@ -26,16 +26,16 @@ type batchWork struct {
 	notes    []note
 }
 
-// note is what the registry itself reads from an entry. What can't be read is
-// stored all the same: content is no reason to refuse.
+// note is what the registry itself reads from an entry. An unreadable entry is stored all the same:
+// its content is no reason to refuse it.
 type note struct {
 	wall    int64
-	unsure  bool // nothing says how good the clock was, or that it was good
+	unsure  bool // the clock was not known to be good
 	alarm   bool
 	applied bool
 	version uint64
 	hash    wire.Hash
-	refuses wire.Reason // a list that it was sent, or what that gives; ReasonNone: none
+	refuses wire.Reason // why it refuses a list, or what the list gives; ReasonNone: nothing
 }
 
 var errCheckpoint = errors.New("the signature on the checkpoint does not verify")
@@ -81,8 +81,8 @@ func readNote(header []byte) (n note) {
 	return n
 }
 
-// mayConcern reports whether an entry of the kind can be an alarm or a proof. Most
-// can't, and are not decoded.
+// mayConcern reports whether an entry of the kind can be an alarm or a proof. Most can't, and are
+// not decoded.
 func mayConcern(kind wire.Kind) bool {
 	switch kind {
 	case wire.KindForced, wire.KindDamaged, wire.KindRefused, wire.KindGap, wire.KindEpoch, wire.KindHeld, wire.KindFire,
@@ -92,10 +92,10 @@ func mayConcern(kind wire.Kind) bool {
 	return false
 }
 
-// maxForks is how many batches of a gateway are kept as evidence.
+// maxForks is the most batches of a gateway that are stored as evidence.
 const maxForks = 64
 
-// Store adds what is new of the batch, if it continues what is stored.
+// Store stores the new entries of the batch, if it continues the stored ones.
 func (w *batchWork) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) error {
 	before, err := t.Stored(l.ID, w.batch.Epoch)
 	if err != nil {
@@ -105,7 +105,7 @@ func (w *batchWork) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) er
 	t.Ack(g, w.batch.Epoch)
 	first, end, next := w.batch.First, w.batch.First+uint64(len(w.leaves)), before.Size()
 	if first > next {
-		return nil // something before it is missing: the ack says from where
+		return nil // entries before it are missing: the ack says from where
 	}
 	if end <= next {
 		same, err := w.known(t, l.ID, before)
@@ -114,14 +114,14 @@ func (w *batchWork) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) er
 		}
 		return w.fork(t, g, l)
 	}
-	// The root that was signed is over all entries: where it holds, those before
-	// `next` are the ones that are stored.
+	// The signed root is over all entries: if it is right, those before
+	// `next` are the stored ones.
 	fresh := w.leaves[next-first:]
 	after := before.AddAll(fresh)
 	if wire.Hash(after.Root()) != w.batch.Root {
 		return w.fork(t, g, l)
 	}
-	room, err := t.RoomForBatch(g, l, next == 0, len(w.body)+len(w.sealed))
+	room, err := t.AdmitBatch(g, l, next == 0, len(w.body)+len(w.sealed))
 	if err != nil || !room {
 		return err
 	}
@@ -137,7 +137,7 @@ func (w *batchWork) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) er
 	return w.add(t, l, next, int(next-first))
 }
 
-// tell notes what the entries say of lists.
+// tell notes what the entries prove about lists.
 func (w *batchWork) tell(t *commit.Txn, g *roster.Gateway) {
 	t.Heard(g)
 	for _, n := range w.notes {
@@ -147,15 +147,15 @@ func (w *batchWork) tell(t *commit.Txn, g *roster.Gateway) {
 	}
 }
 
-// begins raises an alarm if the gateway had epochs and begins one that cites none of
-// them: its journal was deleted. A machine that replaces another has another key.
+// begins raises an alarm if the gateway had epochs and begins one that cites none of them: its
+// journal was deleted. A machine that replaces another has another key.
 func (w *batchWork) begins(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) error {
 	again, err := t.Begins(l.ID, w.machine)
 	if err != nil || !again {
 		return err
 	}
 	if h, err := wire.DecodeHeader(w.batch.Headers[0]); err == nil && h.Kind == wire.KindEpoch && len(h.Detail) > 0 {
-		return nil // which is an alarm of its own
+		return nil // it is an alarm of its own
 	}
 	header, err := wire.Header{Kind: wire.KindEpoch, Reason: wire.ReasonCitesNone, Wall: t.Now.UnixMilli()}.Encode()
 	if err != nil {
@@ -165,9 +165,9 @@ func (w *batchWork) begins(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) e
 	return t.Alarm(l, w.batch.Epoch, 0, header, true)
 }
 
-// add stores the entries from the i-th on, whose sequence number is first. They replace
-// waiting notices also where an entry is no alarm to this program: it may be of a newer
-// gateway, or the notice was not true.
+// add stores the entries from the i-th on, whose sequence number is first. They also replace
+// notices if an entry is no alarm to this program: it may be from a newer gateway, or the notice
+// was wrong.
 func (w *batchWork) add(t *commit.Txn, l *commit.Ledger, first uint64, i int) error {
 	row := store.Batch{Gateway: l.ID, Epoch: w.batch.Epoch, First: first, Next: w.batch.First + uint64(len(w.leaves)), Body: w.body, Sealed: w.sealed}
 	waiting, err := t.Waiting(l.ID, row.Epoch, first, row.Next)
@@ -178,7 +178,7 @@ func (w *batchWork) add(t *commit.Txn, l *commit.Ledger, first uint64, i int) er
 	for ; i < len(w.notes); i++ {
 		n := &w.notes[i]
 		row.WallFrom, row.WallTo = min(row.WallFrom, n.wall), max(row.WallTo, n.wall)
-		if n.unsure { // it may be of any time until now
+		if n.unsure { // its time may be any until now
 			row.WallFrom, row.WallTo = min(row.WallFrom, 0), max(row.WallTo, t.Now.UnixMilli())
 		}
 		seq := w.batch.First + uint64(i)
@@ -197,13 +197,12 @@ func (w *batchWork) add(t *commit.Txn, l *commit.Ledger, first uint64, i int) er
 	return t.AddBatch(row, t.Now)
 }
 
-// maxOverlap is the most stored batches that a repeated one is compared with.
+// maxOverlap is the most stored batches with which a repeated one is compared.
 const maxOverlap = 16
 
-// known reports whether a batch without new entries repeats what is stored. If a
-// stored batch ends at the same entry, the signed roots decide; else the entries are
-// compared, but only with the last maxOverlap stored batches, since comparing costs
-// more than sending.
+// known reports whether a batch without new entries repeats the stored ones. If a stored batch ends
+// at the same entry the signed roots decide; else the entries are compared, but only with the last
+// maxOverlap stored batches, since comparing costs more than sending.
 func (w *batchWork) known(t *commit.Txn, id int64, stored tree.Range) (bool, error) {
 	first, end := w.batch.First, w.batch.First+uint64(len(w.leaves))
 	if end == stored.Size() {
@@ -229,8 +228,8 @@ func (w *batchWork) known(t *commit.Txn, id int64, stored tree.Range) (bool, err
 	return true, nil
 }
 
-// fork keeps a batch that contradicts the store as evidence: the SD card was restored,
-// or the gateway lies.
+// fork stores a batch that contradicts the store as evidence: an old copy of the SD card was
+// restored, or the gateway lies.
 func (w *batchWork) fork(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) error {
 	fresh, err := t.AddFork(l.ID, w.batch.Epoch, w.batch.First, w.batch.Root, w.envelope, maxForks, t.Now)
 	if err == nil && fresh {
@@ -240,7 +239,7 @@ func (w *batchWork) fork(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) err
 	return err
 }
 
-// leafHashes are the hashes of a batch's leaves.
+// leafHashes returns the hashes of a batch's leaves.
 func leafHashes(b wire.Batch) []tlog.Hash {
 	var nobody wire.Hash
 	hashes := make([]tlog.Hash, len(b.Headers))

@@ -9,7 +9,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// helloWork stores a hello; its ack tells the gateway what is stored.
+// helloWork is a hello to be stored; its ack tells the gateway what is stored.
 type helloWork struct{ roster.Hello }
 
 func openHello(o Options, g *roster.Gateway, format uint64, payload []byte) (*helloWork, error) {
@@ -22,14 +22,14 @@ func openHello(o Options, g *roster.Gateway, format uint64, payload []byte) (*he
 	if err != nil {
 		return nil, err
 	}
-	if fresh && hello.Clock == wire.ClockNTP { // other clocks may rest on the registry's own time
+	if fresh && hello.Clock == wire.ClockNTP { // other clocks may be set by the registry's own time
 		o.Clock.Hear(o.Roster.Look(g).Place.Building, time.UnixMilli(hello.Wall), 0)
 	}
 	o.Downlink.Sender.NewerTrust(g, w.Trust, w.Format)
 	return w, nil
 }
 
-// Store finds out what the hello names that is not here, and asks for an ack.
+// Store finds out which data that the hello names is not stored here, and requests an ack.
 func (w *helloWork) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) error {
 	l.Epoch = roster.AnswerEpoch(w.Hello2)
 	t.Ack(g, l.Epoch)
@@ -59,8 +59,8 @@ func (w *helloWork) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) er
 	return t.SetHello(l.ID, w.Payload, t.Now)
 }
 
-// undo sends the undo that waits for a gateway which still names that time, and
-// forgets it where it names another.
+// undo sends a waiting undo to a gateway that still names the undone time, and deletes it if the
+// gateway names another.
 func (w *helloWork) undo(t *commit.Txn, g *roster.Gateway, s roster.State) error {
 	switch {
 	case s.Undo.Envelope == nil:
@@ -73,8 +73,8 @@ func (w *helloWork) undo(t *commit.Txn, g *roster.Gateway, s roster.State) error
 	return t.Documents.PutUndo(api.Undo{Building: s.Place.Building, Gateway: s.Place.Gateway})
 }
 
-// setLacking finds out whether a hello names something that is not known here. It
-// reports whether the gateway is to hand over what it holds.
+// setLacking finds out whether a hello names something that is unknown here. It reports whether the
+// gateway is to hand over what it holds.
 func setLacking(t *commit.Txn, g *roster.Gateway, l *commit.Ledger, s roster.State, h wire.Hello2) (asked bool, err error) {
 	known := true
 	if h.List > 0 {
@@ -82,17 +82,17 @@ func setLacking(t *commit.Txn, g *roster.Gateway, l *commit.Ledger, s roster.Sta
 			return false, err
 		}
 	}
-	inStep := h.Line == l.Line && h.Records == l.Records // else its own ends are still on their way
+	inStep := h.Line == l.Line && h.Records == l.Records // else its own endings are still on their way
 	ended := s.Building.Ended
 	lacks := !known || inStep && ended != nil && h.Removed > *ended || h.House > s.Building.House.Version
 	return t.Roster.SetLacking(g, lacks, h), nil
 }
 
-// question is a job without a message: it finds out again whether a gateway has
-// something that is not known here, and asks for it with an ack.
+// question is a job without a message: it finds out again whether a gateway has something that is
+// unknown here, and asks for it with an ack.
 type question struct{}
 
-// Store asks for an ack where the gateway has to hand over what it holds.
+// Store requests an ack if the gateway has to hand over what it holds.
 func (question) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) error {
 	s := t.Roster.Look(g)
 	asked, err := setLacking(t, g, l, s, s.View.Hello)
@@ -102,7 +102,7 @@ func (question) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) error 
 	return err
 }
 
-// noticeWork stores an alarm until its entry comes.
+// noticeWork is an alarm whose entry has not arrived.
 type noticeWork struct{ notice wire.Notice }
 
 func openNotice(payload []byte) (*noticeWork, error) {
@@ -114,11 +114,11 @@ func openNotice(payload []byte) (*noticeWork, error) {
 	return w, err
 }
 
-// Store keeps the notice while its entry is not here.
+// Store stores the notice unless its entry is stored.
 func (w *noticeWork) Store(t *commit.Txn, _ *roster.Gateway, l *commit.Ledger) error {
 	r, err := t.Stored(l.ID, w.notice.Epoch)
 	if err != nil || w.notice.Sequence < r.Size() {
-		return err // its entry is here
+		return err // its entry is stored
 	}
 	return t.Alarm(l, w.notice.Epoch, w.notice.Sequence, w.notice.Header, false)
 }

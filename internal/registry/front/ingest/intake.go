@@ -1,6 +1,6 @@
-// Package ingest takes what gateways send: it checks signature and form of each
-// message, so that a commit has only to store it. It never waits for room: a message
-// that finds none is dropped, and its gateway sends it again.
+// Package ingest receives the gateways' messages: it checks signature and form of each, so that it
+// only has to be stored. It never waits for a full queue: the message is dropped, and its gateway
+// sends it again.
 package ingest
 
 import (
@@ -23,38 +23,37 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Bounds of what waits: at 64 KiB a message, 64 MiB in all.
+// Bounds of the queues: at 64 KiB a message, 64 MiB in all.
 const (
-	maxQueue      = 1024 // messages of all gateways
-	maxQueueOfOne = 64   // of one gateway
+	maxQueue      = 1024 // messages from all gateways
+	maxQueueOfOne = 64   // from one gateway
 )
 
 // Options of an Intake. All are needed.
 type Options struct {
 	Roster    *roster.Roster
-	Clock     *agreed.Clock // told what gateways' clocks say
+	Clock     *agreed.Clock // gets the gateways' times
 	Committer *commit.Committer
 	Downlink  downlink.Downlink
 	Inbox     *inbox.Inbox
-	Formats   uint64          // of the wire that hellos may have, 1 to this one
-	Limited   *zerolog.Logger // for what any gateway can cause
+	Formats   uint64          // wire formats of hellos, 1 to this one
+	Limited   *zerolog.Logger // rate-limited, for events that any gateway can cause
 }
 
-// Intake takes messages. Receive, Waiting and Counts may be called at any time from
-// any goroutine.
+// Intake receives messages. Receive, Waiting and Counts are safe for concurrent use.
 type Intake struct {
 	o      Options
 	seed   maphash.Seed
-	queues []chan message // one a worker
+	queues []chan message // one for each worker
 
 	dropped, refused atomic.Uint64
 
 	mu      sync.Mutex
-	waiting map[*roster.Gateway]int // messages that are queued or being opened
-	all     int                     // of all gateways
+	waiting map[*roster.Gateway]int // messages that are queued or being checked
+	all     int                     // from all gateways
 }
 
-// message is one as it came from the link.
+// message is a message from the link.
 type message struct {
 	g       *roster.Gateway
 	key     wire.Key
@@ -62,7 +61,7 @@ type message struct {
 	payload []byte
 }
 
-// New makes an Intake; it starts nothing.
+// New returns an Intake. Run starts it.
 func New(o Options) *Intake {
 	in := &Intake{o: o, seed: maphash.MakeSeed(), waiting: map[*roster.Gateway]int{}}
 	workers := max(2, min(8, runtime.GOMAXPROCS(0)))
@@ -72,20 +71,20 @@ func New(o Options) *Intake {
 	return in
 }
 
-// Waiting returns how many messages wait to be stored, and for how many there is room.
+// Waiting returns how many messages wait to be stored, and the most that may.
 func (in *Intake) Waiting() (n, room int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.all + in.o.Committer.Waiting(), len(in.queues) * cap(in.queues[0])
 }
 
-// Counts returns how many messages were dropped since there was no room, and how many
-// were refused.
+// Counts returns how many messages were dropped since the queues were full, and how many were
+// refused.
 func (in *Intake) Counts() (dropped, refused uint64) {
 	return in.dropped.Load() + in.o.Downlink.Wants.Dropped(), in.refused.Load()
 }
 
-// Receive takes what comes from the link, and returns at once.
+// Receive takes a message from the link, and returns at once.
 func (in *Intake) Receive(topic string, payload []byte) {
 	p, dir, kind, err := wire.ParseTopic(topic)
 	if err != nil || len(payload) > wire.MaxMessage {
@@ -108,7 +107,7 @@ func (in *Intake) Receive(topic string, payload []byte) {
 		in.dropped.Add(1)
 		return
 	}
-	// One gateway's messages stay in order: they go to one worker.
+	// A gateway's messages stay in order, since one worker gets them all.
 	q := in.queues[maphash.String(in.seed, g.Address())%uint64(len(in.queues))]
 	select {
 	case q <- message{g, key, kind, payload}:
@@ -118,7 +117,7 @@ func (in *Intake) Receive(topic string, payload []byte) {
 	}
 }
 
-// enter counts a message that waits, and reports whether its gateway may have so many.
+// enter counts a waiting message, and reports whether its gateway may have another.
 func (in *Intake) enter(g *roster.Gateway) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -139,7 +138,7 @@ func (in *Intake) leave(g *roster.Gateway) {
 	}
 }
 
-// Run opens messages until ctx ends.
+// Run checks messages until ctx ends.
 func (in *Intake) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	for _, q := range in.queues {
@@ -210,8 +209,8 @@ func (in *Intake) open(ctx context.Context, m message) error {
 	return nil
 }
 
-// takeStatus takes the last will of the connection on which the newest hello came. The
-// opposite status adds nothing to the hello and could be a replay, so it is ignored.
+// takeStatus handles a last will. It counts if the newest hello came on its connection. An online
+// status adds nothing to the hello and may be a replay, so it is ignored.
 func (in *Intake) takeStatus(g *roster.Gateway, payload []byte) error {
 	var s wire.Status
 	if err := wire.Decode(payload, &s); err != nil {
@@ -225,24 +224,24 @@ func (in *Intake) takeStatus(g *roster.Gateway, payload []byte) error {
 
 var errUnasked = errors.New("nobody asked for what the gateway holds")
 
-// takeHolding takes a part of what a gateway holds.
+// takeHolding handles a part of what a gateway holds.
 func (in *Intake) takeHolding(m message, payload []byte) error {
 	var part wire.Holding
 	if err := wire.Decode(payload, &part); err != nil {
 		return err
 	}
 	s := in.o.Roster.Look(m.g)
-	if !(s.View.Lacks || s.View.Pressed) || part.Nonce != s.View.Nonce {
+	if !(s.View.Lacks || s.View.HandOver) || part.Nonce != s.View.Nonce {
 		return errUnasked
 	}
 	return in.o.Inbox.AddHolding(s.Place, part, m.payload)
 }
 
-// askEvery is how often gateways are asked again that have not handed over what they hold.
+// askEvery is how often gateways that have not handed over what they hold are asked again.
 const askEvery = 20 * time.Second
 
-// RunQuestions asks gateways for what they hold, until ctx ends: those that have not
-// answered, and those that were not asked since the issuer had not said what is known.
+// RunQuestions asks gateways for what they hold, until ctx ends: those that have not answered, and
+// those that were not asked because the issuer had not yet published what is known.
 func (in *Intake) RunQuestions(ctx context.Context) error {
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()

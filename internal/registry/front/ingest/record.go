@@ -13,10 +13,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// recordWork is a tenancy record, with its person sealed to a key that this process
-// does not have.
+// recordWork is a tenancy record, with its person sealed to a key that this process does not have.
 type recordWork struct {
-	maker    *roster.Gateway // whose record it is; not the sender's: a sibling brings it
+	maker    *roster.Gateway // the gateway that made it; another than the sender: a sibling delivers it
 	key      wire.Key        // the maker's
 	record   wire.Record
 	envelope []byte
@@ -54,8 +53,8 @@ func openRecord(r *roster.Roster, m message, payload []byte) (*recordWork, error
 	return w, nil
 }
 
-// makerOf returns whose record a gateway delivers: its own, or that of a sibling
-// that may have lost it, be cut off or dead.
+// makerOf returns the gateway that made a record: the sender, or a sibling that may have lost it,
+// be cut off or dead.
 func makerOf(r *roster.Roster, m message, record []byte) (*roster.Gateway, wire.Key, error) {
 	_, p, _ := wire.Open(record, wire.Expect{}, nil) // only to learn who made it
 	if p.Address == m.g.Address() {
@@ -69,8 +68,8 @@ func makerOf(r *roster.Roster, m message, record []byte) (*roster.Gateway, wire.
 	return nil, wire.Key{}, fmt.Errorf("%w: the record is of no gateway of the building", wire.ErrUnknownKey)
 }
 
-// Store takes a record if it is the next of its line. Only what the maker itself
-// delivers is acked, and says in which line it numbers now.
+// Store stores a record if it is the next of its line. Only deliveries by the maker itself are
+// acked, and set the line in which it numbers now.
 func (w *recordWork) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) (err error) {
 	own := w.maker == g
 	if own {
@@ -86,7 +85,7 @@ func (w *recordWork) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) (
 	}
 	switch {
 	case w.record.Number > count+1:
-		return nil // one before it is missing: the ack says so
+		return nil // an earlier one is missing: the ack says so
 	case w.record.Number <= count:
 		return w.again(t, g, l)
 	}
@@ -102,10 +101,10 @@ func (w *recordWork) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) (
 	return w.advance(t, l, own)
 }
 
-// add stores the record in a line. It reports whether its sender, g, may still
-// have one stored.
+// add stores the record in a line. It returns false if the quota of the sender, g, does not admit
+// it.
 func (w *recordWork) add(t *commit.Txn, g *roster.Gateway, id int64, line uint64) (bool, error) {
-	if room, err := t.RoomForRecord(g, len(w.envelope)+len(w.person)); err != nil || !room {
+	if room, err := t.AdmitRecord(g, len(w.envelope)+len(w.person)); err != nil || !room {
 		return false, err
 	}
 	r := api.Delivery{Line: line, Record: w.record.Number, Envelope: w.envelope, Stored: t.Now}
@@ -118,8 +117,8 @@ func (w *recordWork) add(t *commit.Txn, g *roster.Gateway, id int64, line uint64
 	return err == nil, err
 }
 
-// advance notes how far the maker's newest line has come. A late or repeated delivery
-// of an earlier line does not make that line the newest again.
+// advance notes the newest record of the maker's newest line. A late or repeated delivery of an
+// earlier line does not make that line the newest again.
 func (w *recordWork) advance(t *commit.Txn, l *commit.Ledger, own bool) error {
 	switch {
 	case w.record.Line == l.Line:
@@ -132,8 +131,8 @@ func (w *recordWork) advance(t *commit.Txn, l *commit.Ledger, own bool) error {
 	return nil
 }
 
-// again takes a record whose number is already stored. If it is another record, the
-// maker's disk was rolled back and it has used one number twice.
+// again handles a record whose number is already stored. If it is another record, the maker's disk
+// was rolled back and it has used one number twice.
 func (w *recordWork) again(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) error {
 	own := w.maker == g
 	old, err := t.Record(l.ID, w.record.Line, w.record.Number)
@@ -145,15 +144,15 @@ func (w *recordWork) again(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) e
 	case !own:
 		return w.handAgain(t, l)
 	}
-	owed, err := t.TakePending(l.ID, w.record.Line, w.record.Number)
-	if err != nil || !owed || len(w.person) == 0 {
+	pending, err := t.TakePending(l.ID, w.record.Line, w.record.Number)
+	if err != nil || !pending || len(w.person) == 0 {
 		return err
 	}
 	return t.AddPerson(w.person, t.Now)
 }
 
-// handAgain hands a record to the issuer again, at most once a day: a sibling brings
-// it since no list settles it, maybe because none names its line any more.
+// handAgain gives a record to the issuer again, at most once a day: a sibling delivers it because
+// no list settles it, perhaps because none names its line any more.
 func (w *recordWork) handAgain(t *commit.Txn, l *commit.Ledger) error {
 	if !l.Again(w.record.Line, w.record.Number, t.Now) {
 		return nil
@@ -171,9 +170,9 @@ func (w *recordWork) same(old []byte) bool {
 	return err == nil && wire.Decode(inner, &r) == nil && r.ID == w.record.ID
 }
 
-// fork keeps the second record of one number as evidence and raises an alarm. The
-// maker is told to begin a new line, in which it brings the record again. What a
-// sibling brought is stored beside the first, since the maker may have lost it.
+// fork stores the second record of one number as evidence and raises an alarm. The maker is told to
+// begin a new line, in which it delivers the record again. A sibling's delivery is stored beside
+// the first, since the maker may have lost it.
 func (w *recordWork) fork(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) error {
 	sum := sha256.Sum256(w.envelope)
 	fresh, err := t.AddFork(l.ID, w.record.Line, w.record.Number, sum, w.envelope, maxForks, t.Now)

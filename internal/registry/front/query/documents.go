@@ -15,7 +15,7 @@ import (
 	"gatehouse/sync/wire/checkpoint"
 )
 
-// Heads returns what is newest of each building; only "": of all.
+// Heads returns the newest documents of each building; only of one, unless it is "".
 func Heads(r *roster.Roster, only string) []api.Head {
 	all := []api.Head{}
 	for id, b := range r.Buildings() {
@@ -32,7 +32,7 @@ func Heads(r *roster.Roster, only string) []api.Head {
 	return all
 }
 
-// Stored returns all that the front has of a building's documents.
+// Stored returns all documents of a building that the front has.
 func Stored(ctx context.Context, s *store.Store, r *roster.Roster, building string) (api.Stored, error) {
 	out := api.Stored{Building: building, House: r.Building(building).Document.Envelope}
 	l, err := s.List(ctx, building)
@@ -54,9 +54,9 @@ func Stored(ctx context.Context, s *store.Store, r *roster.Roster, building stri
 	return out, err
 }
 
-// VKeys returns the keys with which strangers check cosigned checkpoints: those
-// of the witnesses, and those of the building's gateways that are of it now, under
-// the origin of each epoch that is stored. Building "": only the witnesses'.
+// VKeys returns the keys with which third parties verify cosigned checkpoints: those of the
+// witnesses, and those of the building's present gateways, under the origin of each stored epoch.
+// Building "": only the witnesses'.
 func VKeys(ctx context.Context, s *store.Store, r *roster.Roster, trust wire.Trust, building string) (keys api.VKeys, err error) {
 	for _, k := range trust.Keyset(wire.RoleWitness) {
 		keys.Witnesses = append(keys.Witnesses, checkpoint.WitnessVKey(checkpoint.WitnessName(trust.Registry), k.Public))

@@ -1,5 +1,5 @@
-// Package query answers questions for what is stored: entries, alarms, keys and
-// documents. It shows times and doors, and nobody's card.
+// Package query answers requests for stored entries, alarms, keys and documents. It shows times and
+// doors, and nobody's card.
 package query
 
 import (
@@ -20,8 +20,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Entries answers with the stored entries that a filter in the request's query lets
-// through, one JSON object a line.
+// Entries answers with the stored entries that pass the filter in the request's query, one JSON
+// object a line.
 func Entries(s *store.Store, w http.ResponseWriter, r *http.Request) error {
 	filter, err := readFilter(r.URL.Query())
 	if err != nil {
@@ -51,18 +51,18 @@ func Entries(s *store.Store, w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// entryQuery is one question for entries.
+// entryQuery is one request for entries.
 type entryQuery struct {
 	filter api.EntryFilter
 	after  store.Cursor
 	left   int
-	last   string // cursor of the last entry that was shown
+	last   string // cursor of the last entry written
 	times  *timeline
 	out    *json.Encoder // one object a line
 }
 
-// batch shows the entries of one batch that pass the filter, and reports whether more
-// may be shown.
+// batch writes the entries of one batch that pass the filter, and reports whether more may be
+// written.
 func (q *entryQuery) batch(ctx context.Context, row store.Batch) (more bool, err error) {
 	p := row.Place
 	var b wire.Batch
@@ -77,7 +77,7 @@ func (q *entryQuery) batch(ctx context.Context, row store.Batch) (more bool, err
 		}
 		h, err := wire.DecodeHeader(b.Headers[i])
 		if err != nil || !matches(q.filter, h) || q.before(p, b.Epoch, b.First+uint64(i), row.Stored) {
-			continue // what can't be read is kept, and shown to nobody
+			continue // an unreadable entry is stored, but not shown
 		}
 		span, err := q.times.of(ctx, row, b, i, h)
 		if err != nil {
@@ -98,13 +98,13 @@ func (q *entryQuery) batch(ctx context.Context, row store.Batch) (more bool, err
 		}
 		q.last = cursorOf(p, b.Epoch, e.Sequence, row.Stored, q.filter.Newest)
 		if err := q.out.Encode(e); err != nil {
-			return false, nil // whoever asked is gone
+			return false, nil // the client is gone
 		}
 	}
 	return true, nil
 }
 
-// before reports whether an entry stands before the cursor, and was shown already.
+// before reports whether an entry is before the cursor, and was written already.
 func (q *entryQuery) before(p wire.Place, epoch, sequence uint64, stored time.Time) bool {
 	c := q.after
 	if q.filter.After == "" || c.Building != p.Building || c.Gateway != p.Gateway || c.Epoch != epoch {
@@ -116,8 +116,7 @@ func (q *entryQuery) before(p wire.Place, epoch, sequence uint64, stored time.Ti
 	return sequence <= c.Sequence
 }
 
-// cursorOf names an entry, and with newest when it was stored, so that a query can
-// go on behind it.
+// cursorOf returns the cursor after an entry, with newest also by when it was stored.
 func cursorOf(p wire.Place, epoch, sequence uint64, stored time.Time, newest bool) string {
 	text := fmt.Sprintf("%s:%016x:%d", p.Address(), epoch, sequence)
 	if newest {
@@ -153,7 +152,7 @@ func parseCursor(text string, newest bool) (c store.Cursor, err error) {
 	return c, nil
 }
 
-// moment is a bound as JSON has it; nil where there is none.
+// moment returns a bound for JSON; nil for none.
 func moment(ms int64) *time.Time {
 	if ms <= never {
 		return nil
@@ -204,7 +203,7 @@ func readLimit(q url.Values, def, most int) (int, error) {
 	return min(n, most), nil
 }
 
-// Alarms answers with the alarms of a building, or of all: the newest first.
+// Alarms returns the alarms of a building, or of all: the newest first.
 func Alarms(s *store.Store, r *http.Request) ([]api.Alarm, error) {
 	limit, err := readLimit(r.URL.Query(), 100, 100_000)
 	if err != nil {
@@ -226,8 +225,8 @@ func Alarms(s *store.Store, r *http.Request) ([]api.Alarm, error) {
 	return out, nil
 }
 
-// datedAlarm is an alarm with when it happened, as far as anybody knows: those of a
-// gateway that was away are heard late, many at once, and a clock may be wrong.
+// datedAlarm is an alarm with the likely time when it happened: those of a gateway that was away
+// arrive late, many at once, and a clock may be wrong.
 type datedAlarm struct {
 	api.Alarm
 	happened time.Time

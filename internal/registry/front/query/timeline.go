@@ -10,26 +10,26 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// The clock of an entry may not have been set, or have leapt. A query for a day must find
-// the entry all the same, by bounds of its time: it was made after the entry before it
-// and before the next one, and before it was stored here; and an entry of the same run of
-// the daemon with a good clock tells, by the time since boot of both, when it was made.
+// The clock of an entry may have been unset or wrong. A query for a day must find
+// the entry all the same, by bounds of its time: it was made after the previous entry
+// and before the next one, and before it was stored here; and with an entry of the same run of
+// the daemon that has a good clock, the times since boot give the time between the two.
 
 // never is a time without a bound, ms since 1970.
 const never = math.MinInt64 / 4
 
-// span is the bounds of when an entry was made, ms since 1970, both inclusive.
+// span is the range of an entry's time, ms since 1970, both inclusive.
 type span struct {
 	from, to int64
-	unsure   bool // its own clock does not say
+	unsure   bool // not from its own clock
 }
 
-// within reports whether the entry may be of [from, to); zero times don't narrow.
+// within reports whether the entry may be from [from, to); a zero time is no bound.
 func (s span) within(from, to time.Time) bool {
 	return (from.IsZero() || s.to >= from.UnixMilli()) && (to.IsZero() || s.from < to.UnixMilli())
 }
 
-// sighting is an entry whose clock was good, or none.
+// sighting is an entry with a good clock, or none.
 type sighting struct {
 	known    bool
 	sequence uint64
@@ -38,28 +38,27 @@ type sighting struct {
 	boot     uint64 // ns since boot
 }
 
-// good reports whether the clock of an entry says when it was made. It does not if it
-// is later than the entry was stored.
+// good reports whether the clock of an entry was right. It was not if it is later than the entry
+// was stored.
 func good(h wire.Header, stored time.Time) bool {
 	return h.Clock >= wire.ClockRTC && h.Wall <= stored.Add(store.Ahead).UnixMilli()
 }
 
-// timeline tells when entries were made. It serves one query and remembers where the
-// stretches without a good clock end.
+// timeline finds out when entries were made. It serves one query and remembers where ranges without
+// a good clock end.
 type timeline struct {
 	store *store.Store
-	seen  map[direction]stretch // the one that was met last
+	seen  map[direction]stretch // the last one
 }
 
-// direction is that in which an epoch was searched.
+// direction is a direction of search in an epoch.
 type direction struct {
 	gateway int64
 	epoch   uint64
 	back    bool
 }
 
-// stretch is a run of entries without a good clock, [from, to), and what stands at
-// its end.
+// stretch is a range of entries without a good clock, [from, to), and the entry at its end.
 type stretch struct {
 	from, to uint64
 	end      sighting
@@ -98,8 +97,8 @@ func (t *timeline) of(ctx context.Context, row store.Batch, b wire.Batch, i int,
 	return s, nil
 }
 
-// tells reckons when an entry of the same run was made, by the time since boot:
-// within a second, and one more for each hour between the two.
+// tells computes when an entry of the same run was made, by the time since boot: within a second,
+// and one more for each hour between the two.
 func (p sighting) tells(h wire.Header) (at, slack int64, ok bool) {
 	if !p.known || p.run != h.Boot {
 		return 0, 0, false
@@ -108,8 +107,7 @@ func (p sighting) tells(h wire.Header) (at, slack int64, ok bool) {
 	return p.wall - between, 1000 + max(between, -between)/3600, true
 }
 
-// beside returns the nearest entry before or behind the i-th whose clock was good,
-// within the epoch.
+// beside returns the nearest entry before or after the i-th with a good clock, in the same epoch.
 func (t *timeline) beside(ctx context.Context, row store.Batch, b wire.Batch, i int, back bool) (sighting, error) {
 	seq, key := b.First+uint64(i), direction{row.Gateway, b.Epoch, back}
 	if s := t.seen[key]; seq >= s.from && seq < s.to {
@@ -128,8 +126,8 @@ func (t *timeline) beside(ctx context.Context, row store.Batch, b wire.Batch, i 
 	return found, err
 }
 
-// look searches a batch from an entry on for a good clock. It returns also the
-// sequence number of the last entry that has none.
+// look searches a batch for a good clock, from an entry on. It also returns the sequence number of
+// the last entry without one.
 func look(row store.Batch, b wire.Batch, i int, back bool) (sighting, uint64) {
 	step, last := 1, b.First+uint64(i)
 	if back {
@@ -145,7 +143,7 @@ func look(row store.Batch, b wire.Batch, i int, back bool) (sighting, uint64) {
 	return sighting{}, last
 }
 
-// lookFurther goes on searching in the batches before or behind.
+// lookFurther continues the search in the batches before or after.
 func (t *timeline) lookFurther(ctx context.Context, row store.Batch, back bool, last uint64) (found sighting, _ uint64, _ error) {
 	edge := row.Next
 	if back {

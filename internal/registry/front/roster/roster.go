@@ -1,8 +1,8 @@
-// Package roster is what the front knows, in memory, of buildings and their
-// gateways: the documents and the newest list of a building, and of a gateway
-// whether its building names it, what it said last and what it was told.
+// Package roster has, in memory, the front's state of buildings and gateways: the documents and the
+// newest list of a building, and of a gateway whether it is a member, its last hello and what it
+// was sent.
 //
-// It judges no signature and sends nothing.
+// It verifies no signature and sends nothing.
 package roster
 
 import (
@@ -17,9 +17,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Roster is all buildings and gateways. Safe for concurrent use.
+// Roster has all buildings and gateways. It is safe for concurrent use.
 type Roster struct {
-	now   func() time.Time // wall clock of what is shown
+	now   func() time.Time // wall clock, for times that are shown
 	began time.Time
 
 	mu        sync.RWMutex
@@ -27,20 +27,20 @@ type Roster struct {
 	gateways  map[string]*Gateway  // by address
 }
 
-// New makes an empty Roster of a front that starts now.
+// New returns an empty Roster of a front that starts now.
 func New(now func() time.Time) *Roster {
 	return &Roster{now: now, began: time.Now(), buildings: map[string]*Building{}, gateways: map[string]*Gateway{}}
 }
 
-// Building is what the front knows of one. It never changes.
+// Building is the state of a building. It is immutable.
 type Building struct {
 	House    wire.House
-	Document api.Document // the House document as it came; without Envelope: none
+	Document api.Document // the house document; without Envelope: none
 	List     document.Head
-	Ended    *uint64 // grants that the issuer knows to be over; nil: it has not said
+	Ended    *uint64 // number of grants that are over, from the issuer; nil: unknown
 }
 
-// HouseFor returns the envelope of the House document for a gateway that reads a format.
+// HouseFor returns the envelope of the house document for a gateway that reads a format.
 func (b *Building) HouseFor(format uint64) []byte {
 	if format < wire.LogFormat && len(b.Document.Old) > 0 {
 		return b.Document.Old
@@ -48,29 +48,29 @@ func (b *Building) HouseFor(format uint64) []byte {
 	return b.Document.Envelope
 }
 
-// Gateway names one that is or was of a building. Look tells what is known of it.
+// Gateway identifies a present or former gateway of a building. Look returns its state.
 type Gateway struct {
 	address string
-	spoke   atomic.Int64 // when something that it signed came last, unix ns of this machine
+	spoke   atomic.Int64 // when a message with its signature last came, Unix ns of this machine
 
 	state State // guarded by Roster.mu, without Building
 	said  nonces
 }
 
-// State is what is known of a gateway at one moment.
+// State is the state of a gateway at one moment.
 type State struct {
 	Place  wire.Place
-	Member bool     // the House document names it
+	Member bool     // the house document names it
 	Key    wire.Key // of a member
-	// Stranger is when somebody last spoke as this gateway with another key; zero: nobody,
-	// in this run, since the key is as it is.
+	// Stranger is when somebody last used another key as this gateway; zero: nobody, in this run,
+	// since its key changed.
 	Stranger time.Time
 	View     View
-	Undo     Undo      // that it has not taken yet; zero: none
-	Building *Building // empty where nothing is known of it
+	Undo     Undo      // not yet applied by it; zero: none
+	Building *Building // empty if unknown
 }
 
-// Undo takes back the highest time that was signed to a gateway.
+// Undo undoes the highest time that was signed to a gateway.
 type Undo struct {
 	Floor    wire.Floor
 	Envelope []byte
@@ -79,13 +79,13 @@ type Undo struct {
 // Address returns building/gateway.
 func (g *Gateway) Address() string { return g.address }
 
-// Spoke notes that something which the gateway signed came now.
+// Spoke notes that a message with the gateway's signature came now.
 func (g *Gateway) Spoke() { g.spoke.Store(time.Now().UnixNano()) }
 
-// SpokeSince reports whether something which the gateway signed came at t or later.
+// SpokeSince reports whether a message with the gateway's signature came at t or later.
 func (g *Gateway) SpokeSince(t time.Time) bool { return g.spoke.Load() >= t.UnixNano() }
 
-// Look returns what is known of a gateway.
+// Look returns the state of a gateway.
 func (r *Roster) Look(g *Gateway) State {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -94,15 +94,15 @@ func (r *Roster) Look(g *Gateway) State {
 	return s
 }
 
-// Find returns the gateway of an address; nil: none was heard of.
+// Find returns the gateway with an address; nil if it is unknown.
 func (r *Roster) Find(address string) *Gateway {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.gateways[address]
 }
 
-// Member returns the gateway of a topic, with its key, if its building's House
-// document names it at that very place.
+// Member returns the gateway of a topic, with its key, if its building's house document names it at
+// that very place.
 func (r *Roster) Member(p wire.Place) (*Gateway, wire.Key, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -113,7 +113,7 @@ func (r *Roster) Member(p wire.Place) (*Gateway, wire.Key, bool) {
 	return g, g.state.Key, true
 }
 
-// Members returns the gateways of a building that are of it now.
+// Members returns the present gateways of a building.
 func (r *Roster) Members(building string) []*Gateway {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -129,21 +129,21 @@ func (r *Roster) members(building string) (all []*Gateway) {
 	return all
 }
 
-// Gateways returns all gateways, in no order.
+// Gateways returns all gateways in random order.
 func (r *Roster) Gateways() []*Gateway {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return slices.Collect(maps.Values(r.gateways))
 }
 
-// Buildings returns what is known of each building, by id.
+// Buildings returns the state of each building, by id.
 func (r *Roster) Buildings() map[string]*Building {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return maps.Clone(r.buildings)
 }
 
-// Building returns what is known of a building, nothing maybe.
+// Building returns the state of a building, which may be empty.
 func (r *Roster) Building(id string) *Building {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -157,21 +157,21 @@ func (r *Roster) building(id string) *Building {
 	return &Building{}
 }
 
-// change replaces what is known of a building. r.mu is held.
+// change replaces the state of a building. r.mu is held.
 func (r *Roster) change(id string, change func(*Building)) {
 	b := *r.building(id)
 	change(&b)
 	r.buildings[id] = &b
 }
 
-// Count returns how many gateways there are.
+// Count returns the number of gateways.
 func (r *Roster) Count() int {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return len(r.gateways)
 }
 
-// gatewayAt returns the gateway of a place, made if needed. r.mu is held.
+// gatewayAt returns the gateway at a place, and adds it if it is new. r.mu is held.
 func (r *Roster) gatewayAt(p wire.Place) *Gateway {
 	g := r.gateways[p.Address()]
 	if g == nil {
@@ -181,8 +181,8 @@ func (r *Roster) gatewayAt(p wire.Place) *Gateway {
 	return g
 }
 
-// SetHouse makes a House document the active one, d is as it came, and returns the
-// places that lost their right to connect.
+// SetHouse activates a house document, which came as d, and returns the places that lost their
+// right to connect.
 func (r *Roster) SetHouse(h wire.House, d api.Document) (out []wire.Place) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -207,9 +207,8 @@ func (r *Roster) SetHouse(h wire.House, d api.Document) (out []wire.Place) {
 	return out
 }
 
-// SetList makes a list the newest one of its building, and forgets what gateways said of
-// the one before. Ended is how many grants the issuer knows to be over; nil: it has not
-// said.
+// SetList sets the newest list of a building, and forgets the gateways' refusals of the previous
+// one. ended is the number of grants that the issuer knows to be over; nil: unknown.
 func (r *Roster) SetList(head document.Head, ended *uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -1,9 +1,8 @@
-// Package shelf keeps the backups of gateways for the day on which one burns: of each the
-// newest, and one of a day before. They are sealed under recovery codes of landlords, and
-// nobody here can read them.
+// Package shelf stores the backups of gateways for the day on which one burns: of each the newest,
+// and one from at least a day before. They are sealed under recovery codes of landlords, and the
+// registry can't read them.
 //
-// A backup counts when it is whole, as its gateway signed it, and on the disk; there is no
-// half one to be had.
+// A backup counts when it is whole, as its gateway signed it, and on disk.
 package shelf
 
 import (
@@ -19,39 +18,39 @@ import (
 	"gatehouse/sync/wire/snapshot"
 )
 
-// Bounds of what a gateway may have stored.
+// Quotas of a gateway.
 const (
-	// apart is how long after the newest was stored another one makes it the one before.
-	// Until then it takes its place: a gateway that sends rubbish all night spoils one.
+	// apart is how old the newest backup must be for another to make it the previous one. A newer
+	// one is replaced: a gateway that sends rubbish all night spoils only one.
 	apart = 20 * time.Hour
-	// perDay is how many a gateway may send within 24 hours of this run.
+	// perDay is the most backups that a gateway may send within 24 hours of this run.
 	perDay = 8
 )
 
 var (
-	// ErrTooMany means a gateway that sends more than perDay.
+	// ErrTooMany means that a gateway sent more than perDay.
 	ErrTooMany = errors.New("this gateway has sent as many snapshots as a day may have")
-	// ErrOther means a body that is not what the gateway has signed.
+	// ErrOther means that a body is not what the gateway signed.
 	ErrOther = errors.New("the snapshot is not as its gateway signed it, or was cut short")
-	// ErrNone means that there is none.
+	// ErrNone means that no backup is stored.
 	ErrNone = errors.New("no snapshot of this gateway is kept here")
 )
 
-// Shelf is all of them. Safe for concurrent use.
+// Shelf has the backups. It is safe for concurrent use.
 type Shelf struct {
 	store *store.Store
 	now   func() time.Time
 
 	mu   sync.Mutex
-	sent map[string][]time.Time // by address, within the last day by this machine's own clock
+	sent map[string][]time.Time // by address: the last day's, by this machine's own clock
 }
 
-// New makes one on a store; now is the time that is stored.
+// New returns the Shelf of a store; now is the time for what is stored.
 func New(s *store.Store, now func() time.Time) *Shelf {
 	return &Shelf{store: s, now: now, sent: map[string][]time.Time{}}
 }
 
-// Heard notes what a gateway would send, and reports whether that is kept already.
+// Heard notes which backup a gateway would send, and reports whether that one is stored already.
 func (s *Shelf) Heard(ctx context.Context, p api.Place, n snapshot.Snapshot) (kept bool, err error) {
 	err = s.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		kept, err = tx.Snapshots.Heard(p.Building, p.Gateway, hex.EncodeToString(n.Sum[:]), s.now())
@@ -60,8 +59,7 @@ func (s *Shelf) Heard(ctx context.Context, p api.Place, n snapshot.Snapshot) (ke
 	return kept, err
 }
 
-// Keep keeps a backup, durably when it returns. Errors wrap ErrOther or ErrTooMany where
-// the gateway is at fault.
+// Keep stores a backup durably. Errors wrap ErrOther or ErrTooMany if the gateway is at fault.
 func (s *Shelf) Keep(ctx context.Context, p api.Place, n snapshot.Snapshot, data []byte) error {
 	if !n.Is(data) {
 		return ErrOther
@@ -77,7 +75,7 @@ func (s *Shelf) Keep(ctx context.Context, p api.Place, n snapshot.Snapshot, data
 	return s.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.Snapshots.Put(kept, data, now.Add(-apart)) })
 }
 
-// count counts one more of a gateway, if it may send one.
+// count counts another backup of a gateway, unless it has sent perDay.
 func (s *Shelf) count(address string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,8 +92,8 @@ func (s *Shelf) count(address string, now time.Time) bool {
 	return true
 }
 
-// Fetch returns a backup for the machine in its gateway's place: turn 0 is the newest. The
-// error is ErrNone where there is none.
+// Fetch returns a backup for the machine that replaces its gateway: turn 0 is the newest. The error
+// is ErrNone if there is none.
 func (s *Shelf) Fetch(ctx context.Context, p api.Place, turn int) (data []byte, err error) {
 	if data, err = s.Body(ctx, p, turn); err != nil {
 		return nil, err
@@ -106,7 +104,7 @@ func (s *Shelf) Fetch(ctx context.Context, p api.Place, turn int) (data []byte, 
 	return data, err
 }
 
-// Body is Fetch for the operator, of whom no note is made.
+// Body is Fetch for the operator, which is not recorded.
 func (s *Shelf) Body(ctx context.Context, p api.Place, turn int) ([]byte, error) {
 	data, err := s.store.Snapshots(ctx).Body(p.Building, p.Gateway, turn)
 	if errors.Is(err, store.ErrNotFound) {
@@ -115,12 +113,12 @@ func (s *Shelf) Body(ctx context.Context, p api.Place, turn int) ([]byte, error)
 	return data, err
 }
 
-// List lists what is kept of a building; of all, for "".
+// List returns the stored backups of a building; of all, for "".
 func (s *Shelf) List(ctx context.Context, building string) ([]api.Snapshot, error) {
 	return s.store.Snapshots(ctx).List(building)
 }
 
-// Drop forgets those of a gateway: ErrNone where there is none.
+// Drop deletes the backups of a gateway; ErrNone if there are none.
 func (s *Shelf) Drop(ctx context.Context, p api.Place) error {
 	return s.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		there, err := tx.Snapshots.Drop(p.Building, p.Gateway)

@@ -18,21 +18,21 @@ import (
 	"gatehouse/internal/registry/front/document"
 )
 
-// How long before its end somebody is told of a certificate, which is made anew in a
-// minute, and of a CA, of whose successor gateways must have heard in time.
+// How long before its end a certificate is reported, which is renewed in a minute, and a CA, whose
+// successor must reach all gateways in time.
 const (
 	warnBefore   = 30 * 24 * time.Hour
 	warnBeforeCA = 400 * 24 * time.Hour // the life of a gateway's certificate, and a month
 )
 
-// ending is something that ends by itself, with what to do.
+// ending is something that expires, with what to do.
 type ending struct {
 	what  string
 	until time.Time
 	todo  string
 }
 
-// line says it, or nothing while there is time.
+// line returns the text about it; "" while there is time.
 func (e ending) line(now time.Time, before time.Duration) (text string) {
 	at := calendar.Minute(e.until, time.UTC)
 	switch left := e.until.Sub(now); {
@@ -45,19 +45,19 @@ func (e ending) line(now time.Time, before time.Duration) (text string) {
 	}
 }
 
-// Endings says what ends by itself within the time in which somebody should act. All
-// fields but Broker are needed; they don't change. Safe for concurrent use.
+// Endings reports certificates that expire soon. All fields but Broker are needed; they must not
+// change. It is safe for concurrent use.
 type Endings struct {
 	Active *document.Active
 	Server *certificate.Certificate
-	Broker string // file of the certificate for a broker elsewhere; "": there is none of its own
-	Dir    string // the front's, as the configuration names it
+	Broker string // file of the certificate for another broker; "": the front's is used
+	Dir    string // the front's directory, from the configuration
 	Clock  *agreed.Clock
 	Log    zerolog.Logger
 }
 
-// Lines says it, one thing a line. A front that doubts its clock takes the later time:
-// TLS goes by the machine's.
+// Lines returns one line for each. A front that doubts its clock uses the later time: TLS uses the
+// machine's.
 func (e *Endings) Lines() []string {
 	_, last := e.Clock.Span()
 	return e.at(last)
@@ -90,8 +90,8 @@ func (e *Endings) at(now time.Time) (lines []string) {
 	return lines
 }
 
-// dirs are the flags that name the issuer's directory and the front's. The issuer's is
-// where init has put it, or the operator knows where it is.
+// dirs returns the flags for the issuer's directory and the front's. The issuer's is where init
+// puts it, unless the operator knows better.
 func (e *Endings) dirs() string {
 	front, err := filepath.Abs(e.Dir)
 	if err != nil {
@@ -112,7 +112,7 @@ func leafOf(path string) (*x509.Certificate, error) {
 	return x509.ParseCertificate(block.Bytes)
 }
 
-// Run says once a day in the log what ends soon, until ctx ends.
+// Run logs the lines once a day until ctx ends.
 func (e *Endings) Run(ctx context.Context) error {
 	tick := time.NewTicker(24 * time.Hour)
 	defer tick.Stop()

@@ -13,15 +13,15 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Limits of what is said of gateways.
+// Limits of problems of gateways.
 const (
-	maxNamed    = 8               // gateways of one problem that are named
-	strangerFor = 5 * time.Minute // a machine that is not answered says hello every minute
-	shortAfter  = 5 * time.Minute // entries may be on their way that a gateway has said it has
-	wrongAfter  = time.Hour       // a signed time that is less ahead is no more than clocks differ by
+	maxNamed    = 8               // most gateways that are named for one problem
+	strangerFor = 5 * time.Minute // a machine without an answer sends a hello every minute
+	shortAfter  = 5 * time.Minute // a gateway's entries may still be on their way
+	wrongAfter  = time.Hour       // clocks may differ by less
 )
 
-// problems says what is wrong, each with what to do.
+// problems returns what is wrong, each with what to do.
 func (p *Page) problems(s api.Status) []string {
 	lines := []string{}
 	if advice := p.Clock.Report().Advice(); advice != "" {
@@ -45,7 +45,7 @@ func (p *Page) problems(s api.Status) []string {
 	return lines
 }
 
-// ofGateways says what is wrong with gateways, one kind after the other.
+// ofGateways returns the problems of gateways, by kind.
 func (p *Page) ofGateways() []string {
 	now := p.Now()
 	at, doubt := p.Clock.Now()
@@ -75,7 +75,7 @@ func (p *Page) ofGateways() []string {
 	return slices.Concat(limited(refusals, and), limited(floors, "such a time was signed to %s more"), limited(short, and), limited(strangers, and))
 }
 
-// limited are the first lines about gateways, and how many there are more.
+// limited returns the first lines about gateways, and a line with the number of the others.
 func limited(lines []string, rest string) []string {
 	slices.Sort(lines)
 	if more := len(lines) - maxNamed; more > 0 {
@@ -84,10 +84,9 @@ func limited(lines []string, rest string) []string {
 	return lines
 }
 
-// tooOld says that a gateway has something which is not known here and that it can't
-// be asked for it.
+// tooOld reports a gateway that has something unknown here and can't be asked for it.
 func (p *Page) tooOld(g roster.State) string {
-	if !g.View.Mute || !p.Roster.CaughtUp(g.Building) {
+	if !g.View.TooOld || !p.Roster.CaughtUp(g.Building) {
 		return ""
 	}
 	return fmt.Sprintf("gateway %s has list %d and house document %d, which this registry does not know, and is too old to be asked for them: "+
@@ -95,7 +94,7 @@ func (p *Page) tooOld(g roster.State) string {
 		"update it, or revoke that again", g.Place.Address(), g.View.Hello.List, g.View.Hello.House)
 }
 
-// refusal says that a gateway does not take the newest list of its building.
+// refusal reports a gateway that does not use the newest list of its building.
 func refusal(g roster.State) string {
 	what := "registryd gateways --building " + g.Place.Building + " shows what it has"
 	switch g.View.Refuses {
@@ -111,7 +110,7 @@ func refusal(g roster.State) string {
 	return fmt.Sprintf("gateway %s does not take list %d whole (%s): %s", g.Place.Address(), g.Building.List.Version, g.View.Refuses, what)
 }
 
-// wrongFloor says that a gateway was signed a time that has not come.
+// wrongFloor reports a gateway to which a future time was signed.
 func wrongFloor(g roster.State, now time.Time) string {
 	floor := g.View.Hello.Floor
 	at := time.Unix(int64(floor.Unix), 0)
@@ -126,8 +125,8 @@ func wrongFloor(g roster.State, now time.Time) string {
 		g.Place.Address(), calendar.Minute(at, time.UTC), g.Place.Building, g.Place.Gateway)
 }
 
-// short says that a gateway is heard, and its entries do not come. No owner is told:
-// it would say that somebody came in. Where it was asked to wait, alarms say why.
+// short reports an online gateway whose entries do not arrive. The owner is not told: that would
+// show that somebody came in. If the gateway was asked to wait, alarms say why.
 func (p *Page) short(g *roster.Gateway, of roster.State, now time.Time) string {
 	since := p.Committer.Short(g, now)
 	if !of.View.Online || since.IsZero() || now.Sub(since) <= shortAfter {

@@ -1,5 +1,5 @@
-// Package status is the operator's view of the front: how it is, what is wrong and
-// what to do, and how each gateway stands.
+// Package status is the operator's view of the front: its state, what is wrong and what to do, and
+// the state of each gateway.
 package status
 
 import (
@@ -21,7 +21,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Page is the operator's view; all fields are needed. Safe for concurrent use.
+// Page is the operator's view; all fields are needed. It is safe for concurrent use.
 type Page struct {
 	Store     *store.Store
 	Roster    *roster.Roster
@@ -34,8 +34,7 @@ type Page struct {
 	Endings   *Endings
 }
 
-// Status completes what the front knows of itself (Registry to Queued of what is given)
-// by what its parts know.
+// Status completes a status in which the front has set the fields from Registry to Queued.
 func (p *Page) Status(ctx context.Context, s api.Status) (api.Status, error) {
 	var err error
 	if s.Entries, s.Batches, err = p.Store.Count(ctx); err != nil {
@@ -74,10 +73,10 @@ func when(t time.Time) *time.Time {
 	return &t
 }
 
-// alarmSpan is the time that alarms are counted over.
+// alarmSpan is the time over which alarms are counted.
 const alarmSpan = 24 * time.Hour
 
-// Gateways returns how the gateways of a building stand; building "": all.
+// Gateways returns the state of the gateways of a building; building "": of all.
 func (p *Page) Gateways(ctx context.Context, building string) ([]api.Gateway, error) {
 	now := p.Now()
 	known, err := p.Store.Gateways(ctx, building, now.Add(-alarmSpan))
@@ -98,7 +97,7 @@ func (p *Page) Gateways(ctx context.Context, building string) ([]api.Gateway, er
 	return all, nil
 }
 
-// show joins what is stored of a gateway and what is known of it now.
+// show joins the stored and the present state of a gateway.
 func show(g roster.State, s store.Gateway, now time.Time) api.Gateway {
 	v := &g.View
 	out := api.Gateway{Place: api.Place(g.Place), Member: g.Member, Online: v.Online && g.Member, Since: when(v.Since), Heard: when(v.Heard),
@@ -108,7 +107,7 @@ func show(g roster.State, s store.Gateway, now time.Time) api.Gateway {
 	if !v.Said.IsZero() {
 		out.Wall, out.Clock, out.Said = when(time.UnixMilli(v.Hello.Wall).UTC()), v.Hello.Clock.String(), time.Since(v.Said)
 	}
-	out.Zone, out.TooOld = v.Hello.Zone, v.Mute
+	out.Zone, out.TooOld = v.Hello.Zone, v.TooOld
 	if s := v.Hello.Floor; s.Unix > 0 {
 		out.Signed = &api.Floor{Role: string(s.Role), Epoch: s.Epoch, Unix: s.Unix, Undos: s.Undos}
 	}
