@@ -11,9 +11,9 @@ import (
 	"gatehouse/internal/control"
 )
 
-// TestTeachNobody: nobody is sent to a reader that is not there, or that has no
+// TestLearnFormatNobody: nobody is sent to a reader that is not there, or that has no
 // formats, and no format learning begins.
-func TestTeachNobody(t *testing.T) {
+func TestLearnFormatNobody(t *testing.T) {
 	for _, c := range []struct{ kind, door, want string }{
 		{"wiegand", "back", "no reader in at door back"},
 		{"serial", "front", "of type serial"},
@@ -31,17 +31,17 @@ func TestTeachNobody(t *testing.T) {
 	}
 }
 
-// TestTeachEnds: whatever becomes of format learning its reader goes back to its door, but
+// TestLearnFormatEnds: whatever becomes of format learning its reader goes back to its door, but
 // somebody else's format learning is not ended.
-func TestTeachEnds(t *testing.T) {
+func TestLearnFormatEnds(t *testing.T) {
 	const end = "DELETE /v1/doors/front/readers/in/teach"
 	for name, c := range map[string]struct {
 		status int // of the answer to the first request; 0: interrupted
 		ends   bool
 	}{
-		"somebody else teaches": {http.StatusConflict, false},
-		"no card":               {http.StatusGatewayTimeout, true},
-		"interrupted":           {0, true},
+		"somebody else learns a format": {http.StatusConflict, false},
+		"no card":                       {http.StatusGatewayTimeout, true},
+		"interrupted":                   {0, true},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		var asked []string

@@ -18,12 +18,12 @@ import (
 	"gatehouse/internal/control"
 )
 
-// demoCmd plays two days. With Keep, books that do not match end it all the same.
+// demoCmd plays two days. Ledgers that do not match end it also with Keep.
 type demoCmd struct {
 	Keep    bool   `help:"Leave buildings and registry running after the summary, until Ctrl-C."`
 	Dir     string `help:"Directory for keys, logs and state, new or empty; it stays. Default: one that is removed." placeholder:"DIR"`
 	Against string `enum:",mosquitto" default:"" help:"Play the same outage with what many would build instead: mosquitto (Debian's package)." placeholder:"mosquitto"`
-	Tamper  string `hidden:"" enum:",forget,invent" default:"" help:"Forget or invent one release, so that the books are wrong."`
+	Tamper  string `hidden:"" enum:",forget,invent" default:"" help:"Forget or invent one release, so that the ledger is wrong."`
 }
 
 // Run returns nil only if the daemons did all that they must, and log and

@@ -109,9 +109,9 @@ func TestDemo(t *testing.T) {
 	d.empty(t)
 }
 
-// TestBooksThatDoNotMatch: one release too few or too many in the books of the
-// building must be found, and said.
-func TestBooksThatDoNotMatch(t *testing.T) {
+// TestLedgersThatDoNotMatch: one release too few or too many in the ledger of the
+// building is found and reported.
+func TestLedgersThatDoNotMatch(t *testing.T) {
 	t.Parallel()
 	bin := program(t)
 	for how, want := range map[string]string{"forget": "lost 0, unexplained 1,", "invent": "lost 1, unexplained 0,"} {

@@ -16,7 +16,7 @@ type Recovery struct {
 	Size    int        `json:"size,omitempty"`    // of it, bytes
 	Problem string     `json:"problem,omitempty"` // why the last one could not be made
 	Away    *Away      `json:"away,omitempty"`    // absent: the site file names no other directory
-	// Registry is the copy at the registry; absent: a house by itself.
+	// Registry is the copy at the registry; absent: a standalone house.
 	Registry *Offsite `json:"registry,omitempty"`
 }
 

@@ -187,7 +187,10 @@ func TestReplaceOnLandlordsWord(t *testing.T) {
 			}
 			o.days(0.3)
 			o.restart()
-			want := map[bool]wire.Reason{true: wire.ReasonGranted, false: wire.ReasonSuspended}[used]
+			want := wire.ReasonSuspended
+			if used {
+				want = wire.ReasonGranted
+			}
 			o.wants("front", em(1), want)
 			o.wants("front", em(2), wire.ReasonGranted)
 			if !used { // it was the landlord's word alone, so the card brings itself back as it was
@@ -391,7 +394,11 @@ func TestToldAfterTheEnd(t *testing.T) {
 			o.clock.Now += 3 * tenancy.DaySeconds
 			v, err := o.Find(done.Tenancy.ID.String())
 			must(t, err)
-			if want := map[bool]tenancy.Told{true: tenancy.ToldYes, false: tenancy.ToldNotYet}[home]; v.Told != want || v.State != tenancy.Ended {
+			want := tenancy.ToldNotYet
+			if home {
+				want = tenancy.ToldYes
+			}
+			if v.Told != want || v.State != tenancy.Ended {
 				t.Errorf("%v is said, %v wanted; it is %s", v.Told, want, v.State)
 			}
 		})

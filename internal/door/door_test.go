@@ -101,7 +101,11 @@ func (l *latch) set(v bool) error {
 	}
 	if v != l.released {
 		l.acts, l.at = l.acts+1, time.Now()
-		l.trace(map[bool]string{true: "release", false: "secure"}[v])
+		act := "secure"
+		if v {
+			act = "release"
+		}
+		l.trace(act)
 	}
 	l.released = v
 	return nil

@@ -101,7 +101,7 @@ func TestRenewTimes(t *testing.T) {
 }
 
 // TestRefusedCertificate: the broker's refusals make a renewal at once, then one
-// a minute while that fails, and ever more seldom where another certificate does
+// a minute while that fails, and ever less often where another certificate does
 // not help. The link is woken by each success, and what went wrong is known.
 func TestRefusedCertificate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

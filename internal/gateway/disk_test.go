@@ -152,14 +152,14 @@ func TestTakenJournal(t *testing.T) {
 	}
 }
 
-// TestTakenGrants: the desk's book, or the whole directory of the grants, that somebody
+// TestTakenGrants: the desk's file of tenancies, or the whole directory of the grants, that somebody
 // takes away while the daemon is stopped is missed at the next start, and at no other.
 func TestTakenGrants(t *testing.T) {
 	for name, c := range map[string]struct {
 		prepare func(state string) error
 		take    string
 	}{
-		"the book":      {func(string) error { return nil }, "grants/tenancies.json"},
+		"the tenancies": {func(string) error { return nil }, "grants/tenancies.json"},
 		"the directory": {func(state string) error { return os.WriteFile(filepath.Join(state, "journal", "acked"), nil, 0o600) }, "grants"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,9 +13,9 @@ import (
 	"gatehouse/internal/gateway"
 )
 
-// TestTeach: some swipes tell the format; meanwhile the reader opens nothing, and
+// TestLearnFormat: some swipes tell the format; meanwhile the reader opens nothing, and
 // after it serves its door again.
-func TestTeach(t *testing.T) {
+func TestLearnFormat(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	var openings openings
@@ -104,9 +104,9 @@ func (o opening) Levels(dst []bool) error {
 	return o.Lines.Levels(dst)
 }
 
-// TestTeachEnded: format learning that is ended while somebody waits for a card is over
+// TestLearnFormatEnded: format learning that is ended while somebody waits for a card is over
 // for them at once, keeps no card, and the next card opens the door.
-func TestTeachEnded(t *testing.T) {
+func TestLearnFormatEnded(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	r := h.bus(osdptest.Config{}, "security = \"none\"\n")
@@ -145,8 +145,8 @@ func TestTeachEnded(t *testing.T) {
 	}
 }
 
-// TestTeachWayOut: the reader that people leave by is never taken from its door.
-func TestTeachWayOut(t *testing.T) {
+// TestLearnFormatWayOut: the reader that people leave by is never taken from its door.
+func TestLearnFormatWayOut(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	h.site = strings.Replace(h.site, "id = \"in\"\ntype = \"wiegand\"", "id = \"in\"\ndirection = \"out\"\ntype = \"wiegand\"", 1)

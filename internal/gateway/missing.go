@@ -21,7 +21,7 @@ func lacks(s *site.Site, elem ...string) bool {
 }
 
 // missingFiles returns the names of deleted files within the state directory, as far as is known.
-// grants says that the directory of the grants is missing. The desk's book and the file of the time
+// grants says that the directory of the grants is missing. The desk's file of tenancies and the file of the time
 // are written at the first start, before anything of the registry's can come.
 func missingFiles(s *site.Site, grants bool, k keyring.Status) (all []string) {
 	listed := k.Last > 0 || !lacks(s, "grants", "grants-a.db") || !lacks(s, "grants", "grants-b.db") // without keys no list is read

@@ -22,10 +22,10 @@ func TestWhatIsGone(t *testing.T) {
 	}{
 		"the clock":            {remove, []string{"clock"}, []string{"clock is missing", "gatehouse clock confirm"}, "damaged missing_file"},
 		"what the clock holds": {spoil, []string{"clock"}, []string{"clock can't be read", "gatehouse clock confirm"}, "damaged damaged_file"},
-		"the book":             {remove, []string{"grants/tenancies.json"}, []string{"tenancies.json is missing"}, "damaged missing_file"},
+		"the tenancies":        {remove, []string{"grants/tenancies.json"}, []string{"tenancies.json is missing"}, "damaged missing_file"},
 		"the grants":           {remove, []string{"grants"}, []string{"grants is missing", "gatehouse grant restore"}, "damaged missing_file"},
-		"the book, and the keys of an enrolled house": {remove, []string{"keys", "grants/tenancies.json"}, []string{"tenancies.json is missing"}, "damaged missing_file"},
-		"the grants and the clock":                    {remove, []string{"grants", "clock", "journal/acked"}, []string{"grants is missing"}, "damaged missing_file"},
+		"the tenancies, and the keys of an enrolled house": {remove, []string{"keys", "grants/tenancies.json"}, []string{"tenancies.json is missing"}, "damaged missing_file"},
+		"the grants and the clock":                         {remove, []string{"grants", "clock", "journal/acked"}, []string{"grants is missing"}, "damaged missing_file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)

@@ -56,7 +56,7 @@ func TestAdviceOnKeys(t *testing.T) {
 			must(t, os.Remove(keyset(h, keys.IssuerFile)))
 			must(t, os.WriteFile(keyset(h, keys.RegistryFile), []byte("x"), 0o600))
 		}, nil, "registryd gateway add --replace"},
-		"of a house that was by itself one is damaged: which registry": {func(t *testing.T, h *house) {
+		"of a house that was standalone one is damaged: which registry": {func(t *testing.T, h *house) {
 			h.enrol()
 			must(t, os.WriteFile(keyset(h, keys.RegistryFile), []byte("x"), 0o600))
 		}, nil, "registry.json away and enrol the gateway with a new token (at the registry registryd gateway add --replace"},

@@ -23,7 +23,7 @@ type fate struct {
 	g         *listLog
 	yesterday []*listLog
 	content   map[wire.Hash]map[wire.ID]wire.Grant // of every list that was signed
-	inForce   wire.Hash
+	active    wire.Hash
 	dead      map[wire.ID]bool
 	suspended map[wire.ID]bool
 	cards     byte
@@ -116,12 +116,12 @@ func (f *fate) learn(*rapid.T) {
 func (f *fate) heard(hash wire.Hash, proved bool) {
 	rows := f.content[hash]
 	if proved {
-		for id := range f.content[f.inForce] {
+		for id := range f.content[f.active] {
 			if _, still := rows[id]; !still {
 				f.dead[id] = true
 			}
 		}
-		f.inForce, f.suspended = hash, make(map[wire.ID]bool)
+		f.active, f.suspended = hash, make(map[wire.ID]bool)
 	}
 	for id, r := range rows {
 		f.dead[id] = f.dead[id] || r.State == wire.GrantRevoked
@@ -142,10 +142,10 @@ func (f *fate) give(t *rapid.T) {
 	if kill := rapid.Bool().Draw(t, "power goes"); kill {
 		all = snapshots(f.t, f.k)
 	}
-	proves := f.inForce == (wire.Hash{}) || slices.Contains(f.g.hashes[:len(f.g.hashes)-1], f.inForce)
+	proves := f.active == (wire.Hash{}) || slices.Contains(f.g.hashes[:len(f.g.hashes)-1], f.active)
 	err := f.g.give(f.t, f.k)
 	f.k.active.dir.Written = nil
-	if f.k.Status().Hash == hash && hash != f.inForce && !proves {
+	if f.k.Status().Hash == hash && hash != f.active && !proves {
 		t.Fatal("a list that proves nothing is active")
 	}
 	switch {
@@ -161,15 +161,15 @@ func (f *fate) give(t *rapid.T) {
 		f.heard(hash, false)
 	case err != nil:
 		t.Fatal(err)
-	case hash == f.k.Status().Hash && hash != f.inForce:
-		before, was := f.suspended, f.inForce
+	case hash == f.k.Status().Hash && hash != f.active:
+		before, was := f.suspended, f.active
 		f.heard(hash, true)
 		f.cut(t, all, was, before)
 		return
 	case hash != f.k.Status().Hash && !known:
 		t.Fatal("taken, not active, and not told")
 	}
-	f.cut(t, all, f.inForce, f.suspended)
+	f.cut(t, all, f.active, f.suspended)
 }
 
 // cut goes on from where power went in one of the writes.
@@ -180,8 +180,8 @@ func (f *fate) cut(t *rapid.T, all *[]string, was wire.Hash, suspended map[wire.
 	dir := rapid.SampledFrom(*all).Draw(t, "after the write")
 	must(f.t, f.k.Close())
 	f.k = openEnrolled(f.t, dir)
-	if s := f.k.Status(); s.Hash == was && was != f.inForce {
-		f.inForce = was
+	if s := f.k.Status(); s.Hash == was && was != f.active {
+		f.active = was
 		maps.Copy(f.suspended, suspended)
 	}
 }
@@ -192,15 +192,15 @@ func (f *fate) restart(*rapid.T) { f.k = restarted(f.t, f.k) }
 // W4, at once; and who should come in does, where nothing waits for a proof.
 func (f *fate) check(t *rapid.T) {
 	s := f.k.Status()
-	if s.Version > 0 && s.Hash != f.inForce || len(s.Files.Damage)+len(s.Files.Aside) > 0 {
-		t.Fatalf("%x is active, want %x; %+v", s.Hash, f.inForce, s)
+	if s.Version > 0 && s.Hash != f.active || len(s.Files.Damage)+len(s.Files.Aside) > 0 {
+		t.Fatalf("%x is active, want %x; %+v", s.Hash, f.active, s)
 	}
 	for n := byte(1); n <= f.cards; n++ {
 		id, got := wire.ID{n}, ask(f.k, credential(int(n)))
 		if got == wire.ReasonGranted && (f.dead[id] || f.suspended[id]) {
 			t.Fatalf("grant %d opens; it is over: %t, suspended: %t", n, f.dead[id], f.suspended[id])
 		}
-		r, listed := f.content[f.inForce][id]
+		r, listed := f.content[f.active][id]
 		if len(f.k.active.state.Limits.Rows) == 0 && listed && r.State == wire.GrantActive && !f.dead[id] && got != wire.ReasonGranted {
 			t.Fatalf("grant %d stays outside: %d", n, got)
 		}

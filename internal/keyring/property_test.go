@@ -208,23 +208,23 @@ func TestOrderOfUpdates(t *testing.T) {
 			k.Close()
 			os.RemoveAll(dir)
 		}()
-		inForce, revoked := -1, -1
+		active, revoked := -1, -1
 		for range rapid.IntRange(1, 15).Draw(rt, "messages") {
 			i := rapid.IntRange(0, 5).Draw(rt, "which")
 			err := k.Apply(updates[i])
 			switch {
-			case i < inForce:
+			case i < active:
 				if !errors.Is(err, ErrConflict) {
-					rt.Fatalf("update %d after %d: %v", i, inForce, err)
+					rt.Fatalf("update %d after %d: %v", i, active, err)
 				}
-			case inForce < 0, i <= inForce+1:
+			case active < 0, i <= active+1:
 				if err != nil {
-					rt.Fatalf("update %d after %d: %v", i, inForce, err)
+					rt.Fatalf("update %d after %d: %v", i, active, err)
 				}
-				inForce, revoked = i, max(i, revoked)
+				active, revoked = i, max(i, revoked)
 			default: // one between was lost: what it takes counts all the same
 				if err != nil && !errors.Is(err, ErrUnproved) {
-					rt.Fatalf("update %d after %d: %v", i, inForce, err)
+					rt.Fatalf("update %d after %d: %v", i, active, err)
 				}
 				revoked = max(i, revoked)
 			}

@@ -272,9 +272,9 @@ func TestDocuments(t *testing.T) {
 		w.reg.mu.Unlock()
 		w.append(1)
 		time.Sleep(time.Minute)
-		inForceTrust, inForceHouse := w.ring.Trust(), w.ring.House()
-		if inForceTrust.Version != 2 || inForceHouse.Version != 4 {
-			t.Errorf("trust %d, house %d active", inForceTrust.Version, inForceHouse.Version)
+		activeTrust, activeHouse := w.ring.Trust(), w.ring.House()
+		if activeTrust.Version != 2 || activeHouse.Version != 4 {
+			t.Errorf("trust %d, house %d active", activeTrust.Version, activeHouse.Version)
 		}
 		for kind, version := range map[string]uint64{wire.TypeTrust: 2, wire.TypeHouse: 4} {
 			n := w.count(func(h wire.Header) bool {

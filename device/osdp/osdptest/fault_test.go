@@ -201,7 +201,11 @@ func TestKeep(t *testing.T) {
 			if r.Present(device.CardOf(3, 26)) != keep {
 				t.Error("a card after 9 s of silence")
 			}
-			if want := map[bool]int{false: 0, true: 2}[keep]; r.State().Queued != want {
+			want := 0
+			if keep {
+				want = 2
+			}
+			if r.State().Queued != want {
 				t.Errorf("keep %v: %d wait, want %d", keep, r.State().Queued, want)
 			}
 		}, r)

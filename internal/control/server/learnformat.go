@@ -59,11 +59,11 @@ func (g *learner) postLearnFormat(r *http.Request, in control.LearnFormat) (any,
 			"reader %s is of type %s, whose cards have no formats to find out", s.Config.Name(s.Door.Config.ID), s.Config.Type)
 	}
 	if s.Lends() && s.Config.Direction == "out" {
-		return nil, socket.Refused(http.StatusConflict, "teach a reader of the same kind on the outside",
+		return nil, socket.Refused(http.StatusConflict, "let a reader of the same kind on the outside learn the format",
 			"people leave by reader %s, and meanwhile it would let nobody out", s.Config.Name(s.Door.Config.ID))
 	}
 	if !g.learning.one.TryLock() {
-		return nil, socket.Refused(http.StatusConflict, "wait until they have done", "somebody else teaches a reader")
+		return nil, socket.Refused(http.StatusConflict, "wait until they have done", "format learning is under way already")
 	}
 	defer g.learning.one.Unlock()
 	defer g.learning.idle()

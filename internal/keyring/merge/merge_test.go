@@ -161,8 +161,8 @@ func TestAllOrders(t *testing.T) {
 			s := beside(nil)
 			for at, i := range order {
 				s.Records = s.Records.With(&record.Held{Local: records[i]})
-				for _, inForce := range []*signedlist.List{nil, c.list} {
-					got := s.opened(t, inForce, 1, 2, 3)
+				for _, active := range []*signedlist.List{nil, c.list} {
+					got := s.opened(t, active, 1, 2, 3)
 					if law := orderLaw(order[:at+1], got); law != "" {
 						t.Fatalf("order %v, list %s: %s: %d", order[:at+1], c.name, law, got)
 					}

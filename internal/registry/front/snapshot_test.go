@@ -142,7 +142,11 @@ func TestHostileSnapshots(t *testing.T) {
 	}
 	for i := range 9 {
 		next := []byte{'n', byte(i)}
-		if status, said := s.upload(sign(of(next), "b1/g1"), next); status != map[bool]int{true: 200, false: 429}[i < 8] {
+		want := 429
+		if i < 8 {
+			want = 200
+		}
+		if status, said := s.upload(sign(of(next), "b1/g1"), next); status != want {
 			t.Errorf("number %d of a day: %d %s", i, status, said)
 		}
 	}

@@ -276,7 +276,7 @@ func (w *world) wantUnproven(n int, c wire.CredentialID, want bool) {
 }
 
 // TestWordsOfTheNewestFormatAlone: a gateway that reads the first format gets a list
-// without words, as it always was; the words have room, and where they have none the
+// without words, as it always was; the words have a capacity, and above it the
 // newest stand in the list.
 func TestWordsOfTheNewestFormatAlone(t *testing.T) {
 	w := newWorld(t)

@@ -43,7 +43,7 @@ func writeStatus(w io.Writer, st control.Status) {
 	fmt.Fprintf(t, "grants\t%s\t%s\n", amount.Of(st.Grants.Count, "card form"), grantsState(st.Grants))
 	fmt.Fprintf(t, "log\tepoch %s\t%s\n", st.Journal.Epoch, journalState(st.Journal))
 	if st.Uplink == nil {
-		fmt.Fprintf(t, "registry\tnone\tthe house is by itself\n")
+		fmt.Fprintf(t, "registry\tnone\ta standalone house\n")
 	} else {
 		fmt.Fprintf(t, "registry\t%s\t%s\n", st.Uplink.Registry, uplinkState(*st.Uplink))
 	}

@@ -7,7 +7,7 @@ import (
 	"gatehouse/internal/control"
 )
 
-func TestWriteTaught(t *testing.T) {
+func TestWriteLearnedFormat(t *testing.T) {
 	var b bytes.Buffer
 	writeLearned(&b, control.LearnedFormat{Cards: 2, Bits: 34, Remarks: []string{"H10306 fits."}, Proposals: []control.Proposal{
 		{Format: "H10306", Why: "2 checks are right", Fields: []string{"facility 3, card 1", "facility 3, card 2"}},

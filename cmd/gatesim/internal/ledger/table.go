@@ -9,7 +9,7 @@ import (
 	"text/tabwriter"
 )
 
-// Explain names every line of the books that does not match.
+// Explain returns every row of the ledgers that does not match.
 func Explain(wrong []Row, world Counts, b *Log) string {
 	slices.SortFunc(wrong, compareRows)
 	var all []string

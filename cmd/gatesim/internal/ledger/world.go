@@ -89,7 +89,7 @@ func (w *World) Add(door, what string, n int) {
 	w.counts[Row{door, what}] += n
 }
 
-// Copied returns the books as they stand.
+// Copied returns a copy of the counts.
 func (w *World) Copied() Counts {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -144,8 +144,8 @@ func (w *World) Moved(c devicetest.Change) {
 	}
 }
 
-// count counts a release. A test that wants the books to be wrong has one of
-// those after the kill forgotten or invented.
+// count counts a release. For a test that wants a wrong ledger, one of
+// those after the kill is forgotten or invented.
 func (w *World) count(door string) {
 	w.counts[Row{door, released}]++
 	if w.killed == 0 {

@@ -11,7 +11,7 @@ import (
 	"gatehouse/internal/journal/segment"
 )
 
-// Audit compares the books at the end of the day.
+// Audit compares the ledgers at the end of the day.
 func (p *Play) Audit() error {
 	late := p.settle() // a difference shows below
 	if p.Ctx.Err() != nil {
@@ -45,7 +45,7 @@ func (p *Play) Audit() error {
 		return fmt.Errorf("the log has %s, its tree %d", amount.Of(b.Entries, "entry"), r.Next)
 	}
 	if len(wrong) > 0 {
-		return fmt.Errorf("the books do not match: %s", ledger.Explain(wrong, world, b))
+		return fmt.Errorf("the ledgers do not match: %s", ledger.Explain(wrong, world, b))
 	}
 	return late
 }

@@ -318,7 +318,7 @@ func wordless(m *wire.Manifest) string {
 	case m.Format != wire.LogFormat:
 		return ". It is of the first format and does not say how notices stand: they stand as the building has recorded them" + decide
 	case used+cmp.Or(largest, fold.MaxWordBytes) > fold.MaxWordBytes:
-		return ". It may not say of all notices how they stand, for want of room: the others stand as the building has recorded them" + decide
+		return ". It may not say of all notices how they stand, for lack of capacity: the others stand as the building has recorded them" + decide
 	}
 	return ""
 }

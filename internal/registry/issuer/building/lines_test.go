@@ -28,7 +28,7 @@ func TestManyGateways(t *testing.T) {
 	for g := range gateways {
 		want := lines // of the building
 		if g%2 == 1 {
-			want = 2 // there is room for 56 of the 20 others
+			want = 2 // the capacity is 56, for the 20 others
 		}
 		n := 0
 		for _, s := range seen {

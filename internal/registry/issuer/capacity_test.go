@@ -135,9 +135,9 @@ func TestThiefOfOneGateway(t *testing.T) {
 	}
 }
 
-// TestDoorSetsHaveRoom: the sets of doors that a few gateways can think of do not
-// fill the manifest, and what they left in it goes when others need the room.
-func TestDoorSetsHaveRoom(t *testing.T) {
+// TestCapacityForDoorSets: the sets of doors that a few gateways can think of do not
+// fill the manifest, and what they left in it goes when others need the capacity.
+func TestCapacityForDoorSets(t *testing.T) {
 	w := newWorld(t)
 	thieves := []string{"gw-2", "gw-3", "gw-4"}
 	var doors []string
