@@ -82,9 +82,9 @@ func New(o Options) *Keeper {
 	case !errors.Is(err, fs.ErrNotExist):
 		k.state.Problem = err.Error() + ": make a new recovery code with gatehouse recovery new --replace"
 	}
-	if k.key != nil {
-		k.state.Made, k.state.Size, err = look(k.path())
-		if err != nil {
+	if k.key != nil || k.state.Problem != "" { // of a key that can't be read a backup may be there
+		k.state.Made, k.state.Size, err = k.look(k.path())
+		if err != nil && k.state.Problem == "" {
 			k.state.Problem = err.Error()
 		}
 		k.lookAway()
@@ -100,8 +100,9 @@ func (k *Keeper) name() string {
 
 func (k *Keeper) path() string { return k.o.Site.Path(directory, k.name()) }
 
-// look reads a backup as far as possible without its key. A missing file is no error.
-func look(path string) (made time.Time, size int, err error) {
+// look reads a backup. A missing file is no error, nor is one that another recovery code opens: the
+// present one has none then.
+func (k *Keeper) look(path string) (made time.Time, size int, err error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return made, 0, nil
@@ -113,6 +114,11 @@ func look(path string) (made time.Time, size int, err error) {
 	if err != nil {
 		return made, 0, fmt.Errorf("%s: %w", path, err)
 	}
+	if k.key != nil {
+		if _, err := f.Open(k.key); err != nil {
+			return made, 0, nil
+		}
+	}
 	return f.Made, len(data), nil
 }
 
@@ -120,7 +126,7 @@ func (k *Keeper) lookAway() {
 	if k.o.Site.Backup == "" {
 		return
 	}
-	made, _, err := look(filepath.Join(k.o.Site.Backup, k.name()))
+	made, _, err := k.look(filepath.Join(k.o.Site.Backup, k.name()))
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err == nil && !made.IsZero() {

@@ -456,6 +456,32 @@ func TestNightly(t *testing.T) {
 	})
 }
 
+// TestBackupOfAnotherCode: after a new code the backup of the one before is none of the gateway's, also
+// over a restart; where the code is damaged, it still is, since its own code may be on paper.
+func TestBackupOfAnotherCode(t *testing.T) {
+	h := newHouse(t)
+	defer h.ring.Close()
+	k := h.keeper()
+	_, err := k.NewCode(false)
+	must(t, err)
+	_, _, err = k.Take()
+	must(t, err)
+	if s := h.keeper().Status(); s.Made.IsZero() {
+		t.Errorf("its own backup: %+v", s)
+	}
+	_, err = k.NewCode(true)
+	must(t, err)
+	for when, s := range map[string]Status{"at once": k.Status(), "after a restart": h.keeper().Status()} {
+		if !s.Made.IsZero() || s.Code.IsZero() {
+			t.Errorf("%s: %+v", when, s)
+		}
+	}
+	must(t, os.WriteFile(k.keyPath(), []byte("x"), 0o600))
+	if s := h.keeper().Status(); s.Made.IsZero() || !strings.Contains(s.Problem, "gatehouse recovery new --replace") {
+		t.Errorf("a damaged code: %+v", s)
+	}
+}
+
 // TestDamagedBackup: one that is not as it was written is told at the start.
 func TestDamagedBackup(t *testing.T) {
 	h := newHouse(t)

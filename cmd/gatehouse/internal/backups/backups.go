@@ -55,14 +55,16 @@ func tried(proved *time.Time) string {
 }
 
 func made(at *time.Time, problem string) string {
-	text := "none yet"
-	if at != nil {
-		text = "of " + session.Local(*at)
+	problem = strings.ReplaceAll(problem, "\n", "; ")
+	switch {
+	case at == nil && problem == "":
+		return "none yet"
+	case at == nil:
+		return "none: it could not be made: " + problem
+	case problem == "":
+		return "of " + session.Local(*at)
 	}
-	if problem != "" {
-		text += "; the next could not be made: " + problem
-	}
-	return text
+	return "of " + session.Local(*at) + "; the next could not be made: " + problem
 }
 
 // offsite says what the registry has.

@@ -1,6 +1,7 @@
 package todo
 
 import (
+	"strings"
 	"time"
 
 	"gatehouse/internal/amount"
@@ -18,9 +19,7 @@ func backupProblems(g *gateway.Gateway) (list toDo) {
 		return nil
 	}
 	s := g.Backup.Status()
-	if s.Problem != "" {
-		list.add("backup_failed", "", "no backup of this gateway could be made: %s. The one before stays; it is tried again each hour", s.Problem)
-	}
+	list = failedBackup(s)
 	if s.Code.IsZero() {
 		return list
 	}
@@ -34,6 +33,21 @@ func backupProblems(g *gateway.Gateway) (list toDo) {
 	list = append(list, awayProblems(s, now.Wall)...)
 	if g.Central != nil && g.Central.Offsite != nil {
 		list = append(list, offsiteProblems(s, g.Central.Offsite.Status(), now.Wall)...)
+	}
+	return list
+}
+
+// failedBackup says that no backup could be made, and whether there is one nonetheless. It is tried
+// again by itself only where there is a code.
+func failedBackup(s keeper.Status) (list toDo) {
+	again := choose(s.Code.IsZero(), "", "; it is tried again each hour")
+	problem := strings.ReplaceAll(s.Problem, "\n", "; ")
+	switch {
+	case problem == "":
+	case s.Made.IsZero():
+		list.add("backup_none", "", "no backup of this gateway could be made: %s. There is none that its recovery code opens"+again, problem)
+	default:
+		list.add("backup_failed", "", "no backup of this gateway could be made: %s. The one before stays"+again, problem)
 	}
 	return list
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatehouse/device/fault"
+	"gatehouse/internal/backup/keeper"
 	"gatehouse/internal/control"
 	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/keyring"
@@ -73,6 +74,29 @@ func TestToDoUnwritten(t *testing.T) {
 	}
 	if want := []string{"labels_not_on_disk disk full", "records_not_on_disk 2 changes"}; !slices.Equal(codes, want) {
 		t.Errorf("codes %q, want %q", codes, want)
+	}
+}
+
+// TestFailedBackup: that there is a backup from before is said only where there is one, and that it is
+// tried again only where a code was made.
+func TestFailedBackup(t *testing.T) {
+	at := time.Now()
+	for name, c := range map[string]struct {
+		status keeper.Status
+		want   string
+	}{
+		"all is well":      {keeper.Status{Code: at, Made: at}, ""},
+		"one from before":  {keeper.Status{Code: at, Made: at, Problem: "x"}, "backup_failed no backup of this gateway could be made: x. The one before stays; it is tried again each hour"},
+		"after a new code": {keeper.Status{Code: at, Problem: "x"}, "backup_none no backup of this gateway could be made: x. There is none that its recovery code opens; it is tried again each hour"},
+		"a damaged code":   {keeper.Status{Problem: "x"}, "backup_none no backup of this gateway could be made: x. There is none that its recovery code opens"},
+	} {
+		got := ""
+		for _, item := range failedBackup(c.status) {
+			got += item.Code + " " + item.Text
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
 	}
 }
 
