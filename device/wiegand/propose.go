@@ -18,7 +18,7 @@ type Proposal struct {
 	Swapped bool     // only the inverted bits fit: D0 and D1 are swapped
 	Why     []string // reasons for and against it, for people
 	Rivals  []string // formats that only the number printed on a card distinguishes from it
-	Matched string   // which of its numbers is printed on the card, see Match
+	Matched string   // which of its numbers is printed on the card; set by whoever compares them
 
 	against int // reasons in Why that make it unlikely
 	idle    int // bits that the format does not use, and that are zero on all cards

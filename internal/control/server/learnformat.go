@@ -14,6 +14,7 @@ import (
 	"gatehouse/device/fault"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/amount"
+	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/control"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/swipe"
@@ -239,7 +240,7 @@ func (c *learning) result() (any, error) {
 	for i := range c.cards {
 		if printed, ok := c.printed[i]; ok {
 			var err error
-			if proposals, err = wiegand.Match(proposals, i, printed); err != nil {
+			if proposals, err = cardnumber.Match(proposals, i, printed); err != nil {
 				delete(c.printed, i)
 				return nil, socket.Refused(http.StatusUnprocessableEntity, "type it as it is printed: 0006171021, or 094,10637", "%v", err)
 			}
