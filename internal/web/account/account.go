@@ -1,9 +1,8 @@
-// Package account keeps who may use a house's page, and proves who is there: accounts
-// with a role and a password's argon2id hash, in one file that only the page's user
-// reads.
+// Package account stores who may use a house's page, and authenticates them: accounts with a role
+// and the argon2id hash of a password, in one file that only the page's user reads.
 //
-// It refuses passwords that are guessed first, a second owner by the code of the label,
-// and to say whether a name or a password was wrong.
+// It refuses passwords that are guessed first, a second owner by the code of the label, and to tell
+// whether a name or a password was wrong.
 package account
 
 import (
@@ -29,10 +28,10 @@ import (
 	"gatehouse/internal/durable"
 )
 
-// Role is what somebody may do on the page.
+// Role is what a person may do on the page.
 type Role = caller.Role
 
-// Roles of the page. What each may do stands in the routes of package web.
+// Roles of the page. The routes of package web have their permissions.
 const (
 	Owner     = caller.Owner
 	Helper    = caller.Helper
@@ -59,47 +58,46 @@ var (
 
 // Account is one person who may use the page.
 type Account struct {
-	ID   string `json:"id"` // random; a session names it
+	ID   string `json:"id"` // random; sessions refer to it
 	Name string `json:"name"`
 	Role Role   `json:"role"`
 	Hash string `json:"hash"` // argon2id, PHC string
-	// Since counts the changes of the password: a session from before one is over.
+	// Since is the number of changes of the password: sessions from before a change are over.
 	Since int `json:"since,omitempty"`
 }
 
-// Number is what stands for the account in the gateway's log: six digits that tell
-// nothing of whose it is.
+// Number is the account's name in the gateway's journal: six digits that do not reveal the person.
 func (a Account) Number() uint32 {
 	sum := sha256.Sum256([]byte(a.ID))
 	return 100_000 + binary.BigEndian.Uint32(sum[:])%900_000
 }
 
-// Caller is the account as the gateway knows it.
+// Caller returns the account as the gateway knows it.
 func (a Account) Caller() caller.Caller { return caller.Caller{Role: a.Role, Account: a.Number()} }
 
-// Store is the file of accounts. Safe for concurrent use.
+// Store is the file of accounts. It is safe for concurrent use.
 type Store struct {
 	path, codePath string
 	params         argon2id.Params
-	decoy          string // hash that stands for a name that nobody has, so that both take as long
+	decoy          string // hash that is compared for an unknown name, so that it takes as long
 
-	hashing  sync.Mutex // one at a time: each takes 19 MiB
-	inviting sync.Mutex // over the file of invitations; taken before mu
+	hashing  sync.Mutex // one hash at a time: each takes 19 MiB
+	inviting sync.Mutex // guards the file of invitations; locked before mu
 	mu       sync.Mutex
-	read     os.FileInfo // of the file as it was read; nil: there was none
+	read     os.FileInfo // of the file that was read; nil: there was none
 	all      []Account
 }
 
-// params cost 19 MiB and two passes, the least that OWASP names; a second on a small
-// board would lock out who types quickly.
+// params cost 19 MiB and two passes, the least that OWASP recommends; a second on a small board
+// would lock out fast typists.
 var params = argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
-// Open reads the accounts in a directory, which must be there; without a file there are
-// none, and the house waits for its owner. A file that can't be read is an error: it
-// must not open the first run to whoever comes next.
+// Open reads the accounts in a directory, which must exist; without a file there are none, and the
+// house waits for its owner. An unreadable file is an error: it must not open the first run to
+// whoever comes next.
 func Open(directory string) (*Store, error) { return OpenAtCost(directory, params) }
 
-// OpenAtCost is Open with another cost of a hash: for tests, which make hundreds.
+// OpenAtCost is Open with another cost of a hash, for tests, which make hundreds.
 func OpenAtCost(directory string, params argon2id.Params) (*Store, error) {
 	s := &Store{path: filepath.Join(directory, "accounts.json"), codePath: filepath.Join(directory, "first-run-code"), params: params}
 	err := s.load()
@@ -113,8 +111,8 @@ func OpenAtCost(directory string, params argon2id.Params) (*Store, error) {
 	return s, nil
 }
 
-// load reads the file if it is another one than before: `gatehouse-page password` and a
-// restore change it beside a page that runs.
+// load reads the file if it has changed: `gatehouse-page password` and a restore change it while
+// the page runs.
 func (s *Store) load() error {
 	info, err := os.Stat(s.path)
 	switch {
@@ -143,12 +141,12 @@ func (s *Store) load() error {
 func (s *Store) Claimed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_ = s.load() // a file that can't be read makes nobody an owner: Claim fails by it
+	_ = s.load() // an unreadable file makes nobody an owner: Claim fails too
 	return len(s.all) > 0
 }
 
-// Code returns the code that makes the first owner, and makes it if there is none: eight
-// digits, for a label. ErrClaimed once the house has an owner.
+// Code returns the code that makes the first owner, and makes it if there is none: eight digits,
+// for a label. The error is ErrClaimed once the house has an owner.
 func (s *Store) Code() (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -173,7 +171,7 @@ func (s *Store) Code() (string, error) {
 
 const codeDigits = 8
 
-// newCode draws eight digits, each as likely as the other.
+// newCode returns eight uniformly random digits.
 func newCode() string {
 	code := make([]byte, 0, codeDigits)
 	for b := [1]byte{}; len(code) < codeDigits; {
@@ -185,7 +183,7 @@ func newCode() string {
 	return string(code)
 }
 
-// plainCode is a code as it is compared: people type it in groups, and with full-width
+// plainCode returns a code in its compared form: people type it in groups, and with full-width
 // digits.
 func plainCode(typed string) string {
 	return strings.Map(func(r rune) rune {
@@ -201,7 +199,7 @@ func plainCode(typed string) string {
 	}, typed)
 }
 
-// Claim makes the first owner by the code of the label, which is over then.
+// Claim makes the first owner with the code of the label, which then is void.
 func (s *Store) Claim(code, name, password string) (Account, error) {
 	want, err := s.Code()
 	if err != nil {
@@ -251,7 +249,7 @@ func (s *Store) add(name string, role Role, password string, first bool) (Accoun
 	return a, s.save(append(slices.Clone(s.all), a))
 }
 
-// hash refuses what is guessed first, and makes the hash of the rest.
+// hash returns the hash of a password, and refuses one that is guessed first.
 func (s *Store) hash(password string) (string, error) {
 	n := utf8.RuneCountInString(password)
 	if n < LeastPassword || n > mostPassword || guessable(password) {
@@ -267,16 +265,16 @@ func (s *Store) hash(password string) (string, error) {
 	return hash, nil
 }
 
-// handBack returns the memory of a hash to the system: a small board misses 19 MiB, of which
-// a few sign-ins would leave several.
+// handBack returns the memory of a hash to the system: a small board needs its 19 MiB, of which a
+// few sign-ins would keep several.
 func (s *Store) handBack() {
 	if s.params.Memory >= params.Memory {
 		debug.FreeOSMemory()
 	}
 }
 
-// guessable finds what a thief types first: one character or two in turn, and a run of
-// the keyboard or of digits.
+// guessable detects passwords that a thief tries first: one or two different characters, and runs
+// of the keyboard or of digits.
 func guessable(password string) bool {
 	p := strings.ToLower(password)
 	seen := map[rune]bool{}
@@ -294,7 +292,7 @@ func guessable(password string) bool {
 	return slices.Contains([]string{"password", "passw0rd", "password1", "1qaz2wsx", "woaini1314", "a1234567", "a12345678", "gatehouse", "5201314520", "11223344", "12341234"}, p)
 }
 
-// Login returns who has this name and password; ErrUnknown if nobody has.
+// Login returns the account with this name and password; ErrUnknown if there is none.
 func (s *Store) Login(name, password string) (Account, error) {
 	s.mu.Lock()
 	err := s.load()
@@ -336,7 +334,7 @@ func (s *Store) Find(id string) (Account, bool) {
 func (s *Store) find(is func(Account) bool) (Account, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_ = s.load() // what was read before counts: a file that can't be read ends no session
+	_ = s.load() // an unreadable file ends no session: the accounts in memory count
 	if i := slices.IndexFunc(s.all, is); i >= 0 {
 		return s.all[i], true
 	}
@@ -354,7 +352,7 @@ func (s *Store) All() []Account {
 	return all
 }
 
-// SetPassword gives an account another password; its sessions from before are over.
+// SetPassword sets an account's password, and ends its sessions.
 func (s *Store) SetPassword(id, password string) (Account, error) {
 	hash, err := s.hash(password)
 	if err != nil {
@@ -374,7 +372,7 @@ func (s *Store) SetPassword(id, password string) (Account, error) {
 	return all[i], s.save(all)
 }
 
-// EndSessions ends all sessions of an account, on whatever phone they are.
+// EndSessions ends all sessions of an account, on any phone.
 func (s *Store) EndSessions(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -390,7 +388,7 @@ func (s *Store) EndSessions(id string) error {
 	return s.save(all)
 }
 
-// Remove ends an account. The last owner stays.
+// Remove deletes an account. The last owner stays.
 func (s *Store) Remove(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -407,7 +405,7 @@ func (s *Store) Remove(id string) error {
 	return s.save(rest)
 }
 
-// save replaces the file, then what is in memory. The caller holds mu.
+// save writes the file, then changes the accounts in memory. The caller holds mu.
 func (s *Store) save(all []Account) error {
 	raw, err := json.MarshalIndent(all, "", "\t")
 	if err != nil {

@@ -17,13 +17,13 @@ import (
 	"gatehouse/internal/durable"
 )
 
-// InvitationLasts is how long somebody may take to follow an invitation.
+// InvitationLasts is how long an invitation is valid.
 const InvitationLasts = 3 * 24 * time.Hour
 
-// ErrInvitation is for a code that invites nobody: wrong, used or over.
+// ErrInvitation means that a code is wrong, used or over.
 var ErrInvitation = errors.New("the code invites nobody: it is wrong, was used, or is older than three days")
 
-// ErrRole is for an invitation of anybody but a helper or an installer: a house has one owner.
+// ErrRole means an invitation of another role than helper or installer: a house has one owner.
 var ErrRole = errors.New("helpers and installers are invited: a house has one owner")
 
 // Invitation is an account that waits for its person, who has the code.
@@ -39,8 +39,8 @@ func sumOf(code string) []byte {
 	return sum[:]
 }
 
-// Invite makes an invitation of a helper or an installer, and returns its code, which is
-// kept nowhere. One of that name from before is over. now is by the clock of sessions.
+// Invite invites a helper or an installer, and returns the code, which is not stored. An earlier
+// invitation of that name is void. now is the clock of sessions.
 func (s *Store) Invite(name string, role Role, now time.Time) (string, error) {
 	if role != Helper && role != Installer {
 		return "", ErrRole
@@ -66,7 +66,7 @@ func (s *Store) Invite(name string, role Role, now time.Time) (string, error) {
 	return code, s.saveInvitations(append(open, Invitation{name, role, now.Add(InvitationLasts), sumOf(code)}))
 }
 
-// Accept makes the account of an invitation. Its code is over then.
+// Accept makes the account of an invitation, whose code then is void.
 func (s *Store) Accept(code, password string, now time.Time) (Account, error) {
 	s.inviting.Lock()
 	defer s.inviting.Unlock()
@@ -89,19 +89,19 @@ func (s *Store) Accept(code, password string, now time.Time) (Account, error) {
 	return a, s.saveInvitations(slices.Delete(open, i, i+1))
 }
 
-// Invitations are those that nobody has followed yet.
+// Invitations returns the open invitations.
 func (s *Store) Invitations(now time.Time) ([]Invitation, error) {
 	s.inviting.Lock()
 	defer s.inviting.Unlock()
 	return s.openInvitations(now)
 }
 
-// Withdraw ends the invitation of a name.
+// Withdraw deletes the invitation of a name.
 func (s *Store) Withdraw(name string, now time.Time) error {
 	return s.dropInvitations(now, func(i Invitation) bool { return strings.EqualFold(i.Name, strings.TrimSpace(name)) })
 }
 
-// HandOver ends every installer's account and invitation: the house is set up.
+// HandOver deletes every installer's account and invitation: the house is set up.
 func (s *Store) HandOver(now time.Time) error {
 	if err := s.dropInvitations(now, func(i Invitation) bool { return i.Role == Installer }); err != nil {
 		return err
@@ -131,7 +131,7 @@ func (s *Store) invitationsPath() string {
 	return filepath.Join(filepath.Dir(s.path), "invitations.json")
 }
 
-// openInvitations reads those that are not over. The caller holds inviting.
+// openInvitations reads the invitations that are not over. The caller holds inviting.
 func (s *Store) openInvitations(now time.Time) ([]Invitation, error) {
 	raw, err := os.ReadFile(s.invitationsPath())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -147,7 +147,7 @@ func (s *Store) openInvitations(now time.Time) ([]Invitation, error) {
 	return slices.DeleteFunc(all, func(i Invitation) bool { return !now.Before(i.Until) }), nil
 }
 
-// saveInvitations replaces the file. The caller holds inviting.
+// saveInvitations writes the file. The caller holds inviting.
 func (s *Store) saveInvitations(all []Invitation) error {
 	raw, err := json.MarshalIndent(all, "", "\t")
 	if err == nil {

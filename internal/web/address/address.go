@@ -1,5 +1,4 @@
-// Package address says which host names are the page's own, and at which addresses it may
-// speak without TLS.
+// Package address knows the page's own host names, and at which addresses it may speak without TLS.
 package address
 
 import (
@@ -11,9 +10,9 @@ import (
 	"strings"
 )
 
-// Own reports whether a request is for this gateway: by an address, or by a name of
-// its own. Another name may lead here by a foreign name server, whose page would then be
-// "the same origin" (DNS rebinding).
+// Own reports whether a request is for this gateway: for an address, or one of its names. Another
+// name may lead here by a foreign name server, whose page would then be "the same origin" (DNS
+// rebinding).
 func Own(hostport string, names []string) bool {
 	host := hostport
 	if h, _, err := net.SplitHostPort(hostport); err == nil {
@@ -30,8 +29,8 @@ func Own(hostport string, names []string) bool {
 	return slices.Contains(own, host)
 }
 
-// Plain refuses an address without TLS that is not on the machine itself or one of
-// its private networks: a password would cross the internet.
+// Plain refuses an address without TLS that is not on the machine itself or in one of its private
+// networks: a password would cross the internet.
 func Plain(address string) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

@@ -1,8 +1,8 @@
-// Package certificate makes the TLS certificate of a house's page on the gateway itself:
-// a browser asks about it once, and its fingerprint is on the label.
+// Package certificate makes the TLS certificate of a house's page on the gateway itself: a browser
+// asks about it once, and its fingerprint is on the label.
 //
-// It refuses to replace a key that is there but can't be read: who trusts it would be
-// asked again, and could not tell it from a thief's.
+// It refuses to replace an unreadable key: people who trust it would be asked again, and could not
+// tell it from a thief's.
 package certificate
 
 import (
@@ -28,16 +28,16 @@ import (
 	"gatehouse/internal/durable"
 )
 
-// validFrom and validUntil of a certificate do not ask the clock: a board without a
-// battery wakes up in 1970, and a page that nobody can open helps nobody. The end is the
-// last that the short form of a time can say (RFC 5280, 4.1.2.5.1).
+// validFrom and validUntil of a certificate do not depend on the clock: a board without a
+// battery starts in 1970, and a page that nobody can open helps nobody. The end is the
+// last that the short form of a time allows (RFC 5280, 4.1.2.5.1).
 var (
 	validFrom  = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	validUntil = time.Date(2049, 12, 31, 23, 59, 59, 0, time.UTC)
 )
 
-// Own returns the certificate that a directory holds in page.pem, and makes it if there
-// is none, for these host names and addresses.
+// Own returns the certificate in page.pem of a directory, and makes one for these host names and
+// addresses if there is none.
 func Own(directory string, names []string) (tls.Certificate, error) {
 	path := filepath.Join(directory, "page.pem")
 	raw, err := os.ReadFile(path)
@@ -89,8 +89,8 @@ func create(names []string) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// Fingerprint is the SHA-256 of a certificate as browsers show it: pairs of hex digits
-// with colons.
+// Fingerprint returns the SHA-256 of a certificate as browsers show it: pairs of hex digits with
+// colons.
 func Fingerprint(c tls.Certificate) string {
 	sum := sha256.Sum256(c.Certificate[0])
 	pairs := make([]string, len(sum))

@@ -1,6 +1,6 @@
-// Package guard is in front of every route of the page: host, origin, size and headers.
+// Package guard checks every request of the page: host, origin, size and headers.
 //
-// It refuses requests that another site's page sends, and a host name that is not the gateway's.
+// It refuses requests that another site's page sends, and host names that are not the gateway's.
 package guard
 
 import (
@@ -12,24 +12,24 @@ import (
 	"gatehouse/internal/web/text"
 )
 
-// policy is what a browser may do for the page: nothing from elsewhere, no inline script,
-// in no other page's frame.
+// policy is the page's content security policy: nothing from elsewhere, no inline script, in no
+// other page's frame.
 const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
-// mostBody bounds a request, in bytes: a list of cards is the largest.
+// mostBody is the most bytes of a request: a list of cards is the largest.
 const mostBody = 256 << 10
 
-// Guard is what the guard knows of the page.
+// Guard is the configuration of the check.
 type Guard struct {
 	Words text.Words
-	Names []string // host names of the gateway; addresses are always taken
-	// Upload is the path of a form with a large file, and MostUpload its bound in bytes. It is
-	// left to whoever answers it, who knows by then who sends it.
+	Names []string // host names of the gateway; addresses are always accepted
+	// Upload is the path of a form with a large file, and MostUpload its most bytes. The handler
+	// reads it, since it knows the sender.
 	Upload     string
 	MostUpload int64
 }
 
-// Before puts the guard in front of a handler.
+// Before puts the check before a handler.
 func (g Guard) Before(next http.Handler) http.Handler {
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -72,8 +72,8 @@ func readForm(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// refuseForm answers what can't be read as a form, and closes the connection: what is left
-// of it would be read as the next request.
+// refuseForm answers a request that is no readable form, and closes the connection: the rest of it
+// would be read as the next request.
 func (g Guard) refuseForm(w http.ResponseWriter, r *http.Request, err error) {
 	status, key := http.StatusBadRequest, "page.bad_form"
 	var tooLarge *http.MaxBytesError
@@ -84,7 +84,7 @@ func (g Guard) refuseForm(w http.ResponseWriter, r *http.Request, err error) {
 	http.Error(w, g.Words.Say(text.Of(r), key), status)
 }
 
-// secureCookies marks the session's cookie Secure where the request came over TLS.
+// secureCookies marks the session's cookie as Secure if the request came over TLS.
 type secureCookies struct{ http.ResponseWriter }
 
 func (w secureCookies) WriteHeader(status int) {

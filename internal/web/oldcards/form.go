@@ -12,28 +12,28 @@ import (
 	"gatehouse/internal/issue"
 )
 
-// Form is a form of the page, which was read and is not larger than it may be.
+// Form is a form of the page, which was parsed and is within the size limit.
 type Form struct {
 	*http.Request
 	Daemon *control.Client
 	Tables *Tables
-	Label  string // before the number of a learned card
+	Label  string // prefix of the labels of learned cards
 }
 
-// Done is what came of an act.
+// Done is the result of an act.
 type Done struct {
-	Words   string // key of the page's; empty: it shows by itself
-	Numbers []any  // in them
+	Words   string // key of the page's words; empty: the screen shows the result
+	Numbers []any  // for the verbs in the words
 	Plan    *Plan
-	// Headings are those of a table that could not be read, to say which is what; no more of
-	// it is kept, and it is chosen again.
+	// Headings are those of a table that could not be read, to choose its columns. No more of the
+	// table is kept, so it must be chosen again.
 	Headings []string
 }
 
-// Act does what a form says.
+// Act carries out a form.
 type Act func(Form) (Done, error)
 
-// Acts are all, by the name of their form.
+// Acts are all acts, by the name of their form.
 var Acts = map[string]Act{"listen": listen, "drive": drive, "keep": keep, "name": name, "plan": plan, "take": take}
 
 // Errors of a form.
@@ -42,7 +42,7 @@ var (
 	ErrPlain   = errors.New("a key file is taken over an encrypted connection alone")
 )
 
-// Private returns ErrPlain where somebody could read a key file on its way.
+// Private returns ErrPlain for a connection on which somebody could read a key file.
 func Private(r *http.Request) error {
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
 	if ip := net.ParseIP(host); r.TLS == nil && (ip == nil || !ip.IsLoopback()) {
@@ -51,7 +51,7 @@ func Private(r *http.Request) error {
 	return nil
 }
 
-// signer is whoever signs the list with the key file of the form.
+// signer returns the issuer that signs the list, with the key file of the form.
 func (f Form) signer() (issue.Issuer, error) {
 	if err := Private(f.Request); err != nil {
 		return issue.Issuer{}, err
@@ -64,7 +64,7 @@ func (f Form) signer() (issue.Issuer, error) {
 	return Issuer(f.Daemon, file)
 }
 
-// decide says who decides at the doors from now on.
+// decide sets who decides at the doors from now on: for days the old controller, for 0 the gateway.
 func (f Form) decide(days int) error {
 	if f.FormValue("sure") != "yes" {
 		return ErrNotSure
@@ -75,7 +75,7 @@ func (f Form) decide(days int) error {
 
 func listen(f Form) (Done, error) { return Done{}, f.decide(7) }
 
-// drive gives keys first, where a key file is chosen, so that nobody stands outside.
+// drive first adds grants, if a key file was chosen, so that nobody is locked out.
 func drive(f Form) (done Done, err error) {
 	if f.MultipartForm != nil && len(f.MultipartForm.File["key"]) > 0 && f.MultipartForm.File["key"][0].Size > 0 && f.FormValue("sure") == "yes" {
 		signer, err := f.signer()
@@ -141,7 +141,7 @@ func plan(f Form) (Done, error) {
 	return Done{Plan: &p}, nil
 }
 
-// headings are those of a table; none where it can't be read as a table at all.
+// headings returns those of a table; none if it is no readable table.
 func headings(file io.ReadSeeker, encoding string) []string {
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return nil

@@ -1,9 +1,8 @@
-// Package oldcards gives the cards of an old house their keys for whoever is at the page:
-// those of a table, those that asked at a door, those that were learned.
+// Package oldcards adds grants for the cards of an old house, for a person at the page: cards of a
+// table, cards that were denied at a door, learned cards.
 //
-// It refuses to keep the issuer's key: that comes with each act that signs, and is gone
-// with it. The lines of a table are in memory alone, until they are taken or for ten
-// minutes.
+// It never stores the issuer's key: that comes with each act that signs, and is wiped after it. The
+// lines of a table are only in memory, until they are taken or for ten minutes.
 package oldcards
 
 import (
@@ -28,7 +27,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Errors of what somebody at the page gives.
+// Errors of a person's input.
 var (
 	ErrKey     = errors.New("this is no key file of this house")
 	ErrGone    = errors.New("the table is not here any more: choose it again")
@@ -37,7 +36,7 @@ var (
 	ErrNothing = errors.New("nothing is to be done")
 )
 
-// Issuer reads a key file, as gatehouse init makes it. Errors never have its content.
+// Issuer reads a key file of gatehouse init. Errors never have its content.
 func Issuer(daemon *control.Client, file io.Reader) (issue.Issuer, error) {
 	text, err := io.ReadAll(io.LimitReader(file, 16<<10))
 	if err != nil {
@@ -57,16 +56,16 @@ func Issuer(daemon *control.Client, file io.Reader) (issue.Issuer, error) {
 	return issue.Issuer{Client: daemon, Key: key}, nil
 }
 
-// heldFor is how long the lines of a table wait for somebody to agree.
+// heldFor is how long the lines of a table wait for agreement.
 const heldFor = 10 * time.Minute
 
-// Tables holds the table that somebody looks at, one at a time. Safe for concurrent use.
+// Tables has the table that a person looks at, one at a time. It is safe for concurrent use.
 type Tables struct {
 	mu   sync.Mutex
 	held table
 }
 
-// table is one with its plan.
+// table is a table with its plan.
 type table struct {
 	id    string
 	at    time.Time
@@ -75,14 +74,14 @@ type table struct {
 	plan  takeover.Plan
 }
 
-// Plan is what would become of a table.
+// Plan is what would become of the lines of a table.
 type Plan struct {
 	ID string // for Take
 	takeover.Planned
-	Work bool // there is something to do
+	Work bool // it changes the list
 }
 
-// Plan reads a table and says what would become of its lines. It gives no keys.
+// Plan reads a table and returns what would become of its lines. It adds no grants.
 func (t *Tables) Plan(ctx context.Context, issuer issue.Issuer, file io.Reader, o cardlist.Options, fill bool) (Plan, error) {
 	list, err := cardlist.Read(file, o)
 	if err != nil {
@@ -110,8 +109,7 @@ func (t *Tables) Plan(ctx context.Context, issuer issue.Issuer, file io.Reader, 
 	return Plan{made.id, made.plan.Tell(list, false, h), made.plan.Work(h, false)}, nil
 }
 
-// Take does what a plan says, in one list, and forgets the table. It returns how many
-// keys are new.
+// Take carries out a plan, in one list, and forgets the table. It returns the number of new grants.
 func (t *Tables) Take(ctx context.Context, issuer issue.Issuer, id string) (int, error) {
 	t.mu.Lock()
 	held := t.held
@@ -144,8 +142,8 @@ func (t *Tables) Forget() {
 	t.mu.Unlock()
 }
 
-// Name gives keys to cards that asked or were learned, by the flats that somebody wrote
-// beside them, in one list. It returns to how many.
+// Name adds grants for denied or learned cards, by the flats that a person wrote beside them, in
+// one list. It returns the number of cards.
 func Name(ctx context.Context, issuer issue.Issuer, flats map[string]string, doors []string) (int, error) {
 	if len(doors) == 0 {
 		return 0, ErrDoors
@@ -182,8 +180,8 @@ func Name(ctx context.Context, issuer issue.Issuer, flats map[string]string, doo
 	return len(named), err
 }
 
-// Learn gives keys to the cards that were learned on two days or more, in one list, under
-// labels that begin so.
+// Learn adds grants for the cards that were learned on at least seenOn days, in one list, with
+// label and a number as their labels.
 func Learn(ctx context.Context, issuer issue.Issuer, label string, doors []string) (out takeover.Learned, err error) {
 	if len(doors) == 0 {
 		return out, ErrDoors
@@ -200,7 +198,7 @@ func Learn(ctx context.Context, issuer issue.Issuer, label string, doors []strin
 		out, err = takeover.Learn(e, l.Labels, a.Cards, grantlist.NewGrant{Kind: wire.GrantResident, Doors: takeover.Union(nil, doors), Label: label}, seenOn)
 		return err
 	}
-	e, err := issuer.Editor(l) // that nobody signs
+	e, err := issuer.Editor(l) // a trial that is not signed
 	if err == nil {
 		err = work(e)
 	}
@@ -211,5 +209,5 @@ func Learn(ctx context.Context, issuer issue.Issuer, label string, doors []strin
 	return out, err
 }
 
-// seenOn is on how many days a card has to be seen for a key of its own.
+// seenOn is on how many days a card must be seen to get a grant.
 const seenOn = 2

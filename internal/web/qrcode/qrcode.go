@@ -1,4 +1,4 @@
-// Package qrcode draws QR codes as pictures of a page, and makes the stickers of doors.
+// Package qrcode draws QR codes for pages, and makes the stickers of doors.
 package qrcode
 
 import (
@@ -10,7 +10,7 @@ import (
 	"rsc.io/qr"
 )
 
-// Draw makes a QR code of a text, as an SVG that stands in a page: nothing is fetched for it.
+// Draw returns the QR code of a text as an inline SVG, for which nothing is fetched.
 func Draw(text string) (template.HTML, error) {
 	c, err := qr.Encode(text, qr.M)
 	if err != nil {
@@ -49,13 +49,13 @@ func Address(tls bool, host, path string) string {
 	return "http://" + host + path
 }
 
-// Sticker is what hangs at a door: a code that leads to the resident's page.
+// Sticker is the code at a door, which leads to the resident's page.
 type Sticker struct {
 	Door, Address string
 	Code          template.HTML
 }
 
-// Stickers are those of doors, with the address at which the page is reached now.
+// Stickers returns the stickers of doors, with the page's present address.
 func Stickers(tls bool, host string, doors []string) (all []Sticker, err error) {
 	for _, d := range doors {
 		s := Sticker{Door: d, Address: Address(tls, host, "/resident/"+d)}

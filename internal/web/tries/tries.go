@@ -1,4 +1,4 @@
-// Package tries bounds how often secrets are tried at the page: by address, and over all.
+// Package tries limits the rate of tries of secrets at the page: by address, and in all.
 package tries
 
 import (
@@ -9,15 +9,15 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Tries are those of passwords and codes. Make them with New. Safe for concurrent use.
+// Tries limits tries of passwords and codes. It is made by New and safe for concurrent use.
 type Tries struct {
 	mu    sync.Mutex
-	every time.Duration // of one address
+	every time.Duration // from one address
 	all   *rate.Limiter
 	by    map[netip.Addr]*rate.Limiter
 }
 
-// Bounds of tries. Who guesses a code of eight digits from one address has one chance in
+// Rate limits of tries. Guessing a code of eight digits from one address has one chance in
 // twenty in a year of trying.
 const (
 	Every       = 10 * time.Second
@@ -27,8 +27,8 @@ const (
 	mostTriers  = 1024
 	nobodysAddr = "0.0.0.0"
 
-	// ResidentEvery is of residents' PINs, which the daemon bounds by flat, too: one phone
-	// uses up what the house has for nobody else.
+	// ResidentEvery is for residents' PINs, which the daemon also limits by flat: one phone
+	// exhausts the house's tries for nobody else.
 	ResidentEvery = 10 * time.Minute
 
 	// PassEvery is of guest codes, which the daemon bounds with those at the doors, to one a
@@ -36,13 +36,13 @@ const (
 	PassEvery = 5 * time.Minute
 )
 
-// New allows Burst tries of an address, and one more after each pause.
+// New allows Burst tries from an address, and one more every so often.
 func New(every time.Duration) *Tries {
 	return &Tries{every: every, all: rate.NewLimiter(rate.Every(allEvery), allBurst), by: map[netip.Addr]*rate.Limiter{}}
 }
 
-// Allow takes one try of whoever is at the other end of a connection. The limit of an
-// address comes first: who is over it takes nothing from the others.
+// Allow uses one try of the remote address of a connection, and reports whether it had one. The
+// limit of an address comes first: an address above it uses none of the others' tries.
 func (t *Tries) Allow(remote string) bool {
 	addr := triedFrom(remote)
 	t.mu.Lock()
@@ -58,7 +58,7 @@ func (t *Tries) Allow(remote string) bool {
 	return l.Allow() && t.all.Allow()
 }
 
-// Back gives a try back that Allow took: it was right.
+// Back gives a try of Allow back, since it was right.
 func (t *Tries) Back(remote string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -68,7 +68,7 @@ func (t *Tries) Back(remote string) {
 	t.all.AllowN(time.Now(), -1)
 }
 
-// triedFrom is the address of whoever is at the other end of a connection.
+// triedFrom returns the address, or of IPv6 the /64 network, of a connection.
 func triedFrom(remote string) netip.Addr {
 	addr := netip.MustParseAddr(nobodysAddr)
 	if ap, err := netip.ParseAddrPort(remote); err == nil {

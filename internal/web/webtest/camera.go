@@ -27,7 +27,7 @@ import (
 // Widths are those of a picture, by what its name ends with, in CSS pixels.
 var Widths = map[string]int64{"": 390, "-wide": 1100}
 
-// Directory is where the pictures go. Where nobody asks for pictures it skips the test.
+// Directory is where the pictures go. It skips the test unless pictures are wanted.
 func Directory(t testing.TB) string {
 	t.Helper()
 	dir := os.Getenv("GATEHOUSE_SCREENS")
