@@ -21,6 +21,7 @@ type frame struct {
 	Doors   int // that are held, forced or released by an emergency
 	Contact string
 	zone    *time.Location // of the building; nil: not known
+	Alone   bool           // a standalone house, which has no registry and keeps no tenancies
 	Silent  string         // the key of why the daemon shows no house; empty: it does
 	Tab     string
 	Bare    bool // in the tenant's hands: without the ways to other screens

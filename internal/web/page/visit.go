@@ -142,7 +142,7 @@ func (v *Visit) ShowStatus(status int, screen string, data any) error {
 			}
 		} else {
 			f.House, f.ToDo, f.Doors, f.Contact = st.Building, len(ToDo(st)), Alarms(st), v.contact(st)
-			f.zone = st.Clock.Now.Location()
+			f.zone, f.Alone = st.Clock.Now.Location(), st.Registry == "none"
 		}
 	}
 	v.W.Header().Set("Content-Type", "text/html; charset=utf-8")

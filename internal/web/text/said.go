@@ -30,6 +30,7 @@ var said = [][2]string{
 	{"no PIN came", "desk.said_no_keys"},
 	{"somebody else is waiting for a", "desk.said_waiting"},
 	{"no tenancy has this card", "desk.other_tenancy"},
+	{"no tenancy ", "people.gone"},
 	{"no card of tenancy", "desk.other_tenancy"},
 	{"this card is in use already", "desk.said_in_use"},
 	{"too many tries", "resident.too_many"},
