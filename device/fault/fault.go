@@ -71,7 +71,7 @@ var meanings = map[Code]struct{ name, hint string }{
 	Power:         {"reader_power", "the reader's power supply fails: check its voltage under load"},
 	NoAnswer:      {"no_answer", "check the reader's power, A and B of the bus (exchange them), address and baud rate"},
 	NoKey:         {"no_key", "pair it: gatehouse reader install"},
-	WrongKey:      {"wrong_key", "the reader was reset or exchanged, or somebody plays it, or it has no secure channel: look at it, then pair it again by gatehouse reader install. A reader without secure channel needs security = \"none\" in the site file"},
+	WrongKey:      {"wrong_key", "the reader was reset or exchanged, or somebody plays it, or it has no secure channel: look at it, then pair it again by gatehouse reader install; one with a key from elsewhere is reset first, by its DIP switch or config card. A reader without secure channel needs security = \"none\" in the site file"},
 	DefaultKey:    {"default_key", "the reader has the key that everybody knows: pair it by gatehouse reader install"},
 	ClearText:     {"clear_text", "what came is not used. Look at the cable and the reader: somebody may sit between"},
 	BadMAC:        {"bad_mac", "look at the cable and the reader: somebody may sit between, or the bus is noisy"},

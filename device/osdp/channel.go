@@ -245,6 +245,7 @@ func (c *channel) keyFailed(cause fault.Code, now time.Time) {
 		}
 	}
 	k.sends = 0
+	c.requests.keyFailed(cause)
 	c.events.log.Warn().Stringer("fault", cause).Msg("new key of reader failed")
 	c.events.tell(device.Event{Kind: device.KeyFailed, Fault: cause}, now)
 	c.closeWindow(now)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/device/fault"
 	"gatehouse/device/osdp/osdptest"
 	"gatehouse/device/osdp/protocol"
 )
@@ -315,6 +316,12 @@ func TestKeyStoreFails(t *testing.T) {
 		heard := g.heard()
 		if slices.Contains(heard, "sent") || !slices.Contains(heard, "failed io_error") || !slices.Contains(heard, "closed") || g.peers[0].State().Key != nil {
 			t.Errorf("heard %v", heard)
+		}
+		if f := g.bus.Readers()[0].Status().KeyFault; f != fault.IO {
+			t.Errorf("why the key failed: %v", f)
+		}
+		if _ = g.bus.Readers()[0].Install(time.Minute); g.bus.Readers()[0].Status().KeyFault != fault.None {
+			t.Error("another window still tells of the key before")
 		}
 	})
 	bubble(t, "after it was proved", func(t *testing.T) {

@@ -124,9 +124,10 @@ type Status struct {
 	Capabilities []protocol.Capability
 	Tamper       bool
 	PowerFailure bool
-	Inputs       []bool // active, by ISTATR; nil: it told none
-	Outputs      []bool // by OSTATR, likewise
-	Installing   bool   // the window of Install is open
+	Inputs       []bool     // active, by ISTATR; nil: it told none
+	Outputs      []bool     // by OSTATR, likewise
+	Installing   bool       // the window of Install is open
+	KeyFault     fault.Code // why the last new key failed; None: it did not, or another window was opened since
 
 	Commands  uint64 // answered
 	Retries   uint64 // that had to be sent again
@@ -136,11 +137,11 @@ type Status struct {
 
 // Status returns a copy.
 func (r *Reader) Status() Status {
-	installing := r.requests.windowOpen() // before the rest: a closed window shows together with its result
+	installing, failed := r.requests.installed() // before the rest: a closed window shows together with its result
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.status
-	s.Installing = installing
+	s.Installing, s.KeyFault = installing, failed
 	s.Capabilities, s.Inputs, s.Outputs = slices.Clone(s.Capabilities), slices.Clone(s.Inputs), slices.Clone(s.Outputs)
 	return s
 }

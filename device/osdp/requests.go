@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // requests are the callers' requests to a reader that were not sent yet. Its methods are safe for
@@ -17,6 +18,7 @@ type requests struct {
 	showPassing bool
 	passed      time.Time // when passing was asked for
 	window      window
+	failed      fault.Code // why the last new key failed; None: it did not, or a window was opened since
 	rekey       bool
 	waiting     *comSetting
 	pending     *comSetting // its COMSET is under way
@@ -145,7 +147,7 @@ type window struct {
 func (r *requests) openWindow(until time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.window.open, r.window.end, r.window.until = true, false, until
+	r.window.open, r.window.end, r.window.until, r.failed = true, false, until, fault.None
 }
 
 // endWindow closes the window: the next watchWindow tells.
@@ -153,6 +155,13 @@ func (r *requests) endWindow() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.window.end = true
+}
+
+// keyFailed notes why a new key failed.
+func (r *requests) keyFailed(cause fault.Code) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failed = cause
 }
 
 // watchWindow reports once that the window opened, and once that it closed.
@@ -168,11 +177,11 @@ func (r *requests) watchWindow(now time.Time) (opened, closed bool) {
 	return opened, closed
 }
 
-// windowOpen reports whether the end of the window was not told yet.
-func (r *requests) windowOpen() bool {
+// installed reports whether the end of the window was not told yet, and why the last new key failed.
+func (r *requests) installed() (open bool, failed fault.Code) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.window.open
+	return r.window.open, r.failed
 }
 
 func (r *requests) installing(now time.Time) bool {

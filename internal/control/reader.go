@@ -40,7 +40,8 @@ type OSDP struct {
 	Firmware string `json:"firmware,omitempty"`
 	Tamper   bool   `json:"tamper"`
 	Power    bool   `json:"power_failure"`
-	Install  bool   `json:"install"` // its install window is open
+	Install  bool   `json:"install"`             // its install window is open
+	KeyFault string `json:"key_fault,omitempty"` // why the last new key failed
 	Retries  uint64 `json:"retries"`
 	Bad      uint64 `json:"bad_frames"`
 	BadMACs  uint64 `json:"bad_macs"`

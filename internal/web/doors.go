@@ -29,8 +29,14 @@ type doorView struct {
 	Alarm   bool
 	Lock    string // what is wrong with it; empty: nothing
 	Stuck   bool   // the exit button
-	Readers []control.Device
+	Readers []faultyReader
 	Unready bool // it was not proved that people get out
+}
+
+// faultyReader is a reader or input at which something is wrong.
+type faultyReader struct {
+	control.Device
+	Key bool // it wants a key of its own, which it gets on a screen of its own
 }
 
 func (d doors) views(st control.Status) []doorView {
@@ -43,7 +49,7 @@ func (d doors) views(st control.Status) []doorView {
 		}
 		for _, dev := range each.Devices {
 			if !dev.Online || dev.Fault != "" {
-				v.Readers = append(v.Readers, dev)
+				v.Readers = append(v.Readers, faultyReader{dev, ofKey(dev.Fault)})
 			}
 		}
 		out = append(out, v)

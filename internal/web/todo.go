@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -98,6 +99,8 @@ func (t todo) item(v *page.Visit, item control.ToDo) toDoItem {
 		out.To, out.ToWords, out.Pattern = "/prove/"+item.Door, "todo.go_prove", "GET /prove/{door}"
 	case code == "fire_latched":
 		out.To, out.ToWords, out.Pattern = "/fire", "doors.fire_end", "GET /fire"
+	case ofKey(fault) && len(item.Args) > 1:
+		out.To, out.ToWords, out.Pattern = "/doors/"+item.Door+"/readers/"+item.Args[1], "pair.title", "GET /doors/{door}/readers/{reader}"
 	case item.Door != "", strings.HasPrefix(code, "fire_"):
 		out.To, out.ToWords, out.Pattern = "/doors", "todo.go_doors", "GET /doors"
 	case code == "recovery_untried":
@@ -117,6 +120,11 @@ func (t todo) timeRight(v *page.Visit) error {
 	}
 	v.Redirect("/todo")
 	return nil
+}
+
+// ofKey reports whether a fault is one of an OSDP reader that wants a key of its own.
+func ofKey(fault string) bool {
+	return slices.Contains([]string{"no_key", "wrong_key", "default_key", "weak_key", "other_reader"}, fault)
 }
 
 // ofProof reports whether a code is about what is proved at a door.

@@ -228,6 +228,9 @@ func busStatus(r *gateway.Reader) *control.OSDP {
 	s := r.OSDP.Status()
 	out := &control.OSDP{Port: r.Config.Port, Address: int(s.Address), Baud: r.Config.Baud, Tamper: s.Tamper, Power: s.PowerFailure, Install: s.Installing,
 		Retries: s.Retries, Bad: s.BadFrames, BadMACs: s.BadMACs}
+	if s.KeyFault != fault.None {
+		out.KeyFault = s.KeyFault.String()
+	}
 	if i := s.Identity; i != (protocol.Identity{}) {
 		out.Vendor, out.Model, out.Version = fmt.Sprintf("%x", i.Vendor), int(i.Model), int(i.Version)
 		out.Serial, out.Firmware = fmt.Sprintf("%08x", i.Serial), fmt.Sprintf("%d.%d.%d", i.Firmware[0], i.Firmware[1], i.Firmware[2])

@@ -55,4 +55,8 @@ var routeRoles = map[string][]caller.Role{
 	"POST /v1/backup":                     landlord,
 	"POST /v1/pass":                       visitors,
 	"POST /v1/resident/{act}":             residents,
+
+	"GET /v1/readers": proving,
+	"POST /v1/doors/{door}/readers/{reader}/install":   proving,
+	"DELETE /v1/doors/{door}/readers/{reader}/install": proving,
 }

@@ -99,6 +99,6 @@ func (f frame) Has(key string) bool { return f.v.page.Words.Has(key) }
 func (f frame) Advice(said string) *Advice { return f.v.Advice(errors.New(said), 0) }
 
 // screens2tabs says which tab a screen stands under.
-var screens2tabs = map[string]string{"doors": "doors", "drill": "doors", "fire": "doors", "oldcards": "more", "todo": "todo", "prove": "todo", "prove_door": "todo", "people": "people", "more": "more", "log": "more", "stickers": "more", "recovery": "more", "restore": "more", "access": "more", "password": "more",
+var screens2tabs = map[string]string{"doors": "doors", "drill": "doors", "fire": "doors", "reader": "doors", "oldcards": "more", "todo": "todo", "prove": "todo", "prove_door": "todo", "people": "people", "more": "more", "log": "more", "stickers": "more", "recovery": "more", "restore": "more", "access": "more", "password": "more",
 	"tenancy": "people", "roster": "people", "slip": "people", "notice": "people", "desk_details": "people", "desk_choose": "people", "desk_card": "people", "desk_pin": "people",
 	"desk_done": "people", "desk_paused": "people", "desk_busy": "people", "desk_none": "people"}

@@ -22,7 +22,7 @@ type setup struct{ *page.Page }
 
 // Routes are those of all these screens.
 func Routes(p *page.Page) []page.Route {
-	return slices.Concat(setup{p}.routes(), prove{p}.routes(), backups{p}.routes(), (&oldCards{Page: p}).routes())
+	return slices.Concat(setup{p}.routes(), prove{p}.routes(), pairing{p}.routes(), backups{p}.routes(), (&oldCards{Page: p}).routes())
 }
 
 func (s setup) routes() []page.Route {
@@ -259,7 +259,7 @@ func (s setup) write(v *page.Visit) error {
 // wait is shown until the house is served; the page looks again by itself.
 func (s setup) wait(v *page.Visit) error {
 	if st, err := s.daemon().State(v.Context()); err == nil && st.State == control.SetupHouse {
-		to := "/setup/registry"
+		to := s.firstKey(v)
 		if v.URL.Query().Get("for") == "registry" {
 			to = s.next(v)
 		}
@@ -268,6 +268,15 @@ func (s setup) wait(v *page.Visit) error {
 	}
 	v.W.Header().Set("Refresh", "1")
 	return v.Show("setup_wait", nil)
+}
+
+// firstKey is what comes once the house is served: its first OSDP reader without a key of its own, or the registry.
+func (s setup) firstKey(v *page.Visit) string {
+	all, err := s.Daemon.Readers(v.Context())
+	if path := nextReader(all, ""); err == nil && path != "" {
+		return path
+	}
+	return "/setup/registry"
 }
 
 // next is what comes after the setup: the first door of which is not proved that people get out,
