@@ -80,7 +80,7 @@ func newBench(t *testing.T) *bench {
 	var err error
 	b.board, err = devicetest.NewBoard(devicetest.BoardConfig{Chip: "sim0", Lines: []devicetest.Line{
 		{Name: "d0", Offset: 0, PullUp: true, ActiveLow: true}, {Name: "d1", Offset: 1, PullUp: true, ActiveLow: true},
-		{Name: "front", Offset: 2, Output: true}, {Name: "yard", Offset: 3, Output: true}, {Name: "shed", Offset: 4, Output: true}}})
+		{Name: "front", Offset: 2, Output: true}, {Name: "yard", Offset: 3, Output: true}, {Name: "shed", Offset: 4, Output: true}, {Name: "fire", Offset: 5}}})
 	must(t, err)
 	b.source = &devicetest.WiegandSource{Board: b.board, D0: "d0", D1: "d1"}
 	b.serial, err = devicetest.NewSerialTerminal(b.path("tty"), "rdm6300")

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -43,4 +45,41 @@ func TestProve(t *testing.T) {
 	b.ok("", "release", "front")
 	b.ok("", "lock", "front")
 	b.fails("", []string{"no door"}, "lock", "attic")
+}
+
+// TestFireDrill: a drill in which nothing was released, or the panel was not reset, says so and what to
+// look at, at its end and whoever looks later; one that proved every door says nothing of the kind.
+func TestFireDrill(t *testing.T) {
+	b := newBench(t)
+	must(t, os.WriteFile(b.path("site.toml"), fmt.Appendf(nil, "fire = {chip = \"sim0\", line = 5, active = \"high\"}\n"+siteText, b.dir), 0o600))
+	b.ok("", "init", "--config", b.path("site.toml"), "--key", b.path("issuer.key"))
+	b.serve()
+	fire := func(active bool) {
+		t.Helper()
+		must(t, b.board.Set("fire", active))
+		b.eventually("a second look at the fire input", func() bool {
+			d, err := b.client.Doors.FireDrill(t.Context())
+			return err == nil && len(d.Doors) == 2 && d.Doors[1].Active != nil && (d.Doors[1].Idle != nil) != active
+		})
+	}
+	b.ok("", "fire", "drill", "begin")
+	if said := b.ok("", "fire", "drill", "show"); strings.Count(said, "not yet") != 2 || strings.Contains(said, "DID NOT WORK") {
+		t.Errorf("a drill that has just begun: %s", said)
+	}
+	nothing := []string{"nothing was released: the fire input was not active", "hint: trip the fire contact while the drill is on", "[fire] in the site file"}
+	b.fails("", nothing, "fire", "drill", "end")
+	b.fails("", nothing, "fire", "drill", "show")
+	b.ok("", "fire", "drill", "begin")
+	fire(true)
+	b.fails("", []string{"did not stay active and go idle again: front, yard", "reset the fire panel, and only then"}, "fire", "drill", "end")
+	must(t, b.board.Set("fire", false))
+	b.eventually("the panel is idle", func() bool { return strings.Contains(b.ok("", "status"), "panel idle") })
+	b.ok("", "fire", "reset")
+	b.ok("", "fire", "drill", "begin")
+	fire(true)
+	fire(false)
+	b.ok("", "fire", "reset")
+	if said := b.ok("", "fire", "drill", "end"); strings.Count(said, "worked") != 2 {
+		t.Errorf("a drill that proved both doors: %s", said)
+	}
 }

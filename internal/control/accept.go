@@ -78,6 +78,41 @@ type FireDrilling struct {
 	Worked   bool       `json:"worked"`            // released by the input, which is idle again
 }
 
+// What a fire drill fell short of, the gravest first.
+const (
+	DrillUnseen = "unseen" // the fire input was not active at all, so nothing was released
+	DrillKept   = "kept"   // it was, and a door was not released
+	DrillCut    = "cut"    // every door was released, and the input did not stay active and go idle again
+)
+
+// Short returns what a drill that is over fell short of, and at which doors; empty: it is on, or every
+// door worked.
+func (d FireDrill) Short() (what string, doors []string) {
+	var unseen, kept, cut []string
+	for _, r := range d.Doors {
+		switch {
+		case r.Worked:
+		case r.Released != nil:
+			cut = append(cut, r.Door)
+		case r.Active == nil && !r.Refused:
+			unseen = append(unseen, r.Door)
+		default:
+			kept = append(kept, r.Door)
+		}
+	}
+	switch {
+	case d.On:
+		return "", nil
+	case len(unseen) == len(d.Doors):
+		return DrillUnseen, unseen
+	case len(unseen)+len(kept) > 0:
+		return DrillKept, append(kept, unseen...)
+	case len(cut) > 0:
+		return DrillCut, cut
+	}
+	return "", nil
+}
+
 // Doors is the part of a Client that tests, proves and locks doors.
 type Doors struct{ socket *socket.Client }
 

@@ -226,6 +226,24 @@ func TestDrill(t *testing.T) {
 	if body := s.get(t, c, "/drill").body; !strings.Contains(body, "09:30:05") || !strings.Contains(body, "worked") || !strings.Contains(body, "–") || !strings.Contains(body, "data-print") {
 		t.Errorf("the report: %s", body)
 	}
+	at, short := time.Now(), "class=\"wrong\" role=\"alert\">"
+	if body := s.get(t, c, "/drill").body; strings.Contains(body, short) {
+		t.Errorf("a drill that worked: %s", body)
+	}
+	for want, door := range map[string]control.FireDrilling{
+		"Nothing was released":                {Door: "front"},
+		"The fire input saw the alarm":        {Door: "front", Active: &at, Refused: true, Idle: &at},
+		"All doors were released, but before": {Door: "front", Active: &at, Released: &at},
+	} {
+		l.drill.Doors = []control.FireDrilling{door}
+		if body := s.get(t, c, "/drill").body; strings.Count(body, short) != 1 || !strings.Contains(body, short+want) {
+			t.Errorf("%+v: no %q in %s", door, want, body)
+		}
+	}
+	l.drill.Doors[0].Active, l.drill.Doors[0].Released = nil, nil
+	if body := s.get(t, s.as(t, "owner"), "/drill").body; !strings.Contains(body, "什么都没放开") {
+		t.Errorf("nothing was released, in Chinese: %s", body)
+	}
 	s.daemon.status.Fire = &control.Fire{Latched: true}
 	s.page.base.Watch.Forget()
 	for _, path := range []string{"/doors", "/drill"} {

@@ -470,6 +470,7 @@ func TestCodesInWords(t *testing.T) {
 		want("prove.failed_", string(p))
 	}
 	want("prove.state_", control.Unfitted)
+	want("drill.short_", control.DrillUnseen, control.DrillKept, control.DrillCut)
 	for _, o := range []wire.Outcome{wire.OutcomeActive, wire.OutcomeIdle, wire.OutcomeDone, wire.OutcomeRefused} {
 		want("log.outcome_", o.String())
 	}

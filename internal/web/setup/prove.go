@@ -106,7 +106,8 @@ func (p prove) step(v *page.Visit) error {
 // drillView is the fire drill.
 type drillView struct {
 	control.FireDrill
-	Any  bool // there was one
+	Any  bool   // there was one
+	Fell string // what it fell short of
 	Fire *control.Fire
 	Said *page.Advice
 }
@@ -120,6 +121,7 @@ func (p prove) drill(v *page.Visit, wrong error) error {
 	view := drillView{Fire: st.Fire, Said: v.Advice(wrong, 0)}
 	if d, err := p.Daemon.Doors.FireDrill(v.Context()); err == nil {
 		view.FireDrill, view.Any = d, true
+		view.Fell, _ = d.Short()
 	}
 	return p.answer(v, wrong, "drill", view)
 }
