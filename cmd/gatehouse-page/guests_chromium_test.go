@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"gatehouse/device/devicetest"
 	"gatehouse/internal/control"
@@ -109,6 +110,7 @@ func TestGuestsInChromium(t *testing.T) {
 		digits = b.given()
 		b.widths("a guest code, " + language)
 	}
+	t.Run("Enter after the PIN", func(t *testing.T) { enterAsks(t, h, open(t, all, base, "/resident")) })
 	t.Run("send", func(t *testing.T) { sendToGuest(t, b, digits) })
 	link := eval[string](b, `document.querySelector("[data-send] input").value`)
 	if want := base + "/pass#" + digits; link != want {
@@ -117,6 +119,32 @@ func TestGuestsInChromium(t *testing.T) {
 	t.Run("the link", func(t *testing.T) { visitorsLink(t, open(t, all, base, strings.TrimPrefix(link, base)), digits) })
 	t.Run("without a script", func(t *testing.T) { withoutScript(t, open(t, all, base, "/resident"), digits) })
 	t.Run("at the desk", func(t *testing.T) { guestAtDesk(t, h, open(t, all, base, "/login"), digits) })
+}
+
+// enterAsks: Enter in a field asks what is to be done, and does nothing of it; what was typed stays in the page, and
+// without a script the flat does. No try is used.
+func enterAsks(t *testing.T, h *house, b *tab) {
+	for _, script := range []bool{true, false} {
+		b.scripts(script)
+		for range 7 { // more than there are tries of wrong ones
+			b.do(chromedp.Navigate(b.base+"/resident"), chromedp.SendKeys(chromedp.CSS(`[name=flat]`), "3B"), chromedp.SendKeys(chromedp.CSS(`[name=pin]`), tenantPIN[:5]+"9"), chromedp.KeyEvent(kb.Enter))
+			if script {
+				b.until("the question has the focus, and the PIN stays", `document.activeElement.id == "what" && document.querySelector("[name=pin]").value.length == 6`)
+				b.accessible("the question what is to be done")
+				continue
+			}
+			b.until("it asks, and the flat stays", `document.querySelector("main [role=status]") != null && document.querySelector("[name=flat]").value == "3B" && document.querySelector("[name=pin]").value == ""`)
+		}
+	}
+	all, err := h.client.Tenancies(t.Context())
+	must(t, err)
+	for _, c := range all[0].Cards {
+		if c.State != "active" {
+			t.Errorf("Enter made a card %s", c.State)
+		}
+	}
+	b.do(chromedp.Navigate(b.base+"/resident"), chromedp.SendKeys(chromedp.CSS(`[name=flat]`), "3B"), chromedp.SendKeys(chromedp.CSS(`[name=pin]`), tenantPIN), chromedp.Click(chromedp.CSS(`button[value=kept]`)))
+	b.until("a try is left", `document.querySelector("dl") != null`)
 }
 
 // sendToGuest: the words are copied; the phone's sheet gets them with the picture; where there is none, the picture is

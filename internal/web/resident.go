@@ -37,6 +37,9 @@ func (r resident) routes() []page.Route {
 // residentActs are the buttons, in their order; open only at a door.
 var residentActs = []string{"open", "lost", "found", "object", "codes", "kept"}
 
+// askAct is the form's first button, which Enter in a field presses: it asks what is to be done, and does nothing.
+const askAct = "ask"
+
 // guestActs are those about the codes of guests; guest_end follows a list of them.
 var guestActs = []string{"guest", "guests", "guest_end"}
 
@@ -71,6 +74,9 @@ func (r resident) act(v *page.Visit) error {
 	shown := r.view(v)
 	shown.Flat, shown.Act = strings.TrimSpace(v.FormValue("flat")), v.FormValue("act")
 	shown.OfGuests = slices.Contains(guestActs, shown.Act)
+	if shown.Act == askAct {
+		return v.Show("resident", shown)
+	}
 	if shown.Alone || !slices.Contains(shown.Acts, shown.Act) && !shown.OfGuests {
 		return v.ShowStatus(http.StatusUnprocessableEntity, "resident", shown)
 	}

@@ -70,6 +70,10 @@ func TestResidentPage(t *testing.T) {
 	p.page = s.get(t, p.c, "/resident/front").body
 	p.wants(`name="act" value="open"`)
 	fields := []string{"flat", "3B", "pin", "471108"}
+	p.send("/resident/front", append(fields, "act", "ask")...).wants("Nothing was done yet").wants(`value="3B"`)
+	if len(asked()) > 0 {
+		t.Errorf("a question what is to be done asked the daemon %q", asked())
+	}
 	p.send("/resident/front", append(fields, "act", "open")...).wants("nothing was done yet").wants("Card 2")
 	p.send("/resident/front", append(fields, "act", "open", "card", "2")...).wants("Door front is open")
 	p.send("/resident/yard", append(fields, "act", "found")...).wants("Choose the one that you found").wants(`name="card" value="4"`)

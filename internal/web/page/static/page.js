@@ -34,6 +34,15 @@ document.addEventListener("click", (e) => {
 	// A press that was long enough is sent already. A screen reader clicks without one, and is asked.
 	if (b && (performance.now() < ours || !confirm(b.textContent))) e.preventDefault();
 });
+// Enter in a field presses a form's first button. Where that only asks what is to be done, the question gets the focus,
+// and what was typed stays.
+for (const b of document.querySelectorAll("[data-ask]")) {
+	b.form.addEventListener("submit", (e) => {
+		if (e.submitter !== b) return;
+		e.preventDefault();
+		document.getElementById(b.dataset.ask).focus();
+	});
+}
 // A form that waits for a card says so meanwhile; where the reader is known, it begins by
 // itself. Sheets are printed by a button.
 for (const form of document.querySelectorAll("form[data-wait]")) {
