@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/control/server/keyfile"
 	"gatehouse/internal/control/server/todo"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/gateway"
@@ -18,17 +19,15 @@ import (
 type enrolling struct {
 	*gateway.Gateway
 	o    Options
-	busy chan struct{} // one at a time
+	turn *keyfile.Turn
 }
 
-// streamEnrol answers before the daemon restarts, as it must with other keys.
 func (g enrolling) streamEnrol(w http.ResponseWriter, r *http.Request, in control.EnrolRequest) error {
-	select {
-	case g.busy <- struct{}{}:
-		defer func() { <-g.busy }()
-	default:
-		return socket.Refused(http.StatusConflict, "wait for it", "somebody enrols this gateway already")
-	}
+	return g.turn.Take(func() error { return g.enrol(w, r, in) })
+}
+
+// enrol answers before the daemon restarts, as it must with other keys.
+func (g enrolling) enrol(w http.ResponseWriter, r *http.Request, in control.EnrolRequest) error {
 	switch {
 	case g.o.Again == nil:
 		return socket.Refused(http.StatusConflict, "call gatehouse enrol, and start it again", "this daemon can't begin anew by itself")

@@ -110,8 +110,9 @@ func (srv *Server) routes(g *gateway.Gateway) {
 	socket.Handle(s, "POST /v1/printed", list.postPrinted)
 	takeover.Handle(s, g)
 
-	socket.Stream(s, "POST /v1/enrol", enrolling{g, srv.o, make(chan struct{}, 1)}.streamEnrol)
-	keyfile.Handle(s, g, log, srv.o.Again)
+	turn := new(keyfile.Turn)
+	socket.Stream(s, "POST /v1/enrol", enrolling{g, srv.o, turn}.streamEnrol)
+	keyfile.Handle(s, g, log, srv.o.Again, turn)
 	desk := counter{g}
 	socket.Handle(s, "POST /v1/desk", atDesk(desk.postDesk))
 	socket.Handle(s, "DELETE /v1/desk/{session}", atDesk(desk.deleteDesk))

@@ -113,7 +113,7 @@ var said = [][2]string{
 	{"this is no token", "setup.said_no_token"},
 	{"the token is for", "setup.said_other_token"},
 	{"this gateway is enrolled already", "setup.said_enrolled"},
-	{"somebody enrols this gateway already", "setup.said_enrolling"},
+	{"somebody gives this gateway its keys already", "setup.said_giving"},
 	{"this gateway has its keys already", "setup.said_keys_there"},
 	{"this is no whole key file", "setup.said_key_whole"},
 	{"this key file is of another house", "setup.said_key_other"},

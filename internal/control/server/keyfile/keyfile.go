@@ -28,13 +28,16 @@ type firstKeys struct {
 	*gateway.Gateway
 	log   zerolog.Logger
 	again func()
-	mu    sync.Mutex // one at a time
-	made  []ed25519.PublicKey
+	turn  *Turn
+
+	mu   sync.Mutex // guards made
+	made []ed25519.PublicKey
 }
 
-// Handle registers the routes. again restarts the daemon; nil: not possible.
-func Handle(s *socket.Server, g *gateway.Gateway, log zerolog.Logger, again func()) {
-	f := &firstKeys{Gateway: g, log: log, again: again}
+// Handle registers the routes. again restarts the daemon; nil: not possible. turn is that of the
+// enrolment, too.
+func Handle(s *socket.Server, g *gateway.Gateway, log zerolog.Logger, again func(), turn *Turn) {
+	f := &firstKeys{Gateway: g, log: log, again: again, turn: turn}
 	socket.Handle(s, "POST /v1/keyfile", f.postKeyFile)
 	socket.Stream(s, "PUT /v1/keyfile", f.putKeyFile)
 }
@@ -56,8 +59,9 @@ func conflict(err error) error {
 }
 
 func (f *firstKeys) postKeyFile(*http.Request, socket.None) (out control.KeyFile, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	if err := f.turn.Free(); err != nil { // whoever makes a file now could not give it to the gateway
+		return out, err
+	}
 	dir := f.Site.Path("keys")
 	if err := f.missing(); err != nil {
 		return out, err
@@ -73,16 +77,27 @@ func (f *firstKeys) postKeyFile(*http.Request, socket.None) (out control.KeyFile
 		return out, err
 	}
 	out.Name = "issuer-" + f.Site.Building + ".key"
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.made = append(f.made, stick.Public())
 	f.made = f.made[max(0, len(f.made)-mostMade):]
 	return out, nil
 }
 
-// putKeyFile answers before the daemon restarts, as it must with other keys.
-func (f *firstKeys) putKeyFile(w http.ResponseWriter, _ *http.Request, in control.KeyFile) error {
+// known reports whether a key was made here, or none was since the daemon began.
+func (f *firstKeys) known(key ed25519.PublicKey) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return len(f.made) == 0 || slices.ContainsFunc(f.made, func(k ed25519.PublicKey) bool { return k.Equal(key) })
+}
+
+func (f *firstKeys) putKeyFile(w http.ResponseWriter, _ *http.Request, in control.KeyFile) error {
 	defer clear(in.Text)
+	return f.turn.Take(func() error { return f.install(w, in) })
+}
+
+// install answers before the daemon restarts, as it must with other keys.
+func (f *firstKeys) install(w http.ResponseWriter, in control.KeyFile) error {
 	if err := f.missing(); err != nil {
 		return err
 	}
@@ -92,7 +107,7 @@ func (f *firstKeys) putKeyFile(w http.ResponseWriter, _ *http.Request, in contro
 		return socket.Refused(http.StatusUnprocessableEntity, "choose the file that was downloaded here, as it is", "this is no whole key file: %v", err)
 	case stick.House != f.Site.Building:
 		return socket.Refused(http.StatusUnprocessableEntity, "choose the file of "+f.Site.Building, "this key file is of another house, %q", stick.House)
-	case len(f.made) > 0 && !slices.ContainsFunc(f.made, func(k ed25519.PublicKey) bool { return k.Equal(stick.Public()) }):
+	case !f.known(stick.Public()):
 		return socket.Refused(http.StatusUnprocessableEntity, "choose the file that was downloaded last", "this key file is not one that was made here just now")
 	}
 	files, err := firstkeys.Install(f.Site.State, f.Site.Path("keys"), stick.Public(), stick.Building)
