@@ -5,7 +5,7 @@ import (
 	"path"
 )
 
-// files answers the style and the script, which are the same for everybody.
+// files serves the style and the script, which are the same for everybody.
 func files() Route {
 	return At("GET /static/{name}", Anybody, func(v *Visit) error {
 		v.W.Header().Set("Cache-Control", "max-age=600")

@@ -9,11 +9,11 @@ import (
 	"gatehouse/internal/web/account"
 )
 
-// noteWithin is how long the page waits for the gateway to take a note.
+// noteWithin is the timeout of a note.
 const noteWithin = 3 * time.Second
 
-// Note puts into the gateway's log who may use the page, or no more. It is done already: a
-// gateway that does not answer misses it, and the page's own log says so.
+// Note records in the gateway's journal who may, or may no longer, use the page. The change is
+// already made: if the gateway does not answer, only the page's own log has it.
 func (v *Visit) Note(by account.Account, of caller.Caller, ended bool) {
 	ctx, cancel := context.WithTimeout(caller.With(context.WithoutCancel(v.Context()), by.Caller()), noteWithin)
 	defer cancel()

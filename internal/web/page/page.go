@@ -1,7 +1,7 @@
-// Package page is what every screen of a house's page stands on: who asks, the words, the
-// templates, the sessions and the daemon's state.
+// Package page is the base of every screen of a house's page: the caller, the words, the templates,
+// the sessions and the daemon's state.
 //
-// It refuses a route to whoever's role is not on its list.
+// It refuses a route to a caller whose role is not on its list.
 package page
 
 import (
@@ -28,7 +28,7 @@ type Options struct {
 	Log      zerolog.Logger
 }
 
-// Page is what all screens share. Safe for concurrent use.
+// Page is what all screens share. It is safe for concurrent use.
 type Page struct {
 	Daemon   *control.Client
 	Accounts *account.Store
@@ -42,7 +42,7 @@ type Page struct {
 	screens  screens
 }
 
-// New reads the words and the screens that come with the program.
+// New loads the words and the screens of the program.
 func New(o Options) (*Page, error) {
 	words, err := text.Load()
 	if err != nil {
@@ -55,7 +55,7 @@ func New(o Options) (*Page, error) {
 	return &Page{Daemon: o.Daemon, Accounts: o.Accounts, Words: words, Sessions: newSessions(o.Log), Tries: tries.New(tries.Every), Watch: NewWatch(o.Daemon.Status), Log: o.Log, TLS: o.TLS, screens: all}, nil
 }
 
-// Handler answers routes, and the files that they all need. It is called once.
+// Handler serves routes, and the files that they all need. It must be called once.
 func (p *Page) Handler(routes ...[]Route) http.Handler {
 	p.Routes = append(slices.Concat(routes...), files())
 	mux := http.NewServeMux()
@@ -65,14 +65,14 @@ func (p *Page) Handler(routes ...[]Route) http.Handler {
 	return p.Sessions.LoadAndSave(mux)
 }
 
-// Route is one thing that the page answers, and who may ask for it.
+// Route is a request that the page answers, and who may make it.
 type Route struct {
 	Pattern string         // of http.ServeMux
 	Roles   []account.Role // none: Anybody, also without an account
 	do      func(*Visit) error
 }
 
-// At is a route of roles.
+// At returns a route for roles.
 func At(pattern string, roles []account.Role, do func(*Visit) error) Route {
 	return Route{pattern, roles, do}
 }
@@ -92,9 +92,8 @@ const (
 	sessionLife = 30 * 24 * time.Hour
 )
 
-// newSessions keeps sessions in memory. (scs.New would start a goroutine that nothing ends.)
-// The cookie is not Secure, since the box's own network is without TLS; guard sets that
-// where there is TLS.
+// newSessions returns a manager of sessions in memory. (scs.New would start a goroutine that never
+// ends.) The cookie is not Secure, since the box's own network has no TLS; guard sets that for TLS.
 func newSessions(log zerolog.Logger) *scs.SessionManager {
 	return &scs.SessionManager{IdleTimeout: sessionIdle, Lifetime: sessionLife, Store: memstore.NewWithCleanupInterval(0), Codec: scs.GobCodec{},
 		Cookie: scs.SessionCookie{Name: "gatehouse", Path: "/", HttpOnly: true, Persist: true, SameSite: http.SameSiteLaxMode},

@@ -12,8 +12,8 @@ import (
 // Advice is what went wrong, and what to do, in the language of the visit.
 type Advice struct{ Message, Hint string }
 
-// Advice puts an error into words; nil for none. Days are those of a notice, which some
-// of the words name.
+// Advice returns the words for an error; nil for none. days are those of a notice, which some words
+// name.
 func (v *Visit) Advice(err error, days int) *Advice {
 	if err == nil {
 		return nil
@@ -33,7 +33,7 @@ func (v *Visit) Advice(err error, days int) *Advice {
 	return a
 }
 
-// Words are those of a key, with what to do where there are some of that.
+// Words returns the words of a key, and what to do, if it has words for that.
 func (v *Visit) Words(key string, days int) *Advice {
 	a := &Advice{Message: v.Say(key)}
 	if strings.Contains(a.Message, "%d") {
@@ -45,7 +45,7 @@ func (v *Visit) Words(key string, days int) *Advice {
 	return a
 }
 
-// Told is an error of the daemon in the page's words, as far as there are some.
+// Told returns an error of the daemon in the page's words, if it has some.
 func (v *Visit) Told(err error) error {
 	a := v.Advice(err, 0)
 	out := &socket.Error{Message: a.Message, Hint: a.Hint}
@@ -56,7 +56,7 @@ func (v *Visit) Told(err error) error {
 	return out
 }
 
-// StatusOf is the daemon's, or that of a form that does not do.
+// StatusOf returns the daemon's HTTP status, or that of an invalid form.
 func StatusOf(err error) int {
 	var e *socket.Error
 	if errors.As(err, &e) && e.Status != 0 {

@@ -14,7 +14,7 @@ import (
 //go:embed templates/*.html static/*
 var embedded embed.FS
 
-// screens are the templates of the page by name: each is the frame with its own middle.
+// screens are the page's templates by name, each within the frame.
 type screens map[string]*template.Template
 
 const frameFile = "frame.html"
@@ -38,7 +38,7 @@ func loadScreens() (screens, error) {
 	return all, nil
 }
 
-// write answers with a screen whole, or with nothing of it.
+// write answers with a whole screen, or with nothing of it.
 func (all screens) write(w http.ResponseWriter, status int, screen string, f any) error {
 	var page bytes.Buffer
 	if err := all[screen].ExecuteTemplate(&page, frameFile, f); err != nil {
@@ -46,11 +46,11 @@ func (all screens) write(w http.ResponseWriter, status int, screen string, f any
 	}
 	w.WriteHeader(status)
 	_, err := page.WriteTo(w)
-	_ = err // who asked has gone
+	_ = err // the client is gone
 	return nil
 }
 
-// part makes one block of a screen, for what is live on it.
+// part renders one block of a screen, for its live part.
 func (all screens) part(screen, block string, f any) (string, error) {
 	var out bytes.Buffer
 	if err := all[screen].ExecuteTemplate(&out, block, f); err != nil {

@@ -29,8 +29,8 @@ const (
 	keySince   = "since" // of the account's password: see account.Account
 )
 
-// serve answers a route: it finds who asks, holds that to the route's roles, and turns an
-// error into a page that says what to do.
+// serve handles a route: it authenticates the caller, checks the role, and turns an error into a
+// page that says what to do.
 func (p *Page) serve(r Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		v := &Visit{Request: req, W: w, page: p, Lang: text.Of(req)}
@@ -47,7 +47,7 @@ func (p *Page) serve(r Route) http.Handler {
 			}
 		}
 		if v.Method == http.MethodGet && !strings.HasPrefix(v.URL.Path, "/setup") && !strings.HasSuffix(v.URL.Path, "/live") {
-			ctx, cancel := context.WithTimeout(v.Context(), Wait) // these wait for nobody: the daemon hangs
+			ctx, cancel := context.WithTimeout(v.Context(), Wait) // these requests wait for no person, so the daemon hangs
 			defer cancel()
 			v.Request = v.Request.WithContext(ctx)
 		}
@@ -61,7 +61,7 @@ func (p *Page) serve(r Route) http.Handler {
 	})
 }
 
-// who is the account of the session, if it is still good for it.
+// who returns the account of the session, if it is still valid for it.
 func (v *Visit) who() account.Account {
 	id := v.page.Sessions.GetString(v.Context(), keyAccount)
 	if id == "" {
@@ -74,13 +74,13 @@ func (v *Visit) who() account.Account {
 	return a
 }
 
-// Stays reports whether a session is as good as when its request began.
+// Stays reports whether the session is still as valid as when the request began.
 func (v *Visit) Stays() bool {
 	_, found, err := v.page.Sessions.Store.Find(v.page.Sessions.Token(v.Context()))
 	return err == nil && found && v.who() == v.Account
 }
 
-// caller is for whom the daemon is asked.
+// caller returns the caller for requests to the daemon.
 func (v *Visit) caller() caller.Caller {
 	if v.Account.ID == "" {
 		return caller.Caller{Role: caller.Page}
@@ -88,7 +88,7 @@ func (v *Visit) caller() caller.Caller {
 	return v.Account.Caller()
 }
 
-// Enter signs somebody in.
+// Enter signs an account in.
 func (v *Visit) Enter(a account.Account) error {
 	if err := v.page.Sessions.RenewToken(v.Context()); err != nil {
 		return err
@@ -100,8 +100,7 @@ func (v *Visit) Enter(a account.Account) error {
 
 func (v *Visit) Say(key string, args ...any) string { return v.page.Words.Say(v.Lang, key, args...) }
 
-// Redirect leads the browser on after a form. A page of a form that was sent is never
-// sent again by going back.
+// Redirect leads the browser on after a form, so that going back does not send the form again.
 func (v *Visit) Redirect(path string) { http.Redirect(v.W, v.Request, path, http.StatusSeeOther) }
 
 // refuse shows an error as a page: what is wrong and what to do.
@@ -116,7 +115,7 @@ func (v *Visit) refuse(err error) {
 		return
 	}
 	status := known.Status
-	if status == 0 { // no answer: what the tool says to do is not for here
+	if status == 0 { // no answer: the tool's hint does not fit the page
 		a := v.Advice(known, 0)
 		status, known = http.StatusBadGateway, &socket.Error{Message: a.Message, Hint: a.Hint}
 	}
@@ -124,7 +123,7 @@ func (v *Visit) refuse(err error) {
 	v.ShowStatus(status, "fault", known)
 }
 
-// noHouse is what the daemon says to whoever wants something of a house that it does not serve.
+// noHouse begins the daemon's message to requests about a house that it does not serve.
 const noHouse = "no door is served: "
 
 // Show answers with a screen.
@@ -132,7 +131,7 @@ func (v *Visit) Show(screen string, data any) error { return v.ShowStatus(http.S
 
 // ShowStatus answers with a screen, and a status.
 func (v *Visit) ShowStatus(status int, screen string, data any) error {
-	f := frame{v: v, Data: data, Tab: screens2tabs[screen], Bare: screen == "desk_tenant" || strings.HasPrefix(screen, "setup_")}
+	f := frame{v: v, Data: data, Tab: tabOf[screen], Bare: screen == "desk_tenant" || strings.HasPrefix(screen, "setup_")}
 	if v.Account.ID != "" && !strings.HasPrefix(screen, "setup_") {
 		st, err := v.page.Watch.Now(v.Context())
 		if err != nil {
@@ -149,8 +148,8 @@ func (v *Visit) ShowStatus(status int, screen string, data any) error {
 	return v.page.screens.write(v.W, status, screen, f)
 }
 
-// Live sends the list of a screen whenever it is another one (server-sent events). look says
-// what is on it, or that there is nothing to send; next waits until to look again, and ends it.
+// Live sends the list of a screen whenever it changes (server-sent events). look returns its data,
+// or false if there is nothing to send; next waits until look is due, and returns false to end.
 func (v *Visit) Live(screen string, look func() (data any, ok bool), next func() bool) error {
 	out := http.NewResponseController(v.W)
 	v.W.Header().Set("Content-Type", "text/event-stream")

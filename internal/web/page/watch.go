@@ -10,8 +10,8 @@ import (
 	"gatehouse/internal/control"
 )
 
-// Watch asks the daemon how it is, once for all pages that want to know: twenty open
-// pages cost the daemon what one does.
+// Watch asks the daemon for its status, once for all pages that show it: twenty open pages cost the
+// daemon as much as one.
 type Watch struct {
 	daemon func(context.Context) (control.Status, error)
 
@@ -19,24 +19,23 @@ type Watch struct {
 	at      time.Time
 	status  control.Status
 	err     error
-	changed chan struct{} // closed when there is something new
+	changed chan struct{} // closed when there is a newer status
 	viewers int
 	wake    chan struct{}
 }
 
-// Fresh is how old an answer may be that a page shows; Look is how often a page that is
-// live looks.
+// Fresh is the most age of a status that a page shows; Look is how often a live page asks for it.
 const (
 	Fresh = time.Second
 	Look  = 2 * time.Second
 )
 
-// NewWatch asks by a client's Status, or what a test has for it.
+// NewWatch returns a Watch that asks with daemon: a client's Status, or a test's.
 func NewWatch(daemon func(context.Context) (control.Status, error)) *Watch {
 	return &Watch{daemon: daemon, changed: make(chan struct{}), wake: make(chan struct{}, 1)}
 }
 
-// Now returns the state of the gateway, at most Fresh old.
+// Now returns the status of the gateway, at most Fresh old.
 func (w *Watch) Now(ctx context.Context) (control.Status, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -46,11 +45,11 @@ func (w *Watch) Now(ctx context.Context) (control.Status, error) {
 	return w.ask(ctx)
 }
 
-// ask asks the daemon. The caller holds mu. A caller who went away is no answer.
+// ask asks the daemon. The caller holds mu. The result is dropped if ctx was cancelled.
 func (w *Watch) ask(ctx context.Context) (control.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, Wait)
 	defer cancel()
-	st, err := w.daemon(caller.With(ctx, caller.Caller{Role: caller.Page})) // for all who look
+	st, err := w.daemon(caller.With(ctx, caller.Caller{Role: caller.Page})) // on behalf of all viewers
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return st, err
 	}
@@ -60,14 +59,14 @@ func (w *Watch) ask(ctx context.Context) (control.Status, error) {
 	return st, err
 }
 
-// Forget has the next page that looks ask anew: something was just done.
+// Forget makes the next Now ask again, since something was just done.
 func (w *Watch) Forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.at = time.Time{}
 }
 
-// Next waits until there is a newer state, or ctx ends.
+// Next waits for a newer status; false when ctx has ended.
 func (w *Watch) Next(ctx context.Context) bool {
 	w.mu.Lock()
 	w.viewers++
@@ -90,7 +89,7 @@ func (w *Watch) Next(ctx context.Context) bool {
 	}
 }
 
-// Run looks while somebody is looking, until ctx ends.
+// Run asks every Look as long as Next has callers, until ctx ends.
 func (w *Watch) Run(ctx context.Context) {
 	for {
 		select {
@@ -111,10 +110,11 @@ func (w *Watch) Run(ctx context.Context) {
 	}
 }
 
-// Wait is how long the page waits for an answer of the daemon that waits for nobody.
+// Wait is the timeout of requests to the daemon that wait for no person.
 const Wait = 10 * time.Second
 
-// ToDo is the list of a status. A daemon from before there were codes has sentences alone.
+// ToDo returns the to-do list of a status. A daemon from before there were codes has only
+// sentences.
 func ToDo(st control.Status) []control.ToDo {
 	list := st.ToDo
 	if len(list) == 0 {
@@ -125,7 +125,7 @@ func ToDo(st control.Status) []control.ToDo {
 	return list
 }
 
-// Alarms counts the doors that somebody should look at.
+// Alarms returns the number of doors that need attention.
 func Alarms(st control.Status) (n int) {
 	for _, d := range st.Doors {
 		if d.State != DoorNormal {
@@ -135,5 +135,5 @@ func Alarms(st control.Status) (n int) {
 	return n
 }
 
-// DoorNormal is the state of a door at which nothing is wrong, whoever goes through it.
+// DoorNormal is the state of a door without a fault or alarm, whoever goes through it.
 const DoorNormal = "normal"

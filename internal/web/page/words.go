@@ -12,10 +12,10 @@ import (
 // List joins words.
 func (f frame) List(all []string) string { return strings.Join(all, f.T("page.comma")) }
 
-// Called is how the page calls a tenancy: by its flat and the landlord's label.
+// Called returns the page's name of a tenancy: its flat and the landlord's label.
 func (f frame) Called(t control.Tenancy) string { return f.v.Called(t) }
 
-// Called is how the page calls a tenancy: by its flat and the landlord's label.
+// Called returns the page's name of a tenancy: its flat and the landlord's label.
 func (v *Visit) Called(t control.Tenancy) string {
 	switch {
 	case t.Flat != "" && t.Label != "" && t.Label != t.Flat:
@@ -28,7 +28,7 @@ func (v *Visit) Called(t control.Tenancy) string {
 	return v.Say("people.tenancy_number", t.ID[:min(8, len(t.ID))])
 }
 
-// State is that of a tenancy in words.
+// State returns the state of a tenancy in words.
 func (f frame) State(t control.Tenancy) string {
 	if t.State == "notice" && t.Notice != nil {
 		days := int((time.Until(*t.Notice) + 24*time.Hour - 1) / (24 * time.Hour))
@@ -37,10 +37,10 @@ func (f frame) State(t control.Tenancy) string {
 	return f.T("people.state_" + t.State)
 }
 
-// Day is a day in the building's zone; a dash for none.
+// Day formats a day in the building's zone; a dash for none.
 func (frame) Day(at *time.Time) string { return Day(at) }
 
-// Day is a day in the building's zone; a dash for none.
+// Day formats a day in the building's zone; a dash for none.
 func Day(at *time.Time) string {
 	if at == nil {
 		return "–"
@@ -48,7 +48,7 @@ func Day(at *time.Time) string {
 	return at.Format(time.DateOnly)
 }
 
-// LastDay is the last day of a term that ends with this midnight.
+// LastDay formats the last day of a term that ends with this midnight.
 func (f frame) LastDay(end *time.Time) string {
 	if end == nil {
 		return f.T("people.no_end")
@@ -56,24 +56,24 @@ func (f frame) LastDay(end *time.Time) string {
 	return calendar.LastDay(end, end.Location())
 }
 
-// Minute is a moment in the building's zone, as people write it.
+// Minute formats a time in the building's zone.
 func (f frame) Minute(at time.Time) string {
-	if f.zone != nil { // the page's own times are in its machine's
+	if f.zone != nil { // the page's own times are in its machine's zone
 		at = at.In(f.zone)
 	}
 	return Minute(at)
 }
 
-// Minute is a moment in the zone that it comes in, which is the building's where the daemon sends it.
+// Minute formats a time in its own zone, which is the building's for the daemon's times.
 func Minute(at time.Time) string { return at.Format("2006-01-02 15:04") }
 
-// Plus adds, for numbers that people count from one.
+// Plus adds, for numbers counted from one.
 func (frame) Plus(a, b int) int { return a + b }
 
 // In reports whether a list has a word.
 func (frame) In(word string, all []string) bool { return slices.Contains(all, word) }
 
-// First is the first day of a term, or that of the check-in where it began at once.
+// First returns the first day of a term, or of the check-in if the term began at once.
 func (frame) First(t control.Tenancy) *time.Time {
 	if t.From != nil && (t.Since == nil || t.From.After(*t.Since)) {
 		return t.From
@@ -81,7 +81,7 @@ func (frame) First(t control.Tenancy) *time.Time {
 	return t.Since
 }
 
-// Second is a time of day in the building's zone, for a report; a dash where there is none.
+// Second formats a time of day for a report; a dash for none.
 func (f frame) Second(at *time.Time) string {
 	if at == nil {
 		return "–"

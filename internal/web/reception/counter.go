@@ -1,10 +1,8 @@
-// Package reception is the desk of a house as the page has it: one visit at a time, step
-// by step, each step by a form of its own. What is typed of a person stays in memory, for
-// that visit alone.
+// Package reception is the desk of a house on the page: one visit at a time, step by step, each
+// step with its own form. A person's data stay in memory, for that visit only.
 //
-// It refuses to give back a name, the number of a document or a PIN: they go to the
-// daemon, and to nobody who asks for the visit. It refuses to do a step twice: a form that
-// was sent again, or that an earlier page sent, changes nothing.
+// It never returns a name, the number of a document or a PIN: they go only to the daemon. It never
+// does a step twice: a form that was sent again, or from an earlier page, changes nothing.
 package reception
 
 import (
@@ -18,16 +16,16 @@ import (
 	"gatehouse/internal/control"
 )
 
-// Idle ends a visit that nobody uses, and forgets what was typed in it.
+// Idle is how long a visit may be unused before it ends, and its data are wiped.
 const Idle = 10 * time.Minute
 
-// answerTimeout is how long an answer of the daemon that waits for nobody may take.
+// answerTimeout is the timeout of requests to the daemon that wait for no person.
 const answerTimeout = 20 * time.Second
 
-// ErrUnfinished means that this session has another visit that is not finished.
+// ErrUnfinished means that this session has another unfinished visit.
 var ErrUnfinished = errors.New("another visit of this session is not finished")
 
-// Counter has the visit of this page, if there is one. Safe for concurrent use.
+// Counter has the page's visit, if there is one. It is safe for concurrent use.
 type Counter struct {
 	daemon *control.Client
 
@@ -35,10 +33,10 @@ type Counter struct {
 	visit *Visit
 }
 
-// NewCounter makes one without a visit.
+// NewCounter returns a Counter without a visit.
 func NewCounter(daemon *control.Client) *Counter { return &Counter{daemon: daemon} }
 
-// Of returns the visit that a token names and counts it as used; nil: it is over.
+// Of returns the visit with a token and restarts its Idle time; nil if it is over.
 func (c *Counter) Of(token string) *Visit {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -49,9 +47,9 @@ func (c *Counter) Of(token string) *Visit {
 	return c.visit
 }
 
-// Begin opens a visit for a purpose and a tenancy (empty for a check-in), in place of the
-// one that mine names. One for the same is that visit. The
-// error is ErrUnfinished, or the daemon's: with Conflict somebody else is at the desk.
+// Begin opens a visit for a purpose and a tenancy (empty for a check-in), and ends the one with the
+// token mine, unless that is for the same, which is then returned. The error is ErrUnfinished, or
+// the daemon's: with Conflict somebody else is at the desk.
 func (c *Counter) Begin(ctx context.Context, mine string, p Purpose, tenancy string, takeOver bool) (*Visit, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -84,13 +82,13 @@ func (c *Counter) Begin(ctx context.Context, mine string, p Purpose, tenancy str
 	return v, nil
 }
 
-// sit makes a visit the one there is, until it is idle. The caller holds mu.
+// sit makes a visit the present one, until it is idle. The caller holds mu.
 func (c *Counter) sit(v *Visit) {
 	v.idle = time.AfterFunc(Idle, func() { c.expire(v) })
 	c.visit = v
 }
 
-// End ends the visit that a token names, whatever was done in it.
+// End ends the visit with a token, whatever its state.
 func (c *Counter) End(ctx context.Context, token string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -99,14 +97,14 @@ func (c *Counter) End(ctx context.Context, token string) {
 	}
 }
 
-// Close ends the visit there is, as the page ends.
+// Close ends the present visit, since the page ends.
 func (c *Counter) Close(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drop(ctx)
 }
 
-// expire forgets a visit that was idle for too long. The daemon ends its own likewise.
+// expire wipes a visit that was idle. The daemon ends its own by itself.
 func (c *Counter) expire(v *Visit) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,7 +114,7 @@ func (c *Counter) expire(v *Visit) {
 	}
 }
 
-// drop ends the visit there is, here and at the daemon. The caller holds mu.
+// drop ends the present visit, here and at the daemon. The caller holds mu.
 func (c *Counter) drop(ctx context.Context) {
 	v := c.visit
 	if v == nil {

@@ -10,12 +10,12 @@ import (
 	"gatehouse/internal/web/text"
 )
 
-// Form is what is typed, as it is typed: all but Guest of a check-in.
+// Form is the input of a check-in.
 type Form struct {
 	Document, Number, Name string
 	Flat, Label            string
 	Doors                  []string // none: all
-	Term                   string   // year, half or open; date: Until
+	Term                   string   // year, half, open, or date (Until)
 	From, Until            string   // days as people write them; empty: now, and no end
 	Basis                  string
 	Guest                  GuestForm
@@ -51,7 +51,7 @@ func (f GuestForm) Terms(timeZone string) (*control.GuestTerms, error) {
 // terms are the lengths that can be chosen, in months; 0: no end.
 var terms = map[string]int{"year": 12, "half": 6, "open": 0}
 
-// arrival reads the form for a building.
+// arrival returns the daemon's request for the form, for a building.
 func (f Form) arrival(d control.Desk) (in control.CheckIn, err error) {
 	in = control.CheckIn{Document: f.Document, Number: f.Number, Name: f.Name, Flat: f.Flat, Label: f.Label, Doors: f.Doors, Basis: f.Basis}
 	zone, err := time.LoadLocation(d.TimeZone)
@@ -89,8 +89,8 @@ func (f Form) arrival(d control.Desk) (in control.CheckIn, err error) {
 	return in, nil
 }
 
-// after returns the midnight with which a term of so many months ends. Half a year from
-// the 31st of August ends with February.
+// after returns the midnight that ends a term of some months. Half a year from the 31st of August
+// ends with February.
 func after(first time.Time, months int) time.Time {
 	y, m, day := first.Date()
 	end := time.Date(y, m+time.Month(months), day, 0, 0, 0, 0, first.Location())
@@ -100,7 +100,7 @@ func after(first time.Time, months int) time.Time {
 	return end
 }
 
-// Spaced writes codes in two halves, as people read and type them.
+// Spaced returns codes in two halves, as people read and type them.
 func Spaced(codes []string) (all []string) {
 	for _, c := range codes {
 		all = append(all, c[:len(c)/2]+" "+c[len(c)/2:])

@@ -11,8 +11,7 @@ import (
 	"gatehouse/internal/web/text"
 )
 
-// Arrive takes the details of who arrives. Name and number that were taken before stay
-// where they are empty.
+// Arrive takes the details of the tenant. An empty name or number keeps the earlier one.
 func (v *Visit) Arrive(ctx context.Context, f Form) {
 	v.act(ctx, func(ctx context.Context) error {
 		before := v.now()
@@ -27,12 +26,12 @@ func (v *Visit) Arrive(ctx context.Context, f Form) {
 		if err != nil {
 			return err
 		}
-		a.Check, a.Informed = true, true // whether the tenant was told is asked when the tenant has the phone
+		a.Check, a.Informed = true, true // the tenant confirms that later, with the phone
 		if err := sure(ctx, func(ctx context.Context) error {
 			_, err := v.daemon.CheckIn(ctx, before.desk.Session, a)
 			return err
 		}); err != nil {
-			if strings.HasPrefix(err.Error(), strings.ToLower(f.Document)+": ") { // the number is wrong, so it is asked for again
+			if strings.HasPrefix(err.Error(), strings.ToLower(f.Document)+": ") { // the number is wrong: ask for it again
 				v.with(func(s *state) { s.form.Number, s.arrival.Number = "", "" })
 			}
 			return err
@@ -42,16 +41,16 @@ func (v *Visit) Arrive(ctx context.Context, f Form) {
 	}, Details)
 }
 
-// Choice says on whose word a change is made.
+// Choice is the proof for a change, and its details.
 type Choice struct {
 	Proof string    // card, pin or landlord
-	Card  int       // number of the card that it is about; 0: the only one
+	Card  int       // number of the card to change; 0: the only one
 	Cause string    // of a check-out
-	Only  bool      // a lost card is stopped, and none is given in its place
+	Only  bool      // a lost card is suspended without a replacement
 	Guest GuestForm // of a guest code
 }
 
-// Choose takes the choice of a change.
+// Choose takes the choice for a change.
 func (v *Visit) Choose(ctx context.Context, c Choice) {
 	v.act(ctx, func(context.Context) error {
 		if c.Proof != "card" && c.Proof != "pin" && c.Proof != "landlord" {
@@ -80,8 +79,8 @@ func (v *Visit) Choose(ctx context.Context, c Choice) {
 	}, Choose)
 }
 
-// Show waits for a card at the reader of a door (empty: the first): to be given, or to
-// prove the tenant. It waits for a minute, and longer for one that is held up twice.
+// Show waits for a card at the reader of a door (empty: the first): a new card, or one that proves
+// the tenant. It waits for a minute, and longer for a card that must be presented twice.
 func (v *Visit) Show(ctx context.Context, door string) {
 	v.act(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithCancel(ctx)
@@ -93,7 +92,7 @@ func (v *Visit) Show(ctx context.Context, door string) {
 		}
 		card, err := v.daemon.ShowCard(ctx, s.desk.Session, control.DeskSwipe{SwipeRequest: control.SwipeRequest{Door: door}, Proof: proof})
 		switch {
-		case ctx.Err() != nil: // whoever asked has gone
+		case ctx.Err() != nil: // the client is gone
 			return nil
 		case err != nil && strings.HasPrefix(err.Error(), "this is another card"):
 			return v.anew(ctx)
@@ -113,7 +112,7 @@ func (v *Visit) Show(ctx context.Context, door string) {
 	}, ByCard, Card)
 }
 
-// anew opens another visit at the daemon, which forgets a card of this one.
+// anew opens another visit at the daemon, which forgets the card of this one.
 func (v *Visit) anew(ctx context.Context) error {
 	s := v.now()
 	return sure(ctx, func(ctx context.Context) error {
@@ -131,7 +130,7 @@ func (v *Visit) anew(ctx context.Context) error {
 	})
 }
 
-// Enough leaves doors out that don't read the card yet.
+// Enough leaves out doors whose readers do not know the card yet.
 func (v *Visit) Enough(ctx context.Context) {
 	v.act(ctx, func(context.Context) error {
 		v.with(func(s *state) { s.enough = s.shown })
@@ -139,7 +138,7 @@ func (v *Visit) Enough(ctx context.Context) {
 	}, Card)
 }
 
-// PIN takes the PIN of the tenant.
+// PIN takes the tenant's PIN.
 func (v *Visit) PIN(ctx context.Context, pin string) {
 	v.act(ctx, func(context.Context) error {
 		if pin == "" {
@@ -150,7 +149,7 @@ func (v *Visit) PIN(ctx context.Context, pin string) {
 	}, ByPIN)
 }
 
-// same refuses two PINs that are not one: a slip of the finger would lock the tenant out.
+// same refuses two different PINs: a typing error would lock the tenant out.
 func same(pin, again string) error {
 	if pin != again {
 		return text.Word("desk.pins_differ")
@@ -172,8 +171,8 @@ func (v *Visit) SetPIN(ctx context.Context, pin, again string) {
 	}, TwicePIN)
 }
 
-// Type waits for a PIN at the keys of a door's readers: the tenant's, or the new one,
-// which is asked for twice. It is not seen here.
+// Type waits for a PIN at the keys of a door's readers: the tenant's, or the new one, which is
+// asked for twice. The page never sees it.
 func (v *Visit) Type(ctx context.Context, door string) {
 	v.act(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithCancel(ctx)
@@ -181,7 +180,7 @@ func (v *Visit) Type(ctx context.Context, door string) {
 		defer context.AfterFunc(v.over, cancel)()
 		step := v.Step()
 		err := v.daemon.TypePIN(ctx, v.now().desk.Session, control.DeskPIN{Door: door})
-		if err != nil && ctx.Err() != nil { // whoever asked has gone
+		if err != nil && ctx.Err() != nil { // the client is gone
 			return nil
 		}
 		if err != nil {
@@ -200,7 +199,7 @@ func (v *Visit) Type(ctx context.Context, door string) {
 	}, ByPIN, TwicePIN)
 }
 
-// Inform takes the tenant's word and PIN (empty: none), and checks the tenant in.
+// Inform takes the tenant's confirmation and PIN (empty: none), and checks the tenant in.
 func (v *Visit) Inform(ctx context.Context, informed bool, pin, again string) {
 	v.act(ctx, func(ctx context.Context) error {
 		if !informed {
@@ -216,7 +215,8 @@ func (v *Visit) Inform(ctx context.Context, informed bool, pin, again string) {
 	}, Tenant)
 }
 
-// carryOut does the change. What was refused is asked for again: the tenant's word, or the times of a guest code.
+// carryOut makes the change. If it is refused, the refused input is asked for again: the proof, or
+// the times of a guest code.
 func (v *Visit) carryOut(ctx context.Context) error {
 	s := v.now()
 	err := v.finish(ctx, func(ctx context.Context) (control.Done, error) { return v.daemon.Change(ctx, s.desk.Session, s.change) })
@@ -229,8 +229,8 @@ func (v *Visit) carryOut(ctx context.Context) error {
 	return err
 }
 
-// finish does what the visit is for, once. Where the daemon fell silent meanwhile, nobody
-// knows whether it was done, and that is said.
+// finish makes the visit's request once. If the daemon does not answer, it is unknown whether it
+// was done, which the page says.
 func (v *Visit) finish(ctx context.Context, do func(context.Context) (control.Done, error)) error {
 	return sure(ctx, func(ctx context.Context) error {
 		done, err := do(ctx)
@@ -252,7 +252,7 @@ func (v *Visit) finish(ctx context.Context, do func(context.Context) (control.Do
 	})
 }
 
-// Back leads to the first questions again. What was typed stays.
+// Back returns to the first questions. Typed data stay.
 func (v *Visit) Back(ctx context.Context) {
 	v.act(ctx, func(context.Context) error {
 		v.with(func(s *state) {
@@ -263,7 +263,7 @@ func (v *Visit) Back(ctx context.Context) {
 	}, ByCard, ByPIN, TwicePIN, Card, Tenant)
 }
 
-// Resume goes on in another visit at the daemon. The error is the daemon's: with Conflict
+// Resume continues in another visit at the daemon. The error is the daemon's: with Conflict
 // somebody else is at the desk.
 func (v *Visit) Resume(ctx context.Context, takeOver bool) (err error) {
 	v.act(ctx, func(ctx context.Context) error {

@@ -13,7 +13,7 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// Purpose is what somebody comes to the desk for.
+// Purpose is the reason for a visit.
 type Purpose string
 
 // Purposes.
@@ -37,28 +37,28 @@ var actions = map[Purpose]string{Lost: "replace", Another: "add", Found: "resume
 // Known reports whether there is such a purpose.
 func (p Purpose) Known() bool { return p == CheckIn || actions[p] != "" }
 
-// Step is what is asked for next.
+// Step is the next input.
 type Step string
 
 // Steps, in their order.
 const (
 	Details  Step = "details" // of who arrives
-	Choose   Step = "choose"  // on whose word a change is made, and which card it is about
-	ByCard   Step = "proof"   // a card of the tenancy, held up twice
+	Choose   Step = "choose"  // the proof of a change, and its card
+	ByCard   Step = "proof"   // a card of the tenancy, presented twice
 	ByPIN    Step = "pin"     // of the tenant
 	TwicePIN Step = "new_pin" // that the tenant chooses
-	Card     Step = "card"    // that is given
-	Tenant   Step = "tenant"  // has the phone: what is kept, and a PIN
+	Card     Step = "card"    // the new card
+	Tenant   Step = "tenant"  // the tenant has the phone: data notice, and a PIN
 	Done     Step = "done"
-	Paused   Step = "paused" // the daemon's visit is over: it goes on in another
-	ready    Step = ""       // nothing more is asked for
+	Paused   Step = "paused" // the daemon's visit is over: it continues in another
+	ready    Step = ""       // all input is there
 )
 
-// Visit is one visit. Safe for concurrent use.
+// Visit is one visit. It is safe for concurrent use.
 type Visit struct {
-	Token   string // names it, in the session and in its forms
+	Token   string // its name in the session and in its forms
 	daemon  *control.Client
-	by      caller.Caller // who opened it, and ends it
+	by      caller.Caller // who opened it, and on whose behalf it ends
 	purpose Purpose
 	turn    chan struct{} // one step at a time
 	over    context.Context
@@ -69,27 +69,27 @@ type Visit struct {
 	state state
 }
 
-// state is what a visit has come to. The visit's lock guards it.
+// state is the state of a visit, guarded by the visit's lock.
 type state struct {
-	desk      control.Desk // without a session the daemon's visit is over
+	desk      control.Desk // without a Session the daemon's visit is over
 	tenancy   control.Tenancy
 	form      Form
 	arrival   control.CheckIn
 	change    control.Change
-	judged    bool // the details do
+	judged    bool // the daemon accepts the details
 	chosen    bool
 	proved    bool
 	pinned    bool
-	keyed     int  // new PINs that were typed at a reader's keys
-	pinChosen bool // the new PIN has come
-	shown     bool // a card to be given was
-	enough    bool // doors that don't read it yet are left out
+	keyed     int  // how often the new PIN was typed at a reader's keys
+	pinChosen bool // the new PIN is there
+	shown     bool // a new card was presented
+	enough    bool // doors that do not know the card yet are left out
 	missing   []string
 	fault     error
 	done      *control.Done
 }
 
-// View is what a page may show of a visit.
+// View is the part of a visit that a page may show.
 type View struct {
 	Token   string
 	Purpose Purpose
@@ -97,17 +97,17 @@ type View struct {
 	Desk    control.Desk
 	Tenancy control.Tenancy
 	Form    Form // without name and number
-	Number  bool // it was typed
-	Name    bool // likewise
+	Number  bool // whether it was typed
+	Name    bool // whether it was typed
 	Change  control.Change
 	Keyed   int
-	Missing []string // doors that don't read the card to be given
-	Shown   bool     // it was held up
+	Missing []string // doors whose readers do not know the new card
+	Shown   bool     // the new card was presented
 	Fault   error    // of the last step
 	Done    *control.Done
 }
 
-// View returns what may be shown. It waits for a step that nothing more is asked for.
+// View returns what may be shown. If all input is there, it waits for the end of the last step.
 func (v *Visit) View(ctx context.Context) View {
 	if v.Step() == ready {
 		select {
@@ -126,7 +126,7 @@ func (v *Visit) View(ctx context.Context) View {
 	return out
 }
 
-// Step returns what is asked for next.
+// Step returns the next input.
 func (v *Visit) Step() Step {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -151,7 +151,7 @@ func (v *Visit) step() Step {
 	return v.proofStep()
 }
 
-// proofStep is what of the tenant's word a change still needs.
+// proofStep returns the missing part of a change's proof.
 func (v *Visit) proofStep() Step {
 	switch s := &v.state; {
 	case s.change.Proof == "card" && !s.proved:
@@ -174,7 +174,7 @@ func (v *Visit) arrivalStep(given bool) Step {
 	return Tenant
 }
 
-// missing are the doors of this key that do not read the new card yet.
+// missing returns the doors of the tenancy whose readers do not know the new card yet.
 func (v *Visit) missing() (all []string) {
 	doors := v.doors()
 	for _, d := range v.state.missing {
@@ -185,7 +185,7 @@ func (v *Visit) missing() (all []string) {
 	return all
 }
 
-// doors are those that the key is for.
+// doors returns the doors of the tenancy.
 func (v *Visit) doors() []string {
 	switch s := &v.state; {
 	case len(s.arrival.Doors) > 0:
@@ -197,22 +197,22 @@ func (v *Visit) doors() []string {
 	}
 }
 
-// is reports whether the visit is for this.
+// is reports whether the visit is for this purpose and tenancy.
 func (v *Visit) is(p Purpose, tenancy string) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.purpose == p && v.state.change.Tenancy == tenancy
 }
 
-// begun reports whether anything was typed, chosen or held up.
+// begun reports whether anything was typed, chosen or presented.
 func (v *Visit) begun() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.state.arrival.Number != "" || v.state.chosen
 }
 
-// act does one step when its turn comes, and then what is to be done when nothing more is
-// asked for. A step that is not the next one changes nothing.
+// act runs one step when its turn comes, and then the visit's request if all input is there. A step
+// that is not the next one changes nothing.
 func (v *Visit) act(ctx context.Context, do func(context.Context) error, steps ...Step) {
 	select {
 	case v.turn <- struct{}{}:
@@ -247,8 +247,8 @@ func (v *Visit) now() state {
 	return v.state
 }
 
-// keep notes what a step came to. Where the daemon's visit is over, what was typed stays,
-// and what was held up has to be held up again.
+// keep stores the result of a step. If the daemon's visit is over, typed data stay, and cards must
+// be presented again.
 func (v *Visit) keep(err error) {
 	var e *socket.Error
 	v.with(func(s *state) {
@@ -265,19 +265,19 @@ func (s *state) pause() {
 	s.unproved()
 }
 
-// unproved forgets what the tenant showed and typed.
+// unproved forgets the tenant's proof.
 func (s *state) unproved() {
 	s.proved, s.pinned, s.pinChosen, s.keyed = false, false, false, 0
 	s.change.PIN, s.change.NewPIN, s.change.Typed = "", "", false
 }
 
-// forget wipes what was typed, and ends who waits.
+// forget wipes the data of the visit, and ends those who wait in it.
 func (v *Visit) forget() {
 	v.end()
 	v.with(func(s *state) { *s = state{} })
 }
 
-// leave ends the daemon's visit; it ends by itself when it is idle.
+// leave ends the daemon's visit, which would end by itself when it is idle.
 func (v *Visit) leave(ctx context.Context) {
 	v.end()
 	if session := v.now().desk.Session; session != "" {
@@ -287,8 +287,8 @@ func (v *Visit) leave(ctx context.Context) {
 	}
 }
 
-// sure calls the daemon for something that must not be given up in the middle: its answer
-// is kept though the one who asked went away.
+// sure calls the daemon for something that must not be interrupted: it continues when the client
+// goes away.
 func sure(ctx context.Context, call func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
 	defer cancel()

@@ -1,5 +1,5 @@
-// Package rescue is the recovery code and the backup as the page shows them (S8), and the new
-// machine that takes the place of a burned one: forms in, views out.
+// Package rescue has the page's forms and views for the recovery code and the backup (S8), and for
+// the machine that replaces a burned one.
 package rescue
 
 import (
@@ -18,15 +18,15 @@ import (
 // View is the screen of the recovery code.
 type View struct {
 	control.Recovery
-	Fresh     string             // the code just made; it is shown this once, and kept nowhere
-	Rehearsed *control.Rehearsed // nil: nothing was rehearsed just now
-	Wrong     string             // key of the words
+	Fresh     string             // the new code, shown only once and never stored
+	Rehearsed *control.Rehearsed // nil: no rehearsal in this request
+	Wrong     string             // key of the words; empty: nothing is wrong
 }
 
-// Status is that of HTTP which goes with the screen.
+// Status returns the HTTP status of the screen.
 func (v View) Status() int { return status(v.Wrong) }
 
-// tooFast is the key of the words for whoever tries too often.
+// tooFast is the key of the words for too many tries.
 const tooFast = "page.too_fast"
 
 func status(wrong string) int {
@@ -39,24 +39,24 @@ func status(wrong string) int {
 	return http.StatusUnprocessableEntity
 }
 
-// Backups are those of a daemon.
+// Backups are the backups of a daemon.
 type Backups struct{ Daemon *control.Client }
 
-// Screen is what is shown, with its status of HTTP.
+// Screen is a view with its HTTP status.
 type Screen interface{ Status() int }
 
-// Show is the screen of the recovery code.
+// Show returns the screen of the recovery code.
 func (b Backups) Show(r *http.Request) (Screen, error) { return b.show(r.Context(), View{}) }
 
-// show completes a view with how the backups are.
+// show adds the state of the backups to a view.
 func (b Backups) show(ctx context.Context, v View) (Screen, error) {
 	var err error
 	v.Recovery, err = control.BackupsOf(b.Daemon).Status(ctx)
 	return v, err
 }
 
-// NewCode makes a code. Where there is one it has to be sure: its backups are of no use
-// without it.
+// NewCode makes a code. To replace one the form must confirm it: its backups are useless without
+// it.
 func (b Backups) NewCode(r *http.Request) (Screen, error) {
 	ctx := r.Context()
 	made, err := control.BackupsOf(b.Daemon).NewCode(ctx, control.NewRecovery{Replace: r.FormValue("sure") == "yes"})
@@ -70,9 +70,8 @@ func (b Backups) NewCode(r *http.Request) (Screen, error) {
 	return b.show(ctx, View{Fresh: made.Code})
 }
 
-// Rehearse restores the backup by a code: the whole of it, as typed, or the one that stands
-// on the screen, of which the end was typed from the paper. allow says whether it may be
-// tried now.
+// Rehearse restores the backup with a code: one typed in full, or the one on the screen, of which
+// the end was typed from the paper. allow reports whether another try is allowed.
 func (b Backups) Rehearse(r *http.Request, allow func() bool) (Screen, error) {
 	ctx, again := r.Context(), View{Fresh: r.FormValue("fresh")}
 	code := cmp.Or(again.Fresh, r.FormValue("code"))
@@ -99,23 +98,23 @@ func (b Backups) Rehearse(r *http.Request, allow func() bool) (Screen, error) {
 	return b.show(ctx, View{Rehearsed: &done})
 }
 
-// Replacement is the screen of the machine in the place of another.
+// Replacement is the screen of the machine that replaces another.
 type Replacement struct {
 	House    bool              // this machine is a gateway already
 	Restored *control.Restored // nil: not yet
-	Wrong    string            // key of the words
+	Wrong    string            // key of the words; empty: nothing is wrong
 	Said     string            // by the daemon, in English
 }
 
-// Status is that of HTTP which goes with the screen.
+// Status returns the HTTP status of the screen.
 func (r Replacement) Status() int { return status(r.Wrong) }
 
-// Replace is the screen of a new machine.
+// Replace returns the screen of a new machine.
 func (b Backups) Replace(r *http.Request) (Screen, error) {
 	return b.replace(r.Context(), Replacement{})
 }
 
-// replace completes a view with what the machine is.
+// replace adds the state of the machine to a view.
 func (b Backups) replace(ctx context.Context, r Replacement) (Screen, error) {
 	st, err := control.SettingUp(b.Daemon).State(ctx)
 	r.House = st.State == control.SetupHouse
@@ -129,7 +128,7 @@ const (
 	MostUpload = control.MostRestore + 16<<10
 )
 
-// Restore makes the machine the gateway of a backup; allow says whether it may be tried now.
+// Restore makes the machine the gateway of a backup; allow reports whether another try is allowed.
 func (b Backups) Restore(r *http.Request, allow func() bool) (Screen, error) {
 	ctx := r.Context()
 	data, err := upload(r)
@@ -160,7 +159,7 @@ func (b Backups) Restore(r *http.Request, allow func() bool) (Screen, error) {
 	return b.replace(ctx, Replacement{Said: known.Message, Wrong: cmp.Or(words[known.Status], "recovery.refused")})
 }
 
-// upload is the file of a form, whose size is bounded; empty: there is none.
+// upload returns the file of a form, whose size is bounded; empty if there is none.
 func upload(r *http.Request) ([]byte, error) {
 	switch err := r.ParseMultipartForm(MostUpload); {
 	case errors.Is(err, http.ErrNotMultipart):
@@ -168,7 +167,7 @@ func upload(r *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	}
-	defer r.MultipartForm.RemoveAll() // where there was no memory for it
+	defer r.MultipartForm.RemoveAll() // if it was larger than the memory limit
 	file, _, err := r.FormFile("backup")
 	if err != nil {
 		return nil, nil
@@ -185,6 +184,6 @@ func (b Backups) Download(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": made.Name}))
-	_, _ = w.Write(made.Data) // who asked may be gone
+	_, _ = w.Write(made.Data) // the client may be gone
 	return nil
 }

@@ -2,11 +2,10 @@ package text
 
 import "net/http"
 
-// Cookie is the name of the cookie that keeps the language that somebody chose.
+// Cookie is the name of the cookie with the chosen language.
 const Cookie = "gatehouse-language"
 
-// Of is the language that a request is to be answered in: the one that was chosen, or the
-// browser's.
+// Of returns the language of the answer to a request: the chosen one, or the browser's.
 func Of(r *http.Request) Language {
 	if c, err := r.Cookie(Cookie); err == nil && (c.Value == string(Chinese) || c.Value == string(English)) {
 		return Language(c.Value)

@@ -2,9 +2,9 @@ package text
 
 import "strings"
 
-// said are what the daemon says and the page has own words for, since its hints name the
-// tool's commands: a part of the daemon's words, and their key. Key and "_do" are what to
-// do. What is not among them is shown as the daemon said it.
+// said maps parts of the daemon's messages to the keys of the page's own words for them, since the
+// daemon's hints name the tool's commands; the key with "_do" has what to do. Other messages are
+// shown unchanged.
 var said = [][2]string{
 	{"no daemon answers", "desk.said_silent"},
 	{"does not answer in time", "page.said_hangs"},
@@ -147,8 +147,7 @@ var said = [][2]string{
 	{"day can't be read", "oldcards.said_date"},
 }
 
-// KeyOf is the key of the page's words for what the daemon says; empty where there are
-// none.
+// KeyOf returns the key of the page's words for a message of the daemon; empty for none.
 func KeyOf(message string) string {
 	for _, k := range said {
 		if strings.Contains(message, k[0]) {
@@ -158,7 +157,7 @@ func KeyOf(message string) string {
 	return ""
 }
 
-// Said are the parts of the daemon's words by which KeyOf goes.
+// Said returns the parts of messages that KeyOf knows.
 func Said() (parts []string) {
 	for _, k := range said {
 		parts = append(parts, k[0])

@@ -12,7 +12,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// Language is one that the page speaks.
+// Language is a language of the page.
 type Language string
 
 // The languages of the page.
@@ -21,7 +21,7 @@ const (
 	English Language = "en"
 )
 
-// Other is the language that a page offers beside its own.
+// Other returns the language that a page offers besides its own.
 func (l Language) Other() Language {
 	if l == Chinese {
 		return English
@@ -32,11 +32,11 @@ func (l Language) Other() Language {
 //go:embed *.toml
 var files embed.FS
 
-// Words are all words of the page: a key like people.check_in names the file and a line
-// in it. Safe for concurrent use.
+// Words are all words of the page: a key such as people.check_in names the file and a line in it.
+// It is safe for concurrent use.
 type Words struct{ said map[string][2]string }
 
-// Load reads the words that come with the program.
+// Load loads the words of the program.
 func Load() (Words, error) {
 	w := Words{map[string][2]string{}}
 	names, err := fs.Glob(files, "*.toml")
@@ -69,11 +69,11 @@ func (w Words) read(name string) error {
 	return nil
 }
 
-// Has reports whether there are words of a key.
+// Has reports whether a key has words.
 func (w Words) Has(key string) bool { _, ok := w.said[key]; return ok }
 
-// Say returns the words of a key, with what stands in their %s and %d. The key itself
-// comes where it has none.
+// Say returns the words of a key, with args for their verbs. A key without words is returned
+// itself.
 func (w Words) Say(l Language, key string, args ...any) string {
 	pair, ok := w.said[key]
 	if !ok {
@@ -92,11 +92,11 @@ func (w Words) Say(l Language, key string, args ...any) string {
 // Word is an error by the key of its words.
 type Word string
 
-// Error is the key.
+// Error returns the key.
 func (w Word) Error() string { return string(w) }
 
-// Choose returns the language of an Accept-Language header: the first of ours in it,
-// Chinese where there is none.
+// Choose returns the first of the page's languages in an Accept-Language header; Chinese if it has
+// none.
 func Choose(header string) Language {
 	for part := range strings.SplitSeq(header, ",") {
 		tag, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(part)), ";")

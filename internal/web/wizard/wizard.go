@@ -1,8 +1,8 @@
-// Package wizard is what somebody has said of a house that is being set up, from screen to
-// screen: which door a reader is at, how its lock works and how people leave.
+// Package wizard has the answers about a house that is being set up, from screen to screen: which
+// door a reader is at, the kind of its lock, and how people leave.
 //
-// It guesses neither: both are asked for. It lives in the memory of a session, and after a
-// power cut it begins anew.
+// It guesses neither lock nor egress: both are asked for. The answers are in the memory of a
+// session, and after a power cut they begin anew.
 package wizard
 
 import (
@@ -16,12 +16,12 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Draft is a house as far as it was said. The zero value is one of which nothing was.
+// Draft has the answers so far. The zero value has none.
 type Draft struct {
 	Answers control.Answers
 }
 
-// What may be wrong with an answer.
+// Errors of an answer.
 const (
 	NoName   text.Word = "setup.no_name"
 	NoLock   text.Word = "setup.no_lock"
@@ -34,7 +34,7 @@ const (
 	NoDoor   text.Word = "setup.no_door"
 )
 
-// Read reads what Text made; what can't be read counts as nothing.
+// Read decodes the result of Text; anything else is an empty Draft.
 func Read(text string) (d Draft) {
 	if json.Unmarshal([]byte(text), &d) != nil {
 		return Draft{}
@@ -42,26 +42,26 @@ func Read(text string) (d Draft) {
 	return d
 }
 
-// Text is the draft for a session.
+// Text encodes the draft for a session.
 func (d Draft) Text() string {
 	raw, _ := json.Marshal(d) // plain data
 	return string(raw)
 }
 
-// NoneAt is the key of a door without a reader.
+// NoneAt is the key for a door without a reader.
 const NoneAt = "none"
 
 // Reader is a reader as a form offers it.
 type Reader struct {
 	control.FoundReader
 	Key    string
-	Number string // its address on a bus; empty: none
-	Unseen bool   // a Wiegand reader at a door's lines, to which no card was held
-	At     string // the door that it is at already; empty: none
-	Lit    bool   // a card was held to it, and to no other that is at no door yet
+	Number string // its OSDP address; empty: none
+	Unseen bool   // a Wiegand reader at a door's lines that has not read a card
+	At     string // its door; empty: none yet
+	Lit    bool   // it is the only reader without a door that has read a card
 }
 
-// key names a reader, whatever else becomes known of it.
+// key returns a name of the reader that never changes.
 func key(r control.FoundReader) string {
 	if r.Door > 0 {
 		return fmt.Sprintf("lines %d", r.Door)
@@ -72,7 +72,7 @@ func key(r control.FoundReader) string {
 	return r.Type + " " + r.Port
 }
 
-// Readers are those that were found, and those that may be at the lines of doors.
+// Readers returns the found readers, and possible ones at the lines of doors.
 func (d Draft) Readers(look control.Look) (all []Reader) {
 	lit := -1
 	for _, f := range look.Readers {
@@ -84,7 +84,7 @@ func (d Draft) Readers(look control.Look) (all []Reader) {
 			if lit < 0 {
 				lit = len(all)
 			} else {
-				lit = len(look.Readers) // two of them: nobody knows which was meant
+				lit = len(look.Readers) // two of them: it is unknown which was meant
 			}
 		}
 		all = append(all, r)
@@ -101,7 +101,7 @@ func (d Draft) Readers(look control.Look) (all []Reader) {
 	return all
 }
 
-// at is the door that has a reader; empty: none.
+// at returns the door of a reader; empty if it has none.
 func (d Draft) at(k string) string {
 	for _, door := range d.Answers.Doors {
 		for _, r := range door.Readers {
@@ -117,7 +117,7 @@ func (d Draft) at(k string) string {
 	return ""
 }
 
-// Said is what a form says of a door.
+// Said is the input of a form about a door.
 type Said struct {
 	Reader    string // key
 	Name      string // id of the door
@@ -128,7 +128,7 @@ type Said struct {
 	Contact   bool
 }
 
-// Add takes a door with a reader, or a reader of a door that is there already.
+// Add adds a door with a reader, or a reader to an existing door.
 func (d *Draft) Add(look control.Look, s Said) error {
 	s.Name = strings.ToLower(strings.TrimSpace(s.Name))
 	if !wire.ValidName(s.Name, false) {
@@ -160,7 +160,7 @@ func (d *Draft) Add(look control.Look, s Said) error {
 	return nil
 }
 
-// door is a new one; at names its place, 0: the first that is free.
+// door returns a new door; at is its place, 0: the first free one.
 func (d *Draft) door(look control.Look, s Said, at int) (control.DoorAnswer, error) {
 	out := control.DoorAnswer{ID: s.Name, Place: at, Egress: s.Egress, Lock: s.Lock, Contact: s.Contact, Exit: s.Exit && s.Egress == "mechanical"}
 	taken := func(n int) bool {
@@ -184,7 +184,7 @@ func (d *Draft) door(look control.Look, s Said, at int) (control.DoorAnswer, err
 	return out, nil
 }
 
-// answer is a reader at a door that has others.
+// answer returns a reader for a door that has others.
 func answer(r Reader, others []control.ReaderAnswer, direction string) control.ReaderAnswer {
 	if direction != "out" {
 		direction = "in"
@@ -196,7 +196,7 @@ func answer(r Reader, others []control.ReaderAnswer, direction string) control.R
 	return out
 }
 
-// Name takes what the whole house is called, and whether a fire panel's contact is wired.
+// Name sets the building's name, and whether a fire panel's contact is wired.
 func (d *Draft) Name(building string, fire bool) error {
 	building = strings.ToLower(strings.TrimSpace(building))
 	switch {
@@ -209,7 +209,7 @@ func (d *Draft) Name(building string, fire bool) error {
 	return nil
 }
 
-// Drop takes a door out again.
+// Drop removes a door.
 func (d *Draft) Drop(id string) {
 	d.Answers.Doors = slices.DeleteFunc(d.Answers.Doors, func(a control.DoorAnswer) bool { return a.ID == id })
 }
