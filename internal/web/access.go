@@ -11,8 +11,7 @@ import (
 	"gatehouse/internal/web/page"
 )
 
-// access is who may use the page, for the owner; and for each their own password and
-// sessions.
+// access has the owner's screen of who may use the page, and everybody's own password and sessions.
 type access struct{ *page.Page }
 
 func (a access) routes() []page.Route {
@@ -30,13 +29,13 @@ func (a access) routes() []page.Route {
 	}
 }
 
-// accessView is the screen.
+// accessView is the data of the screen.
 type accessView struct {
 	Accounts    []account.Account
 	Invitations []account.Invitation
-	Code        string // of the invitation just made; it is shown this once
-	For         string // whose
-	Wrong       string // key
+	Code        string // of a new invitation; shown only once
+	For         string // the invited name
+	Wrong       string // key of the words; empty: nothing is wrong
 }
 
 func (a access) page(v *page.Visit, status int, view accessView) error {
@@ -98,7 +97,7 @@ func (a access) remove(v *page.Visit) error {
 	return nil
 }
 
-// handOver ends the installers, whose work is done.
+// handOver deletes the installers' accounts: their work is done.
 func (a access) handOver(v *page.Visit) error {
 	if v.FormValue("sure") != "yes" {
 		return a.page(v, http.StatusUnprocessableEntity, accessView{Wrong: "access.not_sure"})
@@ -111,7 +110,7 @@ func (a access) handOver(v *page.Visit) error {
 	return nil
 }
 
-// accept makes the account of somebody who was invited.
+// accept makes the account of an invited person.
 func (a access) accept(v *page.Visit) error {
 	if !a.Tries.Allow(v.RemoteAddr) {
 		return v.ShowStatus(http.StatusTooManyRequests, "invited", form{Wrong: "page.too_fast"})
@@ -141,7 +140,7 @@ func (a access) accept(v *page.Visit) error {
 	return nil
 }
 
-// password changes one's own. All other sessions of the account end.
+// password changes one's own password. All other sessions of the account end.
 func (a access) password(v *page.Visit) error {
 	if !a.Tries.Allow(v.RemoteAddr) {
 		return v.ShowStatus(http.StatusTooManyRequests, "password", form{Wrong: "page.too_fast"})
@@ -166,7 +165,7 @@ func (a access) password(v *page.Visit) error {
 	return nil
 }
 
-// everywhere ends all one's sessions, on whatever phone they are.
+// everywhere ends all one's sessions, on any phone.
 func (a access) everywhere(v *page.Visit) error {
 	if err := a.Accounts.EndSessions(v.Account.ID); err != nil {
 		return err

@@ -13,9 +13,9 @@ import (
 	"gatehouse/internal/web/reception"
 )
 
-// desk is a visit at the desk (P2 to P4): each step is a form, and GET /people/desk shows
-// the one that is next, however often it is asked for. Names, numbers and PINs stand in
-// no address, no log, no cookie and no page.
+// desk has the visit at the desk (P2 to P4): each step is a form, and GET /people/desk shows the
+// next one, however often it is requested. Names, numbers and PINs are in no address, log, cookie
+// or page.
 type desk struct {
 	*page.Page
 	counter *reception.Counter
@@ -39,10 +39,10 @@ func (d desk) routes() []page.Route {
 // keyDesk is the session's key of the visit's token.
 const keyDesk = "desk"
 
-// deskPath is where every step is shown.
+// deskPath is the path of every step.
 const deskPath = "/people/desk"
 
-// deskView is a step as its screen shows it.
+// deskView is the data of a step's screen.
 type deskView struct {
 	reception.View
 	Said      *page.Advice
@@ -50,11 +50,11 @@ type deskView struct {
 	Bases     []string
 	Causes    []string
 	Proofs    []string
-	Lost      []control.TenancyCard // those that a change may be about
-	Door      string                // where the card is held up next; empty: one of Desk.Here
-	Outcome   string                // of a visit that is done
+	Lost      []control.TenancyCard // the cards that a change may concern
+	Door      string                // where the card is presented next; empty: one of Desk.Here
+	Outcome   string                // result of a finished visit
 	Remarks   []string
-	Auto      bool // the script begins to wait by itself
+	Auto      bool // the script submits the form without a press
 }
 
 // deskScreens are the screens of the steps.
@@ -87,7 +87,7 @@ func (d desk) page(v *page.Visit) error {
 	return v.Show(deskScreens[now.Step], shown)
 }
 
-// concerned are the cards that a purpose may be about.
+// concerned returns the cards that a purpose may concern.
 func concerned(p reception.Purpose, all []control.TenancyCard) []control.TenancyCard {
 	return slices.DeleteFunc(slices.Clone(all), func(c control.TenancyCard) bool {
 		switch p {
@@ -102,8 +102,7 @@ func concerned(p reception.Purpose, all []control.TenancyCard) []control.Tenancy
 	})
 }
 
-// proofs are those by which a change of a tenancy can be done. What could never prove
-// anything is not offered.
+// proofs returns the possible proofs for a change of a tenancy.
 func proofs(p reception.Purpose, t control.Tenancy) (all []string) {
 	proving := 0
 	for _, c := range t.Cards {
@@ -126,8 +125,8 @@ func proofs(p reception.Purpose, t control.Tenancy) (all []string) {
 	return all
 }
 
-// begin opens a visit. The desk is one: whoever finds somebody there is told, and may take
-// it over.
+// begin opens a visit. There is one desk: if somebody is there, the page says so, and offers to
+// take over.
 func (d desk) begin(v *page.Visit) error {
 	p, tenancy := reception.Purpose(v.FormValue("purpose")), v.FormValue("tenancy")
 	if !p.Known() || (p == reception.CheckIn) != (tenancy == "") {
@@ -149,15 +148,15 @@ func (d desk) begin(v *page.Visit) error {
 	return nil
 }
 
-// busyView is a desk at which somebody is: this session itself, or somebody else. Purpose
-// "resume" goes on with a visit that was interrupted.
+// busyView is for an occupied desk: by this session itself (Own), or by somebody else. Purpose
+// "resume" continues an interrupted visit.
 type busyView struct {
 	Purpose, Tenancy string
 	Own              bool
 }
 
-// step is a form of a visit. One of another visit changes nothing: the page shows where
-// the visit stands.
+// step handles a form of a visit. A form of another visit changes nothing: the page shows the
+// present step.
 func (d desk) step(do func(*page.Visit, *reception.Visit) error) func(*page.Visit) error {
 	return func(v *page.Visit) error {
 		token := d.Sessions.GetString(v.Context(), keyDesk)
@@ -181,13 +180,13 @@ func (d desk) details(v *page.Visit, at *reception.Visit) error {
 func (d desk) choose(v *page.Visit, at *reception.Visit) error {
 	card, err := strconv.Atoi(v.FormValue("card"))
 	if err != nil {
-		card = 0 // the only one
+		card = 0 // the only card
 	}
 	at.Choose(v.Context(), reception.Choice{Proof: v.FormValue("proof"), Card: card, Cause: v.FormValue("cause"), Only: v.FormValue("only") == "1", Guest: guestForm(v)})
 	return nil
 }
 
-// card waits until the card was held up, a minute or so.
+// card waits until a card is presented, for about a minute.
 func (d desk) card(v *page.Visit, at *reception.Visit) error {
 	if v.FormValue("enough") == "1" {
 		at.Enough(v.Context())
@@ -196,7 +195,7 @@ func (d desk) card(v *page.Visit, at *reception.Visit) error {
 	return d.waiting(v, func() { at.Show(v.Context(), v.FormValue("door")) })
 }
 
-// pin takes a PIN, or waits until it was typed at the keys of a door.
+// pin takes a PIN, or waits until it is typed at a door's keys.
 func (d desk) pin(v *page.Visit, at *reception.Visit) error {
 	if door := v.FormValue("door"); door != "" {
 		return d.waiting(v, func() { at.Type(v.Context(), door) })
@@ -214,8 +213,8 @@ func (d desk) tenant(v *page.Visit, at *reception.Visit) error {
 	return nil
 }
 
-// waiting lets a request wait for somebody. A session that ended meanwhile is not saved
-// again by it.
+// waiting runs a request that waits for a person. If the session ended meanwhile, it is not saved
+// again.
 func (d desk) waiting(v *page.Visit, wait func()) error {
 	wait()
 	if _, found, err := d.Sessions.Store.Find(d.Sessions.Token(v.Context())); err == nil && !found {
@@ -243,7 +242,7 @@ func (d desk) leave(v *page.Visit) error {
 	return nil
 }
 
-// outcome says what a visit came to.
+// outcome returns the result of a visit in words.
 func outcome(v *page.Visit, at reception.View) string {
 	t := at.Done.Tenancy
 	switch {

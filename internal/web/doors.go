@@ -7,8 +7,8 @@ import (
 	"gatehouse/internal/web/page"
 )
 
-// doors is the screen of the doors (D1): in order, held, forced, emergency, fault. That
-// somebody goes through shows nowhere, since the daemon does not tell.
+// doors has the screen of the doors (D1): normal, held, forced, emergency, fault. It never shows
+// that somebody goes through, since the daemon does not tell.
 type doors struct{ *page.Page }
 
 func (d doors) routes() []page.Route {
@@ -22,21 +22,21 @@ func (d doors) routes() []page.Route {
 	}
 }
 
-// doorView is one door as the page shows it.
+// doorView is a door on the screen.
 type doorView struct {
 	ID      string
-	State   string // key of its words
+	State   string // key of the words
 	Alarm   bool
-	Lock    string // what is wrong with it; empty: nothing
-	Stuck   bool   // the exit button
+	Lock    string // its fault; empty: none
+	Stuck   bool   // the exit button is stuck
 	Readers []faultyReader
-	Unready bool // it was not proved that people get out
+	Unready bool // it is not proved that people get out
 }
 
-// faultyReader is a reader or input at which something is wrong.
+// faultyReader is a reader or input with a fault.
 type faultyReader struct {
 	control.Device
-	Key bool // it wants a key of its own, which it gets on a screen of its own
+	Key bool // it needs a key of its own, which it gets on another screen
 }
 
 func (d doors) views(st control.Status) []doorView {
@@ -57,12 +57,12 @@ func (d doors) views(st control.Status) []doorView {
 	return out
 }
 
-// doorsView is the screen.
+// doorsView is the data of the screen.
 type doorsView struct {
 	Doors  []doorView
 	Fire   *control.Fire
-	Opened string // a door that was just opened from here
-	Locked string // one whose release from here was just taken back
+	Opened string // a door that was just released from the page
+	Locked string // a door whose release from the page was just ended
 	Silent bool   // the daemon does not answer
 }
 
@@ -74,8 +74,8 @@ func (d doors) page(v *page.Visit) error {
 	return v.Show("doors", doorsView{Doors: d.views(st), Fire: st.Fire, Opened: v.URL.Query().Get("opened"), Locked: v.URL.Query().Get("locked")})
 }
 
-// live sends the list of doors whenever it is another one (server-sent events), for as long
-// as the session is good: a stolen phone hears no more from when it was ended.
+// live sends the list of doors whenever it changes (server-sent events), as long as the session is
+// valid: a stolen phone gets nothing once its session has ended.
 func (d doors) live(v *page.Visit) error {
 	look := func() (any, bool) {
 		st, err := d.Watch.Now(v.Context())
@@ -93,8 +93,8 @@ func (d doors) release(v *page.Visit) error {
 	return nil
 }
 
-// lock takes back a release from here. Who was let through otherwise keeps their time, and
-// that somebody was does not show.
+// lock ends a release from the page. People who were let in or out otherwise keep their time, and
+// the page does not show that.
 func (d doors) lock(v *page.Visit) error {
 	r, err := d.Daemon.Doors.LockNow(v.Context(), v.PathValue("door"))
 	if err != nil {
@@ -104,7 +104,7 @@ func (d doors) lock(v *page.Visit) error {
 	return nil
 }
 
-// fireView is how a house comes out of a fire alarm.
+// fireView is the data of the screen after a fire alarm.
 type fireView struct {
 	Fire *control.Fire
 	Said *page.Advice
@@ -122,7 +122,7 @@ func (d doors) afterFire(v *page.Visit, wrong error) error {
 	return v.Show("fire", view)
 }
 
-// endFire secures the doors again once somebody shows up at one: the gateway waits for that
+// endFire secures the doors again once somebody acts at one of them, for which the gateway waits
 // (refusal N11).
 func (d doors) endFire(v *page.Visit) error {
 	if _, err := d.Daemon.ResetFire(v.Context()); err != nil {

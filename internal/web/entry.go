@@ -10,7 +10,7 @@ import (
 	"gatehouse/internal/web/text"
 )
 
-// entry is the first run and the sign-in.
+// entry has the first run and the sign-in.
 type entry struct {
 	*page.Page
 	counter *reception.Counter
@@ -28,10 +28,10 @@ func (e entry) routes() []page.Route {
 	}
 }
 
-// form is what stands in a form that was sent and did not do.
+// form is the data of a form that was refused.
 type form struct {
 	Name  string
-	Wrong string // key of the words
+	Wrong string // key of the words; empty: nothing is wrong
 }
 
 func (e entry) welcome(v *page.Visit) error {
@@ -88,8 +88,8 @@ func (e entry) login(v *page.Visit) error {
 	return v.Show("login", form{Name: e.usualName(v)})
 }
 
-// usualName is the name that the first run proposes, in the language in which somebody has it;
-// empty where nobody has, since names are for nobody to read who is not signed in.
+// usualName returns the name that the first run proposes, in the language in which an account has
+// it; empty if none has: names of accounts are not for people who are not signed in.
 func (e entry) usualName(v *page.Visit) string {
 	for _, l := range []text.Language{v.Lang, v.Lang.Other()} {
 		if a, found := e.Accounts.Named(e.Words.Say(l, "entry.name_default")); found {
@@ -139,7 +139,7 @@ func (e entry) language(v *page.Visit) error {
 	return nil
 }
 
-// ownPath is a path on this page; anything else leads home.
+// ownPath returns a path of this page; "/" for anything else.
 func ownPath(p string) string {
 	if len(p) > 0 && p[0] == '/' && (len(p) == 1 || p[1] != '/' && p[1] != '\\') {
 		return p

@@ -8,7 +8,7 @@ import (
 	"gatehouse/internal/web/page"
 )
 
-// home is where the page begins.
+// home is the start of the page.
 type home struct{ *page.Page }
 
 func (h home) routes() []page.Route {
@@ -20,7 +20,7 @@ func (h home) routes() []page.Route {
 	}
 }
 
-// begin leads to what comes first: the owner's first run, the sign-in, the people.
+// begin redirects to the first screen: the owner's first run, the sign-in, the setup, the doors.
 func (h home) begin(v *page.Visit) error {
 	switch {
 	case !h.Accounts.Claimed():
@@ -35,7 +35,7 @@ func (h home) begin(v *page.Visit) error {
 	return nil
 }
 
-// noHouse says that the daemon has no house to serve yet. One of before does not know.
+// noHouse reports whether the daemon has no house to serve yet. An older daemon does not tell.
 func (h home) noHouse(v *page.Visit) bool {
 	st, err := control.SettingUp(h.Daemon).State(v.Context())
 	return err == nil && st.State != control.SetupHouse

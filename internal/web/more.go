@@ -10,7 +10,7 @@ import (
 	"gatehouse/internal/web/page"
 )
 
-// more is what is needed rarely (M1).
+// more has what is rarely needed (M1).
 type more struct {
 	*page.Page
 	version string
@@ -20,26 +20,26 @@ func (m more) routes() []page.Route {
 	return []page.Route{page.At("GET /more", page.EveryRole, m.page), page.At("GET /log", page.OwnerAlone, m.log)}
 }
 
-// moreView is the screen. What to do when an officer comes is the same for everybody, and
-// leaves no trace.
+// moreView is the data of the screen. What to do when an officer comes is the same for everybody,
+// and leaves no trace.
 type moreView struct{ Page, Daemon string } // versions
 
 func (m more) page(v *page.Visit) error {
 	st, err := m.Watch.Now(v.Context())
 	if err != nil {
-		st.Version = "" // the head says that it does not answer
+		st.Version = "" // the head of the page says that the daemon does not answer
 	}
 	return v.Show("more", moreView{m.version, st.Version})
 }
 
-// entryView is an entry of the log in words.
+// entryView is an entry of the journal in words.
 type entryView struct{ Time, Door, What, Why, By, Code string }
 
-// lastEntries is how many the page shows.
+// lastEntries is the number of entries on the page.
 const lastEntries = 100
 
-// log is what an owner may see of the log: faults, alarms and what was done at the gateway,
-// newest first; nobody's passages.
+// log shows what an owner may see of the journal: faults, alarms and acts at the gateway, newest
+// first; nobody's passages.
 func (m more) log(v *page.Visit) error {
 	ctx, cancel := context.WithTimeout(v.Context(), page.Wait)
 	defer cancel()
@@ -82,7 +82,7 @@ func (m more) entry(v *page.Visit, e control.LogEntry) entryView {
 	return out
 }
 
-// called is who did something, in words; as it stands where a later daemon says it.
+// called returns who did something, in words; a later daemon's unknown form is returned unchanged.
 func called(v *page.Visit, who string) string {
 	c, err := caller.Parse(who)
 	switch {

@@ -10,8 +10,8 @@ import (
 	"gatehouse/internal/web/reception"
 )
 
-// people are the flats and who lives in them (P1, P3): flats and the landlord's own
-// labels, never a name, and nobody's passages.
+// people has the flats and their tenancies (P1, P3): flats and the landlord's labels, never a name,
+// and nobody's passages.
 type people struct {
 	*page.Page
 	counter *reception.Counter
@@ -28,15 +28,15 @@ func (p people) routes() []page.Route {
 	}
 }
 
-// flatView is one flat: each tenancy is one person in it.
+// flatView is a flat: each tenancy is one person in it.
 type flatView struct {
 	Flat      string
-	People    int // who live there today
+	People    int // number of people who live there today
 	Tenancies []control.Tenancy
-	Number    int // of its first tenancy in the list: a name where there is neither flat nor label
+	Number    int // of its first tenancy in the list: its name if there is neither flat nor label
 }
 
-// peopleView is the screen.
+// peopleView is the data of the screen.
 type peopleView struct {
 	Flats  []flatView
 	Ended  []control.Tenancy
@@ -60,7 +60,7 @@ func (p people) page(v *page.Visit) error {
 	return v.Show("people", shown)
 }
 
-// roster is the list for a fire drill: heads of a flat, no names.
+// roster is the list for a fire drill: the number of people in each flat, no names.
 func (p people) roster(v *page.Visit) error {
 	shown, err := p.flats(v)
 	if err != nil {
@@ -69,7 +69,7 @@ func (p people) roster(v *page.Visit) error {
 	return v.Show("roster", shown)
 }
 
-// flats groups the tenancies by flat; those without one stand alone.
+// flats groups the tenancies by flat; each one without a flat is on its own.
 func (p people) flats(v *page.Visit) (shown peopleView, err error) {
 	all, err := p.Daemon.Tenancies(v.Context())
 	if err != nil {
@@ -105,13 +105,13 @@ func zone(t control.Tenancy) *time.Location {
 	return z
 }
 
-// tenancyView is one tenancy, and what can be done at the desk for it now.
+// tenancyView is a tenancy, and what can be done for it at the desk now.
 type tenancyView struct {
 	control.Tenancy
 	At      time.Time
-	Suspect bool // a card of it came on the landlord's word
-	Stopped bool // a card of it is suspended, or is to stop
-	// Codes are its new one-time codes, while the visit that made them is not forgotten.
+	Suspect bool // only the landlord vouched for a card of it
+	Stopped bool // a card of it is suspended, or will be
+	// Codes are its new one-time codes, until the visit that made them is wiped.
 	Codes     []string
 	CodeDoors []string
 	Guests    []control.Guest // its guest codes, without whether they were used
@@ -154,7 +154,7 @@ func (p people) view(v *page.Visit) (tenancyView, error) {
 	return shown, nil
 }
 
-// sheet is one to print: the resident's slip, the notice.
+// sheet returns a handler for a page to print: the resident's slip, the notice.
 func (p people) sheet(name string) func(*page.Visit) error {
 	return func(v *page.Visit) error {
 		t, err := p.view(v)
@@ -173,5 +173,5 @@ func (p people) sheet(name string) func(*page.Visit) error {
 // doView is a button that begins a visit for a tenancy.
 type doView struct{ Purpose, Tenancy string }
 
-// Do is the button of a purpose, on the screen of a tenancy.
+// Do returns the button of a purpose, on the screen of a tenancy.
 func (t tenancyView) Do(purpose string) doView { return doView{purpose, t.ID} }

@@ -16,12 +16,12 @@ import (
 	"gatehouse/internal/web/tries"
 )
 
-// resident is the page of a resident's own phone (R1), which the sticker at a door leads
-// to: flat and own PIN, no account and no session. It shows what belongs to that PIN, and
-// nobody's movements, not the resident's own either.
+// resident has the page for a resident's own phone (R1), to which the sticker at a door leads: flat
+// and own PIN, no account and no session. It shows what belongs to that PIN, and nobody's
+// movements, not even the resident's own.
 type resident struct {
 	*page.Page
-	pins *tries.Tries // of residents
+	pins *tries.Tries // limits tries of residents' PINs
 }
 
 func (r resident) routes() []page.Route {
@@ -34,7 +34,7 @@ func (r resident) routes() []page.Route {
 	}
 }
 
-// residentActs are the buttons, in their order; open only at a door.
+// residentActs are the buttons, in order; open only at a door.
 var residentActs = []string{"open", "lost", "found", "object", "codes", "kept"}
 
 // askAct is the form's first button, which Enter in a field presses: it asks what is to be done, and does nothing.
@@ -43,18 +43,18 @@ const askAct = "ask"
 // guestActs are those about the codes of guests; guest_end follows a list of them.
 var guestActs = []string{"guest", "guests", "guest_end"}
 
-// residentView is the screen. The PIN never comes back.
+// residentView is the data of the screen. It never has the PIN.
 type residentView struct {
 	Door, Flat, Act string
 	Acts            []string
 	Said            *page.Advice
-	Cards           []control.TenancyCard // of which one has to be chosen
+	Cards           []control.TenancyCard // the cards of which one must be chosen
 	Done            *control.ForResident
 	Codes           []string
 	OfGuests        bool // the act is one of guestActs
 	Guest           reception.GuestForm
 	zone            string // of the building
-	Alone           bool   // a standalone house, which keeps no tenancies: there is nothing to ask
+	Alone           bool   // a standalone house, which has no tenancies
 }
 
 func (r resident) view(v *page.Visit) residentView {
@@ -105,7 +105,7 @@ func (r resident) act(v *page.Visit) error {
 	return v.Show("resident", shown)
 }
 
-// request is what the daemon is asked.
+// request returns the request to the daemon.
 func (s residentView) request(v *page.Visit) (in control.Resident, err error) {
 	card, err := strconv.Atoi(v.FormValue("card"))
 	if err != nil {
@@ -119,7 +119,7 @@ func (s residentView) request(v *page.Visit) (in control.Resident, err error) {
 	return in, err
 }
 
-// choosable is the state of the cards of which one is chosen.
+// choosable returns the state of the cards to choose from.
 func choosable(act string) string {
 	if act == "found" {
 		return "suspended"
@@ -127,14 +127,14 @@ func choosable(act string) string {
 	return "active"
 }
 
-// tookPIN reports whether the daemon knew the PIN: a right one costs no try, also where what it
-// was for is refused.
+// tookPIN reports whether the daemon accepted the PIN: a right PIN uses no try, even if the act is
+// refused.
 func tookPIN(err error) bool {
 	var no *socket.Error
 	return err == nil || errors.As(err, &no) && no.Status == http.StatusUnprocessableEntity
 }
 
-// guestForm reads what is typed of a guest code: until midnight where it does not say how many hours.
+// guestForm parses the form of a guest code: until midnight if it has no number of hours.
 func guestForm(v *page.Visit) reception.GuestForm {
 	hours, err := strconv.Atoi(v.FormValue("hours"))
 	if err != nil {

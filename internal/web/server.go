@@ -17,20 +17,19 @@ import (
 type Options struct {
 	Daemon   *control.Client
 	Accounts *account.Store
-	// TLS is for Secure: at addresses of it the page speaks TLS.
+	// TLS is the TLS configuration at the addresses Secure.
 	TLS    *tls.Config
 	Secure []string // host:port
-	// Plain are addresses without TLS: loopback, and the box's own network. Others are
-	// refused.
+	// Plain are addresses without TLS: loopback, and the box's own network. Others are refused.
 	Plain []string
-	// Names are host names of the gateway; addresses are always taken.
+	// Names are host names of the gateway; addresses are always accepted.
 	Names   []string
 	Network network.Network
 	Version string
 	Log     zerolog.Logger
 }
 
-// Server is the page. Make it with New and run it once.
+// Server is the page. It is made by New, and Run may be called once.
 type Server struct {
 	o       Options
 	base    *page.Page

@@ -9,7 +9,7 @@ import (
 	"gatehouse/internal/web/page"
 )
 
-// todo is the list of what is to be done (T1), the same as `gatehouse status` has.
+// todo has the to-do list (T1), the same as in `gatehouse status`.
 type todo struct{ *page.Page }
 
 func (t todo) routes() []page.Route {
@@ -19,19 +19,19 @@ func (t todo) routes() []page.Route {
 	}
 }
 
-// toDoItem is one thing to be done as the page shows it.
+// toDoItem is an item of the list on the page.
 type toDoItem struct {
 	What, Do string
 	Since    string
-	Text     string // the daemon's own sentence, with what an installer wants to know
-	Unknown  bool   // a later daemon's: there are no words for it here
-	To       string // where the page can do it; empty: not on the page
+	Text     string // the daemon's own sentence, with details for an installer
+	Unknown  bool   // from a later daemon: the page has no words for it
+	To       string // path of the screen that does it; empty: none
 	ToWords  string // key
-	Pattern  string // of the route, for who may
-	Clock    bool   // the time that the gateway has is to be confirmed
+	Pattern  string // of that screen's route, for its roles
+	Clock    bool   // the gateway's time must be confirmed
 }
 
-// toDoView is the screen.
+// toDoView is the data of the screen.
 type toDoView struct {
 	Items []toDoItem
 	Now   string // the gateway's time
@@ -51,7 +51,7 @@ func (t todo) page(v *page.Visit) error {
 	return v.Show("todo", view)
 }
 
-// zoneName is a zone behind a time; none of a daemon from before that does not say.
+// zoneName returns the text for a zone after a time; empty for an older daemon without one.
 func zoneName(v *page.Visit, zone string) string {
 	if zone == "" {
 		return ""
@@ -59,7 +59,7 @@ func zoneName(v *page.Visit, zone string) string {
 	return v.Say("page.in_brackets", zone)
 }
 
-// since says since when the daemon knows of it; a daemon from before that does not say.
+// since returns since when the daemon knows of an item; empty for an older daemon.
 func since(v *page.Visit, item control.ToDo) string {
 	if item.Since == nil {
 		return ""
@@ -71,7 +71,7 @@ func since(v *page.Visit, item control.ToDo) string {
 	return v.Say(key, page.Minute(*item.Since))
 }
 
-// item finds the words of a code.
+// item returns the item with the words of its code.
 func (t todo) item(v *page.Visit, item control.ToDo) toDoItem {
 	code, fault, _ := strings.Cut(item.Code, "/")
 	out := toDoItem{Text: item.Text}
@@ -122,12 +122,12 @@ func (t todo) timeRight(v *page.Visit) error {
 	return nil
 }
 
-// ofKey reports whether a fault is one of an OSDP reader that wants a key of its own.
+// ofKey reports whether a fault is that of an OSDP reader that needs a key of its own.
 func ofKey(fault string) bool {
 	return slices.Contains([]string{"no_key", "wrong_key", "default_key", "weak_key", "other_reader"}, fault)
 }
 
-// ofProof reports whether a code is about what is proved at a door.
+// ofProof reports whether a code is about proofs at a door.
 func ofProof(code string) bool {
 	return strings.HasPrefix(code, "door_unproved") || strings.HasPrefix(code, "proof_")
 }

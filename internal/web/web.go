@@ -1,11 +1,10 @@
-// Package web is the page of a house: what a landlord, a helper and an installer see and
-// do with a phone, in Chinese and English. It does nothing by itself: each thing goes
-// over the daemon's socket, as the tool's do, so that the page can do no more than the
-// tool, and a fault in it opens no door.
+// Package web is the page of a house: what a landlord, a helper and an installer see and do with a
+// phone, in Chinese and English. It acts only through the daemon's socket, as the tool does, so
+// that the page can do no more than the tool, and a fault in it opens no door.
 //
-// It refuses to tell who came or went: doors are in order, held, forced or at fault, never
-// released, open or closed. It refuses requests that another site's page sends, a host
-// name that is not the gateway's, and a role's request for what is not on its list.
+// It never tells who came or went: doors are normal, held, forced or faulty, never released, open
+// or closed. It refuses requests that another site's page sends, host names that are not the
+// gateway's, and requests outside a role's list.
 package web
 
 import (
@@ -28,7 +27,7 @@ import (
 	"gatehouse/internal/web/tries"
 )
 
-// New makes the page. It reads the words and the screens that come with the program.
+// New makes the page. It loads the words and the screens of the program.
 func New(o Options) (*Server, error) {
 	p, err := page.New(page.Options{Daemon: o.Daemon, Accounts: o.Accounts, TLS: o.TLS, Log: o.Log})
 	if err != nil {
@@ -37,15 +36,15 @@ func New(o Options) (*Server, error) {
 	s := &Server{o: o, base: p, counter: reception.NewCounter(o.Daemon)}
 	pages := p.Handler(entry{p, s.counter}.routes(), home{p}.routes(), doors{p}.routes(), todo{p}.routes(), people{p, s.counter}.routes(), desk{p, s.counter}.routes(), more{p, o.Version}.routes(),
 		access{p}.routes(), setup.Routes(p), resident{p, tries.New(tries.ResidentEvery)}.routes(), pass{p, tries.New(tries.PassEvery)}.routes())
-	s.handler = guard.Guard{Words: p.Words, Names: o.Names, Upload: rescue.Path, MostUpload: rescue.MostUpload}.Before(pages) // another's page prolongs no session
+	s.handler = guard.Guard{Words: p.Words, Names: o.Names, Upload: rescue.Path, MostUpload: rescue.MostUpload}.Before(pages) // before the sessions: requests of another site prolong none
 	return s, nil
 }
 
-// Handler answers requests, for tests and for whoever has a listener.
+// Handler returns the page's handler, for tests and other listeners.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Run serves the page until ctx ends, and returns when no request is at work any more.
-// It fails if an address can't be opened.
+// Run serves the page until ctx ends, and returns when no request is running. It fails if an
+// address can't be opened.
 func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

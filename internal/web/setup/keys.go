@@ -10,11 +10,11 @@ import (
 	"gatehouse/internal/web/page"
 )
 
-// mostKeyFile bounds a key file, in bytes.
+// mostKeyFile is the most bytes of a key file.
 const mostKeyFile = 16 << 10
 
-// keys is the screen of a house without a registry that has no keys yet: they are made and downloaded,
-// and chosen again, which shows that they were kept; only then the gateway has them.
+// keys is the screen for a standalone house without keys: they are made and downloaded, and then
+// uploaded, which shows that they were stored; only then the gateway installs them.
 func (s setup) keys(v *page.Visit) error {
 	if st, err := s.Watch.Now(v.Context()); err == nil && (st.Uplink != nil || st.Initialised) {
 		v.Redirect(s.next(v))
@@ -27,7 +27,7 @@ func (s setup) wrongKeys(v *page.Visit, err error) error {
 	return v.ShowStatus(page.StatusOf(err), "setup_keys", registryView{v.Advice(err, 0)})
 }
 
-// keyFile sends a key file, which is kept neither here nor at the daemon.
+// keyFile makes and sends a key file, which neither the page nor the daemon stores.
 func (s setup) keyFile(v *page.Visit) error {
 	if err := oldcards.Private(v.Request); err != nil {
 		return s.wrongKeys(v, err)
@@ -39,11 +39,11 @@ func (s setup) keyFile(v *page.Visit) error {
 	defer clear(made.Text)
 	v.W.Header().Set("Content-Type", "application/octet-stream")
 	v.W.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": made.Name}))
-	_, _ = v.W.Write(made.Text) // who asked may be gone
+	_, _ = v.W.Write(made.Text) // the client may be gone
 	return nil
 }
 
-// install takes the file that was kept.
+// install installs the uploaded key file.
 func (s setup) install(v *page.Visit) error {
 	text, err := chosen(v.Request)
 	if err == nil {
@@ -57,7 +57,7 @@ func (s setup) install(v *page.Visit) error {
 	return nil
 }
 
-// chosen is the key file of a form.
+// chosen returns the key file in a form.
 func chosen(r *http.Request) ([]byte, error) {
 	if err := oldcards.Private(r); err != nil {
 		return nil, err

@@ -10,8 +10,8 @@ import (
 	"gatehouse/internal/web/page"
 )
 
-// oldCards is what becomes of the cards that a house has (S6): the old controller is
-// listened to, a table is imported, cards that ask are named.
+// oldCards has the screen for the cards of an old system (S6): the gateway listens to the old
+// controller, a table is imported, denied cards are named.
 type oldCards struct {
 	*page.Page
 	tables oldcards.Tables
@@ -25,7 +25,7 @@ func (o *oldCards) routes() []page.Route {
 	return all
 }
 
-// oldCardsView is the screen.
+// oldCardsView is the data of the screen.
 type oldCardsView struct {
 	Listening *control.Listening
 	Enrolled  bool // cards are given at check-in
@@ -34,9 +34,9 @@ type oldCardsView struct {
 	Forms     []string
 	Plan      *oldcards.Plan
 	Headings  []string // of a table that was refused
-	Flats     []string // and other labels that are known, to choose from
-	SettingUp bool     // the way leads on to the registry
-	Done      string   // what was done, in words
+	Flats     []string // flats and other known labels, to choose from
+	SettingUp bool     // the next screen is the registry's
+	Done      string   // the result of an act, in words
 	Said      *page.Advice
 }
 
@@ -56,7 +56,7 @@ func (o *oldCards) page(v *page.Visit, status int, view oldCardsView) error {
 	return v.ShowStatus(status, "oldcards", view)
 }
 
-// act does one thing and shows the screen with what came of it.
+// act carries out a form and shows the screen with the result.
 func (o *oldCards) act(v *page.Visit, do oldcards.Act) error {
 	done, err := do(oldcards.Form{Request: v.Request, Daemon: o.Daemon, Tables: &o.tables, Label: v.Say("oldcards.label")})
 	view, status := oldCardsView{Plan: done.Plan, Headings: done.Headings, Done: v.Say(done.Words, done.Numbers...)}, http.StatusOK
@@ -66,7 +66,7 @@ func (o *oldCards) act(v *page.Visit, do oldcards.Act) error {
 	return o.page(v, status, view)
 }
 
-// flats are the labels that keys have already, each once.
+// flats returns the labels of all grants, each once.
 func (o *oldCards) flats(v *page.Visit) ([]string, error) {
 	all, err := o.Daemon.Keys(v.Context())
 	var labels []string

@@ -10,8 +10,8 @@ import (
 	"gatehouse/internal/web/page"
 )
 
-// prove is where it is proved at each door that people get out, before it counts as ready
-// (S4, S5), the sheet of that (S9), and the fire drill.
+// prove has the screens on which it is proved at each door that people get out, before it counts as
+// ready (S4, S5), the acceptance sheet (S9), and the fire drill.
 type prove struct{ *page.Page }
 
 func (p prove) routes() []page.Route {
@@ -32,7 +32,7 @@ type sheetView struct {
 	At    time.Time
 }
 
-// sheet shows what was proved, by door: to go on from, and to print and sign.
+// sheet shows the proofs by door: to continue, and to print and sign.
 func (p prove) sheet(v *page.Visit) error {
 	a, err := p.Daemon.Doors.Acceptance(v.Context())
 	if err != nil {
@@ -50,15 +50,15 @@ func (p prove) sheet(v *page.Visit) error {
 	return v.Show("prove", view)
 }
 
-// proveView is one door while it is proved.
+// proveView is the data of a door's screen.
 type proveView struct {
 	control.AcceptedDoor
-	Now  *control.Proof // the part that is next, or that was asked for; nil: none is left
+	Now  *control.Proof // the next part, or the requested one; nil: none is left
 	Next string         // the next door that is not ready; empty: none
 	Said *page.Advice
 }
 
-// page shows the next part of a door: how often it is asked for changes nothing.
+// page shows the next part of a door, however often it is requested.
 func (p prove) page(v *page.Visit, wrong error) error {
 	a, err := p.Daemon.Doors.Acceptance(v.Context())
 	if err != nil {
@@ -86,7 +86,7 @@ func (p prove) page(v *page.Visit, wrong error) error {
 	return p.answer(v, wrong, "prove_door", view)
 }
 
-// answer shows a screen, on which a step may have been refused.
+// answer shows a screen, perhaps with the error of a refused step.
 func (prove) answer(v *page.Visit, wrong error, screen string, view any) error {
 	if wrong != nil {
 		return v.ShowStatus(page.StatusOf(wrong), screen, view)
@@ -94,7 +94,7 @@ func (prove) answer(v *page.Visit, wrong error, screen string, view any) error {
 	return v.Show(screen, view)
 }
 
-// step does a step of a part, and goes on to the next.
+// step makes a step of a part, and continues with the next.
 func (p prove) step(v *page.Visit) error {
 	if _, err := p.Daemon.Doors.Prove(v.Context(), v.PathValue("door"), v.PathValue("part"), v.FormValue("step")); err != nil {
 		return p.page(v, err)
@@ -103,7 +103,7 @@ func (p prove) step(v *page.Visit) error {
 	return nil
 }
 
-// drillView is the fire drill.
+// drillView is the data of the fire drill's screen.
 type drillView struct {
 	control.FireDrill
 	Any  bool   // there was one
@@ -112,7 +112,7 @@ type drillView struct {
 	Said *page.Advice
 }
 
-// drill shows the drill that is on, or the report of the last one.
+// drill shows the present drill, or the report of the last one.
 func (p prove) drill(v *page.Visit, wrong error) error {
 	st, err := p.Watch.Now(v.Context())
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"gatehouse/internal/web/rescue"
 )
 
-// backups are the recovery code and the gateway's backup, for the owner (S8), and the new
-// machine that takes the place of a burned one.
+// backups has the recovery code and the gateway's backup, for the owner (S8), and the machine that
+// replaces a burned one.
 type backups struct{ *page.Page }
 
 func (b backups) routes() []page.Route {
@@ -27,7 +27,7 @@ func (b backups) routes() []page.Route {
 	}
 }
 
-// answered shows on its screen what comes of a visit, or why nothing does.
+// answered shows the view that do returns, or its error.
 func answered(screen string, do func(*page.Visit) (rescue.Screen, error)) func(*page.Visit) error {
 	return func(v *page.Visit) error {
 		view, err := do(v)

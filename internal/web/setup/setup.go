@@ -1,6 +1,6 @@
-// Package setup is the screens of a landlord's first hour: what was found and which door a
-// reader is at (S1 to S3), that people get out (S4, S5), old cards (S6), the registry (S7),
-// the recovery code (S8) and the acceptance (S9); and of what is done with these later.
+// Package setup has the screens of a landlord's first hour: what was found and which door a reader
+// is at (S1 to S3), the proof that people get out (S4, S5), old cards (S6), the registry (S7), the
+// recovery code (S8) and the acceptance (S9); and of later changes to these.
 package setup
 
 import (
@@ -16,11 +16,11 @@ import (
 	"gatehouse/internal/web/wizard"
 )
 
-// setup is the screens of a gateway that is not set up yet (S2, S3, S7): what was found, which
-// door a reader is at, what the house is called, and its registry, or its keys where it has none.
+// setup has the screens of a gateway that is not set up yet (S2, S3, S7): what was found, which
+// door a reader is at, the building's name, and its registry, or its keys if it has none.
 type setup struct{ *page.Page }
 
-// Routes are those of all these screens.
+// Routes returns the routes of all these screens.
 func Routes(p *page.Page) []page.Route {
 	return slices.Concat(setup{p}.routes(), prove{p}.routes(), pairing{p}.routes(), backups{p}.routes(), (&oldCards{Page: p}).routes())
 }
@@ -44,7 +44,7 @@ func (s setup) routes() []page.Route {
 	}
 }
 
-// keyDraft is what was said until now, in a session.
+// keyDraft is the session's key of the answers so far.
 const keyDraft = "setup"
 
 func (s setup) draft(v *page.Visit) wizard.Draft {
@@ -55,31 +55,31 @@ func (s setup) keep(v *page.Visit, d wizard.Draft) { s.Sessions.Put(v.Context(),
 
 func (s setup) daemon() control.SetupClient { return control.SettingUp(s.Daemon) }
 
-// setupView is what the screens show.
+// setupView is the data of the screens.
 type setupView struct {
 	State   control.Setup
 	Look    control.Look
 	Readers []wizard.Reader
 	Draft   control.Answers
-	Names   []string // of doors, as chips: ids
+	Names   []string // ids of usual doors, as buttons
 	Form    wizard.Said
 	Lines   []lineView
 	Parts   []partView
 	Said    *page.Advice
-	Live    string // where the live part comes from
+	Live    string // path of the live part
 }
 
-// partView is one part of the proposal that somebody should look at.
+// partView is a part of the proposal that needs attention.
 type partView struct {
 	What, Words string
 	Fault       bool
 }
 
-// doorNames are the ids of the usual doors, whose words are setup.door_ID.
+// doorNames are the ids of the usual doors, with the words setup.door_ID.
 var doorNames = []string{"front", "back", "garage", "roof"}
 
-// begun asks the daemon how far it is; where there is nothing to set up, or nothing that can
-// be, it answers the visit itself.
+// begun returns the daemon's state; if there is nothing to set up, or setup is not possible, it
+// answers the request itself.
 func (s setup) begun(v *page.Visit) (view setupView, answered bool, err error) {
 	st, err := s.daemon().State(v.Context())
 	switch {
@@ -111,7 +111,7 @@ func (s setup) view(v *page.Visit, st control.Setup) setupView {
 	return out
 }
 
-// found is S2.
+// found shows what was found (S2).
 func (s setup) found(v *page.Visit) error {
 	view, answered, err := s.begun(v)
 	if answered {
@@ -121,10 +121,10 @@ func (s setup) found(v *page.Visit) error {
 	return v.Show("setup_found", view)
 }
 
-// liveEach is how often a page that is live looks at what was found.
+// liveEach is how often a live page checks what was found.
 const liveEach = 700 * time.Millisecond
 
-// live sends what was found whenever there is more of it: for S2, and for S3 the rows of readers.
+// live sends the findings whenever there are more: for S2, and for S3 the rows of readers.
 func (s setup) live(v *page.Visit) error {
 	screen := "setup_found"
 	if v.URL.Query().Get("on") == "door" {
@@ -147,7 +147,7 @@ func (s setup) live(v *page.Visit) error {
 	})
 }
 
-// look looks again, at a board that somebody names if it was not found.
+// look starts another discovery, with the board that the form names, if it was not found.
 func (s setup) look(v *page.Visit) error {
 	if _, err := s.daemon().Look(v.Context(), control.LookRequest{Board: v.FormValue("board"), Seconds: control.MostLook, Cards: true}); err != nil {
 		return v.Told(err)
@@ -156,7 +156,7 @@ func (s setup) look(v *page.Visit) error {
 	return nil
 }
 
-// door is S3.
+// door shows the form for a door and its reader (S3).
 func (s setup) door(v *page.Visit) error {
 	view, answered, err := s.begun(v)
 	if answered {
@@ -198,7 +198,7 @@ func (s setup) drop(v *page.Visit) error {
 	return nil
 }
 
-// house shows the doors as they will be, with what somebody should look at.
+// house shows the doors of the draft, with the parts that need attention.
 func (s setup) house(v *page.Visit) error {
 	view, answered, err := s.begun(v)
 	if answered {
@@ -211,7 +211,7 @@ func (s setup) house(v *page.Visit) error {
 	return s.showHouse(v, http.StatusOK, view)
 }
 
-// usualBuilding is what a house is called of which nobody says anything else.
+// usualBuilding is the default name of a house.
 const usualBuilding = "home"
 
 func (s setup) showHouse(v *page.Visit, status int, view setupView) error {
@@ -222,14 +222,14 @@ func (s setup) showHouse(v *page.Visit, status int, view setupView) error {
 	}
 	for _, item := range plan.Items {
 		a := v.Advice(errors.New(item.Words), 0)
-		if item.State == control.PartFault || item.State == control.PartLook && a.Message != item.Words { // what nobody at a page can do stands in the file
+		if item.State == control.PartFault || item.State == control.PartLook && a.Message != item.Words { // a remark without words on the page is in the file
 			view.Parts = append(view.Parts, partView{item.What, a.Message, item.State == control.PartFault})
 		}
 	}
 	return v.ShowStatus(status, "setup_house", view)
 }
 
-// answers are those for the board that was found or named.
+// answers returns the answers for the board that was found or named.
 func (s setup) answers(view setupView) control.Answers {
 	a := view.Draft
 	a.Board = view.Look.Board
@@ -256,7 +256,7 @@ func (s setup) write(v *page.Visit) error {
 	return nil
 }
 
-// wait is shown until the house is served; the page looks again by itself.
+// wait is shown until the house is served; the page asks again by itself.
 func (s setup) wait(v *page.Visit) error {
 	if st, err := s.daemon().State(v.Context()); err == nil && st.State == control.SetupHouse {
 		to := s.firstKey(v)
@@ -270,7 +270,8 @@ func (s setup) wait(v *page.Visit) error {
 	return v.Show("setup_wait", nil)
 }
 
-// firstKey is what comes once the house is served: its first OSDP reader without a key of its own, or the registry.
+// firstKey returns the screen once the house is served: its first OSDP reader without a key of its
+// own, or the registry.
 func (s setup) firstKey(v *page.Visit) string {
 	all, err := s.Daemon.Readers(v.Context())
 	if path := nextReader(all, ""); err == nil && path != "" {
@@ -279,8 +280,8 @@ func (s setup) firstKey(v *page.Visit) string {
 	return "/setup/registry"
 }
 
-// next is what comes after the setup: the first door of which is not proved that people get out,
-// and then the acceptance sheet (S9), from which the first tenant is checked in.
+// next returns the screen after the setup: the first door whose proofs are missing, and then the
+// acceptance sheet (S9), from which the first tenant is checked in.
 func (s setup) next(v *page.Visit) string {
 	a, err := s.Daemon.Doors.Acceptance(v.Context())
 	if err != nil || a.Begun == nil {
@@ -294,13 +295,13 @@ func (s setup) next(v *page.Visit) string {
 	return "/prove"
 }
 
-// registryView is S7.
+// registryView is the data of the registry's screen (S7).
 type registryView struct{ Said *page.Advice }
 
 func (s setup) registry(v *page.Visit) error {
 	st, err := s.Watch.Now(v.Context())
 	again := slices.ContainsFunc(page.ToDo(st), func(i control.ToDo) bool { return i.Code == "key_file" })
-	if err == nil && st.Uplink != nil && !again { // it has one, and all keys for it
+	if err == nil && st.Uplink != nil && !again { // it is enrolled, with all keys
 		v.Redirect(s.next(v))
 		return nil
 	}
@@ -318,10 +319,10 @@ func (s setup) enrol(v *page.Visit) error {
 // lineView is an input of the wiring.
 type lineView struct {
 	What, Words, Pin string
-	Odd              bool // somebody should look after it
+	Odd              bool // it needs attention
 }
 
-// line puts an input's level into words: what it is that is wired as proposed.
+// line returns an input's level in words: the meaning of its proposed wiring.
 func line(v *page.Visit, l control.FoundLine) lineView {
 	door, what, ok := strings.Cut(strings.TrimPrefix(l.Name, "door "), " ")
 	if !ok {
