@@ -18,6 +18,7 @@ import (
 
 	"gatehouse/internal/backup/recovery"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 // Header is the part of a backup that can be read without its key.
@@ -91,8 +92,7 @@ func Seal(k *Key, h Header, c Content) ([]byte, error) {
 		return nil, fmt.Errorf("seal backup: %w", err)
 	}
 	h.Key, h.Made = k.Wrap, h.Made.UTC().Truncate(time.Second)
-	aead := aeadOf(k.Secret)
-	sealed := seal(aead, packed.Bytes(), bound(h))
+	sealed := sealing.AES(k.Secret).Seal(nil, nil, packed.Bytes(), bound(h))
 	sum := sha256.Sum256(sealed)
 	h.Size, h.Sum = len(sealed), hex.EncodeToString(sum[:])
 	head, err := h.encode()
@@ -175,7 +175,7 @@ func (f File) OpenByCode(c recovery.Code) (Content, *Key, error) {
 
 // Open opens a backup with the gateway's own key. The error wraps ErrDamaged.
 func (f File) Open(k *Key) (c Content, err error) {
-	packed, err := open(aeadOf(k.Secret), f.sealed, bound(f.Header))
+	packed, err := sealing.AES(k.Secret).Open(nil, nil, f.sealed, bound(f.Header))
 	if err != nil {
 		return c, fmt.Errorf("%w: it is not sealed by this key", ErrDamaged)
 	}

@@ -1,7 +1,6 @@
 package backup
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/json"
@@ -15,6 +14,7 @@ import (
 
 	"gatehouse/internal/backup/recovery"
 	"gatehouse/internal/durable"
+	"gatehouse/sync/wire/sealing"
 )
 
 // KeyFile is the name of the key's file in a gateway's directory of keys.
@@ -68,7 +68,7 @@ func NewKey(c recovery.Code, now time.Time) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.Wrap.Sealed = seal(aead, k.Secret, nil)
+	k.Wrap.Sealed = aead.Seal(nil, nil, k.Secret, nil)
 	return k, nil
 }
 
@@ -78,7 +78,7 @@ func (w Wrap) under(c recovery.Code) (cipher.AEAD, error) {
 		return nil, err
 	}
 	defer debug.FreeOSMemory()
-	return aeadOf(argon2.IDKey(c.Secret(), w.Salt, w.Passes, w.Memory, 1, keySize)), nil
+	return sealing.AES(argon2.IDKey(c.Secret(), w.Salt, w.Passes, w.Memory, 1, keySize)), nil
 }
 
 func (w Wrap) check() error {
@@ -97,37 +97,11 @@ func (w Wrap) Unwrap(c recovery.Code) (secret []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	secret, err = open(aead, w.Sealed, nil)
+	secret, err = aead.Open(nil, nil, w.Sealed, nil)
 	if err != nil || len(secret) != keySize {
 		return nil, ErrCode
 	}
 	return secret, nil
-}
-
-func aeadOf(key []byte) cipher.AEAD {
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		panic(err) // all keys have 32 bytes
-	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		panic(err)
-	}
-	return aead
-}
-
-// seal returns a random nonce followed by the sealed text.
-func seal(aead cipher.AEAD, plain, with []byte) []byte {
-	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(plain)+aead.Overhead())
-	_, _ = rand.Read(nonce) // never fails
-	return aead.Seal(nonce, nonce, plain, with)
-}
-
-func open(aead cipher.AEAD, sealed, with []byte) ([]byte, error) {
-	if len(sealed) < aead.NonceSize() {
-		return nil, errors.New("too short")
-	}
-	return aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], with)
 }
 
 // LoadKey reads a key file. The error wraps fs.ErrNotExist if there is none, and contains nothing
