@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/naming"
 	"gatehouse/internal/socket"
 )
 
@@ -171,12 +172,10 @@ func tidy(text string) string {
 		switch {
 		case r == '\u3000' || r == '\u00a0' || r == '\t':
 			return ' '
-		case r >= '！' && r <= '～':
-			return r - '！' + '!'
-		case r == '。' || r == '．':
+		case r == '。':
 			return '.'
 		}
-		return r
+		return naming.ASCII(r)
 	}, strings.TrimPrefix(text, "\ufeff"))
 	fields := strings.Fields(text)
 	if len(fields) == 0 {

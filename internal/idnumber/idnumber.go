@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode"
 
+	"gatehouse/internal/naming"
 	"gatehouse/sync/wire"
 )
 
@@ -22,9 +23,7 @@ import (
 // input methods write) X; spaces, and dashes and dots between groups of digits, are removed.
 func Fold(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r >= '\uff01' && r <= '\uff5e' {
-			r -= 0xfee0
-		}
+		r = naming.ASCII(r)
 		switch {
 		case unicode.IsSpace(r), unicode.Is(unicode.Cf, r):
 			return -1 // also directional marks, which a pasted number may have

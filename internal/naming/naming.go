@@ -139,6 +139,14 @@ func dots(name string) string {
 	return string(out)
 }
 
+// ASCII returns the ASCII character of a full-width one (U+FF01 to U+FF5E), and others unchanged.
+func ASCII(r rune) rune {
+	if r >= '\uff01' && r <= '\uff5e' {
+		return r - 0xfee0
+	}
+	return r
+}
+
 // Fold returns a key that is equal for all spellings of one flat: it ignores width, case and
 // spaces, and which mark separates two numbers. It is for comparison, never for storage.
 func Fold(text string) string {

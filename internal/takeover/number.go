@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/cardnumber"
+	"gatehouse/internal/naming"
 	"gatehouse/sync/wire"
 )
 
@@ -47,14 +48,7 @@ func PrintedOf(cell, form string, fill bool) (number, itsForm string, err error)
 func Plain(text string) string { return strings.Join(strings.Fields(folded(text)), "") }
 
 // folded replaces full-width characters by those of ASCII.
-func folded(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= '\uff01' && r <= '\uff5e' {
-			return r - 0xfee0
-		}
-		return r
-	}, text)
-}
+func folded(text string) string { return strings.Map(naming.ASCII, text) }
 
 // Parse parses credential ids.
 func Parse(texts []string) (ids []wire.CredentialID, err error) {

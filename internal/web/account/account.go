@@ -26,6 +26,7 @@ import (
 
 	"gatehouse/internal/caller"
 	"gatehouse/internal/durable"
+	"gatehouse/internal/naming"
 )
 
 // Role is what a person may do on the page.
@@ -187,9 +188,7 @@ func newCode() string {
 // digits.
 func plainCode(typed string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= '０' && r <= '９':
-			return r - '０' + '0'
+		switch r = naming.ASCII(r); {
 		case r >= '0' && r <= '9':
 			return r
 		case r == ' ' || r == '-' || r == '\n' || r == '\r' || r == '　':
