@@ -85,3 +85,25 @@ func TestCountsAgree(t *testing.T) {
 		}
 	}
 }
+
+// TestTradesWords: what the trade has a word for has that word: a directory, the active list, a
+// ledger, a standalone house, the broker. Names in JSON (of which grep finds some) are for programs,
+// and stay.
+func TestTradesWords(t *testing.T) {
+	const words = `\bin force\b|\binForce\b|\bfolders?\b|\bbooks\b|\bseldom\b|\bnasty\b|\bowing\b|\berrands?\b|\blulls?\b|\blessons?\b|\bschool\b|` +
+		`\ba house( that (is|was))? by itself|the house (is|was) by itself|without current|middleman|trust in the middle|map\[bool\][^{};=]*\{[^{}]*\}\[`
+	wrong := regexp.MustCompile(`(?i)` + words)
+	names := regexp.MustCompile("\"(folder|seldom)\"")
+	if !wrong.MatchString("// its folder") || !wrong.MatchString("a house that is by itself") || !wrong.MatchString(`map[bool]int{true: 1}[x]`) || wrong.MatchString("it comes back by itself") {
+		t.Fatal("it finds nothing, or too much")
+	}
+	out, err := exec.Command("git", "grep", "-nIiE", words, "--", ":(top)", ":(top,exclude)CHANGELOG.md", ":(top,exclude)internal/words_test.go", ":(top,exclude)*.min.js", ":(top,exclude)go.sum").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		if wrong.MatchString(names.ReplaceAllString(line, "")) {
+			t.Errorf("another word than the trade's: %.200s", line)
+		}
+	}
+}

@@ -1,5 +1,5 @@
-// Package cardnumber has what is known of the number of a card: the forms in which
-// readers of each family send it, and those in which makers print it on the card.
+// Package cardnumber knows the numbers of cards: the forms in which readers of each family send
+// them, and those in which makers print them on the card.
 //
 // It is pure, and its errors never repeat a number.
 package cardnumber
@@ -12,51 +12,50 @@ import (
 	"gatehouse/device/wiegand"
 )
 
-// An EM4100 card holds 40 bits: a serial reader gives all of them, a W34 reader the low 32, a
-// W26 reader the low 24, each between two parity bits; other readers give them bare. The
-// numbers printed on such cards are these low bits. A UID of ISO/IEC 14443 has 4, 7 or 10 bytes.
-
-// Bits of a number that has one form for each reader family.
+// bitsW26, bitsW34 and bitsEM are the bits of a number in the form of a reader family. An EM4100
+// card has 40 bits: a serial reader sends all of them, a W34 reader the low 32, a W26 reader the
+// low 24, each of these between two parity bits; other readers send them bare. The numbers printed
+// on such cards are these low bits. A UID of ISO/IEC 14443 has 4, 7 or 10 bytes.
 const (
 	bitsW26 = 24 // between the parity bits of W26
-	bitsW34 = 32 // likewise of W34
-	bitsEM  = 40 // of an EM4100, whole
+	bitsW34 = 32 // between the parity bits of W34
+	bitsEM  = 40 // all bits of an EM4100
 )
 
-// Shape is one way in which a reader sends the number of a card.
+// Shape is one form in which a reader sends the number of a card.
 type Shape struct {
-	Format string // of Wiegand, one that carries the number whole; "": bare bits
+	Format string // a Wiegand format that carries the number unchanged; "": bare bits
 	Bits   int    // of the number
 }
 
-// UsualShapes are those of a reader of which nothing is known.
+// UsualShapes returns the shapes of an unknown reader.
 func UsualShapes() []Shape {
 	return []Shape{{"H10306", bitsW34}, {"H10301", bitsW26}, {"", bitsEM}, {"", bitsW34}, {"", 56}, {"", 80}}
 }
 
-// DerivedShapes are those that are made of every card: readers at other gateways of
+// DerivedShapes returns the shapes that are derived for every card: readers at other gateways of
 // the building may send them.
 func DerivedShapes() []Shape { return []Shape{{"H10301", bitsW26}, {"H10306", bitsW34}} }
 
-// Number is what is known of a card's number. The zero Number is none.
+// Number is the known part of a card's number. The zero Number is none.
 type Number struct {
-	bits device.Card // bare
-	low  bool        // readers that send fewer bits send the low ones
-	uid  bool        // it is all there is of the card
+	bits device.Card // without parity bits
+	low  bool        // readers of fewer bits send its low ones
+	uid  bool        // it is a whole UID
 }
 
-// UID reports whether the number is a UID, which no reader sends with more bits.
+// UID reports whether the number is a UID, of which no reader sends more bits.
 func (n Number) UID() bool { return n.uid }
 
-// Form is a card as one reader family sends it.
+// Form is a card in the form of one reader family.
 type Form struct {
 	Card device.Card
-	Bits int // of the card's number that it holds; 0: nobody knows
+	Bits int // bits of the card's number in it; 0: unknown
 }
 
-// Forms returns the card as readers of these shapes send it, as far as that is
-// certain, and first of all in the form by which cards of its length are known
-// everywhere: two numbers that differ have different first forms.
+// Forms returns the card in the forms of readers with these shapes, as far as that is certain. The
+// first is the usual form for a number of its length: two different numbers have different first
+// forms.
 func (n Number) Forms(shapes []Shape) []Form {
 	return n.add(n.add(nil, []Shape{n.usual()}), shapes)
 }
@@ -89,9 +88,9 @@ func (n Number) shaped(s Shape) (device.Card, error) {
 	return f.Frame(v)
 }
 
-// Of returns the number of a card that a reader sent: bare, or between two parity bits that
-// are right; false where it may be anything. Nothing is cut off a W34: it may be another chip, and a
-// guess at its W26 form could be some other person's card.
+// Of returns the number of a card that a reader sent: bare, or between two right parity bits; false
+// if it may be anything. A W34 is not cut to W26: it may be another chip, and the guessed W26 form
+// another person's card.
 func Of(c device.Card) (Number, bool) {
 	switch c.Len() {
 	case bitsW26, bitsW34, 56, 80:
@@ -109,8 +108,8 @@ func Of(c device.Card) (Number, bool) {
 	return Number{}, false
 }
 
-// DeriveFor returns a card that a reader sent, and the forms in which readers of
-// these shapes send the same one, as far as that is certain.
+// DeriveFor returns a card that a reader sent, and its forms at readers with these shapes, as far
+// as that is certain.
 func DeriveFor(c device.Card, shapes []Shape) []Form {
 	n, ok := Of(c)
 	if !ok {
@@ -119,9 +118,9 @@ func DeriveFor(c device.Card, shapes []Shape) []Form {
 	return n.add(n.add([]Form{{c, n.bits.Len()}}, []Shape{n.usual()}), shapes)
 }
 
-// Kin returns the forms by which the card is known everywhere that is printed with fewer
-// digits, but for those that it has: another key of the same card may have one. Where no
-// reader sends them, other cards have them too, so that they are for looking only. The longest comes first.
+// Kin returns the derived forms with fewer digits that are not among forms: another key of the same
+// card may have one. Other cards may share a form that no reader here sends, so these are only for
+// lookup. The longest comes first.
 func (n Number) Kin(forms []Form) []device.Card {
 	var all []device.Card
 	for _, k := range n.add(nil, DerivedShapes()) {
@@ -133,7 +132,7 @@ func (n Number) Kin(forms []Form) []device.Card {
 	return all
 }
 
-// usual is the shape of the number's first form.
+// usual returns the shape of the number's first form.
 func (n Number) usual() Shape {
 	for _, s := range DerivedShapes() {
 		if s.Bits == n.bits.Len() {
@@ -143,11 +142,10 @@ func (n Number) usual() Shape {
 	return Shape{Bits: n.bits.Len()}
 }
 
-// Derive is DeriveFor the readers that any gateway may have, cards alone: 40 bits of
-// EM4100 make a W26 and a W34.
+// Derive returns the cards of DeriveFor for DerivedShapes: 40 bits of EM4100 make a W26 and a W34.
 func Derive(c device.Card) []device.Card { return Cards(DeriveFor(c, DerivedShapes())) }
 
-// Cards are the cards of forms alone.
+// Cards returns the cards of forms.
 func Cards(forms []Form) (cards []device.Card) {
 	for _, f := range forms {
 		cards = append(cards, f.Card)

@@ -13,31 +13,31 @@ import (
 	"gatehouse/device"
 )
 
-// What a spreadsheet does to a printed number.
+// Errors of ParsePrinted and TwoPrints, most of them a spreadsheet's work.
 var (
-	// ErrZeros: digits are missing at the front, where they may have been zeros. Fill
-	// puts them back.
+	// ErrZeros means that digits are missing at the front, probably zeros, which Fill
+	// restores.
 	ErrZeros = errors.New("printed number: leading zeros are missing")
-	// ErrLost: the number was made short, and nothing brings its digits back.
+	// ErrLost means that the number was rounded, and its digits are lost.
 	ErrLost = errors.New("printed number: it is written like 1.23E+09, so digits are lost")
-	// ErrTwo: two numbers stand beside each other, and they are not of one card.
+	// ErrTwo means that there are two numbers, and not of the same card.
 	ErrTwo = errors.New("printed number: it has two numbers that are not of one card")
-	// ErrForm: no form of that name is known.
+	// ErrForm means an unknown name of a form.
 	ErrForm = errors.New("printed number: unknown form: want " + strings.Join(PrintedForms(), ", "))
 )
 
-// printedForm is a way in which numbers are printed: parts of so many digits.
+// printedForm is a form of printed numbers: parts with a fixed number of digits.
 type printedForm struct {
 	name    string
 	digits  []int
 	bits    []int // of each part
 	base    int
-	reverse bool // the bytes
-	fixed   bool // no reader is known to cut it
-	uid     bool // of a chip: all of it, in as many hex digits as uidDigits has
+	reverse bool // whether the bytes are reversed
+	fixed   bool // no reader is known to send fewer of its bits
+	uid     bool // a whole UID, in uidDigits hex digits
 }
 
-// printedForms are the low bits of an EM4100, or all, and UIDs.
+// printedForms returns all forms: the low bits of an EM4100, or all of them, and UIDs.
 func printedForms() []printedForm {
 	return []printedForm{
 		{name: "3+5D", digits: []int{3, 5}, bits: []int{8, 16}, base: 10},
@@ -56,7 +56,7 @@ func printedForms() []printedForm {
 	}
 }
 
-// formOf finds a form by its name.
+// formOf returns the form of a name.
 func formOf(name string) (f printedForm, ok bool) {
 	for _, f := range printedForms() {
 		if strings.EqualFold(f.name, name) {
@@ -66,10 +66,10 @@ func formOf(name string) (f printedForm, ok bool) {
 	return f, false
 }
 
-// uidDigits are the hex digits of UIDs of ISO/IEC 14443.
+// uidDigits are the numbers of hex digits of ISO/IEC 14443 UIDs.
 var uidDigits = []int{8, 14, 20}
 
-// PrintedForms returns the names that ParsePrinted knows.
+// PrintedForms returns the names of the forms that ParsePrinted accepts.
 func PrintedForms() []string {
 	var names []string
 	for _, f := range printedForms() {
@@ -113,8 +113,7 @@ func ParsePrinted(number, form string) (Number, error) {
 	}
 }
 
-// Fill puts the zeros back that a spreadsheet took from the front of a number, or of
-// its parts.
+// Fill restores the leading zeros of a number, or of its parts, that a spreadsheet dropped.
 func Fill(number, form string) string {
 	f, ok := formOf(form)
 	switch {
@@ -130,10 +129,10 @@ func Fill(number, form string) string {
 	return strings.Join(parts, ",")
 }
 
-// TwoPrints reads what some cards have on them and lists repeat in one cell: two numbers
-// of one card, as "0006171021 094,10637", one of which has the form. It returns the one
-// that says more of the card, with its form. ErrTwo: the two are of different cards.
-// ErrForm: there are no two.
+// TwoPrints parses two printed numbers of one card, such as "0006171021 094,10637", which some
+// cards have and lists repeat in one cell; one of them has the form. It returns the longer one,
+// with its form. The error is ErrTwo for numbers of different cards, ErrForm if there are not two
+// numbers.
 func TwoPrints(text, form string) (number, itsForm string, err error) {
 	err = ErrForm
 	for i, r := range text {
@@ -160,18 +159,18 @@ func TwoPrints(text, form string) (number, itsForm string, err error) {
 	return "", "", err
 }
 
-// bare takes what stands between two numbers off one of them, and spaces out of it.
+// bare removes separators around a number, and spaces within.
 func bare(text string) string {
 	return strings.Join(strings.Fields(strings.TrimFunc(text, isBetween)), "")
 }
 
-// isBetween reports what stands between two numbers in one cell.
+// isBetween reports whether a character may separate two numbers in a cell.
 func isBetween(r rune) bool {
 	return unicode.IsSpace(r) || strings.ContainsRune("()[]/,;|=、，；（）", r)
 }
 
-// again reads a text as the same card's number in another form; form is one in which it
-// is a number at all.
+// again parses a text as the same card's number in another form. form is the first form that parses
+// it, also if the number is another.
 func (n Number) again(text string) (m Number, form string, ok bool) {
 	for _, f := range PrintedForms() {
 		m, err := ParsePrinted(text, f)
@@ -185,7 +184,7 @@ func (n Number) again(text string) (m Number, form string, ok bool) {
 	return Number{}, form, false
 }
 
-// agrees reports whether two numbers may be of one card: what they both say is alike.
+// agrees reports whether two numbers may be of one card: whether their common bits are equal.
 func (n Number) agrees(m Number) bool {
 	if !n.low || !m.low {
 		return n.bits == m.bits
@@ -194,12 +193,12 @@ func (n Number) agrees(m Number) bool {
 	return n.bits.Uint64(n.bits.Len()-both, both) == m.bits.Uint64(m.bits.Len()-both, both)
 }
 
-// bareHex takes off what stands around the digits of a number in hex.
+// bareHex removes the marks of a hex number.
 func bareHex(number string) string {
 	return strings.NewReplacer(":", "", "-", "").Replace(strings.TrimPrefix(number, "0X"))
 }
 
-// cut returns the parts of a number, of which there are as many as the form has.
+// cut returns the parts of a number, one for each part of the form.
 func (f printedForm) cut(number string) []string {
 	if len(f.digits) == 1 {
 		if f.base == 16 {
@@ -234,7 +233,7 @@ func (f printedForm) parse(number string) (Number, error) {
 	return Number{bits: device.CardOf(v, n), low: !f.fixed}, nil
 }
 
-// digits reads exactly n digits.
+// digits parses exactly n digits.
 func digits(s string, n, base int, limit uint64) (uint64, error) {
 	v, err := strconv.ParseUint(s, base, 64)
 	switch {

@@ -37,10 +37,10 @@ func (r resident) routes() []page.Route {
 // residentActs are the buttons, in order; open only at a door.
 var residentActs = []string{"open", "lost", "found", "object", "codes", "kept"}
 
-// askAct is the form's first button, which Enter in a field presses: it asks what is to be done, and does nothing.
+// askAct is the form's first button, which Enter in a field presses: it only shows the acts.
 const askAct = "ask"
 
-// guestActs are those about the codes of guests; guest_end follows a list of them.
+// guestActs are the acts about guest codes; guest_end follows a list of them.
 var guestActs = []string{"guest", "guests", "guest_end"}
 
 // residentView is the data of the screen. It never has the PIN.
