@@ -15,6 +15,7 @@ import (
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/amount"
+	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/site"
 )
@@ -67,16 +68,21 @@ func (c Doctor) Run(s *session.Session) error {
 	if err := s.Print(found.checks, nil, func(w io.Writer) { write(w, found.checks) }); err != nil {
 		return err
 	}
+	return summary(found.checks)
+}
+
+// summary is an error that counts the checks which need somebody; nil: none does.
+func summary(all []check) error {
 	n := 0
-	for _, k := range found.checks {
+	for _, k := range all {
 		if k.State == bad {
 			n++
 		}
 	}
-	if n > 0 {
-		return fmt.Errorf("%s of %d need somebody", amount.Of(n, "check"), len(found.checks))
+	if n == 0 {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%d of %s %s somebody", n, amount.Of(len(all), "check"), command.Choose(n == 1, "needs", "need"))
 }
 
 func (c Doctor) look(s *session.Session, m machine) *seen {

@@ -224,3 +224,25 @@ func TestReportRow(t *testing.T) {
 		t.Errorf("%q has %d bars", &row, n)
 	}
 }
+
+// TestSummary: the number of checks that need somebody, in the right form; none is no error.
+func TestSummary(t *testing.T) {
+	for want, states := range map[string][]state{
+		"1 of 3 checks needs somebody": {good, bad, unseen},
+		"2 of 3 checks need somebody":  {bad, bad, good},
+		"1 of 1 check needs somebody":  {bad},
+		"":                             {good, unseen},
+	} {
+		var all []check
+		for _, s := range states {
+			all = append(all, check{State: s})
+		}
+		got := ""
+		if err := summary(all); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", states, got, want)
+		}
+	}
+}
