@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -44,10 +45,29 @@ func (t Tool) Parse(cli any, args []string, more ...kong.Option) (cmd *kong.Cont
 	case status >= 0:
 		return nil, status
 	case err != nil:
-		fmt.Fprintf(t.Err, "%s: %v\nhint: %s --help lists the commands\n", t.Name, err, t.Name)
+		fmt.Fprintf(t.Err, "%s: %v\nhint: %s\n", t.Name, err, t.help(err))
 		return nil, 2
 	}
 	return cmd, 0
+}
+
+// help names the help that answers a wrong call: of the command as far as the arguments name one.
+func (t Tool) help(err error) string {
+	var wrong *kong.ParseError
+	var named *kong.Node
+	if errors.As(err, &wrong) && wrong.Context != nil {
+		named = wrong.Context.Selected()
+	}
+	if named != nil && named.Parent.DefaultCmd == named && !slices.Contains(wrong.Context.Args, named.Name) {
+		named = named.Parent // nobody named it
+	}
+	switch {
+	case named == nil:
+		return t.Name + " --help lists the commands"
+	case len(named.Children) > 0:
+		return named.FullPath() + " --help lists the commands"
+	}
+	return named.FullPath() + " --help has its flags and arguments"
 }
 
 // Console is what a command reads and writes.

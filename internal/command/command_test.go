@@ -15,6 +15,15 @@ type tool struct {
 	Do struct {
 		Door string `required:""`
 	} `cmd:""`
+	Door struct {
+		Open struct {
+			Wide bool
+		} `cmd:""`
+		Shut struct{} `cmd:""`
+	} `cmd:""`
+	Wait struct {
+		Long bool
+	} `cmd:"" default:"withargs"`
 }
 
 func TestParse(t *testing.T) {
@@ -24,8 +33,12 @@ func TestParse(t *testing.T) {
 	}{
 		"do --door front": {0, "", ""},
 		"--help":          {0, "Usage: knock", ""},
-		"do":              {2, "", "hint: knock --help lists the commands"},
-		"open":            {2, "", "knock: unexpected argument open"},
+		"do":              {2, "", "hint: knock do --help has its flags and arguments\n"},
+		"open":            {2, "", "knock: unexpected argument open\nhint: knock --help lists the commands\n"},
+		"--wide":          {2, "", "knock: unknown flag --wide\nhint: knock --help lists the commands\n"},
+		"door":            {2, "", "hint: knock door --help lists the commands\n"},
+		"door open --far": {2, "", "knock: unknown flag --far\nhint: knock door open --help has its flags and arguments\n"},
+		"wait open":       {2, "", "knock: unexpected argument open\nhint: knock wait --help has its flags and arguments\n"},
 	} {
 		var c tool
 		var out, errOut bytes.Buffer
