@@ -262,6 +262,10 @@ func TestVisits(t *testing.T) {
 		time.Sleep(idleMost - time.Second)
 		_, _, err = o.Show(second.ID, false, em(1))
 		must(t, err)
+		time.Sleep(2 * time.Second)
+		o.leave(idleMost)
+		_, err = o.Begin(false)
+		refused(t, err, "--take-over") // it was used a moment ago, however long it lasts
 		time.Sleep(idleMost)
 		o.leave(idleMost)
 		<-second.Over
