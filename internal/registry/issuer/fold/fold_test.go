@@ -43,6 +43,7 @@ func TestFold(t *testing.T) {
 		"lost":                                   {[]Event{in, ev(2, "a", other(wire.OpSuspend, 1, 5))}, StateSuspended, true, 0},
 		"lost and found":                         {[]Event{in, ev(2, "a", other(wire.OpSuspend, 1, 5)), ev(3, "b", other(wire.OpResume, 1, 6))}, StateActive, false, 0},
 		"lost and found at once":                 {[]Event{in, ev(2, "b", other(wire.OpSuspend, 1, 5)), ev(3, "a", other(wire.OpResume, 1, 5))}, StateSuspended, true, 0},
+		"found and lost at once":                 {[]Event{in, ev(2, "a", other(wire.OpSuspend, 1, 5)), ev(3, "b", other(wire.OpResume, 1, 5))}, StateSuspended, true, 0},
 		"lost again":                             {[]Event{in, ev(2, "a", other(wire.OpSuspend, 1, 9)), ev(3, "b", other(wire.OpResume, 1, 6))}, StateSuspended, true, 0},
 		"notice":                                 {[]Event{in, ev(2, "a", other(wire.OpNotice, 1, 5))}, StateNotice, false, at(5 + 3*24*60)},
 		"withdrawn":                              {[]Event{in, ev(2, "a", other(wire.OpNotice, 1, 5)), ev(3, "a", other(wire.OpWithdraw, 1, 6))}, StateActive, false, 0},
