@@ -37,16 +37,19 @@ const head = "label,doors,form,number\n"
 
 // say is a row in short.
 func say(r Row) string {
+	if r.Fault == personal {
+		return fmt.Sprintf("%d: %s%s", r.Line, r.Label, r.Fault)
+	}
 	if r.Fault != "" {
 		return fmt.Sprintf("%d: %s", r.Line, r.Fault)
 	}
 	return fmt.Sprintf("%d: %s|%s|%s|%s|%s|%s|%s", r.Line, r.Label, strings.Join(r.Doors, " "), r.Form, r.Number, r.Kind, r.From, r.Until)
 }
 
+const personal = "its label is a person's name: write a word of your own for the flat, as 3B"
+
 // person is what is said of a line whose label is a name; it has none.
-func person(line int) string {
-	return fmt.Sprintf("%d: its label is a person's name: write a word of your own for the flat, as 3B", line)
-}
+func person(line int) string { return fmt.Sprintf("%d: %s", line, personal) }
 
 // TestRead: files as spreadsheets and other systems write them.
 func TestRead(t *testing.T) {
