@@ -56,7 +56,7 @@ func TestRecovers(t *testing.T) {
 	for _, fault := range osdptest.Faults() {
 		switch fault {
 		case osdptest.WrongKey, osdptest.Downgrade, osdptest.ClearCard, osdptest.Replay,
-			osdptest.Flood, osdptest.Refuse, osdptest.ClearStatus:
+			osdptest.Flood, osdptest.Refuse, osdptest.ClearStatus, osdptest.ClearReport:
 			continue // of the tests below
 		}
 		for name, p := range map[string]pair{"clear": bare(1), "secure": keyed(1)} {

@@ -11,7 +11,8 @@ import (
 	"gatehouse/device/osdp/protocol"
 )
 
-// TestClearCard: a card in the clear is never a card, in a session or before one.
+// TestClearCard: a card in the clear is never a card, in a session or before one, and keys are no
+// PIN.
 func TestClearCard(t *testing.T) {
 	bubble(t, "in a session", func(t *testing.T) {
 		g := build(t, keyed(1)).run()
@@ -26,6 +27,26 @@ func TestClearCard(t *testing.T) {
 		heard := g.heard()
 		if cards(heard) > 0 || !slices.Contains(heard, "offline clear_text") || len(heard) > 400 {
 			t.Errorf("%d events: %v", len(heard), heard)
+		}
+	})
+	bubble(t, "with the right MAC, as are keys", func(t *testing.T) {
+		g := build(t, keyed(1)).run()
+		defer g.stop()
+		g.expect(time.Second, "online")
+		for _, c := range []struct {
+			report func() bool
+			taken  string
+		}{
+			{func() bool { return g.peers[0].Present(testCard(9)) }, "card"},
+			{func() bool { return g.peers[0].Press("1234#") }, "PIN"},
+		} {
+			g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.ClearReport, Times: 1})
+			c.report()
+			g.expect(10*time.Second, "seen clear_text")
+			c.report()
+			g.expect(time.Second, c.taken)
+			time.Sleep(10 * time.Minute) // clear text is told again
+			g.heard()
 		}
 	})
 	bubble(t, "from a reader that knows no secure channel", func(t *testing.T) {

@@ -114,8 +114,9 @@ func (r *Reader) secured(p packet, frame []byte) []byte {
 	code, data := r.act(p.code, plain, true)
 	reply := p.answer(code, data)
 	reply.block = blockReplyMAC
-	switch quirk := r.mischief.strikes(ClearStatus, p.code); {
-	case quirk && code >= 0x48 && code <= 0x4B:
+	switch {
+	case code >= 0x48 && code <= 0x4B && r.mischief.strikes(ClearStatus, p.code),
+		(code == 0x50 || code == 0x53) && r.mischief.strikes(ClearReport, p.code):
 		reply.block = blockCmdMAC
 	case len(data) > 0:
 		reply.block, reply.data = blockReplyEnc, r.link.session.encrypt(data)

@@ -21,6 +21,7 @@ const (
 	Reboot                       // forgets session and sequence before the command
 	WrongKey                     // CHLNG is answered under another key
 	ClearStatus                  // in a session LSTATR, ISTATR, OSTATR and RSTATR go out in the clear under block 15 with the right MAC, as those of libosdp 3.2.0 do
+	ClearReport                  // in a session cards and keys go out likewise
 	WrongNumber                  // the reply has another sequence number
 	NumberZero                   // the reply has the number 0, which asks for a restart
 
@@ -41,7 +42,7 @@ const (
 )
 
 var faultNames = [...]string{
-	"", "deaf", "deaf_to_crc", "busy", "refuse", "reboot", "wrong_key", "clear_status", "wrong_number", "number_zero",
+	"", "deaf", "deaf_to_crc", "busy", "refuse", "reboot", "wrong_key", "clear_status", "clear_report", "wrong_number", "number_zero",
 	"drop", "corrupt", "truncate", "length", "duplicate", "late", "trickle", "other_reply",
 	"bad_mac", "downgrade", "clear_card", "replay", "flood",
 }
