@@ -50,6 +50,12 @@ func TestStrangerChecksCheckpoint(t *testing.T) {
 	if none, err := s.front.client.VKeys(t.Context(), "elsewhere"); err != nil || len(none.Logs) != 0 || len(none.Witnesses) != 1 {
 		t.Errorf("of another building: %+v, %v", none, err)
 	}
+	if _, err := s.front.client.PutHouse(t.Context(), s.house(2, s.gateway("g2", 9))); err != nil {
+		t.Fatal(err)
+	}
+	if gone, err := s.front.client.VKeys(t.Context(), s.g.place.Building); err != nil || len(gone.Logs) != 0 || len(gone.Witnesses) != 1 {
+		t.Errorf("of a gateway that was removed: %+v, %v", gone, err)
+	}
 }
 
 // TestCosignsOnlyForward: nothing, less than before, or at an earlier time is acked
