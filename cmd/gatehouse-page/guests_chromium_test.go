@@ -284,6 +284,9 @@ func TestScreensOfGuests(t *testing.T) {
 	h.owner()
 	base := h.page()
 	resident, visitor, landlord := open(t, all, base, "/resident"), open(t, all, base, "/pass"), open(t, all, base, "/login")
+	picture(visitor, dir, "/pass", "pass")
+	picture(resident, dir, "/resident", "resident")
+	picture(resident, dir, "/resident/front", "resident-front")
 	digits := ""
 	shots(resident, dir, "resident-guest", func() { digits = resident.given() })
 	shots(resident, dir, "resident-guest-ask", resident.asResident)
@@ -294,4 +297,5 @@ func TestScreensOfGuests(t *testing.T) {
 	tenancy := h.guestVisit(landlord)
 	picture(landlord, dir, "/people/desk", "desk-guest")
 	picture(landlord, dir, "/people/"+tenancy, "tenancy-guests")
+	picture(landlord, dir, "/stickers", "stickers-registry")
 }

@@ -62,7 +62,7 @@ func TestRecoveryByPage(t *testing.T) {
 	if status, page, _ := sent(t, c, base+"/recovery/rehearse", "fresh", shown, "end", wrong); status != http.StatusUnprocessableEntity || !strings.Contains(page, shown) {
 		t.Errorf("a wrong end: %d, and the code is still to be seen", status)
 	}
-	if status, page, _ := sent(t, c, base+"/recovery/rehearse", "fresh", shown, "end", strings.ToLower(code.End())); status != http.StatusOK || !strings.Contains(page, "住户：1，门：2 扇") || strings.Contains(page, shown) {
+	if status, page, _ := sent(t, c, base+"/recovery/rehearse", "fresh", shown, "end", strings.ToLower(code.End())); status != http.StatusOK || !strings.Contains(page, "钥匙卡：1，门：2 扇") || strings.Contains(page, shown) {
 		t.Errorf("rehearsed: %d %s", status, page)
 	}
 	if status, page, _ := sent(t, c, base+"/recovery/rehearse", "code", recovery.New().String()); status != http.StatusUnprocessableEntity || !strings.Contains(page, "打不开现在的备份") {

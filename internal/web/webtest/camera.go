@@ -76,6 +76,8 @@ func (c *Camera) Take(path, screen string) {
 		c.speak(language)
 		for suffix, width := range Widths {
 			must(c.t, chromedp.Do(c.ctx, chromedp.EmulateViewport(width, 600), chromedp.Navigate(c.base+path)))
+			_, err := chromedp.Run(c.ctx, chromedp.Evaluate[bool](`document.querySelectorAll("button[hidden]").forEach((b) => { b.hidden = false; }) === undefined`)) // as the script does
+			must(c.t, err)
 			picture, err := chromedp.Run(c.ctx, chromedp.FullScreenshot(100))
 			must(c.t, err)
 			Write(c.t, filepath.Join(c.dir, screen+suffix+"-"+language+".png"), picture)
