@@ -19,6 +19,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/fault"
+	"gatehouse/internal/backoff"
 )
 
 // BaudRates returns the baud rates of modules; the first is the factory default.
@@ -120,10 +121,7 @@ func (m *Module) Read(ctx context.Context) (Record, error) {
 		if !errors.Is(err, statusNoCard) {
 			last = err
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pollEvery):
-		}
+		backoff.Sleep(ctx, pollEvery)
 	}
 }
 

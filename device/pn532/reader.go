@@ -19,6 +19,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/fault"
+	"gatehouse/internal/backoff"
 )
 
 const (
@@ -98,9 +99,7 @@ func (r *Reader) use(ctx context.Context, port device.Port) error {
 			}
 		}
 		r.seen.Fade(time.Now())
-		select {
-		case <-time.After(pollEvery - time.Since(before)):
-		case <-ctx.Done():
+		if !backoff.Sleep(ctx, pollEvery-time.Since(before)) {
 			return ctx.Err()
 		}
 	}

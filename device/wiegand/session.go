@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/fault"
+	"gatehouse/internal/backoff"
 )
 
 const (
@@ -149,10 +150,7 @@ func (s *session) frame(f Frame) {
 func (s *session) noise(drained bool) {
 	s.keypad.Spoil(s.framer.last)
 	if drained {
-		select {
-		case <-time.After(noisePause):
-		case <-s.ctx.Done():
-		}
+		backoff.Sleep(s.ctx, noisePause)
 	}
 }
 

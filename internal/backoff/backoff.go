@@ -31,7 +31,12 @@ func (b *Backoff) Next() time.Duration {
 // Wait waits for as long as Next says, or until ctx ends, and reports whether there is
 // to be a next attempt: whether ctx has not ended.
 func (b *Backoff) Wait(ctx context.Context) bool {
-	t := time.NewTimer(b.Next())
+	return Sleep(ctx, b.Next())
+}
+
+// Sleep waits for d, or until ctx ends, and reports whether ctx has not ended.
+func Sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:

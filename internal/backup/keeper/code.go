@@ -79,13 +79,10 @@ func (k *Keeper) Rehearse(c recovery.Code) (restore.Result, error) {
 func (k *Keeper) try(c recovery.Code) error {
 	k.work.Lock()
 	defer k.work.Unlock()
-	k.mu.Lock()
-	key := k.key
-	k.mu.Unlock()
-	if key == nil {
-		return errNoCode()
+	key, err := k.sealKey()
+	if err == nil {
+		_, err = key.Wrap.Unwrap(c)
 	}
-	_, err := key.Wrap.Unwrap(c)
 	return err
 }
 

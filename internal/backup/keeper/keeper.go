@@ -227,11 +227,9 @@ func (k *Keeper) make() error {
 
 // compose makes a backup and proves it: it is opened and restored into a temporary directory.
 func (k *Keeper) compose() (data []byte, made time.Time, err error) {
-	k.mu.Lock()
-	key := k.key
-	k.mu.Unlock()
-	if key == nil {
-		return nil, made, errNoCode()
+	key, err := k.sealKey()
+	if err != nil {
+		return nil, made, err
 	}
 	content, err := gather(k.o.Site, k.o.Keyring)
 	if err != nil {
@@ -253,8 +251,14 @@ func (k *Keeper) compose() (data []byte, made time.Time, err error) {
 	return data, f.Made, err
 }
 
-func errNoCode() error {
-	return socket.Refused(http.StatusConflict, "make one with gatehouse recovery new", "this gateway has no recovery code yet, so it makes no backups")
+// sealKey returns the key of the backups; an error before there is a recovery code.
+func (k *Keeper) sealKey() (*backup.Key, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.key == nil {
+		return nil, socket.Refused(http.StatusConflict, "make one with gatehouse recovery new", "this gateway has no recovery code yet, so it makes no backups")
+	}
+	return k.key, nil
 }
 
 // dry restores a backup into a temporary directory, and deletes that.

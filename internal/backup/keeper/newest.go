@@ -24,11 +24,9 @@ type Newest struct {
 func (k *Keeper) Newest() (n Newest, err error) {
 	k.work.Lock()
 	defer k.work.Unlock()
-	k.mu.Lock()
-	key := k.key
-	k.mu.Unlock()
-	if key == nil {
-		return n, errNoCode()
+	key, err := k.sealKey()
+	if err != nil {
+		return n, err
 	}
 	data, err := os.ReadFile(k.path())
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/backoff"
 	"gatehouse/internal/backup/keeper"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/enrol"
@@ -121,7 +122,7 @@ func (s *Sender) Run(ctx context.Context) {
 		if !s.due(time.Now()) || !s.o.Clear() {
 			continue
 		}
-		if s.nightly() && !wait(ctx, s.o.Chance(spread)) {
+		if s.nightly() && !backoff.Sleep(ctx, s.o.Chance(spread)) {
 			return
 		}
 		err := s.exchange(ctx)
@@ -129,17 +130,6 @@ func (s *Sender) Run(ctx context.Context) {
 			return
 		}
 		s.tell(err, time.Now())
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/internal/acceptance"
+	"gatehouse/internal/backoff"
 	"gatehouse/internal/control"
 	"gatehouse/internal/control/server/takeover"
 	"gatehouse/internal/control/server/todo"
@@ -52,10 +53,7 @@ func (g report) getStatus(_ *http.Request, _ socket.None) (any, error) {
 func (g report) watch(ctx context.Context, every time.Duration) {
 	for ctx.Err() == nil {
 		_, _ = g.getStatus(nil, socket.None{}) // it never fails
-		select {
-		case <-ctx.Done():
-		case <-time.After(every):
-		}
+		backoff.Sleep(ctx, every)
 	}
 }
 

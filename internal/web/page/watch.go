@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"gatehouse/internal/backoff"
 	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
 )
@@ -97,10 +98,8 @@ func (w *Watch) Run(ctx context.Context) {
 			return
 		case <-w.wake:
 		}
-		select {
-		case <-ctx.Done():
+		if !backoff.Sleep(ctx, Look) {
 			return
-		case <-time.After(Look):
 		}
 		w.mu.Lock()
 		if w.viewers > 0 {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/backoff"
 	"gatehouse/internal/control"
 	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/wizard"
@@ -137,14 +138,7 @@ func (s setup) live(v *page.Visit) error {
 		}
 		return s.view(v, st), true
 	}
-	return v.Live(screen, look, func() bool {
-		select {
-		case <-time.After(liveEach):
-			return true
-		case <-v.Context().Done():
-			return false
-		}
-	})
+	return v.Live(screen, look, func() bool { return backoff.Sleep(v.Context(), liveEach) })
 }
 
 // look starts another discovery, with the board that the form names, if it was not found.

@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/acceptance"
+	"gatehouse/internal/backoff"
 	"gatehouse/internal/commission"
 	"gatehouse/internal/control"
 	"gatehouse/internal/discovery"
@@ -55,9 +56,7 @@ func (w waiting) look(s *session.Session, c Setup) ([]byte, error) {
 		if !st.Look.Running {
 			return st.Look.Found, nil
 		}
-		select {
-		case <-time.After(lookEach):
-		case <-s.Ctx.Done():
+		if !backoff.Sleep(s.Ctx, lookEach) {
 			return nil, s.Ctx.Err()
 		}
 		st, err = control.SettingUp(s.Client).State(s.Ctx)

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"gatehouse/internal/backoff"
 	"gatehouse/internal/socket"
 )
 
@@ -39,9 +40,6 @@ func Stream(w http.ResponseWriter, r *http.Request, _ socket.None) error {
 		return socket.Refused(http.StatusConflict, "wait until it is over", "the processor is profiled for somebody else")
 	}
 	defer pprof.StopCPUProfile()
-	select {
-	case <-time.After(span):
-	case <-r.Context().Done():
-	}
+	backoff.Sleep(r.Context(), span)
 	return nil
 }

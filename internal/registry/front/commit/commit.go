@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/backoff"
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/front/backup"
 	"gatehouse/internal/registry/front/roster"
@@ -123,10 +124,7 @@ func (c *Committer) commit(ctx context.Context, jobs []Job) []Outcome {
 		c.failed.Add(1)
 		c.failing.CompareAndSwap(0, c.o.Now().Unix())
 		c.o.Log.Error().Err(err).Str("gateway", jobs[0].Gateway.Address()).Msg("a message can't be stored")
-		select { // a full disk is not to be tried a thousand times a second
-		case <-ctx.Done():
-		case <-time.After(100 * time.Millisecond):
-		}
+		backoff.Sleep(ctx, 100*time.Millisecond) // a full disk is not to be tried a thousand times a second
 		return nil
 	}
 	var all []Outcome
