@@ -28,7 +28,7 @@ require (
 	github.com/nats-io/nats.go v1.55.0 // the registry's own connection to it
 	github.com/transparency-dev/formats v0.1.1 // tests: a stock verifier opens our cosigned checkpoints
 	github.com/warthog618/go-gpiosim v0.1.1 // tests on the kernel's gpio-sim
-	golang.org/x/term v0.47.0 // answers typed without echo, in the tool
+	golang.org/x/term v0.47.0 // whether somebody sits at a terminal, in the tool
 	golang.org/x/time v0.16.0 // how often a password may be tried at the page, by address; not linked into gatehoused
 	modernc.org/sqlite v1.61.1 // the registry's store; not linked into gatehoused
 	pgregory.net/rapid v1.3.0 // tests: properties

@@ -23,6 +23,7 @@ import (
 	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/durable"
+	"gatehouse/internal/input"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web"
 	"gatehouse/internal/web/account"
@@ -64,7 +65,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if cmd == nil {
 		return status
 	}
-	s := &session{ctx: ctx, state: c.State, Console: command.Console{Name: tool.Name, In: in, Out: command.Screen{To: out}, Err: command.Screen{To: errOut}}}
+	s := &session{ctx: ctx, state: c.State, Console: command.Console{Name: tool.Name, In: input.Reader{Ctx: ctx, From: in}, Out: command.Screen{To: out}, Err: command.Screen{To: errOut}}}
 	if err := cmd.Run(s); err != nil {
 		s.Complain(err)
 		return 1
@@ -114,6 +115,9 @@ func (c passwordCmd) Run(s *session) error {
 		return c.unknown(s, all.All())
 	}
 	line, err := bufio.NewReader(io.LimitReader(s.In, 1024)).ReadString('\n')
+	if s.ctx.Err() != nil {
+		return errors.New("interrupted")
+	}
 	if err != nil && line == "" {
 		return socket.Hinted("gatehouse-page password NAME, then type it and the enter key", "no password on standard input")
 	}

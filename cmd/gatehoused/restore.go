@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"gatehouse/internal/amount"
@@ -15,6 +14,7 @@ import (
 	"gatehouse/internal/backup/recovery"
 	"gatehouse/internal/backup/replace"
 	"gatehouse/internal/backup/restore"
+	"gatehouse/internal/input"
 	"gatehouse/internal/socket"
 )
 
@@ -36,7 +36,7 @@ func (r restoring) run(ctx context.Context) error {
 	if len(r.files) != 1 && !r.registry || len(r.files) != 0 && r.registry {
 		return misuse("restore: want one backup, or --registry")
 	}
-	in := bufio.NewReader(io.LimitReader(r.stdin, mostInput))
+	in := bufio.NewReader(io.LimitReader(input.Reader{Ctx: ctx, From: r.stdin}, mostInput))
 	line, err := in.ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read the recovery code: %w", err)
@@ -72,7 +72,7 @@ func (r restoring) restore(ctx context.Context, code recovery.Code, in io.Reader
 		done, err = replace.FromRegistry(ctx, replace.Options{Token: string(token), Code: code, Target: target, Software: "gatehouse " + version})
 		return done, withHint(err)
 	}
-	opened, err := openBackup(r.files[0], code)
+	opened, err := openBackup(ctx, r.files[0], code)
 	if err != nil {
 		return done, err
 	}
@@ -80,15 +80,8 @@ func (r restoring) restore(ctx context.Context, code recovery.Code, in io.Reader
 	return done, withHint(err)
 }
 
-func openBackup(path string, code recovery.Code) (b restore.Backup, err error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return b, fmt.Errorf("read the backup: %w", err)
-	}
-	if info.Size() > backup.MostSize {
-		return b, fmt.Errorf("%s: %w", path, backup.ErrForeign)
-	}
-	data, err := os.ReadFile(path)
+func openBackup(ctx context.Context, path string, code recovery.Code) (b restore.Backup, err error) {
+	data, err := input.ReadFile(ctx, path, backup.MostSize)
 	if err != nil {
 		return b, fmt.Errorf("read the backup: %w", err)
 	}

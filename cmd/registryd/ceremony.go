@@ -59,36 +59,18 @@ func (c ceremonyMakeCmd) Run(s *session) error {
 	})
 }
 
-// people returns the people at the terminal. Their Wait ends with the session.
+// people returns the people at the terminal.
 func (s *session) people() ceremony.People {
-	lines, failed := make(chan struct{}), make(chan error, 1)
-	go func() { // ends with standard input, or with the process
-		in := bufio.NewReader(s.In)
-		for {
-			if _, err := in.ReadString('\n'); err != nil {
-				failed <- err
-				return
-			}
-			select {
-			case lines <- struct{}{}:
-			case <-s.ctx.Done():
-				return
-			}
-		}
-	}()
+	lines := bufio.NewReader(s.In)
 	return ceremony.People{
 		Tell: func(text string) { fmt.Fprintln(s.Err, "  "+text) },
 		Wait: func(step ceremony.Step) error {
 			fmt.Fprintf(s.Err, "\nSTEP %d  %s\n        It proves %s.\n        Enter when you have done it, Ctrl-C to end: ", step.Number, step.Do, step.Proves)
-			select {
-			case <-lines:
-				fmt.Fprintln(s.Err)
-				return nil
-			case <-failed:
-				return errors.New("nobody answers: standard input has ended")
-			case <-s.ctx.Done():
-				return s.ctx.Err()
+			if _, err := lines.ReadString('\n'); err != nil {
+				return errors.New("nobody answers: standard input has ended") // or this was interrupted, which run says
 			}
+			fmt.Fprintln(s.Err)
+			return nil
 		},
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"gatehouse/internal/command"
+	"gatehouse/internal/input"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 )
@@ -86,7 +87,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		return status
 	}
 	s := &session{ctx: ctx, front: api.NewClient(c.Front), issuer: operator.NewClient(c.Issuer), raw: out,
-		Console: command.Console{Name: tool.Name, JSON: c.JSON, In: in, Out: command.Screen{To: out}, Err: command.Screen{To: errOut}}}
+		Console: command.Console{Name: tool.Name, JSON: c.JSON, In: input.Reader{Ctx: ctx, From: in}, Out: command.Screen{To: out}, Err: command.Screen{To: errOut}}}
 	if err := cmd.Run(s); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted")

@@ -16,6 +16,7 @@ import (
 	"gatehouse/internal/backup/recovery"
 	"gatehouse/internal/control"
 	"gatehouse/internal/durable"
+	"gatehouse/internal/input"
 	"gatehouse/internal/socket"
 )
 
@@ -99,7 +100,7 @@ type rehearseCmd struct {
 
 // Run restores the backup into a directory that is deleted again.
 func (c rehearseCmd) Run(s *session.Session) error {
-	code, err := askCode(s.Asker(), c.Code)
+	code, err := askCode(s, s.Asker(), c.Code)
 	if err != nil {
 		return err
 	}
@@ -114,11 +115,14 @@ func brings(tenancies int, list uint64, doors []string) string {
 	return fmt.Sprintf("the cards of %s (list %d) at %s", amount.Of(tenancies, "tenancy"), list, strings.Join(doors, ", "))
 }
 
+// mostTyped is the most bytes of a code or a token in its file, over ten times a token.
+const mostTyped = 4096
+
 // askCode reads a code from a file, or asks until one is valid: never by command line, where every
 // user of the machine could read it.
-func askCode(a *session.Asker, file string) (code recovery.Code, err error) {
+func askCode(s *session.Session, a *session.Asker, file string) (code recovery.Code, err error) {
 	if file != "" {
-		text, err := os.ReadFile(file)
+		text, err := input.ReadFile(s.Ctx, file, mostTyped)
 		if err != nil {
 			return code, fmt.Errorf("read the recovery code: %w", err)
 		}

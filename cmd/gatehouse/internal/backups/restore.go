@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/backup"
 	"gatehouse/internal/control"
+	"gatehouse/internal/input"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
@@ -63,7 +65,7 @@ func (c Restore) Run(s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	code, err := askCode(s.Asker(), c.Code)
+	code, err := askCode(s, s.Asker(), c.Code)
 	if err != nil {
 		return err
 	}
@@ -75,11 +77,11 @@ func (c Restore) Run(s *session.Session) error {
 // all is there; where none does, the daemon's program.
 func (c Restore) fromRegistry(s *session.Session) error {
 	asker := s.Asker()
-	code, err := askCode(asker, c.Code)
+	code, err := askCode(s, asker, c.Code)
 	if err != nil {
 		return err
 	}
-	token, err := askToken(asker, c.Token)
+	token, err := askToken(s, asker, c.Token)
 	if err != nil {
 		return err
 	}
@@ -116,10 +118,10 @@ func (c Restore) byProgram(s *session.Session, input, what string) (r restored, 
 }
 
 // askToken reads a token from a file, or asks for its lines until it is whole.
-func askToken(a *session.Asker, file string) (text string, err error) {
+func askToken(s *session.Session, a *session.Asker, file string) (text string, err error) {
 	hint := "the registry's operator makes one: registryd gateway add --replace"
 	if file != "" {
-		raw, err := os.ReadFile(file)
+		raw, err := input.ReadFile(s.Ctx, file, mostTyped)
 		if err == nil {
 			_, err = wire.ParseToken(string(raw))
 		}
@@ -139,15 +141,12 @@ func askToken(a *session.Asker, file string) (text string, err error) {
 		if err == nil {
 			return text, nil
 		}
-		if line == "" || len(text) > mostToken {
+		if line == "" || len(text) > mostTyped {
 			return "", socket.Hinted(hint, "%v", err)
 		}
 		question = "token, next line"
 	}
 }
-
-// mostToken bounds what is asked for, over ten times a token.
-const mostToken = 4096
 
 // file returns the path of the backup.
 func (c Restore) file() (string, error) {
@@ -156,16 +155,30 @@ func (c Restore) file() (string, error) {
 		return "", socket.Hinted("plug the stick in, or name the file; where there is no backup: docs/restore.md, a gateway's card", "%v", err)
 	}
 	if !info.IsDir() {
-		return c.From, nil
+		return c.From, readable(c.From)
 	}
 	found, _ := filepath.Glob(filepath.Join(c.From, "gatehouse-*.backup")) // the pattern is right
 	switch len(found) {
 	case 0:
 		return "", socket.Hinted("name the file itself", "there is no backup (gatehouse-*.backup) in %s", c.From)
 	case 1:
-		return found[0], nil
+		return found[0], readable(found[0])
 	}
 	return "", socket.Hinted("name one of them by --from: "+strings.Join(found, ", "), "there are %d backups in %s", len(found), c.From)
+}
+
+// readable refuses what can be no backup, before anybody is asked for a code.
+func readable(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return socket.Hinted("name the backup's file, or the directory (a stick) that has it", "%s is neither a file nor a directory", path)
+	case info.Size() > backup.MostSize:
+		return socket.Hinted("name the backup's file, gatehouse-BUILDING-GATEWAY.backup", "%s: %v", path, backup.ErrForeign)
+	}
+	return nil
 }
 
 func (c Restore) tell(w io.Writer, r restored) {

@@ -11,8 +11,6 @@ import (
 	"unicode/utf8"
 
 	"gatehouse/internal/socket"
-
-	"golang.org/x/term"
 )
 
 // Asker asks the person at the desk: at a terminal each question is shown and a wrong answer asked
@@ -34,9 +32,9 @@ func (a *Asker) Ask(question string, check func(string) (string, error)) (string
 		if a.terminal != nil {
 			fmt.Fprintf(a.s.Err, "%s: ", question)
 		}
-		line, err := a.lines.ReadString('\n')
-		if err != nil && (line == "" || !errors.Is(err, io.EOF)) {
-			return "", socket.Hinted("type it, or pipe it: one answer a line, in the order of the questions as --help has it", "no answer to: %s", question)
+		line, err := a.line(question)
+		if err != nil {
+			return "", err
 		}
 		if !utf8.ValidString(line) {
 			if a.terminal == nil {
@@ -53,18 +51,29 @@ func (a *Asker) Ask(question string, check func(string) (string, error)) (string
 	}
 }
 
+// line reads an answer; the last one may lack its line feed.
+func (a *Asker) line(question string) (string, error) {
+	line, err := a.lines.ReadString('\n')
+	if err != nil && (line == "" || !errors.Is(err, io.EOF)) {
+		return "", socket.Hinted("type it, or pipe it: one answer a line, in the order of the questions as --help has it", "no answer to: %s", question)
+	}
+	return line, nil
+}
+
 // Secret asks for text that must not be shown on the screen.
 func (a *Asker) Secret(question string) (string, error) {
 	if a.terminal == nil {
 		return a.Ask(question, Anything)
 	}
 	fmt.Fprintf(a.s.Err, "%s: ", question)
-	b, err := term.ReadPassword(int(a.terminal.Fd()))
-	fmt.Fprintln(a.s.Err)
+	show, err := hideTyping(a.terminal)
 	if err != nil {
-		return "", fmt.Errorf("read PIN: %w", err)
+		return "", fmt.Errorf("hide what is typed: %w", err)
 	}
-	return strings.TrimSpace(string(b)), nil
+	defer show()
+	line, err := a.line(question)
+	fmt.Fprintln(a.s.Err)
+	return strings.TrimSpace(line), err
 }
 
 // Anything accepts every answer.
@@ -104,7 +113,7 @@ func (a *Asker) NewPIN(question string) (string, error) {
 // Rest returns the input that was not read as an answer.
 func (a *Asker) Rest() io.Reader {
 	if a.terminal != nil {
-		return a.terminal
+		return a.s.In
 	}
 	return a.lines
 }

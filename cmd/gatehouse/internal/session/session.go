@@ -13,6 +13,7 @@ import (
 	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/input"
 	"gatehouse/internal/issue"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/socket"
@@ -48,6 +49,9 @@ func (s *Session) Status() (control.Status, error) {
 func Terminal(stream any) *os.File {
 	if s, ok := stream.(command.Screen); ok {
 		stream = s.To
+	}
+	if s, ok := stream.(input.Reader); ok {
+		stream = s.From
 	}
 	if f, ok := stream.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return f

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/enrol"
+	"gatehouse/internal/input"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/site"
 	"gatehouse/internal/socket"
@@ -117,12 +117,15 @@ func writeEnrolled(w io.Writer, e control.Enrolled, byDaemon bool) {
 	fmt.Fprintln(w, "start the daemon again if it runs: it reads its keys at the start")
 }
 
+// mostToken is the most bytes that are read for a token, over ten times one.
+const mostToken = 4096
+
 // token reads the token from a file, or line by line until it is whole: never from the command
 // line, where every user of the machine could read it.
 func (c Enrol) token(s *session.Session) (token wire.Token, err error) {
 	hint := "the registry's operator makes one: registryd gateway add"
 	if c.Token != "" {
-		b, err := os.ReadFile(c.Token)
+		b, err := input.ReadFile(s.Ctx, c.Token, mostToken)
 		if err != nil {
 			return token, socket.Hinted(hint, "read token: %v", err)
 		}
@@ -132,10 +135,9 @@ func (c Enrol) token(s *session.Session) (token wire.Token, err error) {
 		return token, nil
 	}
 	fmt.Fprintln(s.Err, "the token that the registry's operator gave, then an empty line:")
-	const most = 4096 // bytes, over ten times a token
 	var text string
 	err = errors.New("no token was given")
-	for in := bufio.NewScanner(io.LimitReader(s.In, most)); err != nil && in.Scan() && in.Text() != ""; {
+	for in := bufio.NewScanner(io.LimitReader(s.In, mostToken)); err != nil && in.Scan() && in.Text() != ""; {
 		text += in.Text()
 		token, err = wire.ParseToken(text)
 	}

@@ -17,6 +17,7 @@ import (
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/commission"
 	"gatehouse/internal/discovery"
+	"gatehouse/internal/input"
 	"gatehouse/internal/profile"
 	"gatehouse/internal/site"
 	"gatehouse/internal/socket"
@@ -56,6 +57,10 @@ func (c Setup) Run(s *session.Session) error {
 	if err := c.ready(w.writes(c)); err != nil {
 		return err
 	}
+	given, err := c.given(s)
+	if err != nil {
+		return err
+	}
 	found, err := c.look(s, w)
 	if err != nil {
 		return err
@@ -63,9 +68,11 @@ func (c Setup) Run(s *session.Session) error {
 	known := profile.Set{Dir: profile.DefaultDir}
 	found.Write(s.Err, known)
 	asker := s.Asker()
-	answers, err := c.answers(asker, found, known)
-	if err != nil {
-		return err
+	answers := given
+	if c.Answers == "" {
+		if answers, err = ask(asker, found, known); err != nil {
+			return err
+		}
 	}
 	plan, err := w.propose(s, found, answers, known)
 	if err != nil {
@@ -86,6 +93,9 @@ func (c Setup) Run(s *session.Session) error {
 	}
 	return nil
 }
+
+// mostRead is the most bytes of answers, or of what was found: many times those of the largest house.
+const mostRead = 1 << 20
 
 // ready checks that the file can be written before anybody is asked anything; if the daemon writes
 // it, it checks when it does.
@@ -113,8 +123,10 @@ func (c Setup) ready(byDaemon bool) error {
 // look gets the findings: from a file, or from the daemon's program, which may open lines and
 // ports. Its messages go to the person who holds the cards up.
 func (c Setup) look(s *session.Session, w waiting) (found discovery.Found, err error) {
-	raw, err := os.ReadFile(c.Found)
-	if c.Found == "" {
+	var raw []byte
+	if c.Found != "" {
+		raw, err = input.ReadFile(s.Ctx, c.Found, mostRead)
+	} else {
 		fmt.Fprintf(s.Err, "looking at this machine; for %s hold a card to each reader until it is named: three seconds to it, three seconds away\n", c.Listen)
 		if raw, err = c.discover(s, w); err != nil {
 			return found, err
@@ -144,13 +156,14 @@ func (c Setup) discover(s *session.Session, w waiting) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-func (c Setup) answers(asker *session.Asker, found discovery.Found, known profile.Set) (a commission.Answers, err error) {
+// given reads the answers from their file, before the machine is looked at, which takes a while.
+func (c Setup) given(s *session.Session) (a commission.Answers, err error) {
 	if c.Answers == "" {
-		return ask(asker, found, known)
+		return a, nil
 	}
-	raw, err := os.ReadFile(c.Answers)
+	raw, err := input.ReadFile(s.Ctx, c.Answers, mostRead)
 	if err != nil {
-		return a, fmt.Errorf("read answers: %w", err)
+		return a, socket.Hinted("--answers names a file with the answers (docs/setup.md); without it they are asked for", "read answers: %v", err)
 	}
 	if a, err = commission.ParseAnswers(raw); err != nil {
 		return a, socket.Hinted("docs/setup.md has every key, and examples/ has files of answers", "answers in %s: %v", c.Answers, err)
