@@ -2,11 +2,9 @@ package main_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,6 +17,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"gatehouse/internal/refusalstest"
+	"gatehouse/internal/web/webtest"
 )
 
 // tab is one tab of a real Chromium, with cookies of its own.
@@ -26,20 +25,6 @@ type tab struct {
 	t    testing.TB
 	ctx  context.Context
 	base string
-}
-
-// chromium starts a browser for a test, which ends with it.
-func chromium(t testing.TB) context.Context {
-	t.Helper()
-	if _, err := exec.LookPath("chromium"); err != nil {
-		missing(t, "chromium", "no chromium in the path")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.DisableGPU) // it sees nothing but our page
-	ctx, endAll := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, end := chromedp.NewContext(ctx)
-	t.Cleanup(func() { end(); endAll() })
-	must(t, chromedp.Do(ctx))
-	return ctx
 }
 
 // open opens a tab in a browser, as somebody has it who was never here.
@@ -116,7 +101,7 @@ const openFront = `form[action="/doors/front/release"] button`
 // TestChromium is a landlord at the page, in a real browser over a real gateway.
 func TestChromium(t *testing.T) {
 	t.Parallel()
-	browser := chromium(t)
+	browser := webtest.Chromium(t)
 	h := newHouse(t)
 	base := h.page()
 	b := open(t, browser, base, "/")
@@ -223,16 +208,13 @@ func keyboard(t *testing.T, h *house, b *tab) {
 	eval[bool](b, `document.activeElement.select() || true`)
 	b.do(chromedp.KeyEvent("房东"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(secret), chromedp.KeyEvent(kb.Enter))
 	b.until("the owner is at the doors", `location.pathname == "/doors"`)
-	for step := 0; !eval[bool](b, fmt.Sprintf(`document.activeElement.matches(%q)`, openFront)); step++ {
-		if step > 30 {
-			t.Fatal("the tab key does not come to the door's button")
-		}
-		b.do(chromedp.KeyEvent(kb.Tab))
-		if step == 0 && eval[string](b, `document.activeElement.className`) != "skip" {
-			t.Error("the first thing that the tab key finds does not skip to the content")
-		}
-		if eval[string](b, `getComputedStyle(document.activeElement).outlineStyle`) != "solid" {
-			t.Errorf("nobody sees that %s has the focus", eval[string](b, `document.activeElement.outerHTML`))
+	b.tabTo(openFront)
+	const bad = `document.querySelector("#live .state.bad") !== null`
+	for _, held := range []bool{true, false} { // the list is another one, and the focus is where it was
+		must(t, h.board.Set("yard-contact", held))
+		b.until("the other door is shown as it is", fmt.Sprintf("(%s) === %v", bad, held))
+		if !eval[bool](b, fmt.Sprintf(`document.activeElement.matches(%q)`, openFront)) {
+			t.Errorf("the focus is at %s", eval[string](b, `document.activeElement.outerHTML`))
 		}
 	}
 	commands := h.commands()
@@ -240,8 +222,30 @@ func keyboard(t *testing.T, h *house, b *tab) {
 	b.until("the page says that the door was opened", `location.search == "?opened=front"`)
 	b.key(kb.KeyUp, '\r')
 	h.locked()
-	if n := h.commands(); n != commands+1 {
-		t.Errorf("the log has %d commands, want %d", n, commands+1)
+	b.tabTo(openFront)
+	b.key(kb.KeyDown, ' ')
+	b.until("the form is sent once more", fmt.Sprintf(`!document.activeElement.matches(%q)`, openFront))
+	b.key(kb.KeyUp, ' ')
+	h.locked()
+	if n := h.commands(); n != commands+2 {
+		t.Errorf("the log has %d commands, want %d", n, commands+2)
+	}
+}
+
+// tabTo presses the tab key until something has the focus, which is seen at each step.
+func (b *tab) tabTo(selector string) {
+	b.t.Helper()
+	for step := 0; !eval[bool](b, fmt.Sprintf(`document.activeElement.matches(%q)`, selector)); step++ {
+		if step > 30 {
+			b.t.Fatalf("the tab key does not come to %s", selector)
+		}
+		b.do(chromedp.KeyEvent(kb.Tab))
+		if step == 0 && eval[string](b, `document.activeElement.className`) != "skip" {
+			b.t.Error("the first thing that the tab key finds does not skip to the content")
+		}
+		if eval[string](b, `getComputedStyle(document.activeElement).outlineStyle`) != "solid" {
+			b.t.Errorf("nobody sees that %s has the focus", eval[string](b, `document.activeElement.outerHTML`))
+		}
 	}
 }
 
@@ -276,9 +280,6 @@ func (h *house) screens(base string) (all []string) {
 	return append(all, "/prove/yard", "/resident/front", "/nowhere")
 }
 
-// mostPaint is how many bytes a screen may take until it can be used.
-const mostPaint = 100 << 10
-
 // audit looks at screens in both languages, in Chinese light and in English dark: axe finds
 // nothing serious, and they weigh little.
 func audit(t *testing.T, b *tab, paths ...string) {
@@ -292,33 +293,16 @@ func audit(t *testing.T, b *tab, paths ...string) {
 		for _, path := range paths {
 			b.do(chromedp.Navigate(b.base + path))
 			b.until(path+" speaks "+lang, fmt.Sprintf(`document.documentElement.lang == %q && document.querySelectorAll("h1").length == 1`, lang))
-			if n := eval[int](b, `performance.getEntriesByType("navigation").concat(performance.getEntriesByType("resource")).reduce((n, e) => n + e.encodedBodySize + 300, 0)`); n > heaviest {
+			if n := b.accessible(fmt.Sprintf("%s in %s, %s", path, lang, scheme)); n > heaviest {
 				heaviest, where = n, path
 			}
-			b.accessible(fmt.Sprintf("%s in %s, %s", path, lang, scheme))
 		}
 	}
 	t.Logf("%d screens in two languages; the heaviest is %s with %d bytes", len(paths), where, heaviest)
-	if heaviest > mostPaint {
-		t.Errorf("%s takes %d bytes until it can be used, want at most %d", where, heaviest, mostPaint)
-	}
 }
 
-// accessible wants axe to find nothing serious in what a tab shows.
-func (b *tab) accessible(where string) {
+// accessible wants what webtest.Audit does of what a tab shows, and returns its bytes.
+func (b *tab) accessible(where string) int {
 	b.t.Helper()
-	axe, err := os.ReadFile(filepath.FromSlash("testdata/axe/axe.min.js"))
-	must(b.t, err)
-	eval[bool](b, string(axe)+"; true")
-	for _, v := range eval[[]violation](b, `axe.run(document, {resultTypes: ["violations"]}).then((r) => r.violations.filter((v) => v.impact == "serious" || v.impact == "critical").map((v) => ({id: v.id, help: v.help, at: v.nodes.map((n) => n.html)})))`) {
-		told, _ := json.Marshal(v)
-		b.t.Errorf("%s: %s", where, told)
-	}
-}
-
-// violation is what axe finds.
-type violation struct {
-	ID   string   `json:"id"`
-	Help string   `json:"help"`
-	At   []string `json:"at"`
+	return webtest.Audit(b.ctx, b.t, where)
 }

@@ -86,7 +86,7 @@ func (b *tab) widths(where string) {
 	b.t.Helper()
 	for suffix, width := range webtest.Widths {
 		b.do(chromedp.EmulateViewport(width, 844))
-		b.accessible(where + suffix)
+		b.t.Logf("%s: %d bytes", where+suffix, b.accessible(where+suffix))
 		if n := eval[int64](b, `document.documentElement.scrollWidth`); n > width {
 			b.t.Errorf("%s is %d wide on a screen of %d", where, n, width)
 		}
@@ -97,7 +97,7 @@ func (b *tab) widths(where string) {
 // gateway, in both languages.
 func TestGuestsInChromium(t *testing.T) {
 	t.Parallel()
-	all := chromium(t)
+	all := webtest.Chromium(t)
 	h := guestHouse(t)
 	h.owner()
 	base := h.page()
@@ -279,7 +279,7 @@ func (h *house) guestVisit(b *tab) string {
 // (make screens).
 func TestScreensOfGuests(t *testing.T) {
 	dir := webtest.Directory(t)
-	all := chromium(t)
+	all := webtest.Chromium(t)
 	h := guestHouse(t)
 	h.owner()
 	base := h.page()

@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -307,16 +306,4 @@ func (h *house) get(c *http.Client, address string) string {
 		h.t.Fatalf("%s: status %d", address, resp.StatusCode)
 	}
 	return string(body)
-}
-
-// missing ends a test that can't run here: it skips loudly, or fails where
-// GATEHOUSE_REQUIRE names what is missing.
-func missing(t testing.TB, part, why string) {
-	t.Helper()
-	for need := range strings.SplitSeq(os.Getenv("GATEHOUSE_REQUIRE"), ",") {
-		if need == part {
-			t.Fatalf("needs %s: %s", part, why)
-		}
-	}
-	t.Skipf("SKIP (needs %s): %s", part, why)
 }

@@ -25,6 +25,7 @@ import (
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/issue"
 	"gatehouse/internal/web/account"
+	"gatehouse/internal/web/webtest"
 	"gatehouse/sync/wire"
 )
 
@@ -148,7 +149,7 @@ func BenchmarkSwipe(b *testing.B) {
 // processor is four times as slow, over DevTools' "slow 3G": 50 kB/s, 2 s for each answer.
 // Nothing of the page is in its cache.
 func BenchmarkFirstPaint(b *testing.B) {
-	browser := chromium(b)
+	browser := webtest.Chromium(b)
 	h := newHouse(b)
 	h.owner()
 	base := h.page()

@@ -9,12 +9,14 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"gatehouse/device/osdp/osdptest"
 	"gatehouse/internal/control"
 	"gatehouse/internal/gateway/gatewaytest"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/issue"
+	"gatehouse/internal/web/webtest"
 	"gatehouse/sync/wire"
 )
 
@@ -101,7 +103,7 @@ const giveKey = `form[action="/doors/front/readers/in/install"] button`
 // and what may go wrong meanwhile.
 func TestPairing(t *testing.T) {
 	t.Parallel()
-	browser := chromium(t)
+	browser := webtest.Chromium(t)
 	h := newOSDPHouse(t)
 	h.owner()
 	b := open(t, browser, h.page(), "/login")
@@ -166,7 +168,9 @@ func TestPairing(t *testing.T) {
 		h.serve()
 		b.do(chromedp.Navigate(b.base + "/doors/front/readers/in?tried=1"))
 		b.says("没有成")
-		b.press(giveKey, "已经加密")
+		b.tabTo(giveKey)
+		b.do(chromedp.KeyEvent(kb.Enter))
+		b.says("已经加密")
 		h.paired()
 	})
 }

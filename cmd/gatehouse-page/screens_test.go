@@ -13,7 +13,7 @@ import (
 // TestScreens makes the pictures of docs/screens again (make screens).
 func TestScreens(t *testing.T) {
 	dir := webtest.Directory(t)
-	browser := chromium(t)
+	browser := webtest.Chromium(t)
 	h := newHouse(t)
 	base := h.page()
 	guest := open(t, browser, base, "/")

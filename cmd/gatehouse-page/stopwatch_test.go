@@ -27,6 +27,7 @@ import (
 	"gatehouse/internal/gateway/gatewaytest"
 	"gatehouse/internal/site"
 	"gatehouse/internal/web/account"
+	"gatehouse/internal/web/webtest"
 )
 
 // The bar of a landlord's first hour, from a fresh gateway to the first opened door.
@@ -124,7 +125,7 @@ type step struct{ Screen, What, On string }
 // opened door, with what that took in clicks and typed fields.
 func TestStopwatch(t *testing.T) {
 	t.Parallel()
-	browser := chromium(t)
+	browser := webtest.Chromium(t)
 	h := newBox(t)
 	code, err := h.accounts.Code()
 	must(t, err)
@@ -186,7 +187,7 @@ func (b *tab) choose(name, value string) {
 // TestSetupScreens: the screens of a gateway that is set up, each in both languages: axe finds
 // nothing serious. Make screens makes their pictures.
 func TestSetupScreens(t *testing.T) {
-	browser := chromium(t)
+	browser := webtest.Chromium(t)
 	h := newBox(t)
 	h.owner()
 	b := open(t, browser, h.page(), "/login")

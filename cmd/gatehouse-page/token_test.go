@@ -4,12 +4,14 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"gatehouse/internal/web/webtest"
 )
 
 // TestScannedToken: a registry's label opens the page with a token behind the #: through the
 // sign-in it comes into its field, and stays in no address; a house that has a registry forgets it.
 func TestScannedToken(t *testing.T) {
-	browser := chromium(t)
+	browser := webtest.Chromium(t)
 	h := newHouse(t)
 	h.owner()
 	base := h.page()

@@ -27,7 +27,7 @@ import (
 // Widths are those of a picture, by what its name ends with, in CSS pixels.
 var Widths = map[string]int64{"": 390, "-wide": 1100}
 
-// Directory is where the pictures go. It skips the test unless pictures are wanted.
+// Directory is where the pictures go. Where nobody asks for pictures it skips the test.
 func Directory(t testing.TB) string {
 	t.Helper()
 	dir := os.Getenv("GATEHOUSE_SCREENS")
@@ -37,29 +37,47 @@ func Directory(t testing.TB) string {
 	return dir
 }
 
-// Camera photographs what a session of an HTTP client sees. For one goroutine.
+// Camera audits what a session of an HTTP client sees, and photographs it for make screens. For one goroutine.
 type Camera struct {
-	t    testing.TB
-	ctx  context.Context
-	dir  string
-	base string
-	http *http.Client
+	t        testing.TB
+	ctx      context.Context
+	dir      string // empty: nobody asks for pictures
+	base     string
+	http     *http.Client
+	heaviest int
+	where    string
 }
 
 // NewCamera starts a browser for the session that an HTTP client has at a page; it ends with the
-// test. Scripts are off, since one would wait for a card by itself.
+// test. The page's scripts are off, since one would wait for a card by itself.
 func NewCamera(t testing.TB, base string, c *http.Client) *Camera {
 	t.Helper()
-	dir := Directory(t)
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.DisableGPU) // it sees nothing but our page
-	ctx, endAll := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, end := chromedp.NewContext(ctx)
-	t.Cleanup(func() { end(); endAll() })
-	must(t, chromedp.Do(ctx, chromedp.Navigate(base+"/static/page.css"), chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		_, err := cdp.Call(ctx, target, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	dir := os.Getenv("GATEHOUSE_SCREENS")
+	if dir == "" && testing.Short() {
+		t.Skip("no screen is looked at in a short test")
+	}
+	camera := &Camera{t: t, ctx: Chromium(t), dir: dir, base: base, http: c}
+	must(t, chromedp.Do(camera.ctx, chromedp.Navigate(base+"/static/page.css")))
+	t.Cleanup(func() { t.Logf("the heaviest screen is %s with %d bytes", camera.where, camera.heaviest) })
+	return camera
+}
+
+// scripts switches those of pages that are opened from now on.
+func (c *Camera) scripts(on bool) {
+	c.t.Helper()
+	must(c.t, chromedp.Do(c.ctx, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
 		return err
 	})))
-	return &Camera{t, ctx, dir, base, c}
+}
+
+// media has the page shown in light or dark, or as it is printed.
+func (c *Camera) media(kind, scheme string) {
+	c.t.Helper()
+	must(c.t, chromedp.Do(c.ctx, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: kind, Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+		return err
+	})))
 }
 
 func must(t testing.TB, err error) {
@@ -69,20 +87,64 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// Take photographs what is at a path, under the name of a screen.
+// Take audits what is at a path in both languages and widths, a phone's in light and a desk's in dark, and a sheet as it is printed, too.
+// It photographs it under the name of a screen where pictures are asked for.
 func (c *Camera) Take(path, screen string) {
+	c.t.Helper()
+	c.visit(path, screen, true, c.dir != "")
+}
+
+// Look is Take without pictures, for what looks much like another screen.
+func (c *Camera) Look(path, screen string) {
+	c.t.Helper()
+	c.visit(path, screen, true, false)
+}
+
+// Picture is Take without an audit, for what is loaded again meanwhile.
+func (c *Camera) Picture(path, screen string) {
+	c.t.Helper()
+	c.visit(path, screen, false, c.dir != "")
+}
+
+func (c *Camera) visit(path, screen string, audited, pictured bool) {
 	c.t.Helper()
 	for _, language := range []string{"zh", "en"} {
 		c.speak(language)
 		for suffix, width := range Widths {
+			name := screen + suffix + "-" + language
+			c.scripts(false)
 			must(c.t, chromedp.Do(c.ctx, chromedp.EmulateViewport(width, 600), chromedp.Navigate(c.base+path)))
 			_, err := chromedp.Run(c.ctx, chromedp.Evaluate[bool](`document.querySelectorAll("button[hidden]").forEach((b) => { b.hidden = false; }) === undefined`)) // as the script does
 			must(c.t, err)
-			picture, err := chromedp.Run(c.ctx, chromedp.FullScreenshot(100))
-			must(c.t, err)
-			Write(c.t, filepath.Join(c.dir, screen+suffix+"-"+language+".png"), picture)
+			c.scripts(true)
+			if audited {
+				c.audit(name, suffix != "")
+			}
+			if pictured {
+				picture, err := chromedp.Run(c.ctx, chromedp.FullScreenshot(100))
+				must(c.t, err)
+				Write(c.t, filepath.Join(c.dir, name+".png"), picture)
+			}
 		}
 	}
+}
+
+// audit looks at what is shown; it leaves it in light, as pictures are.
+func (c *Camera) audit(name string, dark bool) {
+	c.t.Helper()
+	var sheet bool
+	look(c.ctx, c.t, `document.querySelector(".sheet,[data-print]") != null`, &sheet)
+	if dark {
+		c.media("", "dark")
+	}
+	if n := Audit(c.ctx, c.t, name); n > c.heaviest {
+		c.heaviest, c.where = n, name
+	}
+	if sheet && !dark {
+		c.media("print", "light")
+		Audit(c.ctx, c.t, name+", printed")
+	}
+	c.media("", "light")
 }
 
 // speak chooses a language of the page, and gives the browser the client's cookies.

@@ -1,13 +1,17 @@
 // What the page does beyond forms: doors that are live, buttons that are held, a token that was scanned. Without it
 // every form still works.
 "use strict";
+const same = (e) => [e.href, e.form?.action, e.name, e.value].join();
 for (const box of document.querySelectorAll("[data-live]")) {
 	const source = new EventSource(box.dataset.live);
 	source.onmessage = (e) => {
 		if (box.querySelector(".held")) return;
 		const lit = () => box.querySelector("[data-lit]")?.value;
 		const before = lit(), chosen = box.querySelector("input:checked")?.value;
+		const focus = box.contains(document.activeElement) && same(document.activeElement);
 		box.innerHTML = e.data;
+		// Who goes by the keyboard stays where they were; where that is gone, at the top of the content.
+		if (focus) ([...box.querySelectorAll("a,button,input")].find((i) => same(i) === focus) ?? document.getElementById("main")).focus({preventScroll: true});
 		// What somebody chose stays, until a card says otherwise.
 		if (lit() === before) for (const i of box.querySelectorAll("input:enabled")) if (i.value === chosen) i.checked = true;
 	};
