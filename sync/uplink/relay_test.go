@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/internal/faultnet"
 	"gatehouse/sync/wire"
 )
@@ -144,4 +146,30 @@ func TestWhatWasDeliveredCounts(t *testing.T) {
 			t.Errorf("never delivered, and told as stored: %v", told)
 		}
 	})
+}
+
+// TestNoMoreThanDelivered: of what a registry says it has, only what this run has delivered
+// counts, and of this all.
+func TestNoMoreThanDelivered(t *testing.T) {
+	for _, c := range []struct{ delivered, has, stored uint64 }{{0, 3, 0}, {1, 0, 0}, {1, 1, 1}, {1, 3, 1}, {2, 1, 1}, {2, 3, 2}, {3, 3, 3}} {
+		stored := uint64(0)
+		b := &book{line: 77, number: 3, told: func(n uint64) { stored = n }}
+		for n := range uint64(3) {
+			b.pending = append(b.pending, Pending{Line: 77, Number: n + 1})
+		}
+		d := deliveries{desk: b, log: zerolog.Nop()}
+		ack := func(n uint64) {
+			var k wire.Ack2
+			k.Line, k.Records = 77, n
+			d.acked(k, false, false)
+		}
+		for n := range c.delivered {
+			ack(n)
+			d.load()
+			d.next(time.Unix(1e9, 0))
+		}
+		if ack(c.has); stored != c.stored || len(b.pending) != 3-int(c.stored) {
+			t.Errorf("%d delivered, the registry has %d: %d count as stored, %d wait", c.delivered, c.has, stored, len(b.pending))
+		}
+	}
 }
