@@ -48,7 +48,8 @@ func TestRegistrySetBack(t *testing.T) {
 }
 
 // TestListBeforeTheAnswer: a list that comes before the hello is answered is not
-// taken, and not kept; afterwards it is.
+// taken, and not kept; afterwards it is. A registry that answers nothing is waited for a while
+// only: it may still revoke.
 func TestListBeforeTheAnswer(t *testing.T) {
 	const gateway = "house/gw-1"
 	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
@@ -70,5 +71,12 @@ func TestListBeforeTheAnswer(t *testing.T) {
 	f.MayTake(now)
 	if l, err := f.Take(envelope, now); err != nil || l == nil || string(l.Manifest) != "list 1" {
 		t.Errorf("after it: %v, %v", l, err)
+	}
+	deaf := NewFetching(k, gateway, 1, NewBorrowing(k, "gw-1", 1))
+	deaf.Connected(0, now)
+	for wait, taken := range map[time.Duration]bool{AgreeMost - time.Second: false, AgreeMost: true} {
+		if l, err := deaf.Take(envelope, now.Add(wait)); err != nil || (l != nil) != taken {
+			t.Errorf("%v without an answer: %v, %v", wait, l, err)
+		}
 	}
 }
