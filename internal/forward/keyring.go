@@ -23,8 +23,9 @@ func (k Keyring) Trust() wire.Trust { return k.Keys.Registry().Trust }
 func (k Keyring) House() wire.House { return k.Keys.Registry().House }
 
 // Lists returns what it has of the building's lists.
-func (k Keyring) Lists() lists.State {
-	s := k.Status()
+func (k Keyring) Lists() lists.State { return stateOf(k.Status()) }
+
+func stateOf(s keyring.Status) lists.State {
 	l := lists.State{HasKey: s.HasKey, KeyNumber: s.KeyNumber, Epoch: s.Epoch, Version: s.Version, Hash: s.Hash,
 		ActiveEpoch: s.Active.Epoch, Active: s.Active.Version, Issued: s.Active.Issued, Over: s.Over.Grants, OverHash: s.Over.Hash}
 	for _, m := range s.Over.Masked {
