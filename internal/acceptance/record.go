@@ -42,7 +42,7 @@ const (
 // Settled reports whether nothing is left to do.
 func (s State) Settled() bool { return s == Passed || s == NotFitted }
 
-// Step is what is done or said about a part.
+// Step is an act, or a person's statement, about a part.
 type Step string
 
 const (
@@ -168,7 +168,7 @@ type Wired struct {
 	Fitted map[Part]bool
 }
 
-// door is what counts of a door: nothing, where it was wired otherwise when it was proved.
+// door returns the proofs of a door; none if its wiring has changed since.
 func (r Record) door(w Wired) Door {
 	if d, ok := r.Doors[w.ID]; ok && d.Wiring == w.Wiring {
 		return d
@@ -176,7 +176,7 @@ func (r Record) door(w Wired) Door {
 	return Door{Wiring: w.Wiring}
 }
 
-// with is the record with another proof.
+// with returns the record with another proof.
 func (r Record) with(w Wired, p Part, proof Proof) Record {
 	d := r.door(w)
 	d.Proofs = maps.Clone(d.Proofs)
@@ -192,14 +192,14 @@ func (r Record) with(w Wired, p Part, proof Proof) Record {
 	return r
 }
 
-// Act is who did something, and when.
+// Act is the person and time of a step.
 type Act struct {
 	At   time.Time
 	By   string // role; empty: at the gateway itself
 	Boot string // of the kernel
 }
 
-// step is the record after a step at a door, and the proof that came of it.
+// step returns the record after a step at a door, and the resulting proof.
 func (r Record) step(w Wired, p Part, step Step, a Act) (Record, Proof, error) {
 	proof, err := r.door(w).of(p).next(p, step, w.Fitted[p], a)
 	if err != nil {
@@ -208,7 +208,7 @@ func (r Record) step(w Wired, p Part, step Step, a Act) (Record, Proof, error) {
 	return r.with(w, p, proof), proof, nil
 }
 
-// each is the record with the proof of a part of each door changed, and whether any was.
+// each returns the record with the proof of a part of each door changed, and whether any was.
 func (r Record) each(doors []Wired, p Part, change func(Proof) Proof) (_ Record, changed bool) {
 	for _, w := range doors {
 		if was := r.door(w).of(p); change(was) != was {

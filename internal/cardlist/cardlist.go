@@ -21,7 +21,7 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// Options are what the file itself does not say.
+// Options complete what the file itself does not say.
 type Options struct {
 	// Columns names columns by their own headings: label, doors, form, number, kind,
 	// from, until, and door:ID for a column that has a yes or no for one door. With any

@@ -264,7 +264,7 @@ func (h *heads) doorsOf(l line, o Options) (doors []string, fault string) {
 	return doors, fault
 }
 
-// dateOfLabel is what spreadsheets make of a flat like 3-2 or 12E3.
+// dateOfLabel matches the date or number that a spreadsheet makes of a flat such as 3-2 or 12E3.
 var dateOfLabel = regexp.MustCompile(`(?i)^(\d{1,2}月\d{1,2}日|\d{1,2}-(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)-\d{2}|\d(\.\d+)?E\+\d+)$`)
 
 // fault returns why a line can't have its original content.

@@ -17,7 +17,7 @@ import (
 // answerTime is how long a polled module may take for its first answer.
 const answerTime = 1500 * time.Millisecond
 
-// osdpSpeeds are those of SIA OSDP, the usual ones first.
+// osdpSpeeds are the baud rates of SIA OSDP, the usual ones first.
 var osdpSpeeds = []int{9600, 115200, 38400, 57600, 19200, 230400}
 
 // moduleSpeed is the default baud rate of polled modules.

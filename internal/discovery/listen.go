@@ -238,7 +238,7 @@ type pair struct {
 	d0, d1 int
 }
 
-// pairs are those of the wiring.
+// pairs returns the readable pairs of lines in the wiring.
 func (l *look) pairs(w *profile.Wiring) (all []pair) {
 	if w == nil {
 		return nil

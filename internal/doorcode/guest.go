@@ -24,7 +24,8 @@ var (
 	ErrTries   = errors.New("too many wrong codes were looked at")
 )
 
-// atPage is where guests type their codes on the house's page. Its tries are those of one more reader.
+// atPage stands for the house's page, where guests type their codes too: its tries are limited as
+// those of a reader.
 var atPage = place{reader: "page"}
 
 // Terms are the terms of a guest code: it opens any number of times until its end, or once.

@@ -84,10 +84,11 @@ func (f frame) QR(text string) (template.HTML, error) { return qrcode.Draw(text)
 // Picture is a QR code of a text as a link to a PNG, which stands in the page as well.
 func (f frame) Picture(text string) (template.URL, error) { return qrcode.Picture(text) }
 
-// PassPath is where a visitor sees a guest code.
+// PassPath is the path where a visitor sees a guest code.
 const PassPath = "/pass"
 
-// PassLink leads to the pass of a guest code. The digits stand where no server sees them.
+// PassLink returns the link to the pass of a guest code. Its digits are in the fragment, which no
+// server gets.
 func (f frame) PassLink(digits string) string {
 	return qrcode.Address(f.v.TLS != nil, f.v.Host, PassPath+"#"+digits)
 }

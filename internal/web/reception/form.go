@@ -21,17 +21,18 @@ type Form struct {
 	Guest                  GuestForm
 }
 
-// GuestForm is what is typed of a guest code, as it is typed.
+// GuestForm is the input of a guest code.
 type GuestForm struct {
 	From  string // day and time in the building's zone; empty: from now on
 	Hours int    // from then on; 0: to the midnight that follows
 	Once  bool   // it opens once; else any number of times until its end
 }
 
-// Lengths are the hours that can be chosen.
+// Lengths returns the hours that can be chosen.
 func (GuestForm) Lengths() []int { return []int{0, 4, 24, 72, 168} }
 
-// Terms reads the form for a building in a time zone. The error is one of the page's words, or that of the zone.
+// Terms returns the terms for a building in a time zone. The error is a text.Word, or that of the
+// zone.
 func (f GuestForm) Terms(timeZone string) (*control.GuestTerms, error) {
 	zone, err := time.LoadLocation(timeZone)
 	if err != nil {

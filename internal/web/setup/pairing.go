@@ -26,10 +26,10 @@ func (p pairing) routes() []page.Route {
 // readerPath is where the page shows an OSDP reader.
 func readerPath(door, reader string) string { return "/doors/" + door + "/readers/" + reader }
 
-// pairMinutes is how long a window of the page is open: as long as one of the tool.
+// pairMinutes is how long the page opens an installation window: as long as the tool does.
 const pairMinutes = 10
 
-// pairView is the screen.
+// pairView is the data of the screen.
 type pairView struct {
 	control.Reader
 	Tried  bool   // somebody has just opened the window here
@@ -49,7 +49,8 @@ func (v pairView) Over() bool { return v.Tried && !v.Open() }
 // waits reports whether a reader must have a key of its own, and does not show it.
 func waits(r control.Reader) bool { return r.OSDP != nil && r.Line == control.LineWaiting }
 
-// nextReader is where the next reader gets its key, but for one at a path; empty: all have theirs.
+// nextReader returns the path of the next reader without a key of its own, except one; empty if all
+// have theirs.
 func nextReader(all []control.Reader, but string) string {
 	for _, r := range all {
 		if path := readerPath(r.Door, r.ID); waits(r) && path != but {

@@ -24,7 +24,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Widths are those of a picture, by what its name ends with, in CSS pixels.
+// Widths are the widths of pictures in CSS pixels, by the suffix of their names.
 var Widths = map[string]int64{"": 390, "-wide": 1100}
 
 // Directory is where the pictures go. Where nobody asks for pictures it skips the test.

@@ -1,6 +1,5 @@
-// Package downlink is what goes out to gateways: acks, and the documents and lists
-// that the issuer signed, at once, when a gateway asks, and again until it proves
-// that it has them.
+// Package downlink sends to gateways: acks, and the documents and lists that the issuer signed: at
+// once, when a gateway asks, and again until it proves that it has them.
 package downlink
 
 import (
