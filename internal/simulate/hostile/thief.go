@@ -148,7 +148,10 @@ func (th *Thief) list(was control.List, whom []string, number, ends int, now tim
 		grants = append(grants, some...)
 	}
 	for _, id := range whom {
-		if slices.ContainsFunc(grants, func(g wire.Grant) bool { return g.Tenancy.String() == id && g.State == wire.GrantActive }) && len(robbed) < ends {
+		takes := func(g wire.Grant) bool { // from a grant that is over nothing can be taken
+			return g.Tenancy.String() == id && g.State == wire.GrantActive && (g.Until == 0 || int64(g.Until) > now.Unix())
+		}
+		if slices.ContainsFunc(grants, takes) && len(robbed) < ends {
 			robbed = append(robbed, id)
 		}
 	}
