@@ -81,6 +81,7 @@ func (s *Server) Run(ctx context.Context) error {
 		})
 	}
 	running.Go(func() { s.base.Watch.Run(ctx) })
+	running.Go(func() { s.base.TellNotes(ctx, page.NoteAgain) })
 	running.Wait()
 	s.counter.Close(context.WithoutCancel(ctx))
 	close(failed)

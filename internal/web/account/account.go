@@ -87,6 +87,8 @@ type Store struct {
 	mu       sync.Mutex
 	read     os.FileInfo // of the file that was read; nil: there was none
 	all      []Account
+
+	Notes *Notes
 }
 
 // params cost 19 MiB and two passes, the least that OWASP recommends; a second on a small board
@@ -103,6 +105,9 @@ func OpenAtCost(directory string, params argon2id.Params) (*Store, error) {
 	s := &Store{path: filepath.Join(directory, "accounts.json"), codePath: filepath.Join(directory, "first-run-code"), params: params}
 	err := s.load()
 	if err != nil {
+		return nil, err
+	}
+	if s.Notes, err = OpenNotes(directory); err != nil {
 		return nil, err
 	}
 	if s.decoy, err = argon2id.CreateHash(rand.Text(), &s.params); err != nil {
