@@ -130,7 +130,15 @@ func (p *planner) door(i int, d DoorAnswer) {
 		if r.ID == "" {
 			r.ID = fmt.Sprintf("reader-%d", n+1)
 		}
-		p.reader(d.ID, w, r)
+		lines := w
+		if r.Place < 0 || r.Place > len(p.board.Wiring.Doors) {
+			p.add(fmt.Sprintf("%s, reader %s", at, r.ID), Fault, "place = %d: the profile %q proposes reader lines for %s", r.Place, p.board.Name, amount.Of(len(p.board.Wiring.Doors), "door"))
+			continue
+		}
+		if r.Place > 0 {
+			lines = p.board.Wiring.Doors[r.Place-1]
+		}
+		p.reader(d.ID, lines, r)
 	}
 }
 

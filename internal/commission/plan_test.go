@@ -63,6 +63,31 @@ func words(p Plan) string {
 	return b.String()
 }
 
+// TestReadersOnBothSides: a door's second Wiegand reader is at the lines of another door's place.
+func TestReadersOnBothSides(t *testing.T) {
+	const both = front + `
+[[door.reader]]
+id = "in"
+[[door.reader]]
+id = "out"
+direction = "out"
+type = "wiegand"
+place = `
+	p := Propose(house(), answers(t, both+"2"), profile.Set{})
+	s, err := site.Parse([]byte(p.Text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, words(p))
+	}
+	if r := s.Doors[0].Readers; len(r) != 2 || *r[0].D0 != 20 || *r[1].D0 != 12 || *r[1].D1 != 13 || r[1].Direction != "out" {
+		t.Errorf("%+v\n%s", r, p.Text)
+	}
+	for _, place := range []string{"3", "-1"} {
+		if p := Propose(house(), answers(t, both+place), profile.Set{}); !p.Faulty() || !strings.Contains(words(p), "proposes reader lines for 2 doors") {
+			t.Errorf("place %s: %s", place, words(p))
+		}
+	}
+}
+
 // TestProposeInOrder: of a house in order comes a file that the daemon takes, with comments,
 // in which everything stands as it was found.
 func TestProposeInOrder(t *testing.T) {

@@ -117,6 +117,7 @@ type ReaderAnswer struct {
 	Address   *int     `toml:"address" json:"address,omitempty"`
 	Profile   string   `toml:"profile" json:"profile,omitempty"`
 	Formats   []string `toml:"formats" json:"formats,omitempty"`
+	Place     int      `toml:"place" json:"place,omitempty"` // whose reader lines it is at, of the wiring's doors from 1; 0: its door's own
 }
 
 // PartState is how one part of a plan is.

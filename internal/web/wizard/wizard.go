@@ -6,6 +6,7 @@
 package wizard
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -107,7 +108,7 @@ func (d Draft) at(k string) string {
 		for _, r := range door.Readers {
 			f := control.FoundReader{Type: r.Type, Port: r.Port, Address: r.Address}
 			if r.Type == "wiegand" {
-				f.Door = door.Place
+				f.Door = cmp.Or(r.Place, door.Place)
 			}
 			if key(f) == k {
 				return door.ID
@@ -128,7 +129,8 @@ type Said struct {
 	Contact   bool
 }
 
-// Add adds a door with a reader, or a reader to an existing door.
+// Add adds a door with a reader, or a reader to an existing door. The lock, way out and contact of
+// an existing door become what is said; if neither lock nor way out is, they stay.
 func (d *Draft) Add(look control.Look, s Said) error {
 	s.Name = strings.ToLower(strings.TrimSpace(s.Name))
 	if !wire.ValidName(s.Name, false) {
@@ -152,17 +154,23 @@ func (d *Draft) Add(look control.Look, s Said) error {
 		}
 		d.Answers.Doors = append(d.Answers.Doors, door)
 		i = len(d.Answers.Doors) - 1
+	} else if s.Lock != "" || s.Egress != "" {
+		if err := s.check(); err != nil {
+			return err
+		}
+		s.wire(&d.Answers.Doors[i])
 	}
 	if chosen.Key != "" {
 		door := &d.Answers.Doors[i]
-		door.Readers = append(door.Readers, answer(chosen, door.Readers, s.Direction))
+		door.Readers = append(door.Readers, answer(chosen, *door, s.Direction))
 	}
 	return nil
 }
 
 // door returns a new door; at is its place, 0: the first free one.
 func (d *Draft) door(look control.Look, s Said, at int) (control.DoorAnswer, error) {
-	out := control.DoorAnswer{ID: s.Name, Place: at, Egress: s.Egress, Lock: s.Lock, Contact: s.Contact, Exit: s.Exit && s.Egress == "mechanical"}
+	out := control.DoorAnswer{ID: s.Name, Place: at}
+	s.wire(&out)
 	taken := func(n int) bool {
 		return slices.ContainsFunc(d.Answers.Doors, func(a control.DoorAnswer) bool { return a.Place == n })
 	}
@@ -171,26 +179,40 @@ func (d *Draft) door(look control.Look, s Said, at int) (control.DoorAnswer, err
 			out.Place = n
 		}
 	}
-	switch {
-	case out.Place == 0, taken(out.Place):
+	if out.Place == 0 || taken(out.Place) {
 		return out, Full
-	case s.Lock != "fail-safe" && s.Lock != "fail-secure":
-		return out, NoLock
-	case s.Egress != "mechanical" && s.Egress != "electric":
-		return out, NoEgress
-	case s.Lock == "fail-secure" && s.Egress == "electric":
-		return out, LockedIn
 	}
-	return out, nil
+	return out, s.check()
+}
+
+// check reports what was not said of a door, or may not be.
+func (s Said) check() error {
+	switch {
+	case s.Lock != "fail-safe" && s.Lock != "fail-secure":
+		return NoLock
+	case s.Egress != "mechanical" && s.Egress != "electric":
+		return NoEgress
+	case s.Lock == "fail-secure" && s.Egress == "electric":
+		return LockedIn
+	}
+	return nil
+}
+
+// wire puts what was said into a door.
+func (s Said) wire(d *control.DoorAnswer) {
+	d.Egress, d.Lock, d.Contact, d.Exit = s.Egress, s.Lock, s.Contact, s.Exit && s.Egress == "mechanical"
 }
 
 // answer returns a reader for a door that has others.
-func answer(r Reader, others []control.ReaderAnswer, direction string) control.ReaderAnswer {
+func answer(r Reader, at control.DoorAnswer, direction string) control.ReaderAnswer {
 	if direction != "out" {
 		direction = "in"
 	}
 	out := control.ReaderAnswer{ID: direction, Direction: direction, Type: r.Type, Port: r.Port, Address: r.Address}
-	for n := 2; slices.ContainsFunc(others, func(o control.ReaderAnswer) bool { return o.ID == out.ID }); n++ {
+	if r.Door != at.Place { // of a Wiegand reader; others are at none
+		out.Place = r.Door
+	}
+	for n := 2; slices.ContainsFunc(at.Readers, func(o control.ReaderAnswer) bool { return o.ID == out.ID }); n++ {
 		out.ID = fmt.Sprintf("%s-%d", direction, n)
 	}
 	return out

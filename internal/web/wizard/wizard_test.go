@@ -55,6 +55,53 @@ func TestDoors(t *testing.T) {
 	}
 }
 
+// TestReadersOnBothSides: two Wiegand readers are at one door, the second at the lines that are
+// meant for another one's reader, and no other door gets that reader.
+func TestReadersOnBothSides(t *testing.T) {
+	var d Draft
+	for _, s := range []Said{front(func(s *Said) { s.Reader = "lines 2" }), front(func(s *Said) { s.Reader, s.Direction, s.Lock, s.Egress = "lines 1", "out", "", "" })} {
+		if err := d.Add(found(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	door := d.Answers.Doors[0]
+	if len(d.Answers.Doors) != 1 || door.Place != 2 || len(door.Readers) != 2 || door.Readers[0].Place != 0 || door.Readers[1].Place != 1 || door.Lock != "fail-safe" {
+		t.Errorf("%+v", d.Answers.Doors)
+	}
+	for _, r := range d.Readers(found()) {
+		if r.Type == "wiegand" && r.At != "front" {
+			t.Errorf("%s is at %q", r.Key, r.At)
+		}
+	}
+	if err := d.Add(found(), front(func(s *Said) { s.Reader, s.Name = "lines 1", "back" })); err != Taken {
+		t.Errorf("one reader at two doors: %v", err)
+	}
+	if err := d.Add(found(), front(func(s *Said) { s.Reader, s.Name = NoneAt, "back" })); err != nil || d.Answers.Doors[1].Place != 1 {
+		t.Errorf("a door without a reader, whose lines another one has: %+v, %v", d.Answers.Doors, err)
+	}
+}
+
+// TestSaidAgain: of a door that is there already counts what was said last.
+func TestSaidAgain(t *testing.T) {
+	var d Draft
+	again := func(change func(*Said)) error {
+		return d.Add(found(), front(func(s *Said) { s.Reader = NoneAt; change(s) }))
+	}
+	_ = d.Add(found(), front(nil))
+	if err := again(func(s *Said) { s.Lock, s.Egress, s.Contact = "fail-secure", "mechanical", true }); err != nil {
+		t.Fatal(err)
+	}
+	if door := d.Answers.Doors[0]; door.Lock != "fail-secure" || door.Egress != "mechanical" || !door.Contact || len(door.Readers) != 1 {
+		t.Errorf("%+v", door)
+	}
+	if err := again(func(s *Said) { s.Lock, s.Egress = "", "" }); err != nil || !d.Answers.Doors[0].Contact {
+		t.Errorf("what was not said again is gone: %+v, %v", d.Answers.Doors[0], err)
+	}
+	if err := again(func(s *Said) { s.Lock = "fail-secure" }); err != LockedIn || d.Answers.Doors[0].Egress != "mechanical" {
+		t.Errorf("%v: %+v", err, d.Answers.Doors[0])
+	}
+}
+
 // TestRefused: what was not said is not guessed, and nobody is locked in.
 func TestRefused(t *testing.T) {
 	for want, change := range map[text.Word]func(*Said){
