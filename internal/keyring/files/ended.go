@@ -5,10 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"gatehouse/internal/durable"
 )
@@ -42,19 +39,15 @@ func whole(data []byte) bool {
 // with worse damage is put aside and, like a missing one, counts as empty (see Read). A file
 // without the last field is of an older program.
 func (d *Dir) ReadEnded(name string, v any) {
-	data, err := os.ReadFile(d.Join(name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	if err != nil {
-		d.Log.Error().Err(err).Msg("file beside the grants can't be read")
+	data, ok := d.load(name)
+	if !ok {
 		return
 	}
 	if !whole(data) && (bytes.Contains(data, []byte(endMark)) || !json.Valid(data)) && !d.unflip(name, data) {
 		d.PutAside(d.Join(name))
 		return
 	}
-	if err := json.Unmarshal(data, v); err != nil {
+	if json.Unmarshal(data, v) != nil {
 		d.PutAside(d.Join(name))
 	}
 }

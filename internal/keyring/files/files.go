@@ -37,17 +37,18 @@ func (d *Dir) Join(name string) string { return filepath.Join(d.Path, name) }
 
 // Read reads JSON into v. A damaged file is put aside and, like a missing one, counts as empty.
 func (d *Dir) Read(name string, v any) {
-	data, err := os.ReadFile(d.Join(name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	if err != nil {
-		d.Log.Error().Err(err).Msg("file beside the grants can't be read")
-		return
-	}
-	if err := json.Unmarshal(data, v); err != nil {
+	if data, ok := d.load(name); ok && json.Unmarshal(data, v) != nil {
 		d.PutAside(d.Join(name))
 	}
+}
+
+// load returns the content of a file; false if it is missing or can't be read.
+func (d *Dir) load(name string) ([]byte, bool) {
+	data, err := os.ReadFile(d.Join(name))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		d.Log.Error().Err(err).Msg("file beside the grants can't be read")
+	}
+	return data, err == nil
 }
 
 // Save writes v as JSON, durably.
