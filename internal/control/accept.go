@@ -128,7 +128,7 @@ func (c Doors) AskForProofs(ctx context.Context) (a Acceptance, err error) {
 
 // Prove performs a step. The test of an exit button or a contact waits for ProofWait at most.
 func (c Doors) Prove(ctx context.Context, door, part, step string) (p Proof, err error) {
-	return p, c.socket.Call(ctx, http.MethodPost, "/v1/doors/"+url.PathEscape(door)+"/proofs/"+url.PathEscape(part), ProofStep{step}, &p)
+	return p, c.socket.Wait(ctx, http.MethodPost, "/v1/doors/"+url.PathEscape(door)+"/proofs/"+url.PathEscape(part), ProofStep{step}, &p)
 }
 
 // FireDrill returns the present drill, or the last one.

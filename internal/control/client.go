@@ -25,11 +25,16 @@ type Client struct {
 func NewClient(path string) *Client { return NewClientOver(network.Network{}, path) }
 
 // NewClientOver is NewClient over another network than the machine's own.
-func NewClientOver(n network.Network, path string) *Client {
-	c := socket.NewClient(n, path, socket.Peer{Name: "daemon",
+func NewClientOver(n network.Network, path string) *Client { return NewClientWithin(n, path, 0) }
+
+// NewClientWithin is NewClientOver for whoever wants to hear within a time that the daemon hangs: what is
+// to be answered at once fails after it. What waits for somebody, a network or a backup goes on for as long
+// as its context, once the daemon has given a sign of life. 0: all go on.
+func NewClientWithin(n network.Network, path string, within time.Duration) *Client {
+	c := socket.NewClient(n, path, socket.Peer{Name: "daemon", Alive: "/v1/status",
 		Absent: "start gatehoused: sudo systemctl start gatehoused, or gatehoused --config FILE; or say where its socket is with --socket",
 		Denied: "join the group gatehouse, or run this as root",
-		Hangs:  "wait a minute: its unit starts it again by itself. If it stays so: sudo systemctl restart gatehoused, or pull the gateway's plug and put it in again; meanwhile the doors are as in a power cut"})
+		Hangs:  "wait a minute: its unit starts it again by itself. If it stays so: sudo systemctl restart gatehoused, or pull the gateway's plug and put it in again; meanwhile the doors are as in a power cut"}).Within(within)
 	return &Client{c, Doors{c}}
 }
 
@@ -50,7 +55,7 @@ const ResetWait = time.Minute
 // ResetFire ends an emergency after the panel has been reset. For others than the operator it
 // takes until somebody presses an exit button or holds up a card that opens, ResetWait at most.
 func (c *Client) ResetFire(ctx context.Context) (f Fire, err error) {
-	return f, c.socket.Call(ctx, http.MethodPost, "/v1/fire/reset", nil, &f)
+	return f, c.socket.Wait(ctx, http.MethodPost, "/v1/fire/reset", nil, &f)
 }
 
 // NoteAccess records in the daemon's log who may use the page, which keeps its accounts itself.
@@ -87,13 +92,13 @@ func (c *Client) Keys(ctx context.Context) (k []Key, err error) {
 // Apply submits a new version of the list. A *Error with Conflict means that somebody else was
 // faster: fetch the list again.
 func (c *Client) Apply(ctx context.Context, u Update) (g Grants, err error) {
-	return g, c.socket.Call(ctx, http.MethodPut, "/v1/grants", u, &g)
+	return g, c.socket.Wait(ctx, http.MethodPut, "/v1/grants", u, &g)
 }
 
 // Swipe waits for the next card that is not in use, or that is held up twice with a rest in
 // between. The door does not open for it.
 func (c *Client) Swipe(ctx context.Context, r SwipeRequest) (card Card, err error) {
-	return card, c.socket.Call(ctx, http.MethodPost, "/v1/swipe", r, &card)
+	return card, c.socket.Wait(ctx, http.MethodPost, "/v1/swipe", r, &card)
 }
 
 // Printed returns the credentials of a printed number.

@@ -141,12 +141,12 @@ func (c *Client) CloseDesk(ctx context.Context, session string) error {
 
 // ShowCard waits for a card at the desk. The door does not open for it.
 func (c *Client) ShowCard(ctx context.Context, session string, r DeskSwipe) (card DeskCard, err error) {
-	return card, c.socket.Call(ctx, http.MethodPost, "/v1/desk/"+url.PathEscape(session)+"/swipe", r, &card)
+	return card, c.socket.Wait(ctx, http.MethodPost, "/v1/desk/"+url.PathEscape(session)+"/swipe", r, &card)
 }
 
 // TypePIN waits for a PIN at the keys of a door's readers.
 func (c *Client) TypePIN(ctx context.Context, session string, r DeskPIN) error {
-	return c.socket.Call(ctx, http.MethodPost, "/v1/desk/"+url.PathEscape(session)+"/pin", r, &struct{}{})
+	return c.socket.Wait(ctx, http.MethodPost, "/v1/desk/"+url.PathEscape(session)+"/pin", r, &struct{}{})
 }
 
 // CheckIn makes a tenancy for the card that was shown.

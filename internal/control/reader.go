@@ -97,12 +97,12 @@ func (c *Client) CloseInstall(ctx context.Context, door, reader string) error {
 
 // Rekey gives a reader another key, under the one that it has.
 func (c *Client) Rekey(ctx context.Context, door, reader string) error {
-	return c.socket.Call(ctx, http.MethodPost, readerPath(door, reader, "rekey"), nil, nil)
+	return c.socket.Wait(ctx, http.MethodPost, readerPath(door, reader, "rekey"), nil, nil)
 }
 
 // Configure gives a reader another address and baud rate.
 func (c *Client) Configure(ctx context.Context, door, reader string, in Configure) error {
-	return c.socket.Call(ctx, http.MethodPost, readerPath(door, reader, "configure"), in, nil)
+	return c.socket.Wait(ctx, http.MethodPost, readerPath(door, reader, "configure"), in, nil)
 }
 
 // EndLearnFormat ends format learning at a reader, which returns to its door.
@@ -113,7 +113,7 @@ func (c *Client) EndLearnFormat(ctx context.Context, door, reader string) error 
 // LearnFormat waits for the next swipe at a reader. Until EndLearnFormat, or half a minute after the last call,
 // the reader opens nothing.
 func (c *Client) LearnFormat(ctx context.Context, door, reader string, in LearnFormat) (t LearnedFormat, err error) {
-	return t, c.socket.Call(ctx, http.MethodPost, readerPath(door, reader, "teach"), in, &t)
+	return t, c.socket.Wait(ctx, http.MethodPost, readerPath(door, reader, "teach"), in, &t)
 }
 
 func readerPath(door, reader, act string) string {

@@ -73,19 +73,19 @@ func (b Backups) Status(ctx context.Context) (r Recovery, err error) {
 
 // NewCode makes a recovery code.
 func (b Backups) NewCode(ctx context.Context, in NewRecovery) (r RecoveryCode, err error) {
-	return r, b.socket.Call(ctx, http.MethodPost, "/v1/recovery", in, &r)
+	return r, b.socket.Wait(ctx, http.MethodPost, "/v1/recovery", in, &r)
 }
 
 // Rehearse restores a backup by a code, into a directory that is deleted again. The status of its
 // *Error is 422 where the code is mistyped, 403 where it is another's, 409 where there is no
 // backup.
 func (b Backups) Rehearse(ctx context.Context, in RecoveryCode) (r Rehearsed, err error) {
-	return r, b.socket.Call(ctx, http.MethodPost, "/v1/recovery/rehearse", in, &r)
+	return r, b.socket.Wait(ctx, http.MethodPost, "/v1/recovery/rehearse", in, &r)
 }
 
 // Take makes a backup now.
 func (b Backups) Take(ctx context.Context) (made Backup, err error) {
-	return made, b.socket.Call(ctx, http.MethodPost, "/v1/backup", nil, &made)
+	return made, b.socket.Wait(ctx, http.MethodPost, "/v1/backup", nil, &made)
 }
 
 // MostRestore bounds the backup of a RestoreRequest, in bytes: that of a house of 30,000 cards; 400
@@ -121,5 +121,5 @@ type Restored struct {
 // the code is mistyped, or this machine is a gateway already; 403 where it is another's; 400 where
 // the backup is damaged; 404 where the registry has none.
 func (b Backups) Restore(ctx context.Context, in RestoreRequest) (r Restored, err error) {
-	return r, b.socket.Call(ctx, http.MethodPost, "/v1/setup/restore", in, &r)
+	return r, b.socket.Wait(ctx, http.MethodPost, "/v1/setup/restore", in, &r)
 }

@@ -202,7 +202,7 @@ func (c SetupClient) State(ctx context.Context) (s Setup, err error) {
 
 // Look has the daemon look at its machine; a look that goes on ends. State tells what it finds.
 func (c SetupClient) Look(ctx context.Context, r LookRequest) (s Setup, err error) {
-	return s, c.socket.Call(ctx, http.MethodPost, "/v1/setup/look", r, &s)
+	return s, c.socket.Wait(ctx, http.MethodPost, "/v1/setup/look", r, &s)
 }
 
 // Propose makes a site file of answers and of what the last look has found until now.
@@ -218,7 +218,7 @@ func (c SetupClient) Write(ctx context.Context, w WriteSite) (s SiteWritten, err
 
 // Enrol makes a gateway whose house is served known to a registry.
 func (c SetupClient) Enrol(ctx context.Context, r EnrolRequest) (e Enrolled, err error) {
-	return e, c.socket.Call(ctx, http.MethodPost, "/v1/enrol", r, &e)
+	return e, c.socket.Wait(ctx, http.MethodPost, "/v1/enrol", r, &e)
 }
 
 // MakeKeyFile has a gateway without keys make the landlord's key file, of which it keeps no private

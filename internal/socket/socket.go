@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"syscall"
+	"time"
 
 	"gatehouse/internal/caller"
 	"gatehouse/internal/network"
@@ -46,13 +47,15 @@ type Peer struct {
 	Absent string // what to do if nobody answers
 	Denied string // what to do if the socket is not for this user
 	Hangs  string // what to do if it takes a request and does not answer in time
+	Alive  string // path that is answered at once
 }
 
 // Client calls one daemon. Safe for concurrent use.
 type Client struct {
-	path string
-	peer Peer
-	http *http.Client
+	path   string
+	peer   Peer
+	http   *http.Client
+	within time.Duration // for an answer to Call; 0: as long as the caller's context
 }
 
 // NewClient makes a client of the daemon behind the socket at path. It connects when first used.
@@ -63,9 +66,40 @@ func NewClient(n network.Network, path string, peer Peer) *Client {
 	return &Client{path: path, peer: peer, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
 }
 
-// Call sends in, if it is not nil, and reads the answer into out, if that is not nil.
+// Within returns a client to which a daemon that does not answer a Call for so long hangs. Before a Call
+// that changes something, Wait and Open it asks for the daemon's sign of life: what is sent to one that
+// hangs is done when it wakes up, a door released with nobody there.
+func (c *Client) Within(d time.Duration) *Client {
+	bounded := *c
+	bounded.within = d
+	return &bounded
+}
+
+// Call sends in, if it is not nil, and reads the answer into out, if that is not nil. It is for what is
+// answered at once.
 func (c *Client) Call(ctx context.Context, method, path string, in, out any) error {
+	if method != http.MethodGet {
+		if err := c.alive(ctx); err != nil {
+			return err
+		}
+	}
+	if c.within > 0 {
+		bounded, cancel := context.WithTimeout(ctx, c.within)
+		defer cancel()
+		ctx = bounded
+	}
+	body, err := c.send(ctx, method, path, in)
+	return c.read(path, body, err, out)
+}
+
+// Wait is Call for what rightly takes its time: somebody at a door, a network, a backup.
+func (c *Client) Wait(ctx context.Context, method, path string, in, out any) error {
 	body, err := c.Open(ctx, method, path, in)
+	return c.read(path, body, err, out)
+}
+
+// read reads an answer, unless there is none.
+func (c *Client) read(path string, body io.ReadCloser, err error, out any) error {
 	if err != nil {
 		return err
 	}
@@ -81,6 +115,26 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 
 // Open sends in, if it is not nil, and returns the body of the answer, which the caller closes.
 func (c *Client) Open(ctx context.Context, method, path string, in any) (io.ReadCloser, error) {
+	if err := c.alive(ctx); err != nil {
+		return nil, err
+	}
+	return c.send(ctx, method, path, in)
+}
+
+// alive asks the daemon for its sign of life, where that is bounded. Whatever it answers is one.
+func (c *Client) alive(ctx context.Context) error {
+	if c.within == 0 || c.peer.Alive == "" {
+		return nil
+	}
+	err := c.Call(ctx, http.MethodGet, c.peer.Alive, nil, nil)
+	var answered *Error
+	if errors.As(err, &answered) && answered.Status != 0 {
+		return nil
+	}
+	return err
+}
+
+func (c *Client) send(ctx context.Context, method, path string, in any) (io.ReadCloser, error) {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)

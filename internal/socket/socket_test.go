@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"gatehouse/internal/network"
 )
@@ -80,3 +82,79 @@ func TestNobodyThere(t *testing.T) {
 		t.Errorf("%v, %+v", err, fail)
 	}
 }
+
+// TestWithin: who bounds the wait for an answer is told within that time that the daemon hangs; what
+// waits for somebody goes on, once the daemon gave a sign of life, of whatever kind.
+func TestWithin(t *testing.T) {
+	for name, alive := range map[string]http.HandlerFunc{
+		"hangs":              func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"answers":            func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") },
+		"answers a refusal":  func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"error":"no"}`, http.StatusForbidden) },
+		"answers what else?": http.NotFound,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			here, acts := make(pipes), 0
+			s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.URL.Path == "/alive":
+					alive(w, r)
+					return
+				case r.Method == "POST":
+					acts++
+					return
+				}
+				select {
+				case <-r.Context().Done():
+				case <-time.After(time.Hour):
+					_, _ = io.WriteString(w, "7")
+				}
+			})}
+			served := make(chan error, 1)
+			go func() { served <- s.Serve(here) }()
+			n := network.Network{Dialer: func(context.Context, string, string) (net.Conn, error) {
+				ours, theirs := net.Pipe()
+				here <- theirs
+				return ours, nil
+			}}
+			c := NewClient(n, "/run/s", Peer{Name: "daemon", Alive: "/alive", Hangs: "wait"})
+			bounded := c.Within(10 * time.Second)
+			for what, call := range map[string]func(got *int) error{
+				"Call":           func(got *int) error { return bounded.Call(t.Context(), "GET", "/x", nil, got) },
+				"Wait":           func(got *int) error { return bounded.Wait(t.Context(), "GET", "/x", nil, got) },
+				"unbounded Call": func(got *int) error { return c.Call(t.Context(), "GET", "/x", nil, got) },
+			} {
+				began, got := time.Now(), 0
+				err := call(&got)
+				if goes := what == "unbounded Call" || what == "Wait" && name != "hangs"; goes {
+					if err != nil || got != 7 || time.Since(began) != time.Hour {
+						t.Errorf("%s, %s: %d, %v after %v", name, what, got, err, time.Since(began))
+					}
+					continue
+				}
+				var fail *Error
+				if !errors.As(err, &fail) || fail.Hint != "wait" || time.Since(began) != 10*time.Second {
+					t.Errorf("%s, %s: %v after %v", name, what, err, time.Since(began))
+				}
+			}
+			if err := bounded.Call(t.Context(), "POST", "/x", nil, nil); (err != nil) != (name == "hangs") || (acts == 0) != (name == "hangs") {
+				t.Errorf("%s: %v, and done %d times", name, err, acts)
+			}
+			c.http.CloseIdleConnections()
+			_ = s.Close()
+			<-served
+		})
+	}
+}
+
+// pipes are connections to a server in memory.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	if c, ok := <-p; ok {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (p pipes) Close() error   { close(p); return nil }
+func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }

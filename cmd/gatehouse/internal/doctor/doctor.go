@@ -6,7 +6,6 @@
 package doctor
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -88,16 +87,14 @@ func summary(all []check) error {
 func (c Doctor) look(s *session.Session, m machine) *seen {
 	f := &seen{machine: m}
 	f.checks = append(f.checks, f.siteFile(c.Config))
-	ctx, cancel := context.WithTimeout(s.Ctx, session.AnswerWithin)
-	defer cancel()
-	st, err := s.Client.Status(ctx)
+	st, err := s.Client.Status(s.Ctx)
 	if err == nil {
 		f.status = &st
 	}
 	f.checks = append(f.checks, daemonCheck(st, err))
 	if f.status != nil {
 		f.checks = append(f.checks, ofStatus(st)...)
-		backups, err := control.BackupsOf(s.Client).Status(ctx)
+		backups, err := control.BackupsOf(s.Client).Status(s.Ctx)
 		f.checks = append(f.checks, backupCheck(backups, err, time.Now()))
 	}
 	f.checks = append(f.checks, f.ofMachine(time.Now())...)

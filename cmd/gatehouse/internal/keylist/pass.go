@@ -35,7 +35,7 @@ func (c grantPassCmd) Run(s *session.Session) error {
 	if c.Minutes < qrpass.Min/60 || c.Minutes > qrpass.Max/60 {
 		return socket.Hinted("whoever photographs a pass has as long", "a pass is good for %d to %d minutes, not %d", qrpass.Min/60, qrpass.Max/60, c.Minutes)
 	}
-	st, err := s.Status()
+	st, err := s.Client.Status(s.Ctx)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ import (
 type Status struct{}
 
 func (Status) Run(s *session.Session) error {
-	st, err := s.Status()
+	st, err := s.Client.Status(s.Ctx)
 	return s.Print(st, err, func(w io.Writer) { writeStatus(w, st) })
 }
 
@@ -164,7 +164,7 @@ type clockSetCmd struct {
 }
 
 func (c clockSetCmd) Run(s *session.Session) error {
-	st, err := s.Status()
+	st, err := s.Client.Status(s.Ctx)
 	if err != nil {
 		return err
 	}

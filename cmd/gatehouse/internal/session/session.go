@@ -35,15 +35,9 @@ func (s *Session) Parting() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(s.Ctx), lastWord)
 }
 
-// AnswerWithin bounds the wait for an answer that waits for nobody: a daemon that takes longer hangs.
+// AnswerWithin bounds the wait of a session's client for an answer that waits for nobody: a daemon that
+// takes longer hangs.
 const AnswerWithin = 10 * time.Second
-
-// Status asks the daemon how it is, for AnswerWithin.
-func (s *Session) Status() (control.Status, error) {
-	ctx, cancel := context.WithTimeout(s.Ctx, AnswerWithin)
-	defer cancel()
-	return s.Client.Status(ctx)
-}
 
 // Terminal returns the terminal of a stream; nil: it is none.
 func Terminal(stream any) *os.File {

@@ -59,7 +59,7 @@ func (c Enrol) Run(s *session.Session) error {
 // serves reports whether a daemon serves this house and has no registry yet: then the daemon
 // enrols, so that the caller needs no rights over its keys, and restarts with them.
 func serves(s *session.Session, house *site.Site) bool {
-	st, err := s.Status()
+	st, err := s.Client.Status(s.Ctx)
 	return err == nil && st.Building == house.Building && st.Gateway == house.Gateway && st.Uplink == nil
 }
 
