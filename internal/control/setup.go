@@ -189,6 +189,22 @@ type KeysInstalled struct {
 	Files    []string `json:"files"`
 }
 
+// ExitWatch is how long the daemon waits for an exit button that is held.
+const ExitWatch = time.Minute
+
+// ExitHeld tells whether somebody held an exit button for ten seconds: nothing else of what is pressed
+// at a door (refusal N2).
+type ExitHeld struct {
+	Held  bool `json:"held"`
+	Stuck bool `json:"stuck,omitempty"` // a button is pressed and is not let go, which proves nothing
+}
+
+// WatchExit waits until somebody has held an exit button, ExitWatch at most. Only the page's first run
+// calls it; it is not among the acts that the tool and the page both have.
+func WatchExit(ctx context.Context, c *Client) (h ExitHeld, err error) {
+	return h, c.socket.Call(ctx, http.MethodPost, "/v1/exit/hold", nil, &h)
+}
+
 // SetupClient sets a gateway up by its daemon. Safe for concurrent use.
 type SetupClient struct{ socket *socket.Client }
 

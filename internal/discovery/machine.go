@@ -249,6 +249,29 @@ func (l *look) inputs(w *profile.Wiring) {
 	}
 }
 
+// ExitButton is the place of an exit button.
+type ExitButton struct {
+	Name string // as profile.Wiring names it
+	site.Input
+}
+
+// ExitButtons returns those of the wiring of a board's profile; none where this machine has not its chip,
+// or the board is not known. board is the profile's name; empty: as it is detected.
+func (m Machine) ExitButtons(board string) (all []ExitButton) {
+	chips := m.Look(nil).Chips
+	if board == "" {
+		board = m.boardOf(chips)
+	}
+	known, err := m.Profiles.Board(board)
+	if err != nil || known.Wiring == nil || !slices.ContainsFunc(chips, func(c site.FoundChip) bool { return c.Label == known.Wiring.Chip }) {
+		return nil
+	}
+	for i, d := range known.Wiring.Doors {
+		all = append(all, ExitButton{fmt.Sprintf("door %d exit", i+1), site.ExitAt(known.Wiring.Chip, d.Exit)})
+	}
+	return all
+}
+
 // level reads one line, pulled up as it will be.
 func (l *look) level(chip string, line int) (bool, error) {
 	lines, err := l.Lines(device.LinesConfig{Chip: chip, Offsets: []int{line}, Bias: device.BiasPullUp, BothEdges: true, Consumer: consumer})

@@ -27,6 +27,7 @@ import (
 	"gatehouse/internal/doorcode"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/gateway/clock"
+	"gatehouse/internal/gateway/exitbutton"
 	"gatehouse/internal/gateway/swipe"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
@@ -40,16 +41,16 @@ import (
 // Gateway is the daemon of one building. Make it with New, run it once with Run.
 type Gateway struct {
 	Parts
-	o          Options
-	gatewayKey ed25519.PrivateKey // signs what the gateway says; nil where it could not be read
-	once       once
-	start      start
+	o     Options
+	once  once
+	start start
 }
 
 // start is the result of a start.
 type start struct {
-	lock   *durable.Lock // of the state directory, for as long as this process lives
-	mended []string      // key files that were repaired
+	lock   *durable.Lock      // of the state directory, for as long as this process lives
+	key    ed25519.PrivateKey // signs what the gateway says; nil where it could not be read
+	mended []string           // key files that were repaired
 }
 
 // once grants a single opening of a door without a card.
@@ -72,6 +73,7 @@ type Parts struct {
 	Fire    *Fire    // nil: no fire input
 	Central *Central // nil: no registry
 	Doors   []*Door
+	Exits   exitbutton.Buttons // of the doors
 	Decider *Decider
 }
 
@@ -189,7 +191,7 @@ func (g *Gateway) makeRelays() {
 
 func (g *Gateway) openKeyring() (err error) {
 	keys, err := g.loadKeys()
-	g.gatewayKey = keys.Gateway
+	g.start.key = keys.Gateway
 	if err != nil {
 		g.o.Log.Warn().Err(err).Msg(lacking(keys))
 	}
@@ -249,9 +251,9 @@ func (g *Gateway) openJournal() (err error) {
 
 // openDesk makes the desk on what the keyring and the journal hold.
 func (g *Gateway) openDesk() (err error) {
-	g.once.codes = doorcode.New(doorcode.Parts{Dir: g.Site.Path("grants"), Key: g.gatewayKey, Epoch: func() uint64 { return g.Journal.Status().Epoch },
+	g.once.codes = doorcode.New(doorcode.Parts{Dir: g.Site.Path("grants"), Key: g.start.key, Epoch: func() uint64 { return g.Journal.Status().Epoch },
 		Grants: g.Keyring.Grants, Lost: func(id wire.CredentialID) bool { return g.Desk.Doors.Lost(id) }, Journal: g.Journal, Log: g.o.Log})
-	g.Desk, err = desk.New(desk.Parts{Dir: g.Site.Path("grants"), Keyring: g.Keyring, Journal: g.Journal, Key: g.gatewayKey,
+	g.Desk, err = desk.New(desk.Parts{Dir: g.Site.Path("grants"), Keyring: g.Keyring, Journal: g.Journal, Key: g.start.key,
 		Clock: g.deskClock, Codes: desk.Codes{Store: g.once.codes, Doors: doorsWith(g.Site, takesTyped), Scanners: doorsWith(g.Site, takesScanned)}, Log: g.o.Log})
 	if err != nil {
 		return fmt.Errorf("open desk: %w", err)
@@ -292,8 +294,10 @@ func (g *Gateway) makeDoor(d *Door) {
 	}
 	for source, in := range map[string]*site.Input{device.InputExit: d.Config.Exit, device.InputContact: d.Config.Contact} {
 		if in != nil && !cfg.Listening {
-			w := input{source: source, cfg: in.Lines("gatehouse-" + d.Config.ID + "-" + source), open: g.o.Hardware.Lines, send: d.Send,
-				filter: time.Duration(*in.FilterMS) * time.Millisecond, urgent: source == device.InputExit}
+			w := inputOf(source, *in, "gatehouse-"+d.Config.ID+"-"+source, g.o.Hardware.Lines, d.Send)
+			if source == device.InputExit {
+				w.send = tapped(d, &g.Exits)
+			}
 			d.run = append(d.run, w.run)
 		}
 	}
@@ -334,6 +338,15 @@ func (d *Door) SetTested(is bool) { d.tested.Store(is) }
 // Send sends an event to the door's loop. It blocks while the queue is full, because an input's
 // state must not be lost.
 func (d *Door) Send(e device.Event) { d.events <- e }
+
+// tapped sends what an exit button does to its door, and only then shows it to whoever watches for a
+// button that is held.
+func tapped(d *Door, watched *exitbutton.Buttons) func(device.Event) {
+	return func(e device.Event) {
+		d.Send(e)
+		watched.Saw(d.Config.ID, e)
+	}
+}
 
 // Run serves until ctx ends, or until somebody else is to decide at the doors (Decider.Changed).
 // When it returns all relays are de-energised, as they are while no daemon runs, and everything

@@ -9,6 +9,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/device/fault"
 	"gatehouse/internal/backoff"
+	"gatehouse/internal/site"
 )
 
 // settle is how long an input must be still at least before its release is believed, because
@@ -37,6 +38,21 @@ type input struct {
 	// urgent: active is sent after filter even while the line rattles.
 	urgent  bool
 	chatter chatter
+}
+
+// inputOf is an exit button or a contact as the site file has it; fire has another.
+func inputOf(source string, in site.Input, consumer string, open func(device.LinesConfig) (device.Lines, error), send func(device.Event)) input {
+	return input{source: source, cfg: in.Lines(consumer), open: open, send: send,
+		filter: time.Duration(*in.FilterMS) * time.Millisecond, urgent: source == device.InputExit}
+}
+
+// FollowExit follows an exit button as a door's is followed, without a door, until ctx ends: its line is
+// opened as an input, and send is called with its state at the start and at every change, and when it
+// can't be read; at the end, too. consumer is our name as the user of the line, for the kernel.
+func FollowExit(ctx context.Context, button site.Input, consumer string, open func(device.LinesConfig) (device.Lines, error), send func(device.Event)) {
+	in := inputOf(device.InputExit, button, consumer, open, send)
+	in.run(ctx)
+	send(device.Event{Kind: device.WentOffline, Source: device.InputExit})
 }
 
 // run watches until ctx ends, and reopens the line when it goes away.

@@ -55,7 +55,7 @@ func (g *Gateway) makeUplink(c *Central) error {
 	switch {
 	case reg == nil:
 		return errors.New("this gateway is not enrolled")
-	case g.gatewayKey == nil:
+	case g.start.key == nil:
 		return ErrNoKey
 	}
 	c.Broker = g.Site.Registry
@@ -67,7 +67,7 @@ func (g *Gateway) makeUplink(c *Central) error {
 	https := enrol.RenewerOptions{Dir: dir, Now: g.Clock.Now, Trusted: trusted,
 		Network: g.o.Network, Renewed: func() { c.Link.Again() }, Log: g.o.Log, Chance: g.o.Chance}
 	c.Renewer = enrol.NewRenewer(https)
-	c.Offsite = offsite.New(offsite.Options{Backups: g.Backup, File: g.Site.Path("backup", "registry.json"), Address: reg.Place.Address(), Key: g.gatewayKey, Now: g.Clock.Now,
+	c.Offsite = offsite.New(offsite.Options{Backups: g.Backup, File: g.Site.Path("backup", "registry.json"), Address: reg.Place.Address(), Key: g.start.key, Now: g.Clock.Now,
 		Clear: func() bool { return c.Uplink.Status().State == uplink.StateInStep }, Log: g.o.Log, Chance: g.o.Chance,
 		Send: func(ctx context.Context, envelope, data []byte) (bool, error) {
 			return enrol.SendSnapshot(ctx, https, envelope, data)
@@ -81,7 +81,7 @@ func (g *Gateway) makeUplink(c *Central) error {
 		return err
 	}
 	c.Uplink, err = uplink.New(uplink.Options{Link: c.Link, Place: reg.Place, Registry: reg.Name, Journal: g.Journal, Keyring: forward.Keyring{Keyring: g.Keyring}, Records: forward.Records{Records: g.Desk.Records},
-		Key: g.gatewayKey, Clock: g.Clock.Stamp, Fresh: g.Clock.Hear, TakeBack: g.Clock.Undo, Checkpoint: g.Site.Path("journal", "checkpoint"), Software: g.o.Version[:min(len(g.o.Version), 64)], Zone: g.Site.TimeZone, Formats: g.o.Formats, Spread: c.Link.Spread, Log: g.o.Log,
+		Key: g.start.key, Clock: g.Clock.Stamp, Fresh: g.Clock.Hear, TakeBack: g.Clock.Undo, Checkpoint: g.Site.Path("journal", "checkpoint"), Software: g.o.Version[:min(len(g.o.Version), 64)], Zone: g.Site.TimeZone, Formats: g.o.Formats, Spread: c.Link.Spread, Log: g.o.Log,
 		Chance: g.o.Chance, Gather: g.o.Cadence.Gather})
 	return err
 }

@@ -80,6 +80,13 @@ func (s *Site) defaults() {
 	}
 }
 
+// ExitAt is an exit button at a line, as in a site file that says no more of it.
+func ExitAt(chip string, line int) Input {
+	in := Input{Chip: chip, Line: &line}
+	in.defaults(defaultExitFilter)
+	return in
+}
+
 func (in *Input) defaults(filter int) {
 	if in == nil {
 		return

@@ -1,10 +1,12 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 
 	"gatehouse/internal/web/account"
+	"gatehouse/internal/web/athand"
 	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/reception"
 	"gatehouse/internal/web/text"
@@ -14,12 +16,16 @@ import (
 type entry struct {
 	*page.Page
 	counter *reception.Counter
+	hand    *athand.Watches
 }
 
 func (e entry) routes() []page.Route {
 	return []page.Route{
 		page.At("GET /welcome", page.Anybody, e.welcome),
 		page.At("POST /welcome", page.Anybody, e.claim),
+		page.At("POST /welcome/exit", page.Anybody, e.hold),
+		page.At("GET /welcome/exit", page.Anybody, e.exit),
+		page.At("GET /welcome/exit/live", page.Anybody, e.exitLive),
 		page.At("GET /login", page.Anybody, e.login),
 		page.At("POST /login", page.Anybody, e.signIn),
 		page.At("POST /logout", page.EveryRole, e.signOut),
@@ -30,8 +36,19 @@ func (e entry) routes() []page.Route {
 
 // form is the data of a form that was refused.
 type form struct {
-	Name  string
-	Wrong string // key of the words; empty: nothing is wrong
+	Name   string
+	Wrong  string // key of the words; empty: nothing is wrong
+	AtHand bool   // an exit button was held in the place of the code
+}
+
+// first is the first run's form; wrong is the key of what is wrong with the one before, or empty.
+func (e entry) first(v *page.Visit, wrong string) form {
+	return form{Name: cmp.Or(v.PostFormValue("name"), v.Say("entry.name_default")), Wrong: wrong, AtHand: e.hand.Proved(e.watch(v))}
+}
+
+// owned tells who is at the first run that the house has its owner.
+func (e entry) owned(v *page.Visit) error {
+	return v.ShowStatus(http.StatusConflict, "login", form{Name: e.usualName(v), Wrong: "entry.claimed"})
 }
 
 func (e entry) welcome(v *page.Visit) error {
@@ -39,24 +56,31 @@ func (e entry) welcome(v *page.Visit) error {
 		v.Redirect("/login")
 		return nil
 	}
-	return v.Show("welcome", form{Name: v.Say("entry.name_default")})
+	return v.Show("welcome", e.first(v, ""))
+}
+
+// owner makes the first owner, by the code or by the button that was held.
+func (e entry) owner(v *page.Visit, f form) (account.Account, error) {
+	if f.AtHand {
+		return e.Accounts.ClaimAtHand(f.Name, v.FormValue("password"))
+	}
+	return e.Accounts.Claim(v.FormValue("code"), f.Name, v.FormValue("password"))
 }
 
 func (e entry) claim(v *page.Visit) error {
-	again := form{Name: v.FormValue("name")}
-	if again.Name == "" {
-		again.Name = v.Say("entry.name_default")
-	}
+	again := e.first(v, "")
 	if !e.Tries.Allow(v.RemoteAddr) {
 		again.Wrong = "page.too_fast"
 		return v.ShowStatus(http.StatusTooManyRequests, "welcome", again)
 	}
-	a, err := e.Accounts.Claim(v.FormValue("code"), again.Name, v.FormValue("password"))
+	a, err := e.owner(v, again)
 	switch {
+	case errors.Is(err, account.ErrCode) && v.FormValue("by") == "exit":
+		again.Wrong = "entry.exit_over"
 	case errors.Is(err, account.ErrCode):
 		again.Wrong = "entry.wrong_code"
 	case errors.Is(err, account.ErrClaimed):
-		return v.ShowStatus(http.StatusConflict, "login", form{Name: e.usualName(v), Wrong: "entry.claimed"})
+		return e.owned(v)
 	case errors.Is(err, account.ErrPassword):
 		again.Wrong = "entry.bad_password"
 	case errors.Is(err, account.ErrName):
@@ -67,6 +91,7 @@ func (e entry) claim(v *page.Visit) error {
 	if again.Wrong != "" {
 		return v.ShowStatus(http.StatusUnprocessableEntity, "welcome", again)
 	}
+	e.hand.End()
 	e.Log.Info().Msg("the house has an owner")
 	v.Note(a, a.Caller(), false)
 	if err := v.Enter(a); err != nil {

@@ -30,6 +30,20 @@ func TestScreensOfSetup(t *testing.T) {
 	camera.Take("/setup/keys", "setup-keys")
 }
 
+// TestScreensOfTheExitButton looks at the first run without a code, and makes its pictures (make screens).
+func TestScreensOfTheExitButton(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	socket.Handle(s.daemon.socket, "POST /v1/exit/hold", func(r *http.Request, _ socket.None) (control.ExitHeld, error) {
+		<-r.Context().Done()
+		return control.ExitHeld{}, r.Context().Err()
+	})
+	t.Cleanup(s.page.hand.Close)
+	c := browser(t)
+	s.post(t, c, "/welcome/exit")
+	webtest.NewCamera(t, s.URL, c).Picture("/welcome/exit", "welcome-exit")
+}
+
 // TestScreensOfProof looks at a door that is proved, a fire drill and a fire alarm, and makes their pictures (make screens).
 func TestScreensOfProof(t *testing.T) {
 	t.Parallel()

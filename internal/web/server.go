@@ -9,6 +9,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/network"
 	"gatehouse/internal/web/account"
+	"gatehouse/internal/web/athand"
 	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/reception"
 )
@@ -34,5 +35,6 @@ type Server struct {
 	o       Options
 	base    *page.Page
 	counter *reception.Counter
+	hand    *athand.Watches // who has the gateway at hand at the first run
 	handler http.Handler
 }

@@ -19,6 +19,7 @@ import (
 
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/address"
+	"gatehouse/internal/web/athand"
 	"gatehouse/internal/web/guard"
 	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/reception"
@@ -33,8 +34,8 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, base: p, counter: reception.NewCounter(o.Daemon)}
-	pages := p.Handler(entry{p, s.counter}.routes(), home{p}.routes(), doors{p}.routes(), todo{p}.routes(), people{p, s.counter}.routes(), desk{p, s.counter}.routes(), more{p, o.Version}.routes(),
+	s := &Server{o: o, base: p, counter: reception.NewCounter(o.Daemon), hand: &athand.Watches{}}
+	pages := p.Handler(entry{p, s.counter, s.hand}.routes(), home{p}.routes(), doors{p}.routes(), todo{p}.routes(), people{p, s.counter}.routes(), desk{p, s.counter}.routes(), more{p, o.Version}.routes(),
 		access{p}.routes(), setup.Routes(p), resident{p, tries.New(tries.ResidentEvery)}.routes(), pass{p, tries.New(tries.PassEvery)}.routes())
 	s.handler = guard.Guard{Words: p.Words, Names: o.Names, Upload: rescue.Path, MostUpload: rescue.MostUpload}.Before(pages) // before the sessions: requests of another site prolong none
 	return s, nil
@@ -84,6 +85,7 @@ func (s *Server) Run(ctx context.Context) error {
 	running.Go(func() { s.base.TellNotes(ctx, page.NoteAgain) })
 	running.Wait()
 	s.counter.Close(context.WithoutCancel(ctx))
+	s.hand.Close()
 	close(failed)
 	var errs []error
 	for err := range failed {

@@ -248,7 +248,7 @@ func TestFirstRun(t *testing.T) {
 	late := browser(t) // has the first run on the screen still
 	s.post(t, late, "/language", "to", "en")
 	a := s.post(t, late, "/welcome", "code", code, "password", secret)
-	if a.status != http.StatusConflict || !strings.Contains(a.body, "somebody used the label&#39;s code before") {
+	if a.status != http.StatusConflict || !strings.Contains(a.body, "somebody used the label&#39;s code or the exit button before") {
 		t.Errorf("the code a second time: %d %s", a.status, a.body)
 	}
 	// The owner was made in Chinese: the English sign-in proposes the name that there is.

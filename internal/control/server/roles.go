@@ -1,6 +1,9 @@
 package server
 
-import "gatehouse/internal/caller"
+import (
+	"gatehouse/internal/caller"
+	"gatehouse/internal/control/server/exits"
+)
 
 // Roles besides the operator, who may call everything.
 var (
@@ -11,6 +14,7 @@ var (
 	proving   = []caller.Role{caller.Owner, caller.Installer}
 	residents = []caller.Role{caller.Resident}
 	visitors  = []caller.Role{caller.Page} // of whom nobody knows but that they have a code
+	firstRun  = []caller.Role{caller.Page} // for nobody who has an account
 )
 
 // routeRoles says which roles may call which route through the page. A route that is not listed is
@@ -22,6 +26,7 @@ var routeRoles = map[string][]caller.Role{
 	"POST /v1/doors/{door}/release":       atHouse,
 	"POST /v1/doors/{door}/lock":          atHouse,
 	"POST /v1/fire/reset":                 atHouse, // who shows up at a door
+	exits.Route:                           firstRun,
 	"GET /v1/acceptance":                  proving,
 	"POST /v1/doors/{door}/proofs/{part}": proving,
 	"GET /v1/fire/drill":                  proving,

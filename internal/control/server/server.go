@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/acceptance"
+	"gatehouse/internal/control/server/exits"
 	"gatehouse/internal/control/server/gate"
 	"gatehouse/internal/control/server/keyfile"
 	"gatehouse/internal/control/server/profiles"
@@ -109,6 +110,7 @@ func (srv *Server) routes(g *gateway.Gateway) {
 	socket.Handle(s, "POST /v1/swipe", list.postSwipe)
 	socket.Handle(s, "POST /v1/printed", list.postPrinted)
 	takeover.Handle(s, g)
+	exits.Handle(s, g)
 
 	turn := new(keyfile.Turn)
 	socket.Stream(s, "POST /v1/enrol", enrolling{g, srv.o, turn}.streamEnrol)

@@ -1,8 +1,8 @@
 // Package account stores who may use a house's page, and authenticates them: accounts with a role
 // and the argon2id hash of a password, in one file that only the page's user reads.
 //
-// It refuses passwords that are guessed first, a second owner by the code of the label, and to tell
-// whether a name or a password was wrong.
+// It refuses passwords that are guessed first, a second owner by the code of the label or without
+// it, and to tell whether a name or a password was wrong.
 package account
 
 import (
@@ -212,7 +212,17 @@ func (s *Store) Claim(code, name, password string) (Account, error) {
 	if subtle.ConstantTimeCompare([]byte(want), []byte(plainCode(code))) != 1 {
 		return Account{}, ErrCode
 	}
-	if plainCode(password) == want {
+	return s.ClaimAtHand(name, password)
+}
+
+// ClaimAtHand makes the first owner without the code, which is over then, too: for somebody who has shown
+// otherwise to be at the gateway.
+func (s *Store) ClaimAtHand(name, password string) (Account, error) {
+	code, err := s.Code()
+	if err != nil {
+		return Account{}, err
+	}
+	if plainCode(password) == code {
 		return Account{}, ErrPassword
 	}
 	a, err := s.add(name, Owner, password, true)

@@ -3,7 +3,8 @@
 // the daemon's socket what a tool or the page needs to set the gateway up, and says everybody
 // else why nothing is served.
 //
-// It drives no line, and never overwrites a site file. Its findings are kept in memory: after a
+// It drives no line, reads those of exit buttons only while it is asked whether one is held, and never
+// overwrites a site file. Its findings are kept in memory: after a
 // power cut the machine is inspected again.
 package setup
 
@@ -22,8 +23,10 @@ import (
 	"gatehouse/internal/caller"
 	"gatehouse/internal/commission"
 	"gatehouse/internal/control"
+	"gatehouse/internal/control/server/exits"
 	"gatehouse/internal/control/server/gate"
 	"gatehouse/internal/discovery"
+	"gatehouse/internal/gateway/exitbutton"
 	"gatehouse/internal/network"
 	"gatehouse/internal/site"
 	"gatehouse/internal/socket"
@@ -55,6 +58,8 @@ type Server struct {
 	looker  *looker
 	written chan struct{} // there may be a site file now
 
+	exits exitbutton.Buttons // by the board's drawing, while somebody is asked to hold one
+
 	restoring sync.Mutex // held while a backup is restored, and no house is served
 
 	tried string // the site file that came to nothing, as stamp tells
@@ -72,6 +77,7 @@ var routeRoles = map[string][]caller.Role{
 	"POST /v1/setup/propose": {caller.Owner, caller.Installer},
 	"POST /v1/setup/write":   {caller.Owner, caller.Installer},
 	"POST /v1/setup/restore": {caller.Owner, caller.Installer},
+	exits.Route:              {caller.Page},
 }
 
 // maxRequest bounds a request, in bytes: a backup that the page takes, in base64, and its code.
@@ -88,6 +94,7 @@ func New(o Options, why error) *Server {
 	socket.Handle(s.socket, "POST /v1/setup/propose", s.postPropose)
 	socket.Handle(s.socket, "POST /v1/setup/write", s.postWrite)
 	socket.Handle(s.socket, "POST /v1/setup/restore", s.postRestore)
+	socket.Handle(s.socket, exits.Route, s.postExitHold)
 	socket.Handle(s.socket, "/", func(*http.Request, socket.None) (socket.None, error) { return socket.None{}, s.refusal() })
 	return s
 }

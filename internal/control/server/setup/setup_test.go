@@ -51,6 +51,12 @@ func must(t *testing.T, err error) {
 func newGateway(t *testing.T) *gateway {
 	t.Helper()
 	t.Parallel()
+	return gatewayAt(t, nil)
+}
+
+// gatewayAt is a gateway whose edges have the times of a clock; nil: of the machine.
+func gatewayAt(t *testing.T, now func() time.Duration) *gateway {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "s") // short: the path of a socket has 104 bytes at most
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
@@ -58,7 +64,7 @@ func newGateway(t *testing.T) *gateway {
 	in := func(name string, offset int) devicetest.Line {
 		return devicetest.Line{Name: name, Offset: offset, PullUp: true, ActiveLow: true}
 	}
-	g.board, err = devicetest.NewBoard(devicetest.BoardConfig{Chip: chip, Lines: []devicetest.Line{
+	g.board, err = devicetest.NewBoard(devicetest.BoardConfig{Chip: chip, Now: now, Lines: []devicetest.Line{
 		in("fire", 22), in("exit", 23), in("contact", 24), in("d0", 20), in("d1", 21), in("exit2", 25), in("contact2", 16), in("d0-2", 12), in("d1-2", 13)}})
 	must(t, err)
 	near, far := net.Pipe()
@@ -361,6 +367,7 @@ func TestWrongFile(t *testing.T) {
 // with who may ask for it: a helper sets nothing up.
 func TestRoutes(t *testing.T) {
 	g := newGateway(t)
+	g.o.Machine.Look = noChip // nobody waits for a button
 	g.run()
 	server := New(g.o, fs.ErrNotExist)
 	var got []string

@@ -12,6 +12,7 @@ for (const box of document.querySelectorAll("[data-live]")) {
 		box.innerHTML = e.data;
 		// Who goes by the keyboard stays where they were; where that is gone, at the top of the content.
 		if (focus) ([...box.querySelectorAll("a,button,input")].find((i) => same(i) === focus) ?? document.getElementById("main")).focus({preventScroll: true});
+		box.querySelector("[data-next]")?.click(); // there is no more to wait for here
 		// What somebody chose stays, until a card says otherwise.
 		if (lit() === before) for (const i of box.querySelectorAll("input:enabled")) if (i.value === chosen) i.checked = true;
 	};
