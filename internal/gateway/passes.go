@@ -60,6 +60,12 @@ func beginsJournal(e journal.Entry, h wire.Header) bool {
 	return e.Sequence == 0 && !(h.Kind == wire.KindEpoch && len(h.Detail) > 0)
 }
 
+// isBefore reports whether an entry was surely made before a time, unix s: a clock that was never
+// set stands at some earlier time and says nothing.
+func isBefore(h wire.Header, unix int64) bool {
+	return h.Clock >= wire.ClockRTC && h.Time().Unix() < unix
+}
+
 // used reads on from a place in the journal, and reports whether that covered every pass that may
 // still be good.
 func (r recall) used(ctx context.Context, at journal.Position) (used []wire.ID, all bool, read int) {
@@ -74,7 +80,7 @@ func (r recall) used(ctx context.Context, at journal.Position) (used []wire.ID, 
 			if err != nil {
 				return nil, false, read
 			}
-			all = all || read == 0 && beginsJournal(e, h) || h.Clock >= wire.ClockRTC && h.Time().Unix() < enough
+			all = all || read == 0 && beginsJournal(e, h) || isBefore(h, enough)
 			if h.Kind == wire.KindAccess && h.Outcome == wire.OutcomeGranted && len(h.Detail) == len(wire.ID{}) {
 				used = append(used, wire.ID(h.Detail))
 			}
