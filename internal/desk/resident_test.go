@@ -71,6 +71,16 @@ func TestResidentEnters(t *testing.T) {
 	o.wants("front", em(1), wire.ReasonGranted)
 }
 
+// TestSharedPIN: a PIN that two tenants of a flat have chosen says of neither that it is who asks.
+func TestSharedPIN(t *testing.T) {
+	o := sharedFlat(t)
+	o.choosePIN(em(2), "471108")
+	_, err := o.resident(Enter, "471108")
+	refused(t, err, "do not fit")
+	o.wants("front", em(1), wire.ReasonGranted)
+	o.wants("front", em(2), wire.ReasonGranted)
+}
+
 // TestResidentFindsOneOfSeveral: of several stopped cards nothing is brought back until one is named, and
 // then that one alone.
 func TestResidentFindsOneOfSeveral(t *testing.T) {

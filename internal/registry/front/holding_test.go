@@ -61,7 +61,7 @@ func TestHolding(t *testing.T) {
 	s.part()
 	_, forged := s.parts(s.g.nonce, newKey(t))
 	topic, parts := s.parts(s.g.nonce, s.g.key)
-	for _, envelope := range append(forged, early[0], early[1], parts[1], parts[1]) { // the early ones answer another hello
+	for _, envelope := range append(forged, parts[1], parts[1], early[0], early[1]) { // the early ones answer another hello
 		s.link.receive(topic, envelope)
 	}
 	time.Sleep(50 * time.Millisecond) // nothing comes of it, now or later
