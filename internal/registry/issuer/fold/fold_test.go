@@ -65,6 +65,17 @@ func TestFold(t *testing.T) {
 	}
 }
 
+// TestFirstEndCounts: a grant that was ended twice, as by two gateways, is over since the first end.
+func TestFirstEndCounts(t *testing.T) {
+	events := []Event{ev(1, "a", checkIn(1, 0)), ev(2, "b", other(wire.OpEnd, 1, 9)), ev(3, "a", other(wire.OpEnd, 1, 5))}
+	for range 2 {
+		slices.Reverse(events)
+		if g := Of(id('g', 1), events); !g.Ended || g.End.Source != "a" || g.Over() != at(5) {
+			t.Errorf("ended %v by %q, over at %d, want %d", g.Ended, g.End.Source, g.Over(), at(5))
+		}
+	}
+}
+
 // TestFoldWithoutCheckIn: what names a grant that nobody opened is kept, and
 // counts when its check-in comes.
 func TestFoldWithoutCheckIn(t *testing.T) {
