@@ -180,7 +180,12 @@ func TestStrangersRecords(t *testing.T) {
 	person := []byte("a sealed person")
 	forged := *p.a
 	forged.key = newKey(t)
-	gone := p.gateway("g3", 9)
+	gone := p.gateway("g3", 9) // it was of the building
+	for _, h := range []api.Document{p.house(3, p.a, p.b, gone), p.house(4, p.a, p.b)} {
+		if _, err := p.front.client.PutHouse(t.Context(), h); err != nil {
+			t.Fatal(err)
+		}
+	}
 	elsewhere := p.gateway("g1", 10)
 	elsewhere.place.Building = "b2"
 	if _, err := p.front.client.PutHouse(t.Context(), p.house(1, elsewhere)); err != nil {
