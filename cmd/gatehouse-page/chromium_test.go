@@ -284,7 +284,8 @@ func (h *house) screens(base string) (all []string) {
 // nothing serious, and they weigh little.
 func audit(t *testing.T, b *tab, paths ...string) {
 	heaviest, where := 0, ""
-	for lang, scheme := range map[string]string{"zh": "light", "en": "dark"} {
+	for _, way := range [][2]string{{"en", "dark"}, {"zh", "light"}} { // light last, as pictures are
+		lang, scheme := way[0], way[1]
 		b.speak(lang)
 		b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 			_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
