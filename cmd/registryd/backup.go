@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gatehouse/internal/command"
+	"gatehouse/internal/disk"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/dbfile"
@@ -23,7 +24,8 @@ import (
 )
 
 type backupCmd struct {
-	Dir string `arg:"" help:"Directory on another disk: a new one in it, named by the time, gets the copies." placeholder:"DIRECTORY"`
+	Dir       string `arg:"" help:"Directory on another disk: a new one in it, named by the time, gets the copies." placeholder:"DIRECTORY"`
+	Elsewhere bool   `help:"It may lie on the disk of the databases: you see to it that each copy is brought to another one at once."`
 }
 
 // fileBackup describes a backup.
@@ -44,6 +46,9 @@ type backup struct {
 // newer one. Only when both are on the disk and whole, gateways are told that their content is
 // safe.
 func (c backupCmd) Run(s *session) error {
+	if err := c.check(s.states); err != nil {
+		return err
+	}
 	front, own, err := s.statuses()
 	if err != nil {
 		return err
@@ -61,6 +66,23 @@ func (c backupCmd) Run(s *session) error {
 	return s.Print(map[string]any{"folder": b.Dir, "time": b.Time}, nil, func(w io.Writer) {
 		fmt.Fprintf(w, "both databases are in %s; gateways hear that it is safe what they have\n", b.Dir)
 	})
+}
+
+// check refuses a directory that would be lost with the databases: what is only there is not safe.
+func (c backupCmd) check(states []string) error {
+	info, err := os.Stat(c.Dir)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is no directory", c.Dir)
+	}
+	if err != nil {
+		return socket.Hinted("mount the other disk there first, or name a directory that is there and that you may write", "%v", err)
+	}
+	shared, err := disk.Shared(c.Dir, states...)
+	if err == nil && shared != "" && !c.Elsewhere {
+		err = socket.Hinted("mount another disk there; with --elsewhere, where you bring each copy to another machine at once, gateways hear that it is safe all the same",
+			"%s lies on the same disk as %s: both would be lost together", c.Dir, shared)
+	}
+	return err
 }
 
 // statuses returns the status of front and issuer, which must both answer.

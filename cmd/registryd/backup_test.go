@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"gatehouse/internal/disk"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/dbfile"
 )
@@ -32,12 +33,18 @@ func TestBackup(t *testing.T) {
 	if out := r.ok("status"); !strings.Contains(out, "backup     NONE") {
 		t.Fatal(out)
 	}
-	r.refused("you may write", "backup", "/proc/none")
+	none := filepath.Join(r.dir, "none")
+	r.refused("you may write", "backup", none)
+	r.refused("is no directory", "backup", filepath.Join(r.dir, "front", api.FileConfig))
+	r.refused("same disk as "+filepath.Join(r.dir, "front")+": both would be lost", "backup", t.TempDir())
+	if _, err := os.Lstat(none); err == nil {
+		t.Error("a disk that is not in was made")
+	}
 	if out := r.ok("status"); !strings.Contains(out, "backup     NONE") {
 		t.Fatal("a backup that failed counts:", out)
 	}
 	to := t.TempDir()
-	r.ok("backup", to)
+	r.ok("backup", "--elsewhere", to)
 	if out := r.ok("status"); strings.Contains(out, "NONE") || !strings.Contains(out, "backup     20") {
 		t.Fatal(out)
 	}
@@ -64,6 +71,23 @@ func TestBackup(t *testing.T) {
 	var s api.Status
 	if !r.json(&s, "status") || s.Backup == nil || len(s.Remarks) != 0 {
 		t.Fatalf("%+v", s)
+	}
+}
+
+// TestBackupOnAnotherDisk: it counts by itself.
+func TestBackupOnAnotherDisk(t *testing.T) {
+	r := newCentre(t)
+	to, err := os.MkdirTemp("/dev/shm", "gatehouse-")
+	if err != nil {
+		t.Skip("SKIP (needs /dev/shm): ", err)
+	}
+	t.Cleanup(func() { os.RemoveAll(to) })
+	if shared, err := disk.Shared(to, r.dir); err != nil || shared != "" {
+		t.Skip("SKIP (needs /dev/shm): it is no other disk than that of temporary files ", err)
+	}
+	r.ok("backup", to)
+	if out := r.ok("status"); strings.Contains(out, "NONE") {
+		t.Error(out)
 	}
 }
 

@@ -60,7 +60,10 @@ func TestCeremony(t *testing.T) {
 		return r.json(&s, "issuer") && s.Linked
 	})
 	r.gateway("gw-1")
-	r.ok("backup", filepath.Join(r.dir, "backup"))
+	if err := os.Mkdir(filepath.Join(r.dir, "backup"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r.ok("backup", "--elsewhere", filepath.Join(r.dir, "backup"))
 	newest := newestBackup(t, filepath.Join(r.dir, "backup"))
 	said := r.ok("ceremony", "verify", "--stick", sticks[0], "--stick", sticks[1], "--record", record, "--backup", newest, "--out", filepath.Join(r.dir, "look.txt"))
 	for _, want := range []string{"stick 2 (" + sticks[1] + "): 7 files can be read, sums as in the record", "both databases are whole", "the escrow key opens the keys of 1 building"} {

@@ -115,7 +115,7 @@ func (w *town) putBack(directory string, names ...string) {
 func (w *town) backup() string {
 	w.t.Helper()
 	dir := w.t.TempDir()
-	w.ok("backup", dir)
+	w.ok("backup", "--elsewhere", dir)
 	return newestBackup(w.t, dir)
 }
 

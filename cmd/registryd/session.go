@@ -22,6 +22,7 @@ type session struct {
 	ctx    context.Context
 	front  *api.Client
 	issuer *operator.Client
+	states []string  // the directories of front and issuer: their sockets lie beside the databases
 	raw    io.Writer // standard output itself: for a byte order mark at its start
 }
 

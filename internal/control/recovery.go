@@ -56,8 +56,9 @@ type Rehearsed struct {
 
 // Backup is a backup to be stored elsewhere: only the recovery code opens it.
 type Backup struct {
-	Name string `json:"name"` // of the file
-	Data []byte `json:"data"`
+	Name  string `json:"name"` // of the file
+	Data  []byte `json:"data"`
+	State string `json:"state"` // the gateway's directory: on its disk a copy would be lost with the gateway
 }
 
 // Backups is the part of a daemon's client for its backups.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"gatehouse/internal/disk"
 	"gatehouse/internal/registry/api"
 )
 
@@ -31,14 +32,14 @@ func lookAtSticks(dir string, sticks []string, trial bool, tell func(format stri
 			return api.Hinted("mount the stick there first", "stick %d: %v", n+1, err)
 		}
 		if !trial {
-			disk, err := diskOf(path)
+			on, err := disk.Of(path)
 			if err != nil {
 				return err
 			}
-			if other, taken := disks[disk]; taken {
+			if other, taken := disks[on]; taken {
 				return api.Hinted("mount another stick there; with --trial directories of one disk will do, for practice", "stick %d at %s lies on the same disk as %s: both would be lost together", n+1, path, other)
 			}
-			disks[disk] = path
+			disks[on] = path
 		}
 		if err := s.explain(s.takes()); err != nil {
 			return err
@@ -54,11 +55,11 @@ func ownDisks(dir string, disks map[string]string) error {
 		dir = filepath.Dir(dir)
 	}
 	for _, path := range []string{"/", os.TempDir(), dir} {
-		disk, err := diskOf(path)
+		on, err := disk.Of(path)
 		if err != nil {
 			return err
 		}
-		disks[disk] = path
+		disks[on] = path
 	}
 	return nil
 }

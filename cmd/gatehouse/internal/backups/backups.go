@@ -9,12 +9,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/backup/recovery"
+	"gatehouse/internal/command"
 	"gatehouse/internal/control"
+	"gatehouse/internal/disk"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/input"
 	"gatehouse/internal/socket"
@@ -143,27 +146,48 @@ func askCode(s *session.Session, a *session.Asker, file string) (code recovery.C
 
 // Backup is the command that stores a copy of the backup elsewhere.
 type Backup struct {
-	To string `arg:"" help:"A directory, as that of a stick, or a file."`
+	To string `arg:"" help:"A directory that is there, as that of a stick, or a file that ends in .backup."`
 }
 
 // Run makes a backup and writes it.
 func (c Backup) Run(s *session.Session) error {
+	into, err := c.directory()
+	if err != nil {
+		return err
+	}
 	b, err := control.BackupsOf(s.Client).Take(s.Ctx)
 	if err != nil {
 		return err
 	}
 	path := c.To
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
+	if into {
 		path = filepath.Join(path, b.Name)
 	}
 	if err := durable.WriteFile(path, b.Data, 0o600); err != nil {
-		return socket.Hinted("plug the stick in, or name a directory that is there and that you may write", "%v", err)
+		return socket.Hinted(command.Choose(errors.Is(err, syscall.ENOSPC), "make room on it, or take another stick", "name a directory that you may write, or plug in a stick that takes what is written"), "%v", err)
 	}
 	again, err := os.ReadFile(path)
 	if err == nil && string(again) != string(b.Data) {
 		err = errors.New("it reads otherwise than it was written: take another stick")
 	}
-	return s.Print(map[string]any{"file": path, "size": len(b.Data)}, err, func(w io.Writer) {
+	shared, failed := disk.Shared(path, b.State)
+	err = errors.Join(err, failed)
+	return s.Print(map[string]any{"file": path, "size": len(b.Data), "same_disk": shared != ""}, err, func(w io.Writer) {
 		fmt.Fprintf(w, "%s is written, and only the recovery code opens it\n", path)
+		if shared != "" {
+			fmt.Fprintln(w, "WARNING: it lies on the gateway's own disk or card, and is lost with it: take it away from here, or plug a stick in and name the directory where that is mounted")
+		}
 	})
+}
+
+// directory reports whether To is a directory that is there; else it must be named as a backup,
+// since a directory that is not there is a stick that is not in.
+func (c Backup) directory() (bool, error) {
+	if info, err := os.Stat(c.To); err == nil && info.IsDir() {
+		return true, nil
+	}
+	if filepath.Ext(c.To) != ".backup" {
+		return false, socket.Hinted("plug the stick in and name the directory where it is mounted, or name a file that ends in .backup", "there is no directory %s", c.To)
+	}
+	return false, nil
 }

@@ -83,5 +83,5 @@ func (g backups) postBackup(r *http.Request, _ socket.None) (any, error) {
 		return nil, err
 	}
 	g.enter(r, wire.ReasonBackupTaken)
-	return control.Backup{Name: name, Data: data}, nil
+	return control.Backup{Name: name, Data: data, State: g.Site.State}, nil
 }
