@@ -202,7 +202,7 @@ type ExitHeld struct {
 // WatchExit waits until somebody has held an exit button, ExitWatch at most. Only the page's first run
 // calls it; it is not among the acts that the tool and the page both have.
 func WatchExit(ctx context.Context, c *Client) (h ExitHeld, err error) {
-	return h, c.socket.Call(ctx, http.MethodPost, "/v1/exit/hold", nil, &h)
+	return h, c.socket.Wait(ctx, http.MethodPost, "/v1/exit/hold", nil, &h)
 }
 
 // SetupClient sets a gateway up by its daemon. Safe for concurrent use.
