@@ -140,7 +140,12 @@ func (c ceremonyVerifyCmd) Run(s *session) error {
 			}
 			fmt.Fprintf(w, "%s  %s\n", mark, l.Text)
 		}
-		fmt.Fprintf(w, "code %s: the same stands on the paper, unless a line above says what was replaced\n", seen.Code)
+		switch {
+		case seen.Same:
+			fmt.Fprintf(w, "code %s: the same stands on the paper\n", seen.Code)
+		case seen.Code != "":
+			fmt.Fprintf(w, "code %s: the paper has another, since keys were replaced: print the record of --out and keep it in its place\n", seen.Code)
+		}
 	})
 	if err == nil && seen.Bad {
 		return socket.Hinted("docs/ceremony.md, what to do with a bad stick", "not all is as it should be")

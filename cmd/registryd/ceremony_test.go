@@ -3,6 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -86,10 +90,50 @@ func TestCeremony(t *testing.T) {
 	if said := r.ok("ceremony", "verify", "--stick", sticks[0], "--record", record); !strings.Contains(said, "changed since the record, as trust document 2 says") {
 		t.Error(said)
 	}
+	if !strings.Contains(said, "the same stands on the paper") {
+		t.Error(said)
+	}
+	trusted(t, newest)
+	_, stale, _ := r.call("ceremony", "verify", "--stick", sticks[1], "--record", record, "--backup", newest)
+	if !strings.Contains(stale, "it has trust document 2, the stick has 1") {
+		t.Error(stale)
+	}
+	if strings.Contains(stale, "on the paper") {
+		t.Error(stale)
+	}
 	if err := os.Truncate(filepath.Join(sticks[0], "offline", "escrow.key"), 10); err != nil {
 		t.Fatal(err)
 	}
 	r.refused("not all is as it should be", "ceremony", "verify", "--stick", sticks[0], "--record", record)
+}
+
+// trusted has the front's database of a backup know the second trust document.
+func trusted(t *testing.T, backup string) {
+	t.Helper()
+	path := filepath.Join(backup, api.FileDatabase)
+	db, err := sql.Open("sqlite", path)
+	if err == nil {
+		_, err = db.Exec(`INSERT INTO trust (version, envelope) VALUES (2, x'00')`)
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	made, err2 := os.ReadFile(filepath.Join(backup, "backup.json"))
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	var about map[string]any
+	if err := json.Unmarshal(made, &about); err != nil {
+		t.Fatal(err)
+	}
+	about["sha256"].(map[string]any)[api.FileDatabase] = fmt.Sprintf("%x", sha256.Sum256(data))
+	if made, err = json.Marshal(about); err == nil {
+		err = os.WriteFile(filepath.Join(backup, "backup.json"), made, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func shortDir(t *testing.T) string {

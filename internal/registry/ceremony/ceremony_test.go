@@ -385,6 +385,7 @@ func TestVerify(t *testing.T) {
 	}{
 		"a key is damaged":  {func(p *table) error { return os.Truncate(filepath.Join(p.stick(1), "offline", "records.key"), 20) }, true, "NOT AS IN THE RECORD: records.key"},
 		"a key is gone":     {func(p *table) error { return os.Remove(filepath.Join(p.stick(1), "offline", "root.key")) }, true, "NOT AS IN THE RECORD: root.key"},
+		"a strange file":    {func(p *table) error { return os.WriteFile(filepath.Join(p.stick(1), "offline", "extra"), nil, 0o600) }, true, "NOT AS IN THE RECORD: extra"},
 		"no stick":          {func(p *table) error { return os.Remove(filepath.Join(p.stick(1), fileLabel)) }, true, "is no stick of a key ceremony"},
 		"two of one number": {func(p *table) error { return copyFile(p.stick(2), p.stick(1), fileLabel) }, true, "another stick says that it is 2 too"},
 		"the issuer's key was replaced, and the stick not copied": {replaceIssuer, true, "it differs from the sticks before in"},
@@ -403,10 +404,13 @@ func TestVerify(t *testing.T) {
 			must(t, err)
 			must(t, c.spoil(p))
 			seen := p.look(record)
-			if seen.Bad != c.bad || !strings.Contains(fmt.Sprint(seen.Lines), c.want) || (seen.Paper == nil) != c.bad {
+			if seen.Bad != c.bad || !strings.Contains(fmt.Sprint(seen.Lines), c.want) || (seen.Paper == nil) != c.bad || (seen.Code == "") != c.bad || seen.Same {
 				t.Errorf("%v %+v", seen.Bad, seen.Lines)
 			}
-			if !c.bad && p.look(seen.Paper).Code != seen.Code {
+			if c.bad {
+				return
+			}
+			if again := p.look(seen.Paper); again.Code != seen.Code || !again.Same {
 				t.Error("the new record is another one")
 			}
 		})

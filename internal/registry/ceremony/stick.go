@@ -165,10 +165,16 @@ func (s Sums) Code() string {
 	return text[:4] + " " + text[4:8] + " " + text[8:12] + " " + text[12:]
 }
 
-// differ names the files of a record that are not as it says; missing ones too.
+// differ names the files of a record that are not as it says; missing ones too, and those of which
+// it does not say anything.
 func (s Sums) differ(have Sums) (names []string) {
 	for _, n := range s.names() {
 		if got, there := have[n]; !there || got != s[n] {
+			names = append(names, n)
+		}
+	}
+	for _, n := range have.names() {
+		if _, known := s[n]; !known {
 			names = append(names, n)
 		}
 	}

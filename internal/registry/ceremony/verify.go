@@ -37,9 +37,10 @@ type Look struct {
 type Seen struct {
 	Lines  []Line `json:"seen"`
 	proved []string
-	Code   string `json:"code"` // of the sums that the sticks have now
-	Bad    bool   `json:"bad"`  // a line is bad
-	Paper  []byte `json:"-"`    // the record anew, for keys that were replaced since; nil: something is bad
+	Code   string `json:"code,omitempty"` // of the sums that the sticks have now; empty: something is bad
+	Same   bool   `json:"same"`           // it is the code of the record
+	Bad    bool   `json:"bad"`            // a line is bad
+	Paper  []byte `json:"-"`              // the record anew, for keys that were replaced since; nil: something is bad
 }
 
 // Line is one thing that was looked at.
@@ -92,10 +93,9 @@ func (l Look) Run(ctx context.Context) (Seen, error) {
 	if l.Backup != "" && newest != nil {
 		seen.backup(ctx, l.Backup, stick(l.Sticks[0]).set())
 	}
-	if newest != nil {
-		seen.Code = newest.Code()
-	}
 	if !seen.Bad {
+		seen.Code = newest.Code()
+		seen.Same = seen.Code == sums.Code()
 		seen.Paper, err = l.paper(numbers, newest, seen.proved)
 	}
 	return seen, err
@@ -174,12 +174,38 @@ func (s *Seen) backup(ctx context.Context, dir, set string) {
 		}
 	}
 	s.good("backup of registry %s of %s: both databases are whole", made.Registry, made.Time.Format(time.RFC1123Z))
+	if err := trustStands(ctx, filepath.Join(dir, api.FileDatabase), set); err != nil {
+		s.bad("backup %s: %v", dir, err)
+		return
+	}
 	n, err := openEscrow(filepath.Join(dir, issuer.FileDatabase), set)
 	if err != nil {
 		s.bad("backup %s: %v", dir, err)
 		return
 	}
 	s.good("backup: the escrow key opens the keys of %s", amount.Of(n, "building"))
+}
+
+// trustStands reports a set that is older than what the front of a backup trusts: a registry that
+// is restored from both signs with keys that no gateway takes any more.
+func trustStands(ctx context.Context, front, set string) (err error) {
+	_, have, err := trustOf(set)
+	if err != nil {
+		return err
+	}
+	db, err := sql.Open("sqlite", "file:"+front+"?mode=ro&immutable=1")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	var newest sql.NullInt64
+	if err := db.QueryRowContext(ctx, `SELECT MAX(version) FROM trust`).Scan(&newest); err != nil {
+		return fmt.Errorf("read the trust document: %w", err)
+	}
+	if uint64(newest.Int64) > have.Version {
+		return fmt.Errorf("it has trust document %d, the stick has %d: keys were replaced since, which are not on this stick: copy the directory offline of the stick with which registryd trust new was called over this one's", newest.Int64, have.Version)
+	}
+	return nil
 }
 
 func sumIs(path, want string) error {
