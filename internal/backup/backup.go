@@ -54,8 +54,12 @@ type Profiles struct {
 	Files map[string][]byte `json:"files"`
 }
 
-// magic begins each backup; the number is the format's.
-const magic = "gatehouse backup 1\n"
+// magic begins each backup; the number is the format's. Format 2 has a sum of the head, on a line
+// after the header; before, what was damaged there could not be told from another code.
+const (
+	magic  = "gatehouse backup 2\n"
+	magic1 = "gatehouse backup 1\n"
+)
 
 // before begins the backups of all formats.
 const before = "gatehouse backup "
@@ -80,7 +84,8 @@ var (
 // File is a sealed backup.
 type File struct {
 	Header
-	head   []byte // magic and header, as in the file
+	format string // magic or magic1
+	head   []byte // all before the sealed part, as in the file
 	sealed []byte
 }
 
@@ -92,10 +97,10 @@ func Seal(k *Key, h Header, c Content) ([]byte, error) {
 		return nil, fmt.Errorf("seal backup: %w", err)
 	}
 	h.Key, h.Made = k.Wrap, h.Made.UTC().Truncate(time.Second)
-	sealed := sealing.AES(k.Secret).Seal(nil, nil, packed.Bytes(), bound(h))
+	sealed := sealing.AES(k.Secret).Seal(nil, nil, packed.Bytes(), bound(magic, h))
 	sum := sha256.Sum256(sealed)
 	h.Size, h.Sum = len(sealed), hex.EncodeToString(sum[:])
-	head, err := h.encode()
+	head, err := h.encode(magic)
 	if err != nil {
 		return nil, fmt.Errorf("seal backup: %w", err)
 	}
@@ -104,15 +109,20 @@ func Seal(k *Key, h Header, c Content) ([]byte, error) {
 
 // bound returns the part of the header that the seal authenticates: all but the wrapped key, and
 // what follows from the sealed bytes.
-func bound(h Header) []byte {
+func bound(format string, h Header) []byte {
 	h.Key, h.Size, h.Sum = Wrap{}, 0, ""
 	b, _ := json.Marshal(h) // texts and a time
-	return append([]byte(magic), b...)
+	return append([]byte(format), b...)
 }
 
-func (h Header) encode() ([]byte, error) {
+// encode returns all that stands before the sealed part.
+func (h Header) encode(format string) ([]byte, error) {
 	b, err := json.Marshal(h)
-	return append(append([]byte(magic), b...), '\n'), err
+	head := append(append([]byte(format), b...), '\n')
+	if format == magic {
+		head = fmt.Appendf(head, "%x\n", sha256.Sum256(head))
+	}
+	return head, err
 }
 
 // Decode checks that a backup is whole and unchanged, as far as that is possible without its key.
@@ -124,18 +134,24 @@ func Decode(data []byte) (f File, err error) {
 			return f, fmt.Errorf("%w: it has %d bytes", ErrCut, len(data))
 		}
 		return f, ErrForeign
-	case !bytes.HasPrefix(data, []byte(magic)):
-		if bytes.HasPrefix([]byte(magic), data) {
-			return f, fmt.Errorf("%w: it has %d bytes", ErrCut, len(data))
-		}
+	case len(data) < len(magic):
+		return f, fmt.Errorf("%w: it has %d bytes", ErrCut, len(data))
+	}
+	lines := 1 // of the head, after the format's
+	switch f.format = string(data[:len(magic)]); f.format {
+	case magic:
+		lines = 2
+	case magic1:
+	default:
 		return f, ErrNewer
 	}
-	end := bytes.IndexByte(data[len(magic):], '\n')
-	if end < 0 {
+	parts := bytes.SplitAfterN(data[len(magic):], []byte("\n"), lines+1)
+	if len(parts) <= lines {
 		return f, fmt.Errorf("%w: its first part does not end", ErrCut)
 	}
-	f.head, f.sealed = data[:len(magic)+end+1], data[len(magic)+end+1:]
-	if err := json.Unmarshal(f.head[len(magic):], &f.Header); err != nil {
+	f.sealed = parts[lines]
+	f.head = data[:len(data)-len(f.sealed)]
+	if err := json.Unmarshal(parts[0], &f.Header); err != nil {
 		return f, fmt.Errorf("%w: its first part can't be read", ErrDamaged)
 	}
 	if err := f.check(); err != nil {
@@ -145,7 +161,7 @@ func Decode(data []byte) (f File, err error) {
 }
 
 func (f File) check() error {
-	if again, err := f.Header.encode(); err != nil || !bytes.Equal(again, f.head) {
+	if again, err := f.Header.encode(f.format); err != nil || !bytes.Equal(again, f.head) {
 		return fmt.Errorf("%w: its first part is not as it was written", ErrDamaged)
 	}
 	if len(f.sealed) < f.Size {
@@ -165,6 +181,9 @@ func (f File) check() error {
 // or ErrDamaged.
 func (f File) OpenByCode(c recovery.Code) (Content, *Key, error) {
 	secret, err := f.Key.Unwrap(c)
+	if errors.Is(err, ErrCode) && f.format == magic1 {
+		err = fmt.Errorf("%w; or its first part is damaged, which an old backup can't tell: take another copy then", err)
+	}
 	if err != nil {
 		return Content{}, nil, err
 	}
@@ -175,7 +194,7 @@ func (f File) OpenByCode(c recovery.Code) (Content, *Key, error) {
 
 // Open opens a backup with the gateway's own key. The error wraps ErrDamaged.
 func (f File) Open(k *Key) (c Content, err error) {
-	packed, err := sealing.AES(k.Secret).Open(nil, nil, f.sealed, bound(f.Header))
+	packed, err := sealing.AES(k.Secret).Open(nil, nil, f.sealed, bound(f.format, f.Header))
 	if err != nil {
 		return c, fmt.Errorf("%w: it is not sealed by this key", ErrDamaged)
 	}

@@ -2,6 +2,8 @@ package backup
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +16,7 @@ import (
 
 	"gatehouse/internal/backup/recovery"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 var madeAt = time.Date(2026, 11, 30, 3, 0, 0, 0, time.UTC)
@@ -82,25 +85,50 @@ func TestEveryTruncation(t *testing.T) {
 // TestEveryByte: no byte can be another one. What stands in clear is bound to the rest: a
 // backup can't be passed off as another gateway's, or a newer one.
 func TestEveryByte(t *testing.T) {
-	data, code, key, _ := sealed(t)
+	data, code, _, _ := sealed(t)
 	for i := range data {
 		wrong := bytes.Clone(data)
 		wrong[i] ^= 1
-		f, err := Decode(wrong)
-		if err != nil {
-			continue
-		}
-		if _, err := f.Open(key); err == nil && reflect.DeepEqual(f.Key, key.Wrap) {
-			t.Fatalf("byte %d may be another one", i)
+		if _, err := Decode(wrong); err == nil {
+			t.Fatalf("byte %d is another one, and nobody says that it is damaged", i)
 		}
 	}
 	if _, err := Decode(append(bytes.Clone(data), 0)); !errors.Is(err, ErrDamaged) {
 		t.Errorf("a byte more: %v", err)
 	}
-	f, err := Decode(bytes.Replace(data, []byte("2026-11-30"), []byte("2026-12-30"), 1))
+	f, err := Decode(data)
+	must(t, err)
+	f.Made = f.Made.AddDate(0, 1, 0)
+	head, err := f.Header.encode(magic) // with a sum that is right
+	must(t, err)
+	f, err = Decode(append(head, f.sealed...))
 	must(t, err)
 	if _, _, err := f.OpenByCode(code); !errors.Is(err, ErrDamaged) {
 		t.Errorf("passed off as a newer one: %v", err)
+	}
+}
+
+// TestOldFormat: what an older program made opens by its code; of another code or a damaged
+// head it says both.
+func TestOldFormat(t *testing.T) {
+	data, code, key, want := sealed(t)
+	f, err := Decode(data)
+	must(t, err)
+	content, err := sealing.AES(key.Secret).Open(nil, nil, f.sealed, bound(magic, f.Header))
+	must(t, err)
+	h := f.Header
+	body := sealing.AES(key.Secret).Seal(nil, nil, content, bound(magic1, h))
+	sum := sha256.Sum256(body)
+	h.Size, h.Sum = len(body), hex.EncodeToString(sum[:])
+	head, err := h.encode(magic1)
+	must(t, err)
+	old, err := Decode(append(head, body...))
+	must(t, err)
+	if got, _, err := old.OpenByCode(code); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, _, err := old.OpenByCode(recovery.New()); !errors.Is(err, ErrCode) || !strings.Contains(err.Error(), "damaged") {
+		t.Error(err)
 	}
 }
 
@@ -108,8 +136,8 @@ func TestEveryByte(t *testing.T) {
 // none makes the machine work without end for its code.
 func TestDecodeRefuses(t *testing.T) {
 	data, _, _, _ := sealed(t)
-	for text, want := range map[string]error{"": ErrCut, "PK\x03\x04": ErrForeign, "gatehouse backup 2\n{}\n": ErrNewer, "gatehouse backup 1\nnothing\n": ErrDamaged,
-		strings.Replace(string(data), `"memory_kib":19456`, `"memory_kib":99999999`, 1): ErrDamaged,
+	for text, want := range map[string]error{"": ErrCut, "PK\x03\x04": ErrForeign, "gatehouse backup 3\n{}\n": ErrNewer, "gatehouse backup 1\nnothing\n": ErrDamaged,
+		"gatehouse backup 2\n{}\n": ErrCut, strings.Replace(string(data), `"memory_kib":19456`, `"memory_kib":99999999`, 1): ErrDamaged,
 		strings.Replace(string(data), `"building":"lane-7"`, `"building":"../../x"`, 1): ErrDamaged} {
 		if _, err := Decode([]byte(text)); !errors.Is(err, want) {
 			t.Errorf("%.40q: %v, want %v", text, err, want)
@@ -153,7 +181,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		head, err := got.Header.encode()
+		head, err := got.Header.encode(got.format)
 		if err != nil || !bytes.Equal(append(head, got.sealed...), data) {
 			t.Errorf("%q is read otherwise than it is written", data)
 		}
