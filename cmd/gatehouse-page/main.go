@@ -24,6 +24,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/input"
+	"gatehouse/internal/network"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web"
 	"gatehouse/internal/web/account"
@@ -153,7 +154,7 @@ func (c serveCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	w := web.Options{Daemon: control.NewClient(c.Socket), Accounts: all, Secure: list(c.Listen), Plain: list(c.Plain), Names: list(c.Names), Version: version, Log: log}
+	w := web.Options{Daemon: daemonAt(c.Socket), Accounts: all, Secure: list(c.Listen), Plain: list(c.Plain), Names: list(c.Names), Version: version, Log: log}
 	if len(w.Secure) > 0 {
 		own, err := certificate.Own(s.state, append(w.Names, ownNames()...))
 		if err != nil {
@@ -167,6 +168,12 @@ func (c serveCmd) Run(s *session) error {
 		return err
 	}
 	return page.Run(s.ctx)
+}
+
+// daemonAt is the daemon behind a socket. One that hangs is told, and gets no command that it would
+// carry out when it wakes up.
+func daemonAt(socket string) *control.Client {
+	return control.NewClientWithin(network.Network{}, socket, control.AnswerWithin)
 }
 
 // list splits a flag at its commas.

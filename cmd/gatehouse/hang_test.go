@@ -28,7 +28,7 @@ func TestHanging(t *testing.T) {
 		return ours, nil
 	}}
 	for _, line := range []string{"status", "log", "log --follow", "door test front", "release front", "lock front", "prove show", "prove door front", "prove begin",
-		"recovery show", "recovery new", "backup /nowhere/x", "tenancy list", "tenancy show 3B", "guest list", "grant list", "grant end 3B --key " + key,
+		"recovery show", "recovery new", "backup " + b.path("x"), "tenancy list", "tenancy show 3B", "guest list", "grant list", "grant end 3B --key " + key,
 		"adopt on --days 3", "adopt off", "adopt list", "reader list", "reader install front in", "reader rekey front in", "teach front in",
 		"checkout 3B --by landlord --cause moved_out", "card suspend 3B --by landlord", "tenancy codes 3B --by card", "guest give 3B --by card", "guest end 7", "fire drill begin", "fire drill show", "fire drill end", "fire reset", "clock confirm", "clock set 09:30 --key " + key} {
 		synctest.Test(t, func(t *testing.T) {
@@ -40,7 +40,7 @@ func TestHanging(t *testing.T) {
 			if !errors.As(err, &said) || !strings.Contains(said.Message, "does not answer") || !strings.Contains(said.Hint, "sudo systemctl restart gatehoused") {
 				t.Errorf("%s: %v", line, err)
 			}
-			want := session.AnswerWithin
+			want := control.AnswerWithin
 			if line == "reader install front in" { // it tries to close the window, which may be open
 				want *= 2
 			}
@@ -60,6 +60,6 @@ func runOver(t *testing.T, ctx context.Context, n network.Network, line string) 
 	if cmd == nil {
 		t.Fatalf("%s: %s", line, &errOut)
 	}
-	return cmd.Run(&session.Session{Ctx: ctx, Client: control.NewClientWithin(n, "/run/s", session.AnswerWithin),
+	return cmd.Run(&session.Session{Ctx: ctx, Client: control.NewClientWithin(n, "/run/s", control.AnswerWithin),
 		Console: command.Console{Name: "gatehouse", In: strings.NewReader("yes\n"), Out: &out, Err: &errOut}})
 }

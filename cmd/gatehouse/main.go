@@ -91,7 +91,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if cmd == nil {
 		return status
 	}
-	s := &session.Session{Ctx: ctx, Version: version, Client: control.NewClientWithin(network.Network{}, c.Socket, session.AnswerWithin),
+	s := &session.Session{Ctx: ctx, Version: version, Client: control.NewClientWithin(network.Network{}, c.Socket, control.AnswerWithin),
 		Console: command.Console{Name: tool.Name, JSON: c.JSON, In: input.Reader{Ctx: ctx, From: in}, Out: command.Screen{To: out}, Err: command.Screen{To: errOut}}}
 	if err := cmd.Run(s); err != nil {
 		if ctx.Err() != nil {

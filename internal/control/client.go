@@ -27,6 +27,10 @@ func NewClient(path string) *Client { return NewClientOver(network.Network{}, pa
 // NewClientOver is NewClient over another network than the machine's own.
 func NewClientOver(n network.Network, path string) *Client { return NewClientWithin(n, path, 0) }
 
+// AnswerWithin is how long people's programs, the tool and the page, wait for an answer that waits for
+// nobody: a daemon that takes longer hangs.
+const AnswerWithin = 10 * time.Second
+
 // NewClientWithin is NewClientOver for whoever wants to hear within a time that the daemon hangs: what is
 // to be answered at once fails after it. What waits for somebody, a network or a backup goes on for as long
 // as its context, once the daemon has given a sign of life. 0: all go on.

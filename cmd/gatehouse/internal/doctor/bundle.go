@@ -144,7 +144,7 @@ func (f *seen) entries(s *session.Session) ([]happened, error) {
 	for i, d := range f.status.Doors {
 		doors[d.ID] = i + 1
 	}
-	ctx, cancel := context.WithTimeout(s.Ctx, session.AnswerWithin)
+	ctx, cancel := context.WithTimeout(s.Ctx, control.AnswerWithin)
 	defer cancel()
 	all := []happened{}
 	err := s.Client.Log(ctx, control.LogQuery{Last: newest}, func(e control.LogEntry) error {

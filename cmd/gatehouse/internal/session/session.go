@@ -35,10 +35,6 @@ func (s *Session) Parting() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(s.Ctx), lastWord)
 }
 
-// AnswerWithin bounds the wait of a session's client for an answer that waits for nobody: a daemon that
-// takes longer hangs.
-const AnswerWithin = 10 * time.Second
-
 // Terminal returns the terminal of a stream; nil: it is none.
 func Terminal(stream any) *os.File {
 	if s, ok := stream.(command.Screen); ok {
