@@ -36,6 +36,7 @@ func (h *house) upload(c *http.Client, address string, pairs ...string) (status 
 	must(h.t, w.Close())
 	resp, err := c.Post(address, w.FormDataContentType(), &form)
 	must(h.t, err)
+	resp = answered(h.t, c, resp)
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	must(h.t, err)

@@ -23,10 +23,24 @@ func sent(t *testing.T, c *http.Client, address string, pairs ...string) (status
 	}
 	resp, err := c.PostForm(address, form)
 	must(t, err)
+	resp = answered(t, c, resp)
 	defer resp.Body.Close()
 	all, err := io.ReadAll(resp.Body)
 	must(t, err)
 	return resp.StatusCode, string(all), resp.Header
+}
+
+// answered follows to the answer of a form.
+func answered(t testing.TB, c *http.Client, resp *http.Response) *http.Response {
+	t.Helper()
+	to := resp.Header.Get("Location")
+	if !strings.HasPrefix(to, "/again/") {
+		return resp
+	}
+	must(t, resp.Body.Close())
+	resp, err := c.Get(resp.Request.URL.Scheme + "://" + resp.Request.URL.Host + to)
+	must(t, err)
+	return resp
 }
 
 // TestRecoveryByPage: the code stands on the page once, its end is typed from the paper, and

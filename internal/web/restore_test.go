@@ -81,7 +81,7 @@ func (s *site) upload(t *testing.T, c *http.Client, sent, code string) answer {
 		t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", form.FormDataContentType())
-	return do(t, c, r)
+	return s.shown(t, c, do(t, c, r))
 }
 
 // TestReplaces: a new machine takes the place of a burned one by the page: a backup and its

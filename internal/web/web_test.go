@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -198,16 +197,27 @@ func (s *site) get(t *testing.T, c *http.Client, path string) answer {
 
 func (s *site) post(t *testing.T, c *http.Client, path string, pairs ...string) answer {
 	t.Helper()
-	form := url.Values{}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		form.Set(pairs[i], pairs[i+1])
-	}
-	r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+path, strings.NewReader(form.Encode()))
+	return s.shown(t, c, s.send(t, c, path, pairs...))
+}
+
+// send posts a form, and does not follow to its answer.
+func (s *site) send(t *testing.T, c *http.Client, path string, pairs ...string) answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+path, strings.NewReader(values(pairs).Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return do(t, c, r)
+}
+
+// shown follows to the answer of a form.
+func (s *site) shown(t *testing.T, c *http.Client, a answer) answer {
+	t.Helper()
+	if strings.HasPrefix(a.location, "/again/") {
+		return s.get(t, c, a.location)
+	}
+	return a
 }
 
 // as is a browser in which somebody is signed in.
@@ -380,7 +390,7 @@ func TestTries(t *testing.T) {
 	l := tries.New(tries.Every)
 	for i := range 1000 {
 		l.Allow("192.0.2.1:" + fmt.Sprint(i+1))
-		l.Allow("[2001:db8::" + fmt.Sprintf("%x", i+1) + "]:1")
+		l.Allow("[2001:db8::"+fmt.Sprintf("%x", i+1) + "]:1")
 	}
 	if !l.Allow("192.0.2.2:1") {
 		t.Error("somebody else may not try")

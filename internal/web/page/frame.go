@@ -3,6 +3,7 @@ package page
 import (
 	"errors"
 	"html/template"
+	"net/http"
 	"slices"
 	"time"
 
@@ -26,10 +27,14 @@ type frame struct {
 	Tab     string
 	Bare    bool // for the tenant to see: without links to other screens
 	Data    any
+	again   string // where the answer to a form is shown again
 }
 
 // T returns the words of a key in the language of the visit.
 func (f frame) T(key string, args ...any) string { return f.v.Say(key, args...) }
+
+// Say is T with a list of what stands in the words.
+func (f frame) Say(key string, args []any) string { return f.v.Say(key, args...) }
 
 // Lang returns the language of the page.
 func (f frame) Lang() string { return string(f.v.Lang) }
@@ -45,8 +50,24 @@ func (f frame) Fingerprint() string {
 	return ""
 }
 
-// Path returns the path of the page.
-func (f frame) Path() string { return f.v.URL.Path }
+// Again is where the answer to a form is shown again; empty for what is no such answer.
+func (f frame) Again() string { return f.again }
+
+// Here is where this page is shown in another language.
+func (f frame) Here() string {
+	if f.again != "" || f.v.Method != http.MethodGet {
+		return f.again
+	}
+	return f.v.URL.RequestURI()
+}
+
+// Anew says an advice in the language of the page, which may be another one than when it was given.
+func (f frame) Anew(a *Advice) *Advice {
+	if a == nil || a.key == "" {
+		return a
+	}
+	return f.v.Words(a.key, a.days)
+}
 
 // Account returns the signed-in account.
 func (f frame) Account() account.Account { return f.v.Account }

@@ -40,6 +40,8 @@ type Page struct {
 	Log      zerolog.Logger
 	TLS      *tls.Config
 	screens  screens
+	answers  answers
+	mux      *http.ServeMux // of Routes
 }
 
 // New loads the words and the screens of the program.
@@ -52,17 +54,17 @@ func New(o Options) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Page{Daemon: o.Daemon, Accounts: o.Accounts, Words: words, Sessions: newSessions(o.Log), Tries: tries.New(tries.Every), Watch: NewWatch(o.Daemon.Status), Log: o.Log, TLS: o.TLS, screens: all}, nil
+	return &Page{Daemon: o.Daemon, Accounts: o.Accounts, Words: words, Sessions: newSessions(o.Log), Tries: tries.New(tries.Every), Watch: NewWatch(o.Daemon.Status), Log: o.Log, TLS: o.TLS, screens: all, answers: answers{all: map[string]answer{}}}, nil
 }
 
 // Handler serves routes, and the files that they all need. It must be called once.
 func (p *Page) Handler(routes ...[]Route) http.Handler {
-	p.Routes = append(slices.Concat(routes...), files())
-	mux := http.NewServeMux()
+	p.Routes = append(slices.Concat(routes...), files(), At("GET "+againPath+"{token}/{path...}", Anybody, p.again))
+	p.mux = http.NewServeMux()
 	for _, r := range p.Routes {
-		mux.Handle(r.Pattern, p.serve(r))
+		p.mux.Handle(r.Pattern, p.serve(r))
 	}
-	return p.Sessions.LoadAndSave(mux)
+	return p.Sessions.LoadAndSave(p.mux)
 }
 
 // Route is a request that the page answers, and who may make it.

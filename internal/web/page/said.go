@@ -10,7 +10,11 @@ import (
 )
 
 // Advice is what went wrong, and what to do, in the language of the visit.
-type Advice struct{ Message, Hint string }
+type Advice struct {
+	Message, Hint string
+	key           string // of the words; empty: there are none
+	days          int
+}
 
 // Advice returns the words for an error; nil for none. days are those of a notice, which some words
 // name.
@@ -35,7 +39,7 @@ func (v *Visit) Advice(err error, days int) *Advice {
 
 // Words returns the words of a key, and what to do, if it has words for that.
 func (v *Visit) Words(key string, days int) *Advice {
-	a := &Advice{Message: v.Say(key)}
+	a := &Advice{Message: v.Say(key), key: key, days: days}
 	if strings.Contains(a.Message, "%d") {
 		a.Message = v.Say(key, days)
 	}
@@ -48,13 +52,22 @@ func (v *Visit) Words(key string, days int) *Advice {
 // Told returns an error of the daemon in the page's words, if it has some.
 func (v *Visit) Told(err error) error {
 	a := v.Advice(err, 0)
-	out := &socket.Error{Message: a.Message, Hint: a.Hint}
+	out := told{&socket.Error{Message: a.Message, Hint: a.Hint}, a}
 	var e *socket.Error
 	if errors.As(err, &e) {
-		out.Status = e.Status
+		out.as.Status = e.Status
 	}
 	return out
 }
+
+// told is an error as it is told.
+type told struct {
+	as     *socket.Error
+	advice *Advice
+}
+
+func (t told) Error() string { return t.as.Error() }
+func (t told) Unwrap() error { return t.as }
 
 // StatusOf returns the daemon's HTTP status, or that of an invalid form.
 func StatusOf(err error) int {

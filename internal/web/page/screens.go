@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
-	"net/http"
 	"path"
 	"strings"
 )
@@ -38,16 +37,13 @@ func loadScreens() (screens, error) {
 	return all, nil
 }
 
-// write answers with a whole screen, or with nothing of it.
-func (all screens) write(w http.ResponseWriter, status int, screen string, f any) error {
+// whole makes a screen, or nothing of it.
+func (all screens) whole(screen string, f any) ([]byte, error) {
 	var page bytes.Buffer
 	if err := all[screen].ExecuteTemplate(&page, frameFile, f); err != nil {
-		return fmt.Errorf("screen %s: %w", screen, err)
+		return nil, fmt.Errorf("screen %s: %w", screen, err)
 	}
-	w.WriteHeader(status)
-	_, err := page.WriteTo(w)
-	_ = err // the client is gone
-	return nil
+	return page.Bytes(), nil
 }
 
 // part renders one block of a screen, for its live part.

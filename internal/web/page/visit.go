@@ -114,13 +114,19 @@ func (v *Visit) refuse(err error) {
 		v.Redirect("/setup")
 		return
 	}
-	status := known.Status
-	if status == 0 { // no answer: the tool's hint does not fit the page
-		a := v.Advice(known, 0)
-		status, known = http.StatusBadGateway, &socket.Error{Message: a.Message, Hint: a.Hint}
+	status, shown := known.Status, &Advice{Message: known.Message, Hint: known.Hint}
+	var t told
+	if errors.As(err, &t) {
+		shown = t.advice
+	}
+	if status == 0 { // no answer: what the tool says to do is not for here
+		status = http.StatusBadGateway
+		if shown != t.advice {
+			shown = v.Advice(known, 0)
+		}
 	}
 	v.page.Log.Info().Str("route", v.Pattern).Int("status", status).Msg("refused")
-	v.ShowStatus(status, "fault", known)
+	v.ShowStatus(status, "fault", shown)
 }
 
 // noHouse begins the daemon's message to requests about a house that it does not serve.
@@ -129,7 +135,8 @@ const noHouse = "no door is served: "
 // Show answers with a screen.
 func (v *Visit) Show(screen string, data any) error { return v.ShowStatus(http.StatusOK, screen, data) }
 
-// ShowStatus answers with a screen, and a status.
+// ShowStatus answers with a screen, and a status. The answer to a form stands at an address of its own, or at least can be
+// shown again there: see answers.
 func (v *Visit) ShowStatus(status int, screen string, data any) error {
 	f := frame{v: v, Data: data, Tab: tabOf[screen], Bare: screen == "desk_tenant" || strings.HasPrefix(screen, "setup_")}
 	if v.Account.ID != "" && !strings.HasPrefix(screen, "setup_") {
@@ -144,8 +151,29 @@ func (v *Visit) ShowStatus(status int, screen string, data any) error {
 			f.zone, f.Alone = st.Clock.Now.Location(), st.Registry == "none"
 		}
 	}
+	return v.answer(status, screen, f)
+}
+
+// answer sends a screen, or who sent a form to where its answer is kept.
+func (v *Visit) answer(status int, screen string, f frame) error {
+	whole, err := v.page.screens.whole(screen, f)
+	if err != nil {
+		return err
+	}
+	if v.Method == http.MethodPost {
+		f.again = v.keep(status, screen, f.Data, len(whole))
+		if f.again != "" && status == http.StatusOK {
+			v.Redirect(f.again)
+			return nil
+		}
+		if whole, err = v.page.screens.whole(screen, f); err != nil {
+			return err
+		}
+	}
 	v.W.Header().Set("Content-Type", "text/html; charset=utf-8")
-	return v.page.screens.write(v.W, status, screen, f)
+	v.W.WriteHeader(status)
+	_, _ = v.W.Write(whole) // or who asked has gone
+	return nil
 }
 
 // Live sends the list of a screen whenever it changes (server-sent events). look returns its data,

@@ -36,7 +36,8 @@ type oldCardsView struct {
 	Headings  []string // of a table that was refused
 	Flats     []string // flats and other known labels, to choose from
 	SettingUp bool     // the next screen is the registry's
-	Done      string   // the result of an act, in words
+	Done      string   // key of the words for the result of an act
+	Numbers   []any    // in those words
 	Said      *page.Advice
 }
 
@@ -59,7 +60,7 @@ func (o *oldCards) page(v *page.Visit, status int, view oldCardsView) error {
 // act carries out a form and shows the screen with the result.
 func (o *oldCards) act(v *page.Visit, do oldcards.Act) error {
 	done, err := do(oldcards.Form{Request: v.Request, Daemon: o.Daemon, Tables: &o.tables, Label: v.Say("oldcards.label")})
-	view, status := oldCardsView{Plan: done.Plan, Headings: done.Headings, Done: v.Say(done.Words, done.Numbers...)}, http.StatusOK
+	view, status := oldCardsView{Plan: done.Plan, Headings: done.Headings, Done: done.Words, Numbers: done.Numbers}, http.StatusOK
 	if err != nil {
 		view.Said, status = v.Advice(err, 0), page.StatusOf(err)
 	}

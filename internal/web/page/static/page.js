@@ -2,7 +2,7 @@
 // every form still works.
 "use strict";
 const same = (e) => [e.href, e.form?.action, e.name, e.value].join();
-for (const box of document.querySelectorAll("[data-live]")) {
+function live(box) {
 	const source = new EventSource(box.dataset.live);
 	source.onmessage = (e) => {
 		if (box.querySelector(".held")) return;
@@ -16,7 +16,37 @@ for (const box of document.querySelectorAll("[data-live]")) {
 		// What somebody chose stays, until a card says otherwise.
 		if (lit() === before) for (const i of box.querySelectorAll("input:enabled")) if (i.value === chosen) i.checked = true;
 	};
+	return () => source.close();
 }
+const boxes = () => [...document.querySelectorAll("[data-live]")].map(live);
+let endLive = boxes();
+// The other language. The answer to a form has an address of its own, which goes into the history: a reload or going back
+// sends nothing again. Where something is typed that was not sent, the words alone are exchanged; it stays in the page.
+const language = document.querySelector("form[action='/language']");
+if ("again" in language.back.dataset && language.back.value) history.replaceState(null, "", language.back.value);
+const typed = (f) => f.type != "hidden" && !f.readOnly && (f.type == "checkbox" || f.type == "radio" ? f.checked != f.defaultChecked
+	: f.options ? f.selectedIndex != Math.max([...f.options].findIndex((o) => o.defaultSelected), 0) : f.value != f.defaultValue);
+function speak(here, there) {
+	if (here.nodeType == Node.TEXT_NODE) here.data = there.data;
+	if (here.nodeType != Node.ELEMENT_NODE) return;
+	for (const a of there.attributes) if (/^(lang|placeholder|alt|aria-label|data-(said|saved|copied|selected))$/.test(a.name)) here.setAttribute(a.name, a.value);
+	if (here.type == "hidden") here.value = there.value;
+	if (here.readOnly) here.defaultValue = there.defaultValue;
+	if (here.localName != "textarea") [...here.childNodes].forEach((n, i) => there.childNodes[i]?.nodeName == n.nodeName && speak(n, there.childNodes[i]));
+}
+language.addEventListener("submit", async (e) => {
+	if (![...document.querySelectorAll("main input, main select, main textarea")].some(typed)) return;
+	e.preventDefault();
+	try {
+		const answer = await fetch(language.action, {method: "POST", body: new URLSearchParams(new FormData(language))});
+		if (new URL(answer.url).pathname != new URL(language.back.value, location).pathname) throw answer.url; // no longer signed in
+		speak(document.documentElement, new DOMParser().parseFromString(await answer.text(), "text/html").documentElement);
+		for (const end of endLive) end();
+		endLive = boxes();
+	} catch {
+		language.submit();
+	}
+});
 let timer = 0;
 let ours = 0; // clicks until then come with a press of a button that is held
 function press(button) {
