@@ -112,7 +112,7 @@ func (a access) handOver(v *page.Visit) error {
 
 // accept makes the account of an invited person.
 func (a access) accept(v *page.Visit) error {
-	if !a.Tries.Allow(v.RemoteAddr) {
+	if !a.Tries.Allow(v.RemoteAddr, "") {
 		return v.ShowStatus(http.StatusTooManyRequests, "invited", form{Wrong: "page.too_fast"})
 	}
 	made, err := a.Accounts.Accept(v.FormValue("code"), v.FormValue("password"), time.Now())
@@ -142,7 +142,7 @@ func (a access) accept(v *page.Visit) error {
 
 // password changes one's own password. All other sessions of the account end.
 func (a access) password(v *page.Visit) error {
-	if !a.Tries.Allow(v.RemoteAddr) {
+	if !a.Tries.Allow(v.RemoteAddr, v.Account.ID) {
 		return v.ShowStatus(http.StatusTooManyRequests, "password", form{Wrong: "page.too_fast"})
 	}
 	if _, err := a.Accounts.Login(v.Account.Name, v.FormValue("old")); errors.Is(err, account.ErrUnknown) {

@@ -69,7 +69,7 @@ func (e entry) owner(v *page.Visit, f form) (account.Account, error) {
 
 func (e entry) claim(v *page.Visit) error {
 	again := e.first(v, "")
-	if !e.Tries.Allow(v.RemoteAddr) {
+	if !e.Tries.Allow(v.RemoteAddr, "") {
 		again.Wrong = "page.too_fast"
 		return v.ShowStatus(http.StatusTooManyRequests, "welcome", again)
 	}
@@ -126,9 +126,21 @@ func (e entry) usualName(v *page.Visit) string {
 
 func (e entry) signIn(v *page.Visit) error {
 	again := form{Name: v.FormValue("name")}
-	if !e.Tries.Allow(v.RemoteAddr) {
+	device := ""
+	if a, found := e.Accounts.Named(again.Name); found {
+		device = v.KnownTo(a)
+	}
+	if !e.Tries.Allow(v.RemoteAddr, device) {
 		again.Wrong = "page.too_fast"
 		return v.ShowStatus(http.StatusTooManyRequests, "login", again)
+	}
+	if device == "" {
+		if !e.Hashing.Enter(v.Context()) {
+			e.Tries.Back(v.RemoteAddr, device)
+			again.Wrong = "entry.busy"
+			return v.ShowStatus(http.StatusServiceUnavailable, "login", again)
+		}
+		defer e.Hashing.Leave()
 	}
 	a, err := e.Accounts.Login(again.Name, v.FormValue("password"))
 	if errors.Is(err, account.ErrUnknown) {
@@ -138,6 +150,7 @@ func (e entry) signIn(v *page.Visit) error {
 	if err != nil {
 		return err
 	}
+	e.Tries.Back(v.RemoteAddr, device)
 	if err := v.Enter(a); err != nil {
 		return err
 	}

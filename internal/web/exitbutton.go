@@ -29,7 +29,7 @@ func (e entry) hold(v *page.Visit) error {
 	case found && s.Waiting, e.hand.Proved(e.watch(v)):
 		v.Redirect("/welcome/exit")
 		return nil
-	case !e.Tries.Allow(v.RemoteAddr):
+	case !e.Tries.Allow(v.RemoteAddr, ""):
 		return v.ShowStatus(http.StatusTooManyRequests, "welcome", e.first(v, "page.too_fast"))
 	}
 	id, err := e.hand.Begin(v.Context(), func(ctx context.Context) (control.ExitHeld, error) {

@@ -36,7 +36,7 @@ type passView struct {
 }
 
 func (p pass) show(v *page.Visit) error {
-	if !p.tries.Allow(v.RemoteAddr) {
+	if !p.tries.Allow(v.RemoteAddr, "") {
 		return v.ShowStatus(http.StatusTooManyRequests, "pass", passView{Said: v.Words("pass.too_many", 0)})
 	}
 	digits := strings.TrimSuffix(idnumber.Fold(v.FormValue("digits")), "#") // which is typed at the door
@@ -44,6 +44,6 @@ func (p pass) show(v *page.Visit) error {
 	if err != nil {
 		return v.ShowStatus(page.StatusOf(err), "pass", passView{Said: v.Advice(err, 0)})
 	}
-	p.tries.Back(v.RemoteAddr)
+	p.tries.Back(v.RemoteAddr, "")
 	return v.Show("pass", passView{Digits: digits, Pass: &shown})
 }

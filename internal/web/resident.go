@@ -85,13 +85,13 @@ func (r resident) act(v *page.Visit) error {
 		shown.Said = v.Advice(err, 0)
 		return v.ShowStatus(http.StatusUnprocessableEntity, "resident", shown)
 	}
-	if !r.pins.Allow(v.RemoteAddr) {
+	if !r.pins.Allow(v.RemoteAddr, "") {
 		shown.Said = v.Words("resident.too_many", 0)
 		return v.ShowStatus(http.StatusTooManyRequests, "resident", shown)
 	}
 	done, err := control.AskAsResident(caller.With(v.Context(), caller.Caller{Role: caller.Resident}), r.Daemon, shown.Act, in)
 	if tookPIN(err) {
-		r.pins.Back(v.RemoteAddr)
+		r.pins.Back(v.RemoteAddr, "")
 	}
 	switch {
 	case err != nil:

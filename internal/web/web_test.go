@@ -389,10 +389,10 @@ func TestTries(t *testing.T) {
 	}
 	l := tries.New(tries.Every)
 	for i := range 1000 {
-		l.Allow("192.0.2.1:" + fmt.Sprint(i+1))
-		l.Allow("[2001:db8::"+fmt.Sprintf("%x", i+1) + "]:1")
+		l.Allow("192.0.2.1:"+fmt.Sprint(i+1), "")
+		l.Allow("[2001:db8::"+fmt.Sprintf("%x", i+1)+"]:1", "")
 	}
-	if !l.Allow("192.0.2.2:1") {
+	if !l.Allow("192.0.2.2:1", "") {
 		t.Error("somebody else may not try")
 	}
 }

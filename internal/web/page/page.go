@@ -35,6 +35,7 @@ type Page struct {
 	Words    text.Words
 	Sessions *scs.SessionManager
 	Tries    *tries.Tries // of codes and passwords
+	Hashing  *tries.Queue // of passwords, on devices that are not known
 	Watch    *Watch
 	Routes   []Route // that Handler answers
 	Log      zerolog.Logger
@@ -54,7 +55,7 @@ func New(o Options) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Page{Daemon: o.Daemon, Accounts: o.Accounts, Words: words, Sessions: newSessions(o.Log), Tries: tries.New(tries.Every), Watch: NewWatch(o.Daemon.Status), Log: o.Log, TLS: o.TLS, screens: all, answers: answers{all: map[string]answer{}}}, nil
+	return &Page{Daemon: o.Daemon, Accounts: o.Accounts, Words: words, Sessions: newSessions(o.Log), Tries: tries.New(tries.Every), Hashing: tries.NewQueue(), Watch: NewWatch(o.Daemon.Status), Log: o.Log, TLS: o.TLS, screens: all, answers: answers{all: map[string]answer{}}}, nil
 }
 
 // Handler serves routes, and the files that they all need. It must be called once.

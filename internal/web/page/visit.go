@@ -95,7 +95,23 @@ func (v *Visit) Enter(a account.Account) error {
 	}
 	v.page.Sessions.Put(v.Context(), keyAccount, a.ID)
 	v.page.Sessions.Put(v.Context(), keySince, a.Since)
+	if v.KnownTo(a) == "" {
+		http.SetCookie(v.W, &http.Cookie{Name: deviceKey, Value: a.Device(), Path: "/", MaxAge: 400 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	}
 	return nil
+}
+
+// deviceKey is the cookie of a device on which somebody has signed in.
+const deviceKey = "gatehouse-device"
+
+// KnownTo is the device that asks, if an account has signed in on it before: its tries are its own, whatever strangers do.
+func (v *Visit) KnownTo(a account.Account) string {
+	if c, err := v.Cookie(deviceKey); err == nil {
+		if device, ok := a.Knows(c.Value); ok {
+			return device
+		}
+	}
+	return ""
 }
 
 func (v *Visit) Say(key string, args ...any) string { return v.page.Words.Say(v.Lang, key, args...) }

@@ -11,7 +11,9 @@ type backups struct{ *page.Page }
 
 func (b backups) routes() []page.Route {
 	at := func() rescue.Backups { return rescue.Backups{Daemon: b.Daemon} }
-	allow := func(v *page.Visit) func() bool { return func() bool { return b.Tries.Allow(v.RemoteAddr) } }
+	allow := func(v *page.Visit) func() bool {
+		return func() bool { return b.Tries.Allow(v.RemoteAddr, v.Account.ID) }
+	}
 	return []page.Route{
 		page.At("GET /recovery", page.OwnerAlone, answered("recovery", func(v *page.Visit) (rescue.Screen, error) { return at().Show(v.Request) })),
 		page.At("POST /recovery/new", page.OwnerAlone, answered("recovery", func(v *page.Visit) (rescue.Screen, error) { return at().NewCode(v.Request) })),

@@ -1,7 +1,9 @@
-// Package tries limits the rate of tries of secrets at the page: by address, and in all.
+// Package tries bounds how often secrets are tried at the page: by address, and on a device that its owner has used
+// before apart from all addresses. Nobody's tries take somebody else's.
 package tries
 
 import (
+	"context"
 	"net/netip"
 	"sync"
 	"time"
@@ -9,67 +11,93 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Tries limits tries of passwords and codes. It is made by New and safe for concurrent use.
+// Tries are those of passwords and codes. Make them with New. Safe for concurrent use.
 type Tries struct {
-	mu    sync.Mutex
-	every time.Duration // from one address
-	all   *rate.Limiter
-	by    map[netip.Addr]*rate.Limiter
+	mu      sync.Mutex
+	every   time.Duration // of one address
+	by      map[string]*rate.Limiter
+	devices map[string]*rate.Limiter
+	others  *rate.Limiter // of all addresses that come while by is full
+	swept   time.Time
 }
 
-// Rate limits of tries. Guessing a code of eight digits from one address has one chance in
-// twenty in a year of trying.
+// Bounds of tries. Who guesses a code of eight digits from one address has one chance in two hundred in a year of trying;
+// from a thousand addresses, one in seventy in a day.
 const (
-	Every       = 10 * time.Second
+	Every       = time.Minute
 	Burst       = 5
-	allEvery    = time.Second
-	allBurst    = 20
-	mostTriers  = 1024
+	mostTriers  = 4096
+	mostDevices = 256
 	nobodysAddr = "0.0.0.0"
 
-	// ResidentEvery is for residents' PINs, which the daemon also limits by flat: one phone
-	// exhausts the house's tries for nobody else.
+	// ResidentEvery is of residents' PINs, which the daemon bounds by flat, too: one phone
+	// uses up what the house has for nobody else.
 	ResidentEvery = 10 * time.Minute
 
 	// PassEvery is of guest codes, which the daemon bounds with those at the doors, to one a
 	// minute: likewise.
 	PassEvery = 5 * time.Minute
+
+	// deviceEvery is of a device that somebody has signed in on before.
+	deviceEvery = 10 * time.Second
 )
 
-// New allows Burst tries from an address, and one more every so often.
+// New allows Burst tries of an address, and one more after each pause.
 func New(every time.Duration) *Tries {
-	return &Tries{every: every, all: rate.NewLimiter(rate.Every(allEvery), allBurst), by: map[netip.Addr]*rate.Limiter{}}
+	return &Tries{every: every, by: map[string]*rate.Limiter{}, devices: map[string]*rate.Limiter{}, others: rate.NewLimiter(rate.Every(time.Second), 4*Burst)}
 }
 
-// Allow uses one try of the remote address of a connection, and reports whether it had one. The
-// limit of an address comes first: an address above it uses none of the others' tries.
-func (t *Tries) Allow(remote string) bool {
-	addr := triedFrom(remote)
+// Allow takes one try of whoever is at the other end of a connection, or of a device that is known (empty: it is not).
+func (t *Tries) Allow(remote, device string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l, ok := t.by[addr]
-	if !ok {
-		if len(t.by) >= mostTriers {
-			clear(t.by)
+	return t.of(remote, device).Allow()
+}
+
+// Back gives a try back that Allow took: it was right.
+func (t *Tries) Back(remote, device string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.of(remote, device).AllowN(time.Now(), -1)
+}
+
+// of is the limit of an address or of a known device. The caller holds mu. No limit is begun anew to make room: the
+// addresses that find none share one.
+func (t *Tries) of(remote, device string) *rate.Limiter {
+	all, key, every, most := t.by, triedFrom(remote), t.every, mostTriers
+	if device != "" {
+		all, key, every, most = t.devices, device, deviceEvery, mostDevices
+	}
+	l, ok := all[key]
+	if ok {
+		return l
+	}
+	if len(all) >= most {
+		t.sweep(all)
+	}
+	if len(all) >= most {
+		return t.others
+	}
+	l = rate.NewLimiter(rate.Every(every), Burst)
+	all[key] = l
+	return l
+}
+
+// sweep forgets whom nothing is held against any more, at most once a second.
+func (t *Tries) sweep(all map[string]*rate.Limiter) {
+	if time.Since(t.swept) < time.Second {
+		return
+	}
+	t.swept = time.Now()
+	for key, l := range all {
+		if l.Tokens() >= Burst {
+			delete(all, key)
 		}
-		l = rate.NewLimiter(rate.Every(t.every), Burst)
-		t.by[addr] = l
 	}
-	return l.Allow() && t.all.Allow()
 }
 
-// Back gives a try of Allow back, since it was right.
-func (t *Tries) Back(remote string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if l := t.by[triedFrom(remote)]; l != nil {
-		l.AllowN(time.Now(), -1)
-	}
-	t.all.AllowN(time.Now(), -1)
-}
-
-// triedFrom returns the address, or of IPv6 the /64 network, of a connection.
-func triedFrom(remote string) netip.Addr {
+// triedFrom is the address of whoever is at the other end of a connection.
+func triedFrom(remote string) string {
 	addr := netip.MustParseAddr(nobodysAddr)
 	if ap, err := netip.ParseAddrPort(remote); err == nil {
 		addr = ap.Addr().Unmap()
@@ -78,5 +106,41 @@ func triedFrom(remote string) netip.Addr {
 			addr = p.Addr()
 		}
 	}
-	return addr
+	return addr.String()
 }
+
+// Queue is where strangers wait for what takes the processor long: one at work, a few behind it. Whoever is known passes
+// it by. Make it with NewQueue. Safe for concurrent use.
+type Queue struct{ places, turn chan struct{} }
+
+// Bounds of a queue.
+const (
+	queued   = 8
+	waitMost = 5 * time.Second
+)
+
+// NewQueue makes an empty one.
+func NewQueue() *Queue {
+	return &Queue{make(chan struct{}, queued), make(chan struct{}, 1)}
+}
+
+// Enter waits for a turn; false: too many wait already, or it took too long. Who got one ends it by Leave.
+func (q *Queue) Enter(ctx context.Context) bool {
+	select {
+	case q.places <- struct{}{}:
+		defer func() { <-q.places }()
+	default:
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, waitMost)
+	defer cancel()
+	select {
+	case q.turn <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Leave ends a turn.
+func (q *Queue) Leave() { <-q.turn }
