@@ -3,6 +3,8 @@ package desk
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
+	"strconv"
 	"time"
 
 	"gatehouse/internal/access"
@@ -70,7 +72,8 @@ type ForResident struct {
 // Residents serves residents by flat and own PIN. Safe for concurrent use.
 type Residents struct {
 	*Desk
-	tries *guess.Tries[string] // by flat
+	tries *guess.Tries[string] // by place
+	seed  maphash.Seed         // of places, so that nobody finds flats with one place
 }
 
 // Ask carries out a resident's request, or refuses it.
@@ -158,14 +161,11 @@ func inState(s tenancy.Standing, state string) (n int) {
 // and a PIN that two tenants share get the same refusal at the same cost.
 func (d *Residents) living(ctx context.Context, r ResidentRequest) (*tenancy.Tenancy, error) {
 	pin, flat := idnumber.Fold(r.PIN), naming.Fold(r.Flat)
-	if len(pin) < ownPINLeast {
+	if len(pin) < ownPINLeast && r.Act != Object {
 		return nil, unknown("choose one of six to eight digits at the desk: gatehouse tenancy pin --by card", "here a PIN has at least %d digits", ownPINLeast)
 	}
-	there := d.inFlat(flat)
-	if len(there) == 0 {
-		flat = "" // one place for all flats that are none
-	}
-	if !d.tries.Take(flat, time.Now()) {
+	there, place := d.inFlat(flat, r.Act), d.place(flat)
+	if !d.tries.Take(place, time.Now()) {
 		return nil, unknown("wait a quarter of an hour; cards and one-time codes go on opening", "too many tries")
 	}
 	var found []*tenancy.Tenancy
@@ -182,13 +182,13 @@ func (d *Residents) living(ctx context.Context, r ResidentRequest) (*tenancy.Ten
 		_, _ = tenancy.NewPIN("928374") // as long as a look at a PIN
 	}
 	if len(found) == 1 {
-		d.tries.Right(flat)
+		d.tries.Right(place)
 		return found[0], nil
 	}
-	if n := d.tries.Wrong(flat); n%atFlat.Burst == 0 {
+	if n := d.tries.Wrong(place); n%atFlat.Burst == 0 {
 		d.Doors.journal.Queue(wire.Header{Kind: wire.KindTenancy, Outcome: wire.OutcomeRefused, Reason: wire.ReasonWrongPIN, Source: caller.Of(ctx).String(), Count: uint64(n)}, wire.Who{})
 	}
-	return nil, unknown("the PIN is the one that was chosen with a card at the desk, not that of the check-in; a few wrong ones, and it waits", "flat and PIN do not fit")
+	return nil, unknown("the PIN is the one that was chosen with a card at the desk, not that of the check-in, which does to object to a notice that runs; a few wrong ones, and it waits", "flat and PIN do not fit")
 }
 
 // unknown refuses somebody who has not shown who asks; any other refusal goes to whom the PIN is
@@ -197,14 +197,33 @@ func unknown(hint, format string, args ...any) error {
 	return &tenancy.Refusal{Message: fmt.Sprintf(format, args...), Hint: hint, Unknown: true}
 }
 
-// inFlat returns the tenancies of a flat whose tenants have chosen a PIN.
-func (d *Residents) inFlat(flat string) (there []*tenancy.Tenancy) {
+// inFlat returns the tenancies of a flat whose PINs are good for an act: those that their tenants have chosen, and to object
+// to a notice that runs, as at the desk, any.
+func (d *Residents) inFlat(flat, act string) (there []*tenancy.Tenancy) {
 	for _, t := range d.book.Tenancies {
-		if t.PIN != nil && t.PIN.Own && t.Over() == 0 && flat != "" && naming.Fold(t.Lease.Flat) == flat {
+		if t.PIN == nil || t.Over() != 0 || flat == "" || naming.Fold(t.Lease.Flat) != flat {
+			continue
+		}
+		if t.PIN.Own || act == Object && d.noticed(t) {
 			there = append(there, t)
 		}
 	}
 	return there
+}
+
+// noticed reports whether there is a notice to object to.
+func (d *Residents) noticed(t *tenancy.Tenancy) bool {
+	state := d.done(t, nil).Tenancy.State
+	return state == tenancy.OnNotice || state == tenancy.Disputed
+}
+
+// places bounds how many flats tries are counted for, whatever somebody types.
+const places = 4096
+
+// place is where the tries of a flat are counted, whether or not there is such a flat: what is left of them tells nothing of
+// it, and one flat's are not another's.
+func (d *Residents) place(flat string) string {
+	return strconv.FormatUint(maphash.String(d.seed, flat)%places, 10)
 }
 
 // admit decides whether a door opens for a tenancy whose card may be lost.

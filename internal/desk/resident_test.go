@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ func sharedFlat(t *testing.T) *office {
 	o := newOffice(t, newTown(t), "gw1")
 	o.keys = []string{"front"}
 	o.restart()
+	o.Desk.Residents.tries = guess.New[string](atFlat, atHouse, 5)
 	for n, pin := range []string{"471108", "150926"} {
 		_, err := o.arrive(em(uint64(n+1)), func(a *tenancy.Arrival) { a.Label, a.PIN = "", "808182" })
 		must(t, err)
@@ -137,6 +139,54 @@ func TestResidentActs(t *testing.T) {
 	must(t, err)
 	_, err = o.resident(Enter, "471108")
 	refused(t, err, "do not fit")
+}
+
+// TestResidentObjectsByCheckInPIN: a notice can be objected to with the PIN of the check-in, as at the desk, while it runs;
+// nothing else can be done with that.
+func TestResidentObjectsByCheckInPIN(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	done, err := o.arrive(em(1), func(a *tenancy.Arrival) { a.Label, a.PIN = "", "4711" })
+	must(t, err)
+	o.Desk.Residents.tries = guess.New[string](atFlat, atHouse, 5)
+	_, err = o.resident(Object, "4711")
+	refused(t, err, "do not fit")
+	_, err = o.ask(Request{Action: tenancy.CheckOut, Tenancy: done.Tenancy.ID.String(), Proof: "landlord", Cause: "lease_over"}, nil, nil)
+	must(t, err)
+	for _, act := range []string{LostCard, Kept, Invited} {
+		_, err = o.resident(act, "4711")
+		refused(t, err, "at least 6 digits")
+	}
+	_, err = o.resident(Object, "4712")
+	refused(t, err, "do not fit")
+	if said, err := o.resident(Object, "4711"); err != nil || said.Tenancy.State != tenancy.Disputed {
+		t.Errorf("%+v, %v", said.Tenancy, err)
+	}
+}
+
+// TestResidentTriesTellNothing: what is left of the tries is the same for a flat with somebody, with nobody who has chosen a
+// PIN, and for none; and those that are used elsewhere, at whatever somebody takes for a flat, keep no resident off.
+func TestResidentTriesTellNothing(t *testing.T) {
+	o := sharedFlat(t)
+	_, err := o.arrive(em(3), func(a *tenancy.Arrival) { a.Flat, a.Label, a.PIN = "4A", "", "808182" })
+	must(t, err)
+	o.Desk.Residents.tries = guess.New[string](atFlat, guess.Limit{Burst: 1000, Every: time.Minute}, 5)
+	for _, flat := range []string{"3B", "4A", "9Z", ""} {
+		at := func(r *ResidentRequest) { r.Flat = flat }
+		for range atFlat.Burst {
+			_, err := o.resident(Enter, "999998", at)
+			refused(t, err, "do not fit")
+		}
+		_, err := o.resident(Enter, "999998", at)
+		refused(t, err, "too many tries")
+	}
+	o = sharedFlat(t)
+	o.Desk.Residents.tries = guess.New[string](atFlat, atHouse, 5).ForEach()
+	for i := range 25 {
+		_, _ = o.resident(Enter, "999998", func(r *ResidentRequest) { r.Flat = fmt.Sprint("x", i) })
+	}
+	if _, err := o.resident(Kept, "471108"); err != nil {
+		t.Errorf("somebody's wrong ones elsewhere keep a resident off: %v", err)
+	}
 }
 
 // TestResidentGuessed: a thousand wrong PINs are five looks and an alarm; then the right one

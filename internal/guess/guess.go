@@ -19,7 +19,8 @@ type Limit struct {
 // Tries are those at places of one kind. Make them with New. Safe for concurrent use.
 type Tries[Place comparable] struct {
 	each, all Limit
-	first     int // tries of a place at the start
+	first     int  // tries of a place at the start
+	apart     bool // see ForEach
 	start     time.Time
 
 	mu    sync.Mutex
@@ -38,6 +39,13 @@ type bucket struct {
 // then: fewer than Burst where a restart must not give them back.
 func New[Place comparable](each, all Limit, first int) *Tries[Place] {
 	return &Tries[Place]{each: each, all: all, first: first, start: time.Now(), by: map[Place]*bucket{}}
+}
+
+// ForEach has a place of which no try is used get one, whatever was used at others: somebody's wrong ones elsewhere keep
+// nobody off.
+func (t *Tries[Place]) ForEach() *Tries[Place] {
+	t.apart = true
+	return t
 }
 
 // refill gives back what the time that has passed is worth.
@@ -62,7 +70,7 @@ func (t *Tries[Place]) Take(at Place, now time.Time) bool {
 	}
 	b.refill(now, t.each.Every)
 	t.total.refill(now, t.all.Every)
-	if b.used >= t.each.Burst || t.total.used >= t.all.Burst {
+	if b.used >= t.each.Burst || t.total.used >= t.all.Burst && !(t.apart && b.used == 0) {
 		return false
 	}
 	b.used++

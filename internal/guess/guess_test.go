@@ -37,6 +37,10 @@ func TestTries(t *testing.T) {
 	if g.Wrong("a") != 1 || g.Wrong("a") != 2 {
 		t.Error("wrong ones in a row")
 	}
+	apart := New[string](Limit{5, time.Minute}, Limit{8, 30 * time.Second}, 5).ForEach()
+	if a, b, c := take(apart, "a", 100), take(apart, "b", 100), take(apart, "c", 100); a != 5 || b != 3 || c != 1 {
+		t.Errorf("%d, %d and %d tries, want 5, 3 and the one of a place that was left alone", a, b, c)
+	}
 	begin := New[string](Limit{5, time.Minute}, Limit{100, time.Second}, 1)
 	now = begin.start
 	if a := take(begin, "a", 10); a != 1 {

@@ -114,6 +114,11 @@ func (f frame) PassLink(digits string) string {
 	return qrcode.Address(f.v.TLS != nil, f.v.Host, PassPath+"#"+digits)
 }
 
+// ResidentAddress is where a resident acts, as the page is reached now.
+func (f frame) ResidentAddress() string {
+	return qrcode.Address(f.v.TLS != nil, f.v.Host, "/resident")
+}
+
 // Has reports whether a key has words.
 func (f frame) Has(key string) bool { return f.v.page.Words.Has(key) }
 
