@@ -480,6 +480,23 @@ func TestChangesByForms(t *testing.T) {
 	f.cards <- mine
 	p.step("card", "door", "front").wants("New PIN").step("pin", "door", "yard").wants("once more").step("pin", "door", "yard").wants("the new PIN is good")
 
+	// A new PIN that is refused is asked for again; the card that was held up, or the old PIN, counts on.
+	easy := func() {
+		f.mu.Lock()
+		f.refuse = &socket.Error{Status: http.StatusUnprocessableEntity, Message: "this PIN is the first that anybody would try"}
+		f.mu.Unlock()
+	}
+	begin("pin")
+	p.step("choose", "proof", "card")
+	f.cards <- mine
+	easy()
+	p.step("card", "door", "front").step("pin", "pin", "111111", "again", "111111").wants("would try").wants(`name="again"`)
+	p.step("pin", "pin", "471108", "again", "471108").wants("the new PIN is good")
+	begin("pin")
+	easy()
+	p.step("choose", "proof", "pin").step("pin", "pin", "0815").step("pin", "pin", "111111", "again", "111111").wants("would try").wants(`name="again"`)
+	p.step("pin", "pin", "471108", "again", "471108").wants("the new PIN is good")
+
 	begin("out")
 	p.wants("Rent owed or a permit over stops no card").wants("Give notice (days: 3)")
 	p.step("choose", "proof", "landlord").wants("Choose the cause").step("choose", "proof", "landlord", "cause", "lease_over").wants("done")
@@ -492,6 +509,8 @@ func TestChangesByForms(t *testing.T) {
 
 	want := []control.Change{{Action: "replace", Tenancy: "t1", Proof: "card", Card: 2}, {Action: "suspend", Tenancy: "t1", Proof: "pin", Card: 1, PIN: "0815"},
 		{Action: "suspend", Tenancy: "t1", Proof: "pin", Card: 1, PIN: "1379"}, {Action: "pin", Tenancy: "t1", Proof: "card", Typed: true},
+		{Action: "pin", Tenancy: "t1", Proof: "card", NewPIN: "111111"}, {Action: "pin", Tenancy: "t1", Proof: "card", NewPIN: "471108"},
+		{Action: "pin", Tenancy: "t1", Proof: "pin", PIN: "0815", NewPIN: "111111"}, {Action: "pin", Tenancy: "t1", Proof: "pin", PIN: "0815", NewPIN: "471108"},
 		{Action: "checkout", Tenancy: "t1", Proof: "landlord", Cause: "lease_over"}, {Action: "withdraw", Tenancy: "t1", Proof: "landlord"}}
 	f.mu.Lock()
 	defer f.mu.Unlock()

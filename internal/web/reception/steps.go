@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"gatehouse/internal/control"
@@ -222,11 +223,21 @@ func (v *Visit) carryOut(ctx context.Context) error {
 	err := v.finish(ctx, func(ctx context.Context) (control.Done, error) { return v.daemon.Change(ctx, s.desk.Session, s.change) })
 	if err != nil {
 		v.with(func(s *state) {
+			if pinRefused(err) && !(s.change.Typed && s.change.Proof == "pin") { // at keys the daemon took both at once
+				s.unchosen()
+				return
+			}
 			s.unproved()
 			s.chosen = s.chosen && s.change.Proof != "landlord" && !strings.HasPrefix(text.KeyOf(err.Error()), "guest.")
 		})
 	}
 	return err
+}
+
+// pinRefused reports whether the new PIN alone was refused: the proof stands, and another PIN is
+// asked for.
+func pinRefused(err error) bool {
+	return slices.Contains([]string{"desk.said_pin_easy", "desk.said_pin_rule", "desk.pins_differ"}, text.KeyOf(err.Error()))
 }
 
 // finish makes the visit's request once. If the daemon does not answer, it is unknown whether it

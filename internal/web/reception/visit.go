@@ -267,8 +267,13 @@ func (s *state) pause() {
 
 // unproved forgets the tenant's proof.
 func (s *state) unproved() {
-	s.proved, s.pinned, s.pinChosen, s.keyed = false, false, false, 0
-	s.change.PIN, s.change.NewPIN, s.change.Typed = "", "", false
+	s.proved, s.pinned, s.change.PIN = false, false, ""
+	s.unchosen()
+}
+
+// unchosen forgets the new PIN.
+func (s *state) unchosen() {
+	s.pinChosen, s.keyed, s.change.NewPIN, s.change.Typed = false, 0, "", false
 }
 
 // forget wipes the data of the visit, and ends those who wait in it.
