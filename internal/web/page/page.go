@@ -16,6 +16,7 @@ import (
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/web/account"
+	"gatehouse/internal/web/answers"
 	"gatehouse/internal/web/text"
 	"gatehouse/internal/web/tries"
 )
@@ -41,7 +42,7 @@ type Page struct {
 	Log      zerolog.Logger
 	TLS      *tls.Config
 	screens  screens
-	answers  answers
+	answers  *answers.Store
 	mux      *http.ServeMux // of Routes
 }
 
@@ -55,7 +56,7 @@ func New(o Options) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Page{Daemon: o.Daemon, Accounts: o.Accounts, Words: words, Sessions: newSessions(o.Log), Tries: tries.New(tries.Every), Hashing: tries.NewQueue(), Watch: NewWatch(o.Daemon.Status), Log: o.Log, TLS: o.TLS, screens: all, answers: answers{all: map[string]answer{}}}, nil
+	return &Page{Daemon: o.Daemon, Accounts: o.Accounts, Words: words, Sessions: newSessions(o.Log), Tries: tries.New(tries.Every), Hashing: tries.NewQueue(), Watch: NewWatch(o.Daemon.Status), Log: o.Log, TLS: o.TLS, screens: all, answers: answers.New()}, nil
 }
 
 // Handler serves routes, and the files that they all need. It must be called once.
