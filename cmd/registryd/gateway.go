@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -42,19 +43,26 @@ func (c gatewayAddCmd) Run(s *session) error {
 	if u, err := url.Parse(c.Page); c.Label != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
 		return socket.Hinted("as https://gatehouse.local or https://192.168.1.20", "--page %s is no address of a page", c.Page)
 	}
+	if above, err := os.Stat(filepath.Dir(c.Label)); c.Label != "" && (err != nil || !above.IsDir()) {
+		return socket.Hinted("name a file in a directory that is there", "--label %s: there is no such directory; no token was made", c.Label)
+	}
 	t, err := s.issuer.AddGateway(s.ctx, operator.NewGateway{
 		Place: api.Place{District: c.District, Town: c.Town, Building: c.Building, Gateway: c.Gateway},
 		Flats: c.Flat, NoticeDays: c.NoticeDays, Hours: c.Hours, Replace: c.Replace})
-	if err == nil && c.Label != "" {
-		err = label{Building: c.Building, Gateway: c.Gateway, Until: clock(&t.Expires)}.write(c.Label, c.Page, t.Text)
-	}
-	return s.Print(t, err, func(w io.Writer) {
+	if err := s.Print(t, err, func(w io.Writer) {
 		fmt.Fprintln(w, t.Text)
 		fmt.Fprintf(s.Err, "give it to the landlord by hand, for gatehouse enrol or the house's page; good until %s, once\n", clock(&t.Expires))
-		if c.Label != "" {
-			fmt.Fprintf(s.Err, "%s is a label to print, as secret as the token\n", c.Label)
-		}
-	})
+	}); err != nil || c.Label == "" {
+		return err
+	}
+	// The token is made and shown: a label that can't be written takes it from nobody.
+	if err := (label{Building: c.Building, Gateway: c.Gateway, Until: clock(&t.Expires)}).write(c.Label, c.Page, t.Text); err != nil {
+		return socket.Hinted("the token above is good all the same; for a label name another file, and a new token takes its place", "%v", err)
+	}
+	if !s.JSON {
+		fmt.Fprintf(s.Err, "%s is a label to print, as secret as the token\n", c.Label)
+	}
+	return nil
 }
 
 type gatewayListCmd struct {

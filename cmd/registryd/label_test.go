@@ -30,3 +30,20 @@ func TestLabel(t *testing.T) {
 		t.Errorf("%.300s", text)
 	}
 }
+
+// TestLabelNowhere: a label that can't be written is told before there is a token, so that the one
+// before stays good; one that fails later takes the token from nobody.
+func TestLabelNowhere(t *testing.T) {
+	r := newCentre(t)
+	add := func(label string) []string {
+		return []string{"gateway", "add", "--district", "north", "--town", "xin", "--building", "lane-7", "--gateway", "gw1", "--label", label}
+	}
+	r.refused("no token was made", add(filepath.Join(r.dir, "none", "label.html"))...)
+	if said := r.ok("gateway", "list"); strings.Contains(said, "gw1") {
+		t.Error("a token was made:", said)
+	}
+	status, out, said := r.call(add(r.dir)...)
+	if status != 1 || !strings.HasPrefix(out, "GH") || !strings.Contains(said, "good all the same") {
+		t.Errorf("status %d: %q, %s", status, out, said)
+	}
+}
