@@ -28,7 +28,7 @@ func TestHanging(t *testing.T) {
 		return ours, nil
 	}}
 	for _, line := range []string{"status", "log", "log --follow", "door test front", "release front", "lock front", "prove show", "prove door front", "prove begin",
-		"recovery show", "recovery new", "backup " + b.path("x"), "tenancy list", "tenancy show 3B", "guest list", "grant list", "grant end 3B --key " + key,
+		"recovery show", "recovery new", "backup " + t.TempDir(), "tenancy list", "tenancy show 3B", "guest list", "grant list", "grant end 3B --key " + key,
 		"adopt on --days 3", "adopt off", "adopt list", "reader list", "reader install front in", "reader rekey front in", "teach front in",
 		"checkout 3B --by landlord --cause moved_out", "card suspend 3B --by landlord", "tenancy codes 3B --by card", "guest give 3B --by card", "guest end 7", "fire drill begin", "fire drill show", "fire drill end", "fire reset", "clock confirm", "clock set 09:30 --key " + key} {
 		synctest.Test(t, func(t *testing.T) {
