@@ -39,6 +39,7 @@ type Options struct {
 type List struct {
 	Rows     []Row    // in the order of the file
 	Remarks  []string // for people: how it was read and what was left out
+	Reads    string   // a label that shows whether a guessed encoding is right; empty: none was guessed
 	Labelled bool     // it has a column of labels
 }
 

@@ -128,6 +128,9 @@ func TestRead(t *testing.T) {
 				t.Errorf("%s: %q does not say %q", name, all, want)
 			}
 		}
+		if reads := strings.Contains(all, " reads "); reads != (l.Reads != "") || !strings.Contains(all, l.Reads) {
+			t.Errorf("%s: the label that shows it is %q, and it says %q", name, l.Reads, all)
+		}
 		if len(c.remarks) == 0 && all != "" {
 			t.Errorf("%s: it says %q", name, all)
 		}

@@ -132,17 +132,20 @@ func mostlyUTF8(b []byte) bool {
 
 // encoded returns a remark about a guessed encoding, with a label to look at.
 func (l *List) encoded(took, text string) []string {
-	reads := ""
+	reads, label := "", ""
 	notASCII := func(c rune) bool { return c >= utf8.RuneSelf }
 	if i := slices.IndexFunc(l.Rows, func(r Row) bool { return r.Fault == "" && strings.ContainsFunc(r.Label, notASCII) }); i >= 0 {
-		reads = "; the first label that shows it reads " + Shown([]string{l.Rows[i].Label})[0]
+		label = Shown([]string{l.Rows[i].Label})[0]
+		reads = "; the first label that shows it reads " + label
 	}
 	switch {
 	case took == encodingUTF16:
 		return []string{"the file is UTF-16, and was read as that"}
 	case took == encodingGB18030:
+		l.Reads = label
 		return []string{"the file is not UTF-8: it was read as GB18030, as Chinese spreadsheets write it" + reads}
 	case both(text):
+		l.Reads = label
 		return []string{fmt.Sprintf("the file was read as UTF-8%s; if that is wrong, give --encoding %s", reads, encodingGB18030)}
 	}
 	return nil

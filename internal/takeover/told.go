@@ -16,6 +16,7 @@ type Planned struct {
 	Lines   int       `json:"lines"` // with a card
 	Groups  []lineSet `json:"groups"`
 	Remarks []string  `json:"remarks"` // about how the file was read
+	Reads   string    `json:"-"`       // see cardlist.List
 }
 
 // lineSet is the lines with the same result and reason.
@@ -28,7 +29,7 @@ type lineSet struct {
 
 // Tell groups the lines by result and reason.
 func (p Plan) Tell(list cardlist.List, update bool, h House) Planned {
-	out := Planned{Lines: len(p.Lines), Remarks: list.Remarks, Groups: []lineSet{}}
+	out := Planned{Lines: len(p.Lines), Remarks: list.Remarks, Reads: list.Reads, Groups: []lineSet{}}
 	if out.Remarks == nil {
 		out.Remarks = []string{}
 	}

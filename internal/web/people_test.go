@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/socket"
@@ -548,7 +551,7 @@ func TestFlats(t *testing.T) {
 // there would leave the tool's commands on the page.
 func TestSaid(t *testing.T) {
 	var source strings.Builder
-	for _, pattern := range []string{"../desk/*.go", "../desk/tenancy/*.go", "../control/server/*.go", "../gateway/*.go", "../gateway/swipe/*.go", "../idnumber/*.go", "../naming/*.go", "../socket/*.go", "../commission/*.go", "../site/*.go", "../enrol/*.go", "../control/server/setup/*.go", "../control/server/exits/*.go", "../gateway/exitbutton/*.go", "../control/server/keyfile/*.go", "../acceptance/*.go", "../takeover/*.go", "../control/server/takeover/*.go", "../cardlist/*.go", "../issue/*.go", "../firstkeys/*.go", "../../sync/wire/*.go", "../gateway/listening/*.go", "oldcards/*.go"} {
+	for _, pattern := range []string{"../desk/*.go", "../desk/tenancy/*.go", "../control/server/*.go", "../gateway/*.go", "../gateway/swipe/*.go", "../idnumber/*.go", "../naming/*.go", "../socket/*.go", "../commission/*.go", "../site/*.go", "../enrol/*.go", "../control/server/setup/*.go", "../control/server/exits/*.go", "../gateway/exitbutton/*.go", "../control/server/keyfile/*.go", "../acceptance/*.go", "../takeover/*.go", "../control/server/takeover/*.go", "../cardlist/*.go", "../issue/*.go", "../firstkeys/*.go", "../../sync/wire/*.go", "../gateway/listening/*.go", "../cardnumber/*.go", "../backup/*.go", "../backup/recovery/*.go", "../backup/restore/*.go", "../registry/issuer/enrol/*.go", "../discovery/*.go", "oldcards/*.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %v", pattern, err)
@@ -574,6 +577,28 @@ func TestSaid(t *testing.T) {
 				t.Errorf("no words for %s%s", part, key)
 			}
 		}
+	}
+}
+
+// TestFaultHasWords: a refusal that comes without a screen of its own is told in the page's words,
+// with the daemon's status.
+func TestFaultHasWords(t *testing.T) {
+	s := claimed(t)
+	daemon := socket.NewServer(socket.Options{Path: filepath.Join(t.TempDir(), "s.sock"), Name: "daemon", Mode: 0o600, Log: zerolog.Nop()})
+	socket.Handle(daemon, "POST /v1/doors/{door}/release", func(*http.Request, socket.None) (control.Released, error) {
+		return control.Released{}, socket.Refused(http.StatusBadGateway, "see gatehouse status", "the lock of door front can't be driven: relay: gatehoused check lists it")
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	l, err := daemon.Listen(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = daemon.Serve(ctx, l) }()
+	t.Cleanup(func() { cancel(); <-done })
+	s.page.base.Daemon = control.NewClient(l.Addr().String())
+	if a := s.post(t, s.as(t, "owner"), "/doors/front/release"); a.status != http.StatusBadGateway || !strings.Contains(a.body, "锁控制不了") || !strings.Contains(a.body, "看看锁的电源和线") || strings.Contains(a.body, "gatehouse") {
+		t.Errorf("%d %s", a.status, a.body)
 	}
 }
 

@@ -1,12 +1,14 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 
 	"gatehouse/internal/caller"
 	"gatehouse/internal/socket"
@@ -123,23 +125,20 @@ func (v *Visit) Redirect(path string) { http.Redirect(v.W, v.Request, path, http
 func (v *Visit) refuse(err error) {
 	known := &socket.Error{Status: http.StatusInternalServerError, Message: err.Error()}
 	var e *socket.Error
-	if errors.As(err, &e) {
+	switch {
+	case errors.As(err, &e):
 		known = e
+	case errors.Is(err, syscall.ENOSPC): // of the page's own files
+		known = &socket.Error{Status: http.StatusInsufficientStorage, Message: "the disk is full"}
 	}
 	if v.Method == http.MethodGet && strings.Contains(known.Message, noHouse) {
 		v.Redirect("/setup")
 		return
 	}
-	status, shown := known.Status, &Advice{Message: known.Message, Hint: known.Hint}
+	status, shown := cmp.Or(known.Status, http.StatusBadGateway), v.Advice(known, 0) // 0: there was no answer
 	var t told
 	if errors.As(err, &t) {
 		shown = t.advice
-	}
-	if status == 0 { // no answer: what the tool says to do is not for here
-		status = http.StatusBadGateway
-		if shown != t.advice {
-			shown = v.Advice(known, 0)
-		}
 	}
 	v.page.Log.Info().Str("route", v.Pattern).Int("status", status).Msg("refused")
 	v.ShowStatus(status, "fault", shown)

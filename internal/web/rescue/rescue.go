@@ -103,7 +103,7 @@ type Replacement struct {
 	House    bool              // this machine is a gateway already
 	Restored *control.Restored // nil: not yet
 	Wrong    string            // key of the words; empty: nothing is wrong
-	Said     string            // by the daemon, in English
+	Said     string            // by the daemon, where Wrong does not say it; in English
 }
 
 // Status returns the HTTP status of the screen.
@@ -156,7 +156,10 @@ func (b Backups) Restore(r *http.Request, allow func() bool) (Screen, error) {
 	if token != "" {
 		words[http.StatusBadRequest], words[http.StatusNotFound] = "recovery.bad_snapshot", "recovery.no_snapshot"
 	}
-	return b.replace(ctx, Replacement{Said: known.Message, Wrong: cmp.Or(words[known.Status], "recovery.refused")})
+	if wrong := words[known.Status]; wrong != "" {
+		return b.replace(ctx, Replacement{Wrong: wrong})
+	}
+	return b.replace(ctx, Replacement{Wrong: "recovery.refused", Said: known.Message})
 }
 
 // upload returns the file of a form, whose size is bounded; empty if there is none.
