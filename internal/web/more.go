@@ -22,14 +22,17 @@ func (m more) routes() []page.Route {
 
 // moreView is the data of the screen. What to do when an officer comes is the same for everybody,
 // and leaves no trace.
-type moreView struct{ Page, Daemon string } // versions
+type moreView struct {
+	Page, Daemon string // versions
+	House        bool   // one is served: nothing is restored here
+}
 
 func (m more) page(v *page.Visit) error {
 	st, err := m.Watch.Now(v.Context())
 	if err != nil {
 		st.Version = "" // the head of the page says that the daemon does not answer
 	}
-	return v.Show("more", moreView{m.version, st.Version})
+	return v.Show("more", moreView{m.version, st.Version, err == nil})
 }
 
 // entryView is an entry of the journal in words.

@@ -119,6 +119,25 @@ func TestReplaces(t *testing.T) {
 	}
 }
 
+// TestReplacesNoHouse: a machine that serves a house offers no restore, says why and what to do, and
+// takes no form that was opened before it was set up.
+func TestReplacesNoHouse(t *testing.T) {
+	s := claimed(t)
+	c := s.as(t, "owner")
+	if a := s.get(t, c, "/more"); strings.Contains(a.body, `href="/restore"`) || !strings.Contains(a.body, "还没有设置的机器") {
+		t.Errorf("More: %s", a.body)
+	}
+	if a := s.get(t, c, "/restore"); a.status != http.StatusOK || strings.Contains(a.body, `action="/restore"`) || !strings.Contains(a.body, "sudo gatehouse restore") {
+		t.Errorf("status %d: %s", a.status, a.body)
+	}
+	if a := s.upload(t, c, "good", "mine"); a.status != http.StatusUnprocessableEntity || strings.Count(a.body, "还没有设置的机器") != 1 || strings.Contains(a.body, "404") {
+		t.Errorf("status %d: %s", a.status, a.body)
+	}
+	if a := s.get(t, newMachine(t).as(t, "owner"), "/more"); strings.Contains(a.body, "还没有设置的机器") {
+		t.Errorf("a new machine: %s", a.body)
+	}
+}
+
 // TestLargeBackup: the page takes the backup of a house of 30,000 cards, says of a larger one
 // that it is too large, and reads nothing of what nobody known has sent.
 func TestLargeBackup(t *testing.T) {

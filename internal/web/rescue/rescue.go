@@ -115,7 +115,7 @@ func (b Backups) Replace(r *http.Request) (Screen, error) {
 }
 
 // replace adds the state of the machine to a view.
-func (b Backups) replace(ctx context.Context, r Replacement) (Screen, error) {
+func (b Backups) replace(ctx context.Context, r Replacement) (Replacement, error) {
 	st, err := control.SettingUp(b.Daemon).State(ctx)
 	r.House = st.State == control.SetupHouse
 	return r, err
@@ -131,6 +131,11 @@ const (
 // Restore makes the machine the gateway of a backup; allow reports whether another try is allowed.
 func (b Backups) Restore(r *http.Request, allow func() bool) (Screen, error) {
 	ctx := r.Context()
+	if now, err := b.replace(ctx, Replacement{}); err != nil {
+		return nil, err
+	} else if now.House { // it was set up since the form was shown
+		return Replacement{House: true, Wrong: "recovery.replace_house"}, nil
+	}
 	data, err := upload(r)
 	var large *http.MaxBytesError
 	token := strings.TrimSpace(r.FormValue("token"))
