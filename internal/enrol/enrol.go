@@ -106,10 +106,8 @@ type enrolment struct {
 
 // prepare checks for obstacles before anything is sent, and makes the gateway's own keys.
 func prepare(o Options) (*enrolment, error) {
-	at := o.Token.At()
-	if at.Building != o.Building || at.Gateway != o.Gateway {
-		return nil, hinted("ask the registry for a token of this gateway, or correct building and gateway in the site file",
-			"the token is for %s, the site file for %s/%s", at.Address(), o.Building, o.Gateway)
+	if err := CheckPlace(o.Token, o.Building, o.Gateway); err != nil {
+		return nil, err
 	}
 	trust, house, err := sameRegistry(o)
 	if err != nil {
@@ -127,6 +125,15 @@ func prepare(o Options) (*enrolment, error) {
 		return nil, fmt.Errorf("enrol: %w", err)
 	}
 	return e, nil
+}
+
+// CheckPlace refuses a token that is for another gateway than the site file's.
+func CheckPlace(token wire.Token, building, gateway string) error {
+	if at := token.At(); at.Building != building || at.Gateway != gateway {
+		return hinted("ask the registry for a token of this gateway, or correct building and gateway in the site file",
+			"the token is for %s, the site file for %s/%s", at.Address(), building, gateway)
+	}
+	return nil
 }
 
 // sameRegistry allows a gateway to enrol again where it was, and nowhere else. It returns the

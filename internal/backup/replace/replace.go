@@ -46,12 +46,18 @@ type Result struct {
 const enrolWithin = 30 * time.Second
 
 // FromRegistry replaces a gateway. Errors are *socket.Error, and then nothing has changed: 422 if
-// token or code are invalid or this machine is a gateway already, 403 if the code does not open the
+// token or code are invalid, the token is not for the gateway of a site file that is there, or this
+// machine is a gateway already, 403 if the code does not open the
 // registry's backup, 404 if it has none, 400 if that is damaged.
 func FromRegistry(ctx context.Context, o Options) (r Result, err error) {
 	token, err := wire.ParseToken(o.Token)
 	if err != nil {
 		return r, socket.Refused(http.StatusUnprocessableEntity, "the registry's operator makes one: registryd gateway add --replace", "this is no token: %v", err)
+	}
+	if s, err := site.Load(o.Target.Config); err == nil { // none as a rule; what is wrong with one Restore says
+		if err := enrol.CheckPlace(token, s.Building, s.Gateway); err != nil {
+			return r, refused(http.StatusUnprocessableEntity, err)
+		}
 	}
 	b, older, err := fetch(ctx, o, token)
 	if err != nil {

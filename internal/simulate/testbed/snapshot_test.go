@@ -18,6 +18,7 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/snapshot"
 )
 
@@ -87,6 +88,13 @@ func TestReplacedFromRegistry(t *testing.T) {
 		r.must(err)
 		_, err = r.replaced(config, "GH1-NONSENSE", code)
 		r.refused(err, http.StatusUnprocessableEntity, "no token")
+		other, err := wire.ParseToken(token)
+		r.must(err)
+		other.Place[3] = "another"
+		foreign, err := other.Text()
+		r.must(err)
+		_, err = r.replaced(config, foreign, code)
+		r.refused(err, http.StatusUnprocessableEntity, "the token is for "+Building+"/another, the site file for "+Building+"/"+r.gate.Name)
 		_, err = r.replaced(config, token, recovery.New())
 		r.refused(err, http.StatusForbidden, "does not open")
 		done, err := r.replaced(config, token, code)
