@@ -32,6 +32,7 @@ type gatewayAddCmd struct {
 	NoticeDays int      `help:"Days of notice where the landlord alone ends a tenancy." placeholder:"DAYS"`
 	Hours      int      `help:"The token is good for so long, at most 720." default:"72"`
 	Replace    bool     `help:"Another machine takes the place of an enrolled one."`
+	OldToken   bool     `help:"A token without a check, for a gateway whose program is older and refuses GH2-."`
 	Label      string   `help:"Where a label to print is written, HTML: a telephone's camera opens it at the house's page with the token filled in." placeholder:"FILE"`
 	Page       string   `help:"Where the house's page is reached from a telephone in the house, for the label." default:"https://gatehouse.local" placeholder:"URL"`
 }
@@ -48,7 +49,7 @@ func (c gatewayAddCmd) Run(s *session) error {
 	}
 	t, err := s.issuer.AddGateway(s.ctx, operator.NewGateway{
 		Place: api.Place{District: c.District, Town: c.Town, Building: c.Building, Gateway: c.Gateway},
-		Flats: c.Flat, NoticeDays: c.NoticeDays, Hours: c.Hours, Replace: c.Replace})
+		Flats: c.Flat, NoticeDays: c.NoticeDays, Hours: c.Hours, Replace: c.Replace, OldToken: c.OldToken})
 	if err := s.Print(t, err, func(w io.Writer) {
 		fmt.Fprintln(w, t.Text)
 		fmt.Fprintf(s.Err, "give it to the landlord by hand, for gatehouse enrol or the house's page; good until %s, once\n", clock(&t.Expires))

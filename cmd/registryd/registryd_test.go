@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -147,9 +148,13 @@ func (r *centre) until(what string, f func() bool) {
 func (r *centre) gateway(id string, more ...string) (dir string) {
 	r.t.Helper()
 	text := r.ok(append([]string{"gateway", "add", "--district", "d1", "--town", "t1", "--building", "house-1", "--gateway", id}, more...)...)
+	prefix := "GH2-"
+	if slices.Contains(more, "--old-token") {
+		prefix = "GH1-"
+	}
 	token, err := wire.ParseToken(text)
-	if err != nil {
-		r.t.Fatal(err)
+	if err != nil || !strings.HasPrefix(text, prefix) {
+		r.t.Fatalf("%.4s: %v", text, err)
 	}
 	dir = filepath.Join(r.t.TempDir(), "keys")
 	result, err := enrol.Enrol(r.t.Context(), enrol.Options{Token: token, Dir: dir, Building: "house-1", Gateway: id, Doors: []string{"front"}, Software: "test"})

@@ -40,7 +40,7 @@ func newTown(t *testing.T) *town {
 	w := &town{stops: make(map[string]func())}
 	w.centre = emptyCentre(t)
 	w.up("front", "issuer")
-	w.gate = w.newGate(w.gateway("gw-1"), 0)
+	w.gate = w.newGate(w.gateway("gw-1", "--old-token"), 0)
 	for range 3 {
 		w.tenant()
 	}

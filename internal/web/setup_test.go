@@ -9,6 +9,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/account"
+	"gatehouse/sync/wire"
 )
 
 // unset is the part of the daemon of a house that is not set up. The zero value serves one.
@@ -270,10 +271,18 @@ func TestEnrolOnPage(t *testing.T) {
 		u.refusal = &socket.Error{Status: http.StatusUnprocessableEntity, Message: "this is no token: too short"}
 	})
 	a := s.post(t, c, "/setup/registry", "token", "gh1-SECRET")
-	if says(t, a, "这不是令牌"); strings.Contains(a.body, "SECRET") || a.status != http.StatusUnprocessableEntity {
+	if says(t, a, "这不是完整的令牌"); strings.Contains(a.body, "SECRET") || a.status != http.StatusUnprocessableEntity {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	u.is(func() { u.refusal = nil })
+	good, err := wire.Token{Registry: "city", Place: [4]string{"north", "xin", "lane-7", "gw1"}, Enrol: "127.0.0.1:1", Broker: "127.0.0.1:2"}.Text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mistyped := good[:9] + strings.Map(func(r rune) rune { return r ^ 3 }, good[9:10]) + good[10:]
+	says(t, s.post(t, c, "/setup/registry", "token", mistyped), "令牌打错了：第 10 个字符")
+	m := newMachine(t)
+	says(t, m.post(t, m.as(t, "owner"), "/restore", "token", mistyped, "code", "mine"), "令牌打错了：第 10 个字符")
 	if a := s.post(t, c, "/setup/registry", "token", "gh1-good"); a.location != "/setup/wait?for=registry" || len(u.tokens) != 1 || u.tokens[0] != "gh1-good" {
 		t.Errorf("%d %q %v", a.status, a.location, u.tokens)
 	}

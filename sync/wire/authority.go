@@ -6,12 +6,14 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base32"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strconv"
 	"strings"
+
+	"gatehouse/sync/wire/typed"
 )
 
 // Trust is the root's document that names whose signatures count, and to whom things are sealed. A
@@ -113,8 +115,8 @@ func (g HouseGateway) Key() Key {
 	return Key{Role: RoleGateway, Public: slices.Clone(g.Public[:])}
 }
 
-// Token lets one gateway enrol once. As text it is "GH1-" and base32. Whoever has it before the
-// gateway does can enrol in its place, so it is handed over in person.
+// Token lets one gateway enrol once. As text it is "GH2-" and base32 with a check. Whoever has it
+// before the gateway does can enrol in its place, so it is handed over in person.
 type Token struct {
 	Registry string                      `cbor:"1,keyasint"`
 	Place    [4]string                   `cbor:"2,keyasint"` // district, town, building, gateway
@@ -125,9 +127,10 @@ type Token struct {
 	Secret   [16]byte                    `cbor:"7,keyasint"`
 }
 
-const tokenPrefix = "GH1-"
-
-var text32 = base32.StdEncoding.WithPadding(base32.NoPadding)
+const (
+	tokenPrefix    = "GH2-"
+	oldTokenPrefix = "GH1-" // of a token without a check
+)
 
 // At returns the place that it is for.
 func (t Token) At() Place { return Place{t.Place[0], t.Place[1], t.Place[2], t.Place[3]} }
@@ -135,30 +138,37 @@ func (t Token) At() Place { return Place{t.Place[0], t.Place[1], t.Place[2], t.P
 // Text returns it as people carry it.
 func (t Token) Text() (string, error) {
 	b, err := Encode(t)
-	if err != nil {
-		return "", err
-	}
-	return tokenPrefix + text32.EncodeToString(b), nil
+	return typed.Encode(tokenPrefix, b), err
 }
 
-// ParseToken reads a token; white space and letter case do not matter. Errors
-// never repeat it.
-func ParseToken(text string) (Token, error) {
+// OldText returns it without a check, for a gateway whose program knows of none.
+func (t Token) OldText() (string, error) {
+	b, err := Encode(t)
+	return oldTokenPrefix + typed.Letters.EncodeToString(b), err
+}
+
+// ParseToken reads a token, of an old registry, too; white space and letter case do not matter.
+// Errors never repeat it; of one that is mistyped they are a *typed.Mistake.
+func ParseToken(text string) (t Token, err error) {
 	text = strings.ToUpper(strings.Join(strings.Fields(text), ""))
-	body, ok := strings.CutPrefix(text, tokenPrefix)
-	if !ok {
-		return Token{}, fmt.Errorf("token: %w: it begins with %s", ErrMalformed, tokenPrefix)
+	var b []byte
+	again := Token.Text
+	switch {
+	case strings.HasPrefix(text, tokenPrefix):
+		b, err = typed.Decode(tokenPrefix, text)
+	case strings.HasPrefix(text, oldTokenPrefix):
+		again = Token.OldText
+		b, err = typed.Letters.DecodeString(text[len(oldTokenPrefix):])
+	default:
+		return t, fmt.Errorf("token: %w: it is mistyped, or none: it begins with %s", ErrMalformed, tokenPrefix)
 	}
-	b, err := text32.DecodeString(body)
-	if err != nil {
-		return Token{}, fmt.Errorf("token: %w: a character is missing or wrong", ErrMalformed)
+	if err == nil {
+		err = Decode(b, &t)
 	}
-	var t Token
-	if err := Decode(b, &t); err != nil {
-		return Token{}, fmt.Errorf("token: %w: a part is missing", ErrMalformed)
-	}
-	if again, err := t.Text(); err != nil || again != text {
-		return Token{}, fmt.Errorf("token: %w: its last character is wrong", ErrMalformed)
+	if same, bad := again(t); err != nil || bad != nil || same != text {
+		mistake := new(typed.Mistake)
+		_ = errors.As(err, &mistake) // another error names no place
+		return Token{}, fmt.Errorf("token: %w: %w", ErrMalformed, mistake)
 	}
 	return t, nil
 }

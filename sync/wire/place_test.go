@@ -7,6 +7,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 func samplePlace() Place { return Place{"north", "xin", "house-1", "gate-1"} }
@@ -59,9 +61,41 @@ func FuzzParseTopic(f *testing.F) {
 func TestToken(t *testing.T) {
 	token := sampleToken()
 	text, err := token.Text()
-	if err != nil || !strings.HasPrefix(text, "GH1-") {
+	if err != nil || !strings.HasPrefix(text, "GH2-") {
 		t.Fatalf("%s: %v", text, err)
 	}
+	old, err := token.OldText()
+	if err != nil || !strings.HasPrefix(old, "GH1-") {
+		t.Fatalf("%s: %v", old, err)
+	}
+	checkTokenText(t, text)
+	checkTokenText(t, old)
+	if _, err := ParseToken("GH1-" + text[4:]); !errors.Is(err, ErrMalformed) {
+		t.Error("the check is read as the end of an old token")
+	}
+}
+
+// TestMistypedToken: one wrong character anywhere, and two neighbours that changed places, are
+// refused as mistyped.
+func TestMistypedToken(t *testing.T) {
+	text, err := sampleToken().Text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		at := rapid.IntRange(0, len(text)-2).Draw(t, "at")
+		letter := rapid.SampledFrom([]byte("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")).Draw(t, "letter")
+		for _, slipped := range []string{text[:at] + string(letter) + text[at+1:], text[:at] + text[at+1:at+2] + text[at:at+1] + text[at+2:]} {
+			if _, err := ParseToken(slipped); slipped != text && (!errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), "it is mistyped")) {
+				t.Fatalf("%s: %v", slipped, err)
+			}
+		}
+	})
+}
+
+func checkTokenText(t *testing.T, text string) {
+	t.Helper()
+	token := sampleToken()
 	for _, typed := range []string{text, strings.ToLower(text), " " + text[:30] + "\r\n\t" + text[30:] + "\n"} {
 		if got, err := ParseToken(typed); err != nil || got != token || got.At() != samplePlace() {
 			t.Errorf("%+v, %v", got, err)
@@ -72,7 +106,7 @@ func TestToken(t *testing.T) {
 			t.Fatalf("accepted the first %d of %d characters: %v", n, len(text), err)
 		}
 	}
-	for name, bad := range map[string]string{"prefix": "GH2-" + text[4:], "character": text[:20] + "1" + text[21:], "more": text + "A", "padding": text + "="} {
+	for name, bad := range map[string]string{"prefix": "GH3-" + text[4:], "character": text[:20] + "1" + text[21:], "more": text + "A", "padding": text + "="} {
 		if _, err := ParseToken(bad); !errors.Is(err, ErrMalformed) || strings.Contains(err.Error(), text[6:16]) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -84,14 +118,20 @@ func FuzzParseToken(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	old, err := sampleToken().OldText()
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Add(text)
+	f.Add(old)
 	f.Fuzz(func(t *testing.T, typed string) {
 		token, err := ParseToken(typed)
 		if err != nil {
 			return
 		}
-		again, err := token.Text()
-		if err != nil || again != strings.ToUpper(strings.Join(strings.Fields(typed), "")) {
+		text, err := token.Text()
+		old, oldErr := token.OldText()
+		if typed = strings.ToUpper(strings.Join(strings.Fields(typed), "")); err != nil || oldErr != nil || typed != text && typed != old {
 			t.Fatalf("accepted what is not its one spelling: %v", err)
 		}
 	})

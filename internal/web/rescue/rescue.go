@@ -13,6 +13,8 @@ import (
 
 	"gatehouse/internal/backup/recovery"
 	"gatehouse/internal/control"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/typed"
 )
 
 // View is the screen of the recovery code.
@@ -104,6 +106,7 @@ type Replacement struct {
 	Restored *control.Restored // nil: not yet
 	Wrong    string            // key of the words; empty: nothing is wrong
 	Said     string            // by the daemon, where Wrong does not say it; in English
+	At       int               // the character of the token that is mistyped, which the words name; 0: none
 }
 
 // Status returns the HTTP status of the screen.
@@ -149,6 +152,9 @@ func (b Backups) Restore(r *http.Request, allow func() bool) (Screen, error) {
 	case token == "" && len(data) == 0:
 		return b.replace(ctx, Replacement{Wrong: "recovery.no_file"})
 	}
+	if at := slip(token); at > 0 {
+		return b.replace(ctx, Replacement{Wrong: "setup.said_mistyped", At: at})
+	}
 	done, err := control.BackupsOf(b.Daemon).Restore(ctx, control.RestoreRequest{Data: data, Token: token, Code: r.FormValue("code")})
 	var known *control.Error
 	switch {
@@ -165,6 +171,14 @@ func (b Backups) Restore(r *http.Request, allow func() bool) (Screen, error) {
 		return b.replace(ctx, Replacement{Wrong: wrong})
 	}
 	return b.replace(ctx, Replacement{Wrong: "recovery.refused", Said: known.Message})
+}
+
+// slip returns the character at which a token is mistyped; 0: none is known.
+func slip(token string) int {
+	mistake := new(typed.Mistake)
+	_, err := wire.ParseToken(token)
+	_ = errors.As(err, &mistake) // another error names no place
+	return mistake.At
 }
 
 // upload returns the file of a form, whose size is bounded; empty if there is none.

@@ -15,6 +15,8 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/wizard"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/typed"
 )
 
 // setup has the screens of a gateway that is not set up yet (S2, S3, S7): what was found, which
@@ -303,7 +305,12 @@ func (s setup) registry(v *page.Visit) error {
 }
 
 func (s setup) enrol(v *page.Visit) error {
-	if _, err := s.daemon().Enrol(v.Context(), control.EnrolRequest{Token: v.FormValue("token")}); err != nil {
+	token := v.FormValue("token")
+	var slip *typed.Mistake
+	if _, err := wire.ParseToken(token); errors.As(err, &slip) && slip.At > 0 {
+		return v.ShowStatus(http.StatusUnprocessableEntity, "setup_registry", registryView{v.Words("setup.said_mistyped", slip.At)})
+	}
+	if _, err := s.daemon().Enrol(v.Context(), control.EnrolRequest{Token: token}); err != nil {
 		return v.ShowStatus(page.StatusOf(err), "setup_registry", registryView{v.Advice(err, 0)})
 	}
 	v.Redirect("/setup/wait?for=registry")

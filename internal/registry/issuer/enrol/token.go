@@ -50,7 +50,11 @@ func Add(c *ledger.Change, n operator.NewGateway) (t operator.Token, err error) 
 		n.Hours = tokenHours
 	}
 	t.Expires = c.Clock.At().Add(time.Duration(min(n.Hours, 24*30)) * time.Hour).Truncate(time.Second)
-	if t.Text, err = token.Text(); err != nil {
+	write := wire.Token.Text
+	if n.OldToken {
+		write = wire.Token.OldText
+	}
+	if t.Text, err = write(token); err != nil {
 		return t, err
 	}
 	store.PutToken(c.Tx, p.Building, p.Gateway, token.Secret[:], t.Expires)

@@ -36,6 +36,7 @@ type NewGateway struct {
 	NoticeDays int      `json:"notice_days,omitempty"` // of the building; 0: as it is, 3 at first
 	Hours      int      `json:"hours,omitempty"`       // the token is good for; 0: 72
 	Replace    bool     `json:"replace,omitempty"`     // another machine takes the place of one that is enrolled
+	OldToken   bool     `json:"old_token,omitempty"`   // without a check, for a gateway of an older program
 }
 
 // Token answers it. Whoever has it first can enrol.
