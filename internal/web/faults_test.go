@@ -233,6 +233,55 @@ func TestLiveForLong(t *testing.T) {
 	})
 }
 
+// TestLiveFrame: a page that stays open says in its head and foot, too, that the gateway does not
+// answer, and that it does again; meanwhile it does not say that there is no door.
+func TestLiveFrame(t *testing.T) {
+	s := claimed(t)
+	var away atomic.Bool
+	s.page.base.Watch = page.NewWatch(func(context.Context) (control.Status, error) {
+		if away.Load() {
+			return control.Status{}, errors.New("no daemon answers")
+		}
+		return control.Status{Building: "lane-7", Doors: []control.Door{{ID: "front", State: "held", Lock: "ok"}}, Uplink: &control.Uplink{State: "in step"}}, nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	all.Go(func() { s.page.base.Watch.Run(ctx) })
+	t.Cleanup(func() { cancel(); all.Wait() })
+	r, _ := http.NewRequestWithContext(ctx, "GET", s.URL+"/doors/live", nil)
+	resp, err := s.as(t, "owner").Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	timeout := time.AfterFunc(time.Minute, cancel)
+	defer timeout.Stop()
+	lines := bufio.NewScanner(resp.Body)
+	said := func() map[string]string { // the next of each part
+		parts := map[string]string{}
+		for n, event := 0, ""; n < 3 && lines.Scan(); {
+			if name, ok := strings.CutPrefix(lines.Text(), "event: "); ok {
+				event = name
+			}
+			parts[event] += lines.Text()
+			if lines.Text() == "" {
+				n++
+			}
+		}
+		return parts
+	}
+	for _, c := range []struct {
+		away                  bool
+		state, contact, never string
+	}{{false, "门要看 1", "登记中心", "没有回应"}, {true, "没有回应", "", "没有门"}, {false, "门要看 1", "登记中心", "没有回应"}} {
+		away.Store(c.away)
+		got := said()
+		if !strings.Contains(got["state"], c.state) || !strings.Contains(got["contact"], c.contact) || c.contact == "" && strings.Contains(got["contact"], "·") || strings.Contains(got["list"], c.never) {
+			t.Errorf("%+v: %q", c, got)
+		}
+	}
+}
+
 // TestLargeBodies: what is over the bound is told as such, whatever it says of itself.
 func TestLargeBodies(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir()) // what others leave in the machine's own is not ours
@@ -515,7 +564,7 @@ func TestLivePages(t *testing.T) {
 			}
 			defer resp.Body.Close()
 			for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
-				if lines.Text() == "" {
+				if lines.Text() == "event: list" {
 					events <- i
 				}
 			}

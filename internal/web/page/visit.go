@@ -153,6 +153,11 @@ func (v *Visit) Show(screen string, data any) error { return v.ShowStatus(http.S
 // ShowStatus answers with a screen, and a status. The answer to a form stands at an address of its own, or at least can be
 // shown again there: see answers.
 func (v *Visit) ShowStatus(status int, screen string, data any) error {
+	return v.answer(status, screen, v.frame(screen, data))
+}
+
+// frame returns the data of a screen, with what its head and foot say of the house at this moment.
+func (v *Visit) frame(screen string, data any) frame {
 	f := frame{v: v, Data: data, Tab: tabOf[screen], Bare: screen == "desk_tenant" || strings.HasPrefix(screen, "setup_")}
 	if v.Account.ID != "" && !strings.HasPrefix(screen, "setup_") {
 		st, err := v.page.Watch.Now(v.Context())
@@ -166,7 +171,7 @@ func (v *Visit) ShowStatus(status int, screen string, data any) error {
 			f.zone, f.Alone = st.Clock.Now.Location(), st.Registry == "none"
 		}
 	}
-	return v.answer(status, screen, f)
+	return f
 }
 
 // answer sends a screen, or who sent a form to where its answer is kept.
@@ -191,7 +196,8 @@ func (v *Visit) answer(status int, screen string, f frame) error {
 	return nil
 }
 
-// Live sends the list of a screen whenever it changes (server-sent events). look returns its data,
+// Live sends the list of a screen, and what head and foot of the page say, whenever one of them
+// changes (server-sent events). look returns its data,
 // or false if there is nothing to send; next waits until look is due, and returns false to end.
 func (v *Visit) Live(screen string, look func() (data any, ok bool), next func() bool) error {
 	out := http.NewResponseController(v.W)
@@ -199,22 +205,34 @@ func (v *Visit) Live(screen string, look func() (data any, ok bool), next func()
 	if err := out.Flush(); err != nil {
 		return err
 	}
-	for last := ""; ; {
+	last := map[string]string{}
+	for {
 		if data, ok := look(); ok {
-			part, err := v.page.screens.part(screen, "list", frame{v: v, Data: data})
-			if err != nil {
+			if err := v.sendChanged(v.frame(screen, data), screen, last); err != nil {
 				return err
 			}
-			if part != last {
-				fmt.Fprintf(v.W, "data: %s\n\n", strings.ReplaceAll(part, "\n", "\ndata: "))
-				if out.Flush() != nil {
-					return nil
-				}
-				last = part
+			if out.Flush() != nil {
+				return nil
 			}
 		}
 		if !next() {
 			return nil
 		}
 	}
+}
+
+// sendChanged sends the parts of a screen that are not as they were sent last, as events of their
+// names.
+func (v *Visit) sendChanged(f frame, screen string, last map[string]string) error {
+	for _, block := range []string{"list", "state", "contact"} {
+		part, err := v.page.screens.part(screen, block, f)
+		if err != nil {
+			return err
+		}
+		if sent, ok := last[block]; !ok || sent != part {
+			fmt.Fprintf(v.W, "event: %s\ndata: %s\n\n", block, strings.ReplaceAll(part, "\n", "\ndata: "))
+			last[block] = part
+		}
+	}
+	return nil
 }

@@ -4,7 +4,9 @@
 const same = (e) => [e.href, e.form?.action, e.name, e.value].join();
 function live(box) {
 	const source = new EventSource(box.dataset.live);
-	source.onmessage = (e) => {
+	// The head and the foot of the page say no longer what was so when it was opened.
+	for (const id of ["state", "contact"]) source.addEventListener(id, (e) => document.getElementById(id).innerHTML = e.data);
+	source.addEventListener("list", (e) => {
 		if (box.querySelector(".held")) return;
 		const lit = () => box.querySelector("[data-lit]")?.value;
 		const before = lit(), chosen = box.querySelector("input:checked")?.value;
@@ -15,7 +17,7 @@ function live(box) {
 		box.querySelector("[data-next]")?.click(); // there is no more to wait for here
 		// What somebody chose stays, until a card says otherwise.
 		if (lit() === before) for (const i of box.querySelectorAll("input:enabled")) if (i.value === chosen) i.checked = true;
-	};
+	});
 	return () => source.close();
 }
 const boxes = () => [...document.querySelectorAll("[data-live]")].map(live);
