@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"syscall"
 )
 
 // daemonUser is the owner of a gateway's state directory, where the package made it.
@@ -31,4 +32,20 @@ func HandOver(state, path string) error {
 		}
 		return os.Chown(path, uid, gid)
 	})
+}
+
+// WriteForOwner is WriteFile for a directory that belongs to the user of another program: a file that
+// root writes there is given to that user, or the program could no longer read it.
+func WriteForOwner(path string, data []byte, perm fs.FileMode) error {
+	if err := WriteFile(path, data, perm); err != nil || os.Getuid() != 0 {
+		return err
+	}
+	info, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	if owner, known := info.Sys().(*syscall.Stat_t); known {
+		return os.Chown(path, int(owner.Uid), int(owner.Gid))
+	}
+	return nil
 }

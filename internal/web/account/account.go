@@ -169,7 +169,7 @@ func (s *Store) Code() (string, error) {
 		return "", fmt.Errorf("read the code of the label: %w", err)
 	}
 	code := newCode()
-	if err := durable.WriteFile(s.codePath, []byte(code+"\n"), 0o600); err != nil {
+	if err := durable.WriteForOwner(s.codePath, []byte(code+"\n"), 0o600); err != nil {
 		return "", fmt.Errorf("keep the code of the label: %w", err)
 	}
 	return code, nil
@@ -425,7 +425,7 @@ func (s *Store) save(all []Account) error {
 	if err != nil {
 		return fmt.Errorf("write the accounts: %w", err)
 	}
-	if err := durable.WriteFile(s.path, raw, 0o600); err != nil {
+	if err := durable.WriteForOwner(s.path, raw, 0o600); err != nil {
 		return fmt.Errorf("keep the accounts: %w", err)
 	}
 	s.all = all

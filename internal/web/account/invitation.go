@@ -151,7 +151,7 @@ func (s *Store) openInvitations(now time.Time) ([]Invitation, error) {
 func (s *Store) saveInvitations(all []Invitation) error {
 	raw, err := json.MarshalIndent(all, "", "\t")
 	if err == nil {
-		err = durable.WriteFile(s.invitationsPath(), raw, 0o600)
+		err = durable.WriteForOwner(s.invitationsPath(), raw, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("keep the invitations: %w", err)

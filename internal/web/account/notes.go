@@ -84,7 +84,7 @@ func (n *Notes) save(all []Change) error {
 	if err != nil {
 		return fmt.Errorf("write the changes of accounts: %w", err)
 	}
-	err = durable.WriteFile(n.path, raw, 0o600)
+	err = durable.WriteForOwner(n.path, raw, 0o600)
 	n.all = all
 	if err != nil {
 		return fmt.Errorf("keep the changes of accounts for the gateway's log: %w", err)

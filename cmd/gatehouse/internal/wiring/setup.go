@@ -166,7 +166,7 @@ func (c Setup) given(s *session.Session) (a commission.Answers, err error) {
 		return a, socket.Hinted("--answers names a file with the answers (docs/setup.md); without it they are asked for", "read answers: %v", err)
 	}
 	if a, err = commission.ParseAnswers(raw); err != nil {
-		return a, socket.Hinted("docs/setup.md has every key, and examples/ has files of answers", "answers in %s: %v", c.Answers, err)
+		return a, socket.Hinted("docs/setup.md has every key, and examples/ has files of answers; an installed package has both in /usr/share/doc/gatehouse", "answers in %s: %v", c.Answers, err)
 	}
 	return a, nil
 }
