@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer"
@@ -84,24 +86,29 @@ func (l *Losses) oldImage(n [4]int) {
 	l.w.Look()
 	began := l.w.Now()
 	l.w.Report.Say("%s gets an old image of its card", b.Name)
+	had := b.Entries()
 	l.w.Must(b.Name, b.SetBack("backup"))
 	l.w.Model.Minds[b.Name] = l.w.Model.Images[b.Name].Clone()
-	signs := l.setBackSigns(b)
+	signs := l.setBackSigns(b, had)
 	l.w.Boot(b)
 	l.w.Lost(began, b.Name+" runs an old image of its card", signs...)
 }
 
-// setBackSigns are those of a gateway whose log, as its disk has it now, ends before
-// what the registry has of it. Of what nobody has heard nobody can say that it is gone.
-func (l *Losses) setBackSigns(b *testbed.Gateway) []string {
-	have, err := l.w.Received()
+// setBackSigns are those of a gateway whose disk had entries that it has no more, and the registry
+// has. Of what nobody has heard nobody can say that it is gone, and what was gone before was told.
+func (l *Losses) setBackSigns(b *testbed.Gateway, had []testbed.Entry) []string {
+	received, err := l.w.Received()
 	if err != nil {
 		return nil
 	}
-	for _, e := range b.Entries() {
-		delete(have[b.Name], e.At)
+	gone := map[testbed.Spot]bool{}
+	for _, e := range had {
+		gone[e.At] = received[b.Name][e.At] > 0
 	}
-	if len(have[b.Name]) == 0 {
+	for _, e := range b.Entries() {
+		gone[e.At] = false
+	}
+	if !slices.Contains(slices.Collect(maps.Values(gone)), true) {
 		return nil
 	}
 	return laws.SetBackSigns(b.Name)
