@@ -149,6 +149,7 @@ type bubble struct {
 	page     *web.Server
 	running  *gatewaytest.Running
 	parsed   *site.Site
+	phones   int
 }
 
 // inBubble plays at a gateway of a site file, whose argument is its directory.
@@ -193,6 +194,7 @@ func (b *bubble) start() {
 // phone is a browser at the page, in English.
 type phone struct {
 	*bubble
+	address string // and port
 	cookies map[string]*http.Cookie
 	origin  string // of another site's page; empty: our own
 	status  int
@@ -201,7 +203,8 @@ type phone struct {
 }
 
 func (b *bubble) phone() *phone {
-	return &phone{bubble: b, cookies: map[string]*http.Cookie{"": {Name: text.Cookie, Value: string(text.English)}}}
+	b.phones++
+	return &phone{bubble: b, address: fmt.Sprintf("192.0.2.%d:1234", b.phones), cookies: map[string]*http.Cookie{"": {Name: text.Cookie, Value: string(text.English)}}}
 }
 
 func (p *phone) ask(method, path string, pairs ...string) *phone {
@@ -211,6 +214,7 @@ func (p *phone) ask(method, path string, pairs ...string) *phone {
 		form.Set(pairs[i], pairs[i+1])
 	}
 	r := httptest.NewRequestWithContext(p.t.Context(), method, "http://127.0.0.1"+path, strings.NewReader(form.Encode()))
+	r.RemoteAddr = p.address
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if p.origin != "" {
 		r.Header.Set("Origin", p.origin)

@@ -86,7 +86,7 @@ func TestRecoveryByPage(t *testing.T) {
 		t.Errorf("half a code: %d %s", status, page)
 	}
 	h.eventually("it was tried", func() bool { return !toTry() })
-	if page := h.get(c, base+"/restore"); !strings.Contains(page, "已经是一个网关了") || strings.Contains(page, "<input name=\"backup\"") {
+	if page := h.get(c, base+"/restore"); !strings.Contains(page, "已经设置成网关了") || strings.Contains(page, "<input name=\"backup\"") {
 		t.Errorf("a gateway offers to be replaced by a backup: %s", page)
 	}
 	_, data, header := sent(t, c, base+"/recovery/download")
