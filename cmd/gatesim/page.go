@@ -83,13 +83,14 @@ func (c pageCmd) open(ctx context.Context, second *enrolled.Second, dir string) 
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	story.Print("\nThe page:  http://%s\nThe code:  %s %s   (on the label of the gateway: it makes the first owner)\nCtrl-C ends it and removes what it made.\n\n"+
+	story.Print("\nThe page:  http://%s\nThe code:  %s %s   (on the label of the gateway: it makes the first owner)\nCards:     Enter here holds a new card to the reader of the front door, for who checks in; 1 and Enter holds the first of them up again\n"+
+		"Ctrl-C ends it and removes what it made.\n\n"+
 		"What happens at the doors from now on is told here alone: the page shows no movement of a resident.\n\n", l.Addr(), code[:4], code[4:])
 	served := make(chan error, 1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() { served <- page.Run(ctx) }()
-	play.Live(second.Day, second.Day.House.People.Residents[:enrolled.FirstTenants])
+	play.Live(second.Day, second.Day.House.People.Residents[:enrolled.FirstTenants], cardsOf(ctx, os.Stdin))
 	cancel()
 	return <-served
 }

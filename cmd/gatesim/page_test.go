@@ -6,10 +6,17 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"gatehouse/cmd/gatesim/internal/enrolled"
+	"gatehouse/cmd/gatesim/internal/ledger"
+	"gatehouse/internal/control"
 )
 
 // TestPage: whoever opens the house's page for the demo becomes its owner by the code that
@@ -20,6 +27,10 @@ func TestPage(t *testing.T) {
 	d.Args[1] = "page"
 	d.Stdout = nil
 	out, err := d.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := d.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,12 +48,38 @@ func TestPage(t *testing.T) {
 	if page, err := io.ReadAll(resp.Body); err != nil || resp.Request.URL.Path != "/doors" || !strings.Contains(string(page), "yard") {
 		t.Errorf("the code leads to %s: %v\n%s", resp.Request.URL, err, page)
 	}
+	holdsCards(t, d, in)
 	_ = d.Process.Signal(syscall.SIGINT)
 	_, _ = io.Copy(io.Discard, out)
 	if err := d.Wait(); err != nil {
 		t.Errorf("after Ctrl-C: %v\n%s", err, &d.err)
 	}
 	d.empty(t)
+}
+
+// holdsCards: Enter holds a new card up, which the daemon catches for who checks in, and its number
+// the same card again.
+func holdsCards(t *testing.T, d *demo, in io.Writer) {
+	t.Helper()
+	sockets, err := filepath.Glob(filepath.Join(d.tmp, "*", enrolled.Building, "sock"))
+	if err != nil || len(sockets) != 1 {
+		t.Fatal(sockets, err)
+	}
+	client := control.NewClient(sockets[0])
+	caught := func(line string) []string {
+		t.Helper()
+		again := time.AfterFunc(time.Second, func() { _, _ = io.WriteString(in, line) })
+		defer again.Stop()
+		card, err := client.Swipe(t.Context(), control.SwipeRequest{Door: ledger.FrontDoor, Seconds: 60})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return card.Credentials
+	}
+	first, second, again := caught("\n"), caught("\n"), caught("1\n")
+	if len(first) == 0 || !slices.Equal(first, again) || slices.Equal(first, second) {
+		t.Errorf("cards %v, %v, and the first again %v", first, second, again)
+	}
 }
 
 // saidPage reads the address and the code that the demo says.

@@ -220,12 +220,29 @@ func fireAlarm(p *Play) error {
 }
 
 // Live lets people come in at random until Ctrl-C, so that there is something to see in
-// the log. Whoever watches may have ended a key meanwhile.
-func Live(p *Play, all []*house.Person) {
-	for p.Wait(time.Duration(2+rand.IntN(5))*time.Second) == nil {
-		who, door := all[rand.IntN(len(all))], []string{ledger.FrontDoor, ledger.YardDoor}[rand.IntN(2)]
-		if err := ComeIn(p, who, door); err != nil && p.Ctx.Err() == nil {
-			p.Story.Say(door, "%v", err)
+// the log. Whoever watches may have ended a key meanwhile, and have a card held up to the
+// reader of the front door by sending its holder; held may be nil.
+func Live(p *Play, all []*house.Person, held <-chan *house.Person) {
+	for {
+		select {
+		case <-p.Ctx.Done():
+			return
+		case who := <-held:
+			err := p.Present(who, ledger.FrontDoor, func(time.Duration) error { return nil })
+			p.Story.Say(ledger.FrontDoor, "%s is held to the reader%s", who.Name, cause(err))
+		case <-time.After(time.Duration(2+rand.IntN(5)) * time.Second):
+			who, door := all[rand.IntN(len(all))], []string{ledger.FrontDoor, ledger.YardDoor}[rand.IntN(2)]
+			if err := ComeIn(p, who, door); err != nil && p.Ctx.Err() == nil {
+				p.Story.Say(door, "%v", err)
+			}
 		}
 	}
+}
+
+// cause is an error as the end of a sentence; nil: nothing.
+func cause(err error) string {
+	if err == nil {
+		return ""
+	}
+	return ": " + err.Error()
 }
