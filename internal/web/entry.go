@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"strings"
+	"unicode"
 
 	"gatehouse/internal/web/account"
 	"gatehouse/internal/web/athand"
@@ -179,8 +181,8 @@ func (e entry) language(v *page.Visit) error {
 
 // ownPath returns a path of this page; "/" for anything else.
 func ownPath(p string) string {
-	if len(p) > 0 && p[0] == '/' && (len(p) == 1 || p[1] != '/' && p[1] != '\\') {
-		return p
+	if len(p) == 0 || p[0] != '/' || len(p) > 1 && (p[1] == '/' || p[1] == '\\') || strings.ContainsFunc(p, unicode.IsControl) { // a browser leaves tabs out
+		return "/"
 	}
-	return "/"
+	return p
 }

@@ -371,8 +371,10 @@ func TestForeign(t *testing.T) {
 		t.Errorf("door %s was released", door)
 	default:
 	}
-	if a := s.post(t, c, "/language", "to", "en", "back", "//evil.example"); a.location != "/" {
-		t.Errorf("back to %q", a.location)
+	for _, back := range []string{"//evil.example", "/\t/evil.example", "/\\evil.example"} {
+		if a := s.post(t, c, "/language", "to", "en", "back", back); a.location != "/" {
+			t.Errorf("back to %q", a.location)
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
@@ -237,9 +238,17 @@ func (s *Store) Add(name string, role Role, password string) (Account, error) {
 	return s.add(name, role, password, false)
 }
 
+// oneLine is a name as it is kept: its words with one space between them.
+func oneLine(name string) string { return strings.Join(strings.Fields(name), " ") }
+
+// isName reports whether a name can be kept.
+func isName(name string) bool {
+	return name != "" && utf8.RuneCountInString(name) <= mostName && !strings.ContainsFunc(name, unicode.IsControl)
+}
+
 func (s *Store) add(name string, role Role, password string, first bool) (Account, error) {
-	name = strings.TrimSpace(name)
-	if name == "" || utf8.RuneCountInString(name) > mostName {
+	name = oneLine(name)
+	if !isName(name) {
 		return Account{}, ErrName
 	}
 	hash, err := s.hash(password)
@@ -337,7 +346,7 @@ func (s *Store) Login(name, password string) (Account, error) {
 
 // Named returns an account by its name.
 func (s *Store) Named(name string) (Account, bool) {
-	return s.find(func(a Account) bool { return strings.EqualFold(a.Name, strings.TrimSpace(name)) })
+	return s.find(func(a Account) bool { return strings.EqualFold(a.Name, oneLine(name)) })
 }
 
 // Find returns an account by its id.

@@ -247,13 +247,13 @@ func TestModel(t *testing.T) {
 		password := rapid.SampledFrom([]string{secret, "drei Aepfel 8", "四个柿子和五个梨", "short"})
 		t.Repeat(map[string]func(*rapid.T){
 			"add": func(t *rapid.T) {
-				name := rapid.SampledFrom([]string{"a", "A", "b", " c", "王", "", strings.Repeat("长", mostName+1)}).Draw(t, "name")
+				name := rapid.SampledFrom([]string{"a", "A", "b", " c", "c\nd", "c  d", "c\x1bd", "王", "", strings.Repeat("长", mostName+1)}).Draw(t, "name")
 				p := password.Draw(t, "password")
 				role := rapid.SampledFrom([]Role{Owner, Helper, Installer}).Draw(t, "role")
 				a, err := s.Add(name, role, p)
-				name = strings.TrimSpace(name)
+				name = oneLine(name)
 				taken := slices.ContainsFunc(want, func(a Account) bool { return strings.EqualFold(a.Name, name) })
-				bad := name == "" || len([]rune(name)) > mostName || taken || p == "short"
+				bad := name == "" || strings.Contains(name, "\x1b") || len([]rune(name)) > mostName || taken || p == "short"
 				if bad != (err != nil) {
 					t.Fatalf("add %q: %v", name, err)
 				}

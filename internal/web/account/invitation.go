@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"gatehouse/internal/durable"
 )
@@ -45,8 +44,8 @@ func (s *Store) Invite(name string, role Role, now time.Time) (string, error) {
 	if role != Helper && role != Installer {
 		return "", ErrRole
 	}
-	name = strings.TrimSpace(name)
-	if name == "" || utf8.RuneCountInString(name) > mostName {
+	name = oneLine(name)
+	if !isName(name) {
 		return "", ErrName
 	}
 	if _, taken := s.Named(name); taken {
@@ -98,7 +97,7 @@ func (s *Store) Invitations(now time.Time) ([]Invitation, error) {
 
 // Withdraw deletes the invitation of a name.
 func (s *Store) Withdraw(name string, now time.Time) error {
-	return s.dropInvitations(now, func(i Invitation) bool { return strings.EqualFold(i.Name, strings.TrimSpace(name)) })
+	return s.dropInvitations(now, func(i Invitation) bool { return strings.EqualFold(i.Name, oneLine(name)) })
 }
 
 // HandOver deletes every installer's account and invitation: the house is set up.
