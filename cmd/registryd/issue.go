@@ -56,7 +56,10 @@ func (issuerCmd) Run(s *session) error {
 	st, err := s.issuer.Status(s.ctx)
 	return s.Print(st, err, func(w io.Writer) {
 		fmt.Fprintf(w, "registry   %s, %s\n", st.Registry, amount.Of(st.Buildings, "building"))
-		fmt.Fprintf(w, "front      %s; tenancy records taken in up to number %d\n", command.Choose(st.Linked, "answers", "DOES NOT ANSWER"), st.After)
+		fmt.Fprintf(w, "front      %s; tenancy records taken in up to number %d\n", command.Choose(st.Linked, "answers", command.Choose(st.Trouble == "", "DOES NOT ANSWER", "GIVES NO WORK")), st.After)
+		if st.Trouble != "" {
+			fmt.Fprintf(w, "           %s\n", st.Trouble)
+		}
 		if st.Clock != "" {
 			fmt.Fprintf(w, "clock      %s\n", st.Clock)
 		}

@@ -389,3 +389,26 @@ func (c *connection) version(t *testing.T, reg *keys.Registry) uint64 {
 	}
 	return m.Version
 }
+
+// TestIssuerSaysWhy: an issuer with keys of before, from an old stick, is told apart from one whose front is away.
+func TestIssuerSaysWhy(t *testing.T) {
+	r := emptyCentre(t)
+	old, err := os.ReadFile(filepath.Join(r.dir, "issuer", api.FileTrust))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.ok("trust", "new", "--root", filepath.Join(r.dir, "offline", "root.key"), "--dir", filepath.Join(r.dir, "issuer"), "--front-dir", filepath.Join(r.dir, "front"), "--replace", "witness")
+	if err := os.WriteFile(filepath.Join(r.dir, "issuer", api.FileTrust), old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.start("issue", "--dir", filepath.Join(r.dir, "issuer"))
+	says := func(want string) func() bool {
+		return func() bool {
+			_, said, _ := r.call("issuer")
+			return strings.Contains(said, "GIVES NO WORK") && strings.Contains(said, want)
+		}
+	}
+	r.until("the front is away", says("no front answers"))
+	r.start("serve", "--config", filepath.Join(r.dir, "front", api.FileConfig))
+	r.until("its trust document is of before", says("older than what is active"))
+}

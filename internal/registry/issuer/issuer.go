@@ -51,11 +51,12 @@ type Options struct {
 
 // Issuer is safe for concurrent use.
 type Issuer struct {
-	opts   Options
-	ledger *ledger.Ledger
-	sender sender
-	passes *act.Passes
-	linked atomic.Bool // the front answered last time
+	opts    Options
+	ledger  *ledger.Ledger
+	sender  sender
+	passes  *act.Passes
+	linked  atomic.Bool            // the front answered last time
+	trouble atomic.Pointer[string] // why not; nil: it did, or was not asked yet
 }
 
 // Open reads keys and database. It starts nothing. It fails where a key is missing or does not belong to the others, and

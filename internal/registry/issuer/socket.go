@@ -68,7 +68,13 @@ func get(s *socket.Server, pattern string, do func(*http.Request) (any, error)) 
 	socket.Handle(s, pattern, func(r *http.Request, _ socket.None) (any, error) { return do(r) })
 }
 
-func (i *Issuer) status() (operator.Status, error) { return report.Status(i.ledger, i.linked.Load()) }
+func (i *Issuer) status() (operator.Status, error) {
+	s, err := report.Status(i.ledger, i.linked.Load())
+	if why := i.trouble.Load(); why != nil {
+		s.Trouble = *why
+	}
+	return s, err
+}
 
 func (i *Issuer) offers() ([]operator.Offer, error) {
 	return ledger.Read(i.ledger, func(v ledger.View) ([]operator.Offer, error) { return adopt.Offers(v, &i.ledger.Keys) })

@@ -42,6 +42,8 @@ func (i *Issuer) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
+		why := err.Error()
+		i.trouble.Store(&why)
 		i.opts.Log.Warn().Err(err).Msg("no work from the front; tried again")
 		retry.Wait(ctx)
 	}
@@ -55,6 +57,7 @@ func (i *Issuer) round(ctx context.Context, tended *time.Time) error {
 			return err
 		}
 		i.linked.Store(true)
+		i.trouble.Store(nil)
 	}
 	if now := time.Now(); now.Sub(*tended) >= i.opts.Tend {
 		if err := i.tend(ctx); err != nil {

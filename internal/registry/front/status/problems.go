@@ -34,7 +34,7 @@ func (p *Page) problems(s api.Status) []string {
 		lines = append(lines, "the trust document does not name this front's witness key, so no gateway believes it: hand in one that does")
 	}
 	if !s.Issuer {
-		lines = append(lines, "no issuer asks for work: start registryd issue")
+		lines = append(lines, "no issuer asks for work: start registryd issue; where it runs, registryd issuer says why")
 	}
 	lines = append(lines, p.Endings.Lines()...)
 	lines = append(lines, p.ofGateways()...)

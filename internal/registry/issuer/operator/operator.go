@@ -16,13 +16,14 @@ import (
 // Status is how the issuer is.
 type Status struct {
 	Registry  string   `json:"registry"`
-	After     uint64   `json:"after"`           // number of the last delivery that was taken in
-	Linked    bool     `json:"linked"`          // the front answered last time
-	Buildings int      `json:"buildings"`       //
-	Unsent    []string `json:"unsent"`          // buildings whose newest list or house document the front has not got
-	Held      []string `json:"held"`            // buildings whose list waits for a second signature
-	Problems  int      `json:"problems"`        // records that could not be taken in
-	Clock     string   `json:"clock,omitempty"` // what is wrong with the issuer's clock and what to do; empty: nothing
+	After     uint64   `json:"after"`             // number of the last delivery that was taken in
+	Linked    bool     `json:"linked"`            // the front answered last time
+	Trouble   string   `json:"trouble,omitempty"` // why no work came of the last question; empty: it did, or none was asked yet
+	Buildings int      `json:"buildings"`         //
+	Unsent    []string `json:"unsent"`            // buildings whose newest list or house document the front has not got
+	Held      []string `json:"held"`              // buildings whose list waits for a second signature
+	Problems  int      `json:"problems"`          // records that could not be taken in
+	Clock     string   `json:"clock,omitempty"`   // what is wrong with the issuer's clock and what to do; empty: nothing
 	// Remarks are what restores have shown, until they are put away.
 	Remarks []api.Remark `json:"remarks"`
 	// Lines say what is to do, each with the command for it.
