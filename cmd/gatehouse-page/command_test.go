@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -55,6 +57,44 @@ func TestAccountsByCommand(t *testing.T) {
 	if _, err := all.Login("lane 9", "eight red foxes"); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestLabel: the label has the code, the page and the Wi-Fi as pictures; without a Wi-Fi it has one picture, and of a
+// house with an owner there is none.
+func TestLabel(t *testing.T) {
+	state, file := t.TempDir(), filepath.Join(t.TempDir(), "label.html")
+	code := strings.TrimSpace(call(t, "", "code", "--state", state).out)
+	sheet := func() string {
+		t.Helper()
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	call(t, "pass;word\n", "label", file, "--wifi", "lane <9>", "--state", state).has(t, 0, "", "as secret as the code")
+	if s := sheet(); strings.Count(s, "<svg") != 2 || !strings.Contains(s, code) || !strings.Contains(s, "lane &lt;9&gt;") || strings.Contains(s, "pass;word") {
+		t.Error(s)
+	}
+	call(t, "", "label", file, "--state", state).has(t, 0, "", "")
+	if s := sheet(); strings.Count(s, "<svg") != 1 || !strings.Contains(s, "https://gatehouse.local") {
+		t.Error(s)
+	}
+	call(t, "", "label", file, "--wifi", "lane", "--state", state).has(t, 1, "", "no password of the Wi-Fi")
+	call(t, "", "label", "/nowhere/label.html", "--state", state).has(t, 1, "", "hint: name a file in a directory that is there")
+	for _, c := range []struct{ name, password, want string }{{"a", "", "WIFI:T:nopass;S:a;;"}, {`a;b`, `c:"\`, `WIFI:T:WPA;S:a\;b;P:c\:\"\\;;`}} {
+		if got := joining(c.name, c.password); got != c.want {
+			t.Errorf("%s, want %s", got, c.want)
+		}
+	}
+	all, err := (&session{state: state}).accounts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := all.Claim(strings.ReplaceAll(code, " ", ""), "lane 9", "seven brown owls"); err != nil {
+		t.Fatal(err)
+	}
+	call(t, "", "label", file, "--state", state).has(t, 1, "", "the house has an owner")
 }
 
 // TestUsage: the help tells what each command does, and a wrong call where the help is.

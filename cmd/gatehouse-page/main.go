@@ -40,6 +40,7 @@ type cli struct {
 
 	Serve    serveCmd    `cmd:"" default:"withargs" help:"Serve the page of the house, until it is ended; so does gatehouse-page without a command."`
 	Code     codeCmd     `cmd:"" help:"Print the code of the label, which makes the first owner."`
+	Label    labelCmd    `cmd:"" help:"Write the label of the box, to print: its Wi-Fi and its page as pictures for a telephone's camera, and the code."`
 	Password passwordCmd `cmd:"" help:"Give an account the password on standard input, and end its sessions; without a name, list the accounts."`
 
 	Version kong.VersionFlag `help:"Print the version."`
@@ -85,19 +86,27 @@ func (s *session) accounts() (*account.Store, error) {
 type codeCmd struct{}
 
 func (codeCmd) Run(s *session) error {
+	code, err := s.code()
+	if err == nil {
+		fmt.Fprintln(s.Out, code)
+	}
+	return err
+}
+
+// code is the code that makes the first owner, as people read it.
+func (s *session) code() (string, error) {
 	all, err := s.accounts()
 	if err != nil {
-		return err
+		return "", err
 	}
 	code, err := all.Code()
 	if errors.Is(err, account.ErrClaimed) {
-		return socket.Hinted("sign in at the page; who forgot the password runs gatehouse-page password as root", "the house has an owner")
+		return "", socket.Hinted("sign in at the page; who forgot the password runs gatehouse-page password as root", "the house has an owner")
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
-	fmt.Fprintf(s.Out, "%s %s\n", code[:4], code[4:])
-	return nil
+	return code[:4] + " " + code[4:], nil
 }
 
 // passwordCmd is for whoever forgot one, and has the machine. All sessions of the account
