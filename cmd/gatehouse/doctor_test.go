@@ -52,6 +52,12 @@ func TestDoctor(t *testing.T) {
 	if row := b.ok("", "doctor", "--config", config, "--report"); !strings.Contains(row, "wiegand") || !strings.Contains(row, "2 x relay driven") {
 		t.Errorf("report %q", row)
 	}
+	b.fails("", []string{"nothing to send in yet", "the site file was not read", "--config"}, "doctor", "--config", b.path("none.toml"), "--report")
+	away := []string{"--socket", b.path("nobody"), "doctor", "--config", config}
+	b.fails("", []string{"nothing to send in yet", "the daemon gave no answer to this user"}, append(away, "--report")...)
+	if _, _, said := b.tool("", append(away, "--bundle", b.path("less.tar.gz"))...); !strings.Contains(said, "its state and log are not in it") {
+		t.Error(said)
+	}
 }
 
 // TestBundleNamesNobody: a bundle of a house in which everything has a name has none of them,

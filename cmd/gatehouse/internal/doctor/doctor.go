@@ -17,6 +17,7 @@ import (
 	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/site"
+	"gatehouse/internal/socket"
 )
 
 // Doctor is the command.
@@ -57,12 +58,20 @@ func (c Doctor) Run(s *session.Session) error {
 	found := c.look(s, machine{root: "/"})
 	switch {
 	case c.Report:
-		return s.Print(found.report(s.Version), nil, func(w io.Writer) { found.report(s.Version).write(w) })
+		row := found.report(s.Version)
+		if err := s.Print(row, nil, func(w io.Writer) { row.write(w) }); err != nil || row.lacks == "" {
+			return err
+		}
+		return socket.Hinted("sudo gatehouse doctor, where the daemon runs; --config names the site file, --socket the daemon", "there is nothing to send in yet: %s", row.lacks)
 	case c.Bundle != "":
 		if err := found.bundle(s, c.Bundle); err != nil {
 			return err
 		}
-		fmt.Fprintf(s.Err, "%s has what a helper needs, and nobody's name, flat or card: look into it with tar -tzf before you send it\n", c.Bundle)
+		lacks := ""
+		if found.status == nil {
+			lacks = "; the daemon gave no answer to this user, so its state and log are not in it: sudo gatehouse doctor --bundle FILE, where it runs"
+		}
+		fmt.Fprintf(s.Err, "%s has what a helper needs, and nobody's name, flat or card%s: look into it with tar -tzf before you send it\n", c.Bundle, lacks)
 	}
 	if err := s.Print(found.checks, nil, func(w io.Writer) { write(w, found.checks) }); err != nil {
 		return err

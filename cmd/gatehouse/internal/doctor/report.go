@@ -20,6 +20,7 @@ type hardware struct {
 	Version  string   `json:"version"`
 	Readers  []string `json:"readers"` // profiles, or types
 	Proved   []string `json:"proved"`
+	lacks    string   // why nothing could be seen; empty: it was looked at
 }
 
 // report includes only what the daemon has just seen to work.
@@ -28,7 +29,7 @@ func (f *seen) report(version string) hardware {
 	h := hardware{Version: version, Profiles: []string{}, Readers: []string{}, Proved: []string{},
 		Board: cmp.Or(m.word("proc/device-tree/model"), m.word("sys/class/dmi/id/product_name"), "unknown board")}
 	h.System = fmt.Sprintf("Linux %s, %s, %s", cmp.Or(m.word("proc/sys/kernel/osrelease"), "unknown"), m.distribution(), runtime.GOARCH)
-	if f.site == nil || f.status == nil {
+	if h.lacks = f.lacks(); h.lacks != "" {
 		return h
 	}
 	kinds, profiles := map[string]string{}, map[string]bool{} // of readers, by door and id
@@ -69,6 +70,17 @@ func (f *seen) report(version string) hardware {
 	return h
 }
 
+// lacks says why nothing could be seen; empty: it was looked at.
+func (f *seen) lacks() string {
+	switch {
+	case f.status == nil:
+		return "nothing: the daemon gave no answer to this user"
+	case f.site == nil:
+		return "nothing: the site file was not read"
+	}
+	return ""
+}
+
 // builtIn returns the name of a profile that is in the program; empty for a house's own, whose name
 // may be that of the house.
 func builtIn(k profile.Kind, name string) string {
@@ -91,7 +103,7 @@ func (m machine) distribution() string {
 // write prints a row for each profile, or one for hardware that has none yet.
 func (h hardware) write(w io.Writer) {
 	cell := func(all []string) string {
-		return cmp.Or(strings.Join(all, ", "), "nothing: the daemon does not answer")
+		return cmp.Or(strings.Join(all, ", "), h.lacks, "nothing")
 	}
 	names := h.Profiles
 	if len(names) == 0 {
