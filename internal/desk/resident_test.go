@@ -166,6 +166,9 @@ func TestResidentObjectsByCheckInPIN(t *testing.T) {
 // TestResidentTriesTellNothing: what is left of the tries is the same for a flat with somebody, with nobody who has chosen a
 // PIN, and for none; and those that are used elsewhere, at whatever somebody takes for a flat, keep no resident off.
 func TestResidentTriesTellNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fifty PINs are hashed, at their real cost")
+	}
 	o := sharedFlat(t)
 	_, err := o.arrive(em(3), func(a *tenancy.Arrival) { a.Flat, a.Label, a.PIN = "4A", "", "808182" })
 	must(t, err)
