@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -79,6 +80,14 @@ func (h *house) kept(words string, n int, card uint64) {
 	})
 }
 
+// keyFile is an issuer's key as gatehouse init writes it.
+func keyFile(t *testing.T, issuer ed25519.PrivateKey) string {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(issuer)
+	must(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
 // TestOldCards: the three ways of a house with old cards, by forms, over a real gateway:
 // a week of listening and the switch over, a table with its plan, and cards that ask. The
 // page never says a card's number, and never when or where a card was seen.
@@ -88,10 +97,11 @@ func TestOldCards(t *testing.T) {
 	h.owner()
 	base := h.page()
 	c := h.signIn(base, "127.0.0.2")
-	der, err := x509.MarshalPKCS8PrivateKey(h.issuer)
-	must(t, err)
-	key := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	key, other := keyFile(t, h.issuer), keyFile(t, ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
 	screen := base + "/oldcards"
+	first := []string{"form", "10D", "door", "front", "@table", "label,number\n5A,0006171022\n"} // where no list says yet whose key it takes
+	h.says(c, screen+"/plan", "不是这栋房子的钥匙文件", append(first, "@key", other)...)
+	h.says(c, screen+"/plan", "表里有 1 行", append(first, "@key", key)...)
 	if body := h.get(c, screen); !strings.Contains(body, "先旁听一周") || !strings.Contains(body, "导入表格") {
 		t.Fatalf("screen %s", body)
 	}

@@ -189,6 +189,7 @@ type List struct {
 	Building string            `json:"building"`
 	TimeZone string            `json:"time_zone"` // of the building: days begin at its midnight
 	Doors    []string          `json:"doors"`     // of this gateway
+	Issuers  [][]byte          `json:"issuers"`   // public keys whose lists it takes; none: an older daemon does not say
 	Manifest []byte            `json:"manifest"`  // signed; empty: none
 	Last     uint64            `json:"last"`      // highest version ever applied
 	Buckets  [][]byte          `json:"buckets"`

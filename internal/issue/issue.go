@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"gatehouse/internal/calendar"
@@ -68,16 +69,23 @@ func (i Issuer) edit(ctx context.Context, change func(*grantlist.Editor) error) 
 	return i.apply(ctx, e)
 }
 
-// Editor starts from a list of the daemon. What it is made to is nowhere until Edit.
+// Editor starts from a list of the daemon. What it is made to is nowhere until Edit. That the key is
+// another house's is said here, also where there is no list yet.
 func (i Issuer) Editor(l control.List) (*grantlist.Editor, error) {
 	e, err := grantlist.NewEditor(grantlist.List{Manifest: l.Manifest, Buckets: l.Buckets}, l.Building, i.Key, 0)
 	switch {
-	case errors.Is(err, wire.ErrUnknownKey):
+	case errors.Is(err, wire.ErrUnknownKey), err == nil && !i.mayIssue(l):
 		return nil, socket.Hinted("use the key file that gatehouse init made for it", "this key did not sign the list of this building")
 	case err == nil && len(l.Manifest) == 0 && l.Last > 0:
 		return nil, socket.Hinted("hand in the copy that lies beside the issuer's key: gatehouse grant restore --key FILE", "this gateway has lost its list of keys")
 	}
 	return e, err
+}
+
+// mayIssue reports whether the daemon takes lists that this key signs, as far as it says so.
+func (i Issuer) mayIssue(l control.List) bool {
+	own := i.Key.Public().(ed25519.PublicKey)
+	return len(l.Issuers) == 0 || slices.ContainsFunc(l.Issuers, func(k []byte) bool { return own.Equal(ed25519.PublicKey(k)) })
 }
 
 // apply signs what an editor holds and hands it in.

@@ -35,6 +35,9 @@ func (g grants) getGrants(_ *http.Request, _ socket.None) (any, error) {
 	for _, d := range g.Doors {
 		out.Doors = append(out.Doors, d.Config.ID)
 	}
+	for _, k := range g.Keyring.Keys.Issuers() {
+		out.Issuers = append(out.Issuers, k.Public)
+	}
 	for id, label := range g.Keyring.Labels.All() {
 		out.Labels[id.String()] = label
 	}
