@@ -57,21 +57,36 @@ type residentView struct {
 	Alone           bool   // a standalone house, which has no tenancies
 }
 
-func (r resident) view(v *page.Visit) residentView {
-	shown := residentView{Door: v.PathValue("door"), Acts: residentActs, Guest: guestForm(v)}
+// view returns the screen at a door, or at none. gone: the sticker is of a door that is not here, so
+// nothing is done, and the screen is the one without a door.
+func (r resident) view(v *page.Visit) (shown residentView, gone bool) {
+	shown = residentView{Door: v.PathValue("door"), Acts: residentActs, Guest: guestForm(v)}
+	if st, err := r.Watch.Now(v.Context()); err == nil {
+		shown.Alone, shown.zone = st.Registry == "none", st.Clock.Zone
+		gone = shown.Door != "" && !slices.ContainsFunc(st.Doors, func(d control.Door) bool { return d.ID == shown.Door })
+	}
+	if gone {
+		shown.Door, shown.Said = "", v.Words("resident.gone_door", 0)
+	}
 	if shown.Door == "" {
 		shown.Acts = residentActs[1:]
 	}
-	if st, err := r.Watch.Now(v.Context()); err == nil {
-		shown.Alone, shown.zone = st.Registry == "none", st.Clock.Zone
-	}
-	return shown
+	return shown, gone
 }
 
-func (r resident) page(v *page.Visit) error { return v.Show("resident", r.view(v)) }
+func (r resident) page(v *page.Visit) error {
+	shown, gone := r.view(v)
+	if gone {
+		return v.ShowStatus(http.StatusNotFound, "resident", shown)
+	}
+	return v.Show("resident", shown)
+}
 
 func (r resident) act(v *page.Visit) error {
-	shown := r.view(v)
+	shown, gone := r.view(v)
+	if gone {
+		return v.ShowStatus(http.StatusNotFound, "resident", shown)
+	}
 	shown.Flat, shown.Act = strings.TrimSpace(v.FormValue("flat")), v.FormValue("act")
 	shown.OfGuests = slices.Contains(guestActs, shown.Act)
 	if shown.Act == askAct {

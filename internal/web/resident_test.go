@@ -59,6 +59,7 @@ func withResidents(s *site) func() []string {
 // the PIN is in no page, and nobody's movements are.
 func TestResidentPage(t *testing.T) {
 	s := claimed(t)
+	s.daemon.status.Doors = append(s.daemon.status.Doors, control.Door{ID: "shed", State: "normal", Lock: "ok"})
 	asked := withResidents(s)
 	p := &person{t: t, s: s, c: browser(t)}
 	s.post(t, p.c, "/language", "to", "en")
@@ -110,6 +111,26 @@ func TestResidentPage(t *testing.T) {
 		t.Errorf("%d of a thousand wrong PINs went to the daemon", n)
 	}
 	p.send("/resident/front", append(fields, "act", "open")...).wants("Too many tries").wants("Cards and one-time codes go on")
+}
+
+// TestStickerOfNoDoor: the sticker of a door that is not here any more leads to a page that says so and
+// what to do, in both languages, opens nothing, and does not repeat what stands in its address.
+func TestStickerOfNoDoor(t *testing.T) {
+	s := claimed(t)
+	asked := withResidents(s)
+	c := browser(t)
+	for language, words := range map[string][]string{"zh": {"这台网关没有", "现在的贴纸", "告诉房东"}, "en": {"not at this gateway", "present sticker", "ask the landlord"}} {
+		s.post(t, c, "/language", "to", language)
+		for _, a := range []answer{s.get(t, c, "/resident/cellar"), s.post(t, c, "/resident/cellar", "flat", "3B", "pin", "471108", "act", "lost")} {
+			if a.status != http.StatusNotFound || strings.Contains(a.body, "· cellar") || strings.Contains(a.body, `value="open"`) || !strings.Contains(a.body, `action="/resident"`) {
+				t.Errorf("%s: %d %s", language, a.status, a.body)
+			}
+			says(t, a, words...)
+		}
+	}
+	if len(asked()) > 0 {
+		t.Errorf("the daemon was asked %q", asked())
+	}
 }
 
 // TestGuestTermsOfAResident: from when, for how long and how often a guest code is good is typed in the
