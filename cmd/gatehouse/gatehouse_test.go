@@ -100,11 +100,17 @@ func (b *bench) serve() (stop func()) {
 	must(b.t, err)
 	b.running = gatewaytest.Run(b.t, gatewaytest.Setup{Site: site, Board: b.board, Clock: b.clock, Log: &b.log,
 		Change: func(o *gateway.Options) { o.Cadence.Rest = 100 * time.Millisecond }})
+	b.online()
+	return func() { must(b.t, b.running.Stop()) }
+}
+
+// online waits until the readers hear cards: one that was just opened loses the first.
+func (b *bench) online() {
+	b.t.Helper()
 	b.eventually("the readers are there", func() bool {
 		st, err := b.client.Status(b.t.Context())
 		return err == nil && gatewaytest.Online(st)
 	})
-	return func() { must(b.t, b.running.Stop()) }
 }
 
 func (b *bench) eventually(what string, ok func() bool) {

@@ -22,6 +22,7 @@ func TestListen(t *testing.T) {
 		t.Errorf("status %s", out)
 	}
 	b.fails("", []string{"the old controller decides", "gatehouse adopt drive"}, "release", "front")
+	b.online() // the readers were opened anew, to listen
 	for i, door := range []string{"yard", "front"} {
 		b.present(swipe{door: door, card: tenantCard}, "the card is heard", func() bool {
 			b.running.Gateway().Keyring.Adopt.Tend()
@@ -48,6 +49,7 @@ func TestListen(t *testing.T) {
 	if all := b.keys(); len(all) != 1 || all[0].Label != "old card 1" {
 		t.Errorf("keys %+v", all)
 	}
+	b.online() // and anew, to decide
 	b.opens(tenantCard, "yard", "front")
 	if out := b.ok("", "status"); strings.Contains(out, "listen") {
 		t.Errorf("status %s", out)
