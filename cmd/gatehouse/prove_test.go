@@ -3,8 +3,11 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+
+	"gatehouse/internal/control"
 )
 
 // TestProve: the tool walks through a door and does what is answered; what is left is said,
@@ -69,9 +72,20 @@ func TestFireDrill(t *testing.T) {
 	nothing := []string{"nothing was released: the fire input was not active", "hint: trip the fire contact while the drill is on", "[fire] in the site file"}
 	b.fails("", nothing, "fire", "drill", "end")
 	b.fails("", nothing, "fire", "drill", "show")
+	toDo := func(want bool) {
+		t.Helper()
+		st, err := b.client.Status(t.Context())
+		must(t, err)
+		if slices.ContainsFunc(st.ToDo, func(i control.ToDo) bool { return i.Code == "drill_failed" }) != want {
+			t.Errorf("to do: %+v", st.ToDo)
+		}
+	}
+	toDo(true)
 	b.ok("", "fire", "drill", "begin")
+	toDo(false) // it is on
 	fire(true)
 	b.fails("", []string{"did not stay active and go idle again: front, yard", "reset the fire panel, and only then"}, "fire", "drill", "end")
+	toDo(true)
 	must(t, b.board.Set("fire", false))
 	b.eventually("the panel is idle", func() bool { return strings.Contains(b.ok("", "status"), "panel idle") })
 	b.ok("", "fire", "reset")
@@ -82,4 +96,5 @@ func TestFireDrill(t *testing.T) {
 	if said := b.ok("", "fire", "drill", "end"); strings.Count(said, "worked") != 2 {
 		t.Errorf("a drill that proved both doors: %s", said)
 	}
+	toDo(false)
 }

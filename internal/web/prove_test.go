@@ -208,6 +208,8 @@ func TestDrill(t *testing.T) {
 	}
 	s.daemon.status.Fire = &control.Fire{}
 	s.page.base.Watch.Forget()
+	s.daemon.status.ToDo = []control.ToDo{{Code: "drill_failed", Text: "the last fire drill did not work"}}
+	says(t, s.get(t, c, "/todo"), "The last fire drill did not work at every door", `href="/drill"`, "To do 1")
 	if body := s.get(t, c, "/doors").body; !strings.Contains(body, `href="/drill"`) || !strings.Contains(body, "/doors/front/lock") {
 		t.Errorf("doors: %s", body)
 	}

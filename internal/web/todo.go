@@ -71,6 +71,17 @@ func since(v *page.Visit, item control.ToDo) string {
 	return v.Say(key, page.Minute(*item.Since))
 }
 
+// screenOf are the screens for codes that one screen alone is for, each with the key of its button.
+var screenOf = map[string]struct{ path, words string }{
+	"fire_latched":     {"/fire", "doors.fire_end"},
+	"drill_failed":     {"/drill", "drill.title"},
+	"recovery_untried": {"/recovery", "recovery.title"},
+	"no_keys":          {"/setup/registry", "setup.registry"},
+	"key_file":         {"/setup/registry", "setup.registry"},
+	"no_list":          {"/people", "todo.go_people"},
+	"codes_void":       {"/people", "todo.go_people"},
+}
+
 // item returns the item with the words of its code.
 func (t todo) item(v *page.Visit, item control.ToDo) toDoItem {
 	code, fault, _ := strings.Cut(item.Code, "/")
@@ -92,23 +103,18 @@ func (t todo) item(v *page.Visit, item control.ToDo) toDoItem {
 	}
 	filled := strings.NewReplacer(args...)
 	out.What, out.Do = filled.Replace(v.Say(what)), v.Say(do)
+	screen, alone := screenOf[code]
 	switch {
+	case alone:
+		out.To, out.ToWords, out.Pattern = screen.path, screen.words, "GET "+screen.path
 	case strings.HasPrefix(code, "clock_"), code == "missing_clock":
 		out.Clock = true
 	case ofProof(code):
 		out.To, out.ToWords, out.Pattern = "/prove/"+item.Door, "todo.go_prove", "GET /prove/{door}"
-	case code == "fire_latched":
-		out.To, out.ToWords, out.Pattern = "/fire", "doors.fire_end", "GET /fire"
 	case ofKey(fault) && len(item.Args) > 1:
 		out.To, out.ToWords, out.Pattern = "/doors/"+item.Door+"/readers/"+item.Args[1], "pair.title", "GET /doors/{door}/readers/{reader}"
 	case item.Door != "", strings.HasPrefix(code, "fire_"):
 		out.To, out.ToWords, out.Pattern = "/doors", "todo.go_doors", "GET /doors"
-	case code == "recovery_untried":
-		out.To, out.ToWords, out.Pattern = "/recovery", "recovery.title", "GET /recovery"
-	case code == "no_keys", code == "key_file":
-		out.To, out.ToWords, out.Pattern = "/setup/registry", "setup.registry", "GET /setup/registry"
-	case code == "no_list", code == "codes_void":
-		out.To, out.ToWords, out.Pattern = "/people", "todo.go_people", "GET /people"
 	}
 	return out
 }

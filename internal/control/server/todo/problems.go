@@ -18,7 +18,11 @@ import (
 
 // Of returns what somebody should do at a gateway with these proofs, and the sentences alone.
 func Of(g *gateway.Gateway, s control.Status, proved *acceptance.Book) ([]control.ToDo, []string) {
-	list := append(problems(g, s), proofProblems(proved)...)
+	proofs := proofProblems(proved)
+	list := append(problems(g, s), proofs...)
+	if g.Fire != nil {
+		list = append(list, drillProblem(proved.Drill(), g.Site.DoorIDs(), proofs)...)
+	}
 	return list, list.texts()
 }
 

@@ -1,9 +1,11 @@
 package todo
 
 import (
+	"slices"
 	"strings"
 
 	"gatehouse/internal/acceptance"
+	"gatehouse/internal/control"
 )
 
 var named = map[acceptance.Part]string{acceptance.Lock: "the lock", acceptance.Exit: "the exit button", acceptance.Contact: "the door contact",
@@ -44,6 +46,17 @@ func proofProblems(book *acceptance.Book) (list toDo) {
 			list.add("door_unproved", d.Door, "door %s is not ready: not proved yet: %s. Prove that people get out: gatehouse prove door %s", d.Door, strings.Join(open, ", "), d.Door)
 		}
 	}
+	return list
+}
+
+// drillProblem says that the last fire drill did not work at some door, if no proof of a door says so:
+// those are asked for by some houses alone, and one that was passed before stays.
+func drillProblem(drill *acceptance.Drill, doors []string, proofs toDo) (list toDo) {
+	told := slices.ContainsFunc(proofs, func(i control.ToDo) bool { return i.Code == partCode("proof_failed", acceptance.Fire) })
+	if drill == nil || drill.On || told || !slices.ContainsFunc(doors, func(id string) bool { return !drill.Report.Worked(id) }) {
+		return nil
+	}
+	list.add("drill_failed", "", "the last fire drill did not work at every door: gatehouse fire drill show has its report. Mend what is wrong, then gatehouse fire drill begin")
 	return list
 }
 
