@@ -5,8 +5,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/control"
 	"gatehouse/internal/control/server"
+	"gatehouse/internal/enrol"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/keys"
@@ -22,6 +25,7 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/site"
+	"gatehouse/sync/wire"
 )
 
 type noOutput struct{}
@@ -149,6 +153,78 @@ func TestEnrolBySocket(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "state", "keys", "registry.json")); err != nil {
 		t.Error(err)
 	}
+}
+
+// nth is a network of which the nth connection waits for what happens before it.
+func nth(n int32, before func()) network.Network {
+	var dialled atomic.Int32
+	return network.Network{Dialer: func(ctx context.Context, kind, address string) (net.Conn, error) {
+		if dialled.Add(1) == n {
+			before()
+		}
+		return network.Network{}.Dial(ctx, kind, address)
+	}}
+}
+
+// TestEnrolAfterRefusal: a gateway whose token was replaced after it had made the building's key still
+// lacks keys, as it says, takes the next token over its socket, or a key file. One that a sibling was faster
+// than enrols at once, without the key that it made.
+func TestEnrolAfterRefusal(t *testing.T) {
+	town := newTown(t, false)
+	town.start(t)
+	dir, next := shortDir(t), ""
+	g := stand(t, dir, nth(2, func() { next = town.token(t, "lane-7", false) }))
+	if _, err := g.client.Enrol(t.Context(), control.EnrolRequest{Token: town.token(t, "lane-7", false)}); err == nil || !strings.Contains(err.Error(), "not the newest token") {
+		t.Fatal(err)
+	}
+	g.stays(t, "a token that was replaced")
+	if st := status(t, g); !slices.ContainsFunc(st.ToDo, func(d control.ToDo) bool { return d.Code == "no_keys" }) {
+		t.Errorf("to do: %+v", st.ToDo)
+	}
+	if _, err := g.client.MakeKeyFile(t.Context()); err != nil {
+		t.Errorf("it takes no key file any more: %v", err)
+	}
+	if got, err := g.client.Enrol(t.Context(), control.EnrolRequest{Token: next}); err != nil || !got.BuildingKey {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	g.begins(t)
+
+	of := func(gateway string) string {
+		made, err := town.operator.AddGateway(t.Context(), operator.NewGateway{Place: api.Place{District: "d", Town: "t", Building: "lane-8", Gateway: gateway}})
+		if err != nil {
+			t.Error(err)
+		}
+		return made.Text
+	}
+	enrolled := func(gateway string, n network.Network) enrol.Result {
+		token, err := wire.ParseToken(of(gateway))
+		if err != nil {
+			t.Error(err)
+		}
+		got, err := enrol.Enrol(t.Context(), enrol.Options{Token: token, Dir: t.TempDir(), Building: "lane-8", Gateway: gateway, Doors: []string{gateway}, Network: n})
+		if err != nil {
+			t.Errorf("%s: %v", gateway, err)
+		}
+		return got
+	}
+	slow := enrolled("gw2", nth(2, func() {
+		if !enrolled("gw1", network.Network{}).BuildingKey {
+			t.Error("the first one has no key")
+		}
+	}))
+	if slow.BuildingKey || slow.Registry != nil && len(slow.Registry.House.Gateways) != 2 {
+		t.Errorf("%+v", slow)
+	}
+}
+
+// status is what a gateway says of itself.
+func status(t *testing.T, g *standing) control.Status {
+	t.Helper()
+	st, err := control.NewClient(g.Site.Socket).Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
 }
 
 // TestKeysOneAtATime: while a gateway enrols it takes no key file, and while the daemon begins anew with

@@ -66,15 +66,8 @@ func Enrol(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	envelope, err := e.request(ctx)
+	answer, err := e.ask(ctx)
 	if err != nil {
-		return Result{}, err
-	}
-	var answer wire.Enrolled
-	if err := post(ctx, e.https, pathEnrol, typeCOSE, envelope, &answer); err != nil {
-		if errors.Is(err, errRefused) {
-			os.Remove(e.file(pendingFile)) // the next try may be with another token; if this fails, the hint comes again
-		}
 		return Result{}, err
 	}
 	have := identity{place: o.Token.At(), root: o.Token.Root[:], registry: o.Token.Registry, trust: e.trust, house: e.house,
@@ -102,6 +95,8 @@ type enrolment struct {
 	kem     []byte // private
 	trust   uint64 // version of the trust document that is there; 0: none
 	house   uint64 // and of the house document
+	offers  bool   // the request has the key of offeredFile
+	behind  bool   // that key was refused: another gateway's may have come first
 }
 
 // prepare checks for obstacles before anything is sent, and makes the gateway's own keys.
@@ -166,6 +161,26 @@ func sameRegistry(o Options) (trust, house uint64, err error) {
 
 func (e *enrolment) file(name string) string { return filepath.Join(e.Dir, name) }
 
+// ask sends the request and returns the answer. A refused request is forgotten, since the next try may
+// be with another token. If it offered a building's key, it is sent once more: another gateway of the
+// house may have made that key first, and then this one enrols without.
+func (e *enrolment) ask(ctx context.Context) (answer wire.Enrolled, err error) {
+	for {
+		envelope, err := e.request(ctx)
+		if err != nil {
+			return answer, err
+		}
+		if err = post(ctx, e.https, pathEnrol, typeCOSE, envelope, &answer); !errors.Is(err, errRefused) {
+			return answer, err
+		}
+		os.Remove(e.file(pendingFile)) // if this fails, the refusal comes again
+		if !e.offers || e.behind {
+			return answer, err
+		}
+		e.behind = true
+	}
+}
+
 // request returns the envelope to send: the one of an earlier try with the same
 // token, or a new one, which is kept before anything of it is sent.
 func (e *enrolment) request(ctx context.Context) ([]byte, error) {
@@ -188,13 +203,6 @@ func (e *enrolment) request(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("enrol: %w", err)
 	}
 	return envelope, durable.WriteFile(e.file(pendingFile), envelope, 0o600)
-}
-
-// fits reports whether the keys of an earlier request are still those of the directory.
-func (e *enrolment) fits(r wire.EnrolRequest) bool {
-	building, err := keys.LoadBuildingKey(e.file(keys.BuildingKeyFile))
-	return slices.Equal(r.Public[:], e.signing.Public().(ed25519.PublicKey)) &&
-		(r.Number == 0 || err == nil && building.Number() == r.Number)
 }
 
 func (e *enrolment) compose(ctx context.Context) (r wire.EnrolRequest, err error) {
@@ -242,36 +250,6 @@ func (e *enrolment) introduce(ctx context.Context) (trust wire.Trust, number uin
 	return trust, i.KeyNumber, nil
 }
 
-// buildingKey returns the key that this gateway brings into the building: a new one, that of a
-// standalone house, or the building's own, restored from escrow. It returns nil where a sibling
-// will send it.
-func (e *enrolment) buildingKey(number uint8) (*keys.BuildingKey, error) {
-	path := e.file(keys.BuildingKeyFile)
-	have, err := keys.LoadBuildingKey(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("enrol: %w", err)
-	}
-	switch {
-	case have == nil && number == 0:
-		if have, err = keys.GenerateBuildingKey(1); err == nil {
-			err = keys.SaveBuildingKey(path, have)
-		}
-		return have, err
-	case have != nil && number != 0 && (have.Number() != number || e.wasByItself()):
-		return nil, hinted("move "+path+" away: a sibling sends the building's key; the cards of this gateway's old house are then swiped again",
-			"the building has key number %d already, and this gateway has one of another house (number %d)", number, have.Number())
-	}
-	return have, nil
-}
-
-// wasByItself distinguishes a standalone house from one whose key was restored: both may have key
-// number 1.
-func (e *enrolment) wasByItself() bool {
-	_, err := os.Stat(e.file(keys.IssuerFile))
-	_, enrolled := os.Stat(e.file(keys.RegistryFile))
-	return err == nil && enrolled != nil
-}
-
 // keep writes the answer. A crash between two files leaves an enrolment that the next call
 // completes.
 func (e *enrolment) keep(r *keys.Registry, a wire.Enrolled) error {
@@ -288,6 +266,9 @@ func (e *enrolment) keep(r *keys.Registry, a wire.Enrolled) error {
 		if err := durable.WriteFile(e.file(f.name), f.data, 0o600); err != nil {
 			return err
 		}
+	}
+	if err := e.settleOffer(); err != nil {
+		return err
 	}
 	if err := keys.SavePlace(e.Dir, r); err != nil {
 		return err

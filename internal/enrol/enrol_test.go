@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/firstkeys"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/sealing"
@@ -259,24 +260,97 @@ func TestBuildingKey(t *testing.T) {
 	}
 }
 
-// TestRefusedThenRight: a request that the issuer refused is not sent again:
-// here two gateways made the building's key at the same time.
+// refuses answers the next n requests like an issuer that has judged them.
+func (i *issuer) refuses(n int) {
+	i.refuse = func(w http.ResponseWriter) {
+		if n--; n == 0 {
+			i.refuse = nil
+		}
+		w.WriteHeader(http.StatusForbidden)
+		w.Write([]byte(`{"error":"not so","hint":"ask for a new token"}`))
+	}
+}
+
+// TestRefusedThenRight: a gateway that was refused after it had made the building's key has no key of
+// the building, enrols with the next token, or becomes a standalone house.
 func TestRefusedThenRight(t *testing.T) {
 	i := newIssuer(t)
-	i.refuse = func(w http.ResponseWriter) {
-		w.WriteHeader(http.StatusForbidden)
-		w.Write([]byte(`{"error":"another gateway made the key","hint":"take building.key away"}`))
+	o := i.options(t.TempDir())
+	for range 2 {
+		i.refuses(2)
+		var said *control.Error
+		if _, err := Enrol(t.Context(), o); !errors.As(err, &said) || said.Hint != "ask for a new token" || i.refuse != nil {
+			t.Fatalf("%v", err)
+		}
+		fatal(t, firstkeys.Missing(o.Dir))
+	}
+	alone := t.TempDir()
+	fatal(t, os.CopyFS(alone, os.DirFS(o.Dir)))
+	stick, err := keys.NewStick(i.place.Building)
+	fatal(t, err)
+	if _, err = firstkeys.Install(t.TempDir(), alone, stick.Public(), stick.Building); err != nil {
+		t.Errorf("no standalone house any more: %v", err)
+	}
+	i.secret[3] ^= 1
+	o.Token = i.token()
+	got, err := Enrol(t.Context(), o)
+	if err != nil || !got.BuildingKey {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := os.Stat(filepath.Join(o.Dir, offeredFile)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the offered key is left behind: %v", err)
+	}
+}
+
+// TestSiblingWasFirst: of two gateways that make the building's key at the same time the second one
+// enrols all the same, without the key that it made.
+func TestSiblingWasFirst(t *testing.T) {
+	i := newIssuer(t)
+	i.refuses(1)
+	i.intro = func(in *wire.Introduction) {
+		if i.served["introduce"] > 1 {
+			in.KeyNumber = 1
+		}
 	}
 	o := i.options(t.TempDir())
-	var said *control.Error
-	if _, err := Enrol(t.Context(), o); !errors.As(err, &said) || said.Hint != "take building.key away" {
-		t.Fatalf("%v", err)
-	}
-	i.refuse, i.keyNumber = nil, 1
-	fatal(t, os.Remove(filepath.Join(o.Dir, keys.BuildingKeyFile)))
 	got, err := Enrol(t.Context(), o)
-	if err != nil || got.BuildingKey {
+	if err != nil || got.BuildingKey || i.keyNumber != 0 || i.served["enrol"] != 2 {
+		t.Errorf("%+v, %v, number %d, %v", got, err, i.keyNumber, i.served)
+	}
+	if left, _ := filepath.Glob(filepath.Join(o.Dir, "building.*")); left != nil {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
+// TestLostAnswerNewToken: the registry took the key and the answer was lost; the next token enrols the
+// gateway with that key, which is the building's now.
+func TestLostAnswerNewToken(t *testing.T) {
+	i := newIssuer(t)
+	i.lose = true
+	o := i.options(t.TempDir())
+	if _, err := Enrol(t.Context(), o); err == nil {
+		t.Fatal("enrolled by an answer that was lost")
+	}
+	offered, err := os.ReadFile(filepath.Join(o.Dir, offeredFile))
+	fatal(t, err)
+	i.used, i.secret[3] = nil, i.secret[3]^1
+	o.Token = i.token()
+	if got, err := Enrol(t.Context(), o); err != nil || !got.BuildingKey {
 		t.Errorf("%+v, %v", got, err)
+	}
+	if now, err := os.ReadFile(filepath.Join(o.Dir, keys.BuildingKeyFile)); err != nil || !bytes.Equal(now, offered) {
+		t.Errorf("the building's key is another one: %v", err)
+	}
+
+	damaged := newIssuer(t)
+	damaged.refuses(2)
+	o = damaged.options(t.TempDir())
+	if _, err := Enrol(t.Context(), o); err == nil {
+		t.Fatal("not refused")
+	}
+	fatal(t, os.WriteFile(filepath.Join(o.Dir, offeredFile), []byte("half"), 0o600))
+	if got, err := Enrol(t.Context(), o); err != nil || !got.BuildingKey {
+		t.Errorf("an offered key that was damaged: %+v, %v", got, err)
 	}
 }
 

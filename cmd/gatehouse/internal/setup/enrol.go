@@ -75,10 +75,10 @@ func enrolHere(s *session.Session, site *site.Site, token wire.Token) (e control
 	o := enrol.Options{Token: token, Dir: filepath.Join(site.State, "keys"), Building: site.Building, Gateway: site.Gateway,
 		Software: "gatehouse " + s.Version, Doors: site.DoorIDs()}
 	got, err := enrol.Enrol(s.Ctx, o)
-	if err != nil {
-		return e, err
+	if failed := durable.HandOver(site.State, o.Dir); err == nil { // also after a refusal: the daemon may be asked the next time
+		err = failed
 	}
-	if err := durable.HandOver(site.State, o.Dir); err != nil {
+	if err != nil {
 		return e, err
 	}
 	return control.Enrolled{Registry: got.Registry.Name, Building: site.Building, Gateway: site.Gateway, Directory: o.Dir, BuildingKey: got.BuildingKey,
