@@ -101,6 +101,7 @@ type Tenancy struct {
 	GuestsAt []string      `json:"guests_at,omitempty"` // doors here that take the codes of its guests. Only GET /v1/tenancy says it, as CodesAt
 	Cards    []TenancyCard `json:"cards"`
 	Doubtful bool          `json:"doubtful,omitempty"`  // only doubt about the time keeps it open: by some clock it is over
+	Counting bool          `json:"counting,omitempty"`  // only days that are still counted keep it open: the date of its notice has come
 	Unstored int           `json:"unsettled,omitempty"` // changes that are active here and not yet in the registry's list
 }
 

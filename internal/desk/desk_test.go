@@ -119,7 +119,8 @@ type office struct {
 	keyring  *keyring.Keyring
 	journal  *memory
 	clock    tenancy.Time
-	apart    bool // somebody on site has confirmed a clock: what it says and what is sure are two things
+	ran      time.Duration // the machine's own clock
+	apart    bool          // somebody on site has confirmed a clock: what it says and what is sure are two things
 	log      strings.Builder
 	keys     []string // doors whose readers take one-time codes
 	scanners []string // doors with a scanner
@@ -140,9 +141,9 @@ func (o *office) open() {
 	reg := o.town.registry
 	reg.Place.Gateway = o.gateway
 	var err error
-	// The machine's own clock stands: what it does to a notice is the keyring's matter,
-	// and a slow machine must make no difference here.
-	o.keyring, err = keyring.Open(keyring.Options{Dir: o.dir, Building: "lane-7", Log: zerolog.New(&o.log), Elapsed: func() time.Duration { return 0 },
+	// The machine's own clock stands, most often at 0, at which a notice is an old one: what it does
+	// to a notice is the keyring's matter, and a slow machine must make no difference here.
+	o.keyring, err = keyring.Open(keyring.Options{Dir: o.dir, Building: "lane-7", Log: zerolog.New(&o.log), Elapsed: func() time.Duration { return o.ran },
 		Keys: keys.Keys{Building: o.town.building, Gateway: o.town.gateways[o.gateway], Registry: &reg}})
 	must(o.t, err)
 	o.codes = doorcode.New(doorcode.Parts{Dir: o.dir, Key: o.town.gateways[o.gateway], Epoch: func() uint64 { return 1 }, Grants: o.keyring.Grants,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"testing"
+	"time"
 
 	"gatehouse/internal/desk/tenancy"
 	"gatehouse/sync/wire"
@@ -104,6 +105,51 @@ func TestNoticeMovedByTheRegistry(t *testing.T) {
 	if v, _ := a.Find("3B"); v.State != tenancy.OnNotice || v.Notice != notice.Until || !a.OnNotice(notice.Tenancy) {
 		t.Errorf("%+v, told at the doors: %v", v, a.OnNotice(notice.Tenancy))
 	}
+}
+
+// TestNoticeCountedOn: a desk whose days of a notice are not over when its date comes says so,
+// until the registry's time ends it. An objection, or doubt about the time alone, is none of that.
+func TestNoticeCountedOn(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	o.ran = time.Hour
+	_, err := o.arrive(em(1))
+	must(t, err)
+	r := &registry{o: o, second: true}
+	r.take()
+	done, err := o.landlord(tenancy.CheckOut, 0)
+	must(t, err)
+	all := o.keyring.Records.All()
+	c := all[len(all)-1].Change
+	r.words = []wire.Word{{Grant: c.Grant, Op: c.Op, Proof: c.Proof, At: c.At, Tenancy: c.Tenancy, Until: c.Until, Cause: c.Cause}}
+	id, end := done.Tenancy.ID.String(), done.Tenancy.Notice
+	for i := range r.grants {
+		r.grants[i].Until = end
+	}
+	r.seen[0].Number = 2
+	r.issue()
+	see := func(what, state string, counting bool) {
+		t.Helper()
+		if v, err := o.Find(id); err != nil || v.State != state || v.Counting != counting {
+			t.Errorf("%s: %+v, %v", what, v, err)
+		}
+	}
+	o.clock.Now = int64(end) - 1
+	see("before its date", tenancy.OnNotice, false)
+	o.clock.Now = int64(end)
+	see("its date has come", tenancy.OnNotice, true)
+	o.wants("front", em(1), wire.ReasonGranted)
+	o.keyring.Time.RaiseFloor(int64(end), 0)
+	r.issue()
+	see("the registry's time has come", tenancy.Ended, false)
+	o.wants("front", em(1), wire.ReasonExpired)
+	o.apart, o.clock.Sure, o.clock.Latest = true, noon, int64(end)
+	see("its days are over, and the time is not sure", tenancy.OnNotice, false)
+	o.apart = false
+	o.clock.Now = int64(end) - 1
+	_, err = o.ask(Request{Action: tenancy.Dispute, Tenancy: id, Proof: "card"}, cards(em(1)), nil)
+	must(t, err)
+	o.clock.Now = int64(end)
+	see("its tenant objects", tenancy.Disputed, false)
 }
 
 // TestMissedNoticeOfBefore: the list of a registry of an earlier version says nothing

@@ -34,6 +34,7 @@ type front struct {
 	waits   chan struct{}      // one for each wait that has begun
 	codes   []string           // that a check-in or change gives
 	guest   *control.GuestCode // likewise
+	notice  *time.Time         // of t1, which is on notice; its days still count
 }
 
 type cardAnswer struct {
@@ -75,6 +76,9 @@ func withFront(s *site) *front {
 		defer f.mu.Unlock()
 		if f.guest != nil {
 			t.GuestsAt = []string{"front"}
+		}
+		if f.notice != nil {
+			t.State, t.Notice, t.Counting = "notice", f.notice, true
 		}
 		return t, nil
 	})
@@ -292,6 +296,25 @@ func TestCheckInByForms(t *testing.T) {
 	}
 	if a := s.get(t, p.c, "/people/desk"); a.status != http.StatusGone || !strings.Contains(a.body, "This visit is over") {
 		t.Errorf("a visit that was finished: %d", a.status)
+	}
+}
+
+// TestCountedOn: of a notice whose date has come, and whose days have not passed, the page says
+// that they still count, and never that cards open until a day that is over.
+func TestCountedOn(t *testing.T) {
+	s := claimed(t)
+	end := time.Date(2026, 12, 1, 9, 30, 0, 0, time.UTC)
+	withFront(s).notice = &end
+	p := s.person(t, "owner")
+	for language, c := range map[string]struct{ state, why, never string }{
+		"zh": {"通知中，天数未满", "到期日 2026-12-01 09:30 已到，但天数还没有数满", "在此之前卡照常开门"},
+		"en": {"Notice (its days still count)", "Its date, 2026-12-01 09:30, has come, and its days have not passed", "The cards open until then"},
+	} {
+		s.post(t, p.c, "/language", "to", language)
+		p.page = s.get(t, p.c, "/people/t1").body
+		if p.wants(c.state).wants(c.why); strings.Contains(p.page, c.never) {
+			t.Errorf("%s: the page says %q", language, c.never)
+		}
 	}
 }
 

@@ -34,6 +34,7 @@ type View struct {
 	Cards    []Card
 	Unstored int  // changes that the registry's list does not know yet
 	Doubtful bool // only doubt about the time keeps it open: by some clock it is over
+	Counting bool // only days that are still counted keep it open: the date of its notice has come
 }
 
 // Term is the time of a lease, unix s, 0 for none.
@@ -86,6 +87,7 @@ func (t *Tenancy) Show(s Standing, clock Time, unstored int) View {
 			v.Told = ToldYes
 		}
 	}
+	v.Counting = v.State == OnNotice && v.Notice <= clock.NotBefore() && (s.end == 0 || s.end > v.Notice)
 	v.Doubtful = v.State != Ended && s.end != 0 && clock.Latest >= int64(s.end)
 	if v.State == Active && v.Term.From > clock.NotBefore() {
 		v.State = NotBegun

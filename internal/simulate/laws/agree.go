@@ -16,6 +16,11 @@ import (
 // day later.
 const doubtLasts = 2 * plan.Day
 
+// countsFor is how long after the end of a notice a gateway with a line may count the
+// notice's days on: until it has said its next hello, as it does every four hours, and
+// has looked at what is over, as it does every minute.
+const countsFor = 4*time.Hour + 2*time.Minute
+
 // Desk is what the desk of a gateway and the registry say of a tenancy.
 type Desk struct {
 	Gateway string
@@ -30,7 +35,7 @@ type Desk struct {
 func (d Desk) Judge(t *model.Tenancy, r *report.Report) {
 	here, there := stands(d.Here.State, d.Here.Decided), stands(d.There.State, d.There.Decided)
 	switch {
-	case d.Listed && d.There.State == "ended" && d.inDoubt(t):
+	case d.Listed && d.There.State == "ended" && (d.inDoubt(t) || d.counts(t)):
 	case !d.Listed && d.Known && !strings.HasPrefix(here, "ended"):
 		r.Breach("W6", "the desk of %s says that %s is %s, and the registry does not know them", d.Gateway, t.Name(), here)
 	case d.Known && d.Listed && here != there:
@@ -40,7 +45,7 @@ func (d Desk) Judge(t *model.Tenancy, r *report.Report) {
 
 // Opened is law W6 for a card that has just opened the gateway's door.
 func (d Desk) Opened(t *model.Tenancy, card int, r *report.Report) {
-	if d.There.State == "ended" && !d.inDoubt(t) {
+	if d.There.State == "ended" && !d.inDoubt(t) && !d.counts(t) {
 		r.Breach("W6", "the registry says that %s is over, and house card %d opens at %s", t.Name(), card, d.Gateway)
 	}
 }
@@ -49,6 +54,13 @@ func (d Desk) Opened(t *model.Tenancy, card int, r *report.Report) {
 // about the time holds it open, as it may after a boot.
 func (d Desk) inDoubt(t *model.Tenancy) bool {
 	return d.Here.Doubtful && t.Over() && d.Boot < doubtLasts
+}
+
+// counts reports whether a desk says of a tenancy that a notice has ended just now, by
+// what the registry says, that it counts the notice's days on.
+func (d Desk) counts(t *model.Tenancy) bool {
+	end, over := d.There.Notice, d.There.Until
+	return d.Here.Counting && t.Over() && end != nil && over != nil && over.Equal(*end) && time.Since(*end) < countsFor
 }
 
 // stands is how a tenancy stands in words: whoever is not over also hears what was

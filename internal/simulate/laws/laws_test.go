@@ -122,12 +122,20 @@ func TestTaken(t *testing.T) {
 	check(t, "four a day later", take(6*plan.Day, "i", "k", "l", "m"), "W8")
 }
 
-// TestDesk: desk and registry say the same, but for a desk that doubts after a boot.
+// TestDesk: desk and registry say the same, but for a desk that doubts after a boot, and one that
+// counts the days of a notice on.
 func TestDesk(t *testing.T) {
 	over, lives := &model.Tenancy{Until: time.Now().Add(-time.Hour)}, &model.Tenancy{}
 	active, ended := control.Tenancy{State: "active"}, operator.Tenancy{State: "ended"}
 	doubt := active
 	doubt.Doubtful = true
+	counts := control.Tenancy{State: "notice", Counting: true}
+	noticed := func(ago time.Duration) operator.Tenancy {
+		at := time.Now().Add(-ago)
+		return operator.Tenancy{State: "ended", Until: &at, Notice: &at}
+	}
+	revoked, soon := noticed(time.Minute), time.Now().Add(-time.Second)
+	revoked.Notice = &soon
 	for _, c := range []struct {
 		what string
 		t    *model.Tenancy
@@ -141,10 +149,15 @@ func TestDesk(t *testing.T) {
 		{"in doubt", over, Desk{Known: true, Here: doubt, Listed: true, There: ended, Boot: plan.Day}, nil},
 		{"in doubt for too long", over, Desk{Known: true, Here: doubt, Listed: true, There: ended, Boot: 3 * plan.Day}, []string{"W6"}},
 		{"in doubt of nothing", lives, Desk{Known: true, Here: doubt, Listed: true, There: ended, Boot: plan.Day}, []string{"W6"}},
+		{"counts on", over, Desk{Known: true, Here: counts, Listed: true, There: noticed(4 * time.Hour)}, nil},
+		{"counts on for too long", over, Desk{Known: true, Here: counts, Listed: true, There: noticed(5 * time.Hour)}, []string{"W6"}},
+		{"counts on after a revocation", over, Desk{Known: true, Here: counts, Listed: true, There: revoked}, []string{"W6"}},
+		{"counts on before the true end", lives, Desk{Known: true, Here: counts, Listed: true, There: noticed(time.Minute)}, []string{"W6"}},
+		{"on notice, and does not say that it counts", over, Desk{Known: true, Here: control.Tenancy{State: "notice"}, Listed: true, There: noticed(time.Minute)}, []string{"W6"}},
 	} {
 		check(t, c.what, func(r *report.Report) { c.desk.Judge(c.t, r) }, c.want...)
 		var opens []string
-		if c.desk.There.State == "ended" && c.what != "in doubt" {
+		if c.desk.There.State == "ended" && c.what != "in doubt" && c.what != "counts on" {
 			opens = []string{"W6"}
 		}
 		check(t, c.what+", and a card opens", func(r *report.Report) { c.desk.Opened(c.t, 1, r) }, opens...)

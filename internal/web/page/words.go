@@ -30,6 +30,9 @@ func (v *Visit) Called(t control.Tenancy) string {
 
 // State returns the state of a tenancy in words.
 func (f frame) State(t control.Tenancy) string {
+	if t.Counting {
+		return f.T("people.state_counting")
+	}
 	if t.State == "notice" && t.Notice != nil {
 		days := int((time.Until(*t.Notice) + 24*time.Hour - 1) / (24 * time.Hour))
 		return f.T("people.state_notice_days", max(days, 0))

@@ -19,3 +19,21 @@ func TestOutcomeOfANotice(t *testing.T) {
 		}
 	}
 }
+
+// TestCountedOn: of a notice whose date has come, and whose days have not passed, nothing says
+// that it ends on a day that is over.
+func TestCountedOn(t *testing.T) {
+	end := time.Date(2027, 3, 1, 0, 0, 0, 0, time.UTC)
+	v := control.Tenancy{ID: "0123456789", State: "notice", Notice: &end}
+	for counts, want := range map[bool]string{false: "notice", true: "notice (days still count)"} {
+		v.Counting = counts
+		if got := stateShown(v); got != want {
+			t.Errorf("counting %v: %q", counts, got)
+		}
+		var out strings.Builder
+		outcome(&out, v)
+		if got := out.String(); strings.Contains(got, "ends on") == counts || strings.Contains(got, "until the registry says that it is over") != counts {
+			t.Errorf("counting %v: %s", counts, got)
+		}
+	}
+}

@@ -163,6 +163,9 @@ func (c tenancyShowCmd) Run(s *session.Session) error {
 		if t.Doubtful {
 			fmt.Fprintln(w, inDoubt)
 		}
+		if t.Counting {
+			fmt.Fprintln(w, counting)
+		}
 		if t.Told != "" {
 			fmt.Fprintf(w, "told: %s\n", t.Told)
 		}

@@ -20,6 +20,10 @@ func outcome(w io.Writer, t control.Tenancy) {
 			fmt.Fprintf(w, "tenancy %s: %s\n", called(t), decision(t))
 			return
 		}
+		if t.Counting {
+			fmt.Fprintf(w, "tenancy %s: %s\n", called(t), counting)
+			return
+		}
 		fmt.Fprintf(w, "notice runs: tenancy %s ends on %s. The tenant is told at the doors, and can dispute it: gatehouse tenancy dispute\n",
 			called(t), minute(t.Notice, t.Zone))
 	case "disputed":
@@ -84,6 +88,9 @@ func stateShown(t control.Tenancy) string {
 	if t.Doubtful {
 		state += "?"
 	}
+	if t.Counting {
+		state += " (days still count)"
+	}
 	switch t.Decided {
 	case "upheld":
 		state += " (upheld)"
@@ -106,6 +113,10 @@ func decision(t control.Tenancy) string {
 
 // inDoubt explains doubt about the time, and what to do.
 const inDoubt = "its last day may be over, but the gateway can't be sure of the time: its cards open until it is. gatehouse status says what to do"
+
+// counting explains why cards open beyond the date of a notice.
+const counting = "the date of its notice has come, and its days have not passed: they count from when this gateway and the registry heard of it, here only while the gateway is on. " +
+	"Its cards open until they have, or until the registry says that it is over, which a gateway with a line hears within 4 hours"
 
 // lastDay returns the last day that counts: "-" for none, "?" where a list has ended the tenancy
 // before its time and the gateway has not noted when.
