@@ -94,31 +94,23 @@ func (s *Store) Epochs(ctx context.Context, building string) ([]Epoch, error) {
 		WHERE g.building = $1 ORDER BY g.gateway, e.number DESC`, building)
 }
 
-// Batches yields the batches that may have entries of the filter, by gateway, epoch in order of
-// arrival, and sequence; with Newest in reverse order of storage. An entry with a wrong clock is
-// bounded only by its neighbours and by when it was stored: no entry is from after that, so that a
-// batch is not left out by its clocks alone.
-func (s *Store) Batches(ctx context.Context, f Filter) iter.Seq2[Batch, error] {
-	query, args := f.query()
-	return rows(s.reading(ctx), readBatches, func(b *Batch) []any { return append(placeFields(&b.Place), b.fields()...) }, query, args...)
-}
-
 // Around yields the batches of an epoch next to an entry, the nearest first: with back those that
 // end at it or before, else those that begin at it or after.
 func (s *Store) Around(ctx context.Context, gateway int64, epoch, sequence uint64, back bool) iter.Seq2[Batch, error] {
 	query := `SELECT ` + batchColumns + ` FROM batches b WHERE gateway = $1 AND epoch = $2 AND `
 	if back {
-		query += `next <= $3 ORDER BY first DESC`
+		query += `first < $3 AND next <= $3 ORDER BY first DESC`
 	} else {
 		query += `first >= $3 ORDER BY first`
 	}
 	return rows(s.reading(ctx), readBatches, (*Batch).fields, query, gateway, epoch, sequence)
 }
 
-const readBatches = "read batches"
-
-// batchColumns are the columns of batches b for Batch.fields.
-const batchColumns = `b.gateway, b.epoch, b.first, b.next, b.wall_from, b.wall_to, b.body, b.sealed, b.stored_at`
+const (
+	readBatches = "read batches"
+	// batchColumns are the columns of batches b for Batch.fields.
+	batchColumns = `b.gateway, b.epoch, b.first, b.next, b.wall_from, b.wall_to, b.body, b.sealed, b.stored_at`
+)
 
 func (b *Batch) fields() []any {
 	return []any{&b.Gateway, &b.Epoch, &b.First, &b.Next, &b.WallFrom, &b.WallTo, &b.Body, &b.Sealed, &b.Stored}
@@ -158,77 +150,4 @@ func (tx *Tx) Cosigned(gateway int64, epoch uint64) (size uint64, unix int64, er
 func (s *Store) Count(ctx context.Context) (entries, batches uint64, err error) {
 	err = s.reading(ctx).need("count entries", []any{&entries, &batches}, `SELECT (SELECT SUM(size) FROM epochs), (SELECT COUNT(*) FROM batches)`)
 	return entries, batches, err
-}
-
-// Filter selects batches; a zero field selects all.
-type Filter struct {
-	Building string
-	Gateway  string
-	From     time.Time // batches that may have entries of this time or later
-	To       time.Time // exclusive
-	After    *Cursor   // only batches after it, and the one that has it
-	Newest   bool      // last stored first
-}
-
-// Cursor is a position among stored entries.
-type Cursor struct {
-	Building string
-	Gateway  string
-	Epoch    uint64
-	Sequence uint64
-	Stored   int64 // when its batch was stored, ms since 1970; only for Newest
-}
-
-// Ahead is how far a wall clock may be ahead of the time when the entry was stored before one of
-// the two counts as wrong.
-const Ahead = 5 * time.Minute
-
-// query returns the query for the batches, and its arguments.
-func (f Filter) query() (string, []any) {
-	var args []any
-	arg := func(v any) string {
-		args = append(args, v)
-		return fmt.Sprintf("$%d", len(args))
-	}
-	query := `SELECT g.district, g.town, g.building, g.gateway,
-		` + batchColumns + `
-		FROM batches b JOIN gateways g ON g.id = b.gateway JOIN epochs e ON e.gateway = b.gateway AND e.epoch = b.epoch
-		WHERE TRUE`
-	if !f.From.IsZero() {
-		query += ` AND (b.wall_to >= ` + arg(f.From) + ` OR b.stored_at >= ` + arg(f.From) + `)`
-	}
-	if !f.To.IsZero() {
-		query += ` AND (b.wall_from < ` + arg(f.To) + ` OR b.wall_to > b.stored_at + ` + arg(Ahead.Milliseconds()) + `)`
-	}
-	if f.Building != "" {
-		query += ` AND g.building = ` + arg(f.Building)
-	}
-	if f.Gateway != "" {
-		query += ` AND g.gateway = ` + arg(f.Gateway)
-	}
-	if f.After != nil {
-		query += ` AND ` + f.After.behind(f.Newest, arg)
-	}
-	if f.Newest {
-		return query + ` ORDER BY b.stored_at DESC, g.building, g.gateway, e.number DESC, b.first DESC`, args
-	}
-	return query + ` ORDER BY g.building, g.gateway, e.number, b.first`, args
-}
-
-// behind returns the condition for a batch that has the entry at the cursor or a later one.
-func (c *Cursor) behind(newest bool, arg func(any) string) string {
-	number := func() string {
-		return `(SELECT e2.number FROM epochs e2 JOIN gateways g2 ON g2.id = e2.gateway
-			WHERE g2.building = ` + arg(c.Building) + ` AND g2.gateway = ` + arg(c.Gateway) + ` AND e2.epoch = ` + arg(c.Epoch) + `)`
-	}
-	start := ``
-	if newest {
-		start = `(b.stored_at < ` + arg(c.Stored) + ` OR b.stored_at = ` + arg(c.Stored) + ` AND `
-	}
-	place := start + `(g.building > ` + arg(c.Building) + ` OR g.building = ` + arg(c.Building) + ` AND (g.gateway > ` + arg(c.Gateway) +
-		` OR g.gateway = ` + arg(c.Gateway) + ` AND `
-	if newest {
-		return place + `(e.number < ` + number() + ` OR e.number = ` + number() + ` AND b.first <= ` + arg(c.Sequence) + `))))`
-	}
-	return place + `(e.number > ` + number() + ` OR e.number = ` + number() + ` AND b.next > ` + arg(c.Sequence) + `)))`
 }

@@ -40,6 +40,7 @@ func conform(t *testing.T, open func(testing.TB) *Store) {
 	} {
 		t.Run(name, func(t *testing.T) { law(t, open(t)) })
 	}
+	t.Run("search", func(t *testing.T) { searchesFindAll(t, open) })
 	t.Run("model", func(t *testing.T) { modelOfBatches(t, open) })
 }
 
