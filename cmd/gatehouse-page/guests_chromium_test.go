@@ -156,7 +156,7 @@ func sendToGuest(t *testing.T, b *tab, digits string) {
 	b.mouse("mousePressed", button)
 	b.mouse("mouseReleased", button)
 	b.says("picture is saved")
-	if words := eval[string](b, `window.copied`); !strings.Contains(words, digits) || !strings.Contains(words, "front") || !strings.Contains(words, "yard") {
+	if words := eval[string](b, `window.copied`); !strings.Contains(words, digits) || !strings.Contains(words, "Front door") || !strings.Contains(words, "Yard") {
 		t.Errorf("copied was %q", words)
 	}
 	saved("guest-code.png")

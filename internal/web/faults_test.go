@@ -212,7 +212,7 @@ func TestLiveForLong(t *testing.T) {
 		go func() {
 			defer close(ended)
 			for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
-				if strings.Contains(lines.Text(), "<h2>front") {
+				if strings.Contains(lines.Text(), "<h2>大门") {
 					close(heard)
 				}
 			}

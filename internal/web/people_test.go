@@ -266,7 +266,7 @@ func TestCheckInByForms(t *testing.T) {
 	first := p.page
 	p.step("details", "document", "resident_id", "flat", "3B", "term", "open", "basis", "contract").wants("step 2 of 3") // name and number stayed
 	f.cards <- cardAnswer{card: control.DeskCard{Door: "front", Missing: []string{"yard"}}}
-	p.step("card", "door", "front").wants("The reader of yard sees it in another form")
+	p.step("card", "door", "front").wants("The reader here (Yard) sees it in another form")
 	f.cards <- cardAnswer{err: &socket.Error{Status: http.StatusRequestTimeout, Message: "no card came", Hint: "gatehouse status"}}
 	p.step("card", "door", "yard").wants("No card came").wants("Press the button again")
 	if strings.Contains(p.page, "gatehouse status") {
@@ -274,7 +274,7 @@ func TestCheckInByForms(t *testing.T) {
 	}
 	p.step("card", "enough", "1").wants("Hand the phone to the tenant").wants("opened only by a legal paper")
 	tenant := p.page
-	p.step("tenant", "informed", "1", "pin", "4711", "again", "4711").wants("3B is checked in").wants("does not open for this card yet")
+	p.step("tenant", "informed", "1", "pin", "4711", "again", "4711").wants("3B is checked in").wants("This card does not open “Yard” yet")
 	for _, page := range []string{tenant, first} {
 		p.page = page
 		p.step("tenant", "informed", "1").wants("3B is checked in")
@@ -329,7 +329,7 @@ func TestCodesOnTheSlip(t *testing.T) {
 	p.step("card", "door", "front")
 	tenant := p.page
 	p.step("tenant", "informed", "1").wants("are on the slip")
-	if a := s.get(t, p.c, "/people/t1/slip"); !strings.Contains(a.body, "<li>12345 67890</li>") || !strings.Contains(a.body, "at the keys of front") {
+	if a := s.get(t, p.c, "/people/t1/slip"); !strings.Contains(a.body, "<li>12345 67890</li>") || !strings.Contains(a.body, "keys (Front door)") {
 		t.Errorf("the slip: %s", a.body)
 	}
 	if a := s.get(t, s.as(t, "helper"), "/people/t1/slip"); strings.Contains(a.body, "67890") {
@@ -675,7 +675,7 @@ func TestGuestAtTheDesk(t *testing.T) {
 	p.step("choose", "proof", "pin", "from", "2026-01-01 18:00", "hours", "72")
 	p.step("pin", "pin", "471108").wants("over already").wants("none for from now on").wants(`value="2026-01-01 18:00"`)
 	p.step("choose", "proof", "pin", "from", "2026-12-01T18:00", "hours", "72", "once", "1")
-	p.step("pin", "pin", "471108").wants("1234567890 #").wants("<svg").wants("send it to your guest now").wants("scanner of yard")
+	p.step("pin", "pin", "471108").wants("1234567890 #").wants("<svg").wants("send it to your guest now").wants("scanner (Yard)")
 	f.mu.Lock()
 	in := f.changes[len(f.changes)-1]
 	f.mu.Unlock()

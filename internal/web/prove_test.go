@@ -273,7 +273,7 @@ func TestDrill(t *testing.T) {
 	if a := s.post(t, s.as(t, "helper"), "/doors/front/lock"); a.location != "/doors?locked=front" || len(l.locked) != 1 {
 		t.Errorf("lock now: %d %q, %v", a.status, a.location, l.locked)
 	}
-	if body := s.get(t, c, "/doors?locked=front").body; !strings.Contains(body, "front: what was opened from here is taken back.") {
+	if body := s.get(t, c, "/doors?locked=front").body; !strings.Contains(body, "Front door: what was opened from here is taken back.") {
 		t.Errorf("after it: %s", body)
 	}
 }

@@ -76,7 +76,7 @@ func TestResidentPage(t *testing.T) {
 		t.Errorf("a question what is to be done asked the daemon %q", asked())
 	}
 	p.send("/resident/front", append(fields, "act", "open")...).wants("nothing was done yet").wants("Card 2")
-	p.send("/resident/front", append(fields, "act", "open", "card", "2")...).wants("Door front is open")
+	p.send("/resident/front", append(fields, "act", "open", "card", "2")...).wants("The door is open (Front door)")
 	p.send("/resident/yard", append(fields, "act", "found")...).wants("Choose the one that you found").wants(`name="card" value="4"`)
 	if strings.Contains(p.page, `name="card" value="1"`) {
 		t.Error("a card that opens can be found")

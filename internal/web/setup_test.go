@@ -167,7 +167,7 @@ func TestSetUpHouse(t *testing.T) {
 		u.plan = control.Plan{Items: []control.PlanItem{{What: "door front", State: control.PartFault, Words: "no such reader was found"}, {What: "relay", State: control.PartLook, Words: "for the file alone"}}}
 	})
 	a = s.get(t, c, "/setup/house")
-	says(t, a, "大门", "OSDP 读卡器", "找不到这个读卡器", `value="home"`)
+	says(t, a, "大门", "大门：找不到这个读卡器", "OSDP 读卡器", `value="home"`)
 	if strings.Contains(a.body, "for the file alone") || strings.Contains(a.body, "cellar") {
 		t.Errorf("the house has\n%s", a.body)
 	}

@@ -99,6 +99,9 @@ func (t todo) item(v *page.Visit, item control.ToDo) toDoItem {
 	}
 	var args []string
 	for i, a := range item.Args {
+		if a == item.Door {
+			a = v.DoorName(a)
+		}
 		args = append(args, "{"+strconv.Itoa(i+1)+"}", a)
 	}
 	filled := strings.NewReplacer(args...)

@@ -89,8 +89,8 @@ func TestToDo(t *testing.T) {
 	}
 	c := s.as(t, "owner")
 	for lang, want := range map[string][]string{
-		"zh": {"front：street-in 坏了或没接上。", "插回去", "street-in is out of order", "mend the flux", "要处理 3", "时间是对的", "从 2026-12-01 09:30 起", "网关启动时（2026-12-01 09:30）就有"},
-		"en": {"front: street-in is out of order.", "plug it in again", "mend the flux", "To do 3", "The time is right", "Since 2026-12-01 09:30", "Since the gateway started (2026-12-01 09:30), or before"},
+		"zh": {"大门：street-in 坏了或没接上。", "插回去", "street-in is out of order", "mend the flux", "要处理 3", "时间是对的", "从 2026-12-01 09:30 起", "网关启动时（2026-12-01 09:30）就有"},
+		"en": {"Front door: street-in is out of order.", "plug it in again", "mend the flux", "To do 3", "The time is right", "Since 2026-12-01 09:30", "Since the gateway started (2026-12-01 09:30), or before"},
 	} {
 		s.post(t, c, "/language", "to", lang)
 		body := s.get(t, c, "/todo").body

@@ -9,8 +9,26 @@ import (
 	"gatehouse/internal/control"
 )
 
-// List joins words.
-func (f frame) List(all []string) string { return strings.Join(all, f.T("page.comma")) }
+// DoorName returns the name of a door: words for the ids that the setup offers, else the id itself,
+// as it is in the site file.
+func (v *Visit) DoorName(id string) string {
+	if key := "doors.name_" + id; v.page.Words.Has(key) {
+		return v.Say(key)
+	}
+	return id
+}
+
+// DoorName returns the name of a door.
+func (f frame) DoorName(id string) string { return f.v.DoorName(id) }
+
+// DoorNames joins the names of doors.
+func (f frame) DoorNames(ids []string) string {
+	names := make([]string, 0, len(ids))
+	for _, id := range ids {
+		names = append(names, f.v.DoorName(id))
+	}
+	return strings.Join(names, f.T("page.comma"))
+}
 
 // Called returns the page's name of a tenancy: its flat and the landlord's label.
 func (f frame) Called(t control.Tenancy) string { return f.v.Called(t) }

@@ -78,8 +78,8 @@ type partView struct {
 	Fault       bool
 }
 
-// doorNames are the ids of the usual doors, with the words setup.door_ID.
-var doorNames = []string{"front", "back", "garage", "roof"}
+// doorNames are the ids of the usual doors, with the words doors.name_ID.
+var doorNames = []string{"front", "back", "yard", "garage", "roof"}
 
 // begun returns the daemon's state; if there is nothing to set up, or setup is not possible, it
 // answers the request itself.
@@ -219,10 +219,27 @@ func (s setup) showHouse(v *page.Visit, status int, view setupView) error {
 	for _, item := range plan.Items {
 		a := v.Advice(errors.New(item.Words), 0)
 		if item.State == control.PartFault || item.State == control.PartLook && a.Message != item.Words { // a remark without words on the page is in the file
-			view.Parts = append(view.Parts, partView{item.What, a.Message, item.State == control.PartFault})
+			view.Parts = append(view.Parts, partView{s.part(v, item.What), a.Message, item.State == control.PartFault})
 		}
 	}
 	return v.ShowStatus(status, "setup_house", view)
+}
+
+// part returns the name of a part of the proposal; an unknown one is returned unchanged.
+func (s setup) part(v *page.Visit, what string) string {
+	if door, of, ok := strings.Cut(what, ", "); ok {
+		return s.part(v, door) + " · " + s.part(v, of)
+	}
+	if id, ok := strings.CutPrefix(what, "door "); ok {
+		return v.DoorName(id)
+	}
+	if id, ok := strings.CutPrefix(what, "reader "); ok {
+		return v.Say("setup.part_reader", id)
+	}
+	if key := "setup.part_" + strings.ReplaceAll(what, " ", "_"); s.Words.Has(key) {
+		return v.Say(key)
+	}
+	return what
 }
 
 // answers returns the answers for the board that was found or named.
