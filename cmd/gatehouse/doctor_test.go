@@ -55,6 +55,10 @@ func TestDoctor(t *testing.T) {
 	b.fails("", []string{"nothing to send in yet", "the site file was not read", "--config"}, "doctor", "--config", b.path("none.toml"), "--report")
 	away := []string{"--socket", b.path("nobody"), "doctor", "--config", config}
 	b.fails("", []string{"nothing to send in yet", "the daemon gave no answer to this user"}, append(away, "--report")...)
+	b.fails("", []string{config + " is there already", "name another file"}, "doctor", "--config", config, "--bundle", config)
+	if text, err := os.ReadFile(config); err != nil || !strings.Contains(string(text), "building") {
+		t.Errorf("the site file is now %q, %v", text, err)
+	}
 	if _, _, said := b.tool("", append(away, "--bundle", b.path("less.tar.gz"))...); !strings.Contains(said, "its state and log are not in it") {
 		t.Error(said)
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -55,6 +56,9 @@ type seen struct {
 
 // Run runs the checks, and fails where something is to be done.
 func (c Doctor) Run(s *session.Session) error {
+	if _, err := os.Lstat(c.Bundle); c.Bundle != "" && err == nil {
+		return socket.Hinted("name another file", "%s is there already", c.Bundle)
+	}
 	found := c.look(s, machine{root: "/"})
 	switch {
 	case c.Report:
@@ -62,7 +66,11 @@ func (c Doctor) Run(s *session.Session) error {
 		if err := s.Print(row, nil, func(w io.Writer) { row.write(w) }); err != nil || row.lacks == "" {
 			return err
 		}
-		return socket.Hinted("sudo gatehouse doctor, where the daemon runs; --config names the site file, --socket the daemon", "there is nothing to send in yet: %s", row.lacks)
+		hint := "sudo gatehouse doctor, where the daemon runs; --config names the site file, --socket the daemon"
+		if found.status != nil && found.site != nil {
+			hint = "gatehouse doctor says what is wrong with each, and what to do"
+		}
+		return socket.Hinted(hint, "there is nothing to send in yet: %s", row.lacks)
 	case c.Bundle != "":
 		if err := found.bundle(s, c.Bundle); err != nil {
 			return err

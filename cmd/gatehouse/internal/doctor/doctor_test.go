@@ -225,6 +225,48 @@ func TestReportRow(t *testing.T) {
 	}
 }
 
+// TestReportOfWhatWorks: a board of which no line works, and a reader that does not answer, are named in
+// no row, whatever the site file says.
+func TestReportOfWhatWorks(t *testing.T) {
+	house, err := site.Parse([]byte(`building = "b"
+gateway = "gw1"
+board = "raspberry-pi-4"
+[[door]]
+id = "front"
+egress = "mechanical"
+lock = "fail-secure"
+relay = {chip = "pinctrl-bcm2711", line = 17}
+contact = {chip = "pinctrl-bcm2711", line = 24}
+[[door.reader]]
+id = "in"
+type = "serial"
+port = "/dev/ttyUSB0"
+profile = "rdm6300"
+`))
+	must(t, err)
+	for name, c := range map[string]struct {
+		lock            string
+		contact, reader bool
+		profiles, lacks string
+	}{
+		"nothing works": {"no such chip", false, false, "", "no line could be driven"},
+		"the relay":     {"ok", false, false, "raspberry-pi-4", ""},
+		"the contact":   {"no such chip", true, false, "raspberry-pi-4", ""},
+		"the reader":    {"no such chip", false, true, "rdm6300", ""},
+		"all of it":     {"ok", true, true, "raspberry-pi-4 rdm6300", ""},
+	} {
+		st := control.Status{Doors: []control.Door{{ID: "front", Lock: c.lock,
+			Devices: []control.Device{{ID: "contact", Online: c.contact}, {ID: "in", Type: "serial", Online: c.reader}}}}}
+		h := (&seen{machine: machine{root: t.TempDir()}, site: house, status: &st}).report("1.0")
+		if got := strings.Join(h.Profiles, " "); got != c.profiles || (c.lacks == "") != (h.lacks == "") || !strings.Contains(h.lacks, c.lacks) {
+			t.Errorf("%s: %q, lacks %q", name, got, h.lacks)
+		}
+		if (len(h.Readers) > 0) != c.reader {
+			t.Errorf("%s: readers %q", name, h.Readers)
+		}
+	}
+}
+
 // TestSummary: the number of checks that need somebody, in the right form; none is no error.
 func TestSummary(t *testing.T) {
 	for want, states := range map[string][]state{

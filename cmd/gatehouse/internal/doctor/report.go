@@ -32,35 +32,8 @@ func (f *seen) report(version string) hardware {
 	if h.lacks = f.lacks(); h.lacks != "" {
 		return h
 	}
-	kinds, profiles := map[string]string{}, map[string]bool{} // of readers, by door and id
-	profiles[builtIn(profile.Boards, f.site.Board)] = true
-	for _, d := range f.site.Doors {
-		for _, r := range d.Readers {
-			name := builtIn(profile.Readers, r.Profile)
-			kinds[d.ID+"/"+r.ID], profiles[name] = cmp.Or(name, r.Type), true
-		}
-	}
-	delete(profiles, "")
-	h.Profiles = slices.Sorted(maps.Keys(profiles))
-	readers, proved := map[string]bool{}, map[string]int{}
-	for _, d := range f.status.Doors {
-		if d.Lock == "ok" {
-			proved["relay driven"]++
-		}
-		for _, dev := range d.Devices {
-			kind, reader := kinds[d.ID+"/"+dev.ID]
-			readers[kind] = readers[kind] || reader
-			switch {
-			case !dev.Online || dev.Hint != "": // it is not proved
-			case reader:
-				proved[kind+" online"]++
-			default:
-				proved[dev.ID+" input read"]++
-			}
-		}
-	}
-	delete(readers, "")
-	h.Readers = slices.Sorted(maps.Keys(readers))
+	proved, profiles, readers := f.proved()
+	h.Profiles, h.Readers = slices.Sorted(maps.Keys(profiles)), slices.Sorted(maps.Keys(readers))
 	for _, what := range slices.Sorted(maps.Keys(proved)) {
 		h.Proved = append(h.Proved, fmt.Sprintf("%d x %s", proved[what], what))
 	}
@@ -70,13 +43,52 @@ func (f *seen) report(version string) hardware {
 	return h
 }
 
-// lacks says why nothing could be seen; empty: it was looked at.
+// proved counts what works, and has the profiles and readers that it shows to work: a profile that the
+// site file names and of which nothing works was not tried.
+func (f *seen) proved() (proved map[string]int, profiles, readers map[string]bool) {
+	kinds, named := map[string]string{}, map[string]string{} // of readers, by door and id
+	for _, d := range f.site.Doors {
+		for _, r := range d.Readers {
+			id := d.ID + "/" + r.ID
+			named[id] = builtIn(profile.Readers, r.Profile)
+			kinds[id] = cmp.Or(named[id], r.Type)
+		}
+	}
+	board := builtIn(profile.Boards, f.site.Board)
+	proved, profiles, readers = map[string]int{}, map[string]bool{}, map[string]bool{}
+	for _, d := range f.status.Doors {
+		if d.Lock == "ok" {
+			proved["relay driven"]++
+			profiles[board] = true
+		}
+		for _, dev := range d.Devices {
+			id := d.ID + "/" + dev.ID
+			kind, reader := kinds[id]
+			switch {
+			case !dev.Online || dev.Hint != "": // it is not proved
+			case reader:
+				proved[kind+" online"]++
+				profiles[named[id]], readers[kind] = true, true
+			default:
+				proved[dev.ID+" input read"]++
+				profiles[board] = true
+			}
+		}
+	}
+	delete(profiles, "")
+	return proved, profiles, readers
+}
+
+// lacks says why there is nothing to tell; empty: something works.
 func (f *seen) lacks() string {
 	switch {
 	case f.status == nil:
 		return "nothing: the daemon gave no answer to this user"
 	case f.site == nil:
 		return "nothing: the site file was not read"
+	}
+	if proved, _, _ := f.proved(); len(proved) == 0 {
+		return "nothing: no line could be driven or read, and no reader answers"
 	}
 	return ""
 }
