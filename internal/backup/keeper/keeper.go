@@ -20,6 +20,7 @@ import (
 
 	"gatehouse/internal/backup"
 	"gatehouse/internal/backup/restore"
+	"gatehouse/internal/disk"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/site"
@@ -57,7 +58,8 @@ type Status struct {
 	Away    Away
 }
 
-// Away is the copy in another directory, which the site file names.
+// Away is the copy in another directory, which the site file names. One on the disk of the state
+// directory would be lost with it: it is none, and none is put there.
 type Away struct {
 	Dir     string    // empty: none is named
 	Made    time.Time // when the newest there was made; zero: none was seen
@@ -123,7 +125,7 @@ func (k *Keeper) look(path string) (made time.Time, size int, err error) {
 }
 
 func (k *Keeper) lookAway() {
-	if k.o.Site.Backup == "" {
+	if k.o.Site.Backup == "" || k.elsewhere() != nil {
 		return
 	}
 	made, _, err := k.look(filepath.Join(k.o.Site.Backup, k.name()))
@@ -286,6 +288,16 @@ func (k *Keeper) keep(data []byte) error {
 	return nil
 }
 
+// elsewhere returns why the other directory is none: it is missing, or, as the place of a stick that
+// is not in, on the gateway's own disk.
+func (k *Keeper) elsewhere() error {
+	shared, err := disk.Shared(k.o.Site.Backup, k.o.Site.State)
+	if err == nil && shared != "" {
+		err = errors.New("that directory is on the gateway's own disk or card, and is lost with it")
+	}
+	return err
+}
+
 // putAway copies the backup to the directory that the site file names. A missing directory, such as
 // an unplugged stick, is no failure of the backup.
 func (k *Keeper) putAway(data []byte) {
@@ -293,7 +305,7 @@ func (k *Keeper) putAway(data []byte) {
 	if dir == "" {
 		return
 	}
-	_, err := os.Stat(dir)
+	err := k.elsewhere()
 	if err == nil {
 		err = durable.WriteFile(filepath.Join(dir, k.name()), data, 0o600)
 	}

@@ -21,6 +21,7 @@ import (
 	"gatehouse/internal/backup"
 	"gatehouse/internal/backup/recovery"
 	"gatehouse/internal/backup/restore"
+	"gatehouse/internal/disk"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
@@ -408,6 +409,7 @@ func TestNightly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		defer h.ring.Close()
+		h.site.Backup = elsewhere(t, h.dir)
 		began := time.Now()
 		first := h.now
 		clock := func() time.Time { return first.Add(time.Since(began)) }
@@ -426,7 +428,7 @@ func TestNightly(t *testing.T) {
 		if s.Made.IsZero() || s.Problem != "" || !s.Away.Made.Equal(s.Made) {
 			t.Fatalf("%+v", s)
 		}
-		must(t, os.RemoveAll(h.path("stick")))
+		must(t, os.RemoveAll(h.site.Backup))
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
 		next := k.Status()
@@ -435,7 +437,7 @@ func TestNightly(t *testing.T) {
 		if at := next.Made.In(zone); at.Hour() != nightly || !next.Made.After(s.Made) || next.Away.Problem == "" || !next.Away.Made.Equal(s.Made) {
 			t.Errorf("%+v", next)
 		}
-		must(t, os.Mkdir(h.path("stick"), 0o700))
+		must(t, os.Mkdir(h.site.Backup, 0o700))
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
 		if s := k.Status(); !s.Away.Made.Equal(s.Made) || s.Away.Problem != "" {
@@ -454,6 +456,42 @@ func TestNightly(t *testing.T) {
 			t.Errorf("mended: %+v", s)
 		}
 	})
+}
+
+// elsewhere is a directory on another disk than dir.
+func elsewhere(t *testing.T, dir string) string {
+	t.Helper()
+	other, err := os.MkdirTemp("/dev/shm", "gatehouse-")
+	if err != nil {
+		t.Skip("SKIP (needs a second file system): ", err)
+	}
+	t.Cleanup(func() { os.RemoveAll(other) })
+	if shared, err := disk.Shared(other, dir); err != nil || shared != "" {
+		t.Skip("SKIP (needs a second file system): ", err)
+	}
+	return other
+}
+
+// TestOwnDisk: a copy on the gateway's own disk, as where the stick is not in, is none that is elsewhere:
+// none is put there, one from before does not count, also after a restart, and it is told.
+func TestOwnDisk(t *testing.T) {
+	h := newHouse(t)
+	defer h.ring.Close()
+	k := h.keeper()
+	_, err := k.NewCode(false)
+	must(t, err)
+	name, data, err := k.Take()
+	must(t, err)
+	if s := k.Status(); !s.Away.Made.IsZero() || !strings.Contains(s.Away.Problem, "the gateway's own disk") || s.Problem != "" || s.Made.IsZero() {
+		t.Errorf("%+v", s)
+	}
+	if exists(h.path("stick", name)) {
+		t.Error("a copy is put on the gateway's own disk")
+	}
+	must(t, os.WriteFile(h.path("stick", name), data, 0o600))
+	if s := h.keeper().Status(); !s.Away.Made.IsZero() || s.Made.IsZero() {
+		t.Errorf("a copy of before: %+v", s)
+	}
 }
 
 // TestBackupOfAnotherCode: after a new code the backup of the one before is none of the gateway's, also

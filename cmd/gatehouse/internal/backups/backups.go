@@ -43,7 +43,7 @@ func (showCmd) Run(s *session.Session) error {
 		fmt.Fprintf(w, "code     of %s, %s\n", session.Local(*r.Code), tried(r.Proved))
 		fmt.Fprintf(w, "backup   %s\n", made(r.Made, r.Problem))
 		if r.Away != nil {
-			fmt.Fprintf(w, "copy     %s in %s\n", made(r.Away.Made, r.Away.Problem), r.Away.Directory)
+			fmt.Fprintf(w, "copy     in %s: %s\n", r.Away.Directory, made(r.Away.Made, r.Away.Problem))
 		}
 		if r.Registry != nil {
 			fmt.Fprintf(w, "registry %s\n", offsite(*r.Registry))
