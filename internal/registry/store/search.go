@@ -46,12 +46,13 @@ const (
 )
 
 // searches creates schema version 3: indexes by which a building's batches of a day are found
-// without a look at any other.
+// without a look at any other, and the newest record of a gateway.
 var searches = []string{
 	`CREATE INDEX batches_prompt ON batches (gateway, wall_from, epoch, first, wall_to, stored_at) WHERE ` + prompt,
 	`CREATE INDEX batches_late ON batches (gateway, stored_at, epoch, first, wall_from, wall_to) WHERE ` + late,
 	`CREATE INDEX batches_newest ON batches (gateway, stored_at)`,
 	`CREATE INDEX batches_stored ON batches (stored_at)`,
+	`CREATE INDEX deliveries_newest ON deliveries (gateway, number, line)`,
 }
 
 // Batches yields the batches that may have entries of the filter, by gateway, epoch in order of
