@@ -111,6 +111,25 @@ func TestSetupUnattended(t *testing.T) {
 	}
 }
 
+// TestSetupBesideDaemon: where a daemon serves the house it is said that it has the lines and ports, and
+// that it is to begin anew; keys that are there are not to be made again.
+func TestSetupBesideDaemon(t *testing.T) {
+	b := newBench(t)
+	b.ok("", "init", "--config", b.path("site.toml"), "--key", b.path("issuer.key"))
+	b.serve()
+	looks := put(t, b.dir, "looks", "#!/bin/sh\ncat <<E\n"+foundText+"\nE\n")
+	must(t, os.Chmod(looks, 0o700))
+	answers := put(t, b.dir, "answers.toml", strings.Replace(answersText, "/nowhere/state", b.path("state"), 1))
+	file := b.path("site.toml")
+	status, out, errs := b.tool("", "setup", "--replace", "--config", file, "--answers", answers, "--daemon", looks)
+	if status != 0 || !strings.Contains(errs, "the daemon serves a house and has its lines and ports") || !strings.Contains(errs, "sudo systemctl stop gatehoused") {
+		t.Errorf("status %d\n%s%s", status, out, errs)
+	}
+	if strings.Contains(out, "gatehouse init") || !strings.Contains(out, "sudo gatehoused --config "+file+"    # once the daemon that serves now is stopped") {
+		t.Errorf("%s", out)
+	}
+}
+
 // TestSetupRefuses: what is wrong is said, and nothing is written.
 func TestSetupRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ found, answers, want string }{

@@ -17,6 +17,7 @@ import (
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/commission"
 	"gatehouse/internal/discovery"
+	"gatehouse/internal/firstkeys"
 	"gatehouse/internal/input"
 	"gatehouse/internal/profile"
 	"gatehouse/internal/site"
@@ -85,7 +86,7 @@ func (c Setup) Run(s *session.Session) error {
 		}
 		o.Written = true
 	}
-	if err := s.Print(o, nil, func(out io.Writer) { c.tell(out, o, w.there) }); err != nil {
+	if err := s.Print(o, nil, func(out io.Writer) { c.tell(out, o, w) }); err != nil {
 		return err
 	}
 	if plan.Faulty() {
@@ -127,6 +128,9 @@ func (c Setup) look(s *session.Session, w waiting) (found discovery.Found, err e
 	if c.Found != "" {
 		raw, err = input.ReadFile(s.Ctx, c.Found, mostRead)
 	} else {
+		if w.house {
+			fmt.Fprintln(s.Err, "the daemon serves a house and has its lines and ports, so that what hangs at them is not found here: to have it found, stop the daemon before (sudo systemctl stop gatehoused)")
+		}
 		fmt.Fprintf(s.Err, "looking at this machine; for %s hold a card to each reader until it is named: three seconds to it, three seconds away\n", c.Listen)
 		if raw, err = c.discover(s, w); err != nil {
 			return found, err
@@ -194,7 +198,7 @@ func list(w io.Writer, items []commission.Item) {
 }
 
 // tell prints the result and the next steps.
-func (c Setup) tell(w io.Writer, o outcome, waited bool) {
+func (c Setup) tell(w io.Writer, o outcome, daemon waiting) {
 	if !o.Written || c.Answers != "" { // otherwise they were shown before they were agreed to
 		list(w, o.Items)
 	}
@@ -206,17 +210,29 @@ func (c Setup) tell(w io.Writer, o outcome, waited bool) {
 	}
 	fmt.Fprintf(w, "%s is written. Next:\n  sudo gatehoused check %s\n", c.Config, c.Config)
 	s, err := site.Parse([]byte(o.Text))
-	if err == nil && s.Registry == site.NoRegistry {
+	switch {
+	case err == nil && firstkeys.Missing(s.Path("keys")) != nil: // it has them, as after --replace
+	case err == nil && s.Registry == site.NoRegistry:
 		fmt.Fprintf(w, "  sudo gatehouse init --config %s --key /media/stick/issuer.key    # a stick is there: the keys are kept away from the gateway\n", c.Config)
-	} else {
+	default:
 		fmt.Fprintf(w, "  sudo gatehouse enrol --config %s    # with the registry's token; without a registry: gatehouse init\n", c.Config)
 	}
-	next := session.Start(c.Config, waited)
-	if waited && !strings.Contains(next, "systemctl") { // a second daemon would find the socket taken
-		next = "gatehouse status    # the daemon serves the house by now"
-	}
-	fmt.Fprintf(w, "  %s\n", next)
-	if err == nil && (waited || asked(s)) {
+	fmt.Fprintf(w, "  %s\n", c.start(daemon))
+	if err == nil && (daemon.there || asked(s)) {
 		fmt.Fprintf(w, "  gatehouse prove door %s    # at each door: prove that people get out\n", s.Doors[0].ID)
 	}
+}
+
+// start is the command after which a daemon serves by the new site file.
+func (c Setup) start(daemon waiting) string {
+	next := session.Start(c.Config, daemon.there || daemon.house)
+	switch unit := strings.Contains(next, "systemctl"); { // beside a daemon that runs, another would find the socket taken
+	case daemon.there && !unit:
+		return "gatehouse status    # the daemon serves the house by now"
+	case daemon.house && !unit:
+		return next + "    # once the daemon that serves now is stopped: it goes on by the file that it has read"
+	case daemon.house:
+		return next + "    # the daemon goes on by the file that it has read, until then"
+	}
+	return next
 }

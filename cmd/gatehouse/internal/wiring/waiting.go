@@ -22,16 +22,15 @@ import (
 // may write the file.
 type waiting struct {
 	there bool
+	house bool // there is one that serves a house, and has the lines and ports for that
 	state control.Setup
 }
 
-// waiting looks for such a daemon; one that serves a house does not count.
+// waiting looks for such a daemon; where the findings come from a file none is needed.
 func (c Setup) waiting(s *session.Session) waiting {
-	if c.Found != "" {
-		return waiting{}
-	}
 	st, err := control.SettingUp(s.Client).State(s.Ctx)
-	return waiting{err == nil && st.State != control.SetupHouse, st}
+	house := err == nil && st.State == control.SetupHouse
+	return waiting{err == nil && !house && c.Found == "", house, st}
 }
 
 // writes reports whether the daemon writes the file: it is the one that it waits for.
