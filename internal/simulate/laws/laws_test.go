@@ -48,6 +48,9 @@ func TestSwipe(t *testing.T) {
 	check(t, "open", at(true, "granted"))
 	check(t, "shut", at(false, "unknown_card"), "W6")
 	check(t, "shut by the clock", at(false, "expired"), "W2")
+	m.Minds["gw1"].Keyless = true
+	check(t, "shut for want of the building's key", at(false, "not_ready"))
+	m.Minds["gw1"].Keyless = false
 	tenant.Tricks = true
 	check(t, "shut by the landlord", at(false, "suspended"), "W8")
 	m.Say("issuer", model.Suspended, tenant, card.Number)

@@ -48,7 +48,7 @@ func (s Swipe) Owed(m *model.Model, t *model.Tenancy) string {
 	mine := slices.Contains(t.Cards, c)
 	replaced := mine && !c.Until.IsZero() && !time.Now().Before(c.Until)
 	switch {
-	case !mine, t.Robbed, t.Doubt != "", t.Over(), replaced, m.Minds[s.Gateway].Damaged, !m.Has(s.Gateway, t, c.Number), !m.HasAgain(s.Gateway, t), m.StoppedByAnyone(t, c.Number):
+	case !mine, t.Robbed, t.Doubt != "", t.Over(), replaced, m.Minds[s.Gateway].Damaged, m.Minds[s.Gateway].Keyless, !m.Has(s.Gateway, t, c.Number), !m.HasAgain(s.Gateway, t), m.StoppedByAnyone(t, c.Number):
 		return ""
 	case slices.Contains(byClock, s.Reason):
 		return "W2"

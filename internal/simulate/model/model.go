@@ -69,10 +69,11 @@ func (t *Tenancy) Over() bool {
 type Mind struct {
 	Knows   map[int]bool
 	Damaged bool // something of it was destroyed
+	Keyless bool // a new machine to which no other could send the building's key: it waits for escrow
 }
 
 // Clone is a mind that has heard of the same.
-func (m *Mind) Clone() *Mind { return &Mind{maps.Clone(m.Knows), m.Damaged} }
+func (m *Mind) Clone() *Mind { return &Mind{maps.Clone(m.Knows), m.Damaged, m.Keyless} }
 
 // Model is all of it. It is no more than one goroutine's.
 type Model struct {

@@ -24,7 +24,7 @@ func (h *Hints) Replace(b *testbed.Gateway) {
 		h.w.Must(b.Name, err)
 	}
 	b.Clock.Set(0, true)
-	h.w.Model.Minds[b.Name] = &model.Mind{Knows: map[int]bool{}}
+	h.w.Model.Minds[b.Name] = &model.Mind{Knows: map[int]bool{}, Keyless: !h.keyElsewhere(b)}
 	err := b.EnrolPatiently()
 	h.w.Must(b.Name, err)
 	h.w.Must(b.Name, b.Start())
@@ -33,6 +33,14 @@ func (h *Hints) Replace(b *testbed.Gateway) {
 	}
 	h.w.Lost(began, b.Name+" is a new machine")
 	h.w.Entries.Forget(b.Name, h.w.Shown)
+}
+
+// keyElsewhere reports whether another gateway has the building's key, to send it.
+func (h *Hints) keyElsewhere(b *testbed.Gateway) bool {
+	return slices.ContainsFunc(h.w.Bed.Gateways, func(o *testbed.Gateway) bool {
+		_, err := keys.LoadBuildingKey(o.Disk.Path("state", "keys", keys.BuildingKeyFile))
+		return o != b && err == nil
+	})
 }
 
 // enrolAnew enrols a gateway with a new token, after what its status names of its keys has
@@ -78,6 +86,9 @@ func (h *Hints) fromEscrow(b *testbed.Gateway) error {
 	key, err := keys.UnsealBuildingKey(private, e.Address, e.Sealed)
 	if err != nil {
 		return err
+	}
+	for _, o := range h.w.Bed.Gateways {
+		h.w.Model.Minds[o.Name].Keyless = false // this one sends it to the others
 	}
 	return keys.SaveBuildingKey(b.Disk.Path("state", "keys", keys.BuildingKeyFile), key)
 }
