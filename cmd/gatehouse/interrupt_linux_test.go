@@ -70,33 +70,63 @@ func TestInterrupted(t *testing.T) {
 		"enrol":           {"enrol", "--config", house},
 		"enrol, a pipe":   {"enrol", "--config", house, "--token", pipe},
 		"rehearse":        {"recovery", "rehearse"},
+		"a key":           {"grant", "add", "--label", "3B", "--door", "front", "--key", pipe},
 		"decode":          {"decode", "wiegand", "--format", "H10301"},
+		"decode, a pipe":  {"decode", "pass", "--key", pipe},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx, stop := context.WithCancel(t.Context())
 			in, typed := io.Pipe()
 			defer typed.Close()
-			var out, said spoken
-			ended := make(chan int, 1)
-			go func() {
-				ended <- run(ctx, append([]string{"--socket", filepath.Join(dir, "none.sock")}, args...), in, &out, &said)
-			}()
-			select {
-			case status := <-ended:
-				t.Fatalf("it did not wait: status %d, %s%s", status, &out, &said)
-			case <-time.After(200 * time.Millisecond):
-			}
-			stop()
-			select {
-			case status := <-ended:
-				if status != 1 || !strings.Contains(said.String(), "gatehouse: interrupted") {
-					t.Errorf("status %d: %s%s", status, &out, &said)
-				}
-			case <-time.After(soon):
-				t.Error("it goes on")
-			}
+			interrupted(t, ctx, stop, in, append([]string{"--socket", filepath.Join(dir, "none.sock")}, args...))
 		})
+	}
+}
+
+// interrupted wants a command to wait, and to end with its context.
+func interrupted(t *testing.T, ctx context.Context, stop func(), in io.Reader, args []string) {
+	t.Helper()
+	var out, said spoken
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, args, in, &out, &said) }()
+	select {
+	case status := <-ended:
+		t.Fatalf("it did not wait: status %d, %s%s", status, &out, &said)
+	case <-time.After(200 * time.Millisecond):
+	}
+	stop()
+	select {
+	case status := <-ended:
+		if status != 1 || !strings.Contains(said.String(), "gatehouse: interrupted") {
+			t.Errorf("status %d: %s%s", status, &out, &said)
+		}
+	case <-time.After(soon):
+		t.Error("it goes on")
+	}
+}
+
+// TestImportInterrupted: a list that is a pipe to which nobody writes, or of which no end comes, waits for
+// it no longer than its context.
+func TestImportInterrupted(t *testing.T) {
+	b := newBench(t)
+	key, pipe := b.path("issuer.key"), b.path("pipe")
+	b.ok("", "init", "--config", b.path("site.toml"), "--key", key)
+	b.serve()
+	must(t, unix.Mkfifo(pipe, 0o600))
+	for _, half := range []string{"", "label;number\n"} {
+		ctx, stop := context.WithCancel(t.Context())
+		if half != "" {
+			f, err := os.OpenFile(pipe, os.O_RDWR, 0)
+			must(t, err)
+			defer f.Close()
+			_, err = f.WriteString(half)
+			must(t, err)
+		}
+		interrupted(t, ctx, stop, strings.NewReader(""), []string{"--socket", b.path("sock"), "import", "--key", key, pipe})
+	}
+	if status, _, said := b.tool("", "import", "--key", "/dev/zero", pipe); status != 1 || !strings.Contains(said, "another file than wanted") {
+		t.Errorf("status %d, %s", status, said)
 	}
 }
 

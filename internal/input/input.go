@@ -21,14 +21,27 @@ type Reader struct {
 // Read returns what came, or the context's error.
 func (r Reader) Read(b []byte) (int, error) {
 	own := make([]byte, len(b)) // b is the caller's again when Read has returned
-	n, err := until(r.Ctx, func() (int, error) { return r.From.Read(own) })
+	n, err := Until(r.Ctx, func() (int, error) { return r.From.Read(own) })
 	return copy(b, own[:n]), err
+}
+
+// Open opens a file for reading, a pipe too. It returns the context's error where that ends before
+// somebody writes to the pipe, and so does each Read later.
+func Open(ctx context.Context, path string) (io.ReadCloser, error) {
+	f, err := Until(ctx, func() (*os.File, error) { return os.Open(path) })
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		Reader
+		io.Closer
+	}{Reader{ctx, f}, f}, nil
 }
 
 // ReadFile reads a file, a pipe too, of at most the given number of bytes. It returns the context's
 // error where that ends first.
 func ReadFile(ctx context.Context, path string, most int64) ([]byte, error) {
-	return until(ctx, func() ([]byte, error) {
+	return Until(ctx, func() ([]byte, error) {
 		f, err := os.Open(path)
 		if err != nil {
 			return nil, err
@@ -42,8 +55,8 @@ func ReadFile(ctx context.Context, path string, most int64) ([]byte, error) {
 	})
 }
 
-// until returns what do returns, or the context's error as soon as that ends.
-func until[T any](ctx context.Context, do func() (T, error)) (none T, err error) {
+// Until returns what do returns, or the context's error as soon as that ends.
+func Until[T any](ctx context.Context, do func() (T, error)) (none T, err error) {
 	if ctx.Err() != nil {
 		return none, ctx.Err()
 	}

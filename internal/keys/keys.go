@@ -139,7 +139,16 @@ func SaveIssuer(path string, key wire.Key) error {
 // LoadPrivateKey reads an Ed25519 key: a gateway's own, or the issuer's from
 // its stick.
 func LoadPrivateKey(path string) (ed25519.PrivateKey, error) {
-	block, err := readBlock(path, privateBlock)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("load private key: %w", err)
+	}
+	return ParsePrivateKey(path, data)
+}
+
+// ParsePrivateKey reads an Ed25519 key from the content of a file; path is for errors alone.
+func ParsePrivateKey(path string, data []byte) (ed25519.PrivateKey, error) {
+	block, err := blockOf(path, data, privateBlock)
 	if err != nil {
 		return nil, fmt.Errorf("load private key: %w", err)
 	}
@@ -167,6 +176,10 @@ func readBlock(path, kind string) (*pem.Block, error) {
 	if err != nil {
 		return nil, err
 	}
+	return blockOf(path, data, kind)
+}
+
+func blockOf(path string, data []byte, kind string) (*pem.Block, error) {
 	block, _ := pem.Decode(data)
 	if block == nil || block.Type != kind {
 		return nil, fmt.Errorf("%s: no PEM block %q", path, kind)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/input"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
@@ -36,7 +37,7 @@ type decodedPass struct {
 // Run prints passes. It shows what a pass says, not whether it opens: the gateway decides that by
 // the time, the grants, and the used passes.
 func (c decodePassCmd) Run(s *session.Session) error {
-	keys, err := c.issuers()
+	keys, err := input.Until(s.Ctx, c.issuers) // their files may be pipes
 	if err != nil {
 		return err
 	}

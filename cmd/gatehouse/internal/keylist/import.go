@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"reflect"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/input"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/takeover"
 )
@@ -51,7 +51,7 @@ func (c Import) Run(s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	list, err := c.read(s.In)
+	list, err := c.read(s)
 	if err != nil {
 		return err
 	}
@@ -135,10 +135,10 @@ func (c Import) ask(s *session.Session, p takeover.Plan) error {
 	return socket.Hinted(hint, "nothing was imported: %s can't be taken", amount.Of(len(p.Lines)-rest, "line"))
 }
 
-func (c Import) read(stdin io.Reader) (cardlist.List, error) {
-	in := stdin
+func (c Import) read(s *session.Session) (cardlist.List, error) {
+	in := s.In
 	if c.File != "-" {
-		f, err := os.Open(c.File)
+		f, err := input.Open(s.Ctx, c.File)
 		if err != nil {
 			return cardlist.List{}, fmt.Errorf("open cards: %w", err)
 		}

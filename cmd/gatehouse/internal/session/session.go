@@ -4,6 +4,7 @@ package session
 
 import (
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"os"
 	"time"
@@ -85,9 +86,17 @@ type IssuerKey struct {
 	Key string `required:"" help:"The issuer's key file of gatehouse init." placeholder:"FILE"`
 }
 
+// mostKey is the most bytes that are read for a key, many times the page's key file.
+const mostKey = 16 << 10
+
 // Issuer loads the key from its file.
 func (k IssuerKey) Issuer(s *Session) (issue.Issuer, error) {
-	key, err := keys.LoadPrivateKey(k.Key)
+	var key ed25519.PrivateKey
+	raw, err := input.ReadFile(s.Ctx, k.Key, mostKey)
+	if err == nil {
+		key, err = keys.ParsePrivateKey(k.Key, raw)
+		clear(raw)
+	}
 	if err != nil {
 		return issue.Issuer{}, socket.Hinted("--key names the file that gatehouse init wrote for this building, best on a stick", "%v", err)
 	}
