@@ -34,6 +34,11 @@ func TestClockHints(t *testing.T) {
 			b.fails("", []string{"more than a year", "--far"}, "clock", "set", "--key", key, "2099-01-01 00:00")
 			b.ok("", "clock", "set", "--key", key, strings.ReplaceAll(now, "-", "/"))
 			b.ok("", "clock", "set", "--key", key, now)
+			for what, said := range map[string]string{"status": b.ok("", "status"), "set": b.ok("", "clock", "set", "--key", key, now)} {
+				if !strings.Contains(said, "landlord's key, trusted") || strings.Contains(said, "registry, trusted") {
+					t.Errorf("%s: %s", what, said)
+				}
+			}
 		} else {
 			b.ok("", "clock", "confirm")
 		}

@@ -52,9 +52,16 @@ func served(g *gateway.Gateway, r *http.Request) (*gateway.Reader, error) {
 	return d.Readers[i], nil
 }
 
+// byLandlord is the quality of a signed time in a house without a registry.
+const byLandlord = "landlord's key"
+
 func clockStatus(g *gateway.Gateway) control.Clock {
 	r := g.Clock.Read()
-	return control.Clock{Now: r.Wall.In(g.Site.Zone()), Zone: g.Site.TimeZone, Quality: r.Quality.String(), Trusted: r.Trusted}
+	quality := r.Quality.String()
+	if r.Quality == wire.ClockRegistry && g.Keyring.Keys.Registry() == nil {
+		quality = byLandlord
+	}
+	return control.Clock{Now: r.Wall.In(g.Site.Zone()), Zone: g.Site.TimeZone, Quality: quality, Trusted: r.Trusted}
 }
 
 // timeOf returns the time of unix seconds in a zone; nil: none.
