@@ -52,7 +52,7 @@ func (r restoring) run(ctx context.Context) error {
 	if r.asJSON {
 		return json.NewEncoder(r.stdout).Encode(done)
 	}
-	fmt.Fprintf(r.stdout, "gateway %s/%s is restored as it was on %s: the cards of %s\n", done.Building, done.Gateway, done.Made.Local().Format("2006-01-02 15:04"), amount.Of(done.Tenancies, "tenancy"))
+	fmt.Fprintf(r.stdout, "gateway %s/%s is restored as it was on %s: the cards of %s\n", done.Building, done.Gateway, done.Made.Format("2006-01-02 15:04 -07:00"), amount.Of(done.Tenancies, "tenancy"))
 	for _, more := range []string{done.Older, done.Later} {
 		if more != "" {
 			fmt.Fprintf(r.stdout, "  %s\n", more)

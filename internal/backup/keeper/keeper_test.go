@@ -172,6 +172,9 @@ func TestRestore(t *testing.T) {
 	if r.Tenancies != 1 || r.List != 1 || r.Registry != site.NoRegistry || r.Readers != 1 || r.KeptSite {
 		t.Errorf("%+v", r)
 	}
+	if day := r.Made.Format("2006-01-02 15:04 -07:00"); day != "2026-11-30 20:00 +08:00" { // as recovery show tells it
+		t.Errorf("made on %s", day)
+	}
 	if !h.opens(h.card) || h.opens(wire.CredentialID{1, 9}) {
 		t.Error("the card does not open, or any does")
 	}

@@ -217,7 +217,7 @@ func (s stager) prove() (r Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	r = Result{Building: s.b.Building, Gateway: s.b.Gateway, Made: s.b.Made, Registry: site.NoRegistry, Doors: s.site.DoorIDs(), Readers: len(s.b.Content.Readers)}
+	r = Result{Building: s.b.Building, Gateway: s.b.Gateway, Made: s.b.Made.In(s.site.Zone()), Registry: site.NoRegistry, Doors: s.site.DoorIDs(), Readers: len(s.b.Content.Readers)}
 	if reg := ring.Keys.Registry(); reg != nil {
 		r.Registry = reg.Name
 	}
