@@ -5,6 +5,7 @@ import (
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/web/page"
+	"gatehouse/internal/web/watch"
 )
 
 // doors has the screen of the doors (D1): normal, held, forced, emergency, fault. It never shows
@@ -42,7 +43,7 @@ type faultyReader struct {
 func (d doors) views(st control.Status) []doorView {
 	out := []doorView{}
 	for _, each := range st.Doors {
-		v := doorView{ID: each.ID, State: "doors.state_" + each.State, Alarm: each.State != page.DoorNormal, Stuck: each.ExitPressed > 0}
+		v := doorView{ID: each.ID, State: "doors.state_" + each.State, Alarm: each.State != watch.DoorNormal, Stuck: each.ExitPressed > 0}
 		v.Unready = slices.ContainsFunc(st.ToDo, func(item control.ToDo) bool { return item.Door == each.ID && ofProof(item.Code) })
 		if each.Lock != "ok" {
 			v.Lock = each.Lock

@@ -26,7 +26,7 @@ import (
 	"gatehouse/internal/network"
 	"gatehouse/internal/web/account"
 	"gatehouse/internal/web/certificate"
-	"gatehouse/internal/web/page"
+	"gatehouse/internal/web/watch"
 )
 
 // pipes is a listener in memory, so that time may be virtual.
@@ -191,7 +191,7 @@ func TestLiveForLong(t *testing.T) {
 		p := newPipes()
 		s := alone(t, network.Network{Listener: func(context.Context, string, string) (net.Listener, error) { return p, nil }})
 		var back atomic.Bool // the daemon
-		s.base.Watch = page.NewWatch(func(context.Context) (control.Status, error) {
+		s.base.Watch = watch.New(func(context.Context) (control.Status, error) {
 			if !back.Load() {
 				return control.Status{}, errors.New("no daemon answers")
 			}
@@ -217,7 +217,7 @@ func TestLiveForLong(t *testing.T) {
 				}
 			}
 		}()
-		time.Sleep(time.Hour + page.Look/2)
+		time.Sleep(time.Hour + watch.Look/2)
 		back.Store(true)
 		select {
 		case <-ended:
@@ -238,7 +238,7 @@ func TestLiveForLong(t *testing.T) {
 func TestLiveFrame(t *testing.T) {
 	s := claimed(t)
 	var away atomic.Bool
-	s.page.base.Watch = page.NewWatch(func(context.Context) (control.Status, error) {
+	s.page.base.Watch = watch.New(func(context.Context) (control.Status, error) {
 		if away.Load() {
 			return control.Status{}, errors.New("no daemon answers")
 		}
@@ -421,7 +421,7 @@ func TestHangingDaemon(t *testing.T) {
 			ours, _ := net.Pipe() // nobody reads
 			return ours, nil
 		}}, "/run/s")
-		s.base.Watch = page.NewWatch(s.base.Daemon.Status)
+		s.base.Watch = watch.New(s.base.Daemon.Status)
 		h := &hand{t, s.Handler(), map[string]*http.Cookie{}}
 		h.ask("POST", "/login", "name", "owner", "password", secret)
 		for lang, words := range map[string][]string{"zh": {"网关程序在运行，但没有回应。", "怎么办", "拔掉网关的电源"}, "en": {"The gateway&#39;s program runs, but does not answer.", "What to do", "plug"}} {
@@ -434,7 +434,7 @@ func TestHangingDaemon(t *testing.T) {
 						t.Errorf("%s: status %d, wants %s\n%s", path, w.Code, word, w.Body)
 					}
 				}
-				if took := time.Since(began); took > 2*page.Wait {
+				if took := time.Since(began); took > 2*watch.Wait {
 					t.Errorf("%s: after %v", path, took)
 				}
 			}
@@ -587,7 +587,7 @@ func TestLivePages(t *testing.T) {
 	}
 	asked := s.daemon.looked.Load() - before
 	// Two seconds between looks. A page that was held up for longer than an answer is fresh asks once more.
-	if most := int64(time.Since(began)/page.Look+time.Since(began)/page.Fresh) + 2; asked < 3 || asked > most {
+	if most := int64(time.Since(began)/watch.Look+time.Since(began)/watch.Fresh) + 2; asked < 3 || asked > most {
 		t.Errorf("%d pages asked the daemon %d times in %v, want at most %d", pages, asked, time.Since(began), most)
 	}
 	s.daemon.forced.Store(true)

@@ -8,6 +8,7 @@ import (
 	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
 	"gatehouse/internal/web/page"
+	"gatehouse/internal/web/watch"
 )
 
 // more has what is rarely needed (M1).
@@ -44,7 +45,7 @@ const lastEntries = 100
 // log shows what an owner may see of the journal: faults, alarms and acts at the gateway, newest
 // first; nobody's passages.
 func (m more) log(v *page.Visit) error {
-	ctx, cancel := context.WithTimeout(v.Context(), page.Wait)
+	ctx, cancel := context.WithTimeout(v.Context(), watch.Wait)
 	defer cancel()
 	var all []entryView
 	err := m.Daemon.Log(ctx, control.LogQuery{Last: lastEntries}, func(e control.LogEntry) error {

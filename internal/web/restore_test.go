@@ -16,8 +16,8 @@ import (
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/socket"
-	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/tries"
+	"gatehouse/internal/web/watch"
 )
 
 // newMachine is the page of a daemon that waits to be set up, and takes one backup by one
@@ -59,7 +59,7 @@ func newMachine(t *testing.T) *site {
 	go func() { defer close(done); _ = daemon.Serve(ctx, l) }()
 	t.Cleanup(func() { cancel(); <-done })
 	s.page.base.Daemon = control.NewClient(path)
-	s.page.base.Watch = page.NewWatch(s.page.base.Daemon.Status)
+	s.page.base.Watch = watch.New(s.page.base.Daemon.Status)
 	return s
 }
 

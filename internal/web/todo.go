@@ -7,6 +7,7 @@ import (
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/web/page"
+	"gatehouse/internal/web/watch"
 )
 
 // todo has the to-do list (T1), the same as in `gatehouse status`.
@@ -43,7 +44,7 @@ func (t todo) page(v *page.Visit) error {
 		return err
 	}
 	view := toDoView{Now: page.Minute(st.Clock.Now) + zoneName(v, st.Clock.Zone)}
-	for _, item := range page.ToDo(st) {
+	for _, item := range watch.ToDo(st) {
 		shown := t.item(v, item)
 		shown.Since = since(v, item)
 		view.Items = append(view.Items, shown)

@@ -14,8 +14,8 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/refusalstest"
 	"gatehouse/internal/web/account"
-	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/text"
+	"gatehouse/internal/web/watch"
 )
 
 // codesToDo are the codes of what is to be done, as docs/status.md has them; a test of the
@@ -107,7 +107,7 @@ func TestToDo(t *testing.T) {
 		t.Error("a helper may confirm the time")
 	}
 	// A daemon from before there were codes has sentences alone.
-	if old := page.ToDo(control.Status{Problems: []string{"the disk is 95 % full"}}); len(old) != 1 || old[0].Text != "the disk is 95 % full" {
+	if old := watch.ToDo(control.Status{Problems: []string{"the disk is 95 % full"}}); len(old) != 1 || old[0].Text != "the disk is 95 % full" {
 		t.Errorf("of an older daemon: %+v", old)
 	}
 }

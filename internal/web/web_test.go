@@ -31,6 +31,7 @@ import (
 	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/text"
 	"gatehouse/internal/web/tries"
+	"gatehouse/internal/web/watch"
 	"gatehouse/sync/wire"
 )
 
@@ -505,7 +506,7 @@ func TestOneLook(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n, most := s.daemon.looked.Load()-before, int64(time.Since(began)/page.Fresh)+1; n > most {
+	if n, most := s.daemon.looked.Load()-before, int64(time.Since(began)/watch.Fresh)+1; n > most {
 		t.Errorf("100 looks asked the daemon %d times, want at most %d", n, most)
 	}
 }

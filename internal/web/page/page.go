@@ -19,6 +19,7 @@ import (
 	"gatehouse/internal/web/answers"
 	"gatehouse/internal/web/text"
 	"gatehouse/internal/web/tries"
+	"gatehouse/internal/web/watch"
 )
 
 // Options of a Page. Daemon and Accounts are needed.
@@ -37,7 +38,7 @@ type Page struct {
 	Sessions *scs.SessionManager
 	Tries    *tries.Tries // of codes and passwords
 	Hashing  *tries.Queue // of passwords, on devices that are not known
-	Watch    *Watch
+	Watch    *watch.Watch
 	Routes   []Route // that Handler answers
 	Log      zerolog.Logger
 	TLS      *tls.Config
@@ -56,7 +57,7 @@ func New(o Options) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Page{Daemon: o.Daemon, Accounts: o.Accounts, Words: words, Sessions: newSessions(o.Log), Tries: tries.New(tries.Every), Hashing: tries.NewQueue(), Watch: NewWatch(o.Daemon.Status), Log: o.Log, TLS: o.TLS, screens: all, answers: answers.New()}, nil
+	return &Page{Daemon: o.Daemon, Accounts: o.Accounts, Words: words, Sessions: newSessions(o.Log), Tries: tries.New(tries.Every), Hashing: tries.NewQueue(), Watch: watch.New(o.Daemon.Status), Log: o.Log, TLS: o.TLS, screens: all, answers: answers.New()}, nil
 }
 
 // Handler serves routes, and the files that they all need. It must be called once.

@@ -14,6 +14,7 @@ import (
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/account"
 	"gatehouse/internal/web/text"
+	"gatehouse/internal/web/watch"
 )
 
 // Visit is one request.
@@ -49,7 +50,7 @@ func (p *Page) serve(r Route) http.Handler {
 			}
 		}
 		if v.Method == http.MethodGet && !strings.HasPrefix(v.URL.Path, "/setup") && !strings.HasSuffix(v.URL.Path, "/live") {
-			ctx, cancel := context.WithTimeout(v.Context(), Wait) // these requests wait for no person, so the daemon hangs
+			ctx, cancel := context.WithTimeout(v.Context(), watch.Wait) // these requests wait for no person, so the daemon hangs
 			defer cancel()
 			v.Request = v.Request.WithContext(ctx)
 		}
@@ -167,7 +168,7 @@ func (v *Visit) frame(screen string, data any) frame {
 				f.Silent = "page.no_house"
 			}
 		} else {
-			f.House, f.ToDo, f.Doors, f.Contact = st.Building, len(ToDo(st)), Alarms(st), v.contact(st)
+			f.House, f.ToDo, f.Doors, f.Contact = st.Building, len(watch.ToDo(st)), watch.Alarms(st), v.contact(st)
 			f.zone, f.Alone = st.Clock.Now.Location(), st.Registry == "none"
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"gatehouse/internal/backoff"
 	"gatehouse/internal/control"
 	"gatehouse/internal/web/page"
+	"gatehouse/internal/web/watch"
 	"gatehouse/internal/web/wizard"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/typed"
@@ -313,7 +314,7 @@ type registryView struct{ Said *page.Advice }
 
 func (s setup) registry(v *page.Visit) error {
 	st, err := s.Watch.Now(v.Context())
-	again := slices.ContainsFunc(page.ToDo(st), func(i control.ToDo) bool { return i.Code == "key_file" })
+	again := slices.ContainsFunc(watch.ToDo(st), func(i control.ToDo) bool { return i.Code == "key_file" })
 	if err == nil && st.Uplink != nil && !again { // it is enrolled, with all keys
 		v.Redirect(s.next(v))
 		return nil

@@ -1,4 +1,7 @@
-package page
+// Package watch has the daemon's status for all screens that show it, and what they count in it.
+//
+// It refuses to ask the daemon more often the more pages are open.
+package watch
 
 import (
 	"context"
@@ -31,8 +34,8 @@ const (
 	Look  = 2 * time.Second
 )
 
-// NewWatch returns a Watch that asks with daemon: a client's Status, or a test's.
-func NewWatch(daemon func(context.Context) (control.Status, error)) *Watch {
+// New returns a Watch that asks with daemon: a client's Status, or a test's.
+func New(daemon func(context.Context) (control.Status, error)) *Watch {
 	return &Watch{daemon: daemon, changed: make(chan struct{}), wake: make(chan struct{}, 1)}
 }
 
