@@ -276,7 +276,7 @@ func TestLiveFrame(t *testing.T) {
 	}{{false, "门要看 1", "登记中心", "没有回应"}, {true, "没有回应", "", "没有门"}, {false, "门要看 1", "登记中心", "没有回应"}} {
 		away.Store(c.away)
 		got := said()
-		if !strings.Contains(got["state"], c.state) || !strings.Contains(got["contact"], c.contact) || c.contact == "" && strings.Contains(got["contact"], "·") || strings.Contains(got["list"], c.never) {
+		if !strings.Contains(got["state"], c.state) || !strings.Contains(got["contact"], c.contact) || c.contact == "" && strings.Contains(got["contact"], "·") || strings.Contains(got["list"], c.never) || strings.Contains(got["list"], "断电再通电") != c.away {
 			t.Errorf("%+v: %q", c, got)
 		}
 	}
@@ -396,7 +396,7 @@ func TestWithoutDaemon(t *testing.T) {
 		h.ask("POST", "/language", "to", lang)
 		for _, path := range []string{"/doors", "/todo", "/people"} {
 			w := h.ask("GET", path)
-			if w.Code != http.StatusBadGateway || !strings.Contains(w.Body.String(), word) || strings.Contains(w.Body.String(), "card") || strings.Contains(w.Body.String(), "--socket") {
+			if w.Code != http.StatusBadGateway || !strings.Contains(w.Body.String(), word) || strings.Contains(w.Body.String(), `class="card`) || strings.Contains(w.Body.String(), "--socket") {
 				t.Errorf("%s: status %d\n%s", path, w.Code, w.Body)
 			}
 		}

@@ -47,7 +47,7 @@ func TestPassPage(t *testing.T) {
 	p.page = s.get(t, p.c, "/pass").body
 	p.wants("临时码，10 位数字").wants("data-pass")
 	s.post(t, p.c, "/language", "to", "en")
-	p.send("/pass", "digits", " １２３４５ 67890#").wants("1234567890 #").wants("from 2026-11-30 18:00").wants("Until 2026-12-01 00:00").wants("(Asia/Shanghai)").
+	p.send("/pass", "digits", " １２３４５ 67890#").wants("1234567890 #").wants("From 2026-11-30 18:00.").wants("Until 2026-12-01 00:00").wants("(Asia/Shanghai)").
 		wants("at the door&#39;s keys (Front door)").wants("scanner (Yard)").wants("<svg").wants("It opens once").wants("Whether it did is not shown")
 	shown := regexp.MustCompile(`/again/[A-Z2-7]+`).ReplaceAllString(p.page, "") // a random address may hold anything
 	if strings.Contains(shown, "3B") || strings.Contains(shown, "t1") || strings.Contains(shown, "5f0c21aa") {

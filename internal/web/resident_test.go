@@ -149,9 +149,9 @@ func TestGuestTermsOfAResident(t *testing.T) {
 		t.Errorf("the daemon was asked %q", asked())
 	}
 	ask("2027-06-01T18:00").wants("at most 30 days from now").wants("Give it when the day is nearer").wants(`value="2027-06-01T18:00"`)
-	ask("2026-12-01T18:00").wants("from 2026-12-01 18:00").wants("It opens from 2026-12-01 18:00 on. It opens once.</textarea>")
+	ask("2026-12-01T18:00").wants("From 2026-12-01 18:00. Until").wants("It opens from 2026-12-01 18:00 on. It opens once.</textarea>")
 	ask("").wants("The guest code is given")
-	if strings.Contains(p.page, "from 2026") {
+	if strings.Contains(p.page, "From 2026") {
 		t.Error("without a start it begins later")
 	}
 }

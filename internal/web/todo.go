@@ -100,10 +100,7 @@ func (t todo) item(v *page.Visit, item control.ToDo) toDoItem {
 	}
 	var args []string
 	for i, a := range item.Args {
-		if a == item.Door {
-			a = v.DoorName(a)
-		}
-		args = append(args, "{"+strconv.Itoa(i+1)+"}", a)
+		args = append(args, "{"+strconv.Itoa(i+1)+"}", t.argument(v, item, i, a))
 	}
 	filled := strings.NewReplacer(args...)
 	out.What, out.Do = filled.Replace(v.Say(what)), v.Say(do)
@@ -121,6 +118,35 @@ func (t todo) item(v *page.Visit, item control.ToDo) toDoItem {
 		out.To, out.ToWords, out.Pattern = "/doors", "todo.go_doors", "GET /doors"
 	}
 	return out
+}
+
+// argument returns an argument of an item's sentence in words: its door, a device of that door, or a
+// span of time.
+func (t todo) argument(v *page.Visit, item control.ToDo, i int, a string) string {
+	switch {
+	case item.Door == "":
+	case i == 0 && a == item.Door:
+		return v.DoorName(a)
+	case i == 1 && !strings.Contains(a, " "):
+		return v.DeviceName(a)
+	}
+	return t.span(v, a)
+}
+
+// span returns a span of time, as "23 h 59 min", in words; anything else is returned unchanged.
+func (t todo) span(v *page.Visit, text string) string {
+	words := strings.Fields(text)
+	if len(words)%2 == 1 {
+		return text
+	}
+	for i := 0; i < len(words); i += 2 {
+		key := "todo.unit_" + words[i+1]
+		if _, err := strconv.Atoi(words[i]); err != nil || !t.Words.Has(key) {
+			return text
+		}
+		words[i+1] = v.Say(key)
+	}
+	return strings.Join(words, " ")
 }
 
 // timeRight confirms that the gateway's time is right, as gatehouse clock confirm does.

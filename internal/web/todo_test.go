@@ -85,12 +85,15 @@ func TestToDo(t *testing.T) {
 	s.daemon.status.ToDo = []control.ToDo{
 		{Code: "device_out/unplugged", Door: "front", Args: []string{"front", "street-in", "plug it in"}, Text: "door front: street-in is out of order"},
 		{Code: "clock_doubt", Text: "the clocks differ", Since: &at},
+		{Code: "device_fault/cable", Door: "front", Args: []string{"front", "in"}, Text: "door front: in reports a fault"},
+		{Code: "exit_pressed", Door: "front", Args: []string{"front", "23 h 59 min"}, Text: "door front: pressed"},
+		{Code: "backup_old", Args: []string{"3 days"}, Text: "the newest backup is old"},
 		{Code: "of_next_year", Text: "mend the flux", Since: &at, AtStart: true},
 	}
 	c := s.as(t, "owner")
 	for lang, want := range map[string][]string{
-		"zh": {"大门：street-in 坏了或没接上。", "插回去", "street-in is out of order", "mend the flux", "要处理 3", "时间是对的", "从 2026-12-01 09:30 起", "网关启动时（2026-12-01 09:30）就有"},
-		"en": {"Front door: street-in is out of order.", "plug it in again", "mend the flux", "To do 3", "The time is right", "Since 2026-12-01 09:30", "Since the gateway started (2026-12-01 09:30), or before"},
+		"zh": {"大门：“street-in”坏了或没接上。", "插回去", "street-in is out of order", "mend the flux", "要处理 6", "大门：“进门的读卡器”报告了问题", "按着 23 小时 59 分钟，", "已是 3 天前的", "时间是对的", "从 2026-12-01 09:30 起", "网关启动时（2026-12-01 09:30）就有"},
+		"en": {"Front door: street-in is out of order.", "plug it in again", "mend the flux", "To do 6", "Front door: reader (in) reported a fault", "pressed for 23 h 59 min,", "is 3 days old", "The time is right", "Since 2026-12-01 09:30", "Since the gateway started (2026-12-01 09:30), or before"},
 	} {
 		s.post(t, c, "/language", "to", lang)
 		body := s.get(t, c, "/todo").body

@@ -7,6 +7,7 @@ import (
 
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/control"
+	"gatehouse/internal/web/text"
 )
 
 // DoorName returns the name of a door: words for the ids that the setup offers, else the id itself,
@@ -17,6 +18,18 @@ func (v *Visit) DoorName(id string) string {
 	}
 	return id
 }
+
+// DeviceName returns the name of a reader or input of a door: words for the ids that the setup gives,
+// else the id itself.
+func (v *Visit) DeviceName(id string) string {
+	if key := "doors.device_" + id; v.page.Words.Has(key) {
+		return v.Say(key)
+	}
+	return id
+}
+
+// DeviceName returns the name of a reader or input of a door.
+func (f frame) DeviceName(id string) string { return f.v.DeviceName(id) }
 
 // DoorName returns the name of a door.
 func (f frame) DoorName(id string) string { return f.v.DoorName(id) }
@@ -87,6 +100,14 @@ func (f frame) Minute(at time.Time) string {
 
 // Minute formats a time in its own zone, which is the building's for the daemon's times.
 func Minute(at time.Time) string { return at.Format("2006-01-02 15:04") }
+
+// Gap returns what stands between two sentences; Chinese has nothing there.
+func (f frame) Gap() string {
+	if f.v.Lang == text.Chinese {
+		return ""
+	}
+	return " "
+}
 
 // Plus adds, for numbers counted from one.
 func (frame) Plus(a, b int) int { return a + b }
