@@ -29,6 +29,9 @@ type demoCmd struct {
 // Run returns nil only if the daemons did all that they must, and log and
 // registry tell what happened at the doors.
 func (c demoCmd) Run(ctx context.Context, s process.Streams) (err error) {
+	if err := process.Loopback(); err != nil {
+		return err
+	}
 	dir, remove, err := c.directory()
 	if err != nil {
 		return err

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -36,6 +38,28 @@ func (d *demo) startAlone(t *testing.T) error {
 		started <- d.Start()
 	}()
 	return <-started
+}
+
+// TestNoLoopback: where the machine does not answer at its own address, that is told at once, with what to do.
+func TestNoLoopback(t *testing.T) {
+	for _, cmd := range []string{"demo", "page"} {
+		var out, said bytes.Buffer
+		status, away := 0, make(chan error)
+		go func() {
+			runtime.LockOSThread() // for good
+			err := unix.Unshare(unix.CLONE_NEWNET)
+			if err == nil {
+				status = run(t.Context(), []string{cmd}, &out, &said)
+			}
+			away <- err
+		}()
+		if err := <-away; err != nil {
+			t.Skip("SKIP (needs a network of its own): root only: ", err)
+		}
+		if status != 1 || out.Len() > 0 || !strings.Contains(said.String(), "127.0.0.1") || !strings.Contains(said.String(), "hint: bring its loopback up, as root: ip link set lo up") {
+			t.Errorf("%s: status %d, %s%s", cmd, status, &out, &said)
+		}
+	}
 }
 
 // newNetwork gives this thread a network with a loopback alone.

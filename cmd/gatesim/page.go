@@ -30,6 +30,9 @@ type pageCmd struct {
 
 // Run serves until Ctrl-C, which is no failure.
 func (c pageCmd) Run(ctx context.Context, s process.Streams) (err error) {
+	if err := process.Loopback(); err != nil {
+		return err
+	}
 	dir, remove, err := demoCmd{Dir: c.Dir}.directory()
 	if err != nil {
 		return err
