@@ -5,18 +5,23 @@ import (
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/control"
+	"gatehouse/internal/grantlist"
+	"gatehouse/internal/issue"
+	"gatehouse/sync/wire"
 )
 
 // upload posts a form with files; a pair whose name begins with @ is one.
@@ -143,6 +148,11 @@ func TestOldCards(t *testing.T) {
 		t.Errorf("with its columns said: %s", body)
 	}
 	h.says(c, screen+"/plan", "编码不对", "form", "10D", "door", "front", "@table", "label,number\n5\xff\xff\xff,0006171023\n", "@key", key)
+	dated := "label,number,until\n5A,0006171022,2030-01-01\n5E,0006171099,2150-01-01\n"
+	body = h.says(c, screen+"/plan", "(5A) · 最后一天不同", "form", "10D", "door", "front", "@table", dated, "@key", key)
+	if !strings.Contains(body, "日期太早或太远") || strings.Contains(body, "another last day") || strings.Contains(body, "year first") {
+		t.Errorf("a plan with dates: %s", body)
+	}
 	h.says(c, screen+"/keep", "不认识的卡列到")
 	h.kept(`"bits"`, 1, 99)
 	a, err := control.Takeover{Daemon: h.client}.Adopts(t.Context())
@@ -155,6 +165,20 @@ func TestOldCards(t *testing.T) {
 	labels := map[string]bool{}
 	for _, k := range all {
 		labels[k.Label] = true
+	}
+	of5A := all[slices.IndexFunc(all, func(k control.Key) bool { return k.Label == "5A" })].Grant
+	_, err = issue.Issuer{Client: h.client, Key: h.issuer}.Edit(t.Context(), func(e *grantlist.Editor) error {
+		for _, g := range e.Grants() {
+			if g.ID.String() == of5A {
+				return e.SetState(g.ID, wire.GrantRevoked)
+			}
+		}
+		return errors.New("the key is not on the list")
+	})
+	must(t, err)
+	body = h.says(c, screen+"/plan", "在这里已注销，不要", "form", "10D", "door", "front", "@table", "label,number\n5A,0006171022\n", "@key", key)
+	if !strings.Contains(body, "(5A)") || strings.Contains(body, ">key ") {
+		t.Errorf("a plan with a key that has ended: %s", body)
 	}
 	if len(all) != 3 || !labels["5A"] || !labels["7C"] || !labels["旧卡 1"] {
 		t.Errorf("keys %+v", labels)

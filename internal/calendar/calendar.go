@@ -3,10 +3,11 @@
 //
 // It accepts a day with the year first, whatever separates its parts, since that can mean only one
 // thing; it refuses to guess whether 1/2/2027 is in January or in February. A day outside the range
-// of a record (32 bits of Unix seconds) is an error.
+// of a record (32 bits of Unix seconds) is an error that wraps ErrRange.
 package calendar
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -156,14 +157,23 @@ func read(text string, plus int, zone *time.Location) (time.Time, error) {
 	t = t.AddDate(0, 0, plus)
 	switch {
 	case t.Unix() <= 0:
-		return time.Time{}, hinted("leave it empty for one that has begun", "%s is before 1970: a term can't hold it", text)
+		return time.Time{}, outside{hinted("leave it empty for one that has begun", "%s is before 1970: a term can't hold it", text)}
 	case t.Unix() >= latest && plus > 0:
-		return time.Time{}, hinted(openHint, "%s is after 2106-02-06: a term can't hold it", text)
+		return time.Time{}, outside{hinted(openHint, "%s is after 2106-02-06: a term can't hold it", text)}
 	case t.Unix() >= latest:
-		return time.Time{}, hinted("a first day before 2106", "%s is after 2106-02-06: a term can't hold it", text)
+		return time.Time{}, outside{hinted("a first day before 2106", "%s is after 2106-02-06: a term can't hold it", text)}
 	}
 	return t, nil
 }
+
+// ErrRange means a day that is written well, and that no record can hold.
+var ErrRange = errors.New("no day from 1970-01-02 to 2106-02-06")
+
+type outside struct{ said error }
+
+func (o outside) Error() string { return o.said.Error() }
+
+func (o outside) Unwrap() []error { return []error{o.said, ErrRange} }
 
 // tidy folds full-width characters to ASCII, and removes spaces, but for one between two numbers or
 // words.

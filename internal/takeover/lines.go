@@ -79,10 +79,10 @@ func readTerms(w *Line, doors []string, zone *time.Location) string {
 		return "it has no label: a word of your own for the flat, as 3B; where its cell was merged with others, write it in each of them"
 	}
 	if g.From, err = calendar.First(midnight.ReplaceAllString(w.Row.From, ""), zone); err != nil {
-		return "its first day can't be read: write it with the year first, as 2026-12-01"
+		return dayFault(err, "its first day", "as 2026-12-01", "leave it empty for one that has begun")
 	}
 	if g.Until, err = calendar.Last(endOfDay.ReplaceAllString(w.Row.Until, ""), zone); err != nil {
-		return "its last day can't be read: write it with the year first, as 2027-11-30, or leave it empty for no end"
+		return dayFault(err, "its last day", "as 2027-11-30, or leave it empty for no end", "leave it empty for no end")
 	}
 	if !g.Until.IsZero() && !g.From.Before(g.Until) {
 		return "its last day is before its first"
@@ -93,6 +93,14 @@ func readTerms(w *Line, doors []string, zone *time.Location) string {
 	w.Past = !g.Until.IsZero() && g.Until.Before(time.Now())
 	w.Grant = g
 	return ""
+}
+
+// dayFault returns why a day is none, without the cell's content, which may be anything.
+func dayFault(err error, day, as, none string) string {
+	if errors.Is(err, calendar.ErrRange) {
+		return day + " is before 1970 or after 2106-02-06, which no key can hold: " + none
+	}
+	return day + " can't be read: write it with the year first, " + as
 }
 
 // askNumber asks the daemon for the credentials of the card.

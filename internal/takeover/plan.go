@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gatehouse/internal/cardlist"
+	"gatehouse/internal/command"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/naming"
 	"gatehouse/sync/wire"
@@ -44,7 +45,14 @@ type fate struct {
 	grant grantlist.NewGrant // merged of all lines of the card
 	kin   []wire.CredentialID
 	key   wire.ID // of known and changed lines
+
+	of      string // the name of the key, of changed and ended lines
+	differs []difference
 }
+
+// difference is what a line has otherwise than its key. What is label, doors, kind, first or last;
+// Old and New are empty for days.
+type difference struct{ What, Old, New string }
 
 // Plan is the decision about every line of a list.
 type Plan struct{ Lines []fate }
@@ -215,46 +223,63 @@ func (h House) decide(d *fate, labelled bool) {
 	older := h.kin(d.kin, d.grant.Label)
 	switch {
 	case len(live) == 0 && len(ended) > 0:
-		d.what, d.why = lineEnded, "key "+ended[0].name()
+		d.what, d.of, d.why = lineEnded, ended[0].name(), "key "+ended[0].name()
 	case len(live) == 0 && labelled && older != nil:
-		d.what, d.key, d.why = lineKnown, older.id, older.differs(d.grant, labelled)
+		d.keeps(older, labelled)
 	case len(live) == 0:
 		d.what = LineNew
 	case len(live) > 1:
 		d.what, d.why = LineRefused, "its card has two keys here: gatehouse grant end ends the one that is wrong"
 	case len(exact) == 1, labelled && live[0].label != "" && sameFlat(live[0].label, d.grant.Label):
-		d.what, d.key, d.why = lineKnown, live[0].id, live[0].differs(d.grant, labelled)
+		d.keeps(live[0], labelled)
 	default:
 		d.what, d.why = LineRefused, "a shorter form of its card has a key here under another label: the same card, or one that a reader here can't tell from it"
 	}
-	if d.what == lineKnown && d.why != "" {
-		d.what = lineChanged
+}
+
+// keeps decides on a line whose card has a key.
+func (d *fate) keeps(k *heldKey, labelled bool) {
+	d.what, d.key, d.differs = lineKnown, k.id, k.differs(d.grant, labelled)
+	if len(d.differs) > 0 {
+		d.what, d.of, d.why = lineChanged, k.name(), k.tells(d.differs)
 	}
 }
 
-// differs returns the differences of a grant from a line, in English; "" for none.
-func (k *heldKey) differs(g grantlist.NewGrant, labelled bool) string {
-	var all []string
+// differs returns the differences of a grant from a line.
+func (k *heldKey) differs(g grantlist.NewGrant, labelled bool) (all []difference) {
 	if labelled && k.label != g.Label {
-		all = append(all, fmt.Sprintf("label %s becomes %s", k.label, g.Label))
+		all = append(all, difference{"label", k.label, g.Label})
 	}
 	n := k.terms()
 	if !slices.Equal(k.doors, g.Doors) {
-		all = append(all, fmt.Sprintf("doors %s become %s", strings.Join(k.doors, " "), strings.Join(g.Doors, " ")))
+		all = append(all, difference{"doors", strings.Join(k.doors, " "), strings.Join(g.Doors, " ")})
 	}
 	if n.Kind != g.Kind {
-		all = append(all, fmt.Sprintf("%s becomes %s", n.Kind, g.Kind))
+		all = append(all, difference{"kind", n.Kind.String(), g.Kind.String()})
 	}
 	if !n.From.Equal(g.From) {
-		all = append(all, "another first day")
+		all = append(all, difference{What: "first"})
 	}
 	if !n.Until.Equal(g.Until) {
-		all = append(all, "another last day")
+		all = append(all, difference{What: "last"})
 	}
-	if len(all) > 0 && k.label != "" {
-		return k.label + ": " + strings.Join(all, ", ")
+	return all
+}
+
+// tells returns differences in English.
+func (k *heldKey) tells(all []difference) string {
+	var words []string
+	for _, d := range all {
+		switch d.What {
+		case "label", "doors":
+			words = append(words, fmt.Sprintf("%s %s become%s %s", d.What, d.Old, command.Choose(d.What == "label", "s", ""), d.New))
+		case "kind":
+			words = append(words, d.Old+" becomes "+d.New)
+		default:
+			words = append(words, "another "+d.What+" day")
+		}
 	}
-	return strings.Join(all, ", ")
+	return strings.TrimPrefix(k.label+": ", ": ") + strings.Join(words, ", ")
 }
 
 // terms returns the terms of the grant.

@@ -21,10 +21,12 @@ type Planned struct {
 
 // lineSet is the lines with the same result and reason.
 type lineSet struct {
-	Kind  string `json:"-"` // one of the constants of a line's result, for programs
-	What  string `json:"what"`
-	Why   string `json:"why,omitempty"`
-	Lines []int  `json:"lines"`
+	Kind    string       `json:"-"` // one of the constants of a line's result, for programs
+	Key     string       `json:"-"` // of changed and ended lines, where Why has its name
+	Differs []difference `json:"-"` // what Why says of changed lines
+	What    string       `json:"what"`
+	Why     string       `json:"why,omitempty"`
+	Lines   []int        `json:"lines"`
 }
 
 // Tell groups the lines by result and reason.
@@ -46,7 +48,7 @@ func (p Plan) Tell(list cardlist.List, update bool, h House) Planned {
 			i, ok := at[why]
 			if !ok {
 				i = len(out.Groups)
-				at[why], out.Groups = i, append(out.Groups, lineSet{Kind: what, What: what, Why: why})
+				at[why], out.Groups = i, append(out.Groups, lineSet{Kind: what, Key: d.of, Differs: d.differs, What: what, Why: why})
 			}
 			out.Groups[i].Lines = append(out.Groups[i].Lines, d.line)
 		}

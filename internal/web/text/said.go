@@ -34,7 +34,7 @@ var said = [][2]string{
 	{"forms of this card have two keys", "oldcards.said_two_keys"},
 	{"of this card has key ", "oldcards.said_has_key"},
 	{"this card has key ", "oldcards.said_has_key"},
-	{"here: gatehouse grant end ends it", "oldcards.said_suspended"},
+	{"here: gatehouse grant end ends it", "oldcards.said_not_ended"},
 	{"other readers of the house learn to read them", "oldcards.said_learn"},
 	{"its last day is before its first", "desk.said_before"},
 	{"a visitor's key needs a last day", "oldcards.said_visitor"},
@@ -264,7 +264,8 @@ var said = [][2]string{
 	{"it has no label", "oldcards.said_no_label"},
 	{"its label is a person's name", "oldcards.said_name"},
 	{"one card in two lines", "oldcards.said_two_lines"},
-	{"day can't be read", "oldcards.said_date"},
+	{"can't be read: write it with the year first", "oldcards.said_date"},
+	{"which no key can hold", "oldcards.said_range"},
 	{"the file has more than", "oldcards.said_large"},
 	{" is over", "desk.said_ended"},
 }
