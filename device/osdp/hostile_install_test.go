@@ -69,6 +69,32 @@ func TestPairing(t *testing.T) {
 	})
 }
 
+// TestTwoWindowsAtOnce: two windows on one line are two pairings: each reader gets a key of its own, whichever
+// window opens first, and no key of one is the other's.
+func TestTwoWindowsAtOnce(t *testing.T) {
+	for _, order := range [][]int{{0, 1}, {1, 0}} {
+		play(t, 2, fresh, func(t *testing.T, r *rig) {
+			for _, i := range order {
+				if err := r.bus.Readers()[i].Install(10 * time.Minute); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, i := range order {
+				r.swipeInstalled(i)
+				r.paired(i)
+			}
+			if a, b := r.stores[0].has().Current, r.stores[1].has().Current; a == nil || b == nil || *a == *b {
+				t.Error("two readers have one key")
+			}
+			for kind, want := range map[device.EventKind]int{device.InstallOpened: 2, device.KeySent: 2, device.KeyProved: 2, device.InstallClosed: 2} {
+				if n := r.count(kind, fault.None); n != want {
+					t.Errorf("%v told %d times, want %d", kind, n, want)
+				}
+			}
+		})
+	}
+}
+
 // swipeInstalled waits for the pairing, however long the bus takes to look at
 // an unpaired reader again, and swipes.
 func (r *rig) swipeInstalled(i int) {
