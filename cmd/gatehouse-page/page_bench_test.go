@@ -19,18 +19,15 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
-	"gatehouse/device"
 	"gatehouse/internal/control"
 	"gatehouse/internal/gateway/gatewaytest"
-	"gatehouse/internal/grantlist"
-	"gatehouse/internal/issue"
 	"gatehouse/internal/web/account"
 	"gatehouse/internal/web/webtest"
-	"gatehouse/sync/wire"
 )
 
-// start builds a program as it ships and starts it; it ends with the benchmark.
-func start(b *testing.B, name string, args ...string) (pid int) {
+// start builds a program as it ships and starts it, with the files that it inherits; it ends with
+// the benchmark.
+func start(b *testing.B, files []*os.File, name string, args ...string) (pid int) {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), name)
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -buildid=", "-o", path, "gatehouse/cmd/"+name)
@@ -39,6 +36,7 @@ func start(b *testing.B, name string, args ...string) (pid int) {
 		b.Fatalf("%v: %s", err, out)
 	}
 	program := exec.Command(path, args...)
+	program.ExtraFiles = files
 	must(b, program.Start())
 	b.Cleanup(func() { _ = program.Process.Signal(syscall.SIGTERM); _ = program.Wait() })
 	return program.Process.Pid
@@ -51,7 +49,7 @@ func (h *house) program(b *testing.B) (base string, pid int) {
 	must(b, err)
 	base = "http://" + l.Addr().String()
 	must(b, l.Close())
-	pid = start(b, "gatehouse-page", "--state", filepath.Join(h.dir, "page"), "--socket", h.socket, "--listen", "", "--plain", strings.TrimPrefix(base, "http://"))
+	pid = start(b, nil, "gatehouse-page", "--state", filepath.Join(h.dir, "page"), "--socket", h.socket, "--listen", "", "--plain", strings.TrimPrefix(base, "http://"))
 	h.eventually("the page is open", func() bool {
 		resp, err := http.Get(base + "/login")
 		return err == nil && resp.Body.Close() == nil
@@ -65,7 +63,7 @@ func (h *house) watch(base string, phones []*http.Client) (leave func()) {
 	var streams []*live
 	for _, c := range phones {
 		stream := h.follow(base, c)
-		h.eventually("the live page begins", func() bool { return strings.Contains(stream.text(), "front") })
+		h.eventually("the live page begins", func() bool { return strings.Contains(stream.text(), "event: list") })
 		streams = append(streams, stream)
 	}
 	return func() {
@@ -84,20 +82,29 @@ func (h *house) phones(base string, n int) (all []*http.Client) {
 	return all
 }
 
-// BenchmarkPageMemory is the resident memory of both programs, with nobody at the page and
-// with five pages that are live. The daemon is gatehoused, whose lines are out of order here.
-func BenchmarkPageMemory(b *testing.B) {
-	dir, err := os.MkdirTemp("", "gp")
+// standing is a house with its keys, its site file and its owner, whose daemon nobody has started yet.
+// base is where its directory is made; empty: where TMPDIR says.
+func standing(b *testing.B, base, text string) *house {
+	b.Helper()
+	dir, err := os.MkdirTemp(base, "gp") // short: the path of a socket has 104 bytes at most
 	must(b, err)
 	b.Cleanup(func() { _ = os.RemoveAll(dir) })
-	h := &house{t: b, dir: dir, socket: filepath.Join(dir, "sock"), client: control.NewClient(filepath.Join(dir, "sock"))}
-	gatewaytest.Keys(b, filepath.Join(dir, "state"))
-	must(b, os.WriteFile(filepath.Join(dir, "site.toml"), fmt.Appendf(nil, siteText, dir), 0o600))
+	socket := filepath.Join(dir, "sock")
+	h := &house{t: b, dir: dir, socket: socket, client: control.NewClient(socket)}
+	h.issuer, h.building = gatewaytest.Keys(b, filepath.Join(dir, "state"))
+	must(b, os.WriteFile(filepath.Join(dir, "site.toml"), fmt.Appendf(nil, text, dir), 0o600))
 	must(b, os.Mkdir(filepath.Join(dir, "page"), 0o700))
 	h.accounts, err = account.Open(filepath.Join(dir, "page"))
 	must(b, err)
 	h.owner()
-	daemon := start(b, "gatehoused", "--config", filepath.Join(dir, "site.toml"))
+	return h
+}
+
+// BenchmarkPageMemory is the resident memory of both programs, with nobody at the page and
+// with five pages that are live. The daemon is gatehoused, whose lines are out of order here.
+func BenchmarkPageMemory(b *testing.B) {
+	h := standing(b, "", siteText)
+	daemon := start(b, nil, "gatehoused", "--config", filepath.Join(h.dir, "site.toml"))
 	h.eventually("the daemon answers", func() bool { _, err := h.client.Status(context.Background()); return err == nil })
 	base, page := h.program(b)
 	settle := func() { time.Sleep(10 * time.Second) } // the page looks each two seconds
@@ -111,36 +118,6 @@ func BenchmarkPageMemory(b *testing.B) {
 		b.ReportMetric(pageIdle, "MB_page_idle")
 		b.ReportMetric(resident(b, page)-pageIdle, "MB_page_more")
 		leave()
-	}
-	b.ReportMetric(0, "ns/op")
-}
-
-// BenchmarkSwipe is the time from a card's last edge to the release of its door, in turns
-// without a page and with twenty pages that are live, which the page's own program serves.
-func BenchmarkSwipe(b *testing.B) {
-	h := newHouse(b)
-	h.owner()
-	base, _ := h.program(b)
-	phones := h.phones(base, 20)
-	residents := h.residents(10) // one's card is held up again in more than a presentation
-	turn := func(times []time.Duration) []time.Duration {
-		time.Sleep(presentation)
-		for i := range 20 {
-			times = append(times, h.passage(residents[i%len(residents)]))
-		}
-		return times
-	}
-	var alone, watched []time.Duration
-	for b.Loop() {
-		alone = turn(alone)
-		leave := h.watch(base, phones)
-		watched = turn(watched)
-		leave()
-	}
-	for _, p := range []int{50, 99} {
-		b.ReportMetric(percentile(alone, p), fmt.Sprintf("ms_alone_p%d", p))
-		b.ReportMetric(percentile(watched, p), fmt.Sprintf("ms_watched_p%d", p))
-		b.ReportMetric(percentile(watched, p)/percentile(alone, p), fmt.Sprintf("x_p%d", p))
 	}
 	b.ReportMetric(0, "ns/op")
 }
@@ -185,51 +162,25 @@ func BenchmarkFirstPaint(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// presentation is how long the same card is one that is still held up.
-const presentation = 1600 * time.Millisecond
-
-// residents are some more whose cards open the front door.
-func (h *house) residents(n int) (cards []device.Card) {
-	h.t.Helper()
-	_, err := issue.Issuer{Client: h.client, Key: h.issuer}.Edit(h.t.Context(), func(e *grantlist.Editor) error {
-		for i := range n {
-			c := numbered(h.t, uint64(5000+i))
-			if _, err := e.Add(grantlist.NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{h.building.Identify(c)}, Label: fmt.Sprintf("4-%d", i)}); err != nil {
-				return err
-			}
-			cards = append(cards, c)
-		}
-		return nil
-	})
-	must(h.t, err)
-	return cards
-}
-
-// passage is a resident who comes in: how long the card waited for the release. The door
-// is opened and closed, and locked when it returns.
-func (h *house) passage(c device.Card) time.Duration {
-	h.t.Helper()
-	before := h.released.Load()
-	var end time.Time
-	h.eventually("the card releases the door", func() bool { // one whose bits a busy machine sends too far apart is none
-		must(h.t, h.source.Send(c))
-		end = time.Now()
-		for again := end.Add(presentation); time.Now().Before(again) && h.released.Load() == before; time.Sleep(5 * time.Millisecond) {
-		}
-		return h.released.Load() > before
-	})
-	took := time.Unix(0, h.releasedAt.Load()).Sub(end)
-	must(h.t, h.board.Set("front-contact", true))
-	time.Sleep(100 * time.Millisecond)
-	must(h.t, h.board.Set("front-contact", false))
-	h.locked()
-	return took
-}
-
 // percentile is one of some times, in milliseconds.
 func percentile(times []time.Duration, percent int) float64 {
 	s := slices.Sorted(slices.Values(times))
 	return float64(s[min(len(s)-1, len(s)*percent/100)].Microseconds()) / 1000
+}
+
+// processor is the time that a process has used of the processors.
+func processor(b *testing.B, pid int) time.Duration {
+	b.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		b.Skip("SKIP (needs /proc)")
+	}
+	after := strings.Fields(string(stat[strings.LastIndex(string(stat), ")")+1:]))
+	var user, system time.Duration // of 10 ms each
+	if _, err := fmt.Sscan(after[11]+" "+after[12], &user, &system); err != nil {
+		b.Fatal(err)
+	}
+	return (user + system) * 10 * time.Millisecond
 }
 
 // resident is the resident memory of a process in MB.
