@@ -179,3 +179,47 @@ func TestDecisionInWords(t *testing.T) {
 		see("ended", "upheld")
 	})
 }
+
+// TestNoticeCountedOn: a gateway that was off for a part of a notice's days says, when its date has
+// come, that they still count, and its door opens; once it has said its next hello, the tenancy is
+// over there, too. Who can't wait for that ends it by registryd end.
+func TestNoticeCountedOn(t *testing.T) {
+	for name, ends := range map[string]bool{"waits": false, "ends": true} {
+		t.Run(name, func(t *testing.T) {
+			house(t, func(r *run) {
+				first, second := r.w.Bed.Gateways[0], r.w.Bed.Gateways[1]
+				tenant := r.desk.CheckIn(first, testbed.Flats[0], r.w.Model.NewCard(), time.Time{})
+				wait(10 * time.Minute)
+				if err := r.desk.Change(first, tenant, control.Change{Action: "checkout", Proof: "landlord", Cause: "lease_over"}, nil, nil); err != nil {
+					t.Fatal(err)
+				}
+				wait(10 * time.Minute)
+				second.Stop()
+				wait(9 * time.Hour)
+				if err := second.Start(); err != nil {
+					t.Fatal(err)
+				}
+				wait(5 * time.Minute)
+				wait(time.Until(*shown(t, second, tenant.ID).Notice) + time.Minute)
+				see := func(b *testbed.Gateway, state string, counting bool) {
+					t.Helper()
+					v, opens := shown(t, b, tenant.ID), b.Swipe(tenant.Cards[0].Number)
+					if v.State != state || v.Counting != counting || opens != counting {
+						t.Errorf("%s: %s, counting %v, opens %v", b.Name, v.State, v.Counting, opens)
+					}
+				}
+				see(first, "ended", false)
+				see(second, "notice", true)
+				soon := 4*time.Hour + 2*time.Minute
+				if ends {
+					soon = 2 * time.Minute
+					if !r.op.Revoke(tenant) {
+						t.Error("registryd end refuses")
+					}
+				}
+				wait(soon)
+				see(second, "ended", false)
+			})
+		})
+	}
+}
