@@ -132,7 +132,7 @@ func firstRun(t *testing.T, h *house, b *tab) {
 	}
 	fill(wide[:len(wide)/2] + " " + wide[len(wide)/2:])
 	b.until("the owner is at the doors", `location.pathname == "/doors"`)
-	b.says("front")
+	b.says("大门")
 }
 
 // liveDoors: a door that is held open shows without a click, and that it is closed again.
