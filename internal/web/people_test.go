@@ -35,6 +35,7 @@ type front struct {
 	codes   []string           // that a check-in or change gives
 	guest   *control.GuestCode // likewise
 	notice  *time.Time         // of t1, which is on notice; its days still count
+	until   *time.Time         // end of the term of who is checked in
 }
 
 type cardAnswer struct {
@@ -168,7 +169,9 @@ func (f *front) checkIn(r *http.Request, in control.CheckIn) (control.Done, erro
 		return control.Done{}, nil
 	}
 	f.arrived = append(f.arrived, in)
-	return f.outcome(tenancyOne())
+	t := tenancyOne()
+	t.Until = f.until
+	return f.outcome(t)
 }
 
 func (f *front) change(r *http.Request, in control.Change) (control.Done, error) {
@@ -243,8 +246,17 @@ func (p *person) wants(words string) *person {
 	return p
 }
 
-func arriving() []string {
-	return []string{"document", "resident_id", "number", "440000199003071237", "person", "Testperson Eins", "flat", "3B", "term", "half", "basis", "contract"}
+// arriving is the form of a check-in, with some of its fields changed: pairs of name and value.
+func arriving(changed ...string) []string {
+	form := []string{"document", "resident_id", "number", "440000199003071237", "person", "Testperson Eins", "flat", "3B", "term", "half", "basis", "contract"}
+	for i := 0; i < len(form); i += 2 {
+		for j := 0; j < len(changed); j += 2 {
+			if form[i] == changed[j] {
+				form[i+1] = changed[j+1]
+			}
+		}
+	}
+	return form
 }
 
 // atCard is a check-in up to the card.
@@ -357,18 +369,13 @@ func TestSlipsAtCheckIn(t *testing.T) {
 		"Choose a term":              {"term", ""},
 		"That is no day":             {"from", "yesterday"},
 	} {
-		form := arriving()
-		for i := 0; i < len(form); i += 2 {
-			if form[i] == change[0] {
-				form[i+1] = change[1]
-			}
-		}
+		form := arriving(change...)
 		if change[0] == "from" {
 			form = append(form, change...)
 		}
 		p.step("details", form...).wants(words).wants("step 1 of 3")
 	}
-	p.step("details", append(arriving(), "until", "2020-01-01")...).wants("step 2 of 3") // the chip counts
+	p.step("details", arriving()...).wants("step 2 of 3")
 	f.cards <- cardAnswer{err: &socket.Error{Status: http.StatusUnprocessableEntity, Message: "this is another card than the one before"}}
 	p.step("card", "door", "front").wants("That was another card than before")
 	f.mu.Lock()

@@ -1,6 +1,7 @@
 package reception
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -61,33 +62,50 @@ func (f Form) arrival(d control.Desk) (in control.CheckIn, err error) {
 	}
 	first, err := calendar.First(f.From, zone)
 	if err != nil {
-		return in, text.Word("desk.bad_day")
+		return in, unread(err)
 	}
 	if !first.IsZero() {
 		in.From = &first
 	}
+	in.Until, err = f.end(first, zone, d.Trusted)
+	return in, err
+}
+
+// end returns the end of the term that begins with first (zero: now); nil: it has none.
+func (f Form) end(first time.Time, zone *time.Location, trusted bool) (*time.Time, error) {
 	months, listed := terms[f.Term]
+	typed := strings.TrimSpace(f.Until) != ""
 	switch {
-	case f.Term == "date" && strings.TrimSpace(f.Until) == "", f.Term != "date" && !listed:
-		return in, text.Word("desk.no_term")
-	case f.Term == "date":
+	case f.Term == "date" && typed:
 		last, err := calendar.Last(f.Until, zone)
 		if err != nil {
-			return in, text.Word("desk.bad_day")
+			return nil, unread(err)
 		}
-		if !last.IsZero() {
-			in.Until = &last
+		if last.IsZero() {
+			return nil, nil
 		}
-	case months > 0 && first.IsZero() && !d.Trusted:
-		return in, text.Word("desk.no_clock")
-	case months > 0:
-		if first.IsZero() {
-			first = time.Now().In(zone)
-		}
-		end := after(first, months)
-		in.Until = &end
+		return &last, nil
+	case !listed:
+		return nil, text.Word("desk.no_term")
+	case typed:
+		return nil, text.Word("desk.two_terms")
+	case months == 0:
+		return nil, nil
+	case first.IsZero() && !trusted:
+		return nil, text.Word("desk.no_clock")
+	case first.IsZero():
+		first = time.Now().In(zone)
 	}
-	return in, nil
+	end := after(first, months)
+	return &end, nil
+}
+
+// unread returns the words for a day that package calendar refused.
+func unread(err error) error {
+	if errors.Is(err, calendar.ErrRange) {
+		return text.Word("desk.day_range")
+	}
+	return text.Word("desk.bad_day")
 }
 
 // after returns the midnight that ends a term of some months. Half a year from the 31st of August

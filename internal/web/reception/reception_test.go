@@ -39,7 +39,7 @@ func TestTerms(t *testing.T) {
 	d := control.Desk{TimeZone: "Asia/Shanghai"}
 	for _, c := range []struct{ from, term, until, want string }{
 		{"2026-12-01", "year", "", "2027-12-01"}, {"2026-12-01", "half", "", "2027-06-01"}, {"2026-08-31", "half", "", "2027-03-01"}, {"2028-02-29", "year", "", "2029-03-01"},
-		{"2026-12-01", "date", "2026-12-24", "2026-12-25"}, {"2026-12-01", "open", "2026-12-24", ""}, {"", "open", "", ""},
+		{"2026-12-01", "date", "2026-12-24", "2026-12-25"}, {"2026-12-01", "date", "长期", ""}, {"2026-12-01", "open", "", ""}, {"", "open", "", ""},
 	} {
 		in, err := Form{From: c.from, Term: c.term, Until: c.until}.arrival(d)
 		got := ""
@@ -50,7 +50,8 @@ func TestTerms(t *testing.T) {
 			t.Errorf("%+v: until %q, %v", c, got, err)
 		}
 	}
-	for want, f := range map[text.Word]Form{"desk.no_clock": {Term: "year"}, "desk.no_term": {Term: "date"}, "desk.bad_day": {Term: "open", From: "soon"}} {
+	for want, f := range map[text.Word]Form{"desk.no_clock": {Term: "year"}, "desk.no_term": {Term: "date"}, "desk.bad_day": {Term: "open", From: "soon"},
+		"desk.two_terms": {Term: "half", From: "2026-12-01", Until: "2026-12-24"}, "desk.day_range": {Term: "date", Until: "2106-02-07"}} {
 		if _, err := f.arrival(d); err != want {
 			t.Errorf("%+v: %v, want %s", f, err, want)
 		}

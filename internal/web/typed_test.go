@@ -1,0 +1,62 @@
+package web
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/control"
+)
+
+// both shows the person's page in both languages, and wants the words of each.
+func (p *person) both(path, zh, en string) *person {
+	p.t.Helper()
+	for _, c := range [][2]string{{"zh", zh}, {"en", en}} {
+		p.s.post(p.t, p.c, "/language", "to", c[0])
+		p.page = p.s.get(p.t, p.c, path).body
+		p.wants(c[1])
+	}
+	return p
+}
+
+// TestLastDayIsSaid: a last day that was typed beside another term is objected to, not dropped, and
+// at the end the page says which day and doors it has become.
+func TestLastDayIsSaid(t *testing.T) {
+	s := claimed(t)
+	f := withFront(s)
+	p := s.person(t, "owner")
+	p.send("/people/desk", "purpose", "checkin")
+	for _, term := range []string{"half", "year", "open"} {
+		p.step("details", append(arriving("term", term), "until", "2027-05-05")...).wants("step 1 of 3").wants(`value="2027-05-05"`)
+		p.both(deskPath, "填了最后一天，租期却没有选“到某日”", "A last day was typed, and another term is chosen")
+	}
+	p.step("details", append(arriving("term", "date"), "until", "2027-05-05")...).wants("step 2 of 3")
+	f.cards <- cardAnswer{card: control.DeskCard{Door: "front"}}
+	until := time.Date(2027, 5, 6, 0, 0, 0, 0, time.FixedZone("", 8*3600))
+	f.mu.Lock()
+	f.until = &until
+	f.mu.Unlock()
+	p.step("card", "door", "front").step("tenant", "informed", "1")
+	p.both(deskPath, "最后一天：2027-05-05。能开的门：大门、院门。", "Last day: 2027-05-05. Doors: Front door, Yard.")
+	if in := f.arrived[0]; in.Until == nil || !in.Until.Equal(until) {
+		t.Errorf("the term ends %v", in.Until)
+	}
+}
+
+// TestLastDayTooFar: a day that no record can hold is told as such, not as one that can't be read.
+func TestLastDayTooFar(t *testing.T) {
+	s := claimed(t)
+	withFront(s)
+	p := s.person(t, "owner")
+	p.send("/people/desk", "purpose", "checkin")
+	for _, day := range []string{"2110-01-01", "2106-02-07", "0027-05-05"} {
+		p.step("details", append(arriving("term", "date"), "until", day)...).wants("step 1 of 3").wants(`value="` + day + `"`)
+		p.both(deskPath, "最晚 2106-02-06", "2106-02-06 at most")
+		if strings.Contains(p.page, "2026-12-01") {
+			t.Errorf("%s is said to be written wrongly", day)
+		}
+	}
+	p.step("details", append(arriving(), "from", "2110-01-01")...)
+	p.both(deskPath, "最晚 2106-02-06", "2106-02-06 at most")
+	p.step("details", append(arriving("term", "date"), "until", "2106-02-06")...).wants("step 2 of 3")
+}
