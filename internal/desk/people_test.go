@@ -34,3 +34,22 @@ func TestRemarksOnThePerson(t *testing.T) {
 		t.Error(all)
 	}
 }
+
+// TestChildIsRemarked: of somebody under 14 whoever checks in is told that a guardian has to agree,
+// before a card is held up; on the fourteenth birthday no more. A clock that can't be trusted tells by
+// the time that has come at least.
+func TestChildIsRemarked(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1") // its noon is on 2030-03-17
+	for _, trusted := range []bool{true, false} {
+		o.clock.Trusted = trusted
+		for born, child := range map[string]bool{"20160317": false, "20160318": true, "20300301": true, "19900307": false} {
+			a := arrival()
+			a.Number = bornOn(born)
+			remarks, err := o.Judge(o.begin(), a)
+			must(t, err)
+			if strings.Contains(strings.Join(remarks, " "), "under 14") != child {
+				t.Errorf("born %s, clock trusted %v: %q", born, trusted, remarks)
+			}
+		}
+	}
+}

@@ -232,6 +232,10 @@ func foreigner(n string, today time.Time) error {
 	return born(n[6:14], today)
 }
 
+// Childhood is the age in years under which a person's data are kept only with a guardian's consent,
+// and are not shown at a desk.
+const Childhood = 14
+
 // Born returns the date of birth in a number, midnight UTC; false if it has none or is not well
 // formed. An older foreigner's card has a year of two digits, which is the latest that is not after
 // today.

@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/reception"
+	"gatehouse/internal/web/text"
 )
 
 // desk has the visit at the desk (P2 to P4): each step is a form, and GET /people/desk shows the
@@ -54,6 +55,7 @@ type deskView struct {
 	Door      string                // where the card is presented next; empty: one of Desk.Here
 	Outcome   string                // result of a finished visit
 	Remarks   []string
+	Child     bool // the number is of somebody who is, or may be, a child
 	Auto      bool // the script submits the form without a press
 }
 
@@ -77,10 +79,11 @@ func (d desk) page(v *page.Visit) error {
 	case len(now.Desk.Here) == 1:
 		shown.Door = now.Desk.Here[0]
 	}
+	shown.Child = now.Form.Guardian || errors.Is(now.Fault, text.Word(text.ChildKey))
 	shown.Auto = now.Fault == nil && shown.Door != ""
 	if now.Done != nil {
 		shown.Outcome = outcome(v, now)
-		for _, r := range now.Done.Remarks {
+		for _, r := range slices.DeleteFunc(slices.Clone(now.Done.Remarks), reception.OfChild) { // that was told before
 			shown.Remarks = append(shown.Remarks, v.Advice(&socket.Error{Message: r}, now.Desk.NoticeDays).Message)
 		}
 	}
@@ -172,7 +175,7 @@ func (d desk) step(do func(*page.Visit, *reception.Visit) error) func(*page.Visi
 
 func (d desk) details(v *page.Visit, at *reception.Visit) error {
 	f := reception.Form{Document: v.FormValue("document"), Number: v.FormValue("number"), Name: v.FormValue("person"), Flat: v.FormValue("flat"), Label: v.FormValue("label"),
-		Doors: v.Form["door"], Term: v.FormValue("term"), From: v.FormValue("from"), Until: v.FormValue("until"), Basis: v.FormValue("basis")}
+		Doors: v.Form["door"], Term: v.FormValue("term"), From: v.FormValue("from"), Until: v.FormValue("until"), Basis: v.FormValue("basis"), Guardian: v.FormValue("guardian") == "1"}
 	at.Arrive(v.Context(), f)
 	return nil
 }

@@ -22,20 +22,21 @@ import (
 
 // front is the desk of the daemon that the tests play. Answers to cards come from cards.
 type front struct {
-	mu      sync.Mutex
-	session string
-	visits  int // opened so far
-	calls   []string
-	changes []control.Change
-	arrived []control.CheckIn
-	refuse  error // the next check-in or change
-	quit    bool  // the next of these cuts the connection, after it was done
-	cards   chan cardAnswer
-	waits   chan struct{}      // one for each wait that has begun
-	codes   []string           // that a check-in or change gives
-	guest   *control.GuestCode // likewise
-	notice  *time.Time         // of t1, which is on notice; its days still count
-	until   *time.Time         // end of the term of who is checked in
+	mu       sync.Mutex
+	session  string
+	visits   int // opened so far
+	calls    []string
+	changes  []control.Change
+	arrived  []control.CheckIn
+	refuse   error // the next check-in or change
+	quit     bool  // the next of these cuts the connection, after it was done
+	cards    chan cardAnswer
+	waits    chan struct{}      // one for each wait that has begun
+	codes    []string           // that a check-in or change gives
+	guest    *control.GuestCode // likewise
+	notice   *time.Time         // of t1, which is on notice; its days still count
+	children []string           // numbers of persons under 14
+	until    *time.Time         // end of the term of who is checked in
 }
 
 type cardAnswer struct {
@@ -44,6 +45,9 @@ type cardAnswer struct {
 }
 
 const deskOver = "this visit at the desk is over: it was idle for too long, or somebody took the desk over"
+
+// childRemark is the daemon's, of somebody under 14.
+const childRemark = "the number is of somebody under 14, or the clock can't tell: a parent or other guardian has to agree"
 
 func gone() error {
 	return &socket.Error{Status: http.StatusGone, Message: deskOver, Hint: "begin anew"}
@@ -165,13 +169,20 @@ func (f *front) checkIn(r *http.Request, in control.CheckIn) (control.Done, erro
 	if in.Number == "1" {
 		return control.Done{}, &socket.Error{Status: http.StatusUnprocessableEntity, Message: "resident_id: the check digit does not fit", Hint: "read it again"}
 	}
+	if in.Check && slices.Contains(f.children, in.Number) {
+		return control.Done{Remarks: []string{childRemark}}, nil
+	}
 	if in.Check {
 		return control.Done{}, nil
 	}
 	f.arrived = append(f.arrived, in)
 	t := tenancyOne()
 	t.Until = f.until
-	return f.outcome(t)
+	done, err := f.outcome(t)
+	if slices.Contains(f.children, in.Number) {
+		done.Remarks = []string{childRemark}
+	}
+	return done, err
 }
 
 func (f *front) change(r *http.Request, in control.Change) (control.Done, error) {

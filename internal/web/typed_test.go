@@ -60,3 +60,33 @@ func TestLastDayTooFar(t *testing.T) {
 	p.both(deskPath, "最晚 2106-02-06", "2106-02-06 at most")
 	p.step("details", append(arriving("term", "date"), "until", "2106-02-06")...).wants("step 2 of 3")
 }
+
+// TestChildWantsAGuardian: the number of somebody under 14 goes on only with a guardian, who then has
+// the phone; the page shows nothing of the child, and does not speak of it at the end.
+func TestChildWantsAGuardian(t *testing.T) {
+	s := claimed(t)
+	f := withFront(s)
+	const child = "440000201301011239"
+	f.children = []string{child}
+	p := s.person(t, "owner")
+	p.send("/people/desk", "purpose", "checkin")
+	p.step("details", arriving("number", child)...).wants("step 1 of 3").wants("Typed already").wants(`name="guardian"`)
+	p.both(deskPath, "父母或其他监护人同意", "a parent or other guardian agrees")
+	p.step("details", arriving("number", "")...).wants("is of somebody under 14")
+	p.step("details", append(arriving("number", ""), "guardian", "1")...).wants("step 2 of 3")
+	f.cards <- cardAnswer{card: control.DeskCard{Door: "front"}}
+	p.step("card", "door", "front")
+	p.both(deskPath, "请把手机递给孩子的监护人", "Hand the phone to the child&#39;s guardian")
+	p.step("tenant", "informed", "1").wants("3B is checked in")
+	for _, secret := range []string{"Testperson", child} {
+		if strings.Contains(p.seen.String(), secret) {
+			t.Errorf("a page has %q", secret)
+		}
+	}
+	if strings.Contains(p.page, "under 14") || len(f.arrived) != 1 || f.arrived[0].Number != child {
+		t.Errorf("%d arrived; at the end: %s", len(f.arrived), p.page)
+	}
+	p.send("/people/desk", "purpose", "checkin").step("details", append(arriving(), "guardian", "1")...)
+	f.cards <- cardAnswer{card: control.DeskCard{Door: "front"}}
+	p.step("card", "door", "front").wants("Hand the phone to the tenant") // a tick for somebody grown up is none
+}

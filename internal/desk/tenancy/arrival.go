@@ -74,7 +74,8 @@ func (j *Judged) judgePerson(a Arrival, clock Time) (err error) {
 	if p.Document = Named(a.Document, wire.LastDocument); p.Document == 0 {
 		return Refuse("the documents are "+list(wire.LastDocument), "no such document")
 	}
-	if p.Number, err = idnumber.Check(p.Document, a.Number, time.Unix(int64(clock.NotBefore()), 0)); err != nil {
+	today := time.Unix(int64(clock.NotBefore()), 0)
+	if p.Number, err = idnumber.Check(p.Document, a.Number, today); err != nil {
 		return Refuse("read it again from the document", "%s: %v", p.Document, err)
 	}
 	if p.Name, j.Remarks, err = naming.Person(a.Name); err != nil {
@@ -82,6 +83,10 @@ func (j *Judged) judgePerson(a Arrival, clock Time) (err error) {
 	}
 	if p.Document == wire.DocumentOther {
 		j.Remarks = append(j.Remarks, "document \"other\": its number follows no rule that could be checked; read it once more")
+	}
+	if born, ok := idnumber.Born(p.Document, p.Number, today); ok && born.AddDate(idnumber.Childhood, 0, 0).After(today) {
+		j.Remarks = append(j.Remarks, "the number is of somebody under 14, or the clock can't tell: a parent or other guardian has to agree, and is told what is kept; "+
+			"without that a child gets no tenancy, but a further card of the guardian's")
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ type Form struct {
 	Term                   string   // year, half, open, or date (Until)
 	From, Until            string   // days as people write them; empty: now, and no end
 	Basis                  string
+	Guardian               bool // of a child agrees that its data are kept; false for others
 	Guest                  GuestForm
 }
 

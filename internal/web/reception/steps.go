@@ -27,20 +27,35 @@ func (v *Visit) Arrive(ctx context.Context, f Form) {
 		if err != nil {
 			return err
 		}
-		a.Check, a.Informed = true, true // the tenant confirms that later, with the phone
-		if err := sure(ctx, func(ctx context.Context) error {
-			_, err := v.daemon.CheckIn(ctx, before.desk.Session, a)
-			return err
-		}); err != nil {
+		remarks, err := v.judge(ctx, before.desk, a)
+		if err != nil {
 			if strings.HasPrefix(err.Error(), strings.ToLower(f.Document)+": ") { // the number is wrong: ask for it again
 				v.with(func(s *state) { s.form.Number, s.arrival.Number = "", "" })
 			}
 			return err
 		}
-		v.with(func(s *state) { s.judged = true })
+		child := slices.ContainsFunc(remarks, OfChild)
+		if child && !f.Guardian {
+			return text.Word(text.ChildKey)
+		}
+		v.with(func(s *state) { s.judged, s.form.Guardian = true, child })
 		return nil
 	}, Details)
 }
+
+// judge asks the daemon about the details, before a card is presented.
+func (v *Visit) judge(ctx context.Context, d control.Desk, a control.CheckIn) (remarks []string, err error) {
+	a.Check, a.Informed = true, true // the tenant confirms that later, with the phone
+	err = sure(ctx, func(ctx context.Context) error {
+		done, err := v.daemon.CheckIn(ctx, d.Session, a)
+		remarks = done.Remarks
+		return err
+	})
+	return remarks, err
+}
+
+// OfChild reports whether a remark of the daemon means that the tenant is, or may be, a child.
+func OfChild(remark string) bool { return text.KeyOf(remark) == text.ChildKey }
 
 // Choice is the proof for a change, and its details.
 type Choice struct {

@@ -2,6 +2,9 @@ package text
 
 import "strings"
 
+// ChildKey is the key of the words for a check-in of somebody who is a child, or may be.
+const ChildKey = "desk.child"
+
 // said maps parts of the daemon's messages to the keys of the page's own words for them, since the
 // daemon's hints name the tool's commands; the key with "_do" has what to do. Other messages are
 // shown unchanged.
@@ -187,6 +190,7 @@ var said = [][2]string{
 	{"the term ends in the past", "desk.said_past"},
 	{"by your word alone it stops after", "desk.remark_stops"},
 	{"this card opens, and proves nothing yet", "desk.remark_proves_nothing"},
+	{"the number is of somebody under 14", ChildKey},
 	{"its number follows no rule that could be checked", "desk.remark_other"},
 	{"the key counts from now on", "desk.remark_clock"},
 	{"but the disk has not taken it yet", "desk.remark_disk"},

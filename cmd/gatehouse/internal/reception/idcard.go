@@ -131,9 +131,6 @@ type laidCard struct {
 	child    bool // it is, or may be, a child's: the data must not be on the screen
 }
 
-// childhood is the age up to which a person's data is not shown at a desk.
-const childhood = 14
-
 // laid judges a record. Neither name nor number are in its errors.
 func laid(r idcard.Record, desk control.Desk, now time.Time) (l laidCard, err error) {
 	l = laidCard{document: idCardDocuments[r.Kind()], names: []string{r.Name()}, cut: r.Cut(), child: true}
@@ -154,7 +151,7 @@ func laid(r idcard.Record, desk control.Desk, now time.Time) (l laidCard, err er
 		l.expired = desk.Trusted && until.Before(today)
 	}
 	if born, ok := idnumber.Born(l.document, l.number, today); ok && desk.Trusted {
-		l.child = born.AddDate(childhood, 0, 0).After(today)
+		l.child = born.AddDate(idnumber.Childhood, 0, 0).After(today)
 	}
 	return l, nil
 }
