@@ -297,7 +297,7 @@ func (h *house) arrive() {
 	h.wants(h.get("/people"), "3B · 1 living here")
 	h.wants(h.get("/people/roster"), "<td>3B</td><td>1</td>")
 	h.wants(h.get("/people/"+h.first().ID), "can be copied")
-	h.wants(h.get("/people/"+h.first().ID+"/slip"), "the registry keeps name, number and entries")
+	h.wants(h.get("/people/"+h.first().ID+"/slip"), "sealed, under a key that is kept offline")
 }
 
 // lost: the landlord's word alone is a notice on the old card; with the tenant's card the

@@ -109,6 +109,7 @@ type Device struct {
 type Journal struct {
 	Epoch    string `json:"epoch"`
 	Degraded string `json:"degraded,omitempty"`
+	WhoDays  int    `json:"who_days"` // journal.who_days of the site file
 }
 
 // Grants is the state of the list of grants.

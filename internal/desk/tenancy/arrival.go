@@ -56,7 +56,7 @@ func Judge(h wire.House, known []string, a Arrival, clock Time) (j Judged, err e
 	case c.Basis == 0:
 		return j, Refuse("the bases are "+list(wire.BasisConsent), "there has to be a legal basis for keeping a person's data")
 	case !a.Informed:
-		return j, Refuse("tell them: the registry keeps name, document number and entries; the gateway keeps flat and term", "the person has not been told what is kept")
+		return j, Refuse("gatehouse checkin --notice prints what to tell them; tell them, then say that they were told", "the person has not been told what is kept")
 	case a.Until != 0 && a.Until <= a.From:
 		return j, Refuse("the last day comes after the first", "the term ends before it begins")
 	case a.Until != 0 && a.Until <= clock.Past():

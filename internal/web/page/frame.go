@@ -27,6 +27,7 @@ type frame struct {
 	Tab     string
 	Bare    bool // for the tenant to see: without links to other screens
 	Data    any
+	Kept    kept
 	again   string // where the answer to a form is shown again
 }
 

@@ -159,7 +159,7 @@ func (v *Visit) ShowStatus(status int, screen string, data any) error {
 
 // frame returns the data of a screen, with what its head and foot say of the house at this moment.
 func (v *Visit) frame(screen string, data any) frame {
-	f := frame{v: v, Data: data, Tab: tabOf[screen], Bare: screen == "desk_tenant" || strings.HasPrefix(screen, "setup_")}
+	f := frame{v: v, Data: data, Kept: kept{v}, Tab: tabOf[screen], Bare: screen == "desk_tenant" || strings.HasPrefix(screen, "setup_")}
 	if v.Account.ID != "" && !strings.HasPrefix(screen, "setup_") {
 		st, err := v.page.Watch.Now(v.Context())
 		if err != nil {

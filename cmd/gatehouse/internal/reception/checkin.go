@@ -17,7 +17,9 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/idnumber"
 	"gatehouse/internal/naming"
+	"gatehouse/internal/site"
 	"gatehouse/internal/socket"
+	"gatehouse/internal/web/text"
 )
 
 // CheckIn is the command that registers a tenant.
@@ -25,6 +27,7 @@ type CheckIn struct {
 	deskReader
 	idCardReader
 	Once    bool   `help:"Take one swipe and do not ask for more."`
+	Notice  bool   `help:"Print what the tenant has to be told, in Chinese and in English, and check nobody in."`
 	Answers string `help:"\"-\": read the answers from standard input as one JSON object, with the fields document, number, name, flat, label, doors, from, until, basis, informed, pin." placeholder:"-"`
 }
 
@@ -40,13 +43,19 @@ With --id-card an empty line for the document reads the identity card that lies
 on the reader; number and name are then not asked for. With --answers - the card
 answers those of document, number and name that are left out.
 
-Names and numbers are sealed to the registry. The gateway keeps flat, label and
-term.`
+Names and numbers are sealed to the registry. What gateway and registry keep, for
+how long, and who can see it: --notice prints it for the tenant; on a terminal it
+stands before the question.`
 }
 
 func (c CheckIn) Run(s *session.Session) error {
 	if c.Answers != "" && c.Answers != "-" {
 		return socket.Hinted("--answers -", "names and numbers come by standard input only (refusal N12)")
+	}
+	if c.Notice {
+		lines, err := keptNotice(s)
+		fmt.Fprint(s.Out, lines)
+		return err
 	}
 	return atDesk(s, c.TakeOver, func(v visit) error {
 		a, err := c.gather(v)
@@ -94,16 +103,16 @@ func (c CheckIn) gather(v visit) (a answers, err error) {
 				return a, err
 			}
 		}
-		return a, a.ask(from, v.desk)
+		return a, a.ask(from, v)
 	}
-	text, err := io.ReadAll(io.LimitReader(v.s.In, maxAnswers))
+	given, err := io.ReadAll(io.LimitReader(v.s.In, maxAnswers))
 	switch {
 	case err != nil:
 		return a, fmt.Errorf("read the answers: %w", err)
-	case !utf8.Valid(text):
+	case !utf8.Valid(given):
 		return a, session.NotUTF8("the answers")
 	}
-	dec := json.NewDecoder(bytes.NewReader(text))
+	dec := json.NewDecoder(bytes.NewReader(given))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&a); err != nil {
 		return a, socket.Hinted("gatehouse checkin --help names the fields", "the answers are not the JSON object that they have to be%s", where(err))
@@ -159,7 +168,8 @@ func where(err error) string {
 var jsonKinds = map[reflect.Kind]string{reflect.String: "a string", reflect.Bool: "true or false", reflect.Slice: "a list of strings", reflect.Struct: "an object"}
 
 // ask asks the questions in order, except those that a card has answered.
-func (a *answers) ask(from *session.Asker, desk control.Desk) (err error) {
+func (a *answers) ask(from *session.Asker, v visit) (err error) {
+	desk := v.desk
 	var doors string
 	flats := ""
 	if n := len(desk.Flats); n > 0 && n <= 40 {
@@ -191,6 +201,13 @@ func (a *answers) ask(from *session.Asker, desk control.Desk) (err error) {
 		}
 	}
 	a.Doors = doorsIn(doors)
+	if from.AtTerminal() {
+		notice, err := keptNotice(v.s)
+		if err != nil {
+			return err
+		}
+		fmt.Fprint(v.s.Err, notice)
+	}
 	if _, err = from.Ask("was the person told what is kept, and why? (yes)", told); err != nil {
 		return err
 	}
@@ -199,10 +216,27 @@ func (a *answers) ask(from *session.Asker, desk control.Desk) (err error) {
 	return err
 }
 
+// keptNotice returns what a tenant has to be told, in both languages of the page and in its words.
+func keptNotice(s *session.Session) (string, error) {
+	words, err := text.Load()
+	if err != nil {
+		return "", err
+	}
+	st, err := s.Client.Status(s.Ctx)
+	if err != nil {
+		return "", err
+	}
+	var out strings.Builder
+	for _, l := range []text.Language{text.Chinese, text.English} {
+		fmt.Fprintf(&out, "%s\n\n", strings.Join(words.Kept(l, st.Registry == site.NoRegistry, st.Journal.WhoDays), "\n"))
+	}
+	return out.String(), nil
+}
+
 // told requires a yes: at a terminal there is time to tell the person.
 func told(answer string) (string, error) {
 	if strings.ToLower(answer) != "yes" {
-		return "", socket.Hinted("tell them, then answer yes: the registry keeps name, document number and entries; the gateway keeps flat and term",
+		return "", socket.Hinted("gatehouse checkin --notice prints what to tell them; tell them, then answer yes",
 			"the person has to know what is kept")
 	}
 	return answer, nil

@@ -47,7 +47,7 @@ func TestAnswers(t *testing.T) {
 func TestLinesInUTF8(t *testing.T) {
 	s := &session.Session{Console: command.Console{In: strings.NewReader("passport\nE0000005\n\xd5\xc5\xce\xb0\n7A\n\n\n\n\ncontract\nyes\n\n")}}
 	var a answers
-	if err := a.ask(s.Asker(), control.Desk{}); err == nil || !strings.Contains(err.Error(), "not UTF-8") || a.Name != "" {
+	if err := a.ask(s.Asker(), visit{s: s}); err == nil || !strings.Contains(err.Error(), "not UTF-8") || a.Name != "" {
 		t.Errorf("%q, %v", a.Name, err)
 	}
 }

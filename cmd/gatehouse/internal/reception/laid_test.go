@@ -141,7 +141,7 @@ func (c *console) answer(words, line string) {
 // gather answers a check-in's questions at the console, the first ones by act.
 func (c *console) gather(port string, desk control.Desk, act func()) answers {
 	c.t.Helper()
-	s := &session.Session{Ctx: c.t.Context(), Console: command.Console{In: c.slave, Err: command.Screen{To: c.slave}}}
+	s := &session.Session{Ctx: c.t.Context(), Client: statusDaemon(c.t, control.Status{Registry: "r1", Journal: control.Journal{WhoDays: 60}}), Console: command.Console{In: c.slave, Err: command.Screen{To: c.slave}}}
 	type result struct {
 		answers
 		err error
@@ -155,6 +155,9 @@ func (c *console) gather(port string, desk control.Desk, act func()) answers {
 	for _, q := range [][2]string{{"flat", "3B"}, {"your own word", ""}, {"doors", ""}, {"first day", ""}, {"last day", ""},
 		{"legal basis", "contract"}, {"told what is kept", "yes"}, {"PIN", ""}} {
 		c.answer(q[0], q[1])
+	}
+	if told := c.said.String(); !strings.Contains(told, "after 60 to 67 days") || !strings.Contains(told, "60 到 67 天") {
+		c.t.Error("the tenant's notice does not stand before the question")
 	}
 	r := <-done
 	noErr(c.t, r.err)
