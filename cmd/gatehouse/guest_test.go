@@ -46,6 +46,15 @@ func TestGuest(t *testing.T) {
 	b.fails("258013\n", []string{"over already"}, "guest", "give", "3B", "--by", "pin", "--from", "2020-11-01 18:00")
 	b.fails("258013\n", []string{"no time", `"2026-01-31 18:00"`}, "guest", "give", "3B", "--by", "pin", "--from", "soon")
 	b.fails("258013\n", []string{"at most 30 days"}, "guest", "give", "3B", "--by", "pin", "--from", "2090-01-01 18:00")
+	for want, from := range map[string]time.Time{"over already": time.Now().AddDate(0, -1, 0), "at most 30 days": time.Now().AddDate(0, 2, 0), "": time.Now().AddDate(0, 0, 3)} { // as the page asks, before the tenant has the phone
+		_, err := b.client.Change(t.Context(), "any", control.Change{Action: "guest", Tenancy: "3B", Guest: &control.GuestTerms{From: &from, Hours: 4}, Check: true})
+		if got := fmt.Sprint(err); want == "" && err != nil || !strings.Contains(got, want) {
+			t.Errorf("from %v: %v, want %q", from, err, want)
+		}
+	}
+	if out := b.ok("", "guest", "list"); !strings.Contains(out, "no guest codes") {
+		t.Errorf("a code was given without the tenant: %s", out)
+	}
 	b.fails("471108\n", []string{"wrong PIN"}, "guest", "give", "3B", "--by", "pin")
 	out := b.ok("258013\n", "guest", "give", "3B", "--by", "pin", "--days", "3")
 	if !strings.Contains(out, "guest code of 3B") || !strings.Contains(out, "any number of times") || !strings.Contains(out, "at the keys of front") || strings.Contains(out, "scanner") {

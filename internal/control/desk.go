@@ -78,6 +78,7 @@ type Change struct {
 	NewPIN  string      `json:"new_pin,omitempty"`
 	Typed   bool        `json:"typed,omitempty"` // PINs are those that were typed at a reader's keys in this visit, in their order
 	Guest   *GuestTerms `json:"guest,omitempty"` // of the code of a guest
+	Check   bool        `json:"check,omitempty"` // only judge Guest: before the tenant proves anything
 }
 
 // Tenancy is one person in one flat. Only the registry knows who that is.

@@ -118,6 +118,7 @@ func TestGuests(t *testing.T) {
 	for want, d := range map[string]*doorcode.Terms{
 		"over already": {Until: noon}, "at most 7 days": hours(7*24 + 1), "at most 30 days from now": {From: noon + 31*86400, Until: noon + 32*86400},
 	} {
+		refused(t, o.Desk.Guests.Judge(o.Desk.Tenancies()[0].ID, d), want) // before the tenant proves anything
 		_, err := give(d)
 		refused(t, err, want)
 		o.Desk.Residents.tries = guess.New[string](atFlat, atHouse, 5)
@@ -127,6 +128,10 @@ func TestGuests(t *testing.T) {
 	guest := func(begin, end uint32) (Done, error) {
 		return o.ask(Request{Action: tenancy.NewGuest, Tenancy: "3A", Proof: "card", Guest: &doorcode.Terms{From: begin, Until: end}}, cards(em(7)), nil)
 	}
+	late, err := o.Desk.Find("3A")
+	must(t, err)
+	refused(t, o.Desk.Guests.Judge(late.ID, &doorcode.Terms{From: noon + 86400, Until: noon + 90000}), "tenancy is over when")
+	must(t, o.Desk.Guests.Judge(late.ID, &doorcode.Terms{From: noon + 80000, Until: noon + 90000}))
 	_, err = guest(noon+86400, noon+90000)
 	refused(t, err, "tenancy is over when")
 	done, err = guest(noon+80000, noon+90000) // it ends with the tenancy

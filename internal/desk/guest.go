@@ -48,23 +48,34 @@ func (g *Guests) Doors(t wire.ID) []string {
 	return slices.Compact(all)
 }
 
+// Judge refuses terms under which a tenancy can give no guest code, before its tenant proves anything.
+func (g *Guests) Judge(t wire.ID, terms *doorcode.Terms) error {
+	_, err := g.judge(t, terms, g.clock())
+	return err
+}
+
+// judge returns where a guest code of a tenancy would open. A start that has come is from now on.
+func (g *Guests) judge(t wire.ID, terms *doorcode.Terms, clock tenancy.Time) (out GuestCode, err error) {
+	if terms == nil {
+		return out, tenancy.Refuse("say how long it is good for", "a guest code needs an end")
+	}
+	if err := judgeTerms(terms, clock); err != nil {
+		return out, err
+	}
+	out.Keys, out.Scanners = g.opening(g.codes.Doors, t, clock), g.opening(g.codes.Scanners, t, clock)
+	if g.codes.Store == nil || len(out.Keys)+len(out.Scanners) == 0 {
+		return out, tenancy.Refuse(`a scanner takes them (type = "code"), and a reader with keys by pin = "only" in its [[door.reader]]`, "no reader here takes guest codes at a door of this tenancy")
+	}
+	return out, g.opensThen(t, terms, append(slices.Clone(out.Keys), out.Scanners...))
+}
+
 // give makes a guest code for a tenancy.
 func (g *Guests) give(t *tenancy.Tenancy, terms *doorcode.Terms) (*GuestCode, error) {
-	if terms == nil {
-		return nil, tenancy.Refuse("say how long it is good for", "a guest code needs an end")
-	}
 	clock := g.clock()
-	if err := judgeTerms(terms, clock); err != nil {
+	out, err := g.judge(t.ID, terms, clock)
+	if err != nil {
 		return nil, err
 	}
-	out := GuestCode{Keys: g.opening(g.codes.Doors, t.ID, clock), Scanners: g.opening(g.codes.Scanners, t.ID, clock)}
-	if g.codes.Store == nil || len(out.Keys)+len(out.Scanners) == 0 {
-		return nil, tenancy.Refuse(`a scanner takes them (type = "code"), and a reader with keys by pin = "only" in its [[door.reader]]`, "no reader here takes guest codes at a door of this tenancy")
-	}
-	if err := g.opensThen(t.ID, terms, append(slices.Clone(out.Keys), out.Scanners...)); err != nil {
-		return nil, err
-	}
-	var err error
 	out.Digits, out.Guest, err = g.codes.Invite(t.ID, *terms, clock.Past())
 	if errors.Is(err, doorcode.ErrGuests) {
 		return nil, tenancy.Refuse("end one of them, or wait until one is over", "this tenancy has %d guest codes already", doorcode.GuestsMost)

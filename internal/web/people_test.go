@@ -29,6 +29,7 @@ type front struct {
 	changes  []control.Change
 	arrived  []control.CheckIn
 	refuse   error // the next check-in or change
+	never    error // the terms of a guest code, before the proof
 	quit     bool  // the next of these cuts the connection, after it was done
 	cards    chan cardAnswer
 	waits    chan struct{}      // one for each wait that has begun
@@ -191,6 +192,9 @@ func (f *front) change(r *http.Request, in control.Change) (control.Done, error)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if in.Check {
+		return control.Done{}, f.never
+	}
 	f.changes = append(f.changes, in)
 	return f.outcome(tenancyOne())
 }
@@ -687,8 +691,13 @@ func TestGuestAtTheDesk(t *testing.T) {
 		t.Error("the landlord gives guest codes by himself")
 	}
 	p.step("choose", "proof", "pin", "from", "soon", "hours", "72").wants("can&#39;t be read").wants(`value="soon"`).wants(`value="72" checked`)
+	over := &socket.Error{Status: http.StatusUnprocessableEntity, Message: "this guest code would be over already", Hint: "it counts from its start"}
 	f.mu.Lock()
-	f.refuse = &socket.Error{Status: http.StatusUnprocessableEntity, Message: "this guest code would be over already", Hint: "it counts from its start"}
+	f.never = over
+	f.mu.Unlock()
+	p.step("choose", "proof", "pin", "from", "2026-01-01 18:00", "hours", "72").wants("over already").wants("none for from now on").wants(`value="2026-01-01 18:00"`).wants(`value="72" checked`)
+	f.mu.Lock()
+	f.never, f.refuse = nil, over // while the phone was handed over
 	f.mu.Unlock()
 	p.step("choose", "proof", "pin", "from", "2026-01-01 18:00", "hours", "72")
 	p.step("pin", "pin", "471108").wants("over already").wants("none for from now on").wants(`value="2026-01-01 18:00"`)

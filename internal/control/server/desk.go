@@ -162,6 +162,13 @@ func (g counter) postChange(r *http.Request, in control.Change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if in.Check {
+		t, err := g.Desk.Find(in.Tenancy)
+		if err == nil {
+			err = g.Desk.Guests.Judge(t.ID, terms)
+		}
+		return control.Done{}, err
+	}
 	done, err := g.Desk.Change(r.Context(), desk.Request{Session: r.PathValue("session"), Action: in.Action, Tenancy: in.Tenancy,
 		Proof: in.Proof, PIN: in.PIN, Cause: in.Cause, Card: in.Card, NewPIN: in.NewPIN, Typed: in.Typed, Guest: terms})
 	return g.done(done), err

@@ -68,21 +68,16 @@ type Choice struct {
 
 // Choose takes the choice for a change.
 func (v *Visit) Choose(ctx context.Context, c Choice) {
-	v.act(ctx, func(context.Context) error {
+	v.act(ctx, func(ctx context.Context) error {
 		if c.Proof != "card" && c.Proof != "pin" && c.Proof != "landlord" {
 			return text.Word("desk.no_proof")
 		}
 		if v.purpose == MoveOut && c.Cause == "" {
 			return text.Word("desk.no_cause")
 		}
-		var guest *control.GuestTerms
-		if v.purpose == Guest {
-			terms, err := c.Guest.Terms(v.now().desk.TimeZone)
-			v.with(func(s *state) { s.form.Guest = c.Guest })
-			if err != nil {
-				return err
-			}
-			guest = terms
+		guest, err := v.guest(ctx, c.Guest)
+		if err != nil {
+			return err
 		}
 		v.with(func(s *state) {
 			s.chosen = true
@@ -93,6 +88,25 @@ func (v *Visit) Choose(ctx context.Context, c Choice) {
 		})
 		return nil
 	}, Choose)
+}
+
+// guest returns the terms of a guest code, which the daemon judges before the tenant has the phone; nil
+// for a visit of another purpose.
+func (v *Visit) guest(ctx context.Context, f GuestForm) (*control.GuestTerms, error) {
+	if v.purpose != Guest {
+		return nil, nil
+	}
+	v.with(func(s *state) { s.form.Guest = f })
+	s := v.now()
+	terms, err := f.Terms(s.desk.TimeZone)
+	if err != nil {
+		return nil, err
+	}
+	judged := control.Change{Action: s.change.Action, Tenancy: s.change.Tenancy, Guest: terms, Check: true}
+	return terms, sure(ctx, func(ctx context.Context) error {
+		_, err := v.daemon.Change(ctx, s.desk.Session, judged)
+		return err
+	})
 }
 
 // Show waits for a card at the reader of a door (empty: the first): a new card, or one that proves
