@@ -35,6 +35,7 @@ type accessView struct {
 	Invitations []account.Invitation
 	Code        string // of a new invitation; shown only once
 	For         string // the invited name
+	Again       bool   // it was invited before, by a code that now is void
 	Wrong       string // key of the words; empty: nothing is wrong
 }
 
@@ -49,7 +50,7 @@ func (a access) page(v *page.Visit, status int, view accessView) error {
 
 func (a access) invite(v *page.Visit) error {
 	name := v.FormValue("name")
-	code, err := a.Accounts.Invite(name, account.Role(v.FormValue("role")), time.Now())
+	code, again, err := a.Accounts.Invite(name, account.Role(v.FormValue("role")), time.Now())
 	switch {
 	case errors.Is(err, account.ErrName):
 		return a.page(v, http.StatusUnprocessableEntity, accessView{Wrong: "entry.bad_name"})
@@ -61,7 +62,7 @@ func (a access) invite(v *page.Visit) error {
 		return err
 	}
 	v.Note(v.Account, caller.Caller{Role: account.Role(v.FormValue("role"))}, false)
-	return a.page(v, http.StatusOK, accessView{Code: code[:5] + " " + code[5:], For: name})
+	return a.page(v, http.StatusOK, accessView{Code: code[:5] + " " + code[5:], For: name, Again: again})
 }
 
 func (a access) withdraw(v *page.Visit) error {

@@ -74,6 +74,27 @@ func TestInvitation(t *testing.T) {
 	}
 }
 
+// TestInvitedAgain: who invites a name again is told that the code before is void, which it is.
+func TestInvitedAgain(t *testing.T) {
+	s := claimed(t)
+	p := s.person(t, "owner")
+	const void = "The code from before no longer works"
+	if a := s.post(t, p.c, "/access/invite", "name", "Mei", "role", "helper"); strings.Contains(a.body, void) {
+		t.Errorf("at the first invitation: %s", a.body)
+	}
+	first := s.invite(t, p.c, "Aunt", account.Helper)
+	if a := s.post(t, p.c, "/access/invite", "name", " mei", "role", "installer"); !strings.Contains(a.body, void) {
+		t.Errorf("in English: %s", a.body)
+	}
+	s.post(t, p.c, "/language", "to", "zh")
+	if a := s.post(t, p.c, "/access/invite", "name", "aunt", "role", "helper"); !strings.Contains(a.body, "之前给这个称呼的邀请码已经作废") {
+		t.Errorf("in Chinese: %s", a.body)
+	}
+	if a := s.post(t, browser(t), "/invited", "code", first, "password", secret); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("the code from before: status %d", a.status)
+	}
+}
+
 // TestHandOver ends all installers and their invitations, once the owner is sure.
 func TestHandOver(t *testing.T) {
 	s := claimed(t)

@@ -127,7 +127,7 @@ func TestBuildingTime(t *testing.T) {
 	p.page = s.get(t, p.c, "/todo").body
 	p.wants("2026-12-01 09:30 (Asia/Kathmandu)")
 	made := time.Now()
-	if _, err := s.accounts.Invite("aunt", account.Helper, made); err != nil {
+	if _, _, err := s.accounts.Invite("aunt", account.Helper, made); err != nil {
 		t.Fatal(err)
 	}
 	p.page = s.get(t, p.c, "/access").body

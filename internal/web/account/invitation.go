@@ -38,31 +38,31 @@ func sumOf(code string) []byte {
 	return sum[:]
 }
 
-// Invite invites a helper or an installer, and returns the code, which is not stored. An earlier
-// invitation of that name is void. now is the clock of sessions.
-func (s *Store) Invite(name string, role Role, now time.Time) (string, error) {
+// Invite invites a helper or an installer, and returns the code, which is not stored. again: there
+// was an invitation of that name, whose code now is void. now is the clock of sessions.
+func (s *Store) Invite(name string, role Role, now time.Time) (code string, again bool, err error) {
 	if role != Helper && role != Installer {
-		return "", ErrRole
+		return "", false, ErrRole
 	}
 	name = oneLine(name)
 	if !isName(name) {
-		return "", ErrName
+		return "", false, ErrName
 	}
 	if _, taken := s.Named(name); taken {
-		return "", ErrName
+		return "", false, ErrName
 	}
-	code := newCode() + newCode()[:2]
+	code = newCode() + newCode()[:2]
 	s.inviting.Lock()
 	defer s.inviting.Unlock()
 	open, err := s.openInvitations(now)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	open = slices.DeleteFunc(open, func(i Invitation) bool { return strings.EqualFold(i.Name, name) })
-	if len(open)+len(s.All()) >= mostAccounts {
-		return "", ErrFull
+	others := slices.DeleteFunc(slices.Clone(open), func(i Invitation) bool { return strings.EqualFold(i.Name, name) })
+	if len(others)+len(s.All()) >= mostAccounts {
+		return "", false, ErrFull
 	}
-	return code, s.saveInvitations(append(open, Invitation{name, role, now.Add(InvitationLasts), sumOf(code)}))
+	return code, len(others) < len(open), s.saveInvitations(append(others, Invitation{name, role, now.Add(InvitationLasts), sumOf(code)}))
 }
 
 // Accept makes the account of an invitation, whose code then is void.

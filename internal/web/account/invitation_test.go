@@ -18,7 +18,7 @@ func TestInvitationEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
-	code, err := s.Invite("Mei", Helper, now)
+	code, _, err := s.Invite("Mei", Helper, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,12 +39,12 @@ func TestInvitationEnds(t *testing.T) {
 	if _, err := s.Accept(code, password, now); !errors.Is(err, ErrInvitation) {
 		t.Errorf("a second time: %v", err)
 	}
-	first, err := s.Invite("Lao Wang", Installer, now)
-	if err != nil {
-		t.Fatal(err)
+	first, again, err := s.Invite("Lao Wang", Installer, now)
+	if err != nil || again {
+		t.Fatal(again, err)
 	}
-	if _, err := s.Invite("lao wang", Installer, now); err != nil {
-		t.Fatal(err)
+	if _, again, err := s.Invite("lao wang", Installer, now); err != nil || !again {
+		t.Fatal(again, err)
 	}
 	if _, err := s.Accept(first, password, now); !errors.Is(err, ErrInvitation) {
 		t.Errorf("a code that another took the place of: %v", err)
