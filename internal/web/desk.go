@@ -37,9 +37,6 @@ func (d desk) routes() []page.Route {
 	}
 }
 
-// keyDesk is the session's key of the visit's token.
-const keyDesk = "desk"
-
 // deskPath is the path of every step.
 const deskPath = "/people/desk"
 
@@ -64,7 +61,7 @@ var deskScreens = map[reception.Step]string{reception.Details: "desk_details", r
 	reception.TwicePIN: "desk_pin", reception.Card: "desk_card", reception.Tenant: "desk_tenant", reception.Done: "desk_done", reception.Paused: "desk_paused"}
 
 func (d desk) page(v *page.Visit) error {
-	at := d.counter.Of(d.Sessions.GetString(v.Context(), keyDesk))
+	at := d.counter.Of(d.Sessions.Token(v.Context()))
 	if at == nil {
 		return v.ShowStatus(http.StatusGone, "desk_none", nil)
 	}
@@ -135,38 +132,61 @@ func (d desk) begin(v *page.Visit) error {
 	if !p.Known() || (p == reception.CheckIn) != (tenancy == "") {
 		return &socket.Error{Status: http.StatusUnprocessableEntity, Message: v.Say("desk.no_purpose"), Hint: v.Say("desk.no_purpose_do")}
 	}
-	mine := d.Sessions.GetString(v.Context(), keyDesk)
-	if v.FormValue("give_up") == "1" {
-		d.counter.End(v.Context(), mine)
+	mine, session := "", d.Sessions.Token(v.Context())
+	if up := v.FormValue("give_up"); up != "" { // that one, and not what was begun since
+		d.counter.End(v.Context(), session, up)
 	}
-	at, err := d.counter.Begin(v.Context(), mine, p, tenancy, v.FormValue("take_over") == "1")
+	if at := d.counter.Of(session); at != nil {
+		mine = at.Token
+	}
+	_, err := d.counter.Begin(v.Context(), session, p, tenancy, v.FormValue("take_over") == "1")
 	if errors.Is(err, reception.ErrUnfinished) || reception.Busy(err) {
-		return v.ShowStatus(http.StatusConflict, "desk_busy", busyView{string(p), tenancy, errors.Is(err, reception.ErrUnfinished)})
+		return v.ShowStatus(http.StatusConflict, "desk_busy", busyView{string(p), tenancy, mine, errors.Is(err, reception.ErrUnfinished)})
 	}
 	if err != nil {
 		return v.Told(err)
 	}
-	d.Sessions.Put(v.Context(), keyDesk, at.Token)
 	v.Redirect(deskPath)
 	return nil
 }
 
 // busyView is for an occupied desk: by this session itself (Own), or by somebody else. Purpose
-// "resume" continues an interrupted visit.
+// "resume" continues an interrupted visit. Token is the visit of the session.
 type busyView struct {
-	Purpose, Tenancy string
-	Own              bool
+	Purpose, Tenancy, Token string
+	Own                     bool
 }
 
-// step handles a form of a visit. A form of another visit changes nothing: the page shows the
-// present step.
+// of returns the visit that a form is of: nil if that is not the session's present one.
+func (d desk) of(v *page.Visit) *reception.Visit {
+	at := d.counter.Of(d.Sessions.Token(v.Context()))
+	if at == nil || at.Token != v.FormValue("visit") {
+		return nil
+	}
+	return at
+}
+
+// past answers a form of a visit that is no more: it did nothing, and no other visit's screen may
+// stand there as if it had been its next step.
+func (d desk) past(v *page.Visit) error {
+	if d.counter.Taken() {
+		return v.ShowStatus(http.StatusConflict, "desk_other", nil)
+	}
+	return v.ShowStatus(http.StatusGone, "desk_none", nil)
+}
+
+// step handles a form of a visit.
 func (d desk) step(do func(*page.Visit, *reception.Visit) error) func(*page.Visit) error {
 	return func(v *page.Visit) error {
-		token := d.Sessions.GetString(v.Context(), keyDesk)
-		if at := d.counter.Of(token); at != nil && v.FormValue("visit") == token {
-			if err := do(v, at); err != nil {
-				return err
-			}
+		at := d.of(v)
+		if at == nil {
+			return d.past(v)
+		}
+		if err := do(v, at); err != nil {
+			return err
+		}
+		if d.of(v) != at && v.Stays() { // another one was begun while this one waited
+			return d.past(v)
 		}
 		v.Redirect(deskPath)
 		return nil
@@ -227,19 +247,20 @@ func (d desk) waiting(v *page.Visit, wait func()) error {
 }
 
 func (d desk) resume(v *page.Visit) error {
-	at := d.counter.Of(d.Sessions.GetString(v.Context(), keyDesk))
-	if at != nil {
-		if err := at.Resume(v.Context(), v.FormValue("take_over") == "1"); reception.Busy(err) {
-			return v.ShowStatus(http.StatusConflict, "desk_busy", busyView{Purpose: "resume"})
-		}
+	at := d.of(v)
+	if at == nil {
+		return d.past(v)
+	}
+	if err := at.Resume(v.Context(), v.FormValue("take_over") == "1"); reception.Busy(err) {
+		return v.ShowStatus(http.StatusConflict, "desk_busy", busyView{Purpose: "resume", Token: at.Token})
 	}
 	v.Redirect(deskPath)
 	return nil
 }
 
 func (d desk) leave(v *page.Visit) error {
-	if token := d.Sessions.GetString(v.Context(), keyDesk); token == v.FormValue("visit") {
-		d.counter.End(v.Context(), token)
+	if at := d.of(v); at != nil {
+		d.counter.End(v.Context(), d.Sessions.Token(v.Context()), at.Token)
 	}
 	v.Redirect("/people")
 	return nil

@@ -161,10 +161,11 @@ func (e entry) signIn(v *page.Visit) error {
 }
 
 func (e entry) signOut(v *page.Visit) error {
-	e.counter.End(v.Context(), e.Sessions.GetString(v.Context(), keyDesk))
+	session := e.Sessions.Token(v.Context())
 	if err := e.Sessions.Destroy(v.Context()); err != nil {
 		return err
 	}
+	e.counter.End(v.Context(), session, "") // then: who waits in it finds the session gone, and does not save it again
 	v.Redirect("/login")
 	return nil
 }

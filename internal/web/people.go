@@ -161,7 +161,7 @@ func (p people) sheet(name string) func(*page.Visit) error {
 		if err != nil {
 			return err
 		}
-		if at := p.counter.Of(p.Sessions.GetString(v.Context(), keyDesk)); at != nil && name == "slip" {
+		if at := p.counter.Of(p.Sessions.Token(v.Context())); at != nil && name == "slip" {
 			if done := at.View(v.Context()).Done; done != nil && done.Tenancy.ID == t.ID {
 				t.Codes, t.CodeDoors = reception.Spaced(done.Codes), done.CodeDoors
 			}

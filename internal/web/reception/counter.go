@@ -36,26 +36,33 @@ type Counter struct {
 // NewCounter returns a Counter without a visit.
 func NewCounter(daemon *control.Client) *Counter { return &Counter{daemon: daemon} }
 
-// Of returns the visit with a token and restarts its Idle time; nil if it is over.
-func (c *Counter) Of(token string) *Visit {
+// Of returns the visit of a session and restarts its Idle time; nil if it has none.
+func (c *Counter) Of(session string) *Visit {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if token == "" || c.visit == nil || c.visit.Token != token {
+	if session == "" || c.visit == nil || c.visit.session != session {
 		return nil
 	}
 	c.visit.idle.Reset(Idle)
 	return c.visit
 }
 
-// Begin opens a visit for a purpose and a tenancy (empty for a check-in), and ends the one with the
-// token mine, unless that is for the same, which is then returned. The error is ErrUnfinished, or
-// the daemon's: with Conflict somebody else is at the desk.
-func (c *Counter) Begin(ctx context.Context, mine string, p Purpose, tenancy string, takeOver bool) (*Visit, error) {
+// Taken reports whether there is a visit, whoever's.
+func (c *Counter) Taken() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.visit != nil
+}
+
+// Begin opens a visit of a session for a purpose and a tenancy (empty for a check-in), and ends the
+// session's earlier one, unless that is for the same, which is then returned. The error is
+// ErrUnfinished, or the daemon's: with Conflict somebody else is at the desk.
+func (c *Counter) Begin(ctx context.Context, session string, p Purpose, tenancy string, takeOver bool) (*Visit, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	if old := c.visit; old != nil && mine != "" && old.Token == mine && old.Step() != Done {
+	if old := c.visit; old != nil && old.session == session && old.Step() != Done {
 		switch {
 		case old.is(p, tenancy):
 			return old, nil
@@ -64,7 +71,7 @@ func (c *Counter) Begin(ctx context.Context, mine string, p Purpose, tenancy str
 		}
 		c.drop(ctx)
 	}
-	v := newVisit(c.daemon, p, caller.Of(ctx))
+	v := newVisit(c.daemon, session, p, caller.Of(ctx))
 	if tenancy != "" {
 		t, err := c.daemon.Tenancy(ctx, tenancy)
 		if err != nil {
@@ -88,11 +95,11 @@ func (c *Counter) sit(v *Visit) {
 	c.visit = v
 }
 
-// End ends the visit with a token, whatever its state.
-func (c *Counter) End(ctx context.Context, token string) {
+// End ends the visit of a session with a token (empty: whichever it is), whatever its state.
+func (c *Counter) End(ctx context.Context, session, token string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.visit != nil && c.visit.Token == token {
+	if c.visit != nil && c.visit.session == session && (token == "" || c.visit.Token == token) {
 		c.drop(ctx)
 	}
 }
@@ -126,9 +133,9 @@ func (c *Counter) drop(ctx context.Context) {
 	v.forget()
 }
 
-func newVisit(daemon *control.Client, p Purpose, by caller.Caller) *Visit {
+func newVisit(daemon *control.Client, session string, p Purpose, by caller.Caller) *Visit {
 	ctx, cancel := context.WithCancel(context.Background())
-	v := &Visit{Token: rand.Text(), daemon: daemon, by: by, purpose: p, turn: make(chan struct{}, 1), over: ctx, end: cancel}
+	v := &Visit{Token: rand.Text(), session: session, daemon: daemon, by: by, purpose: p, turn: make(chan struct{}, 1), over: ctx, end: cancel}
 	v.state.change.Action = actions[p]
 	return v
 }

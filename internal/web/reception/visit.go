@@ -56,7 +56,8 @@ const (
 
 // Visit is one visit. It is safe for concurrent use.
 type Visit struct {
-	Token   string // its name in the session and in its forms
+	Token   string // its name in its forms
+	session string // the page's session in which it was opened
 	daemon  *control.Client
 	by      caller.Caller // who opened it, and on whose behalf it ends
 	purpose Purpose
