@@ -19,3 +19,13 @@ func TestKindsHaveAView(t *testing.T) {
 		}
 	}
 }
+
+// TestSlowDiskIsHidden: that a door did not wait for the disk tells when somebody came in; that the
+// disk fails does not.
+func TestSlowDiskIsHidden(t *testing.T) {
+	for reason, want := range map[wire.Reason]bool{wire.ReasonSlowDisk: false, wire.ReasonIO: true, wire.ReasonDiskFull: true} {
+		if shown(wire.Header{Kind: wire.KindJournal, Outcome: wire.OutcomeActive, Reason: reason}) != want {
+			t.Errorf("%s is shown: %v", reason, !want)
+		}
+	}
+}

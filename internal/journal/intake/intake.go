@@ -45,6 +45,7 @@ type Intake struct {
 	degraded bool
 	reason   wire.Reason
 	problem  string
+	slow     slowness
 	dropped  uint64
 	tight    bool   // space is short: denials get at most half
 	low, all uint64 // taken since space is short: denials, and all
@@ -62,15 +63,21 @@ type State struct {
 	Degraded bool        // entries can't be made durable
 	Reason   wire.Reason // why
 	Problem  string      // the reason in words, for a log
-	Queued   int         // entries not yet durable
-	Dropped  uint64      // entries of this run that were dropped
+	// Passing is true while a slow disk is the reason for less than an hour. Who shows that tells when
+	// somebody came in: hardly anything but a door waits for the disk.
+	Passing bool
+	Slow    bool   // on an earlier day since boot, within a week, the disk was slow
+	Queued  int    // entries not yet durable
+	Dropped uint64 // entries of this run that were dropped
 }
 
 // State returns the state.
 func (in *Intake) State() State {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return State{in.boot, in.degraded, in.reason, in.problem, in.queue.len() + len(in.inflight), in.dropped}
+	now := in.clock().BootTime
+	return State{Boot: in.boot, Degraded: in.degraded, Reason: in.reason, Problem: in.problem, Queued: in.queue.len() + len(in.inflight), Dropped: in.dropped,
+		Passing: in.passing(now), Slow: in.slow.known(now)}
 }
 
 // Wake returns the channel that receives when entries came, or after Poke.
@@ -253,16 +260,20 @@ func (in *Intake) overShare(low bool) bool {
 	return false
 }
 
-// Degrade ends all waiting until a commit succeeds.
+// Degrade ends all waiting until a commit succeeds. A slow disk may turn out to be a sick one.
 func (in *Intake) Degrade(reason wire.Reason, err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.problem = err.Error()
-	if in.degraded {
+	if in.degraded && (in.reason != wire.ReasonSlowDisk || reason == wire.ReasonSlowDisk) {
 		return
 	}
+	now := in.clock().BootTime
 	in.degraded, in.reason = true, reason
-	in.log.Error().Err(err).Str("reason", reason.String()).Msg("journal: degraded")
+	if reason == wire.ReasonSlowDisk {
+		in.slow.add(now)
+	}
+	in.log.WithLevel(in.level(zerolog.ErrorLevel)).Err(err).Str("reason", reason.String()).Msg("journal: degraded")
 	for _, list := range [][]*Item{in.inflight, in.queue.low, in.queue.high} {
 		finish(list, ErrDegraded)
 	}
@@ -291,8 +302,8 @@ func (in *Intake) Committed() {
 		return
 	}
 	reason := in.reason
+	in.log.WithLevel(in.level(zerolog.InfoLevel)).Msg("journal: entries are durable again")
 	in.degraded, in.reason, in.problem = false, wire.ReasonNone, ""
-	in.log.Info().Msg("journal: entries are durable again")
 	in.note(wire.Header{Kind: wire.KindJournal, Outcome: wire.OutcomeIdle, Reason: reason})
 }
 

@@ -80,7 +80,11 @@ func diskProblems(g *gateway.Gateway, degraded string) (list toDo) {
 	if degraded != "" {
 		list.add("log_not_durable", "", "entries can't be made durable: %s. Doors go on; check the disk", degraded)
 	}
-	switch j := g.Journal.Status(); {
+	j := g.Journal.Status()
+	if j.Slow {
+		list.add("disk_slow", "", "the disk was slow on some day of the last week, and doors did not wait for it: it may be worn out; replace it before it fails (docs/restore.md)")
+	}
+	switch {
 	case j.Disk >= 90:
 		list.add("disk_filling", "", "the disk is %d %% full: make room; when it is full, denials are no longer logged", j.Disk)
 	case j.Spent:
