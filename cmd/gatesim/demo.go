@@ -110,7 +110,7 @@ func (d *days) run() error {
 	fmt.Fprintf(out, "\nall as it must be, in %.0f s\n", time.Since(d.first.Story.Began).Seconds())
 	if d.cmd.Keep {
 		d.howToLook(out)
-		play.Live(d.first, d.first.House.People.Residents[:19], nil) // the 20th moved out
+		play.Live(d.first, d.first.House.People.Residents[:19], 4*time.Second, nil) // the 20th moved out
 	}
 	return nil
 }

@@ -220,9 +220,9 @@ func fireAlarm(p *Play) error {
 }
 
 // Live lets people come in at random until Ctrl-C, so that there is something to see in
-// the log. Whoever watches may have ended a key meanwhile, and have a card held up to the
+// the log: one every pause or so. Whoever watches may have ended a key meanwhile, and have a card held up to the
 // reader of the front door by sending its holder; held may be nil.
-func Live(p *Play, all []*house.Person, held <-chan *house.Person) {
+func Live(p *Play, all []*house.Person, pause time.Duration, held <-chan *house.Person) {
 	for {
 		select {
 		case <-p.Ctx.Done():
@@ -230,7 +230,7 @@ func Live(p *Play, all []*house.Person, held <-chan *house.Person) {
 		case who := <-held:
 			err := p.Present(who, ledger.FrontDoor, func(time.Duration) error { return nil })
 			p.Story.Say(ledger.FrontDoor, "%s is held to the reader%s", who.Name, cause(err))
-		case <-time.After(time.Duration(2+rand.IntN(5)) * time.Second):
+		case <-time.After(pause/2 + rand.N(pause)):
 			who, door := all[rand.IntN(len(all))], []string{ledger.FrontDoor, ledger.YardDoor}[rand.IntN(2)]
 			if err := ComeIn(p, who, door); err != nil && p.Ctx.Err() == nil {
 				p.Story.Say(door, "%v", err)
