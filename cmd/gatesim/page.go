@@ -93,7 +93,7 @@ func (c pageCmd) open(ctx context.Context, second *enrolled.Second, dir string) 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() { served <- page.Run(ctx) }()
-	// Seldom enough that a card can be held up twice at a door that nobody opens meanwhile.
+	// Rarely enough for a card to be presented twice at a door that nobody opens meanwhile.
 	play.Live(second.Day, second.Day.House.People.Residents[:enrolled.FirstTenants], time.Minute, cardsOf(ctx, os.Stdin))
 	cancel()
 	return <-served
