@@ -297,7 +297,7 @@ func TestCheckInByForms(t *testing.T) {
 	f.cards <- cardAnswer{card: control.DeskCard{Door: "front", Missing: []string{"yard"}}}
 	p.step("card", "door", "front").wants("The reader here (Yard) sees it in another form")
 	f.cards <- cardAnswer{err: &socket.Error{Status: http.StatusRequestTimeout, Message: "no card came", Hint: "gatehouse status"}}
-	p.step("card", "door", "yard").wants("No card came").wants("Press the button again")
+	p.step("card", "door", "yard").wants("another door has taken it").wants("Wait here once more")
 	if strings.Contains(p.page, "gatehouse status") {
 		t.Error("the page names a command")
 	}

@@ -1,11 +1,17 @@
 package web
 
 import (
+	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"gatehouse/internal/control"
+	"gatehouse/internal/socket"
+	"gatehouse/internal/web/webtest"
 )
 
 // both shows the person's page in both languages, and wants the words of each.
@@ -89,4 +95,62 @@ func TestChildWantsAGuardian(t *testing.T) {
 	p.send("/people/desk", "purpose", "checkin").step("details", append(arriving(), "guardian", "1")...)
 	f.cards <- cardAnswer{card: control.DeskCard{Door: "front"}}
 	p.step("card", "door", "front").wants("Hand the phone to the tenant") // a tick for somebody grown up is none
+}
+
+// TestTakenElsewhere: where a card was taken at one door and not held up at the other, the page says so,
+// and never alone that no card came.
+func TestTakenElsewhere(t *testing.T) {
+	s := claimed(t)
+	f := withFront(s)
+	p := s.atCard(t)
+	noCard := cardAnswer{err: &socket.Error{Status: http.StatusRequestTimeout, Message: "no card came", Hint: "gatehouse status"}}
+	f.cards <- noCard
+	p.step("card", "door", "front").wants("No card came.")
+	f.cards <- cardAnswer{card: control.DeskCard{Door: "front", Missing: []string{"yard"}}}
+	p.step("card", "door", "front")
+	f.cards <- noCard
+	p.step("card", "door", "yard").wants("Leave out for now: Yard")
+	p.both(deskPath, "这张卡另一扇门已经收下，没有坏；只是在这里没有等到它", "The card is well: another door has taken it. It was not held up here")
+	if strings.Contains(p.page, "No card came") {
+		t.Error("the page says that no card came")
+	}
+}
+
+// TestWaitingAgain: in a real browser what was said of the wait before goes when somebody waits again.
+func TestWaitingAgain(t *testing.T) {
+	ctx := webtest.Chromium(t)
+	s := claimed(t)
+	f := withFront(s)
+	p := s.atCard(t)
+	f.cards <- cardAnswer{err: &socket.Error{Status: http.StatusRequestTimeout, Message: "no card came"}}
+	p.step("card", "door", "front").wants("No card came.")
+	eval := func(script string) (got bool) {
+		t.Helper()
+		got, err := chromedp.Run(ctx, chromedp.Evaluate[bool](script))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	navigate := func(path string) {
+		t.Helper()
+		if err := chromedp.Do(ctx, chromedp.Navigate(s.URL+path)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	navigate("/static/page.css")
+	for _, c := range p.c.Jar.Cookies(mustURL(t, s.URL)) {
+		eval(fmt.Sprintf(`(document.cookie = %q) != ""`, c.Name+"="+c.Value+"; path=/"))
+	}
+	navigate(deskPath)
+	const old, waiting = `document.querySelector("main [role=alert]").checkVisibility()`, `document.querySelector("[data-waiting]").innerText != ""`
+	if !eval(old + ` && !(` + waiting + `)`) {
+		t.Fatal("before the second wait the page does not say what was wrong")
+	}
+	// The form stays here, so that the page can be looked at while it would wait.
+	eval(`document.querySelector("form[data-wait]").addEventListener("submit", (e) => e.preventDefault()) == undefined`)
+	eval(`document.querySelector("button[value=front]").click() == undefined`)
+	if eval(old) || !eval(waiting) {
+		t.Error("what was wrong stands above the second wait")
+	}
 }

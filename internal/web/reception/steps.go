@@ -126,6 +126,8 @@ func (v *Visit) Show(ctx context.Context, door string) {
 			return nil
 		case err != nil && strings.HasPrefix(err.Error(), "this is another card"):
 			return v.anew(ctx)
+		case err != nil && !proof && s.shown && text.KeyOf(err.Error()) == "desk.said_no_card":
+			return text.Word("desk.taken_elsewhere")
 		case err != nil:
 			return err
 		case proof && card.Tenancy != nil && card.Tenancy.ID != s.change.Tenancy:

@@ -86,6 +86,7 @@ for (const form of document.querySelectorAll("form[data-wait]")) {
 	form.addEventListener("submit", () => {
 		const line = form.querySelector("[data-waiting]");
 		line.textContent = line.dataset.said;
+		for (const old of document.querySelectorAll("main [role=alert]")) old.hidden = true; // of the wait before
 	});
 	if ("auto" in form.dataset) form.requestSubmit(form.querySelector("button"));
 }
