@@ -73,7 +73,8 @@ func Last(text string, zone *time.Location) (time.Time, error) {
 var timeOfDay = regexp.MustCompile(`^(.*[\d日号.])(?:[ T]|\b)(\d{1,2}):(\d{2})(?::(\d{2}))?$`)
 
 // Moment returns a time for a query: RFC 3339, a day as First parses it with a time of day in the
-// zone, or a day alone, which stands for its midnight. An empty text is the zero time.
+// zone, or a day alone, which stands for its midnight. An empty text is the zero time. Where no record
+// can hold the day, the error wraps ErrRange.
 func Moment(text string, zone *time.Location) (time.Time, error) {
 	if t, err := time.ParseInLocation(time.RFC3339, strings.TrimSpace(text), zone); err == nil {
 		return t, nil
@@ -86,8 +87,12 @@ func Moment(text string, zone *time.Location) (time.Time, error) {
 		}
 	}
 	t, err := First(day, zone)
+	no := hinted("write it as 2026-01-31, or as \"2026-01-31 18:00\"", "no time: %q", text)
+	if errors.Is(err, ErrRange) {
+		return time.Time{}, outside{no}
+	}
 	if err != nil || clock[0] > 23 || clock[1] > 59 || clock[2] > 59 {
-		return time.Time{}, hinted("write it as 2026-01-31, or as \"2026-01-31 18:00\"", "no time: %q", text)
+		return time.Time{}, no
 	}
 	if clock == [3]int{} {
 		return t, nil

@@ -67,6 +67,18 @@ func TestLastDayTooFar(t *testing.T) {
 	p.step("details", append(arriving("term", "date"), "until", "2106-02-06")...).wants("step 2 of 3")
 }
 
+// TestGuestTooFar: a guest code that is to begin when no record can hold is not told to be written wrongly.
+func TestGuestTooFar(t *testing.T) {
+	s := claimed(t)
+	withFront(s)
+	p := s.person(t, "owner")
+	p.send("/people/desk", "purpose", "guest", "tenancy", "t1")
+	for _, from := range []string{"2110-01-01T10:00", "0027-01-01T10:00"} {
+		p.step("choose", "proof", "pin", "from", from, "hours", "4").wants(`value="` + from + `"`)
+		p.both(deskPath, "这个时间太早或太远", "That time is too far away")
+	}
+}
+
 // TestChildWantsAGuardian: the number of somebody under 14 goes on only with a guardian, who then has
 // the phone; the page shows nothing of the child, and does not speak of it at the end.
 func TestChildWantsAGuardian(t *testing.T) {

@@ -41,6 +41,9 @@ func (f GuestForm) Terms(timeZone string) (*control.GuestTerms, error) {
 		return nil, fmt.Errorf("time zone of the building: %w", err)
 	}
 	from, err := calendar.Moment(f.From, zone)
+	if errors.Is(err, calendar.ErrRange) {
+		return nil, text.Word("guest.out_of_range")
+	}
 	if err != nil {
 		return nil, text.Word("guest.bad_from")
 	}
