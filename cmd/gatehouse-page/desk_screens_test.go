@@ -32,7 +32,8 @@ func TestScreensOfTheDesk(t *testing.T) {
 		page = h.post(desk, "purpose", purpose, "tenancy", tenancy.ID)
 		c.look(desk, "desk-"+purpose)
 	}
-	h.step(&page, "choose", "PIN", "proof", "pin")
+	page = h.post(desk, "purpose", "dispute", "tenancy", tenancy.ID) // for which that of the check-in is taken
+	h.step(&page, "choose", "PIN of the tenant", "proof", "pin")
 	c.look(desk, "desk-by-pin")
 	page = h.post(desk, "purpose", "lost", "tenancy", tenancy.ID, "give_up", visitOf.FindStringSubmatch(page)[1])
 	c.take(desk, "desk-lost")

@@ -313,8 +313,7 @@ func (h *house) lost(t control.Tenancy, second uint64) {
 	h.opens(tenantCard)
 	page = h.post("/people/desk", "purpose", "out", "tenancy", t.ID)
 	h.wants(page, "Rent owed or a permit over stops no card")
-	h.step(&page, "choose", "PIN of the tenant", "proof", "pin", "cause", "moved_out") // a PIN of check-in is the landlord's too
-	h.step(&page, "pin", "it opens doors, and proves nothing", "pin", "4711")
+	h.step(&page, "choose", "no PIN of its own yet: that of the check-in proves nothing", "proof", "pin", "cause", "moved_out") // a PIN of check-in is the landlord's too
 	h.post("/people/desk/leave", "visit", visitOf.FindStringSubmatch(page)[1])
 	page = h.post("/people/desk", "purpose", "confirm", "tenancy", t.ID)
 	h.step(&page, "choose", "holds up a card of this tenancy", "proof", "card")

@@ -98,6 +98,7 @@ type Tenancy struct {
 	Ended    *time.Time    `json:"ended,omitempty"`   // when it did
 	Told     string        `json:"told,omitempty"`    // "yes" or "not yet", once the notice has ended: whether the tenant was told of it at a door
 	HasPIN   bool          `json:"has_pin"`
+	OwnPIN   bool          `json:"own_pin,omitempty"`   // the tenant chose it with a card, so that it proves who asks
 	CodesAt  []string      `json:"codes_at,omitempty"`  // doors here whose keys take one-time codes; how many of its codes are used nobody is told
 	GuestsAt []string      `json:"guests_at,omitempty"` // doors here that take the codes of its guests. Only GET /v1/tenancy says it, as CodesAt
 	Cards    []TenancyCard `json:"cards"`

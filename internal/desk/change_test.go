@@ -239,6 +239,38 @@ func TestPIN(t *testing.T) {
 	})
 }
 
+// TestCheckInPINProvesNothing: right or wrong, what is typed at the desk gets the same words where the
+// PIN is no proof, and they do not say that it opens a door.
+func TestCheckInPINProvesNothing(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	done, err := o.arrive(em(1))
+	must(t, err)
+	if !done.Tenancy.HasPIN || done.Tenancy.OwnPIN {
+		t.Errorf("after the check-in: %+v", done.Tenancy)
+	}
+	for _, action := range []string{tenancy.CheckOut, tenancy.Suspend, tenancy.SetPIN, tenancy.NewGuest, tenancy.NewCodes} {
+		said := map[string]bool{}
+		for _, pin := range []string{"4711", "0815", ""} {
+			_, err := o.ask(Request{Action: action, Tenancy: "3B", Proof: "pin", PIN: pin, NewPIN: "135790", Cause: "moved_out"}, nil, nil)
+			refused(t, err, "no PIN was chosen with a card")
+			said[err.Error()] = true
+			if strings.Contains(err.Error(), "opens") {
+				t.Errorf("%s with %q: %v", action, pin, err)
+			}
+		}
+		if len(said) != 1 {
+			t.Errorf("%s tells a right PIN from a wrong one: %v", action, said)
+		}
+	}
+	o.choosePIN(em(1), "135790")
+	_, err = o.ask(Request{Action: tenancy.Suspend, Tenancy: "3B", Proof: "pin", PIN: "864209"}, nil, nil)
+	refused(t, err, "wrong PIN")
+	done, err = o.ask(Request{Action: tenancy.NewCodes, Tenancy: "3B", Proof: "pin", PIN: "135790"}, nil, nil)
+	if err == nil && !done.Tenancy.OwnPIN {
+		t.Errorf("after it was chosen: %+v", done.Tenancy)
+	}
+}
+
 // TestVisits: one at a time; the second hears since when; idle ones end.
 func TestVisits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -116,7 +116,7 @@ func proofs(p reception.Purpose, t control.Tenancy) (all []string) {
 	if p == reception.Lost && proving > 1 || p != reception.Lost {
 		all = append(all, "card")
 	}
-	if t.HasPIN {
+	if p.ByPIN(t) {
 		all = append(all, "pin")
 	}
 	if p != reception.Confirm && p != reception.NewPIN && p != reception.NewCodes && p != reception.Guest && p != reception.Dispute {

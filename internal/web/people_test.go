@@ -22,22 +22,23 @@ import (
 
 // front is the desk of the daemon that the tests play. Answers to cards come from cards.
 type front struct {
-	mu       sync.Mutex
-	session  string
-	visits   int // opened so far
-	calls    []string
-	changes  []control.Change
-	arrived  []control.CheckIn
-	refuse   error // the next check-in or change
-	never    error // the terms of a guest code, before the proof
-	quit     bool  // the next of these cuts the connection, after it was done
-	cards    chan cardAnswer
-	waits    chan struct{}      // one for each wait that has begun
-	codes    []string           // that a check-in or change gives
-	guest    *control.GuestCode // likewise
-	notice   *time.Time         // of t1, which is on notice; its days still count
-	children []string           // numbers of persons under 14
-	until    *time.Time         // end of the term of who is checked in
+	mu         sync.Mutex
+	session    string
+	checkInPIN bool // the PIN of t1 is that of the check-in
+	visits     int  // opened so far
+	calls      []string
+	changes    []control.Change
+	arrived    []control.CheckIn
+	refuse     error // the next check-in or change
+	never      error // the terms of a guest code, before the proof
+	quit       bool  // the next of these cuts the connection, after it was done
+	cards      chan cardAnswer
+	waits      chan struct{}      // one for each wait that has begun
+	codes      []string           // that a check-in or change gives
+	guest      *control.GuestCode // likewise
+	notice     *time.Time         // of t1, which is on notice; its days still count
+	children   []string           // numbers of persons under 14
+	until      *time.Time         // end of the term of who is checked in
 }
 
 type cardAnswer struct {
@@ -83,6 +84,7 @@ func withFront(s *site) *front {
 		if f.guest != nil {
 			t.GuestsAt = []string{"front"}
 		}
+		t.OwnPIN = !f.checkInPIN
 		if f.notice != nil {
 			t.State, t.Notice, t.Counting = "notice", f.notice, true
 		}
@@ -103,7 +105,7 @@ func withFront(s *site) *front {
 }
 
 func tenancyOne() control.Tenancy {
-	return control.Tenancy{ID: "t1", Flat: "3B", State: "active", Zone: "UTC", Doors: []string{"front", "yard"}, HasPIN: true,
+	return control.Tenancy{ID: "t1", Flat: "3B", State: "active", Zone: "UTC", Doors: []string{"front", "yard"}, HasPIN: true, OwnPIN: true,
 		Cards: []control.TenancyCard{{Number: 1, State: "active", Proves: true, Copyable: true}, {Number: 2, State: "active", Proves: true}}}
 }
 

@@ -215,7 +215,7 @@ func copyable(s *site.Site, doors []string) bool {
 func tenancyOf(t tenancy.View, zone *time.Location) control.Tenancy {
 	at := func(s uint32) *time.Time { return timeOf(s, zone) }
 	out := control.Tenancy{ID: t.ID.String(), Flat: t.Flat, Label: t.Label, State: t.State, Doors: t.Doors, Since: at(t.Since), From: at(t.Term.From), Until: at(t.Term.Until), Zone: zone.String(),
-		Notice: at(t.Notice), Decided: t.Decided, Cause: t.Cause, Ended: at(t.Ended), Told: toldWords[t.Told], HasPIN: t.HasPIN, Cards: []control.TenancyCard{}, Doubtful: t.Doubtful, Counting: t.Counting, Unstored: t.Unstored}
+		Notice: at(t.Notice), Decided: t.Decided, Cause: t.Cause, Ended: at(t.Ended), Told: toldWords[t.Told], HasPIN: t.HasPIN, OwnPIN: t.OwnPIN, Cards: []control.TenancyCard{}, Doubtful: t.Doubtful, Counting: t.Counting, Unstored: t.Unstored}
 	for _, c := range t.Cards {
 		out.Cards = append(out.Cards, control.TenancyCard{Number: c.Number, State: c.State, Since: at(c.Since), Forms: c.Forms, Proves: c.Proves, Ending: c.Ending})
 	}

@@ -30,6 +30,9 @@ type PIN struct {
 	Own    bool   `json:"own,omitempty"`   // chosen on the tenant's word; else the landlord may know it, and it proves nothing at the desk
 }
 
+// Proves reports whether there is a PIN that the tenant chose.
+func (p *PIN) Proves() bool { return p != nil && p.Own }
+
 // NewPIN hashes a PIN that a tenant chose; nil for none.
 func NewPIN(text string) (*PIN, error) {
 	text = idnumber.Fold(text)

@@ -6,13 +6,14 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// ProvePIN refuses a PIN that the landlord may know as proof.
+// ProvePIN refuses a PIN that the landlord may know as proof, whatever was typed: a word on right or
+// wrong would tell a guesser which one opens the doors.
 func (s *Situation) ProvePIN(action string) error {
 	if s.Tenancy.PIN == nil {
 		return nil // there is none to check, which is said later
 	}
 	return proven(s.Tenancy.PIN.Own, action, "with a card of the tenancy its tenant chooses another: gatehouse tenancy pin --by card",
-		"this PIN was typed at check-in, on the landlord's word: it opens doors, and proves nothing")
+		"no PIN was chosen with a card of this tenancy yet: that of the check-in proves nothing")
 }
 
 // ProveCard looks for a card of the tenancy among those that were held up, each in all its forms. A

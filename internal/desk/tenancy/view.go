@@ -31,6 +31,7 @@ type View struct {
 	Ended    uint32
 	Told     Told // of the notice at a door
 	HasPIN   bool
+	OwnPIN   bool // the tenant chose it with a card, so that it proves who asks
 	Cards    []Card
 	Unstored int  // changes that the registry's list does not know yet
 	Doubtful bool // only doubt about the time keeps it open: by some clock it is over
@@ -70,7 +71,7 @@ func (t *Tenancy) shownCause() string {
 func (t *Tenancy) Show(s Standing, clock Time, unstored int) View {
 	surely := clock.Surely()
 	v := View{ID: t.ID, Flat: t.Lease.Flat, Label: t.Lease.Label, State: t.State(s, surely), Doors: t.Lease.Doors, Since: t.Lease.Since,
-		Term: Term{s.from, t.Lease.Until}, Notice: t.OnNotice(), Ended: t.End.At, HasPIN: t.PIN != nil, Cards: s.Cards, Unstored: unstored}
+		Term: Term{s.from, t.Lease.Until}, Notice: t.OnNotice(), Ended: t.End.At, HasPIN: t.PIN != nil, OwnPIN: t.PIN.Proves(), Cards: s.Cards, Unstored: unstored}
 	switch end := max(s.upheld, s.noticed); {
 	case end != 0:
 		v.Notice = end

@@ -72,6 +72,9 @@ func (v *Visit) Choose(ctx context.Context, c Choice) {
 		if c.Proof != "card" && c.Proof != "pin" && c.Proof != "landlord" {
 			return text.Word("desk.no_proof")
 		}
+		if c.Proof == "pin" && !v.purpose.ByPIN(v.now().tenancy) { // said before the phone changes hands
+			return text.Word("desk.said_pin_landlords")
+		}
 		if v.purpose == MoveOut && c.Cause == "" {
 			return text.Word("desk.no_cause")
 		}

@@ -34,6 +34,10 @@ const (
 // actions are the purposes as the daemon's changes.
 var actions = map[Purpose]string{Lost: "replace", Another: "add", Found: "resume", Confirm: "confirm", NewPIN: "pin", NewCodes: "codes", Guest: "guest", MoveOut: "checkout", Dispute: "dispute", Withdraw: "withdraw"}
 
+// ByPIN reports whether the PIN of a tenancy can be the proof: one that the tenant chose, and to
+// object to a notice any.
+func (p Purpose) ByPIN(t control.Tenancy) bool { return t.HasPIN && (t.OwnPIN || p == Dispute) }
+
 // Known reports whether there is such a purpose.
 func (p Purpose) Known() bool { return p == CheckIn || actions[p] != "" }
 

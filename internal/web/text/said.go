@@ -158,7 +158,7 @@ var said = [][2]string{
 	{"too many wrong PINs", "desk.said_pin_pause"},
 	{"wrong PIN", "desk.said_wrong_pin"},
 	{"this tenancy has no PIN here", "desk.said_without_pin"},
-	{"this PIN was typed at check-in", "desk.said_pin_landlords"},
+	{"no PIN was chosen with a card of this tenancy yet", "desk.said_pin_landlords"},
 	{"this card came on the landlord's word", "desk.said_card_landlords"},
 	{"the card that was held up is suspended", "desk.said_suspended"},
 	{"this is the card that was held up", "desk.said_here"},
