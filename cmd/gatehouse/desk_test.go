@@ -223,7 +223,7 @@ func (b *bench) lost(said *strings.Builder) {
 	if status == 0 || !strings.Contains(errOut, "proves nothing") || !strings.Contains(errOut, "gatehouse card confirm") {
 		b.t.Errorf("the landlord's own card ends a tenancy: %s", errOut)
 	}
-	b.fails("4711\n", []string{"on the landlord's word", "gatehouse tenancy pin"}, "checkout", "3B", "--by", "pin", "--cause", "agreed")
+	b.fails("4711\n", []string{"no PIN was chosen with a card", "gatehouse tenancy pin"}, "checkout", "3B", "--by", "pin", "--cause", "agreed")
 	said.WriteString(b.done("2580\n", []swipe{{"front", tenantCard, true}}, "tenancy", "pin", "3B", "--by", "card"))
 	out = b.ok("2580\n", "card", "confirm", "3B", "--by", "pin")
 	if !strings.Contains(out, "2 active") || strings.Contains(out, "proves nothing") {
