@@ -114,7 +114,7 @@ func TestPairing(t *testing.T) {
 		t.Helper()
 		b.do(chromedp.Navigate(b.base + "/doors"))
 		b.until("the door leads to its reader", `document.querySelector('a[href="/doors/front/readers/in"]') !== null`)
-		b.do(chromedp.Click(chromedp.CSS(`a[href="/doors/front/readers/in"]`)))
+		b.click(`a[href="/doors/front/readers/in"]`)
 		b.until("its screen is there", fmt.Sprintf(`document.querySelector(%q) !== null`, giveKey))
 	}
 	t.Run("as it is delivered", func(t *testing.T) {

@@ -174,14 +174,26 @@ func TestStopwatch(t *testing.T) {
 // press clicks, and waits for what comes then.
 func (b *tab) press(selector, words string) {
 	b.t.Helper()
-	b.do(chromedp.Click(chromedp.CSS(selector)))
+	b.click(selector)
 	b.says(words)
+}
+
+// click clicks an element, which a live page may put another in the place of between the look and the click.
+func (b *tab) click(selector string) {
+	b.t.Helper()
+	err := errors.New("gone")
+	for tries := 0; err != nil && tries < 5; tries++ {
+		if err = chromedp.Do(b.ctx, chromedp.Click(chromedp.CSS(selector))); err != nil && !strings.Contains(err.Error(), "Could not find node") {
+			break
+		}
+	}
+	must(b.t, err)
 }
 
 // choose clicks a choice of a form.
 func (b *tab) choose(name, value string) {
 	b.t.Helper()
-	b.do(chromedp.Click(chromedp.CSS(fmt.Sprintf(`[name=%s][value="%s"]`, name, value))))
+	b.click(fmt.Sprintf(`[name=%s][value="%s"]`, name, value))
 }
 
 // TestSetupScreens: the screens of a gateway that is set up, each in both languages: axe finds
