@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -208,6 +209,7 @@ func keyboard(t *testing.T, h *house, b *tab) {
 	eval[bool](b, `document.activeElement.select() || true`)
 	b.do(chromedp.KeyEvent("房东"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(secret), chromedp.KeyEvent(kb.Enter))
 	b.until("the owner is at the doors", `location.pathname == "/doors"`)
+	h.headKeepsFocus(b)
 	b.tabTo(openFront)
 	const bad = `document.querySelector("#live .state.bad") !== null`
 	for _, held := range []bool{true, false} { // the list is another one, and the focus is where it was
@@ -230,6 +232,32 @@ func keyboard(t *testing.T, h *house, b *tab) {
 	if n := h.commands(); n != commands+2 {
 		t.Errorf("the log has %d commands, want %d", n, commands+2)
 	}
+}
+
+// headKeepsFocus: while the head of the page becomes another one, the focus stays at a link of it, and
+// goes to the content when that is gone.
+func (h *house) headKeepsFocus(b *tab) {
+	h.t.Helper()
+	const link = `#state a[href="/doors"]`
+	shown := func(what, is string) {
+		h.t.Helper()
+		b.until(what, fmt.Sprintf("document.querySelector(%q)%s", link, is))
+	}
+	must(h.t, h.board.Set("yard-contact", true))
+	shown("the head leads to a door", " !== null")
+	eval[bool](b, fmt.Sprintf("document.querySelector(%q).focus() || true", link))
+	before := eval[string](b, fmt.Sprintf("document.querySelector(%q).textContent", link))
+	must(h.t, h.board.Set("front-contact", true))
+	shown("and to another one", fmt.Sprintf(".textContent !== %q", before))
+	if !eval[bool](b, fmt.Sprintf("document.activeElement.matches(%q)", link)) {
+		h.t.Errorf("the focus is at %.100s", eval[string](b, `document.activeElement.outerHTML`))
+	}
+	must(h.t, errors.Join(h.board.Set("yard-contact", false), h.board.Set("front-contact", false)))
+	shown("all is well again", " === null")
+	if id := eval[string](b, `document.activeElement.id`); id != "main" {
+		h.t.Errorf("the focus is at %q", id)
+	}
+	b.do(chromedp.Reload())
 }
 
 // tabTo presses the tab key until something has the focus, which is seen at each step.

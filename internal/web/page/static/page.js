@@ -2,18 +2,21 @@
 // every form still works.
 "use strict";
 const same = (e) => [e.href, e.form?.action, e.name, e.value].join();
+// Who goes by the keyboard stays where they were; where that is gone, at the top of the content.
+function put(box, html) {
+	const focus = box.contains(document.activeElement) && same(document.activeElement);
+	box.innerHTML = html;
+	if (focus) ([...box.querySelectorAll("a,button,input")].find((i) => same(i) === focus) ?? document.getElementById("main")).focus({preventScroll: true});
+}
 function live(box) {
 	const source = new EventSource(box.dataset.live);
 	// The head and the foot of the page say no longer what was so when it was opened.
-	for (const id of ["state", "contact"]) source.addEventListener(id, (e) => document.getElementById(id).innerHTML = e.data);
+	for (const id of ["state", "contact"]) source.addEventListener(id, (e) => put(document.getElementById(id), e.data));
 	source.addEventListener("list", (e) => {
 		if (box.querySelector(".held")) return;
 		const lit = () => box.querySelector("[data-lit]")?.value;
 		const before = lit(), chosen = box.querySelector("input:checked")?.value;
-		const focus = box.contains(document.activeElement) && same(document.activeElement);
-		box.innerHTML = e.data;
-		// Who goes by the keyboard stays where they were; where that is gone, at the top of the content.
-		if (focus) ([...box.querySelectorAll("a,button,input")].find((i) => same(i) === focus) ?? document.getElementById("main")).focus({preventScroll: true});
+		put(box, e.data);
 		box.querySelector("[data-next]")?.click(); // there is no more to wait for here
 		// What somebody chose stays, until a card says otherwise.
 		if (lit() === before) for (const i of box.querySelectorAll("input:enabled")) if (i.value === chosen) i.checked = true;
