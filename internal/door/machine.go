@@ -238,7 +238,7 @@ func (m *Machine) secure(why wire.Reason, acts []Act) []Act {
 	if !m.released || m.emergency() {
 		return acts
 	}
-	m.released, m.until, m.fresh = false, 0, false
+	m.released, m.until, m.owed, m.fresh = false, 0, 0, false
 	acts = append(acts, Act{Secure: true})
 	return record(acts, wire.KindSecured, 0, why)
 }

@@ -82,53 +82,49 @@ func (w *walk) step(in door.Input) {
 			if w.latch || w.blind {
 				w.t.Fatalf("secured after fire and before the reset, by input %d", in)
 			}
-			w.released = false
+			w.released, w.others = false, 0 // what has ended is nobody's any more
 		}
 	}
 	w.laws(in)
 }
 
 func (w *walk) follow(in door.Input) {
-	before := w.asked
-	defer func() {
-		switch {
-		case in == door.OperatorLock && !w.exit && !w.noExit:
-			w.asked = w.others
-		case in != door.OperatorOpen && w.asked != before:
-			w.others = w.asked
-		}
-	}()
+	asks := false
 	switch in {
-	case door.ExitActive:
-		w.exit, w.noExit, w.asked = true, false, w.now
-	case door.ExitIdle:
-		if w.exit || w.noExit {
-			w.asked = w.now
+	case door.OperatorLock:
+		if !w.exit && !w.noExit {
+			w.asked = w.others
 		}
+	case door.ExitActive:
+		w.exit, w.noExit, asks = true, false, true
+	case door.ExitIdle:
+		asks = (w.exit || w.noExit) && w.released
 		w.exit, w.noExit = false, false
 	case door.ExitLost:
-		if w.exit || w.noExit || w.m.Rules.OnlyExit {
-			w.asked = w.now
-		}
+		asks = (w.exit || w.noExit) && w.released || w.m.Rules.OnlyExit
 		w.exit, w.noExit = false, w.m.Rules.OnlyExit
 	case door.FireLatched:
 		w.latch = true
 	case door.GrantCard, door.OperatorOpen, door.ExitCard, door.FireSeen:
-		w.asked = w.now
+		asks = true
 	case door.FireActive:
 		w.line, w.latch, w.blind = true, true, false
 	case door.FireLost:
 		w.blind = true
 	case door.FireIdle:
 		w.line = false
-		if w.blind && !w.latch {
-			w.ended()
-		}
+		asks = w.blind && !w.latch && w.ended()
 		w.blind = false
 	case door.FireReset:
 		if w.latch && !w.line && !w.blind {
 			w.latch = false
-			w.ended()
+			asks = w.ended()
+		}
+	}
+	if asks {
+		w.asked = w.now
+		if in != door.OperatorOpen {
+			w.others = w.now
 		}
 	}
 }
@@ -158,7 +154,10 @@ func (w *walk) lower(in door.Input) {
 
 // ended: while the exit button is held, the end of an emergency starts a
 // release of its own.
-func (w *walk) ended() { w.since, w.asked = w.now, w.now }
+func (w *walk) ended() bool {
+	w.since = w.now
+	return true
+}
 
 func (w *walk) checkRelease(in door.Input) {
 	switch in {
