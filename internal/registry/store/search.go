@@ -39,7 +39,8 @@ const Ahead = 5 * time.Minute
 // their own: a gateway that was away sends few of them, each with hundreds of entries.
 const soon = 3_600_000
 
-// The two kinds of batches, in the words of their indexes: by the same words a query uses the index.
+// The two kinds of batches, in the words of their indexes: by the same words a query uses the index. They hold soon
+// and Ahead, in ms: who changes one of those makes the indexes anew, in another schema version.
 const (
 	prompt = `wall_from >= stored_at - 3600000 AND wall_to <= stored_at + 300000`
 	late   = `(wall_from < stored_at - 3600000 OR wall_to > stored_at + 300000)`
