@@ -12,6 +12,7 @@ import (
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/front/certificate"
+	"gatehouse/internal/registry/front/document"
 	"gatehouse/internal/strict"
 
 	"github.com/rs/zerolog"
@@ -96,6 +97,7 @@ type ownKeys struct {
 	root    ed25519.PublicKey
 	trust   []byte // envelope of the document in the directory of keys
 	witness ed25519.PrivateKey
+	marks   document.Marks
 	server  *certificate.Certificate
 }
 
@@ -109,6 +111,9 @@ func loadKeys(c Config, log *zerolog.Logger) (k ownKeys, err error) {
 		return k, err
 	}
 	if k.witness, err = keys.LoadPrivateKey(c.path(api.FileWitnessKey)); err != nil {
+		return k, err
+	}
+	if k.marks, err = document.NewMarks(k.witness); err != nil {
 		return k, err
 	}
 	k.server, err = certificate.Load(c.path(api.FileServerCert), c.path(api.FileServerKey), log)

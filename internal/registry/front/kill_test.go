@@ -130,7 +130,7 @@ func TestAckedSurvivesKill(t *testing.T) {
 	g.fill(n)
 	db, err := store.Open(t.Context(), r.config().path(api.FileDatabase))
 	r.must(err)
-	r.must(db.Update(t.Context(), func(tx *store.Tx) error { return tx.Documents.PutHouse(r.house(1, g), 1) }))
+	r.must(db.Update(t.Context(), func(tx *store.Tx) error { return tx.Documents.PutHouse(store.House{Document: r.house(1, g)}, 1) }))
 	r.must(db.Close())
 	acked := 0
 	// What was stored and not acked before a kill is acked with the next batch.

@@ -1,9 +1,13 @@
 package front
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
+	"sync"
 
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
@@ -33,21 +37,20 @@ func (f *Front) load(ctx context.Context) (err error) {
 	if err = f.makeParts(); err != nil {
 		return err
 	}
-	known, err := f.store.Gateways(ctx, "", o.Now())
+	var known []store.Gateway
+	err = serve(ctx, []part{
+		{"load gateways", func(ctx context.Context) (err error) { known, err = f.loadGateways(ctx); return err }},
+		{"load house documents", f.loadHouses},
+		{"load lists", f.loadLists},
+	})
+	if err == nil {
+		err = ctx.Err() // serve ends without an error when its context does
+	}
 	if err != nil {
 		return err
 	}
-	for _, k := range known {
-		g, epoch := f.roster.Know(k.Place, k.Hello, k.HelloAt)
-		if epoch == 0 {
-			epoch = k.Epoch
-		}
-		f.committer.Know(g, k, epoch)
-	}
-	if err = f.loadUndos(ctx); err != nil {
-		return err
-	}
-	return f.loadDocuments(ctx, known)
+	f.repeatLists(known)
+	return f.loadUndos(ctx)
 }
 
 // makeParts makes the parts of a front, and starts none.
@@ -57,7 +60,7 @@ func (f *Front) makeParts() (err error) {
 	if f.link, err = f.newLink(); err != nil {
 		return err
 	}
-	f.downlink = downlink.New(downlink.Options{Link: f.link, Store: f.store, Roster: f.roster, Active: &f.active, Root: f.keys.root, Witness: f.keys.witness,
+	f.downlink = downlink.New(downlink.Options{Link: f.link, Store: f.store, Roster: f.roster, Active: &f.active, Root: f.keys.root, Witness: f.keys.witness, Marks: f.keys.marks,
 		Formats: o.Formats, Now: o.Now, Chance: o.Chance, Log: o.Log, Limited: f.limited})
 	f.inbox = inbox.New(inbox.Options{Store: f.store, Wait: o.WorkWait, Gather: o.WorkGather})
 	f.committer = commit.New(commit.Options{Store: f.store, Roster: f.roster, Safety: f.safety, Clock: f.clock, Now: o.Now, Witness: f.keys.witnessPublic(),
@@ -90,22 +93,67 @@ func (f *Front) loadUndos(ctx context.Context) error {
 	return err
 }
 
-// loadDocuments loads the documents and lists of all buildings.
-func (f *Front) loadDocuments(ctx context.Context, known []store.Gateway) error {
-	a := f.active.Load()
-	houses, err := f.store.Houses(ctx)
-	if err != nil {
+// loadGateways loads the state of the gateways.
+func (f *Front) loadGateways(ctx context.Context) ([]store.Gateway, error) {
+	known, err := f.store.Gateways(ctx, "", f.o.Now())
+	for _, k := range known {
+		g, epoch := f.roster.Know(k.Place, k.Hello, k.HelloAt)
+		if epoch == 0 {
+			epoch = k.Epoch
+		}
+		f.committer.Know(g, k, epoch)
+	}
+	return known, err
+}
+
+// loadHouses loads the house documents of all buildings, on all processors: those without the mark
+// of this front are verified by their signatures, and get it.
+func (f *Front) loadHouses(ctx context.Context) error {
+	a, houses := f.active.Load(), make(chan store.House)
+	var opening sync.WaitGroup
+	var mu sync.Mutex
+	marks := map[string][]byte{} // new ones, by building
+	for range runtime.GOMAXPROCS(0) {
+		opening.Go(func() {
+			for d := range houses {
+				h, mark, err := a.ReopenHouse(d.Document, d.Mark, f.keys.marks)
+				if err != nil {
+					// Its issuer is no longer trusted: its gateways wait for a new document.
+					f.o.Log.Error().Err(err).Msg("a stored document is not active")
+					continue
+				}
+				f.roster.SetHouse(h, d.Document)
+				if !bytes.Equal(mark, d.Mark) {
+					mu.Lock()
+					marks[d.Building] = mark
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	var err error
+	for d, failed := range f.store.Houses(ctx) {
+		if err = failed; err != nil {
+			break
+		}
+		houses <- d
+	}
+	close(houses)
+	opening.Wait()
+	if err != nil || len(marks) == 0 {
 		return err
 	}
-	for _, d := range houses {
-		h, err := a.OpenHouse(d.Building, d.Envelope)
-		if err != nil {
-			// Its issuer is no longer trusted: its gateways wait for a new document.
-			f.o.Log.Error().Err(err).Msg("a stored document is not active")
-			continue
+	f.o.Log.Info().Int("documents", len(marks)).Msg("house documents were verified by their signatures: the next start takes its own word for it")
+	return f.store.Update(ctx, func(tx *store.Tx) (err error) {
+		for building, mark := range marks {
+			err = errors.Join(err, tx.Documents.SetMark(building, mark))
 		}
-		f.roster.SetHouse(h, d)
-	}
+		return err
+	})
+}
+
+// loadLists loads the lists of all buildings.
+func (f *Front) loadLists(ctx context.Context) error {
 	for l, err := range f.store.Lists(ctx) {
 		if err != nil {
 			return err
@@ -116,14 +164,18 @@ func (f *Front) loadDocuments(ctx context.Context, known []store.Gateway) error 
 		}
 		f.roster.SetList(head, nil)
 	}
-	// The previous run may not have sent a list that it stored. A gateway that stayed
-	// connected to another broker sends no hello, and would get the list only hours later.
+	return nil
+}
+
+// repeatLists sends the lists that gateways have not proved to be active. The previous run may not
+// have sent one that it stored, and a gateway that stayed connected to another broker sends no
+// hello: it would get the list only hours later.
+func (f *Front) repeatLists(known []store.Gateway) {
 	for _, k := range known {
 		if l := f.roster.Building(k.Place.Building).List; l.Version > 0 && k.Applied != l.Version {
 			f.downlink.Unproved.Sent(f.roster.Find(k.Place.Address()), l.List)
 		}
 	}
-	return nil
 }
 
 // loadTrust activates the newer of the stored trust document and the one in the directory of keys.

@@ -26,11 +26,19 @@ func (s *Store) Trusts(ctx context.Context) ([][]byte, error) {
 	return list(s.reading(ctx), "read trust documents", itself[[]byte], `SELECT envelope FROM trust ORDER BY version`)
 }
 
-// PutHouse stores the house document of a building, in all its formats, and replaces the previous
-// one.
-func (d Documents) PutHouse(h api.Document, version uint64) error {
-	err := d.exec(`INSERT INTO houses (building, version, envelope) VALUES ($1, $2, $3)
-		ON CONFLICT (building) DO UPDATE SET version = excluded.version, envelope = excluded.envelope`, h.Building, version, h.Envelope)
+// marks creates schema version 4: the front's own proof that it verified a house document.
+const marks = `ALTER TABLE houses ADD COLUMN mark BYTEA`
+
+// House is the house document of a building, in all its formats.
+type House struct {
+	api.Document
+	Mark []byte // the front's own proof that it verified it; empty: none
+}
+
+// PutHouse stores a house document, and replaces the previous one.
+func (d Documents) PutHouse(h House, version uint64) error {
+	err := d.exec(`INSERT INTO houses (building, version, envelope, mark) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (building) DO UPDATE SET version = excluded.version, envelope = excluded.envelope, mark = excluded.mark`, h.Building, version, h.Envelope, h.Mark)
 	if err == nil {
 		err = d.exec(`DELETE FROM old_houses WHERE building = $1`, h.Building)
 	}
@@ -40,10 +48,15 @@ func (d Documents) PutHouse(h api.Document, version uint64) error {
 	return d.exec(`INSERT INTO old_houses (building, envelope) VALUES ($1, $2)`, h.Building, h.Old)
 }
 
-// Houses returns the house documents of all buildings.
-func (s *Store) Houses(ctx context.Context) ([]api.Document, error) {
-	return list(s.reading(ctx), "read house documents", func(h *api.Document) []any { return []any{&h.Building, &h.Envelope, &h.Old} },
-		`SELECT h.building, h.envelope, o.envelope FROM houses h LEFT JOIN old_houses o ON o.building = h.building ORDER BY h.building`)
+// SetMark stores the mark of a building's house document, which stays as it is.
+func (d Documents) SetMark(building string, mark []byte) error {
+	return wrap("mark of "+building, d.exec(`UPDATE houses SET mark = $1 WHERE building = $2`, mark, building))
+}
+
+// Houses yields the house documents of all buildings.
+func (s *Store) Houses(ctx context.Context) iter.Seq2[House, error] {
+	return rows(s.reading(ctx), "read house documents", func(h *House) []any { return []any{&h.Building, &h.Envelope, &h.Mark, &h.Old} },
+		`SELECT h.building, h.envelope, h.mark, o.envelope FROM houses h LEFT JOIN old_houses o ON o.building = h.building ORDER BY h.building`)
 }
 
 // PutUndo stores what undoes a signed time at a gateway, and replaces the previous one; an empty

@@ -75,7 +75,8 @@ func (s *Store) open(ctx context.Context) error {
 		err = dbfile.Own(ctx, s.write, s.path, "deliveries")
 	}
 	if err == nil {
-		err = dbfile.Migrate(ctx, s.write, s.path, dbfile.Statements(schema...), dbfile.Statements(snapshots), dbfile.Statements(searches...))
+		err = dbfile.Migrate(ctx, s.write, s.path, dbfile.Statements(schema...), dbfile.Statements(snapshots), dbfile.Statements(searches...),
+			dbfile.Statements(marks))
 	}
 	if err == nil {
 		err = dbfile.Stamp(ctx, s.write, s.path)

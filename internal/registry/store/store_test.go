@@ -307,15 +307,21 @@ func documentsAreReplaced(t *testing.T, s *Store) {
 	}
 	update(t, s, func(tx *Tx) error {
 		return errors.Join(tx.Documents.PutTrust(2, []byte("two")), tx.Documents.PutTrust(1, []byte("one")),
-			tx.Documents.PutHouse(api.Document{Building: "b", Envelope: []byte("old"), Old: []byte("oldest")}, 1),
-			tx.Documents.PutHouse(api.Document{Building: "b", Envelope: []byte("new")}, 2))
+			tx.Documents.PutHouse(House{Document: api.Document{Building: "b", Envelope: []byte("old"), Old: []byte("oldest")}, Mark: []byte("its")}, 1),
+			tx.Documents.SetMark("other", []byte("none")),
+			tx.Documents.PutHouse(House{Document: api.Document{Building: "b", Envelope: []byte("new")}}, 2))
 	})
 	if got := trusts(); got != "one two" {
 		t.Errorf("trust %q", got)
 	}
-	got, err := s.Houses(t.Context())
-	if err != nil || len(got) != 1 || got[0].Building != "b" || string(got[0].Envelope) != "new" || got[0].Old != nil {
-		t.Errorf("houses %q, %v", got, err)
+	for _, mark := range []string{"", "seen"} {
+		n := 0
+		for got, err := range s.Houses(t.Context()) {
+			if n++; err != nil || n > 1 || got.Building != "b" || string(got.Envelope) != "new" || got.Old != nil || string(got.Mark) != mark {
+				t.Errorf("house %q, %v; want mark %q", got, err, mark)
+			}
+		}
+		update(t, s, func(tx *Tx) error { return tx.Documents.SetMark("b", []byte("seen")) })
 	}
 }
 

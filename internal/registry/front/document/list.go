@@ -33,12 +33,11 @@ func (h Head) HashFor(format uint64) wire.Hash {
 
 // HeadOf returns the head of a stored list.
 func HeadOf(l store.List) (h Head, err error) {
-	payload, err := wire.PayloadOf(l.Manifest)
+	payload, p, err := wire.Read(l.Manifest) // verified when it came
 	if err != nil {
 		return h, err
 	}
 	m, err := wire.DecodeManifest(payload)
-	_, p, _ := wire.Open(l.Manifest, wire.Expect{}, nil) // only to learn the signer's epoch
 	h = Head{List: l, Epoch: p.Epoch, Format: m.Format, Earlier: m.Earlier}
 	h.Manifest, h.Second, h.Old, h.OldSecond = nil, nil, nil, nil
 	return h, err

@@ -130,7 +130,8 @@ func (d *Documents) lacking(ctx context.Context, in api.List, m wire.Manifest) (
 func (d *Documents) PutHouse(ctx context.Context, in api.Document) (api.Pushed, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	h, err := d.sender.o.Active.Load().OpenHouses(in)
+	a := d.sender.o.Active.Load()
+	h, err := a.OpenHouses(in)
 	if err != nil {
 		return api.Pushed{}, err
 	}
@@ -138,7 +139,9 @@ func (d *Documents) PutHouse(ctx context.Context, in api.Document) (api.Pushed, 
 	if h.Version < have.House.Version || h.Version == have.House.Version && !bytes.Equal(have.Document.Envelope, in.Envelope) {
 		return api.Pushed{}, fmt.Errorf("house document %d of %s: %w: version %d", h.Version, in.Building, document.ErrStale, have.House.Version)
 	}
-	if err := d.update(ctx, func(tx *store.Tx) error { return tx.Documents.PutHouse(in, h.Version) }); err != nil {
+	if err := d.update(ctx, func(tx *store.Tx) error {
+		return tx.Documents.PutHouse(store.House{Document: in, Mark: d.sender.o.Marks.Of(a, in)}, h.Version)
+	}); err != nil {
 		return api.Pushed{}, err
 	}
 	for _, p := range d.roster.SetHouse(h, in) {

@@ -34,6 +34,7 @@ type Options struct {
 	Active  *document.Active
 	Root    ed25519.PublicKey
 	Witness ed25519.PrivateKey
+	Marks   document.Marks   // of house documents that were verified here
 	Formats uint64           // wire formats that this front speaks, 1 to this one
 	Now     func() time.Time // time of storing
 	// Chance returns a random time from 0 to the limit; nil: the standard one.
