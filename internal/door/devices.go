@@ -73,7 +73,8 @@ type lock struct {
 	to      device.Lock
 	records records
 	log     zerolog.Logger
-	err     string // why the last drive failed; empty: it did not
+	err     string    // why the last drive failed; empty: it did not
+	grant   *wire.Ref // the entry of the last grant
 }
 
 func (l *lock) drive(release bool) error {

@@ -304,13 +304,33 @@ func (d *Door) step(in Input) { d.stepFor(in, cause{}) }
 
 // cause is what the entries of a step refer to.
 type cause struct {
-	ref *wire.Ref // the entry that a release belongs to
+	ref *wire.Ref // the entry of the grant
 	by  string    // who ended an emergency
+}
+
+// entry returns the entry of an act with what it refers to; refused: the lock did not move.
+func (why cause) entry(a Act, l *lock, refused error) wire.Header {
+	h := a.Header
+	if refused != nil && (h.Kind == wire.KindReleased || h.Kind == wire.KindSecured) {
+		h.Outcome = wire.OutcomeRefused
+	}
+	switch {
+	case h.Kind == wire.KindReleased:
+		h.Ref = why.ref
+	case a.Granted && l.err == "":
+		h.Ref = l.grant
+	case h.Kind == wire.KindFireReset:
+		h.Source = why.by
+	}
+	return h
 }
 
 // stepFor steps the machine and carries out its acts: the lock first, then the records.
 func (d *Door) stepFor(in Input, why cause) {
 	d.machine, d.acts = d.machine.Step(in, time.Since(d.start), d.acts[:0])
+	if in == GrantCard {
+		d.lock.grant = why.ref
+	}
 	var refused error
 	for _, a := range d.acts {
 		if a.Release || a.Secure {
@@ -321,16 +341,7 @@ func (d *Door) stepFor(in Input, why cause) {
 		if a.Header.Kind == 0 || !d.repeats.input(a.Header.Kind) {
 			continue
 		}
-		if refused != nil && (a.Header.Kind == wire.KindReleased || a.Header.Kind == wire.KindSecured) {
-			a.Header.Outcome = wire.OutcomeRefused // the lock did not move
-		}
-		switch a.Header.Kind {
-		case wire.KindReleased:
-			a.Header.Ref = why.ref
-		case wire.KindFireReset:
-			a.Header.Source = why.by
-		}
-		d.records.queue(a.Header, wire.Who{})
+		d.records.queue(why.entry(a, &d.lock, refused), wire.Who{})
 		if a.Header.Kind == wire.KindHeld {
 			d.p.Show("", d.machine.atRest())
 		}

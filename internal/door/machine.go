@@ -54,7 +54,8 @@ type Machine struct {
 	fireLine  bool
 	fireBlind bool // the fire input can't be read
 	fireLatch bool
-	fresh     bool // a release was requested since the door last opened
+	fresh     bool          // a release was requested since the door last opened
+	granted   time.Duration // until when an opening belongs to the last grant; 0: to none
 }
 
 // Input is one thing that happened to a door.
@@ -85,6 +86,7 @@ const (
 type Act struct {
 	Release bool // drive the lock
 	Secure  bool
+	Granted bool        // the record belongs to the last grant
 	Header  wire.Header // if its Kind is set: record this, not waited for
 }
 
@@ -205,7 +207,10 @@ func (m *Machine) left(now time.Duration) {
 }
 
 func (m *Machine) release(now time.Duration, why wire.Reason, acts []Act) []Act {
-	m.fresh = true
+	m.fresh, m.granted = true, 0
+	if why == wire.ReasonCard {
+		m.granted = now + m.Rules.ReleaseTime
+	}
 	m.until = max(m.until, now+m.Rules.ReleaseTime)
 	if why != wire.ReasonOperator {
 		m.owed = now + m.Rules.ReleaseTime
@@ -238,18 +243,23 @@ func (m *Machine) secure(why wire.Reason, acts []Act) []Act {
 	if !m.released || m.emergency() {
 		return acts
 	}
-	m.released, m.until, m.owed, m.fresh = false, 0, 0, false
+	m.released, m.until, m.owed, m.fresh, m.granted = false, 0, 0, false, 0
 	acts = append(acts, Act{Secure: true})
 	return record(acts, wire.KindSecured, 0, why)
 }
 
+// opened handles an opening. It belongs to a grant while that lasts, if nothing else could have let
+// somebody through and nobody has gone through by it before.
 func (m *Machine) opened(now time.Duration, acts []Act) []Act {
 	if m.open {
 		return acts
 	}
-	m.open, m.openSince, m.fresh = true, now, false
+	granted := now < m.granted && !m.leaving() && !m.emergency()
+	m.open, m.openSince, m.fresh, m.granted = true, now, false, 0
 	if m.released || m.Rules.SilentExit {
-		return record(acts, wire.KindOpened, 0, 0)
+		acts = record(acts, wire.KindOpened, 0, 0)
+		acts[len(acts)-1].Granted = granted
+		return acts
 	}
 	m.forced = true
 	return record(acts, wire.KindForced, wire.OutcomeActive, 0)

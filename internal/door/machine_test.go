@@ -2,6 +2,7 @@ package door_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -42,8 +43,9 @@ type walk struct {
 	line     bool
 	blind    bool
 	latch    bool
-	through  bool // the release was used up
-	over     bool // the lock's limit has ended it
+	through  bool          // the release was used up
+	over     bool          // the lock's limit has ended it
+	grant    time.Duration // when the last grant ends that came after all others who let people through; 0: it is used up
 }
 
 // sleep lets time pass, with a Tick at every deadline, as the loop does.
@@ -78,6 +80,7 @@ func (w *walk) step(in door.Input) {
 		if a.Release {
 			w.checkRelease(in)
 		}
+		w.opened(a)
 		if a.Secure {
 			if w.latch || w.blind {
 				w.t.Fatalf("secured after fire and before the reset, by input %d", in)
@@ -90,6 +93,12 @@ func (w *walk) step(in door.Input) {
 
 func (w *walk) follow(in door.Input) {
 	asks := false
+	switch in {
+	case door.GrantCard:
+		w.grant = w.now + w.m.Rules.ReleaseTime
+	case door.OperatorOpen, door.ExitCard, door.ExitActive, door.FireSeen:
+		w.grant = 0
+	}
 	switch in {
 	case door.OperatorLock:
 		if !w.exit && !w.noExit {
@@ -126,6 +135,18 @@ func (w *walk) follow(in door.Input) {
 		if in != door.OperatorOpen {
 			w.others = w.now
 		}
+	}
+}
+
+// opened is the law of an opening: it belongs to a grant that lasts, and to no other reason to open.
+func (w *walk) opened(a door.Act) {
+	if a.Granted && (a.Header.Kind != wire.KindOpened || w.now >= w.grant ||
+		!w.released || w.exit || w.noExit || w.latch || w.blind) {
+		w.t.Fatalf("%v belongs to a grant that ended %v ago: released %v, exit %v %v, fire %v %v",
+			a.Header.Kind, w.now-w.grant, w.released, w.exit, w.noExit, w.latch, w.blind)
+	}
+	if k := a.Header.Kind; k == wire.KindOpened || k == wire.KindSecured || k == wire.KindForced && a.Header.Outcome == wire.OutcomeActive {
+		w.grant = 0
 	}
 }
 
@@ -286,6 +307,49 @@ func TestMachineStories(t *testing.T) {
 			}
 			if fmt.Sprint(kinds) != fmt.Sprint(c.kinds) {
 				t.Errorf("recorded %v, want %v", kinds, c.kinds)
+			}
+		})
+	}
+}
+
+// TestOpeningOfAGrant: an opening belongs to a grant if nothing else can explain it.
+func TestOpeningOfAGrant(t *testing.T) {
+	type step struct {
+		at int // s
+		in door.Input
+	}
+	for _, c := range []struct {
+		name  string
+		steps []step
+		want  []bool // of each opening
+	}{
+		{"a resident", []step{{1, door.GrantCard}, {2, door.ContactOpen}}, []bool{true}},
+		{"who pulls at the last moment", []step{{1, door.GrantCard}, {5, door.ContactOpen}}, []bool{true}},
+		{"while somebody leaves", []step{{1, door.ExitActive}, {2, door.GrantCard}, {3, door.ContactOpen}}, []bool{false}},
+		{"after the button", []step{{1, door.ExitActive}, {2, door.ExitIdle}, {3, door.GrantCard}, {4, door.ContactOpen}}, []bool{true}},
+		{"before the button", []step{{1, door.GrantCard}, {2, door.ExitActive}, {3, door.ExitIdle}, {4, door.ContactOpen}}, []bool{false}},
+		{"and an operator", []step{{1, door.GrantCard}, {2, door.OperatorOpen}, {3, door.ContactOpen}}, []bool{false}},
+		{"an operator", []step{{1, door.OperatorOpen}, {2, door.ContactOpen}}, []bool{false}},
+		{"twice by one grant", []step{{1, door.GrantCard}, {2, door.ContactOpen}, {3, door.ExitActive}, {3, door.ContactClosed}, {3, door.ExitIdle}, {4, door.ContactOpen}}, []bool{true, false}},
+		{"twice while somebody leaves", []step{{1, door.ExitActive}, {2, door.GrantCard}, {3, door.ContactOpen}, {3, door.ContactClosed}, {4, door.ExitIdle}, {5, door.ContactOpen}}, []bool{false, false}},
+		{"two grants", []step{{1, door.GrantCard}, {2, door.ContactOpen}, {2, door.GrantCard}, {3, door.ContactClosed}, {4, door.ContactOpen}}, []bool{true, true}},
+		{"in a fire", []step{{1, door.GrantCard}, {2, door.FireActive}, {3, door.ContactOpen}}, []bool{false}},
+		{"long after a grant", []step{{1, door.ExitActive}, {2, door.GrantCard}, {60, door.ExitIdle}, {61, door.ContactOpen}}, []bool{false}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := door.Machine{Rules: door.Rules{ReleaseTime: 5 * time.Second}}
+			var got []bool
+			for _, s := range c.steps {
+				var acts []door.Act
+				m, acts = m.Step(s.in, time.Duration(s.at)*time.Second, nil)
+				for _, a := range acts {
+					if a.Header.Kind == wire.KindOpened {
+						got = append(got, a.Granted)
+					}
+				}
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("openings of a grant: %v, want %v", got, c.want)
 			}
 		})
 	}

@@ -57,10 +57,11 @@ func (w *writer) loop(ctx context.Context) {
 	}
 }
 
-// take waits for entries; none: ctx ended.
+// take waits for entries; none: ctx ended, and nothing is left to write.
 func (w *writer) take(ctx context.Context) []*intake.Item {
 	for {
-		batch := w.files.in.Take(batchMax)
+		stopping := ctx.Err() != nil
+		batch := w.files.in.Take(batchMax, stopping)
 		if w.file != nil && w.files.cat.Load().Last().Suspect {
 			w.giveUpFile(fmt.Errorf("read %s: %w", w.f.Path, durable.ErrFault))
 			if err := w.open(ctx); err != nil {
@@ -72,14 +73,13 @@ func (w *writer) take(ctx context.Context) []*intake.Item {
 			t.done <- w.takeOver(ctx, t)
 		default:
 		}
-		if len(batch) > 0 {
+		if len(batch) > 0 || stopping {
 			return batch
 		}
 		w.rotateOld()
 		select {
 		case <-w.files.in.Wake():
 		case <-ctx.Done():
-			return nil
 		}
 	}
 }

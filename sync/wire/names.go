@@ -52,7 +52,7 @@ const (
 	KindReleased     Kind = 7  // the lock was told to release; reason: why; ref: the access entry
 	KindReleasedLate Kind = 8  // released before its access entry was durable; ref: that entry
 	KindSecured      Kind = 9  // the lock was told to secure
-	KindOpened       Kind = 10 // the contact saw the door open
+	KindOpened       Kind = 10 // the contact saw the door open; ref: the access entry, if a grant and nothing else explains it
 	KindClosed       Kind = 11 // and close
 	KindHeld         Kind = 12 // outcome active: open too long; idle: closed again
 	KindForced       Kind = 13 // opened without release

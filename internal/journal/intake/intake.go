@@ -3,7 +3,8 @@
 //
 // Append waits no longer than its context and never for a sick disk: the intake is degraded then,
 // and entries wait in memory until a commit succeeds. When the queue is full, denials and faults
-// are dropped first, and a gap entry counts what was dropped.
+// are dropped first, and a gap entry counts what was dropped. Entries that follow a grant do not
+// wake the writer: they ride with the next sync, at most a second later.
 package intake
 
 import (
@@ -36,11 +37,11 @@ type Intake struct {
 	clock func() journaled.Stamp
 	log   zerolog.Logger
 	boot  uint64
-	wake  chan struct{} // to the writer
 
 	mu       sync.Mutex
 	counter  uint64
 	queue    queue
+	held     held
 	inflight []*Item // taken by the writer, not yet durable
 	degraded bool
 	reason   wire.Reason
@@ -54,7 +55,7 @@ type Intake struct {
 // New makes the intake of a run with its boot number. It holds limit entries at most.
 // clock is called for each entry, under a lock.
 func New(boot uint64, limit int, clock func() journaled.Stamp, log zerolog.Logger) *Intake {
-	return &Intake{boot: boot, clock: clock, log: log, wake: make(chan struct{}, 1), queue: queue{limit: limit}}
+	return &Intake{boot: boot, clock: clock, log: log, queue: queue{limit: limit}, held: held{wake: make(chan struct{}, 1)}}
 }
 
 // State is the state of the intake at one moment.
@@ -81,12 +82,12 @@ func (in *Intake) State() State {
 }
 
 // Wake returns the channel that receives when entries came, or after Poke.
-func (in *Intake) Wake() <-chan struct{} { return in.wake }
+func (in *Intake) Wake() <-chan struct{} { return in.held.wake }
 
 // Poke wakes the writer.
 func (in *Intake) Poke() {
 	select {
-	case in.wake <- struct{}{}:
+	case in.held.wake <- struct{}{}:
 	default:
 	}
 }
@@ -153,7 +154,7 @@ func (in *Intake) put(it *Item) error {
 	if victim != nil {
 		in.drop(victim, wire.ReasonQueueFull)
 	}
-	in.Poke()
+	in.arrived(it)
 	switch {
 	case victim == it:
 		it.Ref = wire.Ref{}
@@ -212,7 +213,7 @@ func (in *Intake) note(h wire.Header) {
 	} else if victim := in.queue.push(it); victim != nil {
 		in.drop(victim, wire.ReasonQueueFull)
 	}
-	in.Poke()
+	in.hurry()
 }
 
 // drop counts a dropped entry in the gap entry of this run of drops. The caller holds mu.
@@ -281,10 +282,17 @@ func (in *Intake) Degrade(reason wire.Reason, err error) {
 }
 
 // Take gives the writer up to n entries, oldest first; they belong to it until Committed or GiveUp.
-func (in *Intake) Take(n int) []*Item {
+// None while all that are queued may wait; with all they may not.
+func (in *Intake) Take(n int, all bool) []*Item {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if !in.held.due && !all {
+		return nil
+	}
 	in.inflight = in.queue.take(in.inflight, n)
+	if in.queue.len() == 0 {
+		in.emptied()
+	}
 	for _, it := range in.inflight {
 		if it.Stored == nil {
 			it.mustSeal()
@@ -313,6 +321,7 @@ func (in *Intake) GiveUp() int {
 	defer in.mu.Unlock()
 	n := len(in.inflight) + in.queue.len()
 	in.inflight = in.queue.take(in.inflight, n)
+	in.emptied()
 	in.leave(ErrDegraded)
 	return n
 }

@@ -23,7 +23,7 @@ func TestGapsNameTheirReason(t *testing.T) {
 	in.Tight(false)
 	add(14, wire.OutcomeGranted, wire.ReasonGranted)
 	counted := map[wire.Reason]uint64{}
-	for _, it := range in.Take(100) {
+	for _, it := range in.Take(100, false) {
 		if it.Header.Kind == wire.KindGap {
 			counted[it.Header.Reason] += it.Header.Count
 		}

@@ -30,12 +30,12 @@ func TestSlowDiskHasNoMoment(t *testing.T) {
 	is("at first", false, false)
 	slow()
 	is("a door did not wait", true, false)
-	in.Take(100)
+	in.Take(100, false)
 	in.Committed()
 	is("it went on", false, false)
 	now = 23 * time.Hour
 	slow()
-	in.Take(100)
+	in.Take(100, false)
 	in.Committed()
 	is("again the same day", false, false)
 	now = 25 * time.Hour
@@ -45,7 +45,7 @@ func TestSlowDiskHasNoMoment(t *testing.T) {
 	now += 2 * time.Hour
 	slow()
 	is("today, too", true, false)
-	in.Take(100)
+	in.Take(100, false)
 	in.Committed()
 	now = 9*day + time.Hour
 	is("and the next day again", false, true)
