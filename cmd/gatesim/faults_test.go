@@ -18,21 +18,27 @@ import (
 )
 
 // need finds a program, or skips loudly.
-func need(t *testing.T, part string, programs ...string) string {
-	t.Helper()
+func need(tb testing.TB, part string, programs ...string) string {
+	tb.Helper()
 	for _, name := range programs {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
 	}
-	message := fmt.Sprintf("SKIP (needs %s): no %s here", part, programs[0])
+	lacks(tb, part, "no "+programs[0]+" here")
+	return ""
+}
+
+// lacks skips loudly, or fails where the part has to be there.
+func lacks(tb testing.TB, part, why string) {
+	tb.Helper()
+	message := fmt.Sprintf("SKIP (needs %s): %s", part, why)
 	for require := range strings.SplitSeq(os.Getenv("GATEHOUSE_REQUIRE"), ",") {
 		if require == part {
-			t.Fatal(message)
+			tb.Fatal(message)
 		}
 	}
-	t.Skip(message)
-	return ""
+	tb.Skip(message)
 }
 
 // mosquitto runs Debian's broker as packaging/mosquitto sets it up.

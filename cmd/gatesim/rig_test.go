@@ -141,6 +141,12 @@ type box struct {
 // enrol makes a gateway known.
 func (t *town) enrol(tb testing.TB, building, gateway string) *box {
 	tb.Helper()
+	return t.enrolIn(tb, tb.TempDir(), building, gateway)
+}
+
+// enrolIn does so with a state directory that is there.
+func (t *town) enrolIn(tb testing.TB, dir, building, gateway string) *box {
+	tb.Helper()
 	token, err := t.operator.AddGateway(tb.Context(), operator.NewGateway{
 		Place: api.Place{District: "d", Town: "t", Building: building, Gateway: gateway}})
 	if err != nil {
@@ -150,7 +156,7 @@ func (t *town) enrol(tb testing.TB, building, gateway string) *box {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	b := &box{dir: tb.TempDir()}
+	b := &box{dir: dir}
 	if _, err := enrol.Enrol(tb.Context(), enrol.Options{Token: parsed, Dir: filepath.Join(b.dir, "keys"), Building: building,
 		Gateway: gateway, Doors: []string{"front"}, Software: "bench"}); err != nil {
 		tb.Fatal(err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 
 	"gatehouse/device"
 	"gatehouse/device/fault"
@@ -248,8 +249,9 @@ func newRelayRace(b *testing.B, n int, pause time.Duration) func() time.Duration
 }
 
 // BenchmarkCardToDurableRelease measures the same with the record durable on
-// the disk of TMPDIR before the lock moves. The limit beside it is a bare bbolt
-// commit of as many bytes into a file beside the journal, one after each card.
+// the disk of TMPDIR before the lock moves. Beside it stand, one after each card and in
+// files beside the journal, the least that a disk can be asked for, as many bytes by pwrite
+// into a file that was filled with zeros before and fdatasync (limit), and a bbolt commit of them.
 func BenchmarkCardToDurableRelease(b *testing.B) {
 	dir := b.TempDir()
 	needDisk(b, dir)
@@ -265,15 +267,19 @@ func BenchmarkCardToDurableRelease(b *testing.B) {
 	l := newLane(b, j, bitTime)
 	l.tap()
 	idle(j)
-	commit := newCommitter(b, filepath.Join(dir, "bare.db"), len(grantBytes(b, j)))
-	var ours, bare times
+	size := len(grantBytes(b, j))
+	commit, bareSync := newCommitter(b, filepath.Join(dir, "bare.db"), size), newSyncer(b, filepath.Join(dir, "zeroed"), size)
+	var ours, limit, bare times
 	for b.Loop() {
 		ours = append(ours, l.tap())
 		idle(j)
+		limit = append(limit, bareSync())
 		bare = append(bare, commit())
 	}
 	ours.report(b, "card")
+	limit.report(b, "limit")
 	bare.report(b, "bare-commit")
+	b.ReportMetric(ours.at(50)/limit.at(50), "x_limit_p50")
 	b.ReportMetric(ours.at(50)/bare.at(50), "x_bare_p50")
 	b.ReportMetric(ours.at(99)/bare.at(99), "x_bare_p99")
 }
@@ -319,6 +325,29 @@ func newCommitter(b *testing.B, path string, n int) func() time.Duration {
 			t.FillPercent = 1
 			return t.Put(binary.BigEndian.AppendUint64(nil, seq), value)
 		}))
+		return time.Since(begin)
+	}
+}
+
+// newSyncer returns a function that writes n bytes into a file that has all its blocks, and
+// makes them last, and returns the time that it took.
+func newSyncer(b *testing.B, path string, n int) func() time.Duration {
+	b.Helper()
+	const size = 512 << 10
+	f, err := os.Create(path)
+	check(b, err)
+	b.Cleanup(func() { _ = f.Close() })
+	_, err = f.Write(make([]byte, size))
+	check(b, err)
+	check(b, f.Sync())
+	value, at := make([]byte, n), 0
+	return func() time.Duration {
+		time.Sleep(bitTime)
+		begin := time.Now()
+		_, err := f.WriteAt(value, int64(at))
+		check(b, err)
+		check(b, unix.Fdatasync(int(f.Fd())))
+		at = (at + n) % (size - n)
 		return time.Since(begin)
 	}
 }

@@ -18,7 +18,6 @@ import (
 	"gatehouse/internal/durable/boltfile"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
-	"gatehouse/sync/wire/journaled"
 )
 
 // benchDirectory is on the disk of the source tree, since the usual place for
@@ -49,17 +48,10 @@ func startBench(b *testing.B, o Options) (j *Journal, stop func()) {
 // bare measures what bbolt alone takes for the same bytes, one entry a commit.
 func bare(b *testing.B, n int) []time.Duration {
 	b.Helper()
-	h := granted()
-	h.Boot, h.Counter, h.BootTime, h.Wall = 7, 300, 86_400_000_000_000, 1_795_392_000_000
-	header, err := h.Encode()
-	if err != nil {
-		b.Fatal(err)
-	}
-	who, _ := somebody(1).Encode()
-	entry := journaled.New(header, [16]byte{1}, who).Encode()
+	entry := grantedBytes(b)
 	path := filepath.Join(benchDirectory(b), "bare.db")
 	bucket := []byte("entries")
-	err = boltfile.Create(path, func(tx *bolt.Tx) error { _, err := tx.CreateBucket(bucket); return err })
+	err := boltfile.Create(path, func(tx *bolt.Tx) error { _, err := tx.CreateBucket(bucket); return err })
 	if err != nil {
 		b.Fatal(err)
 	}

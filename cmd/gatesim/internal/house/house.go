@@ -111,15 +111,15 @@ func MakeKeys(dir string) (k houseKeys, err error) {
 	if _, err := keys.Install(filepath.Join(dir, "state", "keys"), public, k.Building); err != nil {
 		return k, err
 	}
-	if err := hasRun(dir); err != nil {
+	if err := HasRun(dir); err != nil {
 		return k, err
 	}
 	return k, keys.SavePrivateKey(filepath.Join(dir, "issuer.key"), issuer)
 }
 
-// hasRun makes the gateway of a directory one that has been sure of the time for days:
+// HasRun makes the gateway of a directory one that has been sure of the time for days:
 // residents end by a clock only when it has been steady for one.
-func hasRun(dir string) error {
+func HasRun(dir string) error {
 	t := Time()
 	at := t.BootTime()
 	known, err := json.Marshal(trueclock.State{Boot: hex.EncodeToString(t.Boot[:]), At: at, Sure: time.Duration(t.Wall().UnixNano()) - at, Firm: true})
