@@ -178,6 +178,8 @@ func (a *actor) send(ctx context.Context, now time.Time) time.Time {
 		a.greetAgain(now)
 	case entries.Leave:
 		a.leaveGap(ctx)
+	case entries.Repeat:
+		a.outbox.say(ctx, message{kind: wire.TypeBatch, signed: a.sending.First()})
 	case entries.Publish:
 		for e := a.sending.Next(now); e != nil; e = a.sending.Next(now) {
 			if !a.outbox.say(ctx, message{kind: wire.TypeBatch, signed: e}) {

@@ -95,6 +95,7 @@ type registry struct {
 	down     map[string][]byte // documents by type
 	versions [2]uint64         // house, trust
 	batches  int
+	arrived  map[string]time.Time // when the entry with these header bytes was stored
 	helloAt  []time.Time
 	formats  uint64        // that it reads; 0: all
 	safe     uint64        // entries that it says it can't lose
@@ -238,6 +239,9 @@ func (r *registry) batch(payload []byte) uint64 {
 		return b.Epoch
 	}
 	r.unseal(b)
+	for _, l := range next[len(have):] {
+		r.arrived[l.header] = time.Now()
+	}
 	if have == nil {
 		r.store.order = append(r.store.order, b.Epoch)
 	}

@@ -86,10 +86,11 @@ func poke(c chan struct{}) {
 func (p *packer) run(ctx context.Context, at journaled.Position, r tree.Range) {
 	var have []journaled.Entry
 	next := at // the next position to read
-	ripe := false
+	h := hold{gather: p.o.Gather}
 	for ctx.Err() == nil {
 		changed := p.o.Journal.Changed()
 		more, err := p.read(ctx, &next, len(have))
+		h.came(more, len(have), time.Now())
 		have = append(have, more...)
 		switch {
 		case err != nil:
@@ -106,8 +107,8 @@ func (p *packer) run(ctx context.Context, at journaled.Position, r tree.Range) {
 		if n == len(have) && len(more) > 0 && n < p.o.Batch {
 			continue // read on before deciding that the batch is not full
 		}
-		if n == len(have) && n < p.o.Batch && !ripe {
-			ripe = p.wait(ctx, n > 0, changed)
+		if n == len(have) && n < p.o.Batch && !h.over(time.Now()) {
+			p.wait(ctx, &h, n > 0, changed)
 			continue // with the entries that came meanwhile
 		}
 		b, after, err := p.pack(have[:n], r)
@@ -116,7 +117,9 @@ func (p *packer) run(ctx context.Context, at journaled.Position, r tree.Range) {
 			continue
 		}
 		p.emit(ctx, b)
-		have, at, r, ripe = have[n:], b.end, after, false
+		full := n < len(have) || n == p.o.Batch
+		have, at, r = have[n:], b.end, after
+		h.packed(full)
 	}
 }
 
@@ -146,27 +149,27 @@ func (p *packer) rest(ctx context.Context, err error) {
 	}
 }
 
-// wait waits for new entries. It returns true when a batch that is not full is to be sent, with the
-// entries that come within Gather.
-func (p *packer) wait(ctx context.Context, some bool, changed <-chan struct{}) bool {
-	idle := p.idle
-	if !some {
-		idle = nil
+// wait waits for new entries, or if there are some, until they are to be sent.
+func (p *packer) wait(ctx context.Context, h *hold, some bool, changed <-chan struct{}) {
+	var idle <-chan struct{}
+	var end <-chan time.Time
+	switch at := h.end(); {
+	case !some:
+		h.caughtUp()
+	case at.IsZero():
+		idle = p.idle
+	default:
+		timer := time.NewTimer(time.Until(at))
+		defer timer.Stop()
+		end = timer.C
 	}
 	select {
 	case <-ctx.Done():
-		return false
 	case <-changed:
-		return false
+	case <-end:
 	case <-idle:
+		h.idle(time.Now())
 	}
-	if p.o.Gather > 0 {
-		select {
-		case <-ctx.Done():
-		case <-time.After(p.o.Gather):
-		}
-	}
-	return true
 }
 
 // emit hands a batch to the sender, which ends its request for one.

@@ -15,6 +15,9 @@ import (
 const (
 	startWindow = 4  // batches in flight until the registry says otherwise
 	maxWindow   = 32 // keeps a link of 50 ms full, in 2 MiB
+	// repeatAfter is when a batch that is not full is said once more, unless it is confirmed:
+	// sooner than where the registry stands is asked.
+	repeatAfter = 1500 * time.Millisecond
 	// forkFirst and forkMost bound the pause between new epochs, so that a registry that answers
 	// nonsense can't fill the disk with them.
 	forkFirst = time.Minute
@@ -32,6 +35,7 @@ type Sending struct {
 	window  int
 	paused  time.Time     // no batch is sent before this time
 	again   time.Time     // when the sent batches count as lost
+	repeat  time.Time     // when the only one is said once more; zero: not at all
 	wait    time.Duration // timeout of an answer
 	gap     *Batch        // the gap behind flight
 	packing *packing      // nil: no position was agreed on yet
@@ -75,6 +79,7 @@ type Todo uint8
 const (
 	Rest    Todo = iota
 	Publish      // the batches of Next
+	Repeat       // the batch of First
 	Ask          // where the registry stands: what was sent counts as lost
 	Leave        // the epoch, at the gap that has been reached
 )
@@ -87,14 +92,31 @@ func (s *Sending) Due(now time.Time) (do Todo, next time.Time) {
 	case s.sent > 0 && !now.Before(s.again):
 		s.wait = timing.Backoff(s.wait, timing.FirstWait, timing.LongWait)
 		return Ask, now
+	case s.lone() && !s.repeat.IsZero() && !now.Before(s.repeat):
+		s.repeat = time.Time{}
+		return Repeat, s.again
 	case len(s.flight) == 0 && s.gap != nil:
 		return Leave, now
 	case len(s.flight) == 0:
 		s.packing.ask()
 		return Rest, time.Time{}
 	}
-	return Publish, s.again
+	return Publish, s.due()
 }
+
+// lone reports whether one batch is in flight, and none waits for it.
+func (s *Sending) lone() bool { return len(s.flight) == 1 && s.sent == 1 }
+
+// due returns when something is to be done if the batches are not confirmed.
+func (s *Sending) due() time.Time {
+	if !s.lone() {
+		return s.again
+	}
+	return timing.Earlier(s.repeat, s.again)
+}
+
+// First returns the oldest batch that is not confirmed.
+func (s *Sending) First() (envelope []byte) { return s.flight[0].envelope }
 
 // Next returns the next batch that the window allows; nil: there is none.
 func (s *Sending) Next(now time.Time) (envelope []byte) {
@@ -102,16 +124,19 @@ func (s *Sending) Next(now time.Time) (envelope []byte) {
 		return nil
 	}
 	if s.sent == 0 {
-		s.again = now.Add(max(s.wait, timing.FirstWait))
+		s.again, s.repeat = now.Add(max(s.wait, timing.FirstWait)), time.Time{}
+		if s.wait == 0 && s.flight[0].entries < s.o.Batch {
+			s.repeat = now.Add(repeatAfter)
+		}
 	}
 	return s.flight[s.sent].envelope
 }
 
-// Published notes that the batch of Next was published, and returns when all published batches
-// count as lost.
-func (s *Sending) Published() (lost time.Time) {
+// Published notes that the batch of Next was published, and returns when something is to be done if
+// it is not confirmed.
+func (s *Sending) Published() (next time.Time) {
 	s.sent++
-	return s.again
+	return s.due()
 }
 
 // Anew publishes the flight again after a new hello.
@@ -157,7 +182,7 @@ func (s *Sending) Confirmed(k wire.Ack2, now time.Time) (moved bool) {
 			s.drop(i + 1)
 			s.sent = max(0, s.sent-i-1)
 			s.wait, s.forkWait = 0, 0
-			s.again = now.Add(timing.FirstWait)
+			s.again, s.repeat = now.Add(timing.FirstWait), time.Time{}
 			return true
 		}
 	}

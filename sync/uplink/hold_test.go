@@ -1,0 +1,179 @@
+package uplink
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"gatehouse/internal/faultnet"
+	"gatehouse/sync/wire"
+)
+
+// passage is what one person's way in makes, as the seconds of the entries tell.
+var passage = []struct {
+	at     time.Duration
+	header wire.Header
+}{
+	{0, granted()},
+	{0, wire.Header{Kind: wire.KindReleased, Door: "front"}},
+	{time.Second, wire.Header{Kind: wire.KindOpened, Door: "front"}},
+	{4 * time.Second, wire.Header{Kind: wire.KindClosed, Door: "front"}},
+	{4 * time.Second, wire.Header{Kind: wire.KindSecured, Door: "front"}},
+}
+
+// inStep fails the test unless everything is at the registry, and returns how many batches came.
+func (w *world) inStep(t *testing.T) (batches int) {
+	t.Helper()
+	if !w.settle(time.Minute) {
+		t.Fatalf("not in step: %+v", w.uplink.Status())
+	}
+	w.reg.set(func(r *registry) { batches = r.batches })
+	return batches
+}
+
+// TestPassageIsTwoBatches: what happens within two seconds is one batch, and comes then.
+func TestPassageIsTwoBatches(t *testing.T) {
+	bubble(t, func(w *world) {
+		before, began := w.inStep(t), time.Now()
+		for _, e := range passage {
+			time.Sleep(time.Until(began.Add(e.at)))
+			w.journal.Queue(e.header, wire.Who{})
+		}
+		if n := w.inStep(t) - before; n != 2 {
+			t.Errorf("a passage is %d batches", n)
+		}
+		all := w.all()
+		for i, e := range all[len(all)-len(passage):] {
+			want := 2 * time.Second
+			if i > 2 {
+				want = 6 * time.Second
+			}
+			if got := w.reg.arrived[string(e.Header)].Sub(began); got != want {
+				t.Errorf("entry %d comes after %v, not %v", i, got, want)
+			}
+		}
+	})
+}
+
+// TestBacklogIsNotHeld: what was made without a connection comes at once with the next one, however
+// little it is, and so does what a start finds, and what the registry has lost.
+func TestBacklogIsNotHeld(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.inStep(t)
+		w.link.Cut()
+		w.append(5)
+		time.Sleep(10 * time.Second)
+		w.link.Restore()
+		first := w.arrivalOfLast(t)
+		w.link.Cut()
+		w.append(5)
+		synctest.Wait()
+		w.stop()
+		w.startGateway()
+		second := w.arrivalOfLast(t)
+		w.append(5)
+		w.inStep(t)
+		w.link.Cut()
+		w.reg.set(func(r *registry) {
+			epoch := r.store.order[0]
+			r.store.epochs[epoch] = r.store.epochs[epoch][:len(r.store.epochs[epoch])-5]
+		})
+		w.link.Restore()
+		for what, got := range map[string]time.Duration{"made without a connection": first, "made before a start": second, "lost by the registry": w.arrivalOfLast(t)} {
+			if got > 500*time.Millisecond {
+				t.Errorf("what was %s comes after %v", what, got)
+			}
+		}
+	})
+}
+
+// arrivalOfLast waits until the newest entry is at the registry, and returns how long that took.
+func (w *world) arrivalOfLast(t *testing.T) time.Duration {
+	t.Helper()
+	began := time.Now()
+	w.inStep(t)
+	all := w.all()
+	return w.reg.arrived[string(all[len(all)-1].Header)].Sub(began)
+}
+
+// happening is an entry that is made some time after the one before.
+type happening struct {
+	after time.Duration
+	alarm bool
+}
+
+// TestHeldComesInTime: whatever comes when, and whatever is lost within one second, each entry is at
+// the registry within 4 s (the fifth is for the journal). In good weather entries of passages share
+// batches as far as two seconds go, and an alarm waits for nothing.
+func TestHeldComesInTime(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		var plan []happening
+		for range rapid.IntRange(1, 9).Draw(r, "entries") { // so few that none comes in the instant in which a batch goes
+			ms := 10*rapid.IntRange(0, 300).Draw(r, "after") + 3
+			plan = append(plan, happening{time.Duration(ms) * time.Millisecond, rapid.IntRange(0, 4).Draw(r, "alarm") == 0})
+		}
+		lost := time.Duration(-1)
+		if rapid.Bool().Draw(r, "bad weather") {
+			lost = time.Duration(rapid.IntRange(0, 12_000).Draw(r, "lost")) * time.Millisecond
+		}
+		var fault string
+		synctest.Test(t, func(t *testing.T) { fault = newWorld(t, 1).live(t, plan, lost) })
+		if fault != "" {
+			r.Fatalf("%s\n%+v, lost at %v", fault, plan, lost)
+		}
+	})
+}
+
+// live makes the entries of a plan; lost is when the second begins in which the broker drops
+// everything, below 0: never.
+func (w *world) live(t *testing.T, plan []happening, lost time.Duration) (fault string) {
+	before := w.inStep(t)
+	if lost >= 0 {
+		time.AfterFunc(lost, func() { w.broker.Set(faultnet.Misdeeds{Drop: 1}) })
+		time.AfterFunc(lost+time.Second, func() { w.broker.Set(faultnet.Misdeeds{}) })
+	}
+	first := len(w.all())
+	var made []time.Time
+	for _, e := range plan {
+		time.Sleep(e.after)
+		header := granted()
+		if e.alarm {
+			header = wire.Header{Kind: wire.KindForced, Door: "front"}
+		}
+		w.journal.Queue(header, wire.Who{})
+		made = append(made, time.Now())
+	}
+	time.Sleep(20 * time.Second)
+	batches := w.inStep(t) - before
+	for i, e := range w.all()[first:] {
+		took, most := w.reg.arrived[string(e.Header)].Sub(made[i]), 4*time.Second
+		if lost < 0 && plan[i].alarm {
+			most = 0
+		}
+		if took > most {
+			return fmt.Sprintf("entry %d comes after %v", i, took)
+		}
+	}
+	if want := batchesOf(plan, made); lost < 0 && batches != want {
+		return fmt.Sprintf("%d batches, not %d", batches, want)
+	}
+	return ""
+}
+
+// batchesOf returns how many batches entries make that are two seconds from the first of a batch at
+// most, and end with an alarm.
+func batchesOf(plan []happening, made []time.Time) (n int) {
+	var end time.Time
+	for i, at := range made {
+		if at.After(end) {
+			n, end = n+1, at.Add(2*time.Second)
+		}
+		if plan[i].alarm {
+			end = at
+		}
+	}
+	return n
+}
