@@ -2,10 +2,13 @@ package front
 
 import (
 	"context"
+	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
+	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
 )
@@ -205,4 +208,131 @@ func BenchmarkLiveEntries(b *testing.B) {
 	rate := float64(gateways*entries*b.N) / ours.Seconds()
 	b.ReportMetric(rate, "entries/s")
 	b.ReportMetric(rate/(float64(rows)/single.Seconds()), "x-single-row")
+}
+
+// passages has what each gateway sends while people go in and out: of a passage at 0, 0, 1, 4 and 4
+// seconds a batch of three entries, one of which names somebody, and one of two.
+func (r *rig) passages(gateways, passages int, epoch uint64, known []*model) *load {
+	l := r.load(r.t, gateways, 0, 0, epoch, known)
+	for i, g := range l.gateways {
+		g.nonce = wire.Nonce{1, byte(epoch), byte(epoch >> 8)}
+		l.topics, l.envelopes = append(l.topics, g.place.Up(wire.TypeBatch)), append(l.envelopes, nil)
+		for range passages {
+			first := len(g.headers)
+			ref := &wire.Ref{Boot: g.boot, Counter: uint64(first)}
+			at := wire.Header{Door: "front", BootTime: 123_456_789_012, Clock: wire.ClockNTP}
+			for n, kind := range []wire.Kind{wire.KindAccess, wire.KindReleased, wire.KindOpened, wire.KindClosed, wire.KindSecured} {
+				h := at
+				if h.Kind = kind; n == 0 {
+					h.Outcome, h.Reason, h.Source, h.Direction = wire.OutcomeGranted, wire.ReasonGranted, "reader-1", wire.DirectionIn
+				} else if n < 3 {
+					h.Ref = ref
+				}
+				g.add(h, n == 0)
+			}
+			in, out := g.batch(first, 3), g.batch(first+3, 2)
+			in.Sealed, out.Sealed = make([]byte, sealedWho+1136), nil
+			for _, b := range [...]wire.Batch{in, out} {
+				_, envelope := g.say(wire.TypeBatch, b)
+				l.envelopes[i], l.bytes = append(l.envelopes[i], envelope), l.bytes+len(envelope)+len(l.topics[i])
+			}
+		}
+	}
+	return l
+}
+
+// BenchmarkLivePassages: the passages of many gateways at a time, each of which sends a batch when the
+// one before is acked. The processor's time is that of the whole process, with the other end, which
+// reads acks and verifies nothing.
+func BenchmarkLivePassages(b *testing.B) {
+	r := newRig(b)
+	link, make := newMemory()
+	s := r.start(Options{Link: make, Config: r.unbounded()})
+	const gateways, passages, entries = 16, 200, 5
+	l := r.load(b, gateways, 1, 1, 1, nil)
+	if _, err := s.client.PutHouse(b.Context(), r.house(1, l.gateways...)); err != nil {
+		b.Fatal(err)
+	}
+	epoch, bytes := uint64(1), 0
+	var took, used time.Duration
+	for b.Loop() {
+		epoch++
+		b.StopTimer()
+		l = r.passages(gateways, passages, epoch, l.gateways)
+		bytes += l.bytes
+		l.greet(link)
+		b.StartTimer()
+		began, cpu := time.Now(), processTime(b)
+		l.live(link)
+		took, used = took+time.Since(began), used+processTime(b)-cpu
+	}
+	n := float64(gateways * passages * entries * b.N)
+	s.stop()
+	size, err := os.Stat(filepath.Join(r.dir, api.FileDatabase))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(n/took.Seconds(), "entries/s")
+	b.ReportMetric(float64(used.Microseconds())/n, "us-CPU/entry")
+	b.ReportMetric(float64(bytes)/n, "wire-B/entry")
+	b.ReportMetric(float64(size.Size())/n, "stored-B/entry")
+}
+
+// greet says hello for each gateway, whose epochs are cosigned from then on.
+func (l *load) greet(link *memory) {
+	l.inTurn(link, func(i, n int) (string, []byte) {
+		if n > 0 {
+			return "", nil
+		}
+		return l.gateways[i].say(wire.TypeHello, l.gateways[i].hello())
+	})
+}
+
+// live sends the load, the next batch of a gateway when the one before is acked.
+func (l *load) live(link *memory) {
+	l.inTurn(link, func(i, n int) (string, []byte) {
+		if n == len(l.envelopes[i]) {
+			return "", nil
+		}
+		return l.topics[i], l.envelopes[i][n]
+	})
+}
+
+// inTurn sends the n-th message of each gateway when the one before is acked, until there is none.
+func (l *load) inTurn(link *memory, message func(i, n int) (string, []byte)) {
+	byTopic, sent, left := map[string]int{}, make([]int, len(l.gateways)), len(l.gateways)
+	send := func(i int) {
+		topic, envelope := message(i, sent[i])
+		if envelope == nil {
+			left--
+			return
+		}
+		sent[i]++
+		link.receive(topic, envelope)
+	}
+	for i, g := range l.gateways {
+		byTopic[g.place.Down(wire.TypeAck)] = i
+		send(i)
+	}
+	for left > 0 {
+		<-link.arrived
+		link.mu.Lock()
+		came := link.sent
+		link.sent = nil
+		link.mu.Unlock()
+		for _, p := range came {
+			if i, ok := byTopic[p.topic]; ok {
+				send(i)
+			}
+		}
+	}
+}
+
+// processTime returns the processor's time that this process has used.
+func processTime(t testing.TB) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

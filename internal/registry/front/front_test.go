@@ -175,6 +175,24 @@ func TestForgedMessagesAreNotAnswered(t *testing.T) {
 	}
 }
 
+// TestCheckpointsAreChecked: a gateway that signs its batches and not their checkpoints is found out
+// within 64 entries, and with the first of an epoch.
+func TestCheckpointsAreChecked(t *testing.T) {
+	s := newScene(t)
+	s.g.fill(130)
+	bad := func(first, n int) wire.Batch {
+		b := s.g.batch(first, n)
+		b.Signature[5] ^= 1
+		return b
+	}
+	s.silent(s.g.say(wire.TypeBatch, bad(0, 1)))
+	s.at(s.ask(wire.TypeBatch, s.g.batch(0, 5)), 7, 5)
+	s.at(s.ask(wire.TypeBatch, bad(5, 58)), 7, 63)
+	s.silent(s.g.say(wire.TypeBatch, bad(63, 1)))
+	s.silent(s.g.say(wire.TypeBatch, bad(63, 67)))
+	s.at(s.ask(wire.TypeBatch, s.g.batch(63, 2)), 7, 65)
+}
+
 func TestOddEntriesAreStored(t *testing.T) {
 	s := newScene(t)
 	s.g.fill(2)

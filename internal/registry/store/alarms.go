@@ -48,6 +48,12 @@ func (tx *Tx) Waiting(gateway int64, epoch, from, to uint64) ([]uint64, error) {
 		`SELECT seq FROM alarms WHERE gateway = $1 AND epoch = $2 AND seq >= $3 AND seq < $4 AND stored = 0 ORDER BY seq`, gateway, epoch, from, to)
 }
 
+// AnyWaiting reports whether only a notice has arrived of any alarm of a gateway.
+func (tx *Tx) AnyWaiting(gateway int64) (bool, error) {
+	n, err := tx.number("read alarms", `SELECT EXISTS (SELECT 1 FROM alarms WHERE gateway = $1 AND stored = 0)`, gateway)
+	return n > 0, err
+}
+
 // Alarms returns the newest alarms of a building (of all, for ""), at most limit.
 func (s *Store) Alarms(ctx context.Context, building string, limit int) ([]Alarm, error) {
 	return list(s.reading(ctx), "read alarms", func(a *Alarm) []any {

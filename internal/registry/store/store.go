@@ -31,8 +31,9 @@ type Store struct {
 	write *sql.DB       // one connection
 	read  *sql.DB
 
-	mu     sync.Mutex // one Update at a time
-	closed bool
+	mu       sync.Mutex // one Update at a time
+	compiled statements
+	closed   bool
 }
 
 // readers is the number of queries that may run at a time beside the writer.
@@ -51,7 +52,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
-	s := &Store{path: path, lock: lock}
+	s := &Store{path: path, lock: lock, compiled: statements{known: map[string]*sql.Stmt{}}}
 	if s.Found, err = dbfile.Prepare(path); err == nil {
 		err = s.open(ctx)
 	}
@@ -154,12 +155,13 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	if s.closed {
 		return fmt.Errorf("write database %s: closed", s.path)
 	}
+	defer s.compiled.learn(ctx, s.write)
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("write database %s: begin: %w", s.path, err)
 	}
 	defer func() { _ = tx.Rollback() }() // no effect after a commit
-	c := conn{ctx, tx}
+	c := conn{ctx, compiled{tx, &s.compiled}}
 	if err := f(&Tx{c, Documents{c}, Backups{c}, Snapshots{c}}); err != nil {
 		return fmt.Errorf("write database %s: %w", s.path, dbfile.Explain(s.path, err))
 	}

@@ -36,7 +36,7 @@ func conform(t *testing.T, open func(testing.TB) *Store) {
 	for name, law := range map[string]func(*testing.T, *Store){
 		"gateways": gatewaysHaveOneNumber, "batches": batchesComeBack, "transactions": failedUpdateLeavesNothing, "records": recordsAreNumbered,
 		"lists": listsKeepTheirBuckets, "alarms": alarmsAreBounded, "documents": documentsAreReplaced, "forks": forksAreBounded, "applied": appliedNeedsItsList,
-		"cosigned": cosignedOnlyGrows, "snapshots": snapshotsAreTwo,
+		"cosigned": cosignedOnlyGrows, "snapshots": snapshotsAreTwo, "broken off": brokenOffUpdateHarmsNone,
 	} {
 		t.Run(name, func(t *testing.T) { law(t, open(t)) })
 	}
@@ -48,6 +48,31 @@ var (
 	place = wire.Place{District: "d", Town: "t", Building: "b", Gateway: "g"}
 	now   = time.UnixMilli(1_700_000_000_000)
 )
+
+// brokenOffUpdateHarmsNone: an Update whose context ends leaves nothing, and the next ones store with
+// the same statements, which are compiled once.
+func brokenOffUpdateHarmsNone(t *testing.T, s *Store) {
+	for n := range uint64(4) {
+		ctx, cancel := context.WithCancel(context.Background())
+		err := s.Update(ctx, func(tx *Tx) error {
+			if err := tx.AddBatch(Batch{Gateway: 1, Epoch: 1, First: n, Next: n + 1, Body: []byte{1}}, now); n != 1 {
+				return err
+			}
+			cancel()
+			return tx.AddBatch(Batch{Gateway: 1, Epoch: 1, First: n + 1, Next: n + 2, Body: []byte{1}}, now)
+		})
+		cancel()
+		if (err != nil) != (n == 1) {
+			t.Errorf("update %d: %v", n, err)
+		}
+		if len(s.compiled.known) != 1 || len(s.compiled.missed) > 0 {
+			t.Errorf("after update %d %d statements are compiled, %d are to be", n, len(s.compiled.known), len(s.compiled.missed))
+		}
+	}
+	if _, batches, err := s.Count(context.Background()); err != nil || batches != 3 {
+		t.Errorf("%d batches are stored: %v", batches, err)
+	}
+}
 
 func update(t testing.TB, s *Store, f func(*Tx) error) {
 	t.Helper()

@@ -22,7 +22,17 @@ type Ledger struct {
 	short  time.Time
 	claim  claim
 	budget budget
+	alone  notices
 }
+
+// notices is whether alarms of a gateway wait for their entries.
+type notices uint8
+
+const (
+	noticesUnknown notices = iota // not looked up in this run, or since the last entry of one came
+	noticesNone
+	noticesSome
+)
 
 // SetShort notes whether a hello names entries that are not stored. They follow the hello, unless a
 // broker passes hellos and drops batches.

@@ -85,7 +85,31 @@ const maxAlarms = 256
 // Alarm stores an alarm of a gateway under an epoch and sequence number. stored: its entry is
 // stored too, not only a notice.
 func (t *Txn) Alarm(l *Ledger, epoch, sequence uint64, header []byte, stored bool) error {
+	if !stored {
+		l.alone = noticesSome
+	}
 	return t.AddAlarm(store.Alarm{Gateway: l.ID, Epoch: epoch, Sequence: sequence, Header: header, Stored: stored, Heard: t.Now}, maxAlarms)
+}
+
+// Noticed returns the sequence numbers in [from, to) of an epoch of which only a notice has arrived.
+// Most gateways have none for days, and are not looked up.
+func (t *Txn) Noticed(l *Ledger, epoch, from, to uint64) (all []uint64, err error) {
+	if l.alone == noticesUnknown {
+		some, err := t.AnyWaiting(l.ID)
+		if err != nil {
+			return nil, err
+		}
+		if l.alone = noticesNone; some {
+			l.alone = noticesSome
+		}
+	}
+	if l.alone == noticesNone {
+		return nil, nil
+	}
+	if all, err = t.Waiting(l.ID, epoch, from, to); len(all) > 0 {
+		l.alone = noticesUnknown
+	}
+	return all, err
 }
 
 // makeReplies makes the requested acks.

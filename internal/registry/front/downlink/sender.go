@@ -10,12 +10,10 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gatehouse/internal/registry/front/commit"
 	"gatehouse/internal/registry/front/document"
 	"gatehouse/internal/registry/front/roster"
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
-	"gatehouse/sync/wire/checkpoint"
 )
 
 // Link is the connection to the gateways.
@@ -66,22 +64,28 @@ type Sender struct{ o Options }
 
 // Say signs a message to a gateway as the witness and sends it. It reports whether it was sent.
 func (s *Sender) Say(p wire.Place, kind string, body wire.Payload) bool {
+	envelope := s.sign(p, kind, body)
+	return envelope != nil && s.Send(p.Down(kind), envelope)
+}
+
+// sign signs a message to a gateway as the witness; nil: it can't.
+func (s *Sender) sign(p wire.Place, kind string, body wire.Payload) []byte {
 	a := s.o.Active.Load()
 	if a.Witness == nil {
-		return false // no gateway would accept it; status reports that
+		return nil // no gateway would accept it; status reports that
 	}
 	payload, err := wire.Encode(body)
 	if err != nil {
 		s.o.Log.Error().Err(err).Str("gateway", p.Address()).Msg("an answer can't be encoded")
-		return false
+		return nil
 	}
 	envelope, err := wire.Sign(wire.Protected{Type: kind, Role: wire.RoleWitness, Epoch: *a.Witness, Address: p.Address(), Version: wire.VersionOf(body)},
 		payload, s.o.Witness)
 	if err != nil {
 		s.o.Log.Error().Err(err).Str("gateway", p.Address()).Str("type", kind).Msg("an answer can't be signed")
-		return false
+		return nil
 	}
-	return s.Send(p.Down(kind), envelope)
+	return envelope
 }
 
 // Send sends a signed message. It reports whether it was sent.
@@ -161,82 +165,4 @@ func (s *Sender) sendList(g *roster.Gateway, l document.Outgoing, buckets [][]by
 		buckets = buckets[n:]
 	}
 	return sent && s.o.Roster.Sent(g, l.Version)
-}
-
-// Reply signs and sends acks: of several for one gateway and epoch only the newest. waiting is the
-// number of messages that wait to be stored, room the most.
-func (s *Sender) Reply(replies []commit.Reply, waiting, room int) {
-	type stream struct {
-		gateway *roster.Gateway
-		epoch   uint64
-	}
-	newest := make(map[stream]int, len(replies))
-	for i, r := range replies {
-		newest[stream{r.Gateway, r.Ack.Epoch}] = i
-	}
-	for i, r := range replies {
-		if newest[stream{r.Gateway, r.Ack.Epoch}] == i {
-			s.ack(r, waiting, room)
-		}
-	}
-}
-
-func (s *Sender) ack(r commit.Reply, waiting, room int) {
-	ack := r.Ack
-	if r.Cosign {
-		c := checkpoint.Checkpoint{Address: r.Gateway.Address(), Epoch: ack.Epoch, Size: ack.Next, Root: ack.Root}
-		ack.Cosignature = c.Cosign(s.o.Witness, uint64(ack.Time))
-	}
-	if ack.Window, ack.RetryAfter = s.window(waiting, room); r.Hold > 0 {
-		ack.Window, ack.RetryAfter = 0, r.Hold
-	}
-	g := s.o.Roster.Look(r.Gateway)
-	format := s.format(g)
-	ack.Nonce, ack.Spread = g.View.Nonce, spread(s.o.Roster.Count())
-	list := g.Building.List
-	ack.List, ack.ListHash, ack.ListEpoch, ack.House = list.Version, list.HashFor(format), list.Epoch, g.Building.House.Version
-	ack.Holding = s.o.Roster.Asks(g)
-	if t := s.o.Active.Load().Read(format); t != nil {
-		ack.Trust = t.Trust.Version
-	}
-	switch {
-	case !g.Member:
-	case format >= 2:
-		s.Say(g.Place, wire.TypeAck, ack)
-	default:
-		s.Say(g.Place, wire.TypeAck, ack.Ack)
-	}
-}
-
-// widest is the most batches that a gateway may have in flight: enough for a link of 50 ms.
-const widest = 32
-
-// window returns how many batches a gateway may have in flight: the more messages wait here, the
-// fewer. At 0 retryAfter is a time in s, random so that gateways return at different times.
-func (s *Sender) window(waiting, room int) (batches, retryAfter uint16) {
-	switch used := 100 * waiting / room; {
-	case used < 25:
-		return widest, 0
-	case used < 50:
-		return 4, 0
-	case used < 75:
-		return 2, 0
-	case used < 90:
-		return 1, 0
-	}
-	return 0, uint16(1 + s.o.Chance(5*time.Second)/time.Second)
-}
-
-// Spread of reconnects: handshakesASecond are a light load for the front, and no gateway
-// waits longer than mostSpread for a revocation.
-const (
-	handshakesASecond = 500
-	leastSpread       = 5  // s
-	mostSpread        = 40 // s
-)
-
-// spread returns the seconds over which gateways that lost their connection at the same time should
-// reconnect.
-func spread(gateways int) uint16 {
-	return uint16(min(max(gateways/handshakesASecond, leastSpread), mostSpread))
 }

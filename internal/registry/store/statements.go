@@ -1,0 +1,43 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+)
+
+// statements are the compiled statements of the writing connection: compiling one costs as much as
+// executing it. It is for one Update at a time.
+type statements struct {
+	known  map[string]*sql.Stmt
+	missed []string // executed in this Update, and not known
+}
+
+// learn compiles the statements that the Update before had to compile for itself. It is called with no
+// transaction open. One that fails is compiled by each Update.
+func (s *statements) learn(ctx context.Context, db *sql.DB) {
+	for _, text := range s.missed {
+		if s.known[text] != nil {
+			continue // executed more than once
+		}
+		if stmt, err := db.PrepareContext(ctx, text); err == nil {
+			s.known[text] = stmt
+		}
+	}
+	s.missed = s.missed[:0]
+}
+
+// compiled is a transaction that executes known statements. Queries are not among them: the driver
+// has one cursor for each compiled statement, and a query may be repeated while its rows are read.
+type compiled struct {
+	*sql.Tx
+	statements *statements
+}
+
+// ExecContext executes a statement, with the compiled one if there is one.
+func (c compiled) ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	if stmt := c.statements.known[text]; stmt != nil {
+		return c.StmtContext(ctx, stmt).ExecContext(ctx, args...)
+	}
+	c.statements.missed = append(c.statements.missed, text)
+	return c.Tx.ExecContext(ctx, text, args...)
+}
