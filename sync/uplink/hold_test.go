@@ -34,16 +34,30 @@ func (w *world) inStep(t *testing.T) (batches int) {
 	return batches
 }
 
-// TestPassageIsTwoBatches: what happens within two seconds is one batch, and comes then.
+// TestPassageIsTwoBatches: what happens within two seconds is one batch, and comes then. An entry is
+// so some 400 bytes on the wire; one by one they are twice as many, and each that names somebody 1,600.
 func TestPassageIsTwoBatches(t *testing.T) {
 	bubble(t, func(w *world) {
-		before, began := w.inStep(t), time.Now()
-		for _, e := range passage {
+		before, began, seen := w.inStep(t), time.Now(), len(w.broker.Seen())
+		for i, e := range passage {
 			time.Sleep(time.Until(began.Add(e.at)))
-			w.journal.Queue(e.header, wire.Who{})
+			who := wire.Who{}
+			if i == 0 {
+				who = wire.Who{Credential: &wire.CredentialID{1}, Grant: &wire.ID{2}, Tenancy: &wire.ID{3}, Method: wire.MethodCard}
+			}
+			w.journal.Queue(e.header, who)
 		}
 		if n := w.inStep(t) - before; n != 2 {
 			t.Errorf("a passage is %d batches", n)
+		}
+		bytes := 0
+		for _, m := range w.broker.Seen()[seen:] {
+			if m.Topic == w.place.Up(wire.TypeBatch) {
+				bytes += len(m.Topic) + len(m.Payload)
+			}
+		}
+		if most := 450 * len(passage); bytes < most/2 || bytes > most {
+			t.Errorf("a passage is %d bytes on the wire", bytes)
 		}
 		all := w.all()
 		for i, e := range all[len(all)-len(passage):] {
