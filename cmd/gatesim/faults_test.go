@@ -126,7 +126,7 @@ func (t *town) inStep(tb testing.TB, b *box, building, gateway string) {
 func (b *box) opens(tb testing.TB, card wire.CredentialID) bool {
 	tb.Helper()
 	q := access.Query{Credential: card, Door: "front", Time: access.At(time.Now().Unix())}
-	return access.Decide(b.keyring.Grants(), q).Reason == wire.ReasonGranted
+	return access.Decide(b.keyring.Grants(), &q).Reason == wire.ReasonGranted
 }
 
 // TestThroughMosquitto: two gateways of a building and a registry, with Debian's

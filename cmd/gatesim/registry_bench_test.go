@@ -186,7 +186,7 @@ func (t *town) act(b *testing.B, g *box, card device.Card, lived tenancy.View, a
 		_, err := t.operator.Do(context.Background(), operator.Act{Act: act, Tenancy: lived.ID.String(), Reason: reason})
 		done <- err
 	}()
-	for access.Decide(g.keyring.Grants(), q).Reason != want {
+	for access.Decide(g.keyring.Grants(), &q).Reason != want {
 		if time.Since(began) > 30*time.Second {
 			b.Fatalf("%s did not arrive", act)
 		}

@@ -87,7 +87,7 @@ func (b *box) answer(tb testing.TB, card device.Card) wire.Reason {
 		tb.Fatal(err)
 	}
 	q := access.Query{Credential: id, Door: "front", Time: access.At(time.Now().Unix())}
-	return access.Decide(b.keyring.Grants(), q).Reason
+	return access.Decide(b.keyring.Grants(), &q).Reason
 }
 
 func (b *box) lets(tb testing.TB, card device.Card) bool {

@@ -52,7 +52,8 @@ type Decision struct {
 	Doubtful bool
 }
 
-// Decide answers a query. It allocates nothing.
+// Decide answers a query. It allocates nothing. The query is read where its caller made it: to copy
+// one just made costs as much as the lookup.
 //
 // Each record of the credential runs through the checks in this order, and its reason
 // is the first that fails: not ready (kind, state or door set not understood), revoked,
@@ -65,12 +66,12 @@ type Decision struct {
 // start is more than 400 days after the latest time that it can be. A visitor's start
 // must have come by all sources and the end by none; what they differ about is clock
 // untrusted.
-func Decide(g *Grants, q Query) Decision {
+func Decide(g *Grants, q *Query) Decision {
 	if g == nil {
 		return Decision{Reason: wire.ReasonNotReady}
 	}
 	best, door := Decision{Reason: g.unknown}, g.door(q.Door)
-	records := g.buckets[q.Credential.Bucket(g.bits)].find(&q.Credential)
+	records := g.find(&q.Credential)
 	for i := range records {
 		g.weigh(&best, &records[i], door, q.Time)
 	}
@@ -81,14 +82,14 @@ func Decide(g *Grants, q Query) Decision {
 // query's Credential does not count. It reads every record of the snapshot until one
 // opens, 64 bytes each, and allocates nothing: a QR pass costs a signature as well,
 // so an index would save nothing that anybody notices.
-func DecideTenancy(g *Grants, tenancy wire.ID, q Query) Decision {
+func DecideTenancy(g *Grants, tenancy wire.ID, q *Query) Decision {
 	return DecideHome(g, tenancy, func(wire.CredentialID) bool { return false }, q)
 }
 
 // DecideHome answers for a tenancy whose tenant shows who it is without a card: as
 // DecideTenancy, but a suspended record whose card is lost, as lost says, counts as
 // active. Who has lost the card still lives here.
-func DecideHome(g *Grants, tenancy wire.ID, lost func(wire.CredentialID) bool, q Query) Decision {
+func DecideHome(g *Grants, tenancy wire.ID, lost func(wire.CredentialID) bool, q *Query) Decision {
 	if g == nil {
 		return Decision{Reason: wire.ReasonNotReady}
 	}

@@ -100,7 +100,7 @@ func TestDecideOneRecord(t *testing.T) {
 			}
 			q := c.q
 			q.Credential, q.Door = card(7), "front"
-			got := Decide(snapshot(t, r), q)
+			got := Decide(snapshot(t, r), &q)
 			if doubt := c.want == wire.ReasonGranted && r.Until != 0 && q.Time.Hi >= int64(r.Until); got.Doubtful != doubt {
 				t.Errorf("doubtful %v, want %v", got.Doubtful, doubt)
 			}
@@ -129,7 +129,7 @@ func TestDecideWithoutRecord(t *testing.T) {
 		"unknown door":     {g, Query{Credential: card(7), Door: "roof"}, Decision{wire.ReasonWrongDoor, wire.GrantResident, wire.ID{1}, wire.ID{}, false}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := Decide(c.g, c.q); got != c.want {
+			if got := Decide(c.g, &c.q); got != c.want {
 				t.Fatalf("got %+v, want %+v", got, c.want)
 			}
 		})
@@ -158,7 +158,7 @@ func TestDecideNearest(t *testing.T) {
 		for hi := lo; hi < len(ladder); hi++ {
 			for _, pair := range [][2]wire.Grant{{ladder[lo].r, ladder[hi].r}, {ladder[hi].r, ladder[lo].r}} {
 				pair[0].ID, pair[1].ID = wire.ID{1}, wire.ID{2}
-				if got := Decide(snapshot(t, pair[:]...), q); got.Reason != ladder[hi].reason {
+				if got := Decide(snapshot(t, pair[:]...), &q); got.Reason != ladder[hi].reason {
 					t.Fatalf("%d and %d: got %d", ladder[lo].reason, ladder[hi].reason, got.Reason)
 				}
 			}
@@ -166,7 +166,7 @@ func TestDecideNearest(t *testing.T) {
 	}
 	yet := with(func(r *wire.Grant) { r.From = late; r.ID = wire.ID{1} })
 	gone := with(func(r *wire.Grant) { r.Until = start; r.ID = wire.ID{2} })
-	if got := Decide(snapshot(t, yet, gone), Query{Credential: card(7), Door: "front", Time: Time{noon, noon, noon}}); got.Reason != wire.ReasonNotYet {
+	if got := Decide(snapshot(t, yet, gone), &Query{Credential: card(7), Door: "front", Time: Time{noon, noon, noon}}); got.Reason != wire.ReasonNotYet {
 		t.Fatalf("not yet and expired: got %d", got.Reason)
 	}
 }
@@ -180,11 +180,11 @@ func TestDecideIncomplete(t *testing.T) {
 	whole := snapshot(t, r, dead, odd)
 	g := whole.Incomplete()
 	for n, want := range map[byte]wire.Reason{7: wire.ReasonGranted, 8: wire.ReasonNotReady, 9: wire.ReasonRevoked, 11: wire.ReasonNotReady} {
-		if got := Decide(g, Query{Credential: card(n), Door: "front"}); got.Reason != want {
+		if got := Decide(g, &Query{Credential: card(n), Door: "front"}); got.Reason != want {
 			t.Errorf("card %d: got %d, want %d", n, got.Reason, want)
 		}
 	}
-	if got := Decide(whole, Query{Credential: card(8), Door: "front"}); got.Reason != wire.ReasonUnknown {
+	if got := Decide(whole, &Query{Credential: card(8), Door: "front"}); got.Reason != wire.ReasonUnknown {
 		t.Errorf("the whole snapshot changed: got %d", got.Reason)
 	}
 }
@@ -241,7 +241,7 @@ func TestDecideAllocatesNothing(t *testing.T) {
 	r := wire.Grant{Credential: card(7), ID: wire.ID{1}, Kind: wire.GrantResident, State: wire.GrantActive}
 	g := snapshot(t, r)
 	q := Query{Credential: card(7), Door: "front"}
-	if n := testing.AllocsPerRun(100, func() { Decide(g, q) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { Decide(g, &q) }); n != 0 {
 		t.Fatalf("%v allocations", n)
 	}
 }

@@ -1,12 +1,10 @@
 package access
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
-	"math/bits"
 
 	"gatehouse/sync/wire"
 )
@@ -14,12 +12,7 @@ import (
 // maxBits is the most leading bits by which a snapshot is cut into buckets.
 const maxBits = 16
 
-// sliceRecords is the approximate minimum of records in a slice of a bucket. Few slices keep the
-// index in the cache; the records of one slice stand side by side, and reading along them costs
-// less than one more table would.
-const sliceRecords = 16
-
-// maxBucket keeps positions in a bucket within 16 bits.
+// maxBucket is the most records of a bucket: times a finger it has 32 bits.
 const maxBucket = 1<<16 - 1
 
 // Doors is the table of door ids that records point into, and of sets of indexes into it.
@@ -39,24 +32,21 @@ type Grants struct {
 	unknown wire.Reason // the answer to a credential in no record
 }
 
-// Bucket holds the sorted records of the credentials that share their leading bits, with a small
-// index: 64 bytes a record, and next to nothing more.
+// Bucket holds the sorted records of the credentials that share their leading bits, 64 bytes a
+// record, and of each the finger: 2 bytes, dense enough to stay in the cache when the records don't.
 type Bucket struct {
 	bits    uint8
-	shift   uint8
-	starts  []uint16 // first record of each slice of the bucket's key space, and the end
+	fingers []uint16
 	records []wire.Grant
 }
 
 // key is the start of the MAC: uniform, so it can be used as an address.
 func key(c *wire.CredentialID) uint64 { return binary.BigEndian.Uint64(c[1:9]) }
 
-// before reports whether a is before b in the order of lists: by MAC, then by key number.
-func before(a, b *wire.CredentialID) bool {
-	if c := bytes.Compare(a[1:], b[1:]); c != 0 {
-		return c < 0
-	}
-	return a[0] < b[0]
+// same reports whether two credentials are equal. It reads them as key does: a credential just
+// copied in two overlapping halves is slow to read across both.
+func same(a, b *wire.CredentialID) bool {
+	return key(a) == key(b) && binary.BigEndian.Uint64(a[9:]) == binary.BigEndian.Uint64(b[9:]) && a[0] == b[0]
 }
 
 // NewBucket makes a bucket of records that are sorted by their Compare, without
@@ -78,19 +68,15 @@ func NewBucket(k uint8, records []wire.Grant) (*Bucket, error) {
 	if n > 0 && records[0].Credential.Bucket(k) != records[n-1].Credential.Bucket(k) {
 		return nil, fmt.Errorf("bucket by %d bits holds records of another bucket", k)
 	}
-	width := bits.Len(uint(n / sliceRecords))
-	b := &Bucket{bits: k, shift: uint8(64 - width), records: records}
-	b.starts = make([]uint16, 1<<width+1)
+	b := &Bucket{bits: k, records: records, fingers: make([]uint16, n)}
 	for i := range records {
-		b.starts[b.slice(&records[i].Credential)+1]++
-	}
-	for i := range 1 << width {
-		b.starts[i+1] += b.starts[i]
+		b.fingers[i] = b.finger(&records[i].Credential)
 	}
 	return b, nil
 }
 
-func (b *Bucket) slice(c *wire.CredentialID) int { return int(key(c) << b.bits >> b.shift) }
+// finger is the 16 bits of the MAC that follow the bits of the bucket.
+func (b *Bucket) finger(c *wire.CredentialID) uint16 { return uint16(key(c) << b.bits >> 48) }
 
 // Records returns the records, which may not be changed.
 func (b *Bucket) Records() []wire.Grant {
@@ -100,22 +86,26 @@ func (b *Bucket) Records() []wire.Grant {
 	return b.records
 }
 
-// find returns the records of one credential. In a large list its cost is the cache miss at the
-// first record of the slice.
+// find returns the records of one credential. MACs are uniform, so that its finger stands near its
+// share of the bucket; in a large list the one cache miss is then the record itself, and an unknown
+// credential has none.
 func (b *Bucket) find(c *wire.CredentialID) []wire.Grant {
 	if b == nil {
 		return nil
 	}
-	s, mac := b.slice(c), key(c)
-	first, end := int(b.starts[s]), int(b.starts[s+1])
-	for first < end && key(&b.records[first].Credential) < mac {
+	finger := b.finger(c)
+	first := int(uint32(finger) * uint32(len(b.fingers)) >> 16)
+	for first > 0 && b.fingers[first-1] >= finger {
+		first--
+	}
+	for first < len(b.fingers) && b.fingers[first] < finger {
 		first++
 	}
-	for first < end && before(&b.records[first].Credential, c) {
+	for first < len(b.fingers) && b.fingers[first] == finger && !same(&b.records[first].Credential, c) {
 		first++
 	}
 	last := first
-	for last < end && b.records[last].Credential == *c {
+	for last < len(b.fingers) && b.fingers[last] == finger && same(&b.records[last].Credential, c) {
 		last++
 	}
 	return b.records[first:last]
@@ -203,7 +193,11 @@ func (g *Grants) All() iter.Seq[*wire.Grant] {
 }
 
 // Find returns the records of one credential, in order. They may not be changed.
-func (g *Grants) Find(c wire.CredentialID) []wire.Grant { return g.buckets[c.Bucket(g.bits)].find(&c) }
+func (g *Grants) Find(c wire.CredentialID) []wire.Grant { return g.find(&c) }
+
+func (g *Grants) find(c *wire.CredentialID) []wire.Grant {
+	return g.buckets[key(c)>>(64-g.bits)].find(c)
+}
 
 // Knows reports whether any record names the credential, whatever it allows.
 func (g *Grants) Knows(c wire.CredentialID) bool { return len(g.Find(c)) > 0 }

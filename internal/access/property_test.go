@@ -145,8 +145,8 @@ func TestDecideEqualsNaive(t *testing.T) {
 		next, after := replaceOne(t, old, k, listed)
 		for range 20 {
 			q := drawQuery(t)
-			compare(t, "old", Decide(old, q), naive(testDoors, listed, q))
-			compare(t, "next", Decide(next, q), naive(testDoors, after, q))
+			compare(t, "old", Decide(old, &q), naive(testDoors, listed, q))
+			compare(t, "next", Decide(next, &q), naive(testDoors, after, q))
 		}
 	})
 }

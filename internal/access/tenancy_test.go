@@ -24,7 +24,7 @@ func TestDecideTenancy(t *testing.T) {
 		}
 		for range 10 {
 			tenancy, q := wire.ID{rapid.Byte().Draw(t, "whose") % 5}, drawQuery(t)
-			got := DecideTenancy(g, tenancy, q)
+			got := DecideTenancy(g, tenancy, &q)
 			if want := byCredentials(t, records, k, tenancy, q); got.Reason != want {
 				t.Fatalf("tenancy %v: %d, its credentials say %d", tenancy, got.Reason, want)
 			}
@@ -54,7 +54,7 @@ func byCredentials(t *rapid.T, records []wire.Grant, k uint8, tenancy wire.ID, q
 	best := wire.ReasonUnknown
 	for _, r := range its {
 		q.Credential = r.Credential
-		if reason := Decide(alone, q).Reason; nearness(reason) > nearness(best) {
+		if reason := Decide(alone, &q).Reason; nearness(reason) > nearness(best) {
 			best = reason
 		}
 	}
@@ -78,7 +78,7 @@ func TestDecideTenancyWithoutRecord(t *testing.T) {
 		g    *Grants
 		want wire.Reason
 	}{"no grants": {nil, wire.ReasonNotReady}, "another tenancy": {g, wire.ReasonUnknown}, "a lost list": {g.Incomplete(), wire.ReasonNotReady}} {
-		if got := DecideTenancy(c.g, wire.ID{3}, q); got != (Decision{Reason: c.want}) {
+		if got := DecideTenancy(c.g, wire.ID{3}, &q); got != (Decision{Reason: c.want}) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
@@ -98,7 +98,7 @@ func BenchmarkDecideTenancy(b *testing.B) {
 			for b.Loop() {
 				i := rng.IntN(n)
 				whose := wire.ID{1, byte(i), byte(i >> 8), byte(i >> 16)}
-				if d := DecideTenancy(g, whose, Query{Door: "front", Time: Time{noon, noon, noon}}); d.Tenancy != whose {
+				if d := DecideTenancy(g, whose, &Query{Door: "front", Time: Time{noon, noon, noon}}); d.Tenancy != whose {
 					b.Fatal("not found")
 				}
 			}

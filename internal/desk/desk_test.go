@@ -243,7 +243,7 @@ func (o *office) ask(r Request, proof, fresh []device.Card) (Done, error) {
 func (o *office) answer(door string, card device.Card) wire.Reason {
 	id, err := o.keyring.Identify(card)
 	must(o.t, err)
-	d := access.Decide(o.keyring.Grants(), access.Query{Credential: id, Door: door,
+	d := access.Decide(o.keyring.Grants(), &access.Query{Credential: id, Door: door,
 		Time: access.Time{Sure: o.time().Sure, Lo: o.time().Sure, Hi: o.time().Latest}})
 	return d.Reason
 }

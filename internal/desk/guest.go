@@ -128,7 +128,7 @@ func (g *Guests) opening(doors []string, t wire.ID, clock tenancy.Time) []string
 
 // decide says why a door opens or does not open for a tenancy, whatever of its cards is lost.
 func (g *Guests) decide(t wire.ID, at string, when access.Time) wire.Reason {
-	return access.DecideHome(g.grants(), t, g.lost, access.Query{Door: at, Time: when}).Reason
+	return access.DecideHome(g.grants(), t, g.lost, &access.Query{Door: at, Time: when}).Reason
 }
 
 // known is what a clock knows of now.

@@ -228,7 +228,7 @@ func (d *Residents) place(flat string) string {
 
 // admit decides whether a door opens for a tenancy whose card may be lost.
 func (d *Residents) admit(t *tenancy.Tenancy, at string, clock tenancy.Time) (*door.Admission, error) {
-	dec := access.DecideHome(d.keyring.Grants(), t.ID, d.Doors.Lost, access.Query{Door: at, Time: access.Time{Sure: clock.Sure, Lo: clock.Sure, Hi: clock.Latest}})
+	dec := access.DecideHome(d.keyring.Grants(), t.ID, d.Doors.Lost, &access.Query{Door: at, Time: access.Time{Sure: clock.Sure, Lo: clock.Sure, Hi: clock.Latest}})
 	if dec.Reason != wire.ReasonGranted {
 		return nil, tenancy.Refuse("by card it would not open either", "door %s does not open for this tenancy: %s", at, dec.Reason)
 	}

@@ -33,7 +33,7 @@ func (d *Door) card(ctx context.Context, e device.Event) {
 	q := access.Query{Credential: id, Door: d.cfg.ID, Time: d.p.Clock()}
 	dec := access.Decision{Reason: wire.Reason(wire.ReasonNotReady)}
 	if err == nil {
-		dec = access.Decide(d.p.Keys.Grants(), q)
+		dec = access.Decide(d.p.Keys.Grants(), &q)
 	}
 	head := denied(reader, dec.Reason)
 	held := d.isHeld(reader, e.Card, head.Reason)

@@ -56,7 +56,7 @@ func hear(d *Door, e device.Event) {
 	if err != nil {
 		return // without the building's key a card has no name
 	}
-	reason := access.Decide(d.p.Keys.Grants(), access.Query{Credential: id, Door: d.cfg.ID, Time: d.p.Clock()}).Reason
+	reason := access.Decide(d.p.Keys.Grants(), &access.Query{Credential: id, Door: d.cfg.ID, Time: d.p.Clock()}).Reason
 	held := d.isHeld(d.cfg.reader(e.Source), e.Card, reason)
 	d.p.Watch(Seen{Door: d.cfg.ID, Reader: e.Source, Card: e.Card, Credential: id, Reason: reason, Held: held})
 }

@@ -79,7 +79,7 @@ func (d *Door) answered(ctx context.Context, c checkedPIN) {
 		d.p.Log.Warn().Err(c.err).Str("door", d.cfg.ID).Msg("PIN could not be checked")
 	}
 	c.query.Time = d.p.Clock()
-	dec := access.Decide(d.p.Keys.Grants(), c.query)
+	dec := access.Decide(d.p.Keys.Grants(), &c.query)
 	c.who.Method = wire.MethodCardPIN
 	c.head.Reason = dec.Reason
 	switch {

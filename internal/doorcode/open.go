@@ -62,7 +62,7 @@ func (s *Store) Open(doorID, reader string, typed device.PIN, now access.Time) d
 	if a.Reason != wire.ReasonGranted {
 		return a
 	}
-	dec := access.DecideHome(s.p.Grants(), c.Tenancy, s.p.Lost, access.Query{Door: doorID, Time: now})
+	dec := access.DecideHome(s.p.Grants(), c.Tenancy, s.p.Lost, &access.Query{Door: doorID, Time: now})
 	a.Reason, a.Doubtful = dec.Reason, dec.Doubtful
 	if dec.Grant != (wire.ID{}) {
 		a.Who.Grant = &dec.Grant

@@ -136,7 +136,7 @@ func add(t testing.TB, e *grantlist.Editor, credentials ...wire.CredentialID) wi
 }
 
 func ask(k *Keyring, c wire.CredentialID) wire.Reason {
-	return access.Decide(k.Grants(), access.Query{Credential: c, Door: "front",
+	return access.Decide(k.Grants(), &access.Query{Credential: c, Door: "front",
 		Time: access.At(max(issuedAt.Unix()+60, k.Time.Floor()))}).Reason
 }
 

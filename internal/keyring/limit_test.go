@@ -29,7 +29,7 @@ func opening(k *Keyring, n int, at time.Time) (open int) {
 }
 
 func decide(k *Keyring, card int, at time.Time) access.Decision {
-	return access.Decide(k.Grants(), access.Query{Credential: credential(card), Door: "front",
+	return access.Decide(k.Grants(), &access.Query{Credential: credential(card), Door: "front",
 		Time: access.At(max(at.Unix(), k.Time.Floor()))})
 }
 

@@ -96,7 +96,7 @@ func TestNoticeEndsByTheRegistry(t *testing.T) {
 	}
 	m.own += day
 	tend(k)
-	ahead := access.Decide(k.Grants(), access.Query{Credential: credential(1), Door: "front", Time: access.At(end.Add(365 * day).Unix())})
+	ahead := access.Decide(k.Grants(), &access.Query{Credential: credential(1), Door: "front", Time: access.At(end.Add(365 * day).Unix())})
 	if ahead.Reason != wire.ReasonGranted {
 		t.Errorf("by a clock of the house: %v", ahead.Reason)
 	}
@@ -127,7 +127,7 @@ func TestListedNoticeRunsItsDays(t *testing.T) {
 	g.issue(t, wire.LogFormat)
 	must(t, g.give(t, k))
 	ahead := func(card int) wire.Reason {
-		return access.Decide(k.Grants(), access.Query{Credential: credential(card), Door: "front", Time: access.At(end.Add(365 * day).Unix())}).Reason
+		return access.Decide(k.Grants(), &access.Query{Credential: credential(card), Door: "front", Time: access.At(end.Add(365 * day).Unix())}).Reason
 	}
 	for n := range 3 * 24 {
 		tend(k)

@@ -105,7 +105,7 @@ func (j *Judge) Decide(code device.Code, at string, t access.Time) door.Pass {
 	case j.isUsed(v.ID, t):
 		v.Reason = wire.ReasonReplayed
 	default:
-		d := access.DecideTenancy(grants, p.Tenancy, access.Query{Door: at, Time: t})
+		d := access.DecideTenancy(grants, p.Tenancy, &access.Query{Door: at, Time: t})
 		v.Reason, v.Doubtful = d.Reason, d.Doubtful
 		if grant := d.Grant; grant != (wire.ID{}) {
 			v.Who.Grant = &grant

@@ -138,7 +138,7 @@ func (h *house) opens(card wire.CredentialID) bool {
 	h.t.Helper()
 	h.open()
 	defer h.ring.Close()
-	return access.Decide(h.ring.Grants(), access.Query{Credential: card, Door: "front"}).Reason == wire.ReasonGranted
+	return access.Decide(h.ring.Grants(), &access.Query{Credential: card, Door: "front"}).Reason == wire.ReasonGranted
 }
 
 // read opens a backup.

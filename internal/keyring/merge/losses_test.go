@@ -39,8 +39,8 @@ func TestLossesMissNobody(t *testing.T) {
 		lost := grantlist.Losses(before, after, now)
 		was, is := grantsFrom(test, before), grantsFrom(test, after)
 		for _, q := range queries(ids, now) {
-			d := access.Decide(was, q)
-			if got := access.Decide(is, q); d.Reason == wire.ReasonGranted && got.Reason != wire.ReasonGranted && !lost[wire.ID(d.Tenancy)] {
+			d := access.Decide(was, &q)
+			if got := access.Decide(is, &q); d.Reason == wire.ReasonGranted && got.Reason != wire.ReasonGranted && !lost[wire.ID(d.Tenancy)] {
 				t.Fatalf("%+v: %v, and no loss\n%+v\n%+v", q, got.Reason, before, after)
 			}
 		}

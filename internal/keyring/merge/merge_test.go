@@ -90,11 +90,11 @@ func TestMergeNewDoors(t *testing.T) {
 		door string
 		want wire.Reason
 	}{{1, "front", wire.ReasonGranted}, {1, "bikes", wire.ReasonWrongDoor}, {2, "front", wire.ReasonGranted}, {2, "bikes", wire.ReasonGranted}} {
-		if got := access.Decide(v.Grants, access.Query{Credential: credential(q.card), Door: q.door}).Reason; got != q.want {
+		if got := access.Decide(v.Grants, &access.Query{Credential: credential(q.card), Door: q.door}).Reason; got != q.want {
 			t.Errorf("card %d at %s: %d, want %d", q.card, q.door, got, q.want)
 		}
 	}
-	if got := access.Decide(l.Grants, access.Query{Credential: credential(2), Door: "front"}).Reason; got != wire.ReasonUnknown {
+	if got := access.Decide(l.Grants, &access.Query{Credential: credential(2), Door: "front"}).Reason; got != wire.ReasonUnknown {
 		t.Error("the list itself has changed")
 	}
 }

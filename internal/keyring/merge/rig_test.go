@@ -100,7 +100,7 @@ func (s *State) opened(t testing.TB, l *signedlist.List, cards ...int) (answers 
 	v, err := merge(l, listed, s.Over.Known, left)
 	must(t, err)
 	for _, n := range cards {
-		answers = append(answers, access.Decide(v.Grants, access.Query{Credential: credential(n),
+		answers = append(answers, access.Decide(v.Grants, &access.Query{Credential: credential(n),
 			Door: "front", Time: access.At(issuedAt.Unix() + 60)}).Reason)
 	}
 	return answers
