@@ -56,18 +56,27 @@ const (
 // byte. The zero value is ready; after some frames it allocates nothing.
 type decoder struct {
 	buf  []byte // from a possible start: 00 FF
+	need int    // bytes of buf before judge can say more
 	data []byte // of the last frameData, from the byte after fromChip
 }
 
 // push adds the next byte.
 func (d *decoder) push(b byte) frame {
-	d.buf = append(d.buf, b)
+	if d.buf = append(d.buf, b); len(d.buf) < d.need {
+		return frameNone
+	}
+	return d.search()
+}
+
+// search searches the bytes for a frame.
+func (d *decoder) search() frame {
 	for len(d.buf) > 0 {
 		from, size, found := judge(d.buf)
 		switch {
 		case size < 0: // no frame: search again from the next byte
 			d.skip(1)
 		case len(d.buf) < size:
+			d.need = size
 			return frameNone
 		default:
 			if found == frameData {
@@ -83,21 +92,22 @@ func (d *decoder) push(b byte) frame {
 func (d *decoder) skip(n int) {
 	rest := copy(d.buf, d.buf[n:])
 	clear(d.buf[rest:])
-	d.buf = d.buf[:rest]
+	d.buf, d.need = d.buf[:rest], 0
 }
 
-// judge classifies bytes where the 00 FF of a frame may begin. size is the frame's bytes up to its
-// checksum, as far as known, -1 if there is no frame; found and from (where the data begin) are set
-// once all of them are there. The zero after the checksum does not count: it is like those between
-// frames.
+// judge classifies bytes where the 00 FF of a frame may begin. size is how many of them it needs to
+// say more, at last the frame's up to its checksum, -1 if there is no frame; found and from (where
+// the data begin) are set once all of them are there. The zero after the checksum does not count: it
+// is like those between frames.
 func judge(b []byte) (from, size int, found frame) {
 	if b[0] != 0x00 || len(b) > 1 && b[1] != 0xFF {
 		return 0, -1, frameNone
 	}
-	if len(b) < 4 {
-		return 0, 4, frameNone
-	}
 	switch {
+	case len(b) == 1:
+		return 0, 2, frameNone
+	case len(b) < 4:
+		return 0, 4, frameNone
 	case b[2] == 0x00 && b[3] == 0xFF:
 		return 0, 4, frameAck
 	case b[2] == 0xFF && b[3] == 0x00:
@@ -147,7 +157,7 @@ func judgeData(b []byte, from, size int) (int, int, frame) {
 // reset drops the bytes of an incomplete frame.
 func (d *decoder) reset() {
 	clear(d.buf)
-	d.buf = d.buf[:0]
+	d.buf, d.need = d.buf[:0], 0
 }
 
 // forget clears the data, which may be a card's number.

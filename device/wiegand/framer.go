@@ -86,7 +86,7 @@ func (f *Framer) Gap() time.Duration {
 // is at least Gap ago.
 func (f *Framer) Idle() {
 	if f.state == open {
-		f.end()
+		f.end(f.judge.card(f.card))
 	}
 }
 
@@ -107,7 +107,7 @@ func (f *Framer) edge(e device.Edge) {
 	silence := f.state == nothing || interval >= f.Gap()
 	if silence {
 		if f.state == open && !lost {
-			f.end()
+			f.end(f.judge.card(f.card))
 		}
 		f.begin()
 	}
@@ -146,15 +146,16 @@ func (f *Framer) bit(line uint8) {
 		return
 	}
 	f.card = card
-	if card.Len() == f.longest && f.prompt && f.intervals.even() && f.judge.card(card).Fault == fault.None {
-		f.end()
+	if card.Len() == f.longest && f.prompt && f.intervals.even() {
+		if v := f.judge.card(card); v.Fault == fault.None {
+			f.end(v)
+		}
 	}
 }
 
-// end emits the current frame: a card, keys or a fault.
-func (f *Framer) end() {
+// end emits the current frame, judged as v: a card, keys or a fault.
+func (f *Framer) end(v Frame) {
 	f.state = done
-	v := f.judge.card(f.card)
 	switch {
 	case v.Key != 0 || v.Fault == fault.KeyBurst: // a key does not show whether the wires are swapped
 	case v.Fault == fault.Parity && f.judge.card(inverse(f.card)).Fault == fault.None:
