@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
 )
 
 // Step brings the tables of a database from one schema version to the next, within
@@ -28,8 +31,8 @@ func Statements(all ...string) Step {
 // database, or one from before versions were kept: the first step makes what is
 // missing there, and loses nothing.
 //
-// It changes nothing in a database of a newer version, and its error says what to do.
-func Migrate(ctx context.Context, db *sql.DB, path string, steps ...Step) error {
+// A large database may take long, and nobody is served meanwhile: the log says so before and after. It changes nothing in a database of a newer version, and its error says what to do.
+func Migrate(ctx context.Context, log zerolog.Logger, db *sql.DB, path string, steps ...Step) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("migrate %s: begin: %w", path, err)
@@ -47,6 +50,11 @@ func Migrate(ctx context.Context, db *sql.DB, path string, steps ...Step) error 
 		return fmt.Errorf("%s has schema version %d, and this program knows %d: a newer registryd has written it. Start that one again, "+
 			"or move the database away and put back a copy from before the update (%s)", path, version, len(steps), procedure(path))
 	}
+	began, behind := time.Now(), version < len(steps)
+	if behind {
+		log.Warn().Str("database", path).Int("from", version).Int("to", len(steps)).
+			Msg("the database is brought to a newer schema version, which takes minutes if it is large: until then nobody is served. Do not stop it, or it begins anew")
+	}
 	for n := version; n < len(steps); n++ {
 		if err := steps[n](ctx, tx); err != nil {
 			return fmt.Errorf("migrate %s to schema version %d: %w", path, n+1, err)
@@ -57,6 +65,9 @@ func Migrate(ctx context.Context, db *sql.DB, path string, steps ...Step) error 
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("migrate %s: commit: %w", path, err)
+	}
+	if behind {
+		log.Info().Str("database", path).Int("version", len(steps)).Dur("took_ms", time.Since(began)).Msg("the database has the newer schema version")
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
@@ -131,7 +133,7 @@ func BenchmarkIngest(b *testing.B) {
 
 // insertBare stores the same bytes in rows, so many a transaction.
 func insertBare(b *testing.B, l *load, perCommit int) time.Duration {
-	db, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "bare.db"))
+	db, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "bare.db"), zerolog.Nop())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -160,7 +162,7 @@ func insertBare(b *testing.B, l *load, perCommit int) time.Duration {
 // insertSingle stores entries as a registry without batches would: one row,
 // one commit each.
 func insertSingle(b *testing.B, l *load) (time.Duration, int) {
-	db, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "single.db"))
+	db, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "single.db"), zerolog.Nop())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -128,7 +128,7 @@ func TestAckedSurvivesKill(t *testing.T) {
 	g := r.gateway("g1", 7)
 	const n, per = 20_000, 100
 	g.fill(n)
-	db, err := store.Open(t.Context(), r.config().path(api.FileDatabase))
+	db, err := store.Open(t.Context(), r.config().path(api.FileDatabase), zerolog.Nop())
 	r.must(err)
 	r.must(db.Update(t.Context(), func(tx *store.Tx) error { return tx.Documents.PutHouse(store.House{Document: r.house(1, g)}, 1) }))
 	r.must(db.Close())
@@ -142,7 +142,7 @@ func TestAckedSurvivesKill(t *testing.T) {
 		t.Fatal("nothing was killed: the run proves nothing")
 	}
 	t.Logf("killed %d times", runs-1)
-	db, err = store.Open(t.Context(), r.config().path(api.FileDatabase))
+	db, err = store.Open(t.Context(), r.config().path(api.FileDatabase), zerolog.Nop())
 	r.must(err)
 	defer db.Close()
 	next := uint64(0)

@@ -5,6 +5,8 @@ import (
 	"crypto/ed25519"
 	"testing"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/front/document"
 	"gatehouse/internal/registry/store"
@@ -108,7 +110,7 @@ func TestMarksOfAStart(t *testing.T) {
 // stored returns the house document in the database.
 func (r *rig) stored() (h store.House) {
 	r.t.Helper()
-	s, err := store.Open(r.t.Context(), r.config().path(api.FileDatabase))
+	s, err := store.Open(r.t.Context(), r.config().path(api.FileDatabase), zerolog.Nop())
 	r.must(err)
 	defer s.Close()
 	for h, err = range s.Houses(r.t.Context()) {
@@ -120,7 +122,7 @@ func (r *rig) stored() (h store.House) {
 // store writes into the database of a front that is stopped.
 func (r *rig) store(write func(*store.Tx) error) {
 	r.t.Helper()
-	s, err := store.Open(r.t.Context(), r.config().path(api.FileDatabase))
+	s, err := store.Open(r.t.Context(), r.config().path(api.FileDatabase), zerolog.Nop())
 	r.must(err)
 	r.must(s.Update(r.t.Context(), write))
 	r.must(s.Close())

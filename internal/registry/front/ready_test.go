@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/store"
 	"gatehouse/internal/tree"
@@ -22,7 +24,7 @@ import (
 // an epoch.
 func (r *rig) town(buildings int) {
 	r.t.Helper()
-	s, err := store.Open(context.Background(), r.config().path(api.FileDatabase))
+	s, err := store.Open(context.Background(), r.config().path(api.FileDatabase), zerolog.Nop())
 	r.must(err)
 	for from := 0; from < buildings; from += 1000 {
 		r.must(s.Update(context.Background(), func(tx *store.Tx) error {

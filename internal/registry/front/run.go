@@ -18,7 +18,7 @@ import (
 // others are sent again.
 func (f *Front) Run(ctx context.Context) (err error) {
 	f.started = f.o.Now()
-	if f.store, err = store.Open(ctx, f.o.Config.path(api.FileDatabase)); err != nil {
+	if f.store, err = store.Open(ctx, f.o.Config.path(api.FileDatabase), f.o.Log); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.store.Close()) }()

@@ -1,12 +1,15 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/rs/zerolog"
 )
 
 // TestUnversioned: a database from before schema versions were kept, as its program
@@ -14,10 +17,16 @@ import (
 func TestUnversioned(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "front.db")
 	execute(t, path, unversioned(t))
-	for range 2 {
-		s, err := Open(context.Background(), path)
+	for _, told := range []int{1, 0} {
+		var log bytes.Buffer
+		s, err := Open(context.Background(), path, zerolog.New(&log))
 		if err != nil {
 			t.Fatal(err)
+		}
+		for _, words := range []string{"until then nobody is served", "has the newer schema version"} {
+			if n := strings.Count(log.String(), words); n != told {
+				t.Errorf("%q is logged %d times, want %d: %s", words, n, told, &log)
+			}
 		}
 		all, err := s.Gateways(t.Context(), "b", now)
 		if err != nil || len(all) != 1 || all[0].Place != place || string(all[0].Hello) != "hello" || all[0].Epoch != 7 || all[0].Numbering.Line != 9 || all[0].Numbering.Records != 1 {
@@ -41,6 +50,18 @@ func TestUnversioned(t *testing.T) {
 	}
 }
 
+// TestNewIsSilent: the log of a new database says nothing of a migration.
+func TestNewIsSilent(t *testing.T) {
+	var log bytes.Buffer
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "front.db"), zerolog.New(&log))
+	if err != nil || log.Len() > 0 {
+		t.Errorf("%v, and it says %s", err, &log)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestNewerRefused: a database that a newer program has written is refused with what to
 // do, and the newer program finds it as it was.
 func TestNewerRefused(t *testing.T) {
@@ -50,7 +71,7 @@ func TestNewerRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = Open(context.Background(), path)
+	_, err = Open(context.Background(), path, zerolog.Nop())
 	if err == nil || !strings.Contains(err.Error(), "a newer registryd has written it. Start that one again") || !strings.Contains(err.Error(), "docs/restore.md, front.db is lost") {
 		t.Fatalf("it says %v", err)
 	}

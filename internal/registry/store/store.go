@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/rs/zerolog"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"gatehouse/internal/durable"
@@ -45,7 +46,9 @@ func (s *Store) reading(ctx context.Context) conn { return conn{ctx, s.read} }
 // Open opens or creates a SQLite database: write-ahead log, every commit synced. The directory must
 // exist. While another process has the database open, Open changes nothing and its error wraps
 // durable.ErrLocked.
-func Open(ctx context.Context, path string) (*Store, error) {
+//
+// The log hears of a migration before it begins.
+func Open(ctx context.Context, path string, log zerolog.Logger) (*Store, error) {
 	lock, err := dbfile.Lock(path)
 	if errors.Is(err, durable.ErrLocked) {
 		return nil, fmt.Errorf("open database %s: another front runs there: %w", path, err)
@@ -54,7 +57,10 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	}
 	s := &Store{path: path, lock: lock, compiled: statements{known: map[string]*sql.Stmt{}}}
 	if s.Found, err = dbfile.Prepare(path); err == nil {
-		err = s.open(ctx)
+		if s.Found.New {
+			log = zerolog.Nop() // it has no rows that take time
+		}
+		err = s.open(ctx, log)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -63,7 +69,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 }
 
 // open opens or creates the file, which is locked, and migrates its tables to the newest schema.
-func (s *Store) open(ctx context.Context) error {
+func (s *Store) open(ctx context.Context, log zerolog.Logger) error {
 	file, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err == nil {
 		err = file.Close()
@@ -76,7 +82,7 @@ func (s *Store) open(ctx context.Context) error {
 		err = dbfile.Own(ctx, s.write, s.path, "deliveries")
 	}
 	if err == nil {
-		err = dbfile.Migrate(ctx, s.write, s.path, dbfile.Statements(schema...), dbfile.Statements(snapshots), dbfile.Statements(searches...),
+		err = dbfile.Migrate(ctx, log, s.write, s.path, dbfile.Statements(schema...), dbfile.Statements(snapshots), dbfile.Statements(searches...),
 			dbfile.Statements(marks))
 	}
 	if err == nil {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
@@ -21,7 +22,7 @@ import (
 )
 
 func openSQLite(t testing.TB) *Store {
-	s, err := Open(context.Background(), filepath.Join(t.TempDir(), "front.db"))
+	s, err := Open(context.Background(), filepath.Join(t.TempDir(), "front.db"), zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -396,11 +397,11 @@ func appliedNeedsItsList(t *testing.T, s *Store) {
 
 func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Open(t.Context(), filepath.Join(dir, "none", "front.db")); err == nil {
+	if _, err := Open(t.Context(), filepath.Join(dir, "none", "front.db"), zerolog.Nop()); err == nil {
 		t.Error("a directory that is not there")
 	}
 	path := filepath.Join(dir, "odd name?#%.db")
-	s, err := Open(t.Context(), path)
+	s, err := Open(t.Context(), path, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -414,14 +415,14 @@ func TestOpenRefuses(t *testing.T) {
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
 	}
-	if _, err := Open(t.Context(), path); err == nil {
+	if _, err := Open(t.Context(), path, zerolog.Nop()); err == nil {
 		t.Error("a database of a newer program is opened")
 	}
 	if err := os.WriteFile(path, make([]byte, 100_000), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_ = os.Remove(path + "-wal")
-	if _, err := Open(t.Context(), path); err == nil {
+	if _, err := Open(t.Context(), path, zerolog.Nop()); err == nil {
 		t.Error("garbage is opened")
 	}
 }
@@ -441,12 +442,12 @@ func TestEveryCommitIsSynced(t *testing.T) {
 // is touched, and free again when that one has closed it.
 func TestSecondOpen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "front.db")
-	first, err := Open(t.Context(), path)
+	first, err := Open(t.Context(), path, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
 	mark, _ := os.ReadFile(path + ".mark")
-	if second, err := Open(t.Context(), path); !errors.Is(err, durable.ErrLocked) || !strings.Contains(err.Error(), "another front runs there") {
+	if second, err := Open(t.Context(), path, zerolog.Nop()); !errors.Is(err, durable.ErrLocked) || !strings.Contains(err.Error(), "another front runs there") {
 		t.Errorf("a second front: %v, %v", second, err)
 	}
 	if after, err := os.ReadFile(path + ".mark"); err != nil || !bytes.Equal(mark, after) {
@@ -455,7 +456,7 @@ func TestSecondOpen(t *testing.T) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Open(t.Context(), path)
+	again, err := Open(t.Context(), path, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

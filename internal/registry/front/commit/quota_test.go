@@ -7,6 +7,8 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/front/roster"
 	"gatehouse/internal/registry/store"
@@ -23,7 +25,7 @@ func shared(t *testing.T, f func(*Txn, *roster.Gateway)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := store.Open(t.Context(), filepath.Join(dir, "quota.db"))
+	s, err := store.Open(t.Context(), filepath.Join(dir, "quota.db"), zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

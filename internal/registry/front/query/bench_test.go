@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/internal/registry/store"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
@@ -26,7 +28,7 @@ var end = time.UnixMilli(1_790_000_000_000)
 // city stores a month of entries, one a batch, as they come on a quiet day: house after house, each
 // of one gateway.
 func city(b *testing.B, entries int) (*store.Store, int) {
-	s, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "front.db"))
+	s, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "front.db"), zerolog.Nop())
 	if err != nil {
 		b.Fatal(err)
 	}

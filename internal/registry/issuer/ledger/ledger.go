@@ -48,7 +48,7 @@ func Open(path string, keys authority.Keys, clock agreed.Source, log zerolog.Log
 	l := &Ledger{Keys: keys, path: path, log: log, state: state{buildings: make(map[string]*building.Building),
 		sent: make(map[string]bool), unsent: make(map[string]bool), behind: make(map[string]bool)}}
 	var err error
-	if l.db, err = store.Open(path); err != nil {
+	if l.db, err = store.Open(path, log); err != nil {
 		return nil, err
 	}
 	if l.Clock.Clock, err = agreed.Open(filepath.Join(filepath.Dir(path), agreed.File), clock); err == nil {

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/rs/zerolog"
 	_ "modernc.org/sqlite" // the driver
 
 	"gatehouse/internal/durable"
@@ -34,14 +35,19 @@ type DB struct {
 
 // Open opens or makes the database at a path, whose directory must exist. Where another
 // process has it open the error is durable.ErrLocked, and nothing is touched.
-func Open(path string) (*DB, error) {
+//
+// The log hears of a migration before it begins.
+func Open(path string, log zerolog.Logger) (*DB, error) {
 	lock, err := dbfile.Lock(path) // before all that writes: a second issuer would sign two lists of one version
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	d := &DB{path: path, lock: lock}
 	if d.Found, err = dbfile.Prepare(path); err == nil {
-		err = d.open()
+		if d.Found.New {
+			log = zerolog.Nop() // it has no rows that take time
+		}
+		err = d.open(log)
 	}
 	if err != nil {
 		lock.Free()
@@ -51,7 +57,7 @@ func Open(path string) (*DB, error) {
 }
 
 // open opens it under the lock.
-func (d *DB) open() error {
+func (d *DB) open(log zerolog.Logger) error {
 	ctx := context.Background()
 	f, err := os.OpenFile(d.path, os.O_RDWR|os.O_CREATE, 0o600) // it has tokens: nobody else reads it, in whatever directory it lies
 	if err == nil {
@@ -67,7 +73,7 @@ func (d *DB) open() error {
 	d.SetMaxOpenConns(1) // exclusive: a second connection would wait for ever
 	for _, step := range []func() error{
 		func() error { return dbfile.Own(ctx, d.DB, d.path, "changes") },
-		func() error { return dbfile.Migrate(ctx, d.DB, d.path, firstVersion) },
+		func() error { return dbfile.Migrate(ctx, log, d.DB, d.path, firstVersion) },
 		func() error { return dbfile.Whole(ctx, d.DB) }, // it is small: a damaged page shows now, and not when a tenancy is needed
 		func() error { return dbfile.Stamp(ctx, d.DB, d.path) },
 	} {

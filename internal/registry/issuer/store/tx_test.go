@@ -4,12 +4,14 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
+
+	"github.com/rs/zerolog"
 )
 
 // TestTxFailsAsAWhole: nothing of a transaction is kept of which one write has failed, and
 // the error is that write's.
 func TestTxFailsAsAWhole(t *testing.T) {
-	db, err := Open(filepath.Join(t.TempDir(), "issuer.db"))
+	db, err := Open(filepath.Join(t.TempDir(), "issuer.db"), zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
