@@ -23,7 +23,7 @@ type Batch struct {
 	WallFrom int64
 	WallTo   int64
 	Body     []byte // wire.Batch without Sealed; may begin before First
-	Sealed   []byte
+	Sealed   []byte    // stored by AddBatch; no query reads it
 	Stored   time.Time // set when read
 }
 
@@ -109,11 +109,11 @@ func (s *Store) Around(ctx context.Context, gateway int64, epoch, sequence uint6
 const (
 	readBatches = "read batches"
 	// batchColumns are the columns of batches b for Batch.fields.
-	batchColumns = `b.gateway, b.epoch, b.first, b.next, b.wall_from, b.wall_to, b.body, b.sealed, b.stored_at`
+	batchColumns = `b.gateway, b.epoch, b.first, b.next, b.wall_from, b.wall_to, b.body, b.stored_at`
 )
 
 func (b *Batch) fields() []any {
-	return []any{&b.Gateway, &b.Epoch, &b.First, &b.Next, &b.WallFrom, &b.WallTo, &b.Body, &b.Sealed, &b.Stored}
+	return []any{&b.Gateway, &b.Epoch, &b.First, &b.Next, &b.WallFrom, &b.WallTo, &b.Body, &b.Stored}
 }
 
 // AddFork stores a batch that contradicts what is stored, at most `most` for a gateway, and reports

@@ -248,7 +248,7 @@ func (s search) newest() iter.Seq2[Batch, error] {
 			return nothingBut(err)
 		}
 	}
-	q.add(` ORDER BY 13 DESC, 3, 4, 14 DESC, 7 DESC`) // stored_at, building, gateway, number, first
+	q.add(` ORDER BY 12 DESC, 3, 4, 13 DESC, 7 DESC`) // stored_at, building, gateway, number, first
 	number := int64(0)
 	return rows(s.conn, readBatches, func(b *Batch) []any { return append(append(placeFields(&b.Place), b.fields()...), &number) },
 		q.text.String(), q.args...)

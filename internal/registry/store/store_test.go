@@ -165,7 +165,7 @@ func batchesComeBack(t *testing.T, s *Store) {
 		}
 		return nil
 	})
-	b.Place, b.Stored = place, now
+	b.Place, b.Stored, b.Sealed = place, now, nil
 	at := func(seq uint64) *Cursor {
 		return &Cursor{Building: "b", Gateway: "g", Epoch: bigEpoch, Sequence: seq, Stored: now.UnixMilli()}
 	}

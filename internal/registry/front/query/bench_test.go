@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -68,10 +70,14 @@ func fill(tx *store.Tx, house int) error {
 }
 
 // BenchmarkEntries: the entries of one building, of a day and 2,000 of a fortnight, out of cities of
-// two sizes: time and processor's time of a whole answer. That of the larger city is to be that of
-// the smaller.
+// two sizes, or of that of GATEHOUSE_BENCH_ENTRIES: time and processor's time of a whole answer. That
+// of the larger city is to be that of the smaller.
 func BenchmarkEntries(b *testing.B) {
-	for _, rows := range []int{100_000, 1_000_000} {
+	sizes := []int{100_000, 1_000_000}
+	if n, err := strconv.Atoi(os.Getenv("GATEHOUSE_BENCH_ENTRIES")); err == nil {
+		sizes = []int{n}
+	}
+	for _, rows := range sizes {
 		s, houses := city(b, rows)
 		day := end.Add(-15 * 24 * time.Hour).Format(time.RFC3339)
 		next := end.Add(-14 * 24 * time.Hour).Format(time.RFC3339)

@@ -56,7 +56,7 @@ type entryQuery struct {
 	filter api.EntryFilter
 	after  store.Cursor
 	left   int
-	last   string // cursor of the last entry written
+	last   store.Cursor // of the last entry written
 	times  *timeline
 	out    *json.Encoder // one object a line
 }
@@ -87,7 +87,7 @@ func (q *entryQuery) batch(ctx context.Context, row store.Batch) (more bool, err
 			continue
 		}
 		if q.left == 0 {
-			_ = q.out.Encode(api.More{More: q.last})
+			_ = q.out.Encode(api.More{More: textOf(q.last, q.filter.Newest)})
 			return false, nil
 		}
 		q.left--
@@ -96,7 +96,7 @@ func (q *entryQuery) batch(ctx context.Context, row store.Batch) (more bool, err
 		if span.unsure {
 			e.NotBefore, e.NotAfter = moment(span.from), moment(span.to)
 		}
-		q.last = cursorOf(p, b.Epoch, e.Sequence, row.Stored, q.filter.Newest)
+		q.last = store.Cursor{Building: p.Building, Gateway: p.Gateway, Epoch: b.Epoch, Sequence: e.Sequence, Stored: row.Stored.UnixMilli()}
 		if err := q.out.Encode(e); err != nil {
 			return false, nil // the client is gone
 		}
@@ -116,11 +116,11 @@ func (q *entryQuery) before(p wire.Place, epoch, sequence uint64, stored time.Ti
 	return sequence <= c.Sequence
 }
 
-// cursorOf returns the cursor after an entry, with newest also by when it was stored.
-func cursorOf(p wire.Place, epoch, sequence uint64, stored time.Time, newest bool) string {
-	text := fmt.Sprintf("%s:%016x:%d", p.Address(), epoch, sequence)
+// textOf returns a cursor as parseCursor reads it, with newest also by when its entry was stored.
+func textOf(c store.Cursor, newest bool) string {
+	text := fmt.Sprintf("%s/%s:%016x:%d", c.Building, c.Gateway, c.Epoch, c.Sequence)
 	if newest {
-		text += fmt.Sprintf(":%d", stored.UnixMilli())
+		text += fmt.Sprintf(":%d", c.Stored)
 	}
 	return text
 }
