@@ -22,7 +22,7 @@ type Batch struct {
 	// and more if a clock was not set.
 	WallFrom int64
 	WallTo   int64
-	Body     []byte // wire.Batch without Sealed; may begin before First
+	Body     []byte    // wire.Batch without Sealed; may begin before First
 	Sealed   []byte    // stored by AddBatch; no query reads it
 	Stored   time.Time // set when read
 }
