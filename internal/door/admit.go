@@ -27,54 +27,30 @@ func (d *Door) Admit(ctx context.Context, source string, a Admission) (wire.Reas
 	}
 }
 
-// admission is one request for Admit.
+// admission is somebody who shows who it is without a card.
 type admission struct {
-	head   wire.Header
+	head   wire.Header // of a denial
 	a      Admission
-	answer chan<- wire.Reason
+	answer chan<- wire.Reason // nil: nobody waits for it
 }
 
-// granting returns the entry of a grant.
-func granting(head wire.Header, door string, doubtful bool) wire.Header {
-	head.Door, head.Outcome = door, wire.OutcomeGranted
-	if doubtful {
-		head.Reason = wire.ReasonTermDoubtful
+// admit records an admission without a card, or its denial.
+func (d *Door) admit(m admission) {
+	m.head.Reason = m.a.Reason
+	if m.a.Reason != wire.ReasonGranted {
+		d.granted(grant{head: m.head, who: m.a.Who, done: m.answer})
+		return
 	}
-	return head
+	m.head.Detail = m.a.Detail
+	g := d.cfg.granting(m.head, m.a.Who, m.a.Doubtful)
+	g.until, g.strict, g.done = time.Now().Add(admitMost), true, m.answer
+	d.grant(g)
 }
 
-// admit records an admission without a card, or its denial. The loop opens when the record is
-// durable, and shows a denial.
-func (b *beside) admit(ctx context.Context, to records, head wire.Header, a Admission, done chan<- wire.Reason) {
-	head.Reason = a.Reason
-	r := appendResult{head: head, who: a.Who, strict: true, done: done}
-	if a.Reason == wire.ReasonGranted {
-		head.Detail = a.Detail
-		r.head = granting(head, to.door, a.Doubtful)
-		budget, cancel := context.WithTimeout(ctx, admitMost)
-		defer cancel()
-		r.ref, r.err = to.to.Append(budget, r.head, a.Who)
+// undone records an admission that was decided on when the door stopped: it opened nothing.
+func (r records) undone(m admission) {
+	if m.head.Reason = m.a.Reason; m.a.Reason == wire.ReasonGranted {
+		m.head.Outcome, m.head.Detail = wire.OutcomeGranted, m.a.Detail
 	}
-	select {
-	case b.appended <- r:
-	case <-ctx.Done():
-		if r.head.Outcome == wire.OutcomeDenied {
-			to.queue(r.head, r.who)
-		}
-	}
-}
-
-// opens reports whether the door opens. A strict admission does not without a durable record.
-func (r *appendResult) opens() bool {
-	if r.strict && r.err != nil {
-		r.head = wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeDenied, Reason: wire.ReasonSlowDisk, Source: r.head.Source, Direction: r.head.Direction}
-	}
-	return r.head.Outcome != wire.OutcomeDenied
-}
-
-// answer sends the outcome to whoever waits for it.
-func (r *appendResult) answer() {
-	if r.done != nil {
-		r.done <- r.head.Reason
-	}
+	r.queue(m.head, m.a.Who)
 }

@@ -1,7 +1,6 @@
 package door_test
 
 import (
-	"context"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -11,6 +10,7 @@ import (
 	"gatehouse/internal/access"
 	"gatehouse/internal/door"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // codes knows one code, which takes its time.
@@ -81,7 +81,7 @@ func TestCodeNeverLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, func(cfg *door.Config, p *door.Parts) {
 			withCodes(&codes{}, &shown{})(cfg, p)
-			p.Recorder = slow{b: p.Recorder}
+			p.Recorder = slow{p.Recorder}
 		})
 		b.key("in", "1234567890")
 		time.Sleep(time.Minute)
@@ -96,15 +96,13 @@ func TestCodeNeverLate(t *testing.T) {
 }
 
 // slow is a recorder whose disk takes nothing in time.
-type slow struct{ b door.Recorder }
+type slow struct{ door.Recorder }
 
-func (s slow) Append(ctx context.Context, h wire.Header, who wire.Who) (wire.Ref, error) {
-	ref := s.b.Queue(h, who)
-	<-ctx.Done()
-	return ref, ctx.Err()
+func (s slow) Record(h wire.Header, who wire.Who, _ chan<- journaled.Written) (wire.Ref, error) {
+	return s.Queue(h, who), nil
 }
 
-func (s slow) Queue(h wire.Header, who wire.Who) wire.Ref { return s.b.Queue(h, who) }
+func (s slow) Late(wire.Ref) bool { return true }
 
 // TestAdmit: who has shown elsewhere who it is gets in as with a card, and is told whether
 // the door opened.

@@ -26,6 +26,7 @@ import (
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // Sizes of the benchmarked house.
@@ -72,9 +73,11 @@ func (s stopwatch) Secure() error  { s.secured <- time.Now(); return nil }
 // instant is a Recorder that keeps nothing.
 type instant struct{}
 
-func (instant) Append(context.Context, wire.Header, wire.Who) (wire.Ref, error) {
+func (instant) Record(_ wire.Header, _ wire.Who, written chan<- journaled.Written) (wire.Ref, error) {
+	written <- journaled.Written{}
 	return wire.Ref{}, nil
 }
+func (instant) Late(wire.Ref) bool                   { return false }
 func (instant) Queue(wire.Header, wire.Who) wire.Ref { return wire.Ref{} }
 
 // lane is one door with its Wiegand reader: real framer, keyring and loop, on
@@ -104,7 +107,7 @@ func newLane(b *testing.B, r door.Recorder, pause time.Duration) *lane {
 		Readers: []door.Reader{{ID: "in", Direction: wire.DirectionIn}}},
 		door.Parts{Lock: l.lock, Recorder: r, Keys: k, Events: l.events, Log: zerolog.Nop(),
 			Clock: func() access.Time { return access.At(time.Now().Unix()) }, Watch: func(door.Seen) bool { return false },
-			Typed: func(door.Typed) bool { return false }, Show: func(string, device.Feedback) {}})
+			Typed: func(door.Typed) bool { return false }, Show: func(string, device.Feedback) {}, Granted: func(wire.Header, wire.Who, wire.Ref, error) {}})
 	l.door = d
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -206,13 +209,13 @@ func (l *lane) frame() time.Time {
 
 // BenchmarkCardToRelease measures from the last edge of a frame to the lock,
 // without a log. The limit beside it is a bare message that goes through as
-// many goroutines (reader, door, record, door). "awake" sends the last edge at
+// many goroutines (reader, door). "awake" sends the last edge at
 // once, "asleep" after the time of a bit: then the machine has to wake up first.
 func BenchmarkCardToRelease(b *testing.B) {
 	for name, pause := range map[string]time.Duration{"awake": 0, "asleep": bitTime} {
 		b.Run(name, func(b *testing.B) {
 			l := newLane(b, instant{}, pause)
-			relay := newRelayRace(b, 4, pause)
+			relay := newRelayRace(b, 2, pause)
 			var ours, bare times
 			for b.Loop() {
 				ours = append(ours, l.tap())

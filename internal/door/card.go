@@ -11,17 +11,6 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// appendResult is a decision that was made or recorded beside the loop.
-type appendResult struct {
-	ref  wire.Ref
-	head wire.Header
-	err  error
-
-	who    wire.Who           // of a denial
-	strict bool               // the door does not open without a durable record
-	done   chan<- wire.Reason // nil: nobody waits for the answer
-}
-
 // card decides on a card. Exit readers release first; a grant waits for its record; a denial is
 // recorded and not waited for.
 func (d *Door) card(ctx context.Context, e device.Event) {
@@ -39,7 +28,7 @@ func (d *Door) card(ctx context.Context, e device.Event) {
 	held := d.isHeld(reader, e.Card, head.Reason)
 	if d.p.Watch(Seen{Door: d.cfg.ID, Reader: e.Source, Card: e.Card, Credential: id, Reason: head.Reason, Held: held, Openeds: d.inputs.openings}) {
 		if w, ok := d.pins.drop(e.Source); ok { // what is typed there now is not for the door
-			d.unheard(w)
+			d.records.unheard(w)
 			d.p.Show(e.Source, d.machine.atRest())
 		}
 		head.Outcome, head.Reason = wire.OutcomeRefused, wire.ReasonCapture
@@ -56,7 +45,7 @@ func (d *Door) card(ctx context.Context, e device.Event) {
 	case head.Reason == wire.ReasonGranted && reader.PIN && d.p.PINs.HasPIN(*who.Tenancy):
 		d.askPIN(waitingPIN{head: head, who: who, query: q})
 	case head.Reason == wire.ReasonGranted:
-		d.grant(ctx, head, who, dec.Doubtful)
+		d.grant(d.cfg.granting(head, who, dec.Doubtful))
 	default:
 		d.deny(head, who)
 	}
@@ -104,33 +93,37 @@ func whose(k Keys, id wire.CredentialID, dec access.Decision, card device.Card) 
 	return wire.Who{Credential: &id, Grant: &grant, Tenancy: &tenancy, Method: wire.MethodCard}
 }
 
-// grant appends the entry beside the loop, so that a slow disk never delays an exit button; granted
-// goes on when the record is durable or its budget is spent. A grant that only doubt about the time
-// keeps open says so in its entry.
-func (d *Door) grant(ctx context.Context, head wire.Header, who wire.Who, doubtful bool) {
-	head = granting(head, d.cfg.ID, doubtful)
-	d.beside.running.Go(func() {
-		budget, cancel := context.WithTimeout(ctx, d.cfg.Budget)
-		defer cancel()
-		ref, err := d.p.Recorder.Append(budget, head, who)
-		select {
-		case d.beside.appended <- appendResult{ref: ref, head: head, err: err}:
-		case <-ctx.Done():
-		}
-	})
+// granting returns the grant of a card or pass. One that only doubt about the time keeps open says so in its
+// entry.
+func (c *Config) granting(head wire.Header, who wire.Who, doubtful bool) grant {
+	head.Door, head.Outcome = c.ID, wire.OutcomeGranted
+	if doubtful {
+		head.Reason = wire.ReasonTermDoubtful
+	}
+	return grant{head: head, who: who, until: time.Now().Add(c.Budget)}
 }
 
-func (d *Door) granted(r appendResult) {
-	if !r.opens() {
-		d.deny(r.head, r.who)
-		r.answer()
+// grant records a grant. The loop goes on, so that a slow disk never delays an exit button, and opens
+// when the record is durable or its budget is spent.
+func (d *Door) grant(g grant) {
+	if !d.beside.grants.record(&g) {
+		d.granted(g)
+	}
+}
+
+// granted opens for a grant whose record has an outcome.
+func (d *Door) granted(g grant) {
+	if !g.opens() {
+		d.deny(g.head, g.who)
+		g.answer()
 		return
 	}
-	defer r.answer()
-	d.stepFor(GrantCard, cause{ref: &r.ref})
-	if r.err != nil {
-		d.p.Log.Debug().Err(r.err).Str("door", d.cfg.ID).Msg("released before its record was durable")
-		d.records.queue(wire.Header{Kind: wire.KindReleasedLate, Reason: wire.ReasonSlowDisk, Source: r.head.Source, Ref: &r.ref}, wire.Who{})
+	defer g.answer()
+	d.stepFor(GrantCard, cause{ref: &g.ref})
+	d.p.Granted(g.head, g.who, g.ref, g.err)
+	if g.err != nil {
+		d.p.Log.Debug().Err(g.err).Str("door", d.cfg.ID).Msg("released before its record was durable")
+		d.records.queue(wire.Header{Kind: wire.KindReleasedLate, Reason: wire.ReasonSlowDisk, Source: g.head.Source, Ref: &g.ref}, wire.Who{})
 	}
 }
 

@@ -48,7 +48,12 @@ func (c *codes) open(ctx context.Context, b *beside, to records, reader Reader, 
 	}
 	b.running.Go(func() {
 		defer c.looking.Add(-1)
-		b.admit(ctx, to, denied(reader, 0), c.own.Open(c.door, reader.ID, typed, c.clock()), nil)
+		m := admission{head: denied(reader, 0), a: c.own.Open(c.door, reader.ID, typed, c.clock())}
+		select {
+		case b.decided <- m:
+		case <-ctx.Done():
+			to.undone(m)
+		}
 	})
 	return true
 }
@@ -78,7 +83,7 @@ func (d *Door) code(ctx context.Context, e device.Event) {
 		d.deny(head, pass.Who)
 	case pass.Reason == wire.ReasonGranted:
 		head.Detail = pass.ID[:] // after a restart the journal shows which passes are used
-		d.grant(ctx, head, pass.Who, pass.Doubtful)
+		d.grant(d.cfg.granting(head, pass.Who, pass.Doubtful))
 	default:
 		d.deny(head, pass.Who)
 	}

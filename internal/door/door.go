@@ -12,6 +12,7 @@ import (
 	"gatehouse/device/fault"
 	"gatehouse/internal/caller"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // Door runs one door. Make it with New, run it once with Run.
@@ -42,9 +43,10 @@ type inputs struct {
 
 // beside is work done beside the loop, so that an exit button never waits for it.
 type beside struct {
-	running  sync.WaitGroup
-	appended chan appendResult
-	checked  chan checkedPIN
+	running sync.WaitGroup
+	grants  grants // their records are being written
+	decided chan admission
+	checked chan checkedPIN
 }
 
 type command struct {
@@ -73,7 +75,8 @@ func New(cfg Config, p Parts) *Door {
 		records:  r,
 		repeats:  repeats{records: r},
 		codes:    codes{door: cfg.ID, own: p.Codes, passes: p.Passes, clock: p.Clock},
-		beside:   beside{appended: make(chan appendResult, 8), checked: make(chan checkedPIN, 8)},
+		beside: beside{grants: grants{to: p.Recorder, written: make(chan journaled.Written, mostGrants)},
+			decided: make(chan admission, 8), checked: make(chan checkedPIN, 8)},
 	}
 	d.devices = devices{status: map[string]DeviceStatus{}, repeats: &d.repeats}
 	d.publish()
@@ -123,7 +126,7 @@ func (d *Door) command(ctx context.Context, c command) (State, error) {
 }
 
 // Run drives the door until ctx ends, then leaves it in its safe state and
-// returns when every record it was waiting for has been given up or kept.
+// returns. Records that it was waiting for stay queued.
 func (d *Door) Run(ctx context.Context) error {
 	d.start = time.Now()
 	d.begin()
@@ -138,13 +141,20 @@ func (d *Door) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		case e := <-d.p.Events:
 			d.event(ctx, e)
-		case r := <-d.beside.appended:
-			d.granted(r)
+		case w := <-d.beside.grants.written:
+			if g, ok := d.beside.grants.end(w); ok {
+				d.granted(g)
+			}
+		case m := <-d.beside.decided:
+			d.admit(m)
 		case c := <-d.beside.checked:
-			d.answered(ctx, c)
+			d.answered(c)
 		case c := <-d.commands:
-			d.obey(ctx, c)
+			d.obey(c)
 		case <-timer.C:
+			for g, ok := d.beside.grants.late(time.Now()); ok; g, ok = d.beside.grants.late(time.Now()) {
+				d.granted(g)
+			}
 			d.step(Tick)
 			d.assert()
 			d.missPINs(d.pins.expire(time.Now()))
@@ -178,8 +188,8 @@ func (d *Door) begin() {
 // end leaves the lock as a loss of power would; in an emergency it stays released for as long as
 // this process holds the line.
 func (d *Door) end() error {
-	// Events from before the stop happened, and are recorded. A card that is granted now opens, and
-	// is not waited for.
+	// Events from before the stop happened, and are recorded. A card that is granted now opens nothing:
+	// nobody waits for its record any more.
 	stopped, cancel := context.WithCancel(context.Background())
 	cancel()
 	for waiting := true; waiting; {
@@ -196,7 +206,10 @@ func (d *Door) end() error {
 	d.beside.running.Wait()
 	for len(d.beside.checked) > 0 {
 		c := <-d.beside.checked
-		d.unheard(c.waitingPIN)
+		d.records.unheard(c.waitingPIN)
+	}
+	for len(d.beside.decided) > 0 {
+		d.records.undone(<-d.beside.decided)
 	}
 	return err
 }
@@ -208,6 +221,9 @@ func (d *Door) arm(t *time.Timer) {
 	}
 	if at, ok := d.repeats.deadline(); ok {
 		wait = min(wait, time.Until(at))
+	}
+	for i := range d.beside.grants.waiting {
+		wait = min(wait, time.Until(d.beside.grants.waiting[i].until))
 	}
 	for _, w := range d.pins.waiting {
 		wait = min(wait, time.Until(w.until))
@@ -284,9 +300,9 @@ func (d *Door) input(e device.Event) {
 	}
 }
 
-func (d *Door) obey(ctx context.Context, c command) {
-	if m := c.admit; m != nil {
-		d.beside.running.Go(func() { d.beside.admit(ctx, d.records, m.head, m.a, m.answer) })
+func (d *Door) obey(c command) {
+	if c.admit != nil {
+		d.admit(*c.admit)
 		c.done <- d.machine.State()
 		return
 	}

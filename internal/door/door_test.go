@@ -16,6 +16,7 @@ import (
 	"gatehouse/internal/access"
 	"gatehouse/internal/door"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // book is a Recorder that keeps everything and can be slow or sick.
@@ -23,27 +24,38 @@ type book struct {
 	mu      sync.Mutex
 	entries []wire.Header
 	who     []wire.Who
-	delay   time.Duration // how long an Append takes to be durable
+	delay   time.Duration // how long a record takes to be durable
+	waiting []wire.Ref
 	err     error
 	trace   func(string)
 }
 
-func (b *book) Append(ctx context.Context, h wire.Header, w wire.Who) (wire.Ref, error) {
+func (b *book) Record(h wire.Header, w wire.Who, written chan<- journaled.Written) (wire.Ref, error) {
 	ref := b.Queue(h, w)
 	b.mu.Lock()
-	delay, err := b.delay, b.err
-	b.mu.Unlock()
-	if err != nil {
-		return ref, err
+	defer b.mu.Unlock()
+	if b.err == nil {
+		b.waiting = append(b.waiting, ref)
+		time.AfterFunc(b.delay, func() {
+			if b.ends(ref) {
+				b.trace("durable")
+				written <- journaled.Written{Ref: ref}
+			}
+		})
 	}
-	select {
-	case <-ctx.Done():
-		return ref, ctx.Err()
-	case <-time.After(delay):
-		b.trace("durable")
-		return ref, nil
-	}
+	return ref, b.err
 }
+
+// ends ends the wait for a record; false: it has ended before.
+func (b *book) ends(ref wire.Ref) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before := len(b.waiting)
+	b.waiting = slices.DeleteFunc(b.waiting, func(w wire.Ref) bool { return w == ref })
+	return len(b.waiting) < before
+}
+
+func (b *book) Late(ref wire.Ref) bool { return b.ends(ref) }
 
 func (b *book) Queue(h wire.Header, w wire.Who) wire.Ref {
 	b.mu.Lock()
@@ -164,7 +176,7 @@ func start(t *testing.T, change func(*door.Config, *door.Parts)) *bench {
 		Readers: []door.Reader{{ID: "in", Direction: wire.DirectionIn}, {ID: "out", Direction: wire.DirectionOut}}}
 	p := door.Parts{Lock: b.lock, Recorder: b.book, Keys: ring{oneGrant(t)}, Events: b.events,
 		Clock: func() access.Time { return access.At(1000) }, Log: zerolog.Nop(),
-		Watch: func(door.Seen) bool { return false }, Typed: func(door.Typed) bool { return false }, Show: func(string, device.Feedback) {}}
+		Watch: func(door.Seen) bool { return false }, Typed: func(door.Typed) bool { return false }, Show: func(string, device.Feedback) {}, Granted: func(wire.Header, wire.Who, wire.Ref, error) {}}
 	if change != nil {
 		change(&cfg, &p)
 	}

@@ -1,7 +1,6 @@
 package door
 
 import (
-	"context"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -10,13 +9,18 @@ import (
 	"gatehouse/device/fault"
 	"gatehouse/internal/access"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
-// Recorder records entries. Append returns nil when the record is durable; when ctx ends or the
-// disk is sick it returns an error, and the record stays queued. Queue does not wait. Both are safe
-// for concurrent use.
+// Recorder records entries. Safe for concurrent use; no method waits.
 type Recorder interface {
-	Append(context.Context, wire.Header, wire.Who) (wire.Ref, error)
+	// Record sends the outcome of the record to written, once: it is durable, or can't be made so in time and
+	// stays queued. The channel has room. An error says that at once, and written gets nothing then.
+	Record(h wire.Header, who wire.Who, written chan<- journaled.Written) (wire.Ref, error)
+	// Late says that the door waits no longer for a record, which stays queued: the disk is slow.
+	// False: its outcome has been sent.
+	Late(wire.Ref) bool
+	// Queue records what nobody waits for.
 	Queue(wire.Header, wire.Who) wire.Ref
 }
 
@@ -149,9 +153,12 @@ type Parts struct {
 	PINs   PINs
 	Codes  Codes
 	Passes Passes
-	// Show shows people at a reader (empty: at all of the door's) the answer to their card. A grant
-	// is shown by the Recorder, which knows whose it was. It must not block.
+	// Show shows people at a reader (empty: at all of the door's) the answer to their card, but for a
+	// grant. It must not block.
 	Show func(reader string, f device.Feedback)
+	// Granted is called with each grant once the lock has been driven: it shows it, since it knows whose it
+	// was. The error is that of its record. It must not block.
+	Granted func(h wire.Header, who wire.Who, ref wire.Ref, err error)
 	// Tick is called each time that the loop goes round, once the lock is driven; nil: unused. It
 	// must not block.
 	Tick func()

@@ -64,14 +64,14 @@ func (d *Door) typed(ctx context.Context, e device.Event) {
 		select {
 		case d.beside.checked <- checkedPIN{w, right, err}:
 		case <-ctx.Done():
-			d.unheard(w)
+			d.records.unheard(w)
 		}
 	})
 }
 
 // answered goes on with a card whose PIN was checked. The card is decided on again, because its
 // grant may have ended meanwhile.
-func (d *Door) answered(ctx context.Context, c checkedPIN) {
+func (d *Door) answered(c checkedPIN) {
 	if d.pins.answered(c.waitingPIN) {
 		d.p.Show(c.head.Source, d.machine.atRest())
 	}
@@ -84,7 +84,7 @@ func (d *Door) answered(ctx context.Context, c checkedPIN) {
 	c.head.Reason = dec.Reason
 	switch {
 	case c.head.Reason == wire.ReasonGranted && c.ok:
-		d.grant(ctx, c.head, c.who, dec.Doubtful)
+		d.grant(d.cfg.granting(c.head, c.who, dec.Doubtful))
 		return
 	case c.head.Reason == wire.ReasonGranted:
 		c.head.Reason = wire.ReasonPINWrong
@@ -103,9 +103,9 @@ func (d *Door) missPINs(missed []waitingPIN) {
 
 // unheard records a card whose PIN never came, or was still being checked at the stop: it opened
 // nothing.
-func (d *Door) unheard(w waitingPIN) {
+func (r records) unheard(w waitingPIN) {
 	w.head.Reason = wire.ReasonPINMissing
-	d.records.queue(w.head, w.who)
+	r.queue(w.head, w.who)
 }
 
 // waitingPIN is a granted card that waits for its PIN at its reader.

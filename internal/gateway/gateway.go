@@ -304,7 +304,7 @@ func (g *Gateway) makeDoor(d *Door) {
 	if d.Config.Signal != nil && !cfg.Listening {
 		d.signal = g.makeSignal(d, d.Config.Signal, "gatehouse-"+d.Config.ID+"-signal", beeps)
 	}
-	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.Journal, g.Desk.Doors, d.Show, d.tells(), d.tested.Load}, Keys: g.Keyring,
+	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: g.Journal, Granted: teller{g.Desk.Doors, d.Show, d.tells(), d.tested.Load}.tell, Keys: g.Keyring,
 		Clock: g.Clock.Decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.Swipes.Watch, Typed: g.Swipes.Typed, PINs: g.Desk.Doors, Codes: g.once.codes,
 		Passes: g.once.passes, Show: d.Show, Tick: g.o.Watchdog.Loop(), Log: g.o.Log})
 }

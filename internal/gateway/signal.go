@@ -122,34 +122,17 @@ func (s *signal) play(ctx context.Context, out device.Output, p pattern) (patter
 	return nil, out.Set(false)
 }
 
-// teller is the journal as one door sees it: it also passes every card to the desk, and to the
-// reader what the tenant should know.
+// teller passes the grants of one door to the desk, and to the reader what the tenant should know.
 type teller struct {
-	journal *journal.Journal
-	desk    *desk.Doors
-	show    func(reader string, f device.Feedback)
-	told    bool        // the door can show a notice
-	tested  func() bool // somebody sees that people come in, not who
-}
-
-func (t teller) Append(ctx context.Context, h wire.Header, who wire.Who) (wire.Ref, error) {
-	ref, err := t.journal.Append(ctx, h, who)
-	t.tell(h, who, ref, !errors.Is(err, journal.ErrDropped))
-	return ref, err
-}
-
-func (t teller) Queue(h wire.Header, who wire.Who) wire.Ref {
-	ref := t.journal.Queue(h, who)
-	t.tell(h, who, ref, true)
-	return ref
+	desk   *desk.Doors
+	show   func(reader string, f device.Feedback)
+	told   bool        // the door can show a notice
+	tested func() bool // somebody sees that people come in, not who
 }
 
 // tell shows a grant. The entry that a tenant was told something has the signal as its source;
 // without a signal it says that the card was seen while there was something to tell.
-func (t teller) tell(h wire.Header, who wire.Who, ref wire.Ref, recorded bool) {
-	if h.Kind != wire.KindAccess || h.Reason != wire.ReasonGranted && h.Reason != wire.ReasonTermDoubtful {
-		return
-	}
+func (t teller) tell(h wire.Header, who wire.Who, ref wire.Ref, err error) {
 	f := device.FeedbackGranted
 	if t.desk.Tells(who) || t.tested() {
 		f = device.FeedbackNotice
@@ -158,5 +141,5 @@ func (t teller) tell(h wire.Header, who wire.Who, ref wire.Ref, recorded bool) {
 	if h.Source = ""; t.told {
 		h.Source = "signal"
 	}
-	t.desk.Saw(h, who, ref, recorded)
+	t.desk.Saw(h, who, ref, !errors.Is(err, journal.ErrDropped))
 }

@@ -115,6 +115,18 @@ func (j *Journal) Append(ctx context.Context, h wire.Header, who wire.Who) (wire
 	return it.Ref, err
 }
 
+// Record writes one entry as Append does and waits for nothing: written gets the outcome, once, and
+// must have room for it. An error says at once that there is nothing to wait for, and
+// written gets nothing then: ErrDegraded (the entry is queued), a malformed entry, or
+// ErrDropped; without a Ref there is no entry.
+func (j *Journal) Record(h wire.Header, who wire.Who, written chan<- journaled.Written) (wire.Ref, error) {
+	return j.in.Record(h, who, written)
+}
+
+// Late says that nobody waits any longer for an entry that was recorded: it stays queued, and the
+// journal is degraded until a commit succeeds. False: there is an outcome, and the channel has it.
+func (j *Journal) Late(ref wire.Ref) bool { return j.in.Late(ref) }
+
 // Queue writes one entry without waiting for it. A malformed entry is logged
 // and counts as nothing: its Ref is zero, as is that of a dropped one.
 func (j *Journal) Queue(h wire.Header, who wire.Who) wire.Ref { return j.in.Queue(h, who) }

@@ -15,6 +15,7 @@ import (
 	"gatehouse/internal/door"
 	"gatehouse/internal/pass"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // page keeps the decisions of a door, and how often its lock was released.
@@ -25,9 +26,13 @@ type page struct {
 	released int
 }
 
-func (p *page) Append(_ context.Context, h wire.Header, w wire.Who) (wire.Ref, error) {
-	return p.Queue(h, w), nil
+func (p *page) Record(h wire.Header, w wire.Who, written chan<- journaled.Written) (wire.Ref, error) {
+	ref := p.Queue(h, w)
+	written <- journaled.Written{Ref: ref}
+	return ref, nil
 }
+
+func (p *page) Late(wire.Ref) bool { return false }
 
 func (p *page) Queue(h wire.Header, w wire.Who) wire.Ref {
 	p.mu.Lock()
@@ -73,7 +78,7 @@ func TestAtADoor(t *testing.T) {
 		d := door.New(door.Config{ID: "front", Rules: door.Rules{ReleaseTime: 3 * time.Second}, Budget: time.Second, Hold: 1500 * time.Millisecond,
 			Readers: []door.Reader{{ID: "scanner", Direction: wire.DirectionIn}}},
 			door.Parts{Lock: p, Recorder: p, Keys: strangers{}, Clock: clock, Events: events, Passes: pass.New(h.keys), Log: zerolog.Nop(),
-				Watch: func(door.Seen) bool { return false }, Typed: func(door.Typed) bool { return false }, Show: func(string, device.Feedback) {}})
+				Watch: func(door.Seen) bool { return false }, Typed: func(door.Typed) bool { return false }, Show: func(string, device.Feedback) {}, Granted: func(wire.Header, wire.Who, wire.Ref, error) {}})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- d.Run(ctx) }()

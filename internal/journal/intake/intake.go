@@ -97,29 +97,58 @@ func (in *Intake) Poke() {
 // deadline the intake is degraded until a commit succeeds: then Append returns at once
 // with ErrDegraded. Other errors: a malformed entry, or ErrDropped; it has no Ref then.
 func (in *Intake) Append(ctx context.Context, h wire.Header, who wire.Who) (*Item, error) {
-	it, err := newItem(h, who)
+	written := make(chan journaled.Written, 1)
+	it, err := in.record(h, who, written)
 	if err != nil {
 		return it, err
 	}
-	done := make(chan error, 1)
-	it.done = done
-	if err := in.put(it); err != nil {
-		return it, err
-	}
 	select {
-	case err := <-done:
-		return it, err
+	case w := <-written:
+		return it, w.Err
 	case <-ctx.Done():
 	}
-	select {
-	case err := <-done: // both at once: it is durable
-		return it, err
-	default:
-	}
+	known := len(written) > 0 // both at once: its outcome counts
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		in.Degrade(wire.ReasonSlowDisk, ctx.Err())
+		known = !in.Late(it.Ref)
+	}
+	if known {
+		return it, (<-written).Err
 	}
 	return it, fmt.Errorf("%w: %w", ErrQueued, ctx.Err())
+}
+
+// Record takes one entry as Append does and waits for nothing: written gets the outcome, once, and
+// must have room for it. An error says that there is nothing to wait for, and written gets nothing:
+// ErrDegraded (the entry is queued), ErrDropped, or a malformed entry; without a Ref there is no entry.
+func (in *Intake) Record(h wire.Header, who wire.Who, written chan<- journaled.Written) (wire.Ref, error) {
+	it, err := in.record(h, who, written)
+	return it.Ref, err
+}
+
+func (in *Intake) record(h wire.Header, who wire.Who, written chan<- journaled.Written) (*Item, error) {
+	it, err := newItem(h, who)
+	if err == nil {
+		it.done = written
+		err = in.put(it)
+	}
+	return it, err
+}
+
+// Late says that whoever waits for an entry waits no longer: it stays queued, and the intake is degraded
+// until a commit succeeds. False: there is an outcome, and the channel has it.
+func (in *Intake) Late(ref wire.Ref) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, list := range [][]*Item{in.inflight, in.queue.high, in.queue.low} {
+		for _, it := range list {
+			if it.Ref == ref && it.done != nil {
+				it.done = nil
+				in.degrade(wire.ReasonSlowDisk, context.DeadlineExceeded)
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Queue takes one entry and waits for nothing. A malformed entry is logged
@@ -151,6 +180,9 @@ func (in *Intake) put(it *Item) error {
 	}
 	in.number(it)
 	victim := in.queue.push(it)
+	if victim == it {
+		it.done = nil // it learns that at once
+	}
 	if victim != nil {
 		in.drop(victim, wire.ReasonQueueFull)
 	}
@@ -265,6 +297,11 @@ func (in *Intake) overShare(low bool) bool {
 func (in *Intake) Degrade(reason wire.Reason, err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.degrade(reason, err)
+}
+
+// degrade is Degrade for callers that hold mu.
+func (in *Intake) degrade(reason wire.Reason, err error) {
 	in.problem = err.Error()
 	if in.degraded && (in.reason != wire.ReasonSlowDisk || reason == wire.ReasonSlowDisk) {
 		return

@@ -20,7 +20,7 @@ type Item struct {
 	salt [16]byte
 	who  []byte
 	low  bool
-	done chan error // nil: nobody waits
+	done chan<- journaled.Written // nil: nobody waits
 }
 
 func newItem(h wire.Header, who wire.Who) (*Item, error) {
@@ -56,7 +56,7 @@ func (it *Item) mustSeal() {
 // finish reports the outcome to the waiting caller, once.
 func (it *Item) finish(err error) {
 	if it.done != nil {
-		it.done <- err
+		it.done <- journaled.Written{Ref: it.Ref, Err: err}
 		it.done = nil
 	}
 }

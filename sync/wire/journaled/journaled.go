@@ -48,6 +48,12 @@ func (s Stamp) Made() int64 {
 	return 0
 }
 
+// Written is what became of an entry that somebody waits for.
+type Written struct {
+	Ref wire.Ref
+	Err error // nil: it is durable
+}
+
 // What a journal says of a position at which it has nothing.
 var (
 	ErrGone  = errors.New("no such epoch in the journal")
