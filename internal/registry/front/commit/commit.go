@@ -25,6 +25,9 @@ const (
 	maxJobs        = 128 // in the queue
 	maxCommitJobs  = 256
 	maxCommitBytes = 8 << 20
+	// gatherMost is how long a transaction waits for messages that are being checked, so that those
+	// of many gateways share a sync although they are not checked in the same moment.
+	gatherMost = time.Millisecond
 )
 
 // Job is a message that was opened and checked, and is to be stored.
@@ -46,6 +49,7 @@ type Committer struct {
 	outcomes chan Outcome
 	memory   *memory
 
+	coming  atomic.Int64 // messages that are checked, and may be submitted
 	failed  atomic.Uint64
 	failing atomic.Int64 // Unix s of the first failure since the last success; 0: the last message was stored
 }
@@ -69,6 +73,10 @@ func (c *Committer) Submit(ctx context.Context, j Job) {
 	}
 }
 
+// Expect notes that n more messages are being checked, or with a negative n that they no longer are. A
+// message is no longer expected before it is submitted.
+func (c *Committer) Expect(n int64) { c.coming.Add(n) }
+
 // Waiting returns the number of queued jobs.
 func (c *Committer) Waiting() int { return len(c.jobs) }
 
@@ -89,19 +97,12 @@ func (c *Committer) Short(g *roster.Gateway, now time.Time) time.Time {
 	return l.short
 }
 
-// Run stores jobs, as many at a time as are queued, until ctx ends.
+// Run stores jobs, as many at a time as are queued or expected, until ctx ends.
 func (c *Committer) Run(ctx context.Context) error {
 	for {
-		var jobs []Job
-		select {
-		case <-ctx.Done():
+		jobs := c.gather(ctx)
+		if jobs == nil {
 			return nil
-		case j := <-c.jobs:
-			jobs = append(jobs, j)
-		}
-		for size := jobs[0].Size; size < maxCommitBytes && len(jobs) < maxCommitJobs && len(c.jobs) > 0; {
-			j := <-c.jobs
-			jobs, size = append(jobs, j), size+j.Size
 		}
 		for _, o := range c.commit(ctx, jobs) {
 			select {
@@ -110,6 +111,31 @@ func (c *Committer) Run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// gather returns the jobs of the next transaction; nil: ctx has ended.
+func (c *Committer) gather(ctx context.Context) (jobs []Job) {
+	var size int
+	var enough <-chan time.Time // set with the first wait for an expected job
+	for len(jobs) < maxCommitJobs && size < maxCommitBytes {
+		if len(jobs) > 0 && len(c.jobs) == 0 {
+			if c.coming.Load() <= 0 {
+				break
+			}
+			if enough == nil {
+				enough = time.After(gatherMost)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case j := <-c.jobs:
+			jobs, size = append(jobs, j), size+j.Size
+		case <-enough:
+			return jobs
+		}
+	}
+	return jobs
 }
 
 // commit stores the jobs in one transaction. If that fails each gets its own, so that only a bad

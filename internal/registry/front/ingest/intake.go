@@ -126,6 +126,7 @@ func (in *Intake) enter(g *roster.Gateway) bool {
 	}
 	in.waiting[g]++
 	in.all++
+	in.o.Committer.Expect(1)
 	return true
 }
 
@@ -133,6 +134,7 @@ func (in *Intake) leave(g *roster.Gateway) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.all--
+	in.o.Committer.Expect(-1)
 	if in.waiting[g]--; in.waiting[g] == 0 {
 		delete(in.waiting, g)
 	}
@@ -154,8 +156,11 @@ func (in *Intake) work(ctx context.Context, queue <-chan message) {
 		case <-ctx.Done():
 			return
 		case m := <-queue:
-			err := in.open(ctx, m)
+			work, err := in.open(m)
 			in.leave(m.g)
+			if err == nil && work != nil {
+				in.o.Committer.Submit(ctx, commit.Job{Gateway: m.g, Size: len(m.payload), Work: work})
+			}
 			if err != nil {
 				in.refused.Add(1)
 				if m.kind == wire.TypeHello && errors.Is(err, wire.ErrUnknownKey) {
@@ -167,46 +172,40 @@ func (in *Intake) work(ctx context.Context, queue <-chan message) {
 	}
 }
 
-// open checks the signature and the form of a message, and passes it on.
-func (in *Intake) open(ctx context.Context, m message) error {
+// open checks the signature and the form of a message. It returns what is to be stored of it; nil: it
+// was taken otherwise.
+func (in *Intake) open(m message) (commit.Work, error) {
 	expect := wire.Expect{Type: m.kind, Role: wire.RoleGateway, Address: m.g.Address()}
 	if m.kind == wire.TypeHello {
 		expect.Newest = in.o.Formats
 	}
 	payload, p, err := wire.Open(m.payload, expect, []wire.Key{m.key})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	m.g.Spoke()
-	j := commit.Job{Gateway: m.g, Size: len(m.payload)}
 	switch m.kind {
 	case wire.TypeHello:
-		j.Work, err = openHello(in.o, m.g, p.Version, payload)
+		return openHello(in.o, m.g, p.Version, payload)
 	case wire.TypeBatch:
-		j.Work, err = openBatch(m, payload)
+		return openBatch(m, payload)
 	case wire.TypeNotice:
-		j.Work, err = openNotice(payload)
+		return openNotice(payload)
 	case wire.TypeDelivery:
-		j.Work, err = openRecord(in.o.Roster, m, payload)
+		return openRecord(in.o.Roster, m, payload)
 	case wire.TypeWant:
 		var w wire.Want
 		if err := wire.Decode(payload, &w); err != nil {
-			return err
+			return nil, err
 		}
 		in.o.Downlink.Wants.Ask(m.g, w)
-		return nil
+		return nil, nil
 	case wire.TypeStatus:
-		return in.takeStatus(m.g, payload)
+		return nil, in.takeStatus(m.g, payload)
 	case wire.TypeHolding:
-		return in.takeHolding(m, payload)
-	default:
-		return fmt.Errorf("%w: gateways send no %q", wire.ErrWrongType, m.kind)
+		return nil, in.takeHolding(m, payload)
 	}
-	if err != nil {
-		return err
-	}
-	in.o.Committer.Submit(ctx, j)
-	return nil
+	return nil, fmt.Errorf("%w: gateways send no %q", wire.ErrWrongType, m.kind)
 }
 
 // takeStatus handles a last will. It counts if the newest hello came on its connection. An online
