@@ -190,7 +190,7 @@ func (b *book) onNotice() map[wire.ID]bool {
 			all[id] = true
 		}
 	}
-	held := tenancy.Holdings(b.keyring.Grants())
+	held := b.Tenancies.Holdings(b.keyring.Grants())
 	for _, t := range b.Tenancies {
 		if st := t.Stand(held[t.ID]); t.Over() == 0 && (t.OnNotice() != 0 && !t.Disputed() || st.Tells()) {
 			all[t.ID] = true
@@ -249,7 +249,7 @@ func (b *book) standing(t *tenancy.Tenancy, held []wire.Grant) tenancy.Standing 
 }
 
 func (b *book) stands(t *tenancy.Tenancy) tenancy.Standing {
-	return b.standing(t, tenancy.Holdings(b.keyring.Grants())[t.ID])
+	return b.standing(t, tenancy.List{t}.Holdings(b.keyring.Grants())[t.ID])
 }
 
 // show returns all tenancies for people, by id.

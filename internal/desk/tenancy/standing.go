@@ -33,6 +33,24 @@ func Holdings(g *access.Grants) map[wire.ID][]wire.Grant {
 	return all
 }
 
+// Holdings is as the function of that name, for the tenancies of l alone. A snapshot may have many
+// thousand others, and to group those takes as long as to verify them.
+func (l List) Holdings(g *access.Grants) map[wire.ID][]wire.Grant {
+	held := make(map[wire.ID][]wire.Grant, len(l))
+	if g == nil || len(l) == 0 {
+		return held
+	}
+	for _, t := range l {
+		held[t.ID] = nil
+	}
+	for r := range g.All() {
+		if rows, ours := held[r.Tenancy]; ours && r.Kind == wire.GrantResident {
+			held[r.Tenancy] = append(rows, *r)
+		}
+	}
+	return held
+}
+
 // Card is a card of a tenancy by the active list.
 type Card struct {
 	Number int    // from 1, as it is named in commands

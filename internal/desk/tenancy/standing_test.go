@@ -1,8 +1,11 @@
 package tenancy
 
 import (
+	"encoding/binary"
+	"reflect"
 	"testing"
 
+	"gatehouse/internal/access"
 	"gatehouse/sync/wire"
 )
 
@@ -31,5 +34,44 @@ func TestRegistryHasTheWord(t *testing.T) {
 		if got := tt.Show(tt.Stand(c.held), Time{Sure: int64(c.at)}, 0).Term.Until; got != c.end {
 			t.Errorf("%s: shown to end at %d, want %d", name, got, c.end)
 		}
+	}
+}
+
+// TestHoldingsOfSome: what some tenancies hold is what they hold among all, and costs nothing for
+// each of the others.
+func TestHoldingsOfSome(t *testing.T) {
+	const others = 3000
+	rows := make([]wire.Grant, 0, others+2)
+	for n := range others {
+		r := wire.Grant{Credential: wire.CredentialID{1}, ID: wire.ID{9, byte(n), byte(n >> 8)}, Tenancy: wire.ID{8, byte(n), byte(n >> 8)}, Kind: wire.GrantResident, State: wire.GrantActive}
+		binary.BigEndian.PutUint32(r.Credential[1:], uint32(n+10))
+		rows = append(rows, r)
+	}
+	of := func(card byte, kind wire.GrantKind) wire.Grant {
+		r := wire.Grant{ID: wire.ID{1, card}, Tenancy: wire.ID{1}, Kind: kind, State: wire.GrantActive}
+		r.Credential = wire.CredentialID{0: 1, 1: 0xff, 2: card}
+		return r
+	}
+	rows = append(rows, of(1, wire.GrantResident), of(2, wire.GrantStaff), of(3, wire.GrantResident))
+	bucket, err := access.NewBucket(0, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := access.NewGrants(access.Doors{IDs: []string{"front"}, Sets: [][]uint16{{0}}}, 0, []*access.Bucket{bucket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	some := List{{ID: wire.ID{1}}, {ID: wire.ID{8, 7}}, {ID: wire.ID{77}}}
+	held, all := some.Holdings(g), Holdings(g)
+	for i, want := range []int{2, 1, 0} {
+		if id := some[i].ID; len(held[id]) != want || !reflect.DeepEqual(held[id], all[id]) {
+			t.Errorf("tenancy %x holds %v, among all %v, want %d", id, held[id], all[id], want)
+		}
+	}
+	if n := testing.AllocsPerRun(10, func() { some.Holdings(g) }); n > 20 {
+		t.Errorf("%v allocations for three tenancies", n)
+	}
+	if held := some.Holdings(nil); len(held) != 0 {
+		t.Errorf("without a list they hold %v", held)
 	}
 }
