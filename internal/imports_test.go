@@ -144,7 +144,7 @@ func TestDirections(t *testing.T) {
 // TestEdgeLinksNoServer: the daemon on the gateway carries no broker, no SQL
 // store, and nothing of the tool or the simulator.
 func TestEdgeLinksNoServer(t *testing.T) {
-	linksNone(t, "gatehoused", "nats-io", "sqlite", "creack/pty", "alecthomas/kong", "go-gpiosim", "devicetest", "osdptest", "idcardtest", "pn532test", "pgregory.net")
+	linksNone(t, "gatehoused", "nats-io", "sqlite", "creack/pty", "alecthomas/kong", "go-gpiosim", "devicetest", "osdptest", "idcardtest", "pn532test", "pgregory.net", "gonum.org")
 }
 
 // TestPageLinksNoDaemon: the landlord's page is for hostile networks, and carries nothing
