@@ -104,7 +104,7 @@ func allowed(from, to string, leaves []string) bool {
 	case under(from, "internal/registry"):
 		return !under(to, "cmd", "device", "internal/gateway", "internal/door", "internal/journal", "internal/desk", "sync/uplink")
 	case under(from, "sync/uplink"):
-		return under(to, "sync", "internal/tree", "internal/durable")
+		return under(to, "sync", "internal/tree")
 	case under(from, "internal"):
 		return !under(to, "cmd", "internal/gateway", "internal/registry", "device/gpio", "device/uart") && !isFake(to)
 	}

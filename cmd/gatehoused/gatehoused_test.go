@@ -75,18 +75,20 @@ func TestCommands(t *testing.T) {
 		status int
 		says   string
 	}{
-		"one door":        {[]string{"check", "--config", good}, 0, "gateway gw1, 1 door\n"},
-		"check FILE":      {[]string{"check", good}, 0, good + ": building lane-7, gateway gw1, 1 door\n"},
-		"check two":       {[]string{"check", good, site}, 2, "want one site file"},
-		"check both ways": {[]string{"check", "--config", good, good}, 2, "want one site file"},
-		"check wrong":     {[]string{"check", site}, 1, site},
-		"wrong site file": {[]string{"check", "--config", site}, 1, "colour"},
-		"missing file":    {[]string{"check", site + "x"}, 1, "no such file"},
-		"nothing to drop": {[]string{"secure", "--config", site + "x"}, 0, ""},
-		"no command":      {[]string{"dance"}, 2, "usage"},
-		"verify nothing":  {[]string{"verify"}, 2, "one file"},
-		"version":         {[]string{"--version"}, 0, "gatehoused dev"},
-		"help":            {[]string{"-h"}, 0, "usage"},
+		"one door":              {[]string{"check", "--config", good}, 0, "gateway gw1, 1 door\n"},
+		"check FILE":            {[]string{"check", good}, 0, good + ": building lane-7, gateway gw1, 1 door\n"},
+		"check two":             {[]string{"check", good, site}, 2, "want one site file"},
+		"check both ways":       {[]string{"check", "--config", good, good}, 2, "want one site file"},
+		"check wrong":           {[]string{"check", site}, 1, site},
+		"wrong site file":       {[]string{"check", "--config", site}, 1, "colour"},
+		"missing file":          {[]string{"check", site + "x"}, 1, "no such file"},
+		"nothing to drop":       {[]string{"secure", "--config", site + "x"}, 0, ""},
+		"no command":            {[]string{"dance"}, 2, "usage"},
+		"checkpoint of nothing": {[]string{"checkpoint"}, 2, "directory of a journal"},
+		"no checkpoint":         {[]string{"checkpoint", t.TempDir()}, 1, "gateway that is enrolled"},
+		"verify nothing":        {[]string{"verify"}, 2, "one file"},
+		"version":               {[]string{"--version"}, 0, "gatehoused dev"},
+		"help":                  {[]string{"-h"}, 0, "usage"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -97,7 +99,8 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestVerifyDirectory: a journal of which a part was taken away does not verify.
+// TestVerifyDirectory: a journal of which a part was taken away does not verify. Its checkpoint is
+// printed as it is.
 func TestVerifyDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "journal")
 	j, err := journal.Open(journal.Options{Dir: dir, Ballast: -1, Clock: func() journal.Stamp { return journal.Stamp{} }})
@@ -110,6 +113,7 @@ func TestVerifyDirectory(t *testing.T) {
 	if _, err := j.Append(t.Context(), wire.Header{Kind: wire.KindStop}, wire.Who{}); err != nil {
 		t.Fatal(err)
 	}
+	j.SetCosigned("a note\n")
 	stop()
 	if err := <-ended; err != nil {
 		t.Fatal(err)
@@ -120,6 +124,10 @@ func TestVerifyDirectory(t *testing.T) {
 		if got := run([]string{"verify", dir}, &out, &out); got != status || !strings.Contains(out.String(), says) {
 			t.Errorf("status %d, want %d; said %q, want %q in it", got, status, out.String(), says)
 		}
+	}
+	var out bytes.Buffer
+	if got := run([]string{"checkpoint", dir}, &out, &out); got != 0 || out.String() != "a note\n" {
+		t.Errorf("checkpoint: status %d, %q", got, &out)
 	}
 	verify(0, fmt.Sprintf("entries 0 to %d", j.Status().Sequence)) // a disk that is nearly full has an entry, too
 	files, err := filepath.Glob(filepath.Join(dir, "*-*.db"))

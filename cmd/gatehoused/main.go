@@ -19,6 +19,7 @@ import (
 	"gatehouse/internal/discovery"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/journal"
+	"gatehouse/internal/journal/hints"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/keyring/copies"
 	"gatehouse/internal/site"
@@ -41,6 +42,8 @@ const usage = `usage:
                                      of FILE the registry's backup, by the token that stands on the lines after
                                      it. Call it as root, with the daemon stopped
   gatehoused secure --config FILE    leave every relay de-energised, and end
+  gatehoused checkpoint DIRECTORY    print the newest checkpoint of a journal that gateway and registry have both signed, as
+                                     stock verifiers read it; while the daemon runs it may be five minutes old
   gatehoused verify FILE             check a file of the journal
   gatehoused verify DIRECTORY           check a journal whole, and with what the grants beside it say it must have
 `
@@ -89,10 +92,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case "secure":
 		err = secure(*config)
 	case "verify":
-		if flags.NArg() == 1 {
-			return verify(flags.Arg(0), stdout)
-		}
-		err = misuse("verify: want one file of the journal, or its directory")
+		return lookAt("verify: want one file of the journal, or its directory", verify, flags.Args(), stdout, stderr)
+	case "checkpoint":
+		return lookAt("checkpoint: want the directory of a journal", printCheckpoint, flags.Args(), stdout, stderr)
 	case "version":
 		fmt.Fprintln(stdout, "gatehoused", version)
 	default:
@@ -119,13 +121,33 @@ func complain(stderr io.Writer, err error) int {
 	return 1
 }
 
-// verify checks a file of the journal, or its directory against the grants beside it; it returns the exit status.
-func verify(path string, stdout io.Writer) int {
+// lookAt calls a command that looks at one path; it returns the exit status.
+func lookAt(want misuse, command func(path string, stdout, stderr io.Writer) int, paths []string, stdout, stderr io.Writer) int {
+	if len(paths) != 1 {
+		return complain(stderr, want)
+	}
+	return command(paths[0], stdout, stderr)
+}
+
+// verify checks a file of the journal, or its directory against the grants beside it.
+func verify(path string, stdout, _ io.Writer) int {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		grants := filepath.Join(filepath.Dir(filepath.Clean(path)), "grants")
 		return journal.VerifyDirectory(path, copies.ReadAnchors(grants), stdout)
 	}
 	return segment.VerifyMain(path, stdout)
+}
+
+// printCheckpoint prints the newest checkpoint that both ends have signed.
+func printCheckpoint(dir string, stdout, stderr io.Writer) int {
+	note, err := hints.Cosigned(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%s has no checkpoint that a registry has signed; name the directory journal in the state directory of a gateway that is enrolled", dir)
+	}
+	if err == nil {
+		_, err = io.WriteString(stdout, note)
+	}
+	return complain(stderr, err)
 }
 
 func hardware() gateway.Hardware {

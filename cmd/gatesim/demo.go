@@ -109,6 +109,9 @@ func (d *days) run() error {
 	}
 	fmt.Fprintf(out, "\nall as it must be, in %.0f s\n", time.Since(d.first.Story.Began).Seconds())
 	if d.cmd.Keep {
+		if err := d.second.Day.Start(); err != nil { // the audit has stopped it
+			return err
+		}
 		d.howToLook(out)
 		play.Live(d.first, d.first.House.People.Residents[:19], 4*time.Second, nil) // the 20th moved out
 	}

@@ -160,7 +160,7 @@ func (w *town) gateIn(dir, state string, formats uint64) *gate {
 		Subscribe: []string{g.reg.Place.Down("+"), g.reg.Place.House("+")}, Jitter: mqtt.Jitter{First: time.Millisecond, Loss: 100 * time.Millisecond, Max: time.Second}, Log: zerolog.Nop()})
 	must(err)
 	up, err := uplink.New(uplink.Options{Link: g.link, Place: g.reg.Place, Registry: g.reg.Name, Journal: j, Keyring: forward.Keyring{Keyring: g.ring}, Key: g.keys.Gateway, Clock: clock,
-		Checkpoint: filepath.Join(state, "checkpoint"), Software: "test", Formats: formats, Log: zerolog.Nop()})
+		Software: "test", Formats: formats, Log: zerolog.Nop()})
 	must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup

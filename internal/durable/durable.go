@@ -149,6 +149,9 @@ func Rename(from, to string) error {
 	return nil
 }
 
+// SyncDir makes the names in a directory durable.
+func SyncDir(path string) error { return syncFile(path) }
+
 func syncFile(path string) error {
 	f, err := os.Open(path)
 	if err != nil {

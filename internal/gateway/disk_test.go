@@ -160,7 +160,7 @@ func TestTakenGrants(t *testing.T) {
 		take    string
 	}{
 		"the tenancies": {func(string) error { return nil }, "grants/tenancies.json"},
-		"the directory": {func(state string) error { return os.WriteFile(filepath.Join(state, "journal", "acked"), nil, 0o600) }, "grants"},
+		"the directory": {func(state string) error { return os.WriteFile(filepath.Join(state, "journal", "hints"), nil, 0o600) }, "grants"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)

@@ -31,7 +31,8 @@ func missingFiles(s *site.Site, grants bool, k keyring.Status) (all []string) {
 	case listed && lacks(s, "grants", desk.BookFile):
 		all = append(all, "grants/"+desk.BookFile)
 	}
-	if lacks(s, clock.File) && (listed || !lacks(s, "journal", "acked")) {
+	uplinked := !lacks(s, "journal", "hints") || !lacks(s, "journal", "acked") // the latter is an earlier version's
+	if lacks(s, clock.File) && (listed || uplinked) {
 		all = append(all, clock.File)
 	}
 	return all

@@ -25,7 +25,7 @@ func TestWhatIsGone(t *testing.T) {
 		"the tenancies":        {remove, []string{"grants/tenancies.json"}, []string{"tenancies.json is missing"}, "damaged missing_file"},
 		"the grants":           {remove, []string{"grants"}, []string{"grants is missing", "gatehouse grant restore"}, "damaged missing_file"},
 		"the tenancies, and the keys of an enrolled house": {remove, []string{"keys", "grants/tenancies.json"}, []string{"tenancies.json is missing"}, "damaged missing_file"},
-		"the grants and the clock":                         {remove, []string{"grants", "clock", "journal/acked"}, []string{"grants is missing"}, "damaged missing_file"},
+		"the grants and the clock":                         {remove, []string{"grants", "clock", "journal/hints"}, []string{"grants is missing"}, "damaged missing_file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)

@@ -25,8 +25,6 @@ import (
 // Names in the directory of a journal, besides the entry files, tree.db and the epochs file.
 const (
 	bootName    = "boot"    // number of the last run, decimal
-	ackedName   = "acked"   // cursor of the uplink: epoch in hex, sequence
-	safeName    = "safe"    // the same for what the registry can't lose
 	lockName    = "lock"    // held by the process that writes
 	ballastName = "ballast" // zeros, given up when the disk is full
 )

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/journal/hints"
 	"gatehouse/sync/wire"
 )
 
@@ -47,7 +48,7 @@ func childWriter() {
 		panic(err)
 	}
 	j.files.noSync = os.Getenv(envSin) == "nosync"
-	j.anchors.every = time.Millisecond
+	j.anchors.every, j.hints.Every = time.Millisecond, 0
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		defer cancel()
@@ -60,6 +61,9 @@ func childWriter() {
 				moving.Go(func() { childMove(j, i) })
 			}
 			ref := childAppend(j, i)
+			if i%5 == 3 {
+				childAck(j)
+			}
 			if _, err := os.Stdout.WriteString(fmt.Sprintf("%d %d\n", ref.Boot, ref.Counter)); err != nil {
 				return
 			}
@@ -82,7 +86,7 @@ func childErased(j *Journal) {
 				panic(err)
 			}
 			for _, e := range list {
-				if h, err := wire.DecodeHeader(e.Header); err == nil && h.Kind == wire.KindSpace && h.Reason == wire.ReasonWhosErased {
+				if e.Erased {
 					return
 				}
 			}
@@ -106,6 +110,15 @@ func childAppend(j *Journal, i int) wire.Ref {
 		panic(err)
 	}
 	return ref
+}
+
+// childAck moves the cursor of the uplink, and what belongs to it; in a new epoch it may be ahead.
+func childAck(j *Journal) {
+	p := j.Status().Position
+	if err := j.Ack(p); err == nil {
+		j.Safe(p)
+		j.SetCosigned(fmt.Sprintf("%v is cosigned\n", p))
+	}
 }
 
 // childMove appends the tail again, sometimes all of the journal, while the
@@ -163,6 +176,9 @@ func survive(dir string, acks []wire.Ref) error {
 	if _, err := j.Append(ctx, granted(), wire.Who{}); err != nil {
 		return fmt.Errorf("it can't be written on: %w", err)
 	}
+	if err := goodHints(j, dir); err != nil {
+		return err
+	}
 	got := map[wire.Ref]int{}
 	var at Position
 	for want := (Position{}); ; {
@@ -204,6 +220,21 @@ func survive(dir string, acks []wire.Ref) error {
 	for _, ref := range acks {
 		if got[ref] != 1 {
 			return fmt.Errorf("entry %v was acknowledged and is there %d times: %w", ref, got[ref], errLost)
+		}
+	}
+	return nil
+}
+
+// goodHints returns what is wrong with the hints of a journal that runs: a crash may set them back, and
+// never spoils them, nor brings a cursor that is ahead of the entries.
+func goodHints(j *Journal, dir string) error {
+	if _, err := hints.Saved(dir); err != nil {
+		return err
+	}
+	now := j.cat.Load()
+	for what, p := range map[string]Position{"acked": now.Acked, "safe": now.Safe} {
+		if at, err := now.Movable(p); p.Epoch != 0 && err != nil {
+			return fmt.Errorf("%s is %v, or %v: %w", what, p, at, err)
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 
 	"gatehouse/internal/durable"
 	"gatehouse/internal/journal/catalogue"
+	"gatehouse/internal/journal/hints"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
 )
@@ -48,6 +49,7 @@ func (c closedFor) isOlder(than time.Duration, stamp Stamp) bool {
 // eraser erases the who parts of closed files when their time is over. For one goroutine.
 type eraser struct {
 	files  *archive
+	hints  *hints.File
 	closed map[string]closedFor // by the name of the file; nil before the first round
 	boot   uint64               // CLOCK_BOOTTIME of the last round, ns
 	saved  uint64               // CLOCK_BOOTTIME when closed was written
@@ -125,6 +127,9 @@ func (e *eraser) erase(ctx context.Context, f catalogue.File) error {
 	}
 	n, end, err := segment.CountWhos(f.Path)
 	if err != nil || n == 0 {
+		return err
+	}
+	if err := e.hints.Save(); err != nil { // it goes by them
 		return err
 	}
 	h := wire.Header{Kind: wire.KindSpace, Reason: wire.ReasonWhosErased, Count: uint64(n), Detail: numbers(f.Epoch, f.First, end)}

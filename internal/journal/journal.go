@@ -33,6 +33,7 @@ import (
 	"gatehouse/internal/backoff"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/journal/catalogue"
+	"gatehouse/internal/journal/hints"
 	"gatehouse/internal/journal/intake"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
@@ -46,6 +47,7 @@ type Journal struct {
 	cat     *catalogue.Current
 	files   *archive
 	anchors *anchors
+	hints   *hints.File
 	space   *space
 	tails   chan *tail       // to the writer, from one NewEpoch at a time
 	moving  sync.Mutex       // held by NewEpoch
@@ -68,20 +70,14 @@ func Open(o Options) (*Journal, error) {
 	in := intake.New(boot, o.Queue, o.Clock, o.Log)
 	files := &archive{o: o, in: in, losses: losses{o.Dir, in, o.Log}, work: make(chan struct{}, 1),
 		fault: func(string) error { return nil }}
-	acked, err := catalogue.ReadPosition(files.path(ackedName))
-	if err != nil {
-		o.Log.Error().Err(err).Msg("journal: cursor of the uplink starts again")
-	}
-	safe, err := catalogue.ReadPosition(files.path(safeName))
-	if err != nil {
-		o.Log.Error().Err(err).Msg("journal: what the registry can't lose is not known")
-	}
-	files.cat = catalogue.NewCurrent(acked, safe)
+	heard, cat, err := hints.Open(o.Dir)
+	files.report("read what the registry has; it is asked again", err)
+	files.cat = cat
 	j := &Journal{
-		in: in, cat: files.cat, files: files, anchors: newAnchors(files), tails: make(chan *tail, 1),
+		in: in, cat: files.cat, files: files, anchors: newAnchors(files), hints: heard, tails: make(chan *tail, 1),
 		retry: backoff.New(100*time.Millisecond, 30*time.Second),
 	}
-	j.space = &space{files: files, anchors: j.anchors, free: diskSpace}
+	j.space = &space{files: files, anchors: j.anchors, hints: heard, free: diskSpace}
 	in.Note(wire.Header{Kind: wire.KindBoot, Detail: o.BootID[:]})
 	return j, nil
 }
@@ -92,7 +88,7 @@ func Open(o Options) (*Journal, error) {
 // is logged and lost. Call it once.
 func (j *Journal) Run(ctx context.Context) error {
 	w := &writer{files: j.files, anchors: j.anchors, space: j.space, tails: j.tails, retry: j.retry}
-	k := &keeper{files: j.files, anchors: j.anchors, space: j.space, eraser: &eraser{files: j.files}}
+	k := &keeper{files: j.files, anchors: j.anchors, hints: j.hints, space: j.space, eraser: &eraser{files: j.files, hints: j.hints}}
 	var keeping sync.WaitGroup
 	keeping.Go(func() { k.run(ctx) })
 	w.loop(ctx)
@@ -100,6 +96,7 @@ func (j *Journal) Run(ctx context.Context) error {
 	w.loop(ctx) // entries of the keeper
 	j.anchors.soon()
 	j.files.report("keep an anchor", j.anchors.keep(context.WithoutCancel(ctx)))
+	j.files.report("save hints", j.hints.Save())
 	w.close()
 	return nil
 }
@@ -198,36 +195,51 @@ func (j *Journal) Changed() <-chan struct{} { return j.cat.Load().Changed }
 // next are the same place; it is given as the latter once the files are open.
 func (j *Journal) Acked() Position { return j.cat.Load().Acked }
 
-// Ack moves the cursor of the uplink and returns when that is durable. It only
-// moves forward: a place in an earlier epoch, or earlier in the same, is an
-// error. ErrAhead: this journal has not written so far, or has appended it again
-// since (see NewEpoch). ErrGone: the epoch is not here.
+// Ack moves the cursor of the uplink. It only moves forward: a place in an earlier
+// epoch, or earlier in the same, is an error. ErrAhead: this journal has not written so
+// far, or has appended it again since (see NewEpoch). ErrGone: the epoch is not here.
+// The disk gets it within five minutes and 1,000 entries, and at the end of Run: until
+// then a crash sets it back.
 func (j *Journal) Ack(p Position) error {
-	j.files.upkeep.Lock()
-	defer j.files.upkeep.Unlock()
-	if err := j.cat.Load().CheckAck(p); err != nil {
+	var err error
+	j.cat.Change(func(c *catalogue.Catalogue) {
+		if err = c.CheckAck(p); err == nil {
+			c.Acked = c.Settle(p)
+		}
+	})
+	if err != nil {
 		return fmt.Errorf("move cursor of the uplink to %d in epoch %016x: %w", p.Sequence, p.Epoch, err)
 	}
-	if err := catalogue.WritePosition(j.files.path(ackedName), p); err != nil {
-		return fmt.Errorf("move cursor of the uplink: %w", err)
-	}
-	j.cat.Change(func(c *catalogue.Catalogue) { c.Acked = c.Settle(p) })
+	j.heard()
 	return nil
 }
 
 // Safe takes the registry's word that it can't lose what is before p any more. It
-// moves forward only, and is durable when it returns.
-func (j *Journal) Safe(p Position) error {
-	j.files.upkeep.Lock()
-	defer j.files.upkeep.Unlock()
-	if !j.cat.Load().MovesSafe(p) {
-		return nil
+// moves forward only, and gets to the disk as the cursor does.
+func (j *Journal) Safe(p Position) {
+	j.cat.Change(func(c *catalogue.Catalogue) {
+		if c.MovesSafe(p) {
+			c.Safe = p
+		}
+	})
+	j.heard()
+}
+
+// SetCosigned keeps the newest checkpoint that a witness cosigned, a signed note; it
+// gets to the disk as the cursor does.
+func (j *Journal) SetCosigned(note string) {
+	j.cat.Change(func(c *catalogue.Catalogue) { c.Cosigned = note })
+	j.heard()
+}
+
+// Cosigned returns the note of SetCosigned, also of an earlier run; empty: none.
+func (j *Journal) Cosigned() string { return j.cat.Load().Cosigned }
+
+// heard lets the keeper save hints that are due.
+func (j *Journal) heard() {
+	if j.hints.IsDue() {
+		poke(j.files.work)
 	}
-	if err := catalogue.WritePosition(j.files.path(safeName), p); err != nil {
-		return fmt.Errorf("keep what the registry can't lose: %w", err)
-	}
-	j.cat.Change(func(c *catalogue.Catalogue) { c.Safe = p })
-	return nil
 }
 
 // nextBoot returns the number of this run: one more than the last. With an

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gatehouse/internal/journal/catalogue"
+	"gatehouse/internal/journal/hints"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
 )
@@ -16,6 +17,7 @@ const flushTiles = 4 // tiles that are written in one go
 type keeper struct {
 	files   *archive
 	anchors *anchors
+	hints   *hints.File
 	space   *space
 	eraser  *eraser
 }
@@ -36,6 +38,7 @@ func (k *keeper) run(ctx context.Context) {
 		}
 		k.files.report("look for missing files", k.survey(ctx))
 		k.files.report("keep an anchor", k.anchors.keep(ctx))
+		k.files.report("save hints", k.hints.Keep())
 		k.files.report("write leaf tiles", k.writeTiles(ctx))
 		k.files.report("rewrite closed files", k.packFiles(ctx))
 		k.files.report("erase who parts", k.eraser.round(ctx))

@@ -26,6 +26,7 @@ type model struct {
 	want []wire.Ref                               // told to be durable, in order
 
 	acked int // of want, those before the cursor of the uplink
+	sure  int // of those, what no crash takes back
 }
 
 func (m *model) start() {
@@ -45,6 +46,11 @@ func (m *model) start() {
 	running.Go(func() { _ = j.Run(ctx) })
 	m.j, m.stop = j, func() { cancel(); running.Wait() }
 	m.append(1)
+	if len(m.want) == 1 { // the first cursor is saved at once
+		if err := m.j.Ack(m.j.Head().Oldest); err != nil {
+			m.t.Fatal(err)
+		}
+	}
 }
 
 func (m *model) append(n int) {
@@ -71,13 +77,29 @@ func (m *model) crash(dir string) {
 	})
 	m.o.Dir = dir
 	m.start()
+	m.fellBack(m.sure)
+}
+
+// fellBack takes the cursor as a crash has left it: at a place where it was, not before what is sure.
+func (m *model) fellBack(sure int) {
+	_, got, _ := m.read(m.j.Acked())
+	at := len(m.want) - len(got)
+	if at > m.acked || at < sure {
+		m.t.Fatalf("after a crash the cursor is behind %d entries, want %d to %d", at, sure, m.acked)
+	}
+	m.acked, m.sure = at, at
+}
+
+// frozen runs f while no closed file and no hint changes.
+func (m *model) frozen(f func()) {
+	m.j.files.upkeep.Lock()
+	defer m.j.files.upkeep.Unlock()
+	m.j.hints.Frozen(f)
 }
 
 // stop2 runs f while no file changes, then stops the journal.
 func (m *model) stop2(f func()) {
-	m.j.files.upkeep.Lock()
-	f()
-	m.j.files.upkeep.Unlock()
+	m.frozen(f)
 	m.stop()
 }
 
@@ -133,17 +155,17 @@ func (m *model) ack() {
 // copy of one moment of that: a crash.
 func (m *model) newEpoch(crashed string) {
 	p, n := m.place()
-	old := m.j.Status().Epoch
+	old, sure := m.j.Status().Epoch, m.sure
 	point := rapid.SampledFrom([]string{"copy", "move", "moved"}).Draw(m.t, "point")
 	copied := crashed == ""
 	fault := func(at string) error {
 		if at == point && !copied {
 			copied = true
-			m.j.files.upkeep.Lock()
-			defer m.j.files.upkeep.Unlock()
-			if err := copyDirectory(crashed, m.o.Dir); err != nil {
-				m.t.Error(err)
-			}
+			m.frozen(func() {
+				if err := copyDirectory(crashed, m.o.Dir); err != nil {
+					m.t.Error(err)
+				}
+			})
 		}
 		return nil
 	}
@@ -160,8 +182,15 @@ func (m *model) newEpoch(crashed string) {
 	if want := crashed == "" || point == "moved"; moved != want {
 		m.t.Fatalf("crashed at %s: moved %v", point, moved)
 	}
+	if crashed == "" || point != "copy" {
+		sure = m.acked // it is saved before the epoch counts
+	}
 	if moved {
-		m.acked = min(m.acked, n)
+		m.acked, sure = min(m.acked, n), min(sure, n)
+	}
+	m.sure = sure
+	if crashed != "" {
+		m.fellBack(sure)
 	}
 }
 
@@ -206,6 +235,7 @@ func TestModel(t *testing.T) {
 			switch rapid.IntRange(0, 8).Draw(rt, "step") {
 			case 0:
 				m.stop()
+				m.sure = m.acked
 				m.start()
 			case 1:
 				m.crash(dir())
@@ -214,6 +244,7 @@ func TestModel(t *testing.T) {
 			case 3:
 				m.newEpoch("")
 			case 4:
+				m.ack()
 				m.newEpoch(dir())
 			default:
 				m.append(rapid.IntRange(1, 15).Draw(rt, "appends"))

@@ -79,6 +79,9 @@ func (j *Journal) newEpoch(ctx context.Context, from Position, detail []byte) (P
 	j.files.copying.Store(t.epoch)
 	defer j.files.copying.Store(0)
 	if err = t.copy(ctx, batchMax); err == nil {
+		err = j.hints.Save() // a cursor that falls behind the cut would ask for this epoch again
+	}
+	if err == nil {
 		err = j.hand(ctx, t)
 	}
 	if err != nil {

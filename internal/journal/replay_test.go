@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"gatehouse/internal/journal/catalogue"
+	"gatehouse/internal/journal/hints"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/journaled"
@@ -116,6 +117,9 @@ func (k known) lookAt(dir string, acks []wire.Ref) error {
 	if err := quiet(dir, fo); err != nil {
 		return err
 	}
+	if _, err := hints.Saved(dir); err != nil {
+		return err
+	}
 	got := map[wire.Ref]int{}
 	var next Position
 	for _, f := range fo.Files {
@@ -211,6 +215,9 @@ func TestReplay(t *testing.T) {
 	if n := rec.putInPlace("anchor"); n < 3 {
 		t.Fatalf("the record has %d anchors", n)
 	}
+	if n := rec.inPlace(hints.Name); n < 10 {
+		t.Fatalf("the record has %d writes of hints", n)
+	}
 	base := shm(t)
 	var n, started atomic.Int64
 	var workers sync.WaitGroup
@@ -295,6 +302,22 @@ func TestReplayControl(t *testing.T) {
 		}
 	}
 	t.Fatal("a writer that does not sync was not caught")
+}
+
+// inPlace counts the writes to a file under its final name.
+func (r *recording) inPlace(name string) (n int) {
+	inodes := map[int]bool{}
+	for _, o := range r.names {
+		if o.call == "create" && o.name == name+".new" {
+			inodes[o.inode] = true
+		}
+	}
+	for _, o := range r.data {
+		if o.call == "write" && o.offset%4096 == 0 && len(o.data) == 4096 && inodes[o.inode] {
+			n++
+		}
+	}
+	return n
 }
 
 // putInPlace counts how often a file was renamed to a name.

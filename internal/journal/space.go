@@ -11,6 +11,7 @@ import (
 
 	"gatehouse/internal/durable"
 	"gatehouse/internal/journal/catalogue"
+	"gatehouse/internal/journal/hints"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
 )
@@ -27,6 +28,7 @@ const (
 type space struct {
 	files   *archive
 	anchors *anchors
+	hints   *hints.File
 	free    func(dir string) (free int64, percent int, err error)
 	level   int // highest threshold that was recorded
 
@@ -111,6 +113,9 @@ func (s *space) prune(ctx context.Context, used int64) error {
 		}
 		if _, err := s.files.in.Append(ctx, h, wire.Who{}); err != nil {
 			return fmt.Errorf("journal the deletion of %s: %w", f.Path, err)
+		}
+		if err := s.hints.Save(); err != nil { // it goes by them
+			return err
 		}
 		used -= fileBytes(f.Path)
 		s.anchors.soon() // it must not name what goes

@@ -48,7 +48,7 @@ type authority struct {
 func newActor(o Options, n *nonces, d *display) *actor {
 	place := o.Place
 	out := entries.Options{Journal: o.Journal, Keyring: o.Keyring, Key: o.Key, Address: place.Address(), Registry: o.Registry,
-		Checkpoint: o.Checkpoint, Batch: o.Batch, Gather: o.Gather, Log: o.Log}
+		Batch: o.Batch, Gather: o.Gather, Log: o.Log}
 	a := &actor{o: o, display: d, seen: make(chan entries.Sighting, 16), saver: entries.NewSaver(out), sending: entries.NewSending(out),
 		outbox: outbox{o.Link, o.Key, place, o.Log}, logbook: logbook{journal: o.Journal, log: o.Log, refusals: newRefusals()},
 		greeter:    greeter{formats: o.Formats, format: o.Formats, clock: o.Clock, fresh: o.Fresh, nonces: n},

@@ -157,7 +157,7 @@ func BenchmarkDrain(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			var drained, bare time.Duration
 			for b.Loop() {
-				_ = os.Remove(filepath.Join(dir, "acked"))
+				_ = os.Remove(filepath.Join(dir, "hints"))
 				drained += drain(b, o, c.batch, c.n, c.way)
 				bare += readBare(b, o, c.n)
 			}

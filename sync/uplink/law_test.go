@@ -52,7 +52,7 @@ func (w *world) do(s step) {
 	case "restore":
 		w.link.Restore()
 	case "kill gateway", "lose cursor", "old cursor":
-		path := filepath.Join(w.dir, "acked")
+		path := filepath.Join(w.dir, "hints")
 		old, err := os.ReadFile(path)
 		w.stop()
 		switch {

@@ -59,16 +59,15 @@ type Options struct {
 	// gateway knows; then the registry is asked again soon.
 	Fresh func(SignedTime) (apart bool)
 	// TakeBack is told that two issuers have revoked a signed time; nil: unused.
-	TakeBack   func(wire.Floor)
-	Checkpoint string              // file of the newest cosigned checkpoint
-	Software   string              // version, at most 64 bytes
-	Zone       string              // time zone of the building
-	Batch      int                 // entries of a message at most; 0: 700
-	Gather     time.Duration       // how long entries wait for others that are stored in the same moment; 0: not at all
-	Roll       time.Duration       // mean period of rolls; 0: 10 minutes
-	Borrow     time.Duration       // how long a gateway without a list waits for its siblings'; 0: 10 minutes
-	Spread     func(time.Duration) // takes the registry's limit for the wait before the next reconnect; nil: unused
-	Formats    uint64              // wire formats 1 to this one are spoken; 0: all that this program knows
+	TakeBack func(wire.Floor)
+	Software string              // version, at most 64 bytes
+	Zone     string              // time zone of the building
+	Batch    int                 // entries of a message at most; 0: 700
+	Gather   time.Duration       // how long entries wait for others that are stored in the same moment; 0: not at all
+	Roll     time.Duration       // mean period of rolls; 0: 10 minutes
+	Borrow   time.Duration       // how long a gateway without a list waits for its siblings'; 0: 10 minutes
+	Spread   func(time.Duration) // takes the registry's limit for the wait before the next reconnect; nil: unused
+	Formats  uint64              // wire formats 1 to this one are spoken; 0: all that this program knows
 	// Chance returns a random duration below limit (above 0), so that the gateways of a city do not
 	// speak at once; nil: uniform.
 	Chance func(limit time.Duration) time.Duration

@@ -279,7 +279,7 @@ func (w *world) startOn(link *faultnet.Link) {
 	}
 	w.link = link
 	w.uplink, err = New(Options{Link: w.link, Place: w.place, Registry: w.ring.reg.Name, Journal: w.journal, Keyring: w.ring, Records: w.records, Key: w.keys.gateway, Clock: w.stamp,
-		Checkpoint: filepath.Join(w.dir, "checkpoint"), Software: "test", Formats: w.formats, Gather: w.gather, Spread: func(d time.Duration) { w.spread.Store(int64(d)) }, Log: w.log()})
+		Software: "test", Formats: w.formats, Gather: w.gather, Spread: func(d time.Duration) { w.spread.Store(int64(d)) }, Log: w.log()})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -61,13 +61,12 @@ func New(o Options) (*Uplink, error) {
 	return &Uplink{o: o, display: display{s: Status{Since: time.Now(), State: StateDown}}}, nil
 }
 
-// Run works until ctx ends. It returns when its goroutines are gone and the cursor is written; the
-// journal must run longer.
+// Run works until ctx ends. It returns when its goroutines are gone; the journal must run longer,
+// since it saves the cursor at its own end.
 func (u *Uplink) Run(ctx context.Context) error {
 	a := newActor(u.o, &u.nonces, &u.display)
 	ctx, stop := context.WithCancel(ctx)
 	var others sync.WaitGroup
-	others.Go(func() { a.saver.Run(ctx) })
 	others.Go(func() { entries.Watch(ctx, a.o.Journal, a.seen) })
 	a.loop(ctx)
 	stop()

@@ -1,8 +1,6 @@
 package uplink
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -12,6 +10,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"gatehouse/internal/faultnet"
+	"gatehouse/internal/journal/hints"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
@@ -114,8 +113,8 @@ func TestCheckpointIsCosigned(t *testing.T) {
 		if !w.settle(time.Minute) {
 			t.Fatal("not in step")
 		}
-		time.Sleep(time.Second)
-		text, err := os.ReadFile(filepath.Join(w.dir, "checkpoint"))
+		w.stop() // the end of the journal writes it
+		text, err := hints.Cosigned(w.dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +127,7 @@ func TestCheckpointIsCosigned(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n, err := note.Open(text, note.VerifierList(log, witness))
+		n, err := note.Open([]byte(text), note.VerifierList(log, witness))
 		if err != nil || len(n.Sigs) != 2 {
 			t.Fatalf("%d signatures: %v\n%s", len(n.Sigs), err, text)
 		}

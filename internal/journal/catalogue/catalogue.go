@@ -35,12 +35,18 @@ func (f File) Position() journaled.Position {
 // Catalogue is the set of files of a journal at one moment. It is immutable: a change makes another
 // one. Only Mark, Forget, Adopt and SetEnds change it, within Current.Change.
 type Catalogue struct {
-	Files   []File             // oldest first
-	Open    *segment.Writer    // of the last file; nil while no file is open
-	Tree    tree.Range         // over what is durable of the last file's epoch
-	Acked   journaled.Position // all before it is at the registry
-	Safe    journaled.Position // the registry can't lose what is before it
-	Changed chan struct{}      // closed when more is durable
+	Files   []File          // oldest first
+	Open    *segment.Writer // of the last file; nil while no file is open
+	Tree    tree.Range      // over what is durable of the last file's epoch
+	Hints                   // not durable yet, or durable
+	Changed chan struct{}   // closed when more is durable
+}
+
+// Hints are what the uplink has heard of the registry. Losing them costs a batch that is sent again.
+type Hints struct {
+	Acked    journaled.Position // all before it is at the registry
+	Safe     journaled.Position // the registry can't lose what is before it
+	Cosigned string             // the newest checkpoint that a witness cosigned, a signed note
 }
 
 func indexOf(files []File, path string) int {

@@ -127,7 +127,7 @@ func checkCursor(t *rapid.T, c *Catalogue, want []journaled.Position) {
 // TestLoadedStays: whatever is changed, a catalogue that somebody has stays as it was.
 func TestLoadedStays(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := NewCurrent(journaled.Position{}, journaled.Position{})
+		c := NewCurrent(Hints{})
 		first := drawn(t)
 		c.Change(func(now *Catalogue) { now.Files, now.Open, now.Tree = first.Files, first.Open, first.Tree })
 		for range rapid.IntRange(1, 10).Draw(t, "steps") {

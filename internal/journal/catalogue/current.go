@@ -1,15 +1,8 @@
 package catalogue
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"sync"
 	"sync/atomic"
-
-	"gatehouse/internal/durable"
-	"gatehouse/sync/wire/journaled"
 )
 
 // Current holds the present catalogue. Safe for concurrent use. Make it with NewCurrent.
@@ -18,10 +11,10 @@ type Current struct {
 	now atomic.Pointer[Catalogue]
 }
 
-// NewCurrent begins with no files, and with the positions of an earlier run.
-func NewCurrent(acked, safe journaled.Position) *Current {
+// NewCurrent begins with no files, and with the hints of an earlier run.
+func NewCurrent(h Hints) *Current {
 	c := &Current{}
-	c.now.Store(&Catalogue{Acked: acked, Safe: safe, Changed: make(chan struct{})})
+	c.now.Store(&Catalogue{Hints: h, Changed: make(chan struct{})})
 	return c
 }
 
@@ -46,24 +39,4 @@ func (c *Current) Grow(change func(*Catalogue)) {
 		before, c.Changed = c.Changed, make(chan struct{})
 	})
 	close(before)
-}
-
-// ReadPosition reads a position that WritePosition wrote; zero where there is no file.
-func ReadPosition(path string) (p journaled.Position, err error) {
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return p, nil
-	}
-	if err != nil {
-		return p, err
-	}
-	if _, err := fmt.Sscanf(string(b), "%x %d\n", &p.Epoch, &p.Sequence); err != nil {
-		return journaled.Position{}, fmt.Errorf("read %s: %w", path, err)
-	}
-	return p, nil
-}
-
-// WritePosition writes a position, durably: the epoch in hex, the sequence.
-func WritePosition(path string, p journaled.Position) error {
-	return durable.WriteFile(path, fmt.Appendf(nil, "%016x %d\n", p.Epoch, p.Sequence), 0o600)
 }

@@ -5,7 +5,7 @@ import "time"
 // What an event's numbers stand for, where a scenario names them.
 
 // GatewayFiles are what may be lost of a gateway, within its state directory.
-var GatewayFiles = []string{"journal", "journal/epochs", "journal/acked", "journal/tree.db", "journal/*.db", "grants/grants-a.db", "grants/grants-b.db",
+var GatewayFiles = []string{"journal", "journal/epochs", "journal/hints", "journal/tree.db", "journal/*.db", "grants/grants-a.db", "grants/grants-b.db",
 	"grants/grants-?.db", "grants/tenancies.json", "grants", "clock", "keys/building.key", "keys"}
 
 // OldestOfLog stands for one file of several that the log has, and comes after

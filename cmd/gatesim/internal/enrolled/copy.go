@@ -4,13 +4,14 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
-	"os"
+	"fmt"
 	"path/filepath"
 
 	"golang.org/x/mod/sumdb/note"
 
 	"gatehouse/cmd/gatesim/internal/ledger"
 	"gatehouse/internal/amount"
+	"gatehouse/internal/journal/hints"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
@@ -48,21 +49,22 @@ func (s *Second) audit() error {
 	return s.bothSigned(uint64(len(log)))
 }
 
-// bothSigned waits for the checkpoint that gateway and registry have signed
-// over the whole log.
+// bothSigned looks for the checkpoint that gateway and registry have signed over the whole log. The
+// daemon is stopped in order, since it keeps a checkpoint for a while before it writes it.
 func (s *Second) bothSigned(entries uint64) error {
 	r, err := s.Day.Files.Verify()
 	if err != nil {
 		return err
 	}
-	var size uint64
-	var root string
-	late := s.registryUntil("both ends sign the whole log", func() bool {
-		size, root, err = s.checkpoint()
-		return err == nil && size >= entries
-	})
-	if err := errors.Join(late, err); err != nil {
+	if err := s.Day.Stop(); err != nil {
 		return err
+	}
+	size, root, err := s.checkpoint()
+	if err != nil {
+		return err
+	}
+	if size < entries {
+		return fmt.Errorf("both signed %d of %s", size, amount.Of(entries, "entry"))
 	}
 	s.Day.Story.Print("root that the gateway and the registry's witness both signed:    %s\n", root)
 	if root != r.Root.String() {
@@ -74,7 +76,7 @@ func (s *Second) bothSigned(entries uint64) error {
 // checkpoint reads the newest checkpoint that both ends signed, and verifies
 // both signatures.
 func (s *Second) checkpoint() (size uint64, root string, err error) {
-	text, err := os.ReadFile(filepath.Join(s.Day.House.Dir, "state", "journal", "checkpoint"))
+	text, err := hints.Cosigned(filepath.Join(s.Day.House.Dir, "state", "journal"))
 	if err != nil {
 		return 0, "", err
 	}
@@ -82,7 +84,7 @@ func (s *Second) checkpoint() (size uint64, root string, err error) {
 	if err != nil {
 		return 0, "", err
 	}
-	c, _, err := checkpoint.ParseNote(string(text), reg.Place.Address(), checkpoint.WitnessName(reg.Name), reg.Trust.Keyset(wire.RoleWitness))
+	c, _, err := checkpoint.ParseNote(text, reg.Place.Address(), checkpoint.WitnessName(reg.Name), reg.Trust.Keyset(wire.RoleWitness))
 	if err != nil {
 		return 0, "", err
 	}
@@ -90,7 +92,7 @@ func (s *Second) checkpoint() (size uint64, root string, err error) {
 	if err != nil {
 		return 0, "", err
 	}
-	if _, err := note.Open(text, note.VerifierList(v)); err != nil {
+	if _, err := note.Open([]byte(text), note.VerifierList(v)); err != nil {
 		return 0, "", err
 	}
 	return c.Size, base64.StdEncoding.EncodeToString(c.Root[:]), nil

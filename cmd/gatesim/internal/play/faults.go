@@ -153,7 +153,7 @@ func storm(p *Play) error {
 // restart stops the daemon in order and starts it again. There is no network in
 // this house at all.
 func restart(p *Play) error {
-	if err := p.stop(); err != nil {
+	if err := p.Stop(); err != nil {
 		return err
 	}
 	p.Story.Say("house", "the daemon is stopped in order")

@@ -143,8 +143,8 @@ func (p *Play) settle() error {
 	return err
 }
 
-// stop ends the daemon in order.
-func (p *Play) stop() error {
+// Stop ends the daemon in order.
+func (p *Play) Stop() error {
 	if p.daemon == nil {
 		return nil
 	}
@@ -161,7 +161,7 @@ func (p *Play) stop() error {
 }
 
 // End leaves nothing behind that runs.
-func (p *Play) End() error { return errors.Join(p.stop(), p.House.Yard.Close(), p.House.Gate.Close()) }
+func (p *Play) End() error { return errors.Join(p.Stop(), p.House.Yard.Close(), p.House.Gate.Close()) }
 
 // Present holds a card up to a door's reader, runs until, and takes it away. It
 // says nothing about what must follow.

@@ -1,0 +1,10 @@
+package durable
+
+import (
+	"os"
+	"syscall"
+)
+
+// SyncData makes the bytes of a file durable, and its size; not the times of its last change, which
+// cost a write of their own where a file is written in place.
+func SyncData(f *os.File) error { return syscall.Fdatasync(int(f.Fd())) }
