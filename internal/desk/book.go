@@ -144,15 +144,33 @@ func (b *book) saveAgain() error {
 // desk is never behind the doors.
 func (b *book) held() map[wire.ID][]wire.Grant {
 	all := tenancy.Holdings(b.keyring.Grants())
-	changed := b.hear(all)
+	b.follow(all)
+	return all
+}
+
+// heldHere is as held, for the tenancies of the file and those of which the list has words: all that
+// the desk's upkeep needs of many thousands.
+func (b *book) heldHere() map[wire.ID][]wire.Grant {
+	here := slices.Clone(b.Tenancies)
+	words, _ := b.keyring.Words()
+	for i := range words {
+		here = append(here, &tenancy.Tenancy{ID: words[i].Tenancy})
+	}
+	held := here.Holdings(b.keyring.Grants())
+	b.follow(held)
+	return held
+}
+
+// follow updates the file to what tenancies hold.
+func (b *book) follow(held map[wire.ID][]wire.Grant) {
+	changed := b.hear(held)
 	b.decide()
 	for _, t := range b.Tenancies {
-		changed = t.Follow(all[t.ID]) || changed
+		changed = t.Follow(held[t.ID]) || changed
 	}
 	if changed {
 		_ = b.save() // logged there; it is found again
 	}
-	return all
 }
 
 // hear applies the words of the list that this desk has missed, and reports whether there were any.
@@ -279,7 +297,7 @@ const forgetAfter = 30 * tenancy.DaySeconds
 // tidy marks the tenancies that the active list names no more, and drops those that have been over
 // for 30 days. Without a list, or without the time, it drops none.
 func (b *book) tidy(clock tenancy.Time) {
-	held := b.held()
+	held := b.heldHere()
 	b.publish() // a list may have decided on a notice
 	status := b.keyring.Status()
 	if len(b.Tenancies) == 0 || !clock.Trusted || status.Version == 0 || status.Lost {

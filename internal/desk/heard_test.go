@@ -49,6 +49,9 @@ func TestMissedNotice(t *testing.T) {
 				r.second, r.words = true, words
 				r.issue()
 				b.upkeep(t.Context())
+				if b.OnNotice(id) != told {
+					t.Errorf("the upkeep alone: told at the doors: %v; want %v", !told, told)
+				}
 				for range 2 {
 					v, err := b.Find(id.String())
 					if err != nil || v.State != state || b.OnNotice(id) != told {
