@@ -70,7 +70,10 @@ func (c Card) Bit(i int) byte {
 
 // Bytes returns the bits left-justified and zero-padded to whole bytes. They
 // are the raw card number: hash them, encode them, never log or send them.
-func (c Card) Bytes() []byte { return append([]byte(nil), c.bits[:(int(c.n)+7)/8]...) }
+func (c Card) Bytes() []byte { return c.AppendBytes(nil) }
+
+// AppendBytes appends Bytes to b, for callers with memory of their own.
+func (c Card) AppendBytes(b []byte) []byte { return append(b, c.bits[:(int(c.n)+7)/8]...) }
 
 // Uint64 returns bits first to first+count-1 as a number, count up to 64.
 func (c Card) Uint64(first, count int) uint64 {

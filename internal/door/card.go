@@ -86,11 +86,14 @@ func (d *Door) deny(head wire.Header, who wire.Who) {
 // key that lasts a day, so that strangers leave no track.
 func whose(k Keys, id wire.CredentialID, dec access.Decision, card device.Card) wire.Who {
 	if r := dec.Reason; r == wire.ReasonUnknown || r == wire.ReasonNotReady {
-		id = k.Anonymous(card)
-		return wire.Who{Credential: &id, Method: wire.MethodCard}
+		daily := k.Anonymous(card)
+		return wire.Who{Credential: &daily, Method: wire.MethodCard}
 	}
-	grant, tenancy := dec.Grant, dec.Tenancy
-	return wire.Who{Credential: &id, Grant: &grant, Tenancy: &tenancy, Method: wire.MethodCard}
+	w := &struct { // one piece of memory
+		id             wire.CredentialID
+		grant, tenancy wire.ID
+	}{id, dec.Grant, dec.Tenancy}
+	return wire.Who{Credential: &w.id, Grant: &w.grant, Tenancy: &w.tenancy, Method: wire.MethodCard}
 }
 
 // granting returns the grant of a card or pass. One that only doubt about the time keeps open says so in its
@@ -119,11 +122,12 @@ func (d *Door) granted(g grant) {
 		return
 	}
 	defer g.answer()
-	d.stepFor(GrantCard, cause{ref: &g.ref})
+	d.lock.grant = g.ref
+	d.step(GrantCard)
 	d.p.Granted(g.head, g.who, g.ref, g.err)
 	if g.err != nil {
 		d.p.Log.Debug().Err(g.err).Str("door", d.cfg.ID).Msg("released before its record was durable")
-		d.records.queue(wire.Header{Kind: wire.KindReleasedLate, Reason: wire.ReasonSlowDisk, Source: g.head.Source, Ref: &g.ref}, wire.Who{})
+		d.records.queue(wire.Header{Kind: wire.KindReleasedLate, Reason: wire.ReasonSlowDisk, Source: g.head.Source, Ref: &d.lock.grant}, wire.Who{})
 	}
 }
 
@@ -174,9 +178,9 @@ func (s *sightings) again(now sighting, once bool, hold time.Duration) bool {
 		}
 		return same
 	})
-	s.last = append(s.last, now)
-	if len(s.last) > maxSightings {
-		s.last = s.last[1:]
+	if len(s.last) == maxSightings {
+		s.last = slices.Delete(s.last, 0, 1) // in place
 	}
+	s.last = append(s.last, now)
 	return held
 }

@@ -73,8 +73,8 @@ type lock struct {
 	to      device.Lock
 	records records
 	log     zerolog.Logger
-	err     string    // why the last drive failed; empty: it did not
-	grant   *wire.Ref // the entry of the last grant
+	err     string   // why the last drive failed; empty: it did not
+	grant   wire.Ref // the entry of the last grant
 }
 
 func (l *lock) drive(release bool) error {
@@ -95,4 +95,19 @@ func (l *lock) drive(release bool) error {
 	}
 	l.err = err.Error()
 	return err
+}
+
+// entry returns the entry of an act, by an input, with what it refers to. refused: the lock did not move.
+func (l *lock) entry(a Act, in Input, by string, refused error) wire.Header {
+	h := a.Header
+	if refused != nil && (h.Kind == wire.KindReleased || h.Kind == wire.KindSecured) {
+		h.Outcome = wire.OutcomeRefused
+	}
+	switch {
+	case h.Kind == wire.KindReleased && in == GrantCard, a.Granted && l.err == "":
+		h.Ref = &l.grant
+	case h.Kind == wire.KindFireReset:
+		h.Source = by
+	}
+	return h
 }

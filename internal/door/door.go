@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"gatehouse/device"
@@ -20,7 +19,7 @@ type Door struct {
 	cfg      Config
 	p        Parts
 	commands chan command
-	status   atomic.Pointer[Status]
+	status   shown
 
 	start     time.Time
 	machine   Machine
@@ -84,7 +83,7 @@ func New(cfg Config, p Parts) *Door {
 }
 
 // Status returns the newest status. Safe for concurrent use.
-func (d *Door) Status() Status { return *d.status.Load() }
+func (d *Door) Status() Status { return d.status.get() }
 
 // Release lets people through on an operator's command. It returns when the lock has been driven.
 // Safe for concurrent use.
@@ -306,7 +305,7 @@ func (d *Door) obey(c command) {
 		c.done <- d.machine.State()
 		return
 	}
-	d.stepFor(c.input, cause{by: c.by})
+	d.stepFor(c.input, c.by)
 	if c.head.Kind != 0 {
 		if d.lock.err != "" {
 			c.head.Outcome = wire.OutcomeRefused
@@ -316,37 +315,12 @@ func (d *Door) obey(c command) {
 	c.done <- d.machine.State()
 }
 
-func (d *Door) step(in Input) { d.stepFor(in, cause{}) }
+func (d *Door) step(in Input) { d.stepFor(in, "") }
 
-// cause is what the entries of a step refer to.
-type cause struct {
-	ref *wire.Ref // the entry of the grant
-	by  string    // who ended an emergency
-}
-
-// entry returns the entry of an act with what it refers to; refused: the lock did not move.
-func (why cause) entry(a Act, l *lock, refused error) wire.Header {
-	h := a.Header
-	if refused != nil && (h.Kind == wire.KindReleased || h.Kind == wire.KindSecured) {
-		h.Outcome = wire.OutcomeRefused
-	}
-	switch {
-	case h.Kind == wire.KindReleased:
-		h.Ref = why.ref
-	case a.Granted && l.err == "":
-		h.Ref = l.grant
-	case h.Kind == wire.KindFireReset:
-		h.Source = why.by
-	}
-	return h
-}
-
-// stepFor steps the machine and carries out its acts: the lock first, then the records.
-func (d *Door) stepFor(in Input, why cause) {
+// stepFor steps the machine and carries out its acts: the lock first, then the records. by is who ends an
+// emergency.
+func (d *Door) stepFor(in Input, by string) {
 	d.machine, d.acts = d.machine.Step(in, time.Since(d.start), d.acts[:0])
-	if in == GrantCard {
-		d.lock.grant = why.ref
-	}
 	var refused error
 	for _, a := range d.acts {
 		if a.Release || a.Secure {
@@ -357,7 +331,7 @@ func (d *Door) stepFor(in Input, why cause) {
 		if a.Header.Kind == 0 || !d.repeats.input(a.Header.Kind) {
 			continue
 		}
-		d.records.queue(why.entry(a, &d.lock, refused), wire.Who{})
+		d.records.queue(d.lock.entry(a, in, by, refused), wire.Who{})
 		if a.Header.Kind == wire.KindHeld {
 			d.p.Show("", d.machine.atRest())
 		}
@@ -396,6 +370,6 @@ func (d *Door) publish() {
 	case d.lock.err != "":
 		state = Unknown
 	}
-	d.status.Store(&Status{State: state, Released: m.IsReleased(), ExitSince: d.inputs.exitSince, Open: m.open, Latched: m.Latched(),
+	d.status.set(Status{State: state, Released: m.IsReleased(), ExitSince: d.inputs.exitSince, Open: m.open, Latched: m.Latched(),
 		FireLine: m.FireLine(), LockErr: d.lock.err, Devices: d.devices.status})
 }

@@ -61,6 +61,10 @@ func (b *book) Queue(h wire.Header, w wire.Who) wire.Ref {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	h.Counter = uint64(len(b.entries))
+	if h.Ref != nil {
+		ref := *h.Ref
+		h.Ref = &ref
+	}
 	b.entries, b.who = append(b.entries, h), append(b.who, w)
 	return wire.Ref{Counter: h.Counter}
 }

@@ -1,6 +1,7 @@
 package door
 
 import (
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -12,7 +13,8 @@ import (
 	"gatehouse/sync/wire/journaled"
 )
 
-// Recorder records entries. Safe for concurrent use; no method waits.
+// Recorder records entries. Safe for concurrent use; no method waits, and none reads what a header or a who
+// part points to once it has returned.
 type Recorder interface {
 	// Record sends the outcome of the record to written, once: it is durable, or can't be made so in time and
 	// stays queued. The channel has room. An error says that at once, and written gets nothing then.
@@ -192,4 +194,22 @@ type DeviceStatus struct {
 	Fault  fault.Code // the present fault, or the cause of being offline, or the last fault
 	Lasts  bool       // the fault is present, at a reader that works
 	At     time.Time  // of the fault, or of the change
+}
+
+// shown is a status that others read. It is copied, since a new one at each step would be garbage.
+type shown struct {
+	mu sync.Mutex
+	s  Status
+}
+
+func (s *shown) get() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.s
+}
+
+func (s *shown) set(now Status) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.s = now
 }

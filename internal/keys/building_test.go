@@ -1,6 +1,10 @@
 package keys
 
 import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"testing"
@@ -15,6 +19,30 @@ func TestIdentifyGolden(t *testing.T) {
 	id := goldenKey().Identify(h10301(t, 123, 4567))
 	if got := hex.EncodeToString(id[:]); got != "019d234713d14783aa328555a69fbc4512" {
 		t.Fatal(got)
+	}
+}
+
+// TestIdentifyIsHMAC: the name of a card of any length is the standard HMAC of it, and takes no memory.
+func TestIdentifyIsHMAC(t *testing.T) {
+	for n := 1; n <= device.MaxCardBits; n++ {
+		card := device.CardOf(0xfedcba9876543210, min(n, 64))
+		for card.Len() < n {
+			card, _ = card.Append(byte(card.Len() % 2))
+		}
+		k, err := GenerateBuildingKey(7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mac := hmac.New(sha256.New, k.secret[:])
+		mac.Write(binary.BigEndian.AppendUint16(nil, uint16(n)))
+		mac.Write(card.Bytes())
+		if id := k.Identify(card); id[0] != 7 || !bytes.Equal(id[1:], mac.Sum(nil)[:16]) {
+			t.Fatalf("%d bits: %x, want %x", n, id, mac.Sum(nil))
+		}
+	}
+	k, card := goldenKey(), h10301(t, 123, 4567)
+	if n := testing.AllocsPerRun(100, func() { k.Identify(card) }); n != 0 {
+		t.Errorf("a name takes %v allocations", n)
 	}
 }
 
