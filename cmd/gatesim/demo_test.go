@@ -33,7 +33,7 @@ func program(t *testing.T) string {
 	return bin
 }
 
-// demo is a run of it, with a directory of its own for what it leaves behind.
+// demo is a run of one of its commands, with a directory of its own for what it leaves behind.
 type demo struct {
 	*exec.Cmd
 	tmp      string
@@ -42,6 +42,11 @@ type demo struct {
 
 func newDemo(t *testing.T, bin string, args ...string) *demo {
 	t.Helper()
+	return newRun(t, bin, append([]string{"demo"}, args...)...)
+}
+
+func newRun(t *testing.T, bin string, args ...string) *demo {
+	t.Helper()
 	tmp, err := os.MkdirTemp("", "g") // short: the path of a socket has 104 bytes at most
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +54,7 @@ func newDemo(t *testing.T, bin string, args ...string) *demo {
 	t.Cleanup(func() { _ = os.RemoveAll(tmp) })
 	limit, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // far more than it needs: others run beside it
 	t.Cleanup(cancel)
-	d := &demo{Cmd: exec.CommandContext(limit, bin, append([]string{"demo"}, args...)...), tmp: tmp}
+	d := &demo{Cmd: exec.CommandContext(limit, bin, args...), tmp: tmp}
 	d.Env = append(os.Environ(), "TMPDIR="+tmp)
 	d.Stdout, d.Stderr = &d.out, &d.err
 	return d

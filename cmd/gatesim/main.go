@@ -28,6 +28,7 @@ type cli struct {
 	Demo     demoCmd          `cmd:"" help:"Play a day in a building with two doors, and check the daemon's log against what happened."`
 	Page     pageCmd          `cmd:"" help:"Open a house with its page at this machine's own address, until Ctrl-C."`
 	Simulate simulateCmd      `cmd:"" help:"Play a building and its registry for days of virtual time, with all that goes wrong, and hold them to their laws."`
+	Fleet    fleetCmd         `cmd:"" help:"Connect many gateways without doors to one registry, and measure what they cost it and how soon a revocation is everywhere."`
 	IDCard   idCardCmd        `cmd:"" name:"idcard" help:"Play the reader of identity cards of a desk, for gatehouse checkin --id-card."`
 	Child    simulateChildCmd `cmd:"" name:"simulate-child" hidden:"" help:"Be one process of a simulation."`
 	Daemon   child.Daemon     `cmd:"" hidden:"" help:"Serve the building that the parent plays."`

@@ -91,6 +91,9 @@ func Leashed(ctx context.Context) (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
+// PID is the process's number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Kill is kill -9. It does not wait.
 func (p *Process) Kill() { _ = p.cmd.Process.Kill() }
 
