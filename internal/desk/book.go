@@ -2,26 +2,23 @@ package desk
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/backoff"
+	"gatehouse/internal/desk/bookfile"
 	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
 )
 
-// BookFile is the desk's file in its directory, there from the first start on. It is
-// rewritten whole: what is deleted from it is gone.
-const BookFile = "tenancies.json"
+// BookFile is the desk's file in its directory.
+const BookFile = bookfile.Name
 
 // lock is a mutex made of a channel. The desk holds it while an entry waits for a slow disk, and in
 // tests virtual time advances only where nobody waits for a sync.Mutex.
@@ -35,7 +32,8 @@ func (l lock) Unlock() { <-l }
 type book struct {
 	lock
 	pages
-	dir     string
+	file    *bookfile.File
+	path    string // of it
 	keyring *keyring.Keyring
 	doors   *Doors
 	log     zerolog.Logger
@@ -45,60 +43,36 @@ type book struct {
 	unwritten error // why the file does not have the pages; nil: it has
 }
 
-// pages are the content of the file. It has no field for a name, a document or a card's number.
-type pages struct {
-	Format    int          `json:"format"`      // bookFormat; older files do not say on whose word cards and PINs came
-	Line      uint64       `json:"line,string"` // of own records; 0: none made yet
-	Number    uint64       `json:"number"`      // of the last one made
-	Stored    uint64       `json:"stored"`      // the registry has them through this one
-	Tenancies tenancy.List `json:"tenancies"`
-}
-
-// bookFormat is the format of files that are written now.
-const bookFormat = 2
+type pages = bookfile.Pages
 
 func newBook(dir string, k *keyring.Keyring, doors *Doors, log zerolog.Logger) *book {
-	return &book{lock: make(lock, 1), pages: pages{Format: bookFormat}, dir: dir, keyring: k, doors: doors, log: log, retry: backoff.NewRetry()}
+	return &book{lock: make(lock, 1), pages: pages{Format: bookfile.Format}, file: bookfile.In(dir), path: filepath.Join(dir, BookFile),
+		keyring: k, doors: doors, log: log, retry: backoff.NewRetry()}
 }
-
-func (b *book) path() string { return filepath.Join(b.dir, BookFile) }
 
 // load reads the file, and reports whether there was none yet.
 func (b *book) load(j Journal) (fresh bool) {
-	data, err := os.ReadFile(b.path())
-	if errors.Is(err, fs.ErrNotExist) {
+	damaged := func(name string) {
+		j.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: "grants", Detail: []byte(name)}, wire.Who{})
+	}
+	p, err := b.file.Read()
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !errors.Is(err, bookfile.ErrAhead):
 		return true
-	}
-	if err != nil {
-		b.log.Error().Err(err).Msg("tenancies can't be read; cards open all the same")
-		return false
-	}
-	var p pages
-	if err := json.Unmarshal(data, &p); err == nil && p.sound() {
-		p.upgrade()
+	case err == nil:
 		b.pages = p
-		return false
+	case errors.Is(err, bookfile.ErrAhead):
+		b.pages = p
+		b.log.Error().Err(err).Msg("the last labels and PINs are lost; cards open all the same")
+		damaged(bookfile.AheadName)
+	case errors.Is(err, durable.ErrDamaged):
+		aside, err := durable.SetAside(b.path)
+		b.log.Error().Err(err).Str("file", aside).Msg("tenancies are damaged and were set aside; cards open all the same")
+		damaged(BookFile)
+	default:
+		b.log.Error().Err(err).Msg("tenancies can't be read; cards open all the same")
 	}
-	aside, err := durable.SetAside(b.path())
-	b.log.Error().Err(err).Str("file", aside).Msg("tenancies are damaged and were set aside; cards open all the same")
-	j.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: "grants", Detail: []byte(BookFile)}, wire.Who{})
 	return false
-}
-
-// sound refuses content that json accepts and that nothing here could work with.
-func (p *pages) sound() bool { return p.Number >= p.Stored && !slices.Contains(p.Tenancies, nil) }
-
-// upgrade reads a file from before format 2. A tenancy's first card came with its check-in; on
-// whose word the others came, and who chose a PIN, is not known.
-func (p *pages) upgrade() {
-	if p.Format < bookFormat {
-		for _, t := range p.Tenancies {
-			for i := range t.Cards {
-				t.Cards[i].Unproven, t.Cards[i].Word = i > 0, t.Cards[i].Since
-			}
-		}
-	}
-	p.Format = bookFormat
 }
 
 // save writes the file and publishes to the doors. Except for labels and PINs its content is also
@@ -106,22 +80,24 @@ func (p *pages) upgrade() {
 // written.
 func (b *book) save() error {
 	b.publish()
-	if b.unwritten = b.write(); b.unwritten != nil {
+	if b.unwritten = b.file.Write(&b.pages); b.unwritten != nil {
 		b.log.Error().Err(b.unwritten).Msg("tenancies can't be written")
 		b.retry.Failed()
 	}
 	return b.unwritten
 }
 
-func (b *book) write() error {
-	data, err := json.Marshal(b.pages)
-	if err == nil {
-		err = durable.WriteFile(b.path(), data, 0o600)
+// settle leaves nothing ahead of the file.
+func (b *book) settle() error {
+	b.Lock()
+	defer b.Unlock()
+	if b.Ahead == nil && b.unwritten == nil {
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("write tenancies: %w", err)
+	if b.unwritten = b.file.Settle(&b.pages); b.unwritten != nil {
+		b.log.Error().Err(b.unwritten).Msg("tenancies can't be written")
 	}
-	return nil
+	return b.unwritten
 }
 
 // isOver reports whether a tenancy is here and over.
@@ -135,7 +111,7 @@ func (b *book) saveAgain() error {
 	b.Lock()
 	defer b.Unlock()
 	if b.unwritten != nil {
-		b.unwritten = b.write()
+		b.unwritten = b.file.Write(&b.pages)
 	}
 	return b.unwritten
 }

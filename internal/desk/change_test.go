@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/internal/desk/bookfile"
 	"gatehouse/internal/desk/tenancy"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/sealing"
@@ -210,16 +211,20 @@ func TestPIN(t *testing.T) {
 			_, err := o.ask(Request{Action: tenancy.Suspend, Tenancy: "3B", Proof: "pin", PIN: pin}, nil, nil)
 			return err
 		}
-		file := filepath.Join(o.dir, BookFile)
-		must(t, os.Rename(file, file+".kept"))
-		must(t, os.Mkdir(file, 0o700))
+		files := []string{filepath.Join(o.dir, BookFile), filepath.Join(o.dir, bookfile.AheadName)}
+		for _, file := range files {
+			must(t, os.Rename(file, file+".kept"))
+			must(t, os.Mkdir(file, 0o700))
+		}
 		for range tenancy.PINTries + 1 { // on a disk that counts none
 			if err := try("0000"); err == nil || !strings.Contains(err.Error(), "can't be counted") {
 				t.Fatal(err)
 			}
 		}
-		must(t, os.Remove(file))
-		must(t, os.Rename(file+".kept", file))
+		for _, file := range files {
+			must(t, os.Remove(file))
+			must(t, os.Rename(file+".kept", file))
+		}
 		for range tenancy.PINTries {
 			refused(t, try("0000"), "wrong PIN")
 		}

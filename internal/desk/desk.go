@@ -115,7 +115,7 @@ func (d *Desk) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			d.leave(0)
-			_ = d.book.saveAgain() // logged when it failed first
+			_ = d.Records.Settle() // logged there
 			return nil
 		case s := <-d.Doors.told:
 			d.teller.tell(s)

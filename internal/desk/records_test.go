@@ -317,7 +317,7 @@ func FuzzBook(f *testing.F) {
 	f.Add([]byte(`[]`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var b pages
-		if json.Unmarshal(data, &b) != nil || !b.sound() {
+		if json.Unmarshal(data, &b) != nil || !b.Sound() {
 			return
 		}
 		for _, tt := range b.Tenancies {
@@ -337,7 +337,7 @@ func FuzzBook(f *testing.F) {
 			t.Fatal(err)
 		}
 		var same pages
-		if err := json.Unmarshal(again, &same); err != nil || !same.sound() {
+		if err := json.Unmarshal(again, &same); err != nil || !same.Sound() {
 			t.Fatalf("what was written is not taken: %v", err)
 		}
 	})

@@ -312,6 +312,7 @@ func TestBookOfBefore(t *testing.T) {
 	must(t, err)
 	_, err = o.ask(Request{Action: tenancy.AddCard, Tenancy: "3B", Proof: "card"}, cards(em(1)), cards(em(2)))
 	must(t, err)
+	must(t, o.Settle())
 	file := filepath.Join(o.dir, BookFile)
 	data, err := os.ReadFile(file)
 	must(t, err)

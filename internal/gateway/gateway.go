@@ -107,7 +107,7 @@ func New(o Options) (*Gateway, error) {
 	if err := g.open(); err != nil {
 		return nil, errors.Join(err, letGo(g))
 	}
-	g.Backup = keeper.New(keeper.Options{Site: o.Site, Keyring: g.Keyring, Now: g.Clock.Now, Software: o.Version, Log: o.Log})
+	g.Backup = keeper.New(keeper.Options{Site: o.Site, Keyring: g.Keyring, Settle: g.Desk.Records.Settle, Now: g.Clock.Now, Software: o.Version, Log: o.Log})
 	g.once.passes = pass.New(g.Keyring)
 	g.openRegistry()
 	g.makeReaders()

@@ -35,15 +35,16 @@ type active struct {
 	stored *signedlist.List // the newest list that a file holds; nil: none
 	lost   bool             // there was a list once, or there may have been
 	marks  marks
+	saved  marks // as their file has them
+	saving int64 // s of the own clock, when that was written
 	ahead  ahead
 }
 
 // read reads the marks and what is laid over the list, and returns the hash of the list that the
 // last run had made active; zeros: nothing is in doubt.
 func (a *active) read(authority string) (next wire.Hash) {
-	a.dir.ReadEnded(marksFile, &a.marks)
-	a.marks = a.marks.of(authority)
-	a.time.Load(signedtime.Marks{Floor: a.marks.Floor, Floors: a.marks.Floors, Undos: a.marks.Undos, WitnessedMarks: a.marks.WitnessedMarks})
+	a.dir.ReadEnded(marksFile, &a.saved)
+	a.setMarks(a.saved.of(authority))
 	var old struct {
 		Grants []wire.ID `json:"grants"`
 	}
@@ -54,6 +55,12 @@ func (a *active) read(authority string) (next wire.Hash) {
 	a.state.Limits = r.Restraint
 	a.state.Over.Add(r.Gone...)
 	return r.Next
+}
+
+// setMarks takes marks that were read.
+func (a *active) setMarks(m marks) {
+	a.marks = m
+	a.time.Load(signedtime.Marks{Floor: m.Floor, Floors: m.Floors, Undos: m.Undos, WitnessedMarks: m.WitnessedMarks})
 }
 
 // overFile held the grants that are over before they moved into the files of the list. It is read
@@ -67,7 +74,9 @@ func (a *active) age() (changed bool) {
 		return false
 	}
 	c := merge.Clock{Own: a.time.Own(), Days: int64(grantlist.NoticeDays(r.House)) * signedtime.Day, Witnessed: a.time.Witnessed()}
-	a.marks.Notices, changed = a.state.Age(c, a.marks.Notices)
+	m := a.marks
+	m.Notices, changed = a.state.Age(c, m.Notices)
+	a.raiseMarks(m)
 	return changed
 }
 
@@ -135,14 +144,16 @@ func (a *active) restrain(took merge.Restraint) {
 	_ = a.store(a.state.List) // with its tombstones; logged there, tried again in a minute
 }
 
-// activate makes a list active at once and entirely. A small file keeps what it takes until it is
-// written.
+// activate makes a list active at once and entirely. Where its files take more than one sync each, a small
+// file keeps what it takes until they have it.
 func (a *active) activate(next *signedlist.List, took merge.Restraint) error {
 	a.state.Over.Add(took.Gone...)
 	a.ahead.pending, a.ahead.storing = a.state.Limits.And(took), next
 	a.state.Limits = merge.Restraint{}
 	a.publish(next)
-	a.writeAhead(true, "what the list takes can't be written ahead of it")
+	if a.ahead.there { // it names what this list does away with
+		a.writeAhead(true, "what the list takes can't be written ahead of it")
+	}
 	return a.store(next)
 }
 
@@ -153,27 +164,55 @@ func (a *active) writeAhead(storing bool, failed string) {
 	}
 }
 
-// store writes a list and the grants that are over to both files, and then the mark below which
-// nothing is taken again. The mark comes last, because a mark without its list would lock the house
-// out. A small file says while the two may differ.
+// store writes a list, the grants that are over and the marks to both copies: one sync in each. Where
+// it takes more, a small file says meanwhile what the list takes and that the two may differ, and the
+// marks come last in their own file, because a mark without its list would lock the house out.
 func (a *active) store(l *signedlist.List) error {
-	over := &a.state.Over
-	if a.copies.Hold(l, over) {
+	if a.copies.Hold(l, &a.state.Over) {
 		return a.settled(l)
 	}
-	if !a.ahead.there {
+	s, err := a.storedBy(l)
+	if err != nil {
+		return err
+	}
+	if !a.ahead.there && !a.copies.Fit(s) {
 		a.writeAhead(true, "that the grants are being written can't be written")
 	}
-	switch failed := a.copies.Write(l, over); len(failed) {
+	failed := a.copies.Write(s)
+	if len(failed) > 0 && !a.ahead.there {
+		a.writeAhead(true, "that a copy of the grants can't be written can't be written either")
+	}
+	switch len(failed) {
 	case 0:
 		return a.settled(l)
 	case 1:
 		a.stored = l
-		a.saveMarks(a.marksAfter(l))
+		a.writeMarks()
 		return nil // the small file stays, because the two differ
 	default:
-		a.marks = a.marksAfter(l) // in memory: nothing older may follow
 		return fmt.Errorf("%w: %w", ErrNotDurable, errors.Join(failed...))
+	}
+}
+
+// storedBy raises the marks for a list, in memory, and returns what is written to its copies: nothing older
+// may follow, whatever a disk takes.
+func (a *active) storedBy(l *signedlist.List) (*copies.Stored, error) {
+	a.raiseMarks(a.marksAfter(l))
+	ended, err := files.Ended(a.marks)
+	if err != nil {
+		return nil, fmt.Errorf("write the marks: %w", err)
+	}
+	return &copies.Stored{List: l, Over: &a.state.Over, Marks: ended}, nil
+}
+
+// inCopies begins or ends the changes ahead of the databases, where these are to hold what is active. Callers
+// hold mu.
+func (a *active) inCopies(do func(*copies.Pair, *copies.Stored)) {
+	if a.stored == nil || a.stored != a.state.List {
+		return
+	}
+	if s, err := a.storedBy(a.stored); err == nil {
+		do(a.copies, s)
 	}
 }
 
@@ -181,7 +220,9 @@ func (a *active) store(l *signedlist.List) error {
 // to be laid over it.
 func (a *active) settled(l *signedlist.List) error {
 	a.stored = l
-	a.saveMarks(a.marksAfter(l))
+	if a.raiseMarks(a.marksAfter(l)); a.ahead.there || a.saved.Version == 0 {
+		a.writeMarks()
+	}
 	a.state.Limits.Gone, a.ahead.pending, a.ahead.storing = nil, merge.Restraint{}, nil
 	if err := durable.Remove(a.dir.Join(overFile)); err != nil { // its content is in the list's files
 		a.dir.Log.Error().Err(err).Msg("old file of grants that are over can't be erased")
@@ -198,25 +239,45 @@ func (a *active) marksAfter(l *signedlist.List) marks {
 	return a.marks.with(a.time.Marks()).after(l, a.keys.Issuers(), a.time.Own())
 }
 
-// saveMarks saves the marks. It may fail: both lists are written by then, and each raises the mark
-// again at the next start.
-func (a *active) saveMarks(m marks) {
-	if reflect.DeepEqual(m, a.marks) {
-		return
-	}
-	a.marks = m
-	if err := a.dir.SaveEnded(marksFile, m); err != nil {
-		a.dir.Log.Error().Err(err).Msg("mark of the newest list can't be written")
+// raiseMarks changes the marks in memory.
+func (a *active) raiseMarks(m marks) {
+	if m.Changes = a.marks.Changes; !reflect.DeepEqual(m, a.marks) {
+		a.marks = m
+		a.marks.Changes++
 	}
 }
 
-// floorEvery is how far the floor on disk may be behind, s: an SD card lasts longer with a write an
-// hour than with one an ack.
+// saveMarks changes the marks, and writes them.
+func (a *active) saveMarks(m marks) {
+	a.raiseMarks(m)
+	a.writeMarks()
+}
+
+// writeMarks writes the marks to their file if it has others. It may fail: both lists are written by then, and
+// each raises them again at the next start.
+func (a *active) writeMarks() {
+	if reflect.DeepEqual(a.saved, a.marks) {
+		return
+	}
+	if err := a.dir.SaveEnded(marksFile, a.marks); err != nil {
+		a.dir.Log.Error().Err(err).Msg("mark of the newest list can't be written")
+		return
+	}
+	a.saved, a.saving = a.marks, a.time.Own()
+}
+
+// floorEvery is how far the floor on disk may be behind, s, and how long the file of the marks may lack those of
+// lists: an SD card lasts longer with a write an hour than with one an ack.
 const floorEvery = 60 * 60 // s
 
-// saveFloor writes the floor if it is ahead of the file by more than that. Callers hold mu.
+// saveFloor writes the floor if it is ahead of the file by more than that, and marks of lists that the file lacks
+// for as long. Callers hold mu.
 func (a *active) saveFloor(ahead int64) {
-	if a.time.Floor() >= a.marks.Floor+ahead {
-		a.saveMarks(a.marks.with(a.time.Marks()))
+	if a.time.Floor() >= a.saved.Floor+ahead {
+		a.raiseMarks(a.marks.with(a.time.Marks()))
+		a.writeMarks()
+	}
+	if a.time.Own() >= a.saving+ahead {
+		a.writeMarks()
 	}
 }

@@ -49,8 +49,8 @@ func (k *Keyring) open(envelope []byte, issuers []wire.Key) (*signedlist.List, e
 // restart, and the active list stays. What a list gives back of what is over
 // stays shut (Status.Masked), and is no error.
 //
-// A revocation waits for no disk. A small file keeps what is taken until the list
-// is written. With no file written the list is active all the same, until the
+// A revocation waits for no disk. Each of the two copies takes the list by one sync; where it
+// takes more, a small file keeps what is taken until the list is written. With no file written the list is active all the same, until the
 // next start, and the answer is ErrNotDurable. One good file is enough for nil;
 // Status tells of the other.
 func (k *Keyring) Apply(u grantlist.Update) error {

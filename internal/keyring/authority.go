@@ -42,6 +42,7 @@ func (y *Authority) SetTrust(envelope []byte) error {
 	if same, err := follows("set trust", t.Version, r.Trust.Version, envelope, r.TrustEnvelope); same || err != nil {
 		return err
 	}
+	a.writeMarks() // by them the active list stays readable, whose issuer this may take back
 	err = y.written(keys.TrustFile, a.keys.SetTrust(t, envelope))
 	y.takeBack()
 	return err
@@ -100,10 +101,11 @@ func (y *Authority) Undo(envelope []byte) (wire.Floor, error) {
 	by := wire.RoleEpoch{Role: f.Role, Epoch: f.Epoch}
 	err = a.time.Undo(by, func(s signedtime.Marks) error {
 		m := a.marks.with(s)
+		m.Changes++
 		if err := a.dir.SaveEnded(marksFile, m); err != nil {
 			return fmt.Errorf("undo of a time: %w", err) // it is sent again
 		}
-		a.marks = m
+		a.marks, a.saved = m, m
 		return nil
 	})
 	return f, err

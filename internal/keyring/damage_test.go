@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,19 +20,27 @@ import (
 
 func fileOf(k *Keyring, name string) string { return filepath.Join(k.opts.Dir, name) }
 
-// sicken puts directories where one of the two files of the list and the next one should
-// be, so that it can be neither read nor written, until it is mended.
+// sicken puts directories where a file should be, and for one of the two copies also where its changes and
+// its next database should be, so that it can be neither read nor written, until it is mended.
 func sicken(t testing.TB, k *Keyring, name string) (mend func()) {
 	t.Helper()
-	path := fileOf(k, name)
-	had := os.Rename(path, path+".was")
-	must(t, os.MkdirAll(filepath.Join(path, "sick"), 0o700))
-	must(t, os.MkdirAll(filepath.Join(path+"-next", "sick"), 0o700))
+	paths := []string{fileOf(k, name), fileOf(k, name) + "-next"}
+	if stem, copied := strings.CutSuffix(name, ".db"); copied {
+		paths = append(paths, fileOf(k, stem+".ahead"))
+	}
+	for _, path := range paths {
+		if err := os.Rename(path, path+".was"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		must(t, os.MkdirAll(filepath.Join(path, "sick"), 0o700))
+	}
 	return func() {
 		t.Helper()
-		must(t, errors.Join(os.RemoveAll(path), os.RemoveAll(path+"-next")))
-		if had == nil {
-			must(t, os.Rename(path+".was", path))
+		for _, path := range paths {
+			must(t, os.RemoveAll(path))
+			if err := os.Rename(path+".was", path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Fatal(err)
+			}
 		}
 	}
 }
@@ -150,8 +159,8 @@ func TestFlippedBytes(t *testing.T) {
 	}
 }
 
-// TestDamagedWhileRunning ruins a file under a keyring that is open: the next
-// update finds it, sets it aside and makes it anew.
+// TestDamagedWhileRunning ruins a database under a keyring that is open: no list needs it, and what moves the
+// changes into it finds it, sets it aside and makes it anew.
 func TestDamagedWhileRunning(t *testing.T) {
 	for name, ruin := range ruins {
 		if name == "flipped bit" || name == "no manifest" {
@@ -164,6 +173,7 @@ func TestDamagedWhileRunning(t *testing.T) {
 			e := edit(t, k)
 			add(t, e, credential(9000))
 			apply(t, k, sign(t, e))
+			must(t, k.Close())
 			if s := k.Status(); len(s.Files.Aside) != 1 || !s.Files.Copies[0].Good || !s.Files.Copies[1].Good {
 				t.Fatalf("status %+v", s)
 			}
@@ -188,8 +198,9 @@ func TestKilledBetweenCopies(t *testing.T) {
 		before := t.TempDir()
 		must(t, os.CopyFS(before, os.DirFS(k.opts.Dir)))
 		apply(t, k, u)
-		name := []string{"grants-a.db", "grants-b.db"}[written]
-		writeFile(t, filepath.Join(before, name), readFile(t, fileOf(k, name)))
+		for _, name := range []string{[]string{"grants-a", "grants-b"}[written] + ".db", []string{"grants-a", "grants-b"}[written] + ".ahead"} {
+			writeFile(t, filepath.Join(before, name), readFile(t, fileOf(k, name)))
+		}
 		k = open(t, before)
 		want(t, k, credential(3), wire.ReasonRevoked)
 		want(t, k, credential(4), wire.ReasonGranted)

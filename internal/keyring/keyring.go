@@ -17,8 +17,9 @@
 // prove that it descends from the active one only takes.
 //
 // The directory holds grants-a.db and grants-b.db, each the whole signed list and
-// the grants that are over (package copies); removals.json, what lists take that are not in
-// these two; marks.json, the highest version and time ever applied; labels.json, the
+// the grants that are over, with grants-a.ahead and grants-b.ahead, what is not in them yet
+// (package copies); removals.json, what lists take that are not in
+// these; marks.json, the highest version and time ever applied; labels.json, the
 // landlord's own words; adopt.json, unknown cards that wait for a name; records/,
 // one file for each record that no list has settled; kept/, one for each of its
 // own that the registry has and may lose. All but the lists are small and rewritten whole,
@@ -153,10 +154,11 @@ func (k *Keyring) tend() {
 	if a.age() {
 		a.refresh()
 	}
-	k.Records.writeAgain()
+	k.Records.tend()
 	if a.state.List != nil {
 		_ = a.store(a.state.List) // logged there, tried again in a minute
 	}
+	a.inCopies((*copies.Pair).Begin)
 	k.Records.sweep()
 }
 
@@ -170,10 +172,13 @@ func (k *Keyring) Close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.saveFloor(1)
-	k.Records.writeAgain()
+	k.Records.tend()
+	k.Records.files.Settle()
 	if l := a.state.List; l != nil && l != a.stored {
 		_ = a.store(l) // logged in the copies
 	}
+	a.inCopies((*copies.Pair).Fold)
+	a.writeMarks()
 	if k.lock != nil {
 		k.lock.Free()
 		k.lock = nil

@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -25,10 +26,53 @@ func snapshots(t testing.TB, k *Keyring) *[]string {
 	return all
 }
 
+// tears returns directories between two snapshots, in which power went while a frame was written: its
+// beginning is there and the rest is not, or its end.
+func tears(t *testing.T, before, after string) (all []string) {
+	t.Helper()
+	for _, name := range []string{"grants-a.ahead", "grants-b.ahead"} {
+		was, err := os.ReadFile(filepath.Join(before, "grants", name))
+		is, failed := os.ReadFile(filepath.Join(after, "grants", name))
+		if err != nil || failed != nil || bytes.Equal(was, is) {
+			continue
+		}
+		first := 0
+		for was[first] == is[first] {
+			first++
+		}
+		last := len(is)
+		for was[last-1] == is[last-1] {
+			last--
+		}
+		for i := 1; i < 8; i++ {
+			at := first + i*(last-first)/8
+			for _, torn := range [][]byte{slices.Concat(is[:at], was[at:]), slices.Concat(was[:at], is[at:])} {
+				to := t.TempDir()
+				must(t, os.CopyFS(to, os.DirFS(before)))
+				writeFile(t, filepath.Join(to, "grants", name), torn)
+				all = append(all, to)
+			}
+		}
+	}
+	return all
+}
+
 // TestKilledAtEveryWrite: wherever power goes while a list is applied, what it
 // takes is active before the first card of the next run, the hello names a list
 // that a file holds, nothing is told as damage, and the list is taken again.
 func TestKilledAtEveryWrite(t *testing.T) {
+	for name, c := range map[string]struct {
+		begin  func(*Keyring)
+		writes int
+	}{
+		"ahead of the databases": {(*Keyring).tend, 15},
+		"in the databases":       {func(*Keyring) {}, 5},
+	} {
+		t.Run(name, func(t *testing.T) { killedAtEveryWrite(t, c.begin, c.writes) })
+	}
+}
+
+func killedAtEveryWrite(t *testing.T, begin func(*Keyring), writes int) {
 	k, _ := enrolled(t)
 	g := newLog()
 	for i := byte(1); i <= 6; i++ {
@@ -37,6 +81,8 @@ func TestKilledAtEveryWrite(t *testing.T) {
 	g.issue(t, wire.LogFormat)
 	must(t, g.give(t, k))
 	must(t, k.Records.Add(local(t, k, "gate-b", 5, 1, 1, change(wire.OpEnd, 6, 20))))
+	k = restarted(t, k)
+	begin(k)
 	first := k.Status().Hash
 	g.set(1, 1, revoke)
 	delete(g.rows, wire.ID{2})
@@ -46,44 +92,54 @@ func TestKilledAtEveryWrite(t *testing.T) {
 	g.set(7, 7)
 	u := g.issue(t, wire.LogFormat)
 	all := snapshots(t, k)
+	k.active.dir.Written() // nothing is written yet
 	must(t, k.Apply(u))
 	k.active.dir.Written = nil
-	if n := len(*all); n < 5 {
+	cuts := slices.Clone(*all)
+	for i := range cuts[1:] {
+		cuts = append(cuts, tears(t, cuts[i], cuts[i+1])...)
+	}
+	if n := len(cuts); n < writes {
 		t.Fatalf("%d writes", n)
 	}
 	taken := map[int]wire.Reason{1: wire.ReasonRevoked, 3: wire.ReasonSuspended, 4: wire.ReasonExpired, 5: wire.ReasonWrongDoor, 6: wire.ReasonRevoked}
-	stored := 0
-	for i, dir := range *all {
+	old, stored := 0, 0
+	for i, dir := range cuts {
 		k := openEnrolled(t, dir)
-		for card, why := range taken {
-			if got := ask(k, credential(card)); got != why {
-				t.Errorf("after write %d: card %d: %d, want %d", i, card, got, why)
-			}
-		}
-		if got := ask(k, credential(2)); got == wire.ReasonGranted {
-			t.Errorf("after write %d: a grant that is named no more opens", i)
-		}
 		s := k.Status()
 		if len(s.Files.Damage)+len(s.Files.Aside) > 0 || s.Version != s.Active.Version || !s.Files.Copies[0].Good || !s.Files.Copies[1].Good {
-			t.Errorf("after write %d: %+v", i, s)
+			t.Errorf("cut %d: %+v", i, s)
 		}
 		if s.Hash != first {
 			stored++
 		}
+		if k.active.state.Limits.Empty() && s.Hash == first { // not one byte of the list counts
+			old++
+			want(t, k, credential(1), wire.ReasonGranted)
+		} else {
+			for card, why := range taken {
+				if got := ask(k, credential(card)); got != why {
+					t.Errorf("cut %d: card %d: %d, want %d", i, card, got, why)
+				}
+			}
+			if got := ask(k, credential(2)); got == wire.ReasonGranted {
+				t.Errorf("cut %d: a grant that is named no more opens", i)
+			}
+		}
 		must(t, g.give(t, k))
 		want(t, k, credential(7), wire.ReasonGranted)
 		if s := k.Status(); s.Version != 2 || s.Over.Grants != 2 || s.Unproved != nil {
-			t.Errorf("applied again after write %d: %+v", i, s)
+			t.Errorf("applied again after cut %d: %+v", i, s)
 		}
 		if _, err := os.Stat(fileOf(k, removalsFile)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("the small file stays: %v", err)
 		}
-		if k = restarted(t, k); len(k.active.state.Limits.Rows) > 0 {
-			t.Errorf("after write %d something is still laid over the list", i)
+		if k = restarted(t, k); len(k.active.state.Limits.Rows) > 0 || k.Status().Over.Grants != 2 {
+			t.Errorf("after cut %d something is still laid over the list, or is not over any more", i)
 		}
 	}
-	if stored == 0 || stored == len(*all) {
-		t.Fatalf("%d of %d have the new list", stored, len(*all))
+	if old == 0 || stored == 0 || stored == len(cuts) {
+		t.Fatalf("of %d %d have the new list, and %d nothing of it", len(cuts), stored, old)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"gatehouse/internal/durable"
 	"gatehouse/internal/keyring/copies"
+	"gatehouse/internal/keyring/files"
 	"gatehouse/internal/keyring/merge"
 	"gatehouse/internal/keyring/signedlist"
 	"gatehouse/sync/wire"
@@ -38,19 +39,31 @@ func (k *Keyring) load(next wire.Hash) {
 	}
 }
 
-// openStored verifies the manifest of a file. The active list stays until the next one comes even
-// if the root has taken back its issuer since, at a restart too.
-func (k *Keyring) openStored(manifest []byte) (*signedlist.List, error) {
-	l, err := k.open(manifest, k.Keys.Issuers())
-	by := k.active.marks.Signer
-	if !errors.Is(err, wire.ErrUnknownKey) || by == nil || k.Keys.Registry() == nil {
-		return l, err
+// openStored verifies the manifest of a copy, and takes the marks in it where they are later than those of
+// their file. The active list stays until the next one comes even if the root has taken back its issuer since,
+// at a restart too: by the marks of their file, which SetTrust writes first.
+func (k *Keyring) openStored(c copies.Content) (*signedlist.List, error) {
+	a := k.active
+	l, err := k.open(c.Manifest, k.Keys.Issuers())
+	if by := a.marks.Signer; errors.Is(err, wire.ErrUnknownKey) && by != nil && k.Keys.Registry() != nil {
+		was, failed := k.open(c.Manifest, []wire.Key{by.key()})
+		if failed != nil || a.marks.are(was) {
+			return was, failed
+		}
 	}
-	was, failed := k.open(manifest, []wire.Key{by.key()})
-	if failed == nil && !k.active.marks.are(was) {
+	if err != nil {
 		return nil, err
 	}
-	return was, failed
+	var m marks
+	if !files.Unend(c.Marks, &m) || m.Authority != a.marks.Authority || !m.are(l) {
+		return l, nil
+	}
+	count := max(m.Changes, a.marks.Changes) // a program from before them begins anew
+	if m.laterThan(a.marks) {
+		a.setMarks(m)
+	}
+	a.marks.Changes = count
+	return l, nil
 }
 
 // compareCopies takes the grants that are over from both files, and reports where the files differ,
@@ -94,6 +107,9 @@ func (k *Keyring) use(f copies.Found, path string, next wire.Hash) error {
 	if !a.marks.admit(f.List) {
 		return fmt.Errorf("read %s: %w: version %d is older than, or not the same as, the one last applied (%d)",
 			path, durable.ErrDamaged, f.List.Manifest.Version, a.marks.Version)
+	}
+	if f.Lost {
+		return fmt.Errorf("read %s: the changes ahead of it are lost, so that another list may have been active", path)
 	}
 	if err := f.List.Fill(nil, func(i int) []byte { return f.Buckets[i] }); err != nil {
 		return fmt.Errorf("read %s: %w: %w", path, durable.ErrDamaged, err)

@@ -15,7 +15,8 @@ import (
 
 const marksFile = "marks.json"
 
-// marks are values that may only rise, even if somebody swaps the files.
+// marks are values that may only rise, even if somebody swaps the files. Each copy of the list has those of
+// its list; the file of their own follows within the hour, and at once where no list brings them.
 type marks struct {
 	Epoch     uint64      `json:"epoch,omitempty"`    // of the issuer's role that signed the highest list ever applied
 	Version   uint64      `json:"version"`            // of that list
@@ -31,6 +32,7 @@ type marks struct {
 	// Notices are the notices that the active list names.
 	Notices []merge.Heard `json:"notices,omitempty"`
 	signedtime.WitnessedMarks
+	Changes uint64 `json:"changes,omitempty"` // how often they were changed: of two the higher are the later
 }
 
 // signer is an issuer's key.
@@ -76,6 +78,15 @@ func (m marks) are(l *signedlist.List) bool {
 // admit reports whether a found or sent list may be active.
 func (m marks) admit(l *signedlist.List) bool { return l.Rank().Compare(m.rank()) > 0 || m.are(l) }
 
+// laterThan reports whether the marks come after others of the same authority. A program from before Changes
+// leaves them at 0, and so has changed them last.
+func (m marks) laterThan(o marks) bool {
+	if c := m.rank().Compare(o.rank()); c != 0 {
+		return c > 0
+	}
+	return o.Changes != 0 && m.Changes > o.Changes
+}
+
 // with returns the marks with new signed times.
 func (m marks) with(s signedtime.Marks) marks {
 	m.Floor, m.Floors, m.Undos, m.WitnessedMarks = s.Floor, s.Floors, s.Undos, s.WitnessedMarks
@@ -99,7 +110,7 @@ func (m marks) after(l *signedlist.List, issuers []wire.Key, now int64) marks {
 // unrelated to those before. Time goes on.
 func (m marks) of(authority string) marks {
 	if m.Authority != authority {
-		return marks{Floor: m.Floor, Undos: m.Undos, Authority: authority, WitnessedMarks: signedtime.WitnessedMarks{At: m.Floor}}
+		return marks{Floor: m.Floor, Undos: m.Undos, Authority: authority, WitnessedMarks: signedtime.WitnessedMarks{At: m.Floor}, Changes: m.Changes}
 	}
 	if m.Epoch == 0 && m.Signer != nil {
 		m.Epoch = m.Signer.Epoch // written before lists compared by it
@@ -107,9 +118,9 @@ func (m marks) of(authority string) marks {
 	return m
 }
 
-// removalsFile is synced before a list is written to the two large files: after a power cut between
-// them it says what the list had taken. It also says that the two may differ, so that the
-// difference is no damage.
+// removalsFile has what unproved lists take. It is also synced before a list that costs more than one sync
+// in each of the two copies: after a power cut between them it says what the list had taken, and that the
+// two may differ, so that the difference is no damage.
 const removalsFile = "removals.json"
 
 // removals is the content of the file (files.WriteRow).
@@ -157,7 +168,7 @@ func (a *ahead) keep(limits merge.Restraint, storing bool) error {
 		if !a.there {
 			return nil
 		}
-		err := durable.Remove(path)
+		err := durable.Erase(path) // were it back after a later list, it would be laid over that
 		a.there = err != nil
 		return err
 	}

@@ -171,21 +171,15 @@ func (r *Records) Replace(own []record.Local) error {
 	return nil
 }
 
-// Entered notes that the journal entry of an own record is durable.
-func (r *Records) Entered(id wire.ID) error {
+// Entered notes that the journal entry of an own record is durable. Run writes that within a minute, if the record
+// is still there; after a power cut before, the record gets another entry, which does no harm.
+func (r *Records) Entered(id wire.ID) {
 	a := r.active
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	h := a.state.Records.Find(a.keys.Own(), id)
-	if h == nil || h.Entered {
-		return nil // settled already, or noted
+	if h := a.state.Records.Find(a.keys.Own(), id); h != nil && !h.Entered {
+		h.Entered, h.Unnoted = true, true
 	}
-	h.Entered = true
-	if err := r.files.Write(h); err != nil {
-		h.Entered = false
-		return fmt.Errorf("note entry of record: %w", err)
-	}
-	return nil
 }
 
 // Stored erases the sealed persons of own records through a number, because the registry has them.
@@ -236,18 +230,19 @@ func (r *Records) sweep() {
 	a.state.Records = left
 }
 
-// writeAgain retries to write records that are in memory only. Callers hold mu.
-func (r *Records) writeAgain() {
+// tend writes records that are in memory only, and what is only noted there. Callers hold mu.
+func (r *Records) tend() {
 	for _, h := range r.active.state.Records {
-		if !h.Unwritten {
+		if !h.Unwritten && !h.Unnoted {
 			continue
 		}
 		if err := r.files.Write(h); err != nil {
 			r.active.dir.Log.Error().Err(err).Msg("record can't be written")
-			return
+			break
 		}
-		h.Unwritten = false
+		h.Unwritten, h.Unnoted = false, false
 	}
+	r.files.Tend()
 }
 
 // drop erases the records of some gateways and reports whether there were any. Callers hold mu, and

@@ -3,6 +3,7 @@ package keyring
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,7 +38,7 @@ func TestRecordSurvivesRestart(t *testing.T) {
 	must(t, k.Records.Add(l))
 	must(t, k.Records.Add(l)) // again: the same
 	must(t, k.Records.Add(checkInAt(t, k, "gate-b", 2, 2)))
-	must(t, k.Records.Entered(l.Record.ID))
+	k.Records.Entered(l.Record.ID)
 	k = restarted(t, k)
 	want(t, k, credential(1), wire.ReasonGranted)
 	want(t, k, credential(2), wire.ReasonGranted)
@@ -160,7 +161,7 @@ func TestRecordOnSickDisk(t *testing.T) {
 	}
 	must(t, os.Remove(recordsDir(k)))
 	k.active.mu.Lock()
-	k.Records.writeAgain() // what Run does every minute
+	k.Records.tend() // what Run does every minute
 	k.active.mu.Unlock()
 	k = restarted(t, k)
 	want(t, k, credential(1), wire.ReasonRevoked)
@@ -175,6 +176,60 @@ func TestRecordOnSickDisk(t *testing.T) {
 	must(t, os.Rename(recordsDir(k)+".kept", recordsDir(k)))
 	k = restarted(t, k) // an orderly stop writes it
 	want(t, k, credential(4), wire.ReasonRevoked)
+}
+
+// TestRecordsAfterAPowerCut: a record is there with its person by what stands ahead of their files, which may be
+// torn, lost or empty then; and what was erased is nowhere within a minute.
+func TestRecordsAfterAPowerCut(t *testing.T) {
+	k, _ := enrolled(t)
+	l := checkInAt(t, k, "gate-a", 1, 1)
+	l.Person = []byte("sealed to the registry")
+	must(t, k.Records.Add(l))
+	ahead := filepath.Join("grants", "records.ahead")
+	for name, harm := range map[string]func(dir string){
+		"nothing written": func(dir string) { must(t, os.RemoveAll(filepath.Join(dir, "grants", "records"))) },
+		"emptied": func(dir string) {
+			for _, path := range glob(t, filepath.Join(dir, "grants", "records", "*")) {
+				writeFile(t, path, nil)
+			}
+		},
+		"all written": func(string) {},
+		"the next is torn": func(dir string) {
+			b := readFile(t, filepath.Join(dir, ahead))
+			copy(b[len(bytes.TrimRight(b, "\x00"))+16:], "GHf1 and so on")
+			writeFile(t, filepath.Join(dir, ahead), b)
+		},
+	} {
+		k := powerCut(t, k, func(dir string) { harm(filepath.Dir(dir)) })
+		got := k.Records.All()
+		if len(got) != 1 || !bytes.Equal(got[0].Person, l.Person) || len(k.Status().Files.Aside) > 0 {
+			t.Fatalf("%s: %+v, %+v", name, got, k.Status().Files)
+		}
+		want(t, k, credential(1), wire.ReasonGranted)
+	}
+	must(t, k.Records.Stored(5, 1))
+	if b := readFile(t, filepath.Join(filepath.Dir(k.opts.Dir), ahead)); bytes.Count(b, []byte{0}) == len(b) {
+		t.Fatal("nothing stands ahead of the files")
+	}
+	k.tend()
+	must(t, filepath.WalkDir(filepath.Dir(k.opts.Dir), func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() && !strings.Contains(path, "kept") && bytes.Contains(readFile(t, path), l.Person) {
+			t.Errorf("the person is in %s", path)
+		}
+		return err
+	}))
+	if b := readFile(t, filepath.Join(filepath.Dir(k.opts.Dir), ahead)); bytes.Count(b, []byte{0}) != len(b) {
+		t.Error("something is left ahead of the files")
+	}
+	k = powerCut(t, k, func(string) {})
+	if got := k.Records.All(); len(got) != 1 || len(got[0].Person) > 0 {
+		t.Fatalf("%+v", got)
+	}
+	writeFile(t, filepath.Join(filepath.Dir(k.opts.Dir), "grants", "records.ahead"), bytes.Repeat([]byte("GHf1"), 32<<10))
+	k = powerCut(t, k, func(string) {})
+	want(t, k, credential(1), wire.ReasonGranted)
+	must(t, k.Records.Add(checkInAt(t, k, "gate-b", 2, 2)))
+	want(t, restarted(t, k), credential(2), wire.ReasonGranted)
 }
 
 // TestSettledOnSickDisk: what the list has settled goes when the list is on disk.

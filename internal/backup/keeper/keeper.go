@@ -31,6 +31,7 @@ import (
 type Options struct {
 	Site     *site.Site
 	Keyring  *keyring.Keyring
+	Settle   func() error     // leaves nothing ahead of the desk's file; nil: there is no desk
 	Now      func() time.Time // the wall clock
 	Software string
 	Log      zerolog.Logger
@@ -232,6 +233,11 @@ func (k *Keeper) compose() (data []byte, made time.Time, err error) {
 	key, err := k.sealKey()
 	if err != nil {
 		return nil, made, err
+	}
+	if k.o.Settle != nil {
+		if err := k.o.Settle(); err != nil {
+			return nil, made, fmt.Errorf("put a backup together: %w", err)
+		}
 	}
 	content, err := gather(k.o.Site, k.o.Keyring)
 	if err != nil {

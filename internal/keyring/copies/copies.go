@@ -1,5 +1,5 @@
-// Package copies handles the two files of a keyring, each with the whole signed list and the grants
-// that are over. They also store the journal's anchor, for the journal to find at its next start.
+// Package copies handles the two copies of a keyring, each with the whole signed list and the grants
+// that are over: a database, and a file of the changes ahead of it. They also store the journal's anchor, for the journal to find at its next start.
 package copies
 
 import (
@@ -15,6 +15,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/durable/frames"
 	"gatehouse/internal/keyring/files"
 	"gatehouse/internal/keyring/merge"
 	"gatehouse/internal/keyring/signedlist"
@@ -117,11 +118,11 @@ type Found struct {
 
 // Read reads both files, the newer list first; open verifies a manifest. damaged reports whether
 // any file was there and could not be used.
-func (p *Pair) Read(open func(manifest []byte) (*signedlist.List, error)) (found []Found, damaged bool) {
+func (p *Pair) Read(open func(Content) (*signedlist.List, error)) (found []Found, damaged bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.files {
-		f, err := c.inspect(open)
+		f, err := p.inspect(c, open)
 		switch {
 		case err == nil:
 			found = append(found, f)
@@ -134,12 +135,12 @@ func (p *Pair) Read(open func(manifest []byte) (*signedlist.List, error)) (found
 	return found, damaged
 }
 
-func (c *file) inspect(open func(manifest []byte) (*signedlist.List, error)) (Found, error) {
-	content, err := c.read()
+func (p *Pair) inspect(c *file, open func(Content) (*signedlist.List, error)) (Found, error) {
+	content, err := p.content(c)
 	if err != nil {
 		return Found{}, err
 	}
-	l, err := open(content.Manifest)
+	l, err := open(content)
 	switch {
 	case errors.Is(err, wire.ErrMalformed), errors.Is(err, wire.ErrBadSignature):
 		return Found{}, fmt.Errorf("read %s: %w: %w", c.path, durable.ErrDamaged, err)
@@ -150,24 +151,46 @@ func (c *file) inspect(open func(manifest []byte) (*signedlist.List, error)) (Fo
 	return Found{content, l, c}, nil
 }
 
+// content reads a copy: its database, and the changes ahead of it. A damaged file of these is put aside.
+func (p *Pair) content(c *file) (Content, error) {
+	content, err := c.read()
+	if err != nil {
+		return content, err
+	}
+	c.lost = false
+	if err := content.follow(c); err != nil {
+		c.lost, content.Lost = true, true
+		p.dir.Log.Error().Err(err).Msg("changes ahead of a copy of the grants can't be used")
+		if errors.Is(err, durable.ErrDamaged) {
+			p.dir.PutAside(c.aheadPath())
+		}
+	}
+	return content, nil
+}
+
 // Missing returns the names of the files that are not there.
 func (p *Pair) Missing() (all []string) {
 	for _, c := range p.files {
 		if _, err := os.Stat(c.path); errors.Is(err, fs.ErrNotExist) {
 			all = append(all, c.name())
 		}
+		if _, err := os.Stat(c.aheadPath()); c.lost && errors.Is(err, fs.ErrNotExist) {
+			all = append(all, filepath.Base(c.aheadPath()))
+		}
 	}
 	return all
 }
 
-// Behind returns the name of the file that is behind the other; empty: none is, or only one was
-// found.
+// Behind returns the name of the file that is behind the other; empty: none is, only one was found, or power
+// went between the frame of the first and that of the second.
 func Behind(found []Found) string {
 	if len(found) < 2 {
 		return ""
 	}
 	a, b := found[0], found[1]
 	switch c := cmp.Or(a.List.Rank().Compare(b.List.Rank()), cmp.Compare(len(a.Over), len(b.Over))); {
+	case c >= 0 && a.file.name() == names[0] && a.from == b.state():
+		return ""
 	case c > 0:
 		return b.file.name()
 	case c < 0:
@@ -214,32 +237,73 @@ func (p *Pair) Hold(l *signedlist.List, over *merge.Tombstones) bool {
 	return p.files[0].holds(l, over) && p.files[1].holds(l, over)
 }
 
-// Write makes each file hold l and the grants that are over, durably, and returns an error for each
-// that does not.
-func (p *Pair) Write(l *signedlist.List, over *merge.Tombstones) (failed []error) {
+// Fit reports whether one sync makes each copy hold s, without a change of its database.
+func (p *Pair) Fit(s *Stored) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !slices.ContainsFunc(p.files[:], func(c *file) bool { return !c.holds(s.List, s.Over) && c.frame(s) == nil })
+}
+
+// Write makes each copy hold s, durably, the first before the second, and returns an error for each that does
+// not.
+func (p *Pair) Write(s *Stored) (failed []error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.files {
 		if !c.known {
 			p.recover(c)
 		}
-		err := c.write(l, over)
-		p.dir.DidWrite()
-		if errors.Is(err, durable.ErrDamaged) { // found while writing: the file is made again
-			p.dir.PutAside(c.path)
-			err = c.write(l, over)
-		}
-		if err != nil {
-			p.dir.Log.Error().Err(err).Msg("copy of the grants can't be written")
+		if err := p.write(c, s, c.write); err != nil {
 			failed = append(failed, err)
 		}
 	}
 	return failed
 }
 
+// write makes a copy hold s. One that is found damaged is put aside and made again.
+func (p *Pair) write(c *file, s *Stored, by func(*Stored) error) error {
+	err := by(s)
+	p.dir.DidWrite()
+	if errors.Is(err, durable.ErrDamaged) {
+		p.dir.PutAside(c.path)
+		err = c.write(s)
+	}
+	if err != nil {
+		p.dir.Log.Error().Err(err).Msg("copy of the grants can't be written")
+	}
+	return err
+}
+
+// Begin lets the next lists cost one sync in each copy that holds s. It writes each database once in a run, so
+// nothing that is urgent should wait for it.
+func (p *Pair) Begin(s *Stored) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.files {
+		if c.holds(s.List, s.Over) && c.log == nil && !c.direct {
+			_ = p.write(c, s, c.fold) // logged there
+		}
+	}
+}
+
+// Fold moves the changes ahead of the databases into them where these hold s, and leaves nothing there.
+func (p *Pair) Fold(s *Stored) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.files {
+		if !c.holds(s.List, s.Over) || c.log == nil || p.write(c, s, c.seal) != nil {
+			continue
+		}
+		if err := frames.Clear(c.aheadPath()); err != nil {
+			p.dir.Log.Warn().Err(err).Msg("changes that are in a copy of the grants can't be erased ahead of it")
+		}
+		p.dir.DidWrite()
+	}
+}
+
 // recover reads a file whose last write failed, so that it need not be written whole.
 func (p *Pair) recover(c *file) {
-	content, err := c.read()
+	content, err := p.content(c)
 	switch {
 	case err == nil:
 		c.note(content)

@@ -2,32 +2,40 @@ package copies
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
 	"gatehouse/internal/durable"
 	"gatehouse/internal/durable/boltfile"
+	"gatehouse/internal/durable/frames"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keyring/merge"
 	"gatehouse/internal/keyring/signedlist"
 	"gatehouse/sync/wire"
 )
 
-// file is one of the two files. It is open only while it is read or written, so that a dying SD
-// card can damage less.
+// file is one of the two copies: a database, and the changes ahead of it. It is open only while it is
+// read or written, so that a dying SD card can damage less.
 type file struct {
 	path    string
-	known   bool        // hash and buckets are what the file holds
+	known   bool        // hash and buckets are what the copy holds
 	hash    wire.Hash   // of its manifest
 	buckets []wire.Hash // of its buckets, by their bytes
 	version uint64
-	over    int    // how many of the grants that are over it holds, from the first on; -1: unknown
-	err     error  // of the last access
-	journal []byte // the journal's anchor; nil: unknown
+	over    int         // how many of the grants that are over it holds, from the first on; -1: unknown
+	log     *frames.Log // of the changes that the database lacks; nil: there are none
+	direct  bool        // there can be none, in this run: a file for them can't be made
+	lost    bool        // there may be some, and they can't be read
+	base    []wire.Hash // of the buckets in the database
+	under   int         // over, of the database
+	err     error       // of the last access
+	journal []byte      // the journal's anchor; nil: unknown
 }
 
 func (c *file) name() string { return filepath.Base(c.path) }
@@ -38,6 +46,15 @@ type Content struct {
 	Second   []byte
 	Over     []wire.ID // grants that are over
 	Anchored bool      // with their number and hash: the file is not of an older version of the program
+	Marks    []byte    // of the keyring; empty: an older version has written them elsewhere
+	Lost     bool      // there may be later changes that can't be read
+
+	anchor []byte         // number and hash of the grants that are over
+	lap    frames.Lap     // of the changes ahead of the database; zeros: none
+	log    *frames.Log    // of these; nil: they are not known
+	under  int            // of the grants that are over, those in the database
+	was    map[int][]byte // buckets of the database that these changes replace
+	from   state          // what the last of these changes began from; zeros: there is none
 }
 
 // The tables of a file, and the keys in the first. Buckets stand under their index, not their hash:
@@ -48,6 +65,8 @@ var (
 	overTable    = []byte("over")
 	manifestSlot = []byte("manifest")
 	secondSlot   = []byte("second")
+	marksSlot    = []byte("marks")
+	lapSlot      = []byte("ahead")  // lap of the changes ahead of this database
 	anchorSlot   = []byte("anchor") // number (8 bytes) and hash of the grants that are over
 	journalTable = []byte("journal")
 	journalSlot  = []byte("anchor") // where the journal is
@@ -76,7 +95,7 @@ func (c *file) update(change func(*bolt.Tx) error) error {
 	return c.use("write", nil, func(db *bolt.DB) error { return db.Update(change) })
 }
 
-// read copies the content, so that nothing maps the file when it returns.
+// read copies the content of the database, so that nothing maps it when it returns.
 func (c *file) read() (content Content, err error) {
 	err = c.view(func(tx *bolt.Tx) error {
 		head, table := tx.Bucket(listTable), tx.Bucket(bucketTable)
@@ -85,7 +104,10 @@ func (c *file) read() (content Content, err error) {
 		}
 		content.Manifest = append([]byte(nil), head.Get(manifestSlot)...)
 		content.Second = append([]byte(nil), head.Get(secondSlot)...)
-		if err := content.readOver(tx, head.Get(anchorSlot)); err != nil {
+		content.Marks = append([]byte(nil), head.Get(marksSlot)...)
+		copy(content.lap[:], head.Get(lapSlot))
+		content.anchor = bytes.Clone(head.Get(anchorSlot))
+		if err := content.readOver(tx); err != nil {
 			return err
 		}
 		return table.ForEach(func(key, value []byte) error {
@@ -104,8 +126,8 @@ func (c *file) read() (content Content, err error) {
 }
 
 // readOver reads the grants that are over, and checks them against their anchor.
-func (s *Content) readOver(tx *bolt.Tx, anchor []byte) error {
-	s.Anchored = anchor != nil
+func (s *Content) readOver(tx *bolt.Tx) error {
+	s.Anchored = s.anchor != nil
 	if table := tx.Bucket(overTable); table != nil {
 		err := table.ForEach(func(key, value []byte) error {
 			if len(key) != 8 || binary.BigEndian.Uint64(key) != uint64(len(s.Over)) || len(value) != len(wire.ID{}) {
@@ -118,8 +140,14 @@ func (s *Content) readOver(tx *bolt.Tx, anchor []byte) error {
 			return err
 		}
 	}
+	s.under = len(s.Over)
+	return s.checkOver()
+}
+
+// checkOver checks the grants that are over against their anchor.
+func (s *Content) checkOver() error {
 	over := merge.Tombstones{IDs: s.Over}
-	if s.Anchored && !bytes.Equal(anchor, anchorOf(&over)) || !s.Anchored && len(s.Over) > 0 {
+	if s.Anchored && !bytes.Equal(s.anchor, anchorOf(&over)) || !s.Anchored && len(s.Over) > 0 {
 		return fmt.Errorf("%w: the grants that are over are not those that were written", wire.ErrMalformed)
 	}
 	return nil
@@ -131,94 +159,116 @@ func anchorOf(over *merge.Tombstones) []byte {
 	return append(binary.BigEndian.AppendUint64(nil, uint64(len(over.IDs))), hash[:]...)
 }
 
-// note stores which buckets the file was found to hold.
+// note stores which buckets the copy was found to hold.
 func (c *file) note(content Content) {
 	c.known, c.hash, c.version, c.over = true, wire.Hash{}, 0, -1
 	c.buckets = signedlist.BucketHashes(content.Buckets)
+	c.log, c.base, c.under = content.log, slices.Clone(c.buckets), content.under
+	for i, was := range content.was {
+		c.base[i] = sha256.Sum256(was)
+	}
 }
 
 // holds reports whether the file is known to hold l and the grants that are over.
 func (c *file) holds(l *signedlist.List, over *merge.Tombstones) bool {
-	return c.known && c.hash == l.Hash && c.over == len(over.IDs)
+	return c.known && !c.lost && c.hash == l.Hash && c.over == len(over.IDs)
 }
 
-// write makes the file hold l and the grants that are over: the differences where its buckets are
-// known, else the whole. After an error its content is unknown: a failed commit may still have
-// happened.
-func (c *file) write(l *signedlist.List, over *merge.Tombstones) (err error) {
-	if c.holds(l, over) {
+// write makes the copy hold s: by a frame of what differs where there can be one, else in the database. After
+// an error its content is unknown: a failed write may still have happened.
+func (c *file) write(s *Stored) error {
+	if c.holds(s.List, s.Over) {
 		return nil
 	}
-	defer func() { c.err = err }()
+	if frame := c.frame(s); frame != nil {
+		return c.did(s, func() error { return c.log.Append(frame) })
+	}
 	if c.known {
-		c.known = false
-		err = c.update(func(tx *bolt.Tx) error { return put(tx, l, c.buckets, over, c.over) })
-	} else {
-		err = c.replace(l, over)
+		return c.fold(s)
 	}
-	if err != nil {
-		return err
+	return c.did(s, func() error { return c.replace(s) })
+}
+
+// did notes that the copy holds s if the write succeeds.
+func (c *file) did(s *Stored, write func() error) error {
+	c.known = false
+	if c.err = write(); c.err != nil {
+		return c.err
 	}
-	c.known, c.hash, c.buckets, c.version, c.over = true, l.Hash, l.Manifest.Buckets, l.Manifest.Version, len(over.IDs)
+	c.known, c.hash, c.buckets, c.version, c.over = true, s.List.Hash, s.List.Manifest.Buckets, s.List.Manifest.Version, len(s.Over.IDs)
 	return nil
 }
 
-// replace writes a new file. The old one was good once, or was put aside; it goes only when the new
+// fold writes what differs into the database, and begins a new lap of frames.
+func (c *file) fold(s *Stored) error {
+	log, lap := c.begin()
+	return c.foldWith(s, log, lap)
+}
+
+// seal writes what differs into the database, and leaves nothing ahead of it.
+func (c *file) seal(s *Stored) error { return c.foldWith(s, nil, frames.Lap{}) }
+
+func (c *file) foldWith(s *Stored, log *frames.Log, lap frames.Lap) error {
+	return c.did(s, func() error {
+		under := c.under
+		if c.over < 0 {
+			under = -1
+		}
+		if err := c.update(func(tx *bolt.Tx) error { return put(tx, s, c.base, under, lap) }); err != nil {
+			return err
+		}
+		c.begun(s, log)
+		return nil
+	})
+}
+
+// begun notes what the database holds, and that nothing is ahead of it.
+func (c *file) begun(s *Stored, log *frames.Log) {
+	c.log, c.lost, c.base, c.under = log, false, s.List.Manifest.Buckets, len(s.Over.IDs)
+}
+
+// replace writes a new database. The old one was good once, or was put aside; it goes only when the new
 // one is complete.
-func (c *file) replace(l *signedlist.List, over *merge.Tombstones) error {
+func (c *file) replace(s *Stored) error {
 	next := c.path + "-next"
 	if err := durable.Remove(next); err != nil {
 		return err
 	}
+	log, lap := c.begin()
 	if err := boltfile.Create(next, func(tx *bolt.Tx) error {
-		return errors.Join(put(tx, l, nil, over, -1), putAnchor(tx, c.journal))
+		return errors.Join(put(tx, s, nil, -1, lap), putAnchor(tx, c.journal))
 	}); err != nil {
 		return err
 	}
+	c.begun(s, log)
 	return durable.Rename(next, c.path)
 }
 
-// put writes, in one commit, the buckets that differ and the grants that are over which the file
-// lacks (with -1: all).
-func put(tx *bolt.Tx, l *signedlist.List, have []wire.Hash, over *merge.Tombstones, haveOver int) error {
-	if err := putOver(tx, over, haveOver); err != nil {
-		return err
-	}
-	head, err := tx.CreateBucketIfNotExists(listTable)
+// put writes, in one commit, what differs from a database with some buckets and the first grants that are over
+// (-1: all), and the lap of the changes that will come ahead of it.
+func put(tx *bolt.Tx, s *Stored, have []wire.Hash, over int, lap frames.Lap) error {
+	all, err := s.changes(have, max(over, 0))
 	if err != nil {
 		return err
 	}
-	table, err := emptied(tx, bucketTable, len(have) != len(l.Manifest.Buckets))
-	if err != nil {
-		return err
-	}
-	for i, hash := range l.Manifest.Buckets {
-		if len(have) == len(l.Manifest.Buckets) && have[i] == hash {
-			continue
-		}
-		b, err := l.Bucket(i)
+	for i, anew := range [...]bool{inList: false, inBuckets: len(have) != len(s.List.Manifest.Buckets), inOver: over < 0} {
+		table, err := emptied(tx, tables[i], anew)
 		if err != nil {
 			return err
 		}
-		if err := table.Put(slot(i), b); err != nil {
-			return err
+		if byte(i) == inOver {
+			table.FillPercent = 1 // keys only grow
+		}
+		for _, c := range all {
+			if c.table != byte(i) {
+				continue
+			}
+			if err := table.Put(c.key, c.value); err != nil {
+				return err
+			}
 		}
 	}
-	return errors.Join(head.Put(anchorSlot, anchorOf(over)), head.Put(secondSlot, l.Second), head.Put(manifestSlot, l.Envelope))
-}
-
-func putOver(tx *bolt.Tx, over *merge.Tombstones, have int) error {
-	table, err := emptied(tx, overTable, have < 0)
-	if err != nil {
-		return err
-	}
-	table.FillPercent = 1 // keys only grow
-	for i := max(have, 0); i < len(over.IDs); i++ {
-		if err := table.Put(binary.BigEndian.AppendUint64(nil, uint64(i)), over.IDs[i][:]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return tx.Bucket(listTable).Put(lapSlot, lap[:])
 }
 
 // emptied returns a table, making it if needed; anew empties it.

@@ -17,12 +17,24 @@ const endMark = `,"sum":"`
 // checksum of the rest.
 func (d *Dir) SaveEnded(name string, v any) error {
 	defer d.DidWrite()
-	data, err := json.Marshal(v)
+	data, err := Ended(v)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	return durable.WriteFile(d.Join(name), ended(data[:len(data)-1]), 0o600)
+	return durable.WriteFile(d.Join(name), data, 0o600)
 }
+
+// Ended returns what SaveEnded writes.
+func Ended(v any) ([]byte, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return ended(data[:len(data)-1]), nil
+}
+
+// Unend reads what Ended has returned into v, and reports whether it was that.
+func Unend(data []byte, v any) bool { return whole(data) && json.Unmarshal(data, v) == nil }
 
 func ended(body []byte) []byte {
 	sum := sha256.Sum256(body)

@@ -95,8 +95,13 @@ func (d *Dir) Aside() []string {
 // WriteSummed writes a file with a line that has the SHA-256 of the body in hex, then the body,
 // durably.
 func WriteSummed(path string, body []byte) error {
+	return durable.WriteFile(path, Summed(body), 0o600)
+}
+
+// Summed returns what WriteSummed writes.
+func Summed(body []byte) []byte {
 	sum := sha256.Sum256(body)
-	return durable.WriteFile(path, slices.Concat(hex.AppendEncode(nil, sum[:]), []byte{'\n'}, body), 0o600)
+	return slices.Concat(hex.AppendEncode(nil, sum[:]), []byte{'\n'}, body)
 }
 
 // ReadSummed returns the body of a file of WriteSummed; durable.ErrDamaged: it is not what was
@@ -115,11 +120,20 @@ func ReadSummed(path string) ([]byte, error) {
 
 // WriteRow writes v as JSON with WriteSummed.
 func WriteRow(path string, v any) error {
-	body, err := json.Marshal(v)
+	row, err := Row(v)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return WriteSummed(path, body)
+	return durable.WriteFile(path, row, 0o600)
+}
+
+// Row returns what WriteRow writes.
+func Row(v any) ([]byte, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return Summed(body), nil
 }
 
 // ReadRow reads a file of WriteRow into v; durable.ErrDamaged: it is not what was written.

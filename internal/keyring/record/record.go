@@ -59,6 +59,7 @@ type Held struct {
 	Young     bool       // a notice whose days have not passed: it ends nothing yet
 	Listed    uint32     // end of its grant by a notice in the active list; 0: none
 	Unwritten bool       // active, and on no disk yet
+	Unnoted   bool       // its file does not say yet that it is entered
 	Stored    bool       // at the registry, as this run knows
 }
 

@@ -23,6 +23,7 @@ import (
 const (
 	recordSuffix = ".record"
 	personSuffix = ".person"
+	newSuffix    = ".new" // not complete yet
 )
 
 // recordRow is what a record's file holds.
@@ -74,13 +75,15 @@ func (d *directory) read(read func(path string) (*record.Held, error)) (all reco
 
 // Pending is the directory of the records that no list has settled. It is for one goroutine.
 type Pending struct {
-	dir  directory
-	keys *keys.Store
+	dir   directory
+	keys  *keys.Store
+	ahead ahead
 }
 
 // NewPending makes one below the keyring's directory.
 func NewPending(side *files.Dir, k *keys.Store) *Pending {
-	return &Pending{directory{side.Join("records"), "record", side}, k}
+	dir := directory{side.Join("records"), "record", side}
+	return &Pending{dir, k, ahead{side: side, dir: dir.path}}
 }
 
 func (p *Pending) file(h *record.Held) string {
@@ -91,34 +94,48 @@ func (p *Pending) personFile(h *record.Held) string {
 	return strings.TrimSuffix(p.file(h), recordSuffix) + personSuffix
 }
 
-// Write writes a record, the person first, so that an existing record has its person.
+// Write writes a record and its person, durably.
 func (p *Pending) Write(h *record.Held) error {
 	encoded, err := wire.Encode(h.Record)
+	if err != nil {
+		return fmt.Errorf("write record: %w", err)
+	}
+	row, err := files.Row(recordRow{h.Gateway, encoded, h.Envelope, h.Entered, h.Also, h.Kept})
 	if err != nil {
 		return fmt.Errorf("write record: %w", err)
 	}
 	if err := durable.MakeDir(p.dir.path, 0o700); err != nil {
 		return fmt.Errorf("write record: %w", err)
 	}
-	if len(h.Person) > 0 {
-		if err := files.WriteSummed(p.personFile(h), h.Person); err != nil {
-			return err
-		}
+	var all []content
+	if len(h.Person) > 0 { // first, so that an existing record has its person
+		all = append(all, content{filepath.Base(p.personFile(h)), files.Summed(h.Person)})
 	}
-	return files.WriteRow(p.file(h), recordRow{h.Gateway, encoded, h.Envelope, h.Entered, h.Also, h.Kept})
+	return p.ahead.write(append(all, content{filepath.Base(p.file(h)), row}))
 }
+
+// Tend erases within the file ahead of the records what was erased of them.
+func (p *Pending) Tend() {
+	if p.ahead.stale {
+		p.ahead.settle()
+	}
+}
+
+// Settle makes the files of records durable without the file ahead of them, and empties that.
+func (p *Pending) Settle() { p.ahead.settle() }
 
 // Remove erases a record and its person.
 func (p *Pending) Remove(h *record.Held) error {
-	return errors.Join(durable.Remove(p.file(h)), p.RemovePerson(h))
+	return errors.Join(p.ahead.erase(p.file(h)), p.RemovePerson(h))
 }
 
 // RemovePerson erases the person of a record.
-func (p *Pending) RemovePerson(h *record.Held) error { return durable.Remove(p.personFile(h)) }
+func (p *Pending) RemovePerson(h *record.Held) error { return p.ahead.erase(p.personFile(h)) }
 
 // Read reads the records in their order. A damaged file is put aside; one that can't be read now
 // stays. What an interrupted write left of a person is erased.
 func (p *Pending) Read() record.Set {
+	p.ahead.replay()
 	p.eraseLeftovers()
 	return p.dir.read(p.read)
 }
@@ -133,7 +150,7 @@ func (p *Pending) eraseLeftovers() {
 	}
 	for _, f := range list {
 		stem, isPerson := strings.CutSuffix(f.Name(), personSuffix)
-		if !strings.HasSuffix(f.Name(), ".new") && (!isPerson || records[stem]) {
+		if !strings.HasSuffix(f.Name(), newSuffix) && (!isPerson || records[stem]) {
 			continue
 		}
 		if err := durable.Remove(filepath.Join(p.dir.path, f.Name())); err != nil {

@@ -77,3 +77,27 @@ func TestKeptOnASickDisk(t *testing.T) {
 		t.Errorf("put aside: %v", aside)
 	}
 }
+
+// TestContents: what is encoded comes back, and no part of it, and nothing else, is taken for it.
+func TestContents(t *testing.T) {
+	all := []content{{"a.person", []byte("sealed")}, {"a.record", nil}, {"", bytes.Repeat([]byte{1}, 300)}}
+	b := encode(all)
+	got, ok := decode(b)
+	if !ok || len(got) != len(all) {
+		t.Fatalf("%d contents", len(got))
+	}
+	for i := range all {
+		if got[i].Name != all[i].Name || !bytes.Equal(got[i].Data, all[i].Data) {
+			t.Errorf("%d: %+v", i, got[i])
+		}
+	}
+	whole := map[int]bool{0: true, len(encode(all[:1])): true, len(encode(all[:2])): true}
+	for n := range b {
+		if _, ok := decode(b[:n]); ok != whole[n] {
+			t.Errorf("the first %d bytes: %v", n, ok)
+		}
+	}
+	if _, ok := decode(bytes.Repeat([]byte{0xff}, 20)); ok {
+		t.Error("nonsense is taken")
+	}
+}

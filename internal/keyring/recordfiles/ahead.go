@@ -1,0 +1,211 @@
+package recordfiles
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/durable"
+	"gatehouse/internal/durable/frames"
+	"gatehouse/internal/keyring/files"
+)
+
+// A record and its person become durable by one sync: as a frame in a file that never grows. Their own files are
+// written at once, too, without a sync; after a power cut they are written again from the frames. The frames are
+// erased within a minute once one of these files was (its record can be back after a power cut before, and goes again
+// as the first time), when they are full, and at an orderly stop: then what is left is made durable in its own files.
+const (
+	aheadFile = "records.ahead"
+	aheadSize = 256 << 10 // bytes; a check-in takes some 4 thousand
+)
+
+// content is a file that is to have some content.
+type content struct {
+	Name string
+	Data []byte
+}
+
+// encode encodes contents: name and data of each, after their lengths.
+func encode(all []content) (b []byte) {
+	for _, c := range all {
+		b = append(binary.AppendUvarint(b, uint64(len(c.Name))), c.Name...)
+		b = append(binary.AppendUvarint(b, uint64(len(c.Data))), c.Data...)
+	}
+	return b
+}
+
+// decode returns what was encoded; false: it was something else.
+func decode(b []byte) (all []content, ok bool) {
+	part := func() []byte {
+		n, size := binary.Uvarint(b)
+		if ok = size > 0 && n <= uint64(len(b)-size); !ok {
+			return nil
+		}
+		part := b[size : size+int(n)]
+		b = b[size+int(n):]
+		return part
+	}
+	for ok = true; ok && len(b) > 0; {
+		if name := part(); ok {
+			all = append(all, content{string(name), part()})
+		}
+	}
+	return all, ok
+}
+
+// ahead is the file of frames of a directory. It is for one goroutine.
+type ahead struct {
+	side  *files.Dir
+	dir   string
+	log   *frames.Log // nil: there is none, or it can't take anything
+	made  bool        // it was tried to make it in this run
+	names []string    // of files that are durable only in frames
+	stale bool        // a file was erased that frames have
+}
+
+func (a *ahead) path() string { return a.side.Join(aheadFile) }
+
+// open makes the file if it is missing.
+func (a *ahead) open() error {
+	a.made = true
+	if err := frames.Create(a.path(), aheadSize); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	log, _, err := frames.Read(a.path(), frames.NewLap())
+	a.log = log
+	return err
+}
+
+// write makes contents durable by one sync, and writes their files.
+func (a *ahead) write(all []content) error {
+	if a.log == nil && !a.made {
+		if err := a.open(); err != nil {
+			a.side.Log.Warn().Err(err).Msg("records have no file ahead of theirs; each is written with syncs of its own")
+		}
+	}
+	frame := encode(all)
+	if a.log != nil && !a.log.Fits(len(frame)) {
+		a.settle()
+	}
+	if a.log == nil || !a.log.Fits(len(frame)) {
+		return a.writeSynced(all)
+	}
+	for _, c := range all { // what the disk has no space for must not be in the frame
+		if err := os.WriteFile(a.temp(c), c.Data, 0o600); err != nil {
+			return err
+		}
+	}
+	if err := a.log.Append(frame); err != nil {
+		a.side.Log.Error().Err(err).Msg("the file ahead of the records can't be written")
+		a.log = nil // what it has is unknown; a start finds out
+		return a.writeSynced(all)
+	}
+	for _, c := range all {
+		if err := os.Rename(a.temp(c), filepath.Join(a.dir, c.Name)); err != nil {
+			a.settle() // or it would be there after a power cut
+			return err
+		}
+		if !slices.Contains(a.names, c.Name) {
+			a.names = append(a.names, c.Name)
+		}
+	}
+	return nil
+}
+
+func (a *ahead) temp(c content) string { return filepath.Join(a.dir, c.Name+newSuffix) }
+
+func (a *ahead) writeSynced(all []content) error {
+	for _, c := range all {
+		if err := durable.WriteFile(filepath.Join(a.dir, c.Name), c.Data, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// erase erases a file.
+func (a *ahead) erase(path string) error {
+	if i := slices.Index(a.names, filepath.Base(path)); i >= 0 {
+		a.names, a.stale = slices.Delete(a.names, i, i+1), true
+	}
+	return durable.Remove(path)
+}
+
+// settle makes the files themselves durable, so that nothing has to be ahead of them.
+func (a *ahead) settle() {
+	if a.log == nil || a.log.Empty() {
+		return
+	}
+	var err error
+	if len(a.names) > 0 {
+		err = durable.SyncFiles(a.dir, a.names)
+	}
+	if err == nil {
+		err = frames.Clear(a.path())
+	}
+	if err == nil {
+		a.names, a.stale = nil, false
+		a.log, _, err = frames.Read(a.path(), frames.NewLap())
+	}
+	if err != nil {
+		a.side.Log.Error().Err(err).Msg("records can't be made durable in their own files; it is tried again")
+	}
+}
+
+// replay writes the files again that a power cut may have cost.
+func (a *ahead) replay() {
+	if a.made {
+		return
+	}
+	lap, err := frames.LapOf(a.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	var all [][]byte
+	if err == nil {
+		_, all, err = frames.Read(a.path(), lap)
+	}
+	if err != nil {
+		a.bad(err)
+		return
+	}
+	last := make(map[string][]byte)
+	for _, frame := range all {
+		some, ok := decode(frame)
+		if !ok {
+			a.bad(fmt.Errorf("read %s: %w: not what was written", a.path(), durable.ErrDamaged))
+			return
+		}
+		for _, c := range some {
+			if filepath.Base(c.Name) == c.Name && (strings.HasSuffix(c.Name, recordSuffix) || strings.HasSuffix(c.Name, personSuffix)) {
+				last[c.Name] = c.Data
+			}
+		}
+	}
+	for name, data := range last {
+		err := durable.MakeDir(a.dir, 0o700)
+		if err == nil {
+			err = durable.WriteFile(filepath.Join(a.dir, name), data, 0o600)
+		}
+		if err != nil {
+			a.side.Log.Error().Err(err).Msg("record can't be written again")
+			return
+		}
+	}
+	if err := frames.Clear(a.path()); err != nil {
+		a.bad(err)
+	}
+}
+
+// bad reports a file that can't be used. A damaged one is put aside.
+func (a *ahead) bad(err error) {
+	a.side.Log.Error().Err(err).Msg("the file ahead of the records can't be used")
+	if errors.Is(err, durable.ErrDamaged) {
+		a.side.PutAside(a.path())
+	}
+}
