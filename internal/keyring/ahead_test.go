@@ -2,12 +2,17 @@ package keyring
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
+	"gatehouse/internal/durable/boltfile"
+	"gatehouse/internal/keyring/signedlist"
 	"gatehouse/sync/wire"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 // running is an enrolled keyring with a list in its databases and two more ahead of them, the last of which
@@ -153,6 +158,47 @@ func TestOrderlyStop(t *testing.T) {
 	if s := k.Status(); s.Version != 3 || s.Over.Grants != 1 || len(s.Files.Damage)+len(s.Files.Aside) > 0 {
 		t.Errorf("status %+v", s)
 	}
+}
+
+// TestProgramFromBefore: to a program that knows databases alone a copy with changes ahead of it is of another
+// house, which it neither believes nor puts aside; with none, it is the list.
+func TestProgramFromBefore(t *testing.T) {
+	k, _, _ := running(t)
+	manifests := func() (all []error) {
+		for _, name := range []string{"grants-a.db", "grants-b.db"} {
+			db, err := boltfile.Open(fileOf(k, name), &bolt.Options{ReadOnly: true})
+			must(t, err)
+			must(t, db.View(func(tx *bolt.Tx) error {
+				_, err := signedlist.Open(tx.Bucket([]byte("list")).Get([]byte("manifest")), building, wire.LogFormat, k.Keys.Issuers())
+				all = append(all, err)
+				return nil
+			}))
+			must(t, db.Close())
+		}
+		return all
+	}
+	for _, err := range manifests() {
+		if !errors.Is(err, wire.ErrWrongAddress) || errors.Is(err, wire.ErrMalformed) || errors.Is(err, wire.ErrBadSignature) {
+			t.Errorf("with changes ahead of it: %v", err)
+		}
+	}
+	must(t, k.Close())
+	for _, err := range manifests() {
+		if err != nil {
+			t.Errorf("after an orderly stop: %v", err)
+		}
+	}
+}
+
+// TestTakenBackAfterAList: the active list stays over a power cut though its issuer was taken back, also where the
+// file of the marks was behind it.
+func TestTakenBackAfterAList(t *testing.T) {
+	k, _, _ := running(t)
+	_, two := trust(t, 2, 2)
+	must(t, k.Authority.SetTrust(two))
+	k = powerCut(t, k, func(string) {})
+	want(t, k, credential(1), wire.ReasonRevoked)
+	want(t, k, credential(3), wire.ReasonGranted)
 }
 
 // TestFullFileAhead: lists go on over files that are full, and power may go after each write.

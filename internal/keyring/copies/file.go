@@ -2,6 +2,7 @@ package copies
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -66,8 +67,9 @@ var (
 	manifestSlot = []byte("manifest")
 	secondSlot   = []byte("second")
 	marksSlot    = []byte("marks")
-	lapSlot      = []byte("ahead")  // lap of the changes ahead of this database
-	anchorSlot   = []byte("anchor") // number (8 bytes) and hash of the grants that are over
+	lapSlot      = []byte("ahead")      // lap of the changes ahead of this database
+	behindSlot   = []byte("manifest 2") // manifest, while there may be such changes
+	anchorSlot   = []byte("anchor")     // number (8 bytes) and hash of the grants that are over
 	journalTable = []byte("journal")
 	journalSlot  = []byte("anchor") // where the journal is
 )
@@ -103,6 +105,11 @@ func (c *file) read() (content Content, err error) {
 			return fmt.Errorf("%w: tables are missing", wire.ErrMalformed)
 		}
 		content.Manifest = append([]byte(nil), head.Get(manifestSlot)...)
+		if marker, err := aheadMarker(); err != nil {
+			return err
+		} else if bytes.Equal(content.Manifest, marker) {
+			content.Manifest = append([]byte(nil), head.Get(behindSlot)...)
+		}
 		content.Second = append([]byte(nil), head.Get(secondSlot)...)
 		content.Marks = append([]byte(nil), head.Get(marksSlot)...)
 		copy(content.lap[:], head.Get(lapSlot))
@@ -268,7 +275,28 @@ func put(tx *bolt.Tx, s *Stored, have []wire.Hash, over int, lap frames.Lap) err
 			}
 		}
 	}
-	return tx.Bucket(listTable).Put(lapSlot, lap[:])
+	return mark(tx.Bucket(listTable), s, lap)
+}
+
+// mark names the lap of the changes that will come ahead of a database. Where there is one, the manifest stands in
+// another slot, and in its own a marker.
+func mark(head *bolt.Bucket, s *Stored, lap frames.Lap) error {
+	if lap == (frames.Lap{}) {
+		return errors.Join(head.Put(lapSlot, lap[:]), head.Delete(behindSlot))
+	}
+	marker, err := aheadMarker()
+	if err != nil {
+		return err
+	}
+	return errors.Join(head.Put(lapSlot, lap[:]), head.Put(behindSlot, s.List.Envelope), head.Put(manifestSlot, marker))
+}
+
+// aheadMarker is a list that nobody has signed whom any gateway knows. A program from before the changes ahead of
+// a database takes it for one of another house: it lets no card in by what may be an old list, and leaves the file
+// as it is.
+func aheadMarker() ([]byte, error) {
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	return wire.Sign(wire.Protected{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: "ahead"}, []byte("see the file ahead of this one"), key)
 }
 
 // emptied returns a table, making it if needed; anew empties it.
