@@ -18,7 +18,7 @@ import (
 	"gatehouse/device/uart"
 	"gatehouse/internal/discovery"
 	"gatehouse/internal/gateway"
-	"gatehouse/internal/journal"
+	"gatehouse/internal/journal/audit"
 	"gatehouse/internal/journal/hints"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/keyring/copies"
@@ -133,7 +133,7 @@ func lookAt(want misuse, command func(path string, stdout, stderr io.Writer) int
 func verify(path string, stdout, _ io.Writer) int {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		grants := filepath.Join(filepath.Dir(filepath.Clean(path)), "grants")
-		return journal.VerifyDirectory(path, copies.ReadAnchors(grants), stdout)
+		return audit.Directory(path, copies.ReadAnchors(grants), stdout)
 	}
 	return segment.VerifyMain(path, stdout)
 }

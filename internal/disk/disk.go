@@ -1,4 +1,4 @@
-// Package disk tells whether files are lost together: which disk a path lies on.
+// Package disk tells whether files are lost together, which disk a path lies on, and how much space there is.
 package disk
 
 import (

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/journal/audit"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
 )
@@ -58,19 +59,19 @@ func (s *shelf) SetAnchor(b []byte) error {
 
 // TestAnchorBytes: an anchor is what was written, or none.
 func TestAnchorBytes(t *testing.T) {
-	a := anchor{3, Position{Epoch: 7, Sequence: 100}, tlog.Hash{1}}
-	if got, ok := decodeAnchor(a.encode()); !ok || got != a {
+	a := audit.Anchor{Number: 3, Position: Position{Epoch: 7, Sequence: 100}, Root: tlog.Hash{1}}
+	if got, ok := audit.Decode(a.Encode()); !ok || got != a {
 		t.Errorf("%+v, %t", got, ok)
 	}
-	for i := range a.encode() {
-		b := a.encode()
+	for i := range a.Encode() {
+		b := a.Encode()
 		b[i] ^= 1
-		if _, ok := decodeAnchor(b); ok {
+		if _, ok := audit.Decode(b); ok {
 			t.Errorf("byte %d changed: accepted", i)
 		}
 	}
-	older, newer := anchor{2, Position{Epoch: 9, Sequence: 1}, tlog.Hash{}}, anchor{5, Position{Epoch: 1, Sequence: 1}, tlog.Hash{}}
-	if got := newestAnchor([][]byte{older.encode(), nil, newer.encode(), a.encode()}); got != newer {
+	older, newer := audit.Anchor{Number: 2, Position: Position{Epoch: 9, Sequence: 1}}, audit.Anchor{Number: 5, Position: Position{Epoch: 1, Sequence: 1}}
+	if got := audit.Newest([][]byte{older.Encode(), nil, newer.Encode(), a.Encode()}); got != newer {
 		t.Errorf("newest is %+v", got)
 	}
 }
@@ -264,7 +265,7 @@ func TestAnchorIsCited(t *testing.T) {
 	l := newLosing(t, true)
 	l.remove("*")
 	damaged, epochs := l.told()
-	want := anchor{Position: l.old.Position, Root: l.old.Root}.detail()
+	want := audit.Anchor{Position: l.old.Position, Root: l.old.Root}.Detail()
 	if len(epochs) != 1 || !slices.Equal(epochs[0].Detail, want) || len(damaged) != 1 || !slices.Equal(damaged[0].Detail, want) {
 		t.Errorf("epoch %+v, damaged %+v, want detail %x", epochs, damaged, want)
 	}
@@ -273,9 +274,9 @@ func TestAnchorIsCited(t *testing.T) {
 // TestRewrittenHistoryShows: as many entries as before under another root.
 func TestRewrittenHistoryShows(t *testing.T) {
 	l := newLosing(t, true)
-	a := newestAnchor(l.shelf.Anchors())
+	a := audit.Newest(l.shelf.Anchors())
 	a.Root[0] ^= 1
-	if err := l.shelf.SetAnchor(a.encode()); err != nil {
+	if err := l.shelf.SetAnchor(a.Encode()); err != nil {
 		t.Fatal(err)
 	}
 	damaged, epochs := l.told()
@@ -350,7 +351,7 @@ func TestAnchorsAreRare(t *testing.T) {
 	if s.n < 2 || s.n > 4 {
 		t.Errorf("%d anchors in one run", s.n)
 	}
-	if a := newestAnchor(s.Anchors()); a.Sequence != r.j.Status().Sequence || a.Root != r.j.Status().Root {
+	if a := audit.Newest(s.Anchors()); a.Sequence != r.j.Status().Sequence || a.Root != r.j.Status().Root {
 		t.Errorf("after the stop the anchor is of %d entries, the journal has %d", a.Sequence, r.j.Status().Sequence)
 	}
 }
@@ -407,7 +408,7 @@ func TestVerifyDirectory(t *testing.T) {
 		"everything":      {func(l *losing) { l.remove("*") }, segment.ExitDamaged, "nothing is there"},
 		"a meta page":     {func(l *losing) { l.flip(filepath.Base(l.newest()), 60) }, segment.ExitDamaged, "meta pages"},
 		"epochs":          {func(l *losing) { l.flip("epochs", 3) }, segment.ExitDamaged, "epochs is missing or damaged"},
-		"another history": {func(l *losing) { a := newestAnchor(l.shelf.Anchors()); a.Root[0] ^= 1; l.shelf.kept = a.encode() }, segment.ExitDamaged, "another root"},
+		"another history": {func(l *losing) { a := audit.Newest(l.shelf.Anchors()); a.Root[0] ^= 1; l.shelf.kept = a.Encode() }, segment.ExitDamaged, "another root"},
 		"no anchor":       {func(l *losing) { l.shelf.kept = nil }, segment.ExitGood, "no anchor"},
 		"an image of before": {func(l *losing) {
 			l.remove("*")
@@ -423,7 +424,7 @@ func TestVerifyDirectory(t *testing.T) {
 			c.harm(l)
 			before := directoryBytes(t, l.o.Dir)
 			var out strings.Builder
-			if code := VerifyDirectory(l.o.Dir, l.shelf.Anchors(), &out); code != c.code || !strings.Contains(out.String(), c.says) {
+			if code := audit.Directory(l.o.Dir, l.shelf.Anchors(), &out); code != c.code || !strings.Contains(out.String(), c.says) {
 				t.Errorf("exit %d, want %d and %q:\n%s", code, c.code, c.says, out.String())
 			}
 			if after := directoryBytes(t, l.o.Dir); fmt.Sprint(before) != fmt.Sprint(after) {
@@ -436,8 +437,15 @@ func TestVerifyDirectory(t *testing.T) {
 // TestNothingLeavesBeforeItIsDurable: bbolt shows a commit to readers before anybody
 // was told that it is on the disk. No reader, root or anchor may know of it.
 func TestNothingLeavesBeforeItIsDurable(t *testing.T) {
+	for point, ahead := range map[string]int64{"written ahead": 0, "committed": -1} {
+		t.Run(point, func(t *testing.T) { nothingLeaves(t, point, ahead) })
+	}
+}
+
+func nothingLeaves(t *testing.T, point string, ahead int64) {
 	s := &shelf{}
 	r := newRig(t, func(o *Options) { o.Anchors = s })
+	r.ahead = ahead
 	var before Status
 	var armed atomic.Bool
 	seen := make(chan string, 1)
@@ -447,7 +455,7 @@ func TestNothingLeavesBeforeItIsDurable(t *testing.T) {
 		tree, rootErr := r.j.Range(t.Context(), place(before.Epoch, before.Sequence+1))
 		r.j.anchors.soon()
 		anchored := r.j.anchors.keep(t.Context())
-		a := newestAnchor(s.Anchors())
+		a := audit.Newest(s.Anchors())
 		switch {
 		case err != nil || anchored != nil || len(list) > 0:
 			return fmt.Sprintf("%d entries, %v, %v", len(list), err, anchored)
@@ -460,8 +468,8 @@ func TestNothingLeavesBeforeItIsDurable(t *testing.T) {
 		}
 		return ""
 	}
-	r.open().files.fault = func(point string) error {
-		if point == "committed" && armed.Swap(false) {
+	r.open().files.fault = func(at string) error {
+		if at == point && armed.Swap(false) {
 			seen <- look()
 		}
 		return nil

@@ -44,6 +44,8 @@ type archive struct {
 	copying   atomic.Uint64            // the epoch that NewEpoch makes, or 0; its files do not count yet
 	indexTold atomic.Bool              // the fault of the epochs file was reported
 	noSync    bool                     // for tests that must lose entries
+	lateSync  bool                     // the same, for the write-ahead file alone
+	ahead     int64                    // bytes of the write-ahead file; 0, for tests: there is none
 	fault     func(point string) error // faults of a disk, for tests
 }
 
@@ -96,7 +98,7 @@ func (a *archive) check(ctx context.Context, f catalogue.File) error {
 func (a *archive) checkClosed(ctx context.Context, f catalogue.File) error {
 	err := a.check(ctx, f)
 	if errors.Is(err, durable.ErrDamaged) {
-		a.isDamaged(f, false)
+		a.isDamaged(f)
 	}
 	return err
 }
@@ -135,15 +137,20 @@ func (a *archive) forget(path string) {
 	a.cat.Change(func(c *catalogue.Catalogue) { c.Forget(path) })
 }
 
-// isDamaged sets a damaged file aside: a closed one here, the current one by the writer.
-func (a *archive) isDamaged(f catalogue.File, last bool) {
-	if !last {
-		a.upkeep.Lock()
-		defer a.upkeep.Unlock()
-		a.setAside(f.Path)
-		return
-	}
-	a.mark(f, func(f *catalogue.File) { f.Suspect = true })
+// isDamaged sets a damaged closed file aside.
+func (a *archive) isDamaged(f catalogue.File) {
+	a.upkeep.Lock()
+	defer a.upkeep.Unlock()
+	a.setAside(f.Path)
+}
+
+// isSuspect makes the writer give its file up. If it has another by now that may have the same name.
+func (a *archive) isSuspect(at catalogue.Place) {
+	a.cat.Change(func(c *catalogue.Catalogue) {
+		if c.Open == at.Open {
+			c.Mark(at.File.Path, func(f *catalogue.File) { f.Suspect = true })
+		}
+	})
 	a.in.Poke()
 }
 

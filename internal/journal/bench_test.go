@@ -15,6 +15,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"gatehouse/internal/disk"
 	"gatehouse/internal/durable/boltfile"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
@@ -191,7 +192,7 @@ func measureSize(b *testing.B, n int, mix bool) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	tiles := fileBytes(j.files.path(segment.TreeName))
+	tiles := disk.Bytes(j.files.path(segment.TreeName))
 	b.ReportMetric(float64(used)/float64(n), "B/entry")
 	b.ReportMetric(float64(tiles)/float64(n), "tree-B/entry")
 	if d := j.Status().Dropped; d > 0 {

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/journal/ahead"
 	"gatehouse/internal/journal/hints"
 	"gatehouse/sync/wire"
 )
@@ -34,7 +35,7 @@ const (
 	envDir   = "GATEHOUSE_JOURNAL_DIR"
 	envFile  = "GATEHOUSE_JOURNAL_ENTRIES_A_FILE"
 	envCount = "GATEHOUSE_JOURNAL_COUNT" // entries after which it ends in order
-	envSin   = "GATEHOUSE_JOURNAL_SIN"   // early: prints before the commit; nosync: never syncs entries
+	envSin   = "GATEHOUSE_JOURNAL_SIN"   // early: prints before the write; late: before its sync; nosync: never syncs entries
 )
 
 // childWriter is the writer. It runs the journal on a thread of its own and
@@ -47,7 +48,14 @@ func childWriter() {
 	if err != nil {
 		panic(err)
 	}
-	j.files.noSync = os.Getenv(envSin) == "nosync"
+	j.files.ahead = 2000 // some ten entries: it is filled and emptied all the time
+	switch os.Getenv(envSin) {
+	case "nosync":
+		j.files.noSync = true
+	case "late":
+		j.files.lateSync = true
+		j.files.fault = syncLate(filepath.Join(o.Dir, ahead.Name))
+	}
 	j.anchors.every, j.hints.Every = time.Millisecond, 0
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
@@ -73,6 +81,21 @@ func childWriter() {
 	runtime.LockOSThread()
 	if err := j.Run(ctx); err != nil {
 		panic(err)
+	}
+}
+
+// syncLate syncs what was written ahead before the next write: the one who waited for it has been
+// told by then.
+func syncLate(path string) func(point string) error {
+	return func(point string) error {
+		if point != "ahead" {
+			return nil
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.Sync(), f.Close())
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/journal/audit"
 	"gatehouse/internal/journal/catalogue"
 	"gatehouse/internal/journal/hints"
 	"gatehouse/internal/journal/segment"
@@ -132,7 +133,7 @@ func (e *eraser) erase(ctx context.Context, f catalogue.File) error {
 	if err := e.hints.Save(); err != nil { // it goes by them
 		return err
 	}
-	h := wire.Header{Kind: wire.KindSpace, Reason: wire.ReasonWhosErased, Count: uint64(n), Detail: numbers(f.Epoch, f.First, end)}
+	h := wire.Header{Kind: wire.KindSpace, Reason: wire.ReasonWhosErased, Count: uint64(n), Detail: audit.Numbers(f.Epoch, f.First, end)}
 	if _, err := e.files.in.Append(ctx, h, wire.Who{}); err != nil {
 		return fmt.Errorf("journal the erasing in %s: %w", f.Path, err)
 	}

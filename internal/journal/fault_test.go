@@ -52,13 +52,14 @@ func find(list []wire.Header, kind wire.Kind) (found []wire.Header) {
 	return found
 }
 
-// An I/O error leaves open whether the commit is there. Both ways, every
+// Without a write-ahead file an I/O error leaves open whether the commit is there. Both ways, every
 // acknowledged entry can be read exactly once, in a new epoch that cites the
 // old one at the size that was acknowledged; also after a restart.
 func TestIOErrorBeginsAnEpoch(t *testing.T) {
 	for _, point := range []string{"commit", "committed"} {
 		t.Run(point, func(t *testing.T) {
 			r := newRig(t, nil)
+			r.ahead = -1
 			r.open()
 			r.j.files.fault, _ = failTimes(point, 5, 1, syscall.EIO)
 			r.run()
@@ -148,10 +149,18 @@ func TestStopOnADeadDisk(t *testing.T) {
 	}
 }
 
+// The disk is full when an entry is committed, or when the entry file is to grow for many that are
+// durable already.
 func TestFullDiskTakesTheBallast(t *testing.T) {
+	t.Run("commit", func(t *testing.T) { takesTheBallast(t, -1, 3) })
+	t.Run("fill", func(t *testing.T) { takesTheBallast(t, 700, 1) })
+}
+
+func takesTheBallast(t *testing.T, ahead, after int64) {
 	r := newRig(t, func(o *Options) { o.Ballast = 1 << 16 })
+	r.ahead = ahead
 	r.open()
-	r.j.files.fault, _ = failTimes("commit", 3, 1, syscall.ENOSPC)
+	r.j.files.fault, _ = failTimes("commit", after, 1, syscall.ENOSPC)
 	var free atomic.Int64
 	free.Store(1 << 30)
 	r.j.space.free = func(string) (int64, int, error) { return free.Load(), 50, nil }
@@ -244,35 +253,61 @@ func garble(whole []byte) []byte {
 	return b
 }
 
-// The file is cut while it is in use: the next commit or read faults in the
-// memory map. The process lives and goes on in a new epoch.
-func TestFileCutWhileRunning(t *testing.T) {
+// cut makes a journal with 500 entries in its file and one only in the write-ahead file, and cuts the
+// file short under it. It returns the state before, and the last entry.
+func cut(t *testing.T, ahead int64) (*rig, Status, wire.Ref) {
 	r := newRig(t, nil)
-	r.start()
-	for i := range 500 {
+	r.ahead = ahead
+	r.open()
+	for i := range 500 { // more than a small write-ahead file takes
 		r.j.Queue(granted(), somebody(byte(i)))
 	}
-	r.append(granted(), wire.Who{})
+	r.run()
+	eventually(t, "all are durable", func() bool { return r.j.Status().Queued == 0 })
+	last := r.append(granted(), wire.Who{})
 	s := r.j.Status()
-	path := files(t, r.o.Dir, "*-*.db")[0]
-	if err := os.Truncate(path, int64(2*os.Getpagesize())); err != nil {
+	if err := os.Truncate(files(t, r.o.Dir, "*-*.db")[0], int64(2*os.Getpagesize())); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := r.j.Entries(context.Background(), Position{}, 300); err == nil {
-		t.Error("reading a cut file gave no error")
-	}
-	eventually(t, "goes on in a new epoch", func() bool {
-		_, err := r.j.Append(context.Background(), granted(), somebody(3))
-		return err == nil && r.j.Status().Epoch != s.Epoch
-	})
+	return r, s, last
+}
+
+// goesOn: the cut file is set aside and told of, once, and the epoch goes on: what was not in the
+// file yet is there, under its number, and so is what came since.
+func goesOn(t *testing.T, r *rig, before Status, refs ...wire.Ref) {
+	t.Helper()
 	eventually(t, "damage is journaled", func() bool { return len(find(r.headers(), wire.KindDamaged)) == 1 })
-	if len(files(t, r.o.Dir, "*.bad-1")) != 1 {
-		t.Error("the cut file was not set aside")
+	s := r.j.Status()
+	if bad := files(t, r.o.Dir, "*.bad-*"); len(bad) != 1 || s.Epoch != before.Epoch || s.Sequence <= before.Sequence || len(find(r.headers(), wire.KindEpoch)) > 0 {
+		t.Errorf("set aside: %v; status %+v, want epoch %016x", bad, s, before.Epoch)
+	}
+	n := readable(r)
+	for _, ref := range refs {
+		if n[ref] != 1 {
+			t.Errorf("%v is there %d times", ref, n[ref])
+		}
+	}
+	if first := r.all()[0]; first.Position != place(before.Epoch, before.Sequence-1) {
+		t.Errorf("the first is %v, want %d", first.Position, before.Sequence-1)
 	}
 }
 
+// The file is cut while it is in use: the next commit or read faults in the
+// memory map. The process lives, and nothing is lost that was in memory.
+func TestFileCutWhileRunning(t *testing.T) {
+	r, s, last := cut(t, 2000)
+	if _, _, err := r.j.Entries(context.Background(), Position{}, 300); err == nil {
+		t.Error("reading a cut file gave no error")
+	}
+	next := r.append(granted(), somebody(3))
+	goesOn(t, r, s, last, next)
+	r.stop()
+	r.start()
+	goesOn(t, r, s, last, next, r.append(granted(), somebody(4)))
+}
+
 // Two readers find the same damage, and one of them says so when the writer has
-// long gone on in a new file: that one is good and stays.
+// long gone on in a new file: that one is good and stays, though it has the name of the other.
 func TestSlowReaderOfADamagedFile(t *testing.T) {
 	r := newRig(t, nil)
 	r.start()
@@ -281,29 +316,32 @@ func TestSlowReaderOfADamagedFile(t *testing.T) {
 	if err != nil || !at.Last {
 		t.Fatalf("last %v, %v", at.Last, err)
 	}
-	r.j.files.isDamaged(at.File, true)
-	eventually(t, "goes on in a new epoch", func() bool { return r.j.Status().Epoch != at.File.Epoch })
+	r.j.files.isSuspect(at)
+	eventually(t, "goes on in a new file", func() bool { now := r.j.cat.Load(); return now.Open != nil && now.Open != at.Open })
 	ref := r.append(granted(), somebody(2))
-	r.j.files.isDamaged(at.File, true)
+	r.j.files.isSuspect(at)
 	r.append(granted(), somebody(3))
-	if bad := files(t, r.o.Dir, "*.bad-1"); len(bad) != 1 || readable(r)[ref] != 1 {
-		t.Errorf("set aside: %v; the entry of the new epoch is there %d times", bad, readable(r)[ref])
+	if bad := files(t, r.o.Dir, "*.bad-*"); len(bad) != 1 || readable(r)[ref] != 1 || r.j.Status().Epoch != at.File.Epoch {
+		t.Errorf("set aside: %v; the entry after it is there %d times", bad, readable(r)[ref])
 	}
 }
 
+// The cut shows when the file is to be filled.
+func TestFileCutBeforeItIsFilled(t *testing.T) {
+	r, s, last := cut(t, 2000)
+	refs := []wire.Ref{last}
+	for i := range 30 {
+		refs = append(refs, r.append(granted(), somebody(byte(i))))
+	}
+	goesOn(t, r, s, refs...)
+	verifyAll(t, r)
+}
+
 func TestFileCutBeforeACommit(t *testing.T) {
-	r := newRig(t, nil)
-	r.start()
-	for i := range 500 {
-		r.j.Queue(granted(), somebody(byte(i)))
-	}
-	r.append(granted(), wire.Who{})
-	if err := os.Truncate(files(t, r.o.Dir, "*-*.db")[0], int64(2*os.Getpagesize())); err != nil {
-		t.Fatal(err)
-	}
+	r, s, _ := cut(t, -1)
 	ref := r.append(granted(), somebody(3))
-	if readable(r)[ref] != 1 || len(files(t, r.o.Dir, "*.bad-1")) != 1 {
-		t.Error("the entry is not there once, or the file was not set aside")
+	if bad := files(t, r.o.Dir, "*.bad-1"); readable(r)[ref] != 1 || len(bad) != 1 || r.j.Status().Epoch == s.Epoch {
+		t.Errorf("the entry is not there once, or the file was not set aside: %v", bad)
 	}
 }
 

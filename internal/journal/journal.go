@@ -31,7 +31,9 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/backoff"
+	"gatehouse/internal/disk"
 	"gatehouse/internal/durable"
+	"gatehouse/internal/journal/ahead"
 	"gatehouse/internal/journal/catalogue"
 	"gatehouse/internal/journal/hints"
 	"gatehouse/internal/journal/intake"
@@ -69,7 +71,7 @@ func Open(o Options) (*Journal, error) {
 	}
 	in := intake.New(boot, o.Queue, o.Clock, o.Log)
 	files := &archive{o: o, in: in, losses: losses{o.Dir, in, o.Log}, work: make(chan struct{}, 1),
-		fault: func(string) error { return nil }}
+		ahead: ahead.Size, fault: func(string) error { return nil }}
 	heard, cat, err := hints.Open(o.Dir)
 	files.report("read what the registry has; it is asked again", err)
 	files.cat = cat
@@ -77,7 +79,7 @@ func Open(o Options) (*Journal, error) {
 		in: in, cat: files.cat, files: files, anchors: newAnchors(files), hints: heard, tails: make(chan *tail, 1),
 		retry: backoff.New(100*time.Millisecond, 30*time.Second),
 	}
-	j.space = &space{files: files, anchors: j.anchors, hints: heard, free: diskSpace}
+	j.space = &space{files: files, anchors: j.anchors, hints: heard, free: disk.Space}
 	in.Note(wire.Header{Kind: wire.KindBoot, Detail: o.BootID[:]})
 	return j, nil
 }
@@ -87,7 +89,7 @@ func Open(o Options) (*Journal, error) {
 // because of a sick disk: it tries again. What can't be written when ctx ends
 // is logged and lost. Call it once.
 func (j *Journal) Run(ctx context.Context) error {
-	w := &writer{files: j.files, anchors: j.anchors, space: j.space, tails: j.tails, retry: j.retry}
+	w := &writer{files: j.files, anchors: j.anchors, space: j.space, tails: j.tails, retry: j.retry, buffer: j.files.newBuffer()}
 	k := &keeper{files: j.files, anchors: j.anchors, hints: j.hints, space: j.space, eraser: &eraser{files: j.files, hints: j.hints}}
 	var keeping sync.WaitGroup
 	keeping.Go(func() { k.run(ctx) })

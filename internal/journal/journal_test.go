@@ -48,7 +48,8 @@ type rig struct {
 	j    *Journal
 	stop func()
 
-	realDisk bool // its space is looked at; else there is always room, as no machine promises
+	ahead    int64 // bytes of the write-ahead file, -1 for none; 0: as many as a journal has
+	realDisk bool  // its space is looked at; else there is always room, as no machine promises
 }
 
 func newRig(t *testing.T, change func(*Options)) *rig {
@@ -72,6 +73,9 @@ func (r *rig) open() *Journal {
 	j.retry = backoff.New(5*time.Millisecond, 20*time.Millisecond)
 	if !r.realDisk {
 		j.space.free = roomy
+	}
+	if r.ahead != 0 {
+		j.files.ahead = max(r.ahead, 0)
 	}
 	r.j = j
 	return j

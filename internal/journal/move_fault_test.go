@@ -175,6 +175,7 @@ func TestNewEpochIsCancelled(t *testing.T) {
 // epoch too: the copy goes on over it.
 func TestNewEpochOverAnIOError(t *testing.T) {
 	r := newRig(t, nil)
+	r.ahead = -1
 	r.start()
 	for i := range 2500 {
 		r.j.Queue(granted(), somebody(byte(i)))
@@ -231,7 +232,7 @@ func TestNewEpochFromADamagedFile(t *testing.T) {
 		t.Fatalf("began at %v with half of the tail", p)
 	}
 	ref := r.append(granted(), somebody(1))
-	if s := r.j.Status(); s.Epoch == old.Epoch || len(files(t, r.o.Dir, "*.bad-1")) != 1 || len(files(t, r.o.Dir, "*"+catalogue.NextSuffix+"*")) > 0 {
+	if s := r.j.Status(); s.Epoch != old.Epoch || len(files(t, r.o.Dir, "*.bad-1")) != 1 || len(files(t, r.o.Dir, "*"+catalogue.NextSuffix+"*")) > 0 {
 		t.Errorf("status %+v, files %v", s, files(t, r.o.Dir, "*"))
 	}
 	if _, err := r.j.NewEpoch(context.Background(), place(old.Epoch, 10), headOf(old.Position)); !errors.Is(err, ErrGone) {

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"gatehouse/internal/journal/audit"
 	"gatehouse/internal/journal/catalogue"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
@@ -17,7 +18,7 @@ import (
 
 // headOf is a registry's head as NewEpoch cites it.
 func headOf(p Position) []byte {
-	return head(p, tlog.Hash{})
+	return audit.Head(p, tlog.Hash{})
 }
 
 func stored(list []Entry) (all [][]byte) {
@@ -46,7 +47,7 @@ func checkMoved(t *testing.T, r *rig, before []Entry, from int, began Position) 
 			len(list), from, list[min(from, len(list)-1)].Position, len(before), began)
 	}
 	h, err := wire.DecodeHeader(list[from].Header)
-	if err != nil || h.Kind != wire.KindEpoch || len(h.Detail) != headDetail {
+	if err != nil || h.Kind != wire.KindEpoch || len(h.Detail) != audit.HeadSize {
 		t.Errorf("the new epoch begins with %+v, %v", h, err)
 	}
 	var got [][]byte

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/journal/audit"
 	"gatehouse/internal/journal/catalogue"
 	"gatehouse/internal/journal/intake"
 	"gatehouse/internal/journal/segment"
@@ -54,8 +55,8 @@ func (j *Journal) NewEpoch(ctx context.Context, from Position, detail []byte) (P
 }
 
 func (j *Journal) newEpoch(ctx context.Context, from Position, detail []byte) (Position, error) {
-	if len(detail) != headDetail {
-		return Position{}, fmt.Errorf("detail of %d bytes, want %d", len(detail), headDetail)
+	if len(detail) != audit.HeadSize {
+		return Position{}, fmt.Errorf("detail of %d bytes, want %d", len(detail), audit.HeadSize)
 	}
 	now := j.cat.Load()
 	from, err := now.Movable(from)
@@ -259,6 +260,13 @@ func (w *writer) takeOver(ctx context.Context, t *tail) error {
 			return err
 		}
 	}
+	if err := w.fill(); err != nil { // nothing of it may be of an epoch that has ended
+		w.fail(err)
+		return err
+	}
+	if err := w.buffer.Empty(); err != nil {
+		return err
+	}
 	if err := t.copy(ctx, 0); err != nil {
 		return err
 	}
@@ -287,6 +295,7 @@ func (w *writer) useTail(d catalogue.Directory, t *tail) {
 	last := len(t.files) - 1
 	old := w.file
 	w.tree = t.tree
+	w.buffer.Begin(w.tree)
 	w.use(t.file, t.files[last], func(c *catalogue.Catalogue) {
 		c.SetEnds(d.Files)
 		c.Files = append(c.Files, t.files[:last]...)

@@ -11,13 +11,13 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// hold makes the writer stop before its n-th commit, at which held is closed, until
+// hold makes the writer stop before its n-th write, at which held is closed, until
 // release is called.
 func hold(r *rig, n int64) (held <-chan struct{}, release func()) {
 	gate, at := make(chan struct{}), make(chan struct{})
 	seen := int64(0)
 	r.j.files.fault = func(point string) error {
-		if point == "commit" {
+		if point == "ahead" {
 			if seen++; seen == n {
 				close(at)
 				<-gate

@@ -41,17 +41,18 @@ func (a *archive) entries(ctx context.Context, from Position, n int) ([]Entry, P
 			from = at.Next // none of it counts any more
 			continue
 		}
-		list, err := a.readFile(ctx, at.File, from, n)
+		list, err := a.readFile(ctx, at, n)
 		switch {
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, berrors.ErrDatabaseNotOpen):
 			a.isGone(at.File, at.Last)
 			continue // closed, packed or deleted meanwhile: look again
 		case errors.Is(err, durable.ErrDamaged):
 			a.o.Log.Error().Err(err).Msg("journal: damaged file found while reading")
-			a.isDamaged(at.File, at.Last)
 			if at.Last {
+				a.isSuspect(at)
 				return nil, from, fmt.Errorf("read journal: %w", err)
 			}
+			a.isDamaged(at.File)
 			continue
 		case err != nil:
 			return nil, from, fmt.Errorf("read journal: %w", err)
@@ -67,19 +68,29 @@ func (a *archive) entries(ctx context.Context, from Position, n int) ([]Entry, P
 	return nil, from, errors.New("read journal: its files keep changing")
 }
 
-// readFile reads up to n entries of one file.
-func (a *archive) readFile(ctx context.Context, f catalogue.File, from Position, n int) (list []Entry, err error) {
-	list = make([]Entry, 0, min(uint64(n), f.End-from.Sequence, maxPrepared))
-	err = a.view(ctx, f, func(t segment.Tx) error {
-		return t.Each(from.Sequence, f.End, n, func(seq uint64, stored []byte) error {
-			s, err := journaled.Split(bytes.Clone(stored)) // the file was verified or written in this run
-			if err != nil {
-				return fmt.Errorf("%w: entry %d: %w", durable.ErrDamaged, seq, err)
-			}
-			list = append(list, Entry{Position: Position{Epoch: f.Epoch, Sequence: seq}, Stored: s})
-			return nil
-		})
-	})
+// readFile reads up to n entries of one file, those that are not in it yet from memory. The place was
+// taken before the file is read: what has come into the file since is in both, and nothing in neither.
+func (a *archive) readFile(ctx context.Context, at catalogue.Place, n int) (list []Entry, err error) {
+	next, end := at.From.Sequence, at.File.End
+	list = make([]Entry, 0, min(uint64(n), end-next, maxPrepared))
+	add := func(seq uint64, stored []byte) error {
+		s, err := journaled.Split(bytes.Clone(stored)) // the file was verified or written in this run
+		if err != nil {
+			return fmt.Errorf("%w: entry %d: %w", durable.ErrDamaged, seq, err)
+		}
+		list, next = append(list, Entry{Position: Position{Epoch: at.File.Epoch, Sequence: seq}, Stored: s}), seq+1
+		return nil
+	}
+	ahead := at.Ahead
+	if len(ahead.Stored) > 0 {
+		end = ahead.First
+	}
+	if next < end {
+		err = a.view(ctx, at.File, func(t segment.Tx) error { return t.Each(next, end, n, add) })
+	}
+	for err == nil && next >= end && next < ahead.End() && len(list) < n {
+		err = add(next, ahead.Stored[next-ahead.First])
+	}
 	return list, err
 }
 

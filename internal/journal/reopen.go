@@ -9,12 +9,14 @@ import (
 	"slices"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
 	"gatehouse/internal/journal/catalogue"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // open takes the directory and continues its newest file, or begins an epoch.
@@ -40,18 +42,29 @@ func (w *writer) openIndexed(ctx context.Context) error {
 		return err
 	}
 	w.files.noteIndex(d)
+	if err := w.readAhead(d); err != nil {
+		return err
+	}
+	if w.broken != nil {
+		if d.Knows(w.broken.Epoch) {
+			return w.goOn()
+		}
+		w.cite = &ending{epoch: w.broken.Epoch, size: w.tree.Size(), root: w.tree.Root(), reason: wire.ReasonIO} // the directory is gone
+		w.broken = nil
+	}
 	last, ok := d.Current()
 	if ok && w.cite != nil && last.Epoch == w.begun {
 		w.cite, w.begun = nil, 0 // the disk says that it has begun
+		w.dropAhead()
 	}
 	if !ok || w.cite != nil {
-		return w.begin(d)
+		return w.begin(ctx, d)
 	}
 	err = w.resume(ctx, d, last)
 	if errors.Is(err, durable.ErrDamaged) {
 		w.files.o.Log.Error().Err(err).Msg("journal: newest file is damaged")
 		w.cite = &ending{epoch: last.Epoch, size: segment.NoEnd, reason: wire.ReasonDamaged, damaged: last.Path}
-		return w.begin(d)
+		return w.begin(ctx, d)
 	}
 	return err
 }
@@ -81,9 +94,10 @@ func (w *writer) resume(ctx context.Context, d catalogue.Directory, last catalog
 		return err
 	}
 	var s segment.Segment
+	var filled tree.Range
 	err = file.View(func(t segment.Tx) (err error) {
 		if s, err = t.Segment(); err == nil {
-			w.tree, err = w.files.tiles().TreeAt(t, s)
+			filled, err = w.files.tiles().TreeAt(t, s)
 		}
 		if last.Made = s.Made; err == nil && s.Made == 0 {
 			last.Made = t.FirstTrusted(s)
@@ -94,27 +108,35 @@ func (w *writer) resume(ctx context.Context, d catalogue.Directory, last catalog
 		file.Close(err)
 		return err
 	}
+	var lost error
+	w.tree, lost = w.buffer.Join(last.Epoch, filled)
 	if a := w.anchors.newest(); a.Epoch == last.Epoch && a.Sequence > w.tree.Size() || a.Epoch != 0 && !d.Knows(a.Epoch) {
 		file.Close(nil)
 		w.cite = w.anchors.setBack(a)
-		return w.begin(d)
+		return w.begin(ctx, d)
+	}
+	if lost != nil {
+		file.Close(nil)
+		w.cite = w.lostAhead(last.Epoch, lost)
+		return w.begin(ctx, d)
 	}
 	if !sure {
 		// The last commit may be gone, and somebody may have seen it, so its numbers are not used
 		// again. What is there stays, and can be read.
 		w.files.losses.tell(wire.ReasonDamaged, []byte(filepath.Base(last.Path)), "a file was damaged: its last entries may be missing")
 		file.Close(nil)
-		w.cite = &ending{epoch: last.Epoch, size: w.tree.Size(), root: w.tree.Root(), reason: wire.ReasonDamaged}
-		return w.begin(d)
+		w.cite = &ending{epoch: last.Epoch, size: filled.Size(), root: filled.Root(), reason: wire.ReasonDamaged}
+		return w.begin(ctx, d)
 	}
+	w.buffer.Joined()
 	w.use(file, last, func(c *catalogue.Catalogue) { c.Adopt(d.Files[:len(d.Files)-1]) })
 	poke(w.files.work)
-	return nil
+	return w.fill()
 }
 
 // begin ends the open epoch, sets its damaged file aside, and begins a new
 // epoch whose first entry cites the old.
-func (w *writer) begin(d catalogue.Directory) error {
+func (w *writer) begin(ctx context.Context, d catalogue.Directory) error {
 	if w.cite == nil {
 		w.cite = w.anchors.lostEpoch(d)
 	}
@@ -128,6 +150,13 @@ func (w *writer) begin(d catalogue.Directory) error {
 		}
 		entry := w.cite.first(w.files.in)
 		first, start = append(first, entry.Stored), start.Add(entry.Leaf)
+	}
+	for _, stored := range w.again(ctx, d) {
+		e, err := journaled.Decode(stored)
+		if err != nil {
+			return err
+		}
+		first, start = append(first, stored), start.Add(tlog.RecordHash(e.Leaf()))
 	}
 	f := catalogue.File{Epoch: s.Epoch, Made: s.Made, Path: w.files.path(segment.Name(s.Epoch, 0))}
 	if err := segment.Create(f.Path+catalogue.NextSuffix, s, first); err != nil {
@@ -147,6 +176,7 @@ func (w *writer) begin(d catalogue.Directory) error {
 	}
 	w.files.o.Log.WithLevel(level).Str("file", filepath.Base(f.Path)).Msg("journal: new epoch")
 	w.cite, w.begun, w.tree = nil, 0, start
+	w.dropAhead()
 	w.use(file, f, func(c *catalogue.Catalogue) { c.Adopt(d.Files) })
 	poke(w.files.work)
 	return nil

@@ -2,7 +2,11 @@ package journal
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -12,6 +16,9 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"gatehouse/internal/durable"
+	"gatehouse/internal/journal/ahead"
+	"gatehouse/internal/journal/audit"
 	"gatehouse/internal/journal/catalogue"
 	"gatehouse/internal/journal/hints"
 	"gatehouse/internal/journal/segment"
@@ -154,12 +161,44 @@ func (k known) lookAt(dir string, acks []wire.Ref) error {
 			return err
 		}
 	}
+	if next.Sequence, err = k.lookAhead(dir, next, got); err != nil {
+		return err
+	}
 	for _, ref := range acks {
 		if got[ref] != 1 {
 			return fmt.Errorf("entry %v was acknowledged and is there %d times: %w", ref, got[ref], errLost)
 		}
 	}
 	return nil
+}
+
+// lookAhead counts the entries of the write-ahead file behind those of the entry files, and returns
+// where they end. None of them may be missing.
+func (k known) lookAhead(dir string, at Position, got map[wire.Ref]int) (uint64, error) {
+	frames, err := ahead.Read(filepath.Join(dir, ahead.Name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return at.Sequence, nil
+	}
+	if err != nil && !errors.Is(err, durable.ErrDamaged) { // it was being emptied, or the next says so
+		return at.Sequence, err
+	}
+	for _, f := range frames {
+		if f.Epoch != at.Epoch || f.End() <= at.Sequence {
+			continue
+		}
+		if f.First > at.Sequence {
+			return at.Sequence, fmt.Errorf("the write-ahead file goes on at %d where %d was expected: %w", f.First, at.Sequence, errLost)
+		}
+		for _, stored := range f.Stored[at.Sequence-f.First:] {
+			ref, err := k.ref(stored)
+			if err != nil {
+				return at.Sequence, err
+			}
+			got[ref]++
+			at.Sequence++
+		}
+	}
+	return at.Sequence, nil
 }
 
 // shm is memory where there is some: images need no disk.
@@ -177,7 +216,7 @@ func shm(t *testing.T) string {
 // what was written, names a file that is not there, or the anchor is ahead of the
 // entries.
 func quiet(dir string, fo catalogue.Directory) error {
-	a := newestAnchor(besides(dir).Anchors())
+	a := audit.Newest(besides(dir).Anchors())
 	size, known := uint64(0), false
 	for _, f := range fo.Files {
 		if f.Epoch != a.Epoch {
@@ -191,6 +230,12 @@ func quiet(dir string, fo catalogue.Directory) error {
 		})
 		if err != nil {
 			return err
+		}
+	}
+	frames, _ := ahead.Read(filepath.Join(dir, ahead.Name)) // lookAt sees to its errors
+	for _, f := range frames {
+		if f.Epoch == a.Epoch && f.First <= size {
+			size = max(size, f.End())
 		}
 	}
 	_, goesOn := fo.Current()
@@ -246,6 +291,7 @@ func TestReplay(t *testing.T) {
 	t.Logf("%d images of %d calls, %d of them also started, %d acknowledged entries, 0 lost",
 		images, rec.lines, started.Load(), len(rec.acks))
 	seesNames(t, rec)
+	seesTorn(t, rec)
 }
 
 // seesNames: a directory that is never synced is caught too.
@@ -265,6 +311,52 @@ func seesNames(t *testing.T, rec recording) {
 	t.Error("a directory that is never synced was not caught")
 }
 
+// seesTorn: a reader that takes a torn frame of the write-ahead file for whole, since it does not
+// compare its sum, is caught.
+func seesTorn(t *testing.T, rec recording) {
+	dir, entries := filepath.Join(shm(t), "image"), known{}
+	rng := rand.New(rand.NewPCG(9, 2026))
+	for range 3000 {
+		at := rng.IntN(rec.lines)
+		if err := writeImage(dir, rec.image(at, rng)); err != nil {
+			t.Fatal(err)
+		}
+		if !sealTorn(t, filepath.Join(dir, ahead.Name)) {
+			continue
+		}
+		if err := entries.lookAt(dir, rec.ackedAt(at)); err != nil {
+			return
+		}
+	}
+	t.Error("a torn frame whose sum is not compared was not caught")
+}
+
+// sealTorn gives the first bad frame of a write-ahead file a right sum; it reports whether there is one.
+func sealTorn(t *testing.T, path string) bool {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	frames, _ := ahead.Read(path)
+	at, before := 0, make([]byte, 16)
+	size := func() int { return (52 + int(binary.BigEndian.Uint32(b[at+4:])) + 16 + 7) / 8 * 8 }
+	for range frames {
+		at += size()
+		before = b[at-16 : at]
+	}
+	if at+52 > len(b) || string(b[at:at+4]) != "GHWA" || at+size() > len(b) || !bytes.Equal(b[at+36:at+52], before) {
+		return false
+	}
+	end := at + size()
+	sum := sha256.Sum256(b[at : end-16])
+	copy(b[end-16:end], sum[:])
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return true
+}
+
 // childImage looks at an image whose pages may be anything.
 func childImage() {
 	var acks []wire.Ref
@@ -279,13 +371,19 @@ func childImage() {
 	}
 }
 
-// A writer that does not sync must be caught at once.
+// A writer that does not sync must be caught at once, and so must one that tells too early.
 func TestReplayControl(t *testing.T) {
+	for sin, what := range map[string]string{"nosync": "does not sync", "late": "tells before the sync"} {
+		t.Run(sin, func(t *testing.T) { replayControl(t, sin, what) })
+	}
+}
+
+func replayControl(t *testing.T, sin, what string) {
 	needStrace(t)
-	rec := record(t, "nosync")
+	rec := record(t, sin)
 	dir := filepath.Join(shm(t), "image")
 	rng := rand.New(rand.NewPCG(7, 2026))
-	for i := range 100 {
+	for i := range 400 {
 		at := rng.IntN(rec.lines)
 		if err := writeImage(dir, rec.image(at, rng)); err != nil {
 			t.Fatal(err)
@@ -301,7 +399,7 @@ func TestReplayControl(t *testing.T) {
 			return
 		}
 	}
-	t.Fatal("a writer that does not sync was not caught")
+	t.Fatalf("a writer that %s was not caught", what)
 }
 
 // inPlace counts the writes to a file under its final name.

@@ -9,7 +9,10 @@ import (
 	"sync"
 	"syscall"
 
+	"gatehouse/internal/disk"
 	"gatehouse/internal/durable"
+	"gatehouse/internal/journal/ahead"
+	"gatehouse/internal/journal/audit"
 	"gatehouse/internal/journal/catalogue"
 	"gatehouse/internal/journal/hints"
 	"gatehouse/internal/journal/segment"
@@ -38,7 +41,7 @@ type space struct {
 
 // Usage is the space that is in use.
 type Usage struct {
-	Bytes int64 // of the directory, without the ballast
+	Bytes int64 // of the directory, without the ballast and the write-ahead file
 	Disk  int   // percent of the file system in use
 	Spent bool  // the ballast was given up, and there is no space to make it again
 }
@@ -107,7 +110,7 @@ func (s *space) prune(ctx context.Context, used int64) error {
 			return nil
 		}
 		end := s.sizeOf(ctx, f)
-		h := wire.Header{Kind: wire.KindSpace, Reason: wire.ReasonPruned, Detail: numbers(f.Epoch, f.First, end)}
+		h := wire.Header{Kind: wire.KindSpace, Reason: wire.ReasonPruned, Detail: audit.Numbers(f.Epoch, f.First, end)}
 		if lacks < end {
 			h.Kind, h.Count = wire.KindGap, end-lacks
 		}
@@ -117,7 +120,7 @@ func (s *space) prune(ctx context.Context, used int64) error {
 		if err := s.hints.Save(); err != nil { // it goes by them
 			return err
 		}
-		used -= fileBytes(f.Path)
+		used -= disk.Bytes(f.Path)
 		s.anchors.soon() // it must not name what goes
 		s.files.report("keep an anchor", s.anchors.keep(ctx))
 		if err := s.files.remove(f.Path); err != nil {
@@ -146,7 +149,7 @@ func (s *space) sizeOf(ctx context.Context, f catalogue.File) uint64 {
 func (s *space) roomFor(files []catalogue.File) error {
 	need := spareTimes * max(s.files.o.Ballast, 0)
 	for _, f := range files {
-		need += fileBytes(f.Path)
+		need += disk.Bytes(f.Path)
 	}
 	free, _, err := s.free(s.files.o.Dir)
 	if err == nil && free < need {
@@ -189,24 +192,7 @@ func (s *space) setSpent(spent bool) {
 	s.now.Spent = spent
 }
 
-// diskSpace returns the free bytes and the percentage in use as df counts it: space reserved for
-// others is neither free nor in use.
-func diskSpace(dir string) (free int64, percent int, err error) {
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(dir, &s); err != nil {
-		return 0, 0, fmt.Errorf("space of %s: %w", dir, err)
-	}
-	if s.Blocks == 0 {
-		return math.MaxInt64, 0, nil // a file system without figures
-	}
-	left, used := uint64(s.Bavail), uint64(s.Blocks)-uint64(s.Bfree)
-	if left == 0 {
-		return 0, 100, nil
-	}
-	return int64(left) * int64(s.Bsize), int((used*100 + left + used - 1) / (left + used)), nil
-}
-
-// usedBytes returns what the directory takes on the disk, without the ballast.
+// usedBytes returns what the directory takes on the disk, without the two files that have always the same size.
 func usedBytes(dir string) (int64, error) {
 	names, err := os.ReadDir(dir)
 	if err != nil {
@@ -214,21 +200,9 @@ func usedBytes(dir string) (int64, error) {
 	}
 	var sum int64
 	for _, n := range names {
-		if n.Name() != ballastName {
-			sum += fileBytes(filepath.Join(dir, n.Name()))
+		if n.Name() != ballastName && n.Name() != ahead.Name {
+			sum += disk.Bytes(filepath.Join(dir, n.Name()))
 		}
 	}
 	return sum, nil
-}
-
-// fileBytes counts whole blocks of 512 bytes, as the disk does.
-func fileBytes(path string) int64 {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0
-	}
-	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		return s.Blocks * 512
-	}
-	return info.Size()
 }

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"gatehouse/internal/journal/audit"
 	"gatehouse/sync/wire"
 )
 
@@ -48,7 +49,7 @@ func TestCapDeletesTheOldestFile(t *testing.T) {
 		eventually(t, fmt.Sprintf("uplink %v: a %v entry says what went", uplink, kind), func() bool {
 			poke(r.j.files.work)
 			return slices.ContainsFunc(find(r.headers(), kind), func(h wire.Header) bool {
-				return h.Reason == wire.ReasonPruned && h.Count == count && bytes.HasPrefix(h.Detail, numbers(epoch)) &&
+				return h.Reason == wire.ReasonPruned && h.Count == count && bytes.HasPrefix(h.Detail, audit.Numbers(epoch)) &&
 					binary.BigEndian.Uint64(h.Detail[16:])-binary.BigEndian.Uint64(h.Detail[8:]) == 20
 			})
 		})

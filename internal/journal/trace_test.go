@@ -249,11 +249,11 @@ func (r *recording) image(at int, rng *rand.Rand) map[string][]byte {
 			}
 			continue
 		}
-		for from := 0; from < len(o.data); from += 512 {
+		for from, to := 0, 0; from < len(o.data); from = to {
+			to = min(from+512-(int(o.offset)+from)%512, len(o.data)) // sectors are the disk's
 			if !sure && rng.Float64() >= chance {
 				continue
 			}
-			to := min(from+512, len(o.data))
 			if end := int(o.offset) + to; len(*c) < end {
 				*c = resize(*c, end)
 			}

@@ -13,6 +13,7 @@ import (
 
 	"gatehouse/internal/backoff"
 	"gatehouse/internal/durable"
+	"gatehouse/internal/journal/buffer"
 	"gatehouse/internal/journal/catalogue"
 	"gatehouse/internal/journal/intake"
 	"gatehouse/internal/journal/segment"
@@ -34,13 +35,15 @@ type writer struct {
 	tails   <-chan *tail     // copied tails
 	retry   *backoff.Backoff // on a sick disk
 
-	lock  *durable.Lock   // of the directory
-	file  *segment.Writer // nil while none is open
-	f     catalogue.File  // its entry in the catalogue
-	tree  tree.Range      // as committed; its size is the next sequence
-	later uint64          // sequence before which no rotation is tried
-	cite  *ending         // set when the open epoch was given up
-	begun uint64          // epoch that may have begun; 0: none
+	lock   *durable.Lock   // of the directory
+	file   *segment.Writer // nil while none is open
+	f      catalogue.File  // its entry in the catalogue
+	tree   tree.Range      // of all that is durable; its size is the next sequence
+	buffer *buffer.Buffer  // what of that is not in the file yet
+	later  uint64          // sequence before which no rotation is tried
+	broken *catalogue.File // set when the file was given up, and the epoch goes on in the next
+	cite   *ending         // set when the open epoch was given up
+	begun  uint64          // epoch that may have begun; 0: none
 }
 
 // loop commits until ctx ends and nothing is left to write.
@@ -59,14 +62,12 @@ func (w *writer) loop(ctx context.Context) {
 
 // take waits for entries; none: ctx ended, and nothing is left to write.
 func (w *writer) take(ctx context.Context) []*intake.Item {
-	for {
+	for woken := false; ; woken = true {
 		stopping := ctx.Err() != nil
 		batch := w.files.in.Take(batchMax, stopping)
 		if w.file != nil && w.files.cat.Load().Last().Suspect {
 			w.giveUpFile(fmt.Errorf("read %s: %w", w.f.Path, durable.ErrFault))
-			if err := w.open(ctx); err != nil {
-				w.files.o.Log.Error().Err(err).Msg("journal: no new epoch yet")
-			}
+			w.files.report("begin a new file", w.open(ctx))
 		}
 		select {
 		case t := <-w.tails:
@@ -76,7 +77,9 @@ func (w *writer) take(ctx context.Context) []*intake.Item {
 		if len(batch) > 0 || stopping {
 			return batch
 		}
-		w.rotateOld()
+		if woken { // and not right after a batch: the next is often near
+			w.idle(ctx)
+		}
 		select {
 		case <-w.files.in.Wake():
 		case <-ctx.Done():
@@ -116,40 +119,26 @@ func (w *writer) write(ctx context.Context, batch []*intake.Item) error {
 		}
 	}
 	if w.due() {
-		w.tryRotate(laterBy)
+		if err := w.turn(laterBy); err != nil {
+			return err
+		}
 	}
-	end, err := w.commit(batch)
-	if err != nil {
-		return err
-	}
-	before := w.tree.Size()
-	w.tree = end
-	w.files.cat.Grow(func(c *catalogue.Catalogue) { c.Tree = end })
-	w.files.in.Committed()
-	if before/pokeEvery != end.Size()/pokeEvery {
-		poke(w.files.work)
-	}
-	return nil
-}
-
-// commit writes a batch in one transaction. After an error it may be there or not.
-func (w *writer) commit(batch []*intake.Item) (tree.Range, error) {
 	stored, leaves := make([][]byte, len(batch)), make([]tlog.Hash, len(batch))
 	for i, it := range batch {
 		stored[i], leaves[i] = it.Stored, it.Leaf
 	}
 	end := w.tree.AddAll(leaves)
-	if w.files.o.Sync != nil {
-		w.files.o.Sync()
+	if err := w.buffer.Store(w.file, w.f.Epoch, stored, w.tree, end); err != nil {
+		return err
 	}
-	if err := w.files.fault("commit"); err != nil {
-		return end, err
+	before := w.tree.Size()
+	w.tree = end
+	w.files.cat.Grow(func(c *catalogue.Catalogue) { c.Tree, c.Ahead = end, w.buffer.Tail() })
+	w.files.in.Committed()
+	if before/pokeEvery != end.Size()/pokeEvery {
+		poke(w.files.work)
 	}
-	err := w.file.Append(w.tree.Size(), stored, end)
-	if err == nil {
-		err = w.files.fault("committed")
-	}
-	return end, err
+	return nil
 }
 
 // due reports whether the current file is full or old enough.
@@ -166,21 +155,44 @@ func (w *writer) due() bool {
 	return next-first >= w.files.o.MaxEntries || old
 }
 
-// rotateOld closes a file that is old enough although nothing is written, because its who parts
-// must be erased in time.
-func (w *writer) rotateOld() {
-	if w.file != nil && !w.file.Removed() && w.due() {
-		w.tryRotate(1) // or with the next entry
+// idle does what is due although nothing is written: who parts must be erased in time.
+func (w *writer) idle(ctx context.Context) {
+	if w.file == nil || w.file.Removed() {
+		return
+	}
+	var err error
+	switch {
+	case w.due():
+		err = w.turn(1) // or with the next entry
+	case w.buffer.Ripe():
+		if err = w.fill(); err == nil {
+			w.files.report("empty the write-ahead file", w.buffer.Empty())
+		}
+	}
+	if err != nil {
+		w.fail(err)
+		if w.file == nil {
+			err = w.open(ctx)
+		}
+		w.files.report("bring all into the entry file, which waits", err)
 	}
 }
 
-// tryRotate begins the next file, or tries it again after as many entries as later says.
-func (w *writer) tryRotate(later uint64) {
-	err := w.rotate()
+// turn begins the next file, or tries it again after as many entries as later says. The full one has
+// all of its entries first, and the write-ahead file none of them. An error: that failed.
+func (w *writer) turn(later uint64) error {
+	if err := w.fill(); err != nil {
+		return err
+	}
+	err := w.buffer.Empty()
+	if err == nil {
+		err = w.rotate()
+	}
 	if err != nil {
 		w.later = w.tree.Size() + later
 	}
 	w.files.report("begin a new file, going on with the old one", err)
+	return nil
 }
 
 // rotate begins the next file of the epoch.
@@ -195,6 +207,7 @@ func (w *writer) rotate() error {
 		return err
 	}
 	old, path := w.file, w.f.Path
+	w.buffer.Begin(w.tree)
 	w.use(file, f, func(c *catalogue.Catalogue) { c.Mark(path, func(old *catalogue.File) { old.End = f.First }) })
 	old.Close(nil) // waits for readers, who are quick
 	w.anchors.soon()
@@ -212,17 +225,22 @@ func (w *writer) use(file *segment.Writer, f catalogue.File, closed func(*catalo
 	w.files.cat.Change(func(c *catalogue.Catalogue) {
 		closed(c)
 		c.Files = append(slices.Clip(c.Files), f)
-		c.Open, c.Tree = file, w.tree
+		c.Open, c.Tree, c.Ahead = file, w.tree, w.buffer.Tail()
 		c.Acked = c.Settle(c.Acked)
 	})
 }
 
 // fail closes and gives up whatever err leaves in doubt, and returns the reason. A failed commit
-// that can be read is in doubt: the file can't be continued.
+// that can be read is in doubt: the file can't be continued. Where what it was to write is in the
+// write-ahead file the epoch goes on in the next; else it ends at what was acknowledged.
 func (w *writer) fail(err error) wire.Reason {
 	full := errors.Is(err, syscall.ENOSPC)
-	if w.file != nil && (!full || w.file.Has(w.tree.Size())) {
-		w.giveUpFile(err)
+	if w.file != nil && (!full || w.file.Has(w.buffer.Filled().Size())) {
+		if doubt := len(w.buffer.Tail().Stored) == 0; doubt {
+			w.endEpoch(err)
+		} else {
+			w.giveUpFile(err)
+		}
 	}
 	switch {
 	case full:
@@ -234,15 +252,29 @@ func (w *writer) fail(err error) wire.Reason {
 	return wire.ReasonIO
 }
 
-// giveUpFile ends the epoch at what was acknowledged: the next try opens a new one, which cites it.
-// A damaged file is set aside then; another stays, to be verified before anybody reads it.
+// giveUpFile closes the file, and the next try makes another of the same epoch: what has been
+// acknowledged, and under which sequence numbers, is known. A damaged file is set aside then; another
+// stays, to be verified before anybody reads it, and counts as far as it was filled.
 func (w *writer) giveUpFile(err error) {
+	w.f.Suspect = errors.Is(err, durable.ErrDamaged)
+	broken, end := w.f, w.buffer.Filled().Size()
+	w.broken = &broken
+	w.files.cat.Change(func(c *catalogue.Catalogue) {
+		c.Open = nil
+		c.Mark(broken.Path, func(f *catalogue.File) { f.End, f.Checked, f.Packed = end, false, false })
+	})
+	w.closeFile(err)
+}
+
+// endEpoch ends the epoch at what was acknowledged: the next try opens a new one, which cites it.
+// A damaged file is set aside then; another stays, to be verified before anybody reads it.
+func (w *writer) endEpoch(err error) {
 	w.cite = &ending{epoch: w.f.Epoch, size: w.tree.Size(), root: w.tree.Root(), reason: wire.ReasonIO}
 	if errors.Is(err, durable.ErrDamaged) {
 		w.cite.reason, w.cite.damaged = wire.ReasonDamaged, w.f.Path
 	}
 	w.files.cat.Change(func(c *catalogue.Catalogue) {
-		c.Open = nil
+		c.Open, c.Ahead = nil, w.buffer.Tail()
 		if w.cite.damaged != "" {
 			c.Forget(w.f.Path)
 			return
@@ -262,6 +294,14 @@ func (w *writer) closeFile(err error) {
 }
 
 func (w *writer) close() {
+	if w.file != nil {
+		err := w.fill()
+		if err == nil {
+			err = w.buffer.Empty()
+		}
+		w.files.report("bring all into the entry file; the next start does it", err)
+	}
+	w.buffer.Close()
 	w.closeFile(nil)
 	if w.lock != nil {
 		w.unlock()

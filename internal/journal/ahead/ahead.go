@@ -15,9 +15,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"gatehouse/internal/durable"
 )
+
+// Name is that of the file in a journal's directory.
+const Name = "ahead"
 
 // Size is that of a journal's file, bytes: some 2,600 entries that come one by one.
 const Size = 512 << 10
@@ -39,7 +43,7 @@ type File struct {
 
 	lap      uint64 // a random number that all frames since the last Clear have
 	at       int    // where the next frame goes
-	dirty    int    // bytes from here on are zero
+	dirty    int    // bytes from here on are zero; a sum can end with some, too
 	before   sum    // of the last frame
 	clean    bool   // frames may be appended
 	skipSync bool
@@ -64,6 +68,9 @@ func Create(path string, size int) error {
 // between these frames one is missing: the file is open all the same. With any other it is not.
 func Open(path string) (*File, []Frame, error) {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, syscall.EISDIR) {
+		err = fmt.Errorf("%w: %w", durable.ErrDamaged, err)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -75,7 +82,7 @@ func Open(path string) (*File, []Frame, error) {
 	f := &File{path: path, file: file, info: info, dirty: used(b)}
 	f.start()
 	f.clean = f.dirty == 0
-	frames, err := parse(b[:f.dirty])
+	frames, err := parse(b)
 	if err != nil {
 		err = fmt.Errorf("read %s: %w", path, err)
 	}
@@ -94,7 +101,7 @@ func Read(path string) ([]Frame, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	frames, err := parse(b[:used(b)])
+	frames, err := parse(b)
 	if err != nil {
 		err = fmt.Errorf("read %s: %w", path, err)
 	}

@@ -81,6 +81,30 @@ func TestAppendOpenClear(t *testing.T) {
 	add(t, again, three()...)
 }
 
+// The last byte of a file that is used is the last of a sum, and may be zero.
+func TestSumThatEndsWithZero(t *testing.T) {
+	for i := range uint64(20_000) {
+		b := appendFrame(nil, 1, sum{}, Frame{7, i, some("a")})
+		if b[len(b)-1] != 0 || b[len(b)-2] != 0 && i < 10_000 {
+			continue
+		}
+		path := filepath.Join(t.TempDir(), "ahead")
+		if err := os.WriteFile(path, append(b, make([]byte, 200)...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, opened, err := Open(path)
+		if err != nil || len(opened) != 1 {
+			t.Fatalf("opened with %v, %v", opened, err)
+		}
+		f.Close()
+		if got, err := Read(path); err != nil || len(got) != 1 {
+			t.Fatalf("read %v, %v", got, err)
+		}
+		return
+	}
+	t.Fatal("no such frame")
+}
+
 func TestFull(t *testing.T) {
 	f, path := made(t, 256)
 	add(t, f, Frame{1, 0, some("a")}, Frame{1, 1, some("b")}, Frame{1, 2, some("c")})

@@ -10,7 +10,7 @@ import (
 
 // Frame is what one Append wrote: entries of one epoch, in the order of their sequence numbers.
 type Frame struct {
-	Epoch, First uint64
+	Epoch, First uint64 // the sequence number of the first
 	Stored       [][]byte
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"gatehouse/internal/journal/ahead"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire/journaled"
@@ -38,6 +39,7 @@ type Catalogue struct {
 	Files   []File          // oldest first
 	Open    *segment.Writer // of the last file; nil while no file is open
 	Tree    tree.Range      // over what is durable of the last file's epoch
+	Ahead   ahead.Frame     // the end of that: in the write-ahead file, and not yet in an entry file
 	Hints                   // not durable yet, or durable
 	Changed chan struct{}   // closed when more is durable
 }
@@ -106,6 +108,9 @@ func (c *Catalogue) Last() (f File) {
 	}
 	return f
 }
+
+// grows reports whether the end of the last file is that of the tree.
+func (c *Catalogue) grows() bool { return c.Open != nil || len(c.Ahead.Stored) > 0 }
 
 // Next returns the position of the next entry; zero before the files are open.
 func (c *Catalogue) Next() journaled.Position {
@@ -203,6 +208,9 @@ type Place struct {
 	From journaled.Position // the position, or the file's first where that is later
 	Next journaled.Position // of the file after it
 	Last bool               // no file is after it
+
+	Open  *segment.Writer // of the file, if it is written to
+	Ahead ahead.Frame     // entries of the file that are not in it yet
 }
 
 // Locate returns where a position is; the zero one is in the oldest file. ErrGone:
@@ -226,8 +234,8 @@ func (c *Catalogue) Locate(from journaled.Position) (Place, error) {
 	p.From.Sequence = max(p.From.Sequence, p.File.First)
 	if !p.Last {
 		p.Next = c.Files[at+1].Position()
-	} else if c.Open != nil {
-		p.File.End = c.Tree.Size() // bbolt shows a commit before it is durable
+	} else if c.grows() {
+		p.File.End, p.Open, p.Ahead = c.Tree.Size(), c.Open, c.Ahead // bbolt shows a commit before it is durable
 	}
 	return p, nil
 }
@@ -244,7 +252,7 @@ func (c *Catalogue) TreeBefore(p journaled.Position) (r tree.Range, f File, done
 		return r, f, false, journaled.ErrGone
 	}
 	end := c.Files[last].End
-	if last == len(c.Files)-1 && c.Open != nil {
+	if last == len(c.Files)-1 && c.grows() {
 		r, end = c.Tree, c.Tree.Size()
 		done = end == p.Sequence
 	}

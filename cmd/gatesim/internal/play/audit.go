@@ -31,7 +31,7 @@ func (p *Play) Audit() error {
 	p.Story.Print("%s", table.String())
 	lost, unexplained, wrong := b.Compare(world)
 	p.Story.Print("\nlost %d, unexplained %d, of %s\n", lost, unexplained, amount.Of(b.Entries, "entry"))
-	p.Story.Print("root of the log's tree, hashed anew from %s on disk, and found beside them: %s\n", amount.Of(r.Next, "entry"), r.Root)
+	p.Story.Print("root of the log's tree, hashed anew from %s on disk: %s\n", amount.Of(r.Next, "entry"), r.Root)
 	if k := (ledger.Of(ledger.YardDoor, ledger.AtKill)); world[k] > b.Count(k) {
 		p.Story.Print("the kill -9 took one entry, as it may: that the lock was released. The card that it was released for is in the log\n")
 	}
