@@ -128,6 +128,8 @@ func (f *Fleet) usage() usage { return usageOf(f.centre.front.PID()) }
 // startsASecond is how many gateways are switched on in a second.
 const startsASecond = 500
 
+const connecting = "connecting"
+
 // settling is how long the fleet may take to be in step: far more than it needs.
 const settling = 5 * time.Minute
 
@@ -135,7 +137,10 @@ const settling = 5 * time.Minute
 func (f *Fleet) connect(ctx context.Context, running *sync.WaitGroup) error {
 	tick := time.NewTicker(time.Second / startsASecond)
 	defer tick.Stop()
-	for _, b := range f.buildings {
+	for n, b := range f.buildings {
+		if n%(startsASecond/5) == 0 {
+			f.o.Tell(f.progress(connecting))
+		}
 		running.Go(func() { b.run(ctx) })
 		select {
 		case <-ctx.Done():
@@ -143,7 +148,7 @@ func (f *Fleet) connect(ctx context.Context, running *sync.WaitGroup) error {
 		case <-tick.C:
 		}
 	}
-	return f.settled(ctx, "connecting")
+	return f.settled(ctx, connecting)
 }
 
 // settled waits until all gateways are in step and everything is signed for, and tells how far they are.
