@@ -31,7 +31,7 @@ type drawing struct {
 }
 
 func drawings() []drawing {
-	return []drawing{{"append", appendPlot}, {"bytes", bytesPlot}, {"flushes", flushesPlot}, {"query", queryPlot}, {"decide", decidePlot}}
+	return []drawing{{"append", appendPlot}, {"bytes", bytesPlot}, {"flushes", flushesPlot}, {"query", queryPlot}, {"decide", decidePlot}, {"fleet", fleetPlot}}
 }
 
 // drawAll writes the pictures.
@@ -201,6 +201,18 @@ func decidePlot(_, now results) *plot.Plot {
 	return p
 }
 
+// fleetPlot has what many gateways cost the front; MiB and milliseconds are of one size.
+func fleetPlot(_, now results) *plot.Plot {
+	p := newPlot("Connected gateways: memory of the front, revocations", "gateways", "MiB, ms")
+	logarithmic(p)
+	if !line(p, "memory, MiB", blue, now.over("cmd/gatesim Fleet/", "", "MiB", 1)) {
+		return nil
+	}
+	line(p, "a revocation, p50, ms", grey, now.over("cmd/gatesim Fleet/", "", "revocation-p50-ms", 1))
+	line(p, "p99, ms", orange, now.over("cmd/gatesim Fleet/", "", "revocation-p99-ms", 1))
+	return p
+}
+
 func logarithmic(p *plot.Plot) {
 	p.Add(plotter.NewGrid())
 	p.X.Scale, p.X.Tick.Marker, p.Y.Min = plot.LogScale{}, plot.TickerFunc(tenfold), 0
@@ -218,7 +230,7 @@ func tenfold(least, most float64) (ticks []plot.Tick) {
 
 // over is a unit by the number that stands in a benchmark's name, in order.
 func (r results) over(head, tail, unit string, per float64) (points plotter.XYs) {
-	for _, n := range []int{1000, 10_000, 100_000, 200_000, 1_000_000, 10_000_000} {
+	for _, n := range []int{1, 10, 100, 1000, 10_000, 100_000, 200_000, 1_000_000, 10_000_000} {
 		if v, ok := r.middle(fmt.Sprint(head, n, tail), unit); ok {
 			points = append(points, plotter.XY{X: float64(n), Y: v / per})
 		}

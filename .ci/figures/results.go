@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,6 +41,10 @@ func readResults(path string) (results, error) {
 			pkg = strings.TrimPrefix(rest, "gatehouse/")
 		case what == "machine" || what == "load":
 			notes[what] = rest
+		case what == "fleet":
+			if err := all.addFleet(rest, notes); err != nil {
+				return nil, fmt.Errorf("%s: %q: %w", path, line, err)
+			}
 		case strings.HasPrefix(line, "Benchmark"):
 			if err := all.add(pkg, line, notes); err != nil {
 				return nil, fmt.Errorf("%s: %q: %w", path, line, err)
@@ -80,6 +85,24 @@ func (r results) add(pkg, line string, notes map[string]string) error {
 		one.units[fields[i+1]] = append(one.units[fields[i+1]], value)
 	}
 	return nil
+}
+
+// addFleet takes what gatesim fleet --json printed, as a benchmark of so many gateways.
+func (r results) addFleet(text string, notes map[string]string) error {
+	var f struct {
+		Gateways   int
+		Revocation struct {
+			P50 float64 `json:"p50_ms"`
+			P99 float64 `json:"p99_ms"`
+		}
+		Front struct {
+			Resident float64 `json:"resident_mib"`
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &f); err != nil {
+		return err
+	}
+	return r.add("cmd/gatesim", fmt.Sprintf("BenchmarkFleet/%d 1 %.4g MiB %.4g revocation-p50-ms %.4g revocation-p99-ms", f.Gateways, f.Front.Resident, f.Revocation.P50, f.Revocation.P99), notes)
 }
 
 // with is r, with the benchmarks of fresh in the place of the same ones.
