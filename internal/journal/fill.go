@@ -63,29 +63,15 @@ func (w *writer) readAhead(d catalogue.Directory) error {
 func (w *writer) again(ctx context.Context, d catalogue.Directory) [][]byte {
 	acked := w.files.cat.Load().Acked
 	return w.buffer.Unfilled(func(epoch uint64) uint64 {
-		end := w.files.endOf(ctx, d, epoch, w.cite)
+		end := d.EndOf(epoch, func(path string) bool {
+			err := w.files.o.Verify(context.WithoutCancel(ctx), path)
+			return (err == nil || errors.Is(err, segment.ErrOneMeta)) && (w.cite == nil || path != w.cite.damaged)
+		})
 		if epoch == acked.Epoch {
 			end = max(end, acked.Sequence)
 		}
 		return end
 	})
-}
-
-// endOf returns the first sequence after the entries of an epoch that can be read in its files; the
-// one that was cited as damaged can't.
-func (a *archive) endOf(ctx context.Context, d catalogue.Directory, epoch uint64, cite *ending) (end uint64) {
-	for _, f := range d.Files {
-		if f.Epoch != epoch || cite != nil && f.Path == cite.damaged {
-			continue
-		}
-		if err := a.o.Verify(context.WithoutCancel(ctx), f.Path); err != nil && !errors.Is(err, segment.ErrOneMeta) {
-			continue
-		}
-		if s, err := segment.Read(f.Path); err == nil {
-			end = max(end, min(s.Size, f.End))
-		}
-	}
-	return end
 }
 
 // dropAhead forgets what the write-ahead file has, because the epoch that began has it. A damaged one

@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/durable"
 	"gatehouse/internal/journal/ahead"
+	"gatehouse/internal/journal/buffer"
 	"gatehouse/sync/wire"
 )
 
@@ -87,6 +89,28 @@ func sameAs(t *testing.T, before, after []Entry) {
 			t.Errorf("entry %v is not what it was (there: %t)", e.Position, ok)
 		}
 	}
+}
+
+// The version before locks a file, which is not to be had while the write-ahead file may have entries;
+// after an orderly stop it is. While that version runs this one waits.
+func TestVersionBeforeIsKeptOut(t *testing.T) {
+	r := newRig(t, nil)
+	path := filepath.Join(r.o.Dir, buffer.OldLock)
+	r.start()
+	r.several(2)
+	if lock, err := durable.TakeLock(path); err == nil {
+		lock.Free()
+		t.Error("the version before can lock a journal that is written to")
+	}
+	r.stop()
+	lock, err := durable.TakeLock(path)
+	if err != nil {
+		t.Fatalf("after the stop: %v", err)
+	}
+	r.start()
+	eventually(t, "it waits for the version before", func() bool { return r.j.Status().Degraded })
+	lock.Free()
+	eventually(t, "it goes on", func() bool { return !r.j.Status().Degraded && r.j.Status().Queued == 0 })
 }
 
 // What is durable is in the write-ahead file until that is full, then in the entry file, and the

@@ -59,6 +59,9 @@ func copyDirectory(to, from string) error {
 func statDirectory(dir string) (list []os.FileInfo, err error) {
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
+		if e.IsDir() {
+			continue // keeps out the version before
+		}
 		info, err := e.Info()
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

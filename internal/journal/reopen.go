@@ -12,6 +12,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/journal/buffer"
 	"gatehouse/internal/journal/catalogue"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/tree"
@@ -77,7 +78,12 @@ func (w *writer) takeLock() (err error) {
 	if err := durable.MakeDir(w.files.o.Dir, 0o700); err != nil {
 		return fmt.Errorf("make journal directory: %w", err)
 	}
-	w.lock, err = durable.TakeLock(w.files.path(lockName))
+	if w.lock, err = durable.TakeLock(w.files.path(lockName)); err != nil {
+		return err
+	}
+	if err = buffer.KeepOut(w.files.o.Dir); err != nil {
+		w.unlock()
+	}
 	return err
 }
 

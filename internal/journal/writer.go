@@ -299,6 +299,9 @@ func (w *writer) close() {
 		if err == nil {
 			err = w.buffer.Empty()
 		}
+		if err == nil {
+			err = buffer.LetIn(w.files.o.Dir)
+		}
 		w.files.report("bring all into the entry file; the next start does it", err)
 	}
 	w.buffer.Close()

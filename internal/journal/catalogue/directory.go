@@ -88,6 +88,20 @@ func (d *Directory) Knows(epoch uint64) bool {
 	return slices.ContainsFunc(d.epochs, func(e epochLine) bool { return e.epoch == epoch })
 }
 
+// EndOf returns the first sequence after the entries of an epoch that can be read in those of its
+// files that are good.
+func (d *Directory) EndOf(epoch uint64, good func(path string) bool) (end uint64) {
+	for _, f := range d.Files {
+		if f.Epoch != epoch || !good(f.Path) {
+			continue
+		}
+		if s, err := segment.Read(f.Path); err == nil {
+			end = max(end, min(s.Size, f.End))
+		}
+	}
+	return end
+}
+
 // Newest returns the newest epoch; 0: none is known.
 func (d *Directory) Newest() uint64 {
 	if len(d.epochs) == 0 {
