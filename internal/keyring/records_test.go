@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -230,6 +231,57 @@ func TestRecordsAfterAPowerCut(t *testing.T) {
 	want(t, k, credential(1), wire.ReasonGranted)
 	must(t, k.Records.Add(checkInAt(t, k, "gate-b", 2, 2)))
 	want(t, restarted(t, k), credential(2), wire.ReasonGranted)
+}
+
+// TestErasedRecordStaysGone: what was erased does not come back from what stands ahead of the records, at a start
+// after a kill or from a copy of the disk; what was written since is there, the same record too, and a file that says
+// what was gone of earlier frames takes nothing from later ones.
+func TestErasedRecordStaysGone(t *testing.T) {
+	k, _ := enrolled(t)
+	first, second := checkInAt(t, k, "gate-a", 1, 1), checkInAt(t, k, "gate-a", 2, 2)
+	first.Person = []byte("sealed to the registry")
+	must(t, k.Records.Add(first))
+	must(t, k.Records.Add(second))
+	must(t, k.Records.Stored(5, 1))
+	must(t, k.Apply(listOf(t, 1, issuedAt, seenBy("gate-a", 1), 1, row(1, 1))))
+	numbers := func(k *Keyring) (all []uint64) {
+		for _, l := range append(k.Records.All(), k.Records.Undelivered()...) {
+			all = append(all, l.Record.Number)
+		}
+		return all
+	}
+	copied := powerCut(t, k, func(string) {})
+	if got := numbers(copied); !slices.Equal(got, []uint64{2}) {
+		t.Fatalf("records %d are there", got)
+	}
+	want(t, copied, credential(1), wire.ReasonGranted)
+	want(t, copied, credential(2), wire.ReasonGranted)
+
+	k.active.mu.Lock() // as when a record comes again whose file was erased
+	again := k.active.state.Records.Find("gate-a", second.Record.ID)
+	framed := readFile(t, filepath.Join(k.opts.Dir, "records.ahead"))
+	must(t, errors.Join(k.Records.files.Remove(again), k.Records.files.Write(again)))
+	k.active.mu.Unlock()
+	if !bytes.Equal(readFile(t, filepath.Join(k.opts.Dir, "records.ahead")), framed) {
+		t.Fatal("a record is durable only in a frame that a start passes over")
+	}
+	before := readFile(t, filepath.Join(k.opts.Dir, "records.gone"))
+	if got := numbers(powerCut(t, k, func(string) {})); !slices.Equal(got, []uint64{2}) {
+		t.Fatalf("records %d are there after one was written again", got)
+	}
+	k.tend()
+	k.active.mu.Lock()
+	must(t, k.Records.files.Write(again))
+	k.active.mu.Unlock()
+	if got := numbers(powerCut(t, k, func(dir string) {
+		if _, err := os.Stat(filepath.Join(dir, "records.gone")); err == nil {
+			t.Error("the file stays although its frames are gone")
+		}
+		writeFile(t, filepath.Join(dir, "records.gone"), before)
+		must(t, os.RemoveAll(filepath.Join(dir, "records")))
+	})); !slices.Equal(got, []uint64{2}) {
+		t.Fatalf("records %d are there beside an old file", got)
+	}
 }
 
 // TestSettledOnSickDisk: what the list has settled goes when the list is on disk.

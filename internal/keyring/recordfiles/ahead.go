@@ -13,14 +13,18 @@ import (
 	"gatehouse/internal/durable"
 	"gatehouse/internal/durable/frames"
 	"gatehouse/internal/keyring/files"
+	"gatehouse/sync/wire"
 )
 
 // A record and its person become durable by one sync: as a frame in a file that never grows. Their own files are
 // written at once, too, without a sync; after a power cut they are written again from the frames. The frames are
-// erased within a minute once one of these files was (its record can be back after a power cut before, and goes again
-// as the first time), when they are full, and at an orderly stop: then what is left is made durable in its own files.
+// erased within a minute once one of these files was, when they are full, and at an orderly stop: then what is left is
+// made durable in its own files. Until then a small file names what was erased, without a sync, so that the frames of a
+// program that was killed, or of a copy of the disk, do not bring it back. After a power cut it can be back, and goes
+// again as the first time.
 const (
 	aheadFile = "records.ahead"
+	goneFile  = "records.gone"
 	aheadSize = 256 << 10 // bytes; a check-in takes some 4 thousand
 )
 
@@ -58,6 +62,13 @@ func decode(b []byte) (all []content, ok bool) {
 	return all, ok
 }
 
+// gone is what the small file has (files.Row): files that must not come back from the frames of a lap. In another lap
+// it says nothing, so that it does no harm where a power cut brings an old one back.
+type gone struct {
+	Lap   wire.ID  `json:"lap"`
+	Names []string `json:"names"`
+}
+
 // ahead is the file of frames of a directory. It is for one goroutine.
 type ahead struct {
 	side  *files.Dir
@@ -65,10 +76,12 @@ type ahead struct {
 	log   *frames.Log // nil: there is none, or it can't take anything
 	made  bool        // it was tried to make it in this run
 	names []string    // of files that are durable only in frames
-	stale bool        // a file was erased that frames have
+	gone  gone        // files that were erased and that frames have
 }
 
 func (a *ahead) path() string { return a.side.Join(aheadFile) }
+
+func (a *ahead) gonePath() string { return a.side.Join(goneFile) }
 
 // open makes the file if it is missing.
 func (a *ahead) open() error {
@@ -76,12 +89,19 @@ func (a *ahead) open() error {
 	if err := frames.Create(a.path(), aheadSize); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	log, _, err := frames.Read(a.path(), frames.NewLap())
-	a.log = log
+	return a.begin()
+}
+
+// begin begins a lap, in which nothing was erased.
+func (a *ahead) begin() (err error) {
+	lap := frames.NewLap()
+	a.gone = gone{Lap: wire.ID(lap)}
+	a.log, _, err = frames.Read(a.path(), lap)
 	return err
 }
 
-// write makes contents durable by one sync, and writes their files.
+// write makes contents durable by one sync, and writes their files. A file that is gone of this lap is written with
+// syncs of its own: a start passes over its frames.
 func (a *ahead) write(all []content) error {
 	if a.log == nil && !a.made {
 		if err := a.open(); err != nil {
@@ -92,7 +112,7 @@ func (a *ahead) write(all []content) error {
 	if a.log != nil && !a.log.Fits(len(frame)) {
 		a.settle()
 	}
-	if a.log == nil || !a.log.Fits(len(frame)) {
+	if a.log == nil || !a.log.Fits(len(frame)) || slices.ContainsFunc(all, a.isGone) {
 		return a.writeSynced(all)
 	}
 	for _, c := range all { // what the disk has no space for must not be in the frame
@@ -128,12 +148,48 @@ func (a *ahead) writeSynced(all []content) error {
 	return nil
 }
 
+func (a *ahead) isGone(c content) bool { return slices.Contains(a.gone.Names, c.Name) }
+
 // erase erases a file.
 func (a *ahead) erase(path string) error {
 	if i := slices.Index(a.names, filepath.Base(path)); i >= 0 {
-		a.names, a.stale = slices.Delete(a.names, i, i+1), true
+		a.gone.Names = append(a.gone.Names, a.names[i])
+		a.names = slices.Delete(a.names, i, i+1)
+		if err := a.writeGone(); err != nil {
+			a.side.Log.Warn().Err(err).Msg("what was erased of the records can't be named; a start within a minute may bring it back")
+		}
 	}
 	return durable.Remove(path)
+}
+
+func (a *ahead) writeGone() error {
+	row, err := files.Row(a.gone)
+	if err != nil {
+		return err
+	}
+	temp := a.gonePath() + newSuffix
+	if err := os.WriteFile(temp, row, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(temp, a.gonePath())
+}
+
+// readGone returns what was erased of the frames of a lap. A file that can't be read is as one that a power cut took.
+func (a *ahead) readGone(lap frames.Lap) []string {
+	var g gone
+	if err := files.ReadRow(a.gonePath(), &g); err != nil || g.Lap != wire.ID(lap) {
+		return nil
+	}
+	return g.Names
+}
+
+// clear erases the frames, and then what says that some of them count no more.
+func (a *ahead) clear() error {
+	if err := frames.Clear(a.path()); err != nil {
+		return err
+	}
+	_ = durable.Remove(a.gonePath()) // it is of no lap any more
+	return nil
 }
 
 // settle makes the files themselves durable, so that nothing has to be ahead of them.
@@ -146,11 +202,11 @@ func (a *ahead) settle() {
 		err = durable.SyncFiles(a.dir, a.names)
 	}
 	if err == nil {
-		err = frames.Clear(a.path())
+		err = a.clear()
 	}
 	if err == nil {
-		a.names, a.stale = nil, false
-		a.log, _, err = frames.Read(a.path(), frames.NewLap())
+		a.names = nil
+		err = a.begin()
 	}
 	if err != nil {
 		a.side.Log.Error().Err(err).Msg("records can't be made durable in their own files; it is tried again")
@@ -174,18 +230,10 @@ func (a *ahead) replay() {
 		a.bad(err)
 		return
 	}
-	last := make(map[string][]byte)
-	for _, frame := range all {
-		some, ok := decode(frame)
-		if !ok {
-			a.bad(fmt.Errorf("read %s: %w: not what was written", a.path(), durable.ErrDamaged))
-			return
-		}
-		for _, c := range some {
-			if filepath.Base(c.Name) == c.Name && (strings.HasSuffix(c.Name, recordSuffix) || strings.HasSuffix(c.Name, personSuffix)) {
-				last[c.Name] = c.Data
-			}
-		}
+	last, err := a.last(all, a.readGone(lap))
+	if err != nil {
+		a.bad(err)
+		return
 	}
 	for name, data := range last {
 		err := durable.MakeDir(a.dir, 0o700)
@@ -197,9 +245,29 @@ func (a *ahead) replay() {
 			return
 		}
 	}
-	if err := frames.Clear(a.path()); err != nil {
+	if err := a.clear(); err != nil {
 		a.bad(err)
 	}
+}
+
+// last returns the last content of each file in frames, without those that are gone.
+func (a *ahead) last(all [][]byte, gone []string) (map[string][]byte, error) {
+	last := make(map[string][]byte)
+	for _, frame := range all {
+		some, ok := decode(frame)
+		if !ok {
+			return nil, fmt.Errorf("read %s: %w: not what was written", a.path(), durable.ErrDamaged)
+		}
+		for _, c := range some {
+			if filepath.Base(c.Name) == c.Name && (strings.HasSuffix(c.Name, recordSuffix) || strings.HasSuffix(c.Name, personSuffix)) {
+				last[c.Name] = c.Data
+			}
+		}
+	}
+	for _, name := range gone {
+		delete(last, name)
+	}
+	return last, nil
 }
 
 // bad reports a file that can't be used. A damaged one is put aside.

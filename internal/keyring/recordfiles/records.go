@@ -116,7 +116,7 @@ func (p *Pending) Write(h *record.Held) error {
 
 // Tend erases within the file ahead of the records what was erased of them.
 func (p *Pending) Tend() {
-	if p.ahead.stale {
+	if len(p.ahead.gone.Names) > 0 {
 		p.ahead.settle()
 	}
 }
