@@ -171,14 +171,15 @@ func (r *Records) Replace(own []record.Local) error {
 	return nil
 }
 
-// Entered notes that the journal entry of an own record is durable. Run writes that within a minute, if the record
-// is still there; after a power cut before, the record gets another entry, which does no harm.
+// Entered notes that the journal entry of an own record is durable. That survives the process at once, and a power cut
+// after a minute, if the record is still there: before, the record gets another entry, which does no harm.
 func (r *Records) Entered(id wire.ID) {
 	a := r.active
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if h := a.state.Records.Find(a.keys.Own(), id); h != nil && !h.Entered {
-		h.Entered, h.Unnoted = true, true
+		h.Entered = true
+		h.Unnoted = !r.files.Note(h)
 	}
 }
 

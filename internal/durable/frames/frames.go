@@ -140,21 +140,40 @@ func (l *Log) Empty() bool { return l.end == 0 }
 // Append appends a frame, durably: by one write and one sync. After an error other than ErrFull nothing
 // more can be appended in this lap: what the file has is unknown.
 func (l *Log) Append(payload []byte) error {
+	frame, err := l.next(payload)
+	if err != nil {
+		return err
+	}
+	at := l.end
+	l.end = l.size
+	if err := writeAt(l.path, frame, int64(at), durable.SyncData); err != nil {
+		return fmt.Errorf("append to %s: %w", l.path, err)
+	}
+	l.end, l.last = at+sizeOf(len(payload)), [sumSize]byte(frame[len(frame)-sumSize:])
+	return nil
+}
+
+// Note writes a frame where the next will be, without a sync: it outlives the process, not the machine. The next Append or
+// Note takes its place, and has to say again what it said. So a frame that was never synced is the last one, always.
+func (l *Log) Note(payload []byte) error {
+	frame, err := l.next(payload)
+	if err == nil {
+		err = writeAt(l.path, frame, int64(l.end), func(*os.File) error { return nil })
+	}
+	return err
+}
+
+// next encodes the next frame of the lap.
+func (l *Log) next(payload []byte) ([]byte, error) {
 	if !l.Fits(len(payload)) {
-		return fmt.Errorf("append to %s: %w", l.path, ErrFull)
+		return nil, fmt.Errorf("append to %s: %w", l.path, ErrFull)
 	}
 	frame := make([]byte, 0, sizeOf(len(payload)))
 	frame = append(frame, magic...)
 	frame = binary.BigEndian.AppendUint32(frame, uint32(len(payload)))
 	frame = append(append(append(frame, l.lap[:]...), l.last[:]...), payload...)
 	sum := sumOf(frame)
-	at := l.end
-	l.end = l.size
-	if err := writeAt(l.path, append(frame, sum[:]...), int64(at)); err != nil {
-		return fmt.Errorf("append to %s: %w", l.path, err)
-	}
-	l.end, l.last = at+sizeOf(len(payload)), sum
-	return nil
+	return append(frame, sum[:]...), nil
 }
 
 // Clear overwrites all frames of a file with zeros, durably.
@@ -167,21 +186,20 @@ func Clear(path string) error {
 	if used == 0 {
 		return nil
 	}
-	if err := writeAt(path, make([]byte, used), 0); err != nil {
+	if err := writeAt(path, make([]byte, used), 0, durable.SyncData); err != nil {
 		return fmt.Errorf("clear %s: %w", path, err)
 	}
 	return nil
 }
 
-// writeAt overwrites part of an existing file, durably. Its length does not change, so that the data alone
-// have to be synced.
-func writeAt(path string, data []byte, at int64) error {
+// writeAt overwrites part of an existing file. Its length does not change, so that syncing the data alone makes it durable.
+func writeAt(path string, data []byte, at int64, sync func(*os.File) error) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
 	if _, err = f.WriteAt(data, at); err == nil {
-		err = durable.SyncData(f)
+		err = sync(f)
 	}
 	return errors.Join(err, f.Close())
 }

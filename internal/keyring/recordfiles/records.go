@@ -96,11 +96,7 @@ func (p *Pending) personFile(h *record.Held) string {
 
 // Write writes a record and its person, durably.
 func (p *Pending) Write(h *record.Held) error {
-	encoded, err := wire.Encode(h.Record)
-	if err != nil {
-		return fmt.Errorf("write record: %w", err)
-	}
-	row, err := files.Row(recordRow{h.Gateway, encoded, h.Envelope, h.Entered, h.Also, h.Kept})
+	row, err := p.row(h)
 	if err != nil {
 		return fmt.Errorf("write record: %w", err)
 	}
@@ -111,12 +107,27 @@ func (p *Pending) Write(h *record.Held) error {
 	if len(h.Person) > 0 { // first, so that an existing record has its person
 		all = append(all, content{filepath.Base(p.personFile(h)), files.Summed(h.Person)})
 	}
-	return p.ahead.write(append(all, content{filepath.Base(p.file(h)), row}))
+	return p.ahead.write(append(all, row))
+}
+
+// Note writes that the entry of a record is durable, without a sync. false: that is still to be done.
+func (p *Pending) Note(h *record.Held) bool {
+	row, err := p.row(h)
+	return err == nil && p.ahead.note(row)
+}
+
+func (p *Pending) row(h *record.Held) (content, error) {
+	encoded, err := wire.Encode(h.Record)
+	if err != nil {
+		return content{}, err
+	}
+	row, err := files.Row(recordRow{h.Gateway, encoded, h.Envelope, h.Entered, h.Also, h.Kept})
+	return content{filepath.Base(p.file(h)), row}, err
 }
 
 // Tend erases within the file ahead of the records what was erased of them.
 func (p *Pending) Tend() {
-	if len(p.ahead.gone.Names) > 0 {
+	if p.ahead.stale {
 		p.ahead.settle()
 	}
 }
