@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gatehouse/internal/journal/hints"
+	"gatehouse/sync/uplink/entries"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
 )
@@ -95,6 +96,47 @@ func TestAckWithoutCosignature(t *testing.T) {
 			t.Errorf("cosigned through %d", w.heldBy())
 		}
 	})
+}
+
+// TestRegistryStartedAnew: a registry that cosigns nothing before a hello hears one as soon as it shows that, and no more
+// than one where it has another reason.
+func TestRegistryStartedAnew(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.append(5)
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		before := w.greeted()
+		heard := func() bool { return len(w.reg.hellos) > before } // the registry's lock is held
+		w.cosigning(func(c checkpoint.Checkpoint, at uint32) (none wire.Signature) {
+			if !heard() {
+				return none
+			}
+			return c.Cosign(w.keys.witness, uint64(at))
+		})
+		w.append(5)
+		if !w.settle(time.Minute) || w.heldBy() != w.journal.Acked().Sequence {
+			t.Errorf("cosigned through %d of %d", w.heldBy(), w.journal.Acked().Sequence)
+		}
+		w.cosigning(func(checkpoint.Checkpoint, uint32) wire.Signature { return wire.Signature{} })
+		time.Sleep(entries.AsksEvery)
+		before = w.greeted()
+		for range 10 {
+			w.append(1)
+			if !w.settle(time.Minute) {
+				t.Fatal("not in step")
+			}
+		}
+		if n := w.greeted() - before; n != 1 {
+			t.Errorf("%d hellos for ten acks without a cosignature", n)
+		}
+	})
+}
+
+func (w *world) greeted() int {
+	w.reg.mu.Lock()
+	defer w.reg.mu.Unlock()
+	return len(w.reg.hellos)
 }
 
 // TestSafeMarkIsKept: what the registry says that it can't lose, and no more than it

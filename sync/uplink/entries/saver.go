@@ -3,6 +3,7 @@ package entries
 import (
 	"crypto/ed25519"
 	"fmt"
+	"time"
 
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
@@ -12,8 +13,9 @@ import (
 // Saver gives what the acks say to the journal. For one goroutine.
 type Saver struct {
 	o     Options
-	held  heldNote // the newest
-	heard heldNote // of the ack that was checked last; zero: it had no cosignature
+	held  heldNote  // the newest
+	heard heldNote  // of the ack that was checked last; zero: it had no cosignature
+	asks  time.Time // until then no hello follows an ack without one
 }
 
 // NewSaver begins with the checkpoint of an earlier run.
@@ -40,6 +42,20 @@ func (s *Saver) Save(k wire.Ack2) {
 	}
 	s.held = s.heard
 	s.o.Journal.SetCosigned(s.held.Note(s.o.Key.Public().(ed25519.PublicKey), s.held.Sign(s.o.Key), s.held.by))
+}
+
+// AsksEvery is the least time between hellos that only ask for a cosignature. A registry may have other reasons not to
+// give one, and for days.
+const AsksEvery = 30 * time.Minute
+
+// Asks reports whether a hello has to follow an ack without a cosignature, and counts it: a registry that was started
+// anew cosigns nothing for a gateway before its first hello.
+func (s *Saver) Asks(k wire.Ack2, now time.Time) bool {
+	if k.Cosignature != (wire.Signature{}) || now.Before(s.asks) {
+		return false
+	}
+	s.asks = now.Add(AsksEvery)
+	return true
 }
 
 // heldNote is the newest checkpoint that a witness cosigned; zero: none.
