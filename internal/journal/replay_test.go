@@ -260,7 +260,7 @@ func TestReplay(t *testing.T) {
 	if n := rec.putInPlace("anchor"); n < 3 {
 		t.Fatalf("the record has %d anchors", n)
 	}
-	if n := rec.inPlace(hints.Name); n < 10 {
+	if n := rec.inPlace(hints.Name); n < 3 {
 		t.Fatalf("the record has %d writes of hints", n)
 	}
 	base := shm(t)
