@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -117,6 +118,9 @@ func directoryBytes(t *testing.T, dir string) map[string][]byte {
 			continue // a directory while the journal runs
 		}
 		b, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a temporary file, by now
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

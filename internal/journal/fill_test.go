@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -149,27 +150,35 @@ func TestFillFails(t *testing.T) {
 				r := newRig(t, nil)
 				r.ahead = 2000
 				r.open()
-				var crash *rig
+				var crashed atomic.Pointer[rig]
+				var acked, had atomic.Int64 // entries that were acknowledged, now and before the crash; no fault before there are some
 				fail, _ := failTimes(point, after, 1, syscall.EIO)
 				r.j.files.fault = func(p string) error {
+					if acked.Load() == 0 {
+						return nil
+					}
 					err := fail(p)
 					if err != nil {
-						crash = r.crashed()
+						had.Store(acked.Load())
+						crashed.Store(r.crashed())
 					}
 					return err
 				}
 				r.run()
 				refs := r.several(5)
 				before := r.all()
-				for crash == nil {
+				acked.Store(5)
+				for crashed.Load() == nil {
 					refs = append(refs, r.several(1)...)
+					acked.Store(int64(len(refs)))
 				}
+				crash := crashed.Load()
 				epoch := r.j.Status().Epoch
 				r.hasAll(epoch, refs)
 				sameAs(t, before, r.all())
 				crash.start()
 				more := crash.several(1)
-				crash.hasAll(epoch, append(slices.Clone(refs[:len(refs)-1]), more...)) // the last was not acknowledged yet
+				crash.hasAll(epoch, append(slices.Clone(refs[:had.Load()]), more...))
 				sameAs(t, before, crash.all())
 				before = r.all()
 				r.stop()
