@@ -179,6 +179,34 @@ func TestNothingAfterAFailure(t *testing.T) {
 }
 
 // TestLapOf: the lap stands in the file; without a first frame it is a new one.
+// TestNote: a note is the last frame until another takes its place. A power cut that spoils it before the next frame is
+// synced, which stands there too, is no damage.
+func TestNote(t *testing.T) {
+	lap := NewLap()
+	path := fileOf(t, lap, []byte("first"))
+	l, _, err := Read(path, lap)
+	must(t, err)
+	for _, step := range []struct {
+		do   func([]byte) error
+		say  string
+		want [][]byte
+	}{
+		{l.Note, "a note", [][]byte{[]byte("first"), []byte("a note")}},
+		{l.Note, "a longer note", [][]byte{[]byte("first"), []byte("a longer note")}},
+		{l.Append, "second", [][]byte{[]byte("first"), []byte("second")}},
+		{l.Note, "a note", [][]byte{[]byte("first"), []byte("second"), []byte("a note")}},
+	} {
+		must(t, step.do([]byte(step.say)))
+		if _, got, err := Read(path, lap); err != nil || !same(got, step.want) {
+			t.Fatalf("after %q: %q, %v", step.say, got, err)
+		}
+	}
+	must(t, l.Append([]byte("third")))
+	if err := l.Note(make([]byte, size)); !errors.Is(err, ErrFull) {
+		t.Errorf("a note that has no space: %v", err)
+	}
+}
+
 func TestLapOf(t *testing.T) {
 	lap := NewLap()
 	path := fileOf(t, lap, three...)

@@ -94,7 +94,7 @@ func (a *ahead) write(all []content) error {
 	frame := encode(append(slices.Clip(a.loose), all...))
 	if a.log != nil && !a.log.Fits(len(frame)) {
 		a.settle()
-		frame = encode(all)
+		frame = encode(append(slices.Clip(a.loose), all...)) // what was noted stays where that failed
 	}
 	if a.log == nil || !a.log.Fits(len(frame)) {
 		return a.writeSynced(all)
