@@ -57,7 +57,7 @@ func eval[T any](b *tab, expression string) T {
 func (b *tab) until(what, expression string) {
 	b.t.Helper()
 	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("document.readyState == 'complete' && ("+expression+")")); err == nil && ok {
+		if ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("document.readyState == 'complete' && ("+expression+")", chromedp.EvalAwaitPromise)); err == nil && ok {
 			return
 		}
 	}
@@ -71,10 +71,10 @@ func (b *tab) says(words string) {
 	b.until("the page says "+words, fmt.Sprintf("document.body.innerText.includes(%q)", words))
 }
 
-// speak chooses a language of the page.
+// speak chooses a language of the page, also while another page loads, which ends what is asked from the one before.
 func (b *tab) speak(language string) {
 	b.t.Helper()
-	eval[int](b, fmt.Sprintf(`fetch("/language", {method: "POST", body: new URLSearchParams({to: %q, back: "/more"})}).then((r) => r.status)`, language))
+	b.until("the page takes "+language, fmt.Sprintf(`fetch("/language", {method: "POST", body: new URLSearchParams({to: %q, back: "/more"})}).then((r) => r.ok)`, language))
 }
 
 // mouse does something with the left button in the middle of an element.
