@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/internal/journal/ahead"
 	"gatehouse/internal/journal/hints"
 	"gatehouse/sync/wire"
@@ -41,7 +43,8 @@ const (
 // childWriter is the writer. It runs the journal on a thread of its own and
 // appends on another, since strace counts the calls of each thread.
 func childWriter() {
-	o := Options{Dir: os.Getenv(envDir), Clock: newClock().stamp, Ballast: -1, Anchors: besides(os.Getenv(envDir)), EraseAfter: 1}
+	o := Options{Dir: os.Getenv(envDir), Clock: newClock().stamp, Ballast: -1, Anchors: besides(os.Getenv(envDir)), EraseAfter: 1,
+		Log: zerolog.New(os.Stderr).Level(zerolog.ErrorLevel)}
 	o.MaxEntries, _ = strconv.ParseUint(os.Getenv(envFile), 10, 64)
 	count, _ := strconv.Atoi(os.Getenv(envCount))
 	j, err := Open(o)

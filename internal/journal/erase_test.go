@@ -2,9 +2,12 @@ package journal
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -200,6 +203,47 @@ func TestErasedWhenSafe(t *testing.T) {
 				t.Errorf("people of closed files are left: %v", o.traces())
 			}
 		})
+	}
+}
+
+// TestErasedBesideANewEpoch: an epoch that begins while a file is rewritten does not take the copy
+// away, and the people of the file are erased in time.
+func TestErasedBesideANewEpoch(t *testing.T) {
+	var armed atomic.Bool
+	erasing, begun := make(chan struct{}), make(chan struct{})
+	o := &old{clock: newClock()}
+	o.rig = newRig(t, func(opts *Options) {
+		opts.MaxEntries, opts.Clock = 20, o.clock.stamp
+		opts.Verify = func(_ context.Context, path string) error {
+			if strings.HasSuffix(path, segment.PackSuffix) && armed.CompareAndSwap(true, false) {
+				close(erasing)
+				<-begun
+			}
+			_, err := segment.Verify(path)
+			return err
+		}
+	})
+	o.start()
+	for i := range 50 {
+		o.append(granted(), somebody(byte(i+1)))
+	}
+	o.rounds()
+	o.pass(29*day, true, true)
+	armed.Store(true)
+	o.clock.wall.Add((2 * day).Milliseconds())
+	o.clock.boot.Add(uint64(2 * day))
+	poke(o.j.files.work)
+	<-erasing
+	epoch := o.j.Status().Epoch
+	if _, err := o.j.NewEpoch(t.Context(), place(epoch, 45), headOf(place(epoch, 0))); err != nil {
+		t.Error(err)
+	}
+	close(begun)
+	for range 3 {
+		o.rounds() // one file a round, and no day goes by
+	}
+	if got := o.traces(); slices.Min(got) < 18 {
+		t.Errorf("31 days after their file was closed these people are there: %v", got)
 	}
 }
 

@@ -70,7 +70,7 @@ func (w *writer) openIndexed(ctx context.Context) error {
 	return err
 }
 
-// takeLock holds the directory for this process.
+// takeLock holds the directory for this process, and sweeps it: later the keeper may be rewriting a file.
 func (w *writer) takeLock() (err error) {
 	if w.lock != nil {
 		return nil
@@ -83,8 +83,10 @@ func (w *writer) takeLock() (err error) {
 	}
 	if err = buffer.KeepOut(w.files.o.Dir); err != nil {
 		w.unlock()
+		return err
 	}
-	return err
+	catalogue.Sweep(w.files.o.Dir)
+	return nil
 }
 
 // resume continues the newest file.

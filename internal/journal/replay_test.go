@@ -41,7 +41,8 @@ func record(t *testing.T, sin string) recording {
 	cmd := exec.Command("strace", "-f", "-qq", "-xx", "-s", "1000000", "-o", log, "-e",
 		"trace=openat,close,write,pwrite64,ftruncate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat", self)
 	cmd.Env = writerEnv(dir, 16, 90, sin)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
 		t.Fatalf("record a writer: %v\n%s", err, out)
 	}
 	erased := 0
@@ -53,7 +54,7 @@ func record(t *testing.T, sin string) recording {
 		erased += r.Erased
 	}
 	if erased == 0 {
-		t.Fatal("no file was rewritten without its who parts")
+		t.Fatalf("no file was rewritten without its who parts; the writer said:\n%s", out)
 	}
 	rec := parseTrace(t, log, dir)
 	if len(rec.acks) != 90 || len(rec.names) < 10 || len(rec.data) < 300 {

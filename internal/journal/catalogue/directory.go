@@ -32,8 +32,8 @@ type Directory struct {
 	path   string
 }
 
-// Tidy lists a directory, completes the files of an epoch that was about to begin, and removes what
-// a crash left unfinished, except files of the epoch that is being copied in this run (0: none).
+// Tidy lists a directory, and completes the files of an epoch that was about to begin. It removes those
+// of an epoch that did not, except of the one that is being copied in this run (0: none).
 func Tidy(path string, copying uint64) (Directory, error) { return scan(path, copying, true) }
 
 // Scan lists a directory and changes nothing.
@@ -77,10 +77,21 @@ func (d *Directory) tidy(name string, copying uint64) (string, error) {
 		}
 		return final, nil
 	case isNext && ok && epoch == copying:
-	case isNext, strings.HasSuffix(name, segment.PackSuffix), strings.HasSuffix(name, ".db.new"):
+	case isNext:
 		os.Remove(path) // best effort: it is removed again when its name is needed
 	}
 	return name, nil
+}
+
+// Sweep removes the files that a crash left half made or half rewritten: they have who parts. Call it
+// before anything is made or rewritten in this run.
+func Sweep(path string) {
+	for _, pattern := range []string{"*.db.new", "*.db" + segment.PackSuffix, "*.db" + segment.PackSuffix + ".new"} {
+		left, _ := filepath.Glob(filepath.Join(path, pattern)) // an error is one of the pattern
+		for _, name := range left {
+			os.Remove(name) // best effort: it is removed again when its name is needed
+		}
+	}
 }
 
 // Knows reports whether an epoch is in the epochs file, or has files.
