@@ -625,7 +625,7 @@ func TestTakenOverTooMuch(t *testing.T) {
 		}
 		s, err := w.i.status()
 		said := strings.Join(s.Lines, "\n")
-		if err != nil || !strings.Contains(said, "had list") || strings.Contains(said, "by one issuer's key alone") != want {
+		if err != nil || !strings.Contains(said, "had list") || !strings.Contains(said, "registryd suspend stops them again") || strings.Contains(said, "by one issuer's key alone") != want {
 			t.Errorf("%d of 5 ended: %q, %v", ends, said, err)
 		}
 	}

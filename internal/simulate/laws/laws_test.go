@@ -60,6 +60,47 @@ func TestSwipe(t *testing.T) {
 	check(t, "suspended, open", at(true, "granted"), "W1")
 }
 
+// TestReinstatedAfterARestore: who is reinstated gets no suspended card back, but one whose suspension the
+// registry can't know any more: it was put back to before, and no list has the cards of an ended tenancy.
+func TestReinstatedAfterARestore(t *testing.T) {
+	for name, c := range map[string]struct {
+		ended, restored bool
+		where           string
+		want            []string
+	}{
+		"known":            {ended: true, where: "issuer", want: []string{"W1"}},
+		"a list has it":    {restored: true, where: "issuer", want: []string{"W1"}},
+		"nobody has it":    {ended: true, restored: true, where: "issuer"},
+		"a record has it":  {ended: true, restored: true, where: "gw1", want: []string{"W1"}},
+		"suspended by two": {ended: true, restored: true, where: "both", want: []string{"W1"}},
+	} {
+		m := model.NewModel()
+		m.Machine("gw1")
+		tenant := &model.Tenancy{N: 1, Cards: []*model.Card{m.NewCard()}}
+		m.Tenancies = append(m.Tenancies, tenant)
+		card := tenant.Cards[0]
+		m.Say("gw1", model.Arrived, tenant, card.Number)
+		m.Tell("gw1")
+		image := m.Minds["issuer"].Clone()
+		if c.where != "gw1" {
+			m.Say("issuer", model.Suspended, tenant, card.Number)
+		}
+		if c.where != "issuer" {
+			m.Say("gw1", model.Suspended, tenant, card.Number)
+		}
+		if c.ended {
+			m.Say("issuer", model.Ended, tenant)
+		}
+		m.Hear("gw1", m.Minds["issuer"].Knows)
+		if c.restored {
+			m.Minds["issuer"] = image
+		}
+		m.Tell("gw1")
+		m.Reinstate(tenant)
+		check(t, name, func(r *report.Report) { Swipe{Gateway: "gw1", Card: card, Opened: true, Reason: "granted"}.Judge(m, r) }, c.want...)
+	}
+}
+
 // TestShown: a loss has to show after it; where nothing was wrong, nothing may, but for what
 // a gateway asks for that was off.
 func TestShown(t *testing.T) {

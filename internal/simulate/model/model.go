@@ -14,7 +14,8 @@ import (
 type saying struct {
 	what    what
 	tenancy *Tenancy
-	cards   []int // numbers of the cards; nil: the tenancy itself
+	cards   []int  // numbers of the cards; nil: the tenancy itself
+	where   string // the machine at which it was said
 }
 
 type what int
@@ -25,7 +26,7 @@ const (
 	Ended
 	Suspended
 	Resumed
-	Reinstated // new grants in the place of ended ones
+	Reinstated // new grants in the place of ended ones; its cards are those that open again although they had been suspended
 )
 
 // stops reports whether a card opens no more by it.
@@ -97,10 +98,46 @@ func (m *Model) Machine(name string) { m.Minds[name] = &Mind{Knows: map[int]bool
 
 // Say adds a fact that a machine has heard of.
 func (m *Model) Say(where string, what what, t *Tenancy, cards ...int) {
-	m.sayings = append(m.sayings, saying{what, t, cards})
+	m.sayings = append(m.sayings, saying{what, t, cards, where})
 	n := len(m.sayings) - 1
 	t.said = append(t.said, n)
 	m.Minds[where].Knows[n] = true
+}
+
+// Tell lets the issuer hear of everything that a gateway can still say. Of a tenancy that is over no list
+// has the cards, so nobody but the issuer's own database knows which of them the registry had suspended.
+func (m *Model) Tell(from string) {
+	known := m.Minds[from].Knows
+	for n := range known {
+		s := &m.sayings[n]
+		over := func(later int) bool { return later > n && known[later] && m.sayings[later].what == Ended }
+		if s.what == Suspended && s.where == "issuer" && slices.ContainsFunc(s.tenancy.said, over) {
+			continue
+		}
+		m.Minds["issuer"].Knows[n] = true
+	}
+}
+
+// Reinstate is the registry's word that a tenancy has new grants. A suspension that its database does not
+// know any more, since it was put back, ends by that.
+func (m *Model) Reinstate(t *Tenancy) {
+	var again []int
+	for _, c := range t.Cards {
+		known, forgotten := false, false
+		for _, n := range t.said {
+			switch s := &m.sayings[n]; {
+			case s.what == Suspended && s.stops(c.Number):
+				lost := s.where == "issuer" && !m.Minds["issuer"].Knows[n]
+				known, forgotten = known || !lost, forgotten || lost
+			case s.what == Resumed && slices.Contains(s.cards, c.Number):
+				known, forgotten = false, false
+			}
+		}
+		if forgotten && !known {
+			again = append(again, c.Number)
+		}
+	}
+	m.Say("issuer", Reinstated, t, again...)
 }
 
 // Hear lets one machine hear of everything that another, or a list, knows.
@@ -170,7 +207,7 @@ func (m *Model) stop(t *Tenancy, card int, known map[int]bool) bool {
 		case s.what == Resumed && slices.Contains(s.cards, card):
 			out = false // wherever it was said: it names the card
 		case s.what == Reinstated:
-			over = false // wherever that was
+			over, out = false, out && !slices.Contains(s.cards, card) // wherever that was
 		case !known[n]:
 		case s.what == Ended:
 			over = true

@@ -134,7 +134,7 @@ func (h *Hints) reinstateRobbed() {
 		h.w.Report.Say("the operator: registryd reinstate --tenancy, for %s: %s%s", t.Name(), amount.Of(len(done.New), "new grant"), world.Said(err))
 		if err == nil {
 			t.Robbed, t.Notice = false, time.Time{}
-			h.w.Model.Say("issuer", model.Reinstated, t, h.w.Model.CardsAt("issuer", t)...)
+			h.w.Model.Reinstate(t)
 		}
 		if err == nil && done.Held {
 			h.op.countersign()

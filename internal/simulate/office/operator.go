@@ -146,7 +146,7 @@ func (o *Operator) reinstate(n [4]int) {
 	if !a.Until.IsZero() {
 		t.Until = a.Until
 	}
-	o.w.Model.Say("issuer", model.Reinstated, t, o.cards(t)...)
+	o.w.Model.Reinstate(t)
 }
 
 // revokeNow is law W4 in the midst of days: a revocation is active at every

@@ -53,7 +53,7 @@ func (w *World) lookGateway(b *testbed.Gateway) {
 			b.Clock.Tell()
 		}
 		if u.Records == 0 && u.State == "in step" && w.takenIn() {
-			w.Model.Hear("issuer", w.Model.Minds[b.Name].Knows)
+			w.Model.Tell(b.Name)
 		}
 	}
 	for _, p := range s.Problems {

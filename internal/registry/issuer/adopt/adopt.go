@@ -135,7 +135,8 @@ func List(c *ledger.Change, b *building.Building, from string, l lists.Signed) {
 	c.Relist(b)
 	back := ""
 	if t.ended > 0 {
-		back = "; what should not have ended comes back by registryd reinstate"
+		// The list has no cards of it: which of them had been suspended since the copy is unknown.
+		back = "; what should not have ended comes back by registryd reinstate, also cards of it that were suspended before it ended: registryd suspend stops them again"
 	}
 	c.Remark(b.ID, "%s had list %d, which this database did not know: %s. The next list follows it; registryd tenancies --building %s shows what is so now%s%s",
 		from, l.Manifest.Version, t.String(), b.ID, back, strange(c.Since(), l.Manifest.Issued))
