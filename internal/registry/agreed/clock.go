@@ -146,15 +146,11 @@ func (c *Clock) Report() Report {
 	defer c.mu.Unlock()
 	r := c.src.read()
 	out := Report{Wall: r.Wall, Doubt: c.judge.Look(r), Agreed: c.judge.state.Wall, Likely: c.judge.Likely(r), Synced: r.Synced}
-	for _, v := range c.judge.votes {
-		if r.Boot-v.heard <= voteFor {
-			out.Voters++
-		}
-	}
 	if ahead, ok := c.judge.median(r); ok {
 		s := ahead.Seconds()
 		out.Ahead = &s
 	}
+	out.Voters = len(c.judge.votes)
 	return out
 }
 

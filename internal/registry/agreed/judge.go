@@ -73,6 +73,9 @@ type judge struct {
 	state kept
 	known bool            // something was ever agreed on
 	votes map[string]vote // by building
+	// offsets has those of all votes, in order: each transaction of a city asks for the one in the middle.
+	offsets []time.Duration
+	expiry  time.Duration // since boot; no vote ends before
 }
 
 // vote is the newest clock of a building: its wall less our time since boot.
@@ -92,10 +95,37 @@ func newJudge(before *kept) *judge {
 
 // Hear takes the clock of a gateway that a time server disciplines, as it stood at our time since boot.
 func (j *judge) Hear(building string, wall time.Time, boot time.Duration) {
-	if old, there := j.votes[building]; there && old.heard > boot {
+	old, there := j.votes[building]
+	if there && old.heard > boot {
 		return
 	}
-	j.votes[building] = vote{time.Duration(wall.UnixNano()) - boot, boot}
+	if there {
+		at, _ := slices.BinarySearch(j.offsets, old.offset)
+		j.offsets = slices.Delete(j.offsets, at, at+1)
+	}
+	v := vote{time.Duration(wall.UnixNano()) - boot, boot}
+	at, _ := slices.BinarySearch(j.offsets, v.offset)
+	j.offsets, j.votes[building] = slices.Insert(j.offsets, at, v.offset), v
+	if end := boot + voteFor; len(j.votes) == 1 || end < j.expiry {
+		j.expiry = end
+	}
+}
+
+// forget drops the votes that have ended.
+func (j *judge) forget(boot time.Duration) {
+	if boot <= j.expiry {
+		return
+	}
+	j.offsets, j.expiry = j.offsets[:0], boot+voteFor
+	for building, v := range j.votes {
+		end := v.heard + voteFor
+		if end < boot {
+			delete(j.votes, building)
+			continue
+		}
+		j.offsets, j.expiry = append(j.offsets, v.offset), min(j.expiry, end)
+	}
+	slices.Sort(j.offsets)
 }
 
 // Look judges a reading. If it is not in doubt it becomes the agreed time.
@@ -172,17 +202,11 @@ func (j *judge) Confirm(r reading) {
 
 // median is by how much the gateways' clocks are ahead of a reading; ok is false if too few are heard.
 func (j *judge) median(r reading) (ahead time.Duration, ok bool) {
-	var all []time.Duration
-	for _, v := range j.votes {
-		if r.Boot-v.heard <= voteFor {
-			all = append(all, v.offset)
-		}
-	}
-	if len(all) < voters {
+	j.forget(r.Boot)
+	if len(j.offsets) < voters {
 		return 0, false
 	}
-	slices.Sort(all)
-	return all[(len(all)-1)/2] - r.offset(), true
+	return j.offsets[(len(j.offsets)-1)/2] - r.offset(), true
 }
 
 // Likely is the most likely time: within one boot the agreed time carried on by

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -167,6 +168,54 @@ func TestVoters(t *testing.T) {
 	hear(5, 0)
 	if got := j.Look(m.read()); got != Outvoted {
 		t.Errorf("after a start: %q", got)
+	}
+}
+
+// TestMedian: the clock in the middle is that of all votes that count, however they came and went.
+func TestMedian(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		m, j := newMachine(), newJudge(nil)
+		heard := map[string]vote{}
+		for range rapid.IntRange(1, 60).Draw(rt, "events") {
+			m.pass(time.Duration(rapid.Int64Range(0, int64(9*time.Hour)).Draw(rt, "pass")))
+			building := fmt.Sprint("b", rapid.IntRange(0, 9).Draw(rt, "building"))
+			off := time.Duration(rapid.Int64Range(-3, 3).Draw(rt, "off"))
+			at := m.boot - time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(rt, "ago"))
+			j.Hear(building, installed.Add(at+off), at)
+			if old, there := heard[building]; !there || old.heard <= at {
+				heard[building] = vote{time.Duration(installed.UnixNano()) + off, at}
+			}
+			if rapid.Bool().Draw(rt, "unasked") {
+				continue
+			}
+			var all []time.Duration
+			for _, v := range heard {
+				if m.boot-v.heard <= voteFor {
+					all = append(all, v.offset)
+				}
+			}
+			slices.Sort(all)
+			ahead, ok := j.median(m.read())
+			if ok != (len(all) >= voters) || ok && ahead+m.read().offset() != all[(len(all)-1)/2] || len(j.votes) != len(all) {
+				rt.Fatalf("%v of %d votes, %t; of %d that count: %v", ahead+m.read().offset(), len(j.votes), ok, len(all), all)
+			}
+		}
+	})
+}
+
+// TestCityCostsNoMoreThanAVillage: a look at the clock does not look at each building's, since each
+// transaction looks at it.
+func TestCityCostsNoMoreThanAVillage(t *testing.T) {
+	m, j := newMachine(), newJudge(nil)
+	for i := range 10_000 {
+		j.Hear(fmt.Sprint("b", i), m.truth.Add(time.Duration(i%7)*time.Second), m.boot)
+	}
+	if doubt := j.Look(m.read()); doubt != None {
+		t.Fatalf("in doubt: %q", doubt)
+	}
+	r := m.read()
+	if n := testing.AllocsPerRun(100, func() { j.median(r) }); n > 0 {
+		t.Errorf("the clock in the middle of 10,000 costs %v allocations", n)
 	}
 }
 
