@@ -375,11 +375,7 @@ func newHarmed(t *testing.T) *harmed {
 	at := 0
 	for _, f := range frames {
 		h.at = append(h.at, at)
-		at += 52 + 16 + 7
-		for _, stored := range f.Stored {
-			at += 4 + len(stored)
-		}
-		at -= at % 8
+		at += (40 + len(f.Append(nil)) + 16 + 7) / 8 * 8
 	}
 	return h
 }

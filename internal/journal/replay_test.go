@@ -341,12 +341,12 @@ func sealTorn(t *testing.T, path string) bool {
 	}
 	frames, _ := ahead.Read(path)
 	at, before := 0, make([]byte, 16)
-	size := func() int { return (52 + int(binary.BigEndian.Uint32(b[at+4:])) + 16 + 7) / 8 * 8 }
+	size := func() int { return (40 + int(binary.BigEndian.Uint32(b[at+4:])) + 16 + 7) / 8 * 8 }
 	for range frames {
 		at += size()
 		before = b[at-16 : at]
 	}
-	if at+52 > len(b) || string(b[at:at+4]) != "GHWA" || at+size() > len(b) || !bytes.Equal(b[at+36:at+52], before) {
+	if at+40 > len(b) || string(b[at:at+4]) != "GHf1" || at+size() > len(b) || !bytes.Equal(b[at+24:at+40], before) {
 		return false
 	}
 	end := at + size()

@@ -5,14 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/durable"
-	"gatehouse/internal/durable/frames"
 	"gatehouse/sync/wire"
 )
 
@@ -89,8 +87,7 @@ func (f *File) Write(p *Pages) error {
 		f.ahead.rows = now
 		return nil
 	}
-	log, lap := f.ahead.begin()
-	return f.writeWhole(p, now, log, lap)
+	return f.writeWhole(p, now, true)
 }
 
 // Settle makes the pages durable with nothing ahead of the file, for who reads that alone.
@@ -99,14 +96,14 @@ func (f *File) Settle(p *Pages) error {
 	if err != nil {
 		return fmt.Errorf("write tenancies: %w", err)
 	}
-	return f.writeWhole(p, now, nil, frames.Lap{})
+	return f.writeWhole(p, now, false)
 }
 
-// writeWhole writes the file, with the lap of what will come ahead of it, and erases what did.
-func (f *File) writeWhole(p *Pages, now map[wire.ID][]byte, log *frames.Log, lap frames.Lap) error {
-	used := f.ahead.log == nil || !f.ahead.log.Empty()
+// writeWhole writes the file, and erases what was ahead of it. If more will come there it names the lap of that.
+func (f *File) writeWhole(p *Pages, now map[wire.ID][]byte, more bool) error {
+	log, lap := f.ahead.begin()
 	p.Ahead, f.ahead.log = nil, nil
-	if log != nil {
+	if more && log != nil {
 		named := wire.ID(lap)
 		p.Ahead = &named
 	}
@@ -114,14 +111,14 @@ func (f *File) writeWhole(p *Pages, now map[wire.ID][]byte, log *frames.Log, lap
 	if err == nil {
 		err = durable.WriteFile(f.path, data, 0o600)
 	}
-	if err == nil && used {
-		if err = frames.Clear(f.ahead.path); errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
+	if err == nil && log != nil {
+		err = log.Clear()
 	}
 	if err != nil {
 		return fmt.Errorf("write tenancies: %w", err)
 	}
-	f.ahead.log, f.ahead.rows = log, now
+	if f.ahead.rows = now; more {
+		f.ahead.log = log
+	}
 	return nil
 }

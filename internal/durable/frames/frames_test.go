@@ -96,7 +96,7 @@ func TestFull(t *testing.T) {
 }
 
 // TestTornAndFlipped: whatever a power cut leaves of the last frame, those before it stand; and no flipped bit
-// gives other frames than a prefix of them: one before the last is damage.
+// gives other frames than a prefix of them: one before the last is damage, which has the others.
 func TestTornAndFlipped(t *testing.T) {
 	lap := NewLap()
 	path := fileOf(t, lap, three...)
@@ -105,21 +105,25 @@ func TestTornAndFlipped(t *testing.T) {
 	read := func(b []byte) ([][]byte, error) {
 		must(t, os.WriteFile(path, b, 0o600))
 		_, got, err := Read(path, lap)
+		_, all, anyErr := Read(path, Lap{})
+		if !same(got, all) || errors.Is(err, durable.ErrDamaged) != errors.Is(anyErr, durable.ErrDamaged) {
+			t.Fatalf("%d frames, %v; of the first lap %d, %v", len(got), err, len(all), anyErr)
+		}
 		return got, err
 	}
-	last := sizeOf(len(three[0])) + sizeOf(len(three[1]))
+	second := sizeOf(len(three[0]))
+	last := second + sizeOf(len(three[1]))
 	end := last + sizeOf(0)
-	for i := range end {
+	for i := range 8 * end {
 		flipped := bytes.Clone(good)
-		flipped[i] ^= 1 << (i % 8)
-		padding := i >= header+len(three[0])+sumSize && i < sizeOf(len(three[0])) || i >= last-1 && i < last
+		flipped[i/8] ^= 1 << (i % 8)
+		left := [][]byte{three[0], three[2]}
+		if i/8 < second {
+			left = three[1:]
+		}
 		got, err := read(flipped)
-		switch {
-		case padding:
-			if err != nil || !same(got, three) {
-				t.Fatalf("byte %d of the padding: %d frames, %v", i, len(got), err)
-			}
-		case i < last && !errors.Is(err, durable.ErrDamaged):
+		switch i /= 8; {
+		case i < last && (!errors.Is(err, durable.ErrDamaged) || !same(got, left)):
 			t.Fatalf("byte %d flipped: %d frames, %v", i, len(got), err)
 		case i >= last && (err != nil || !same(got, three[:2])):
 			t.Fatalf("byte %d of the last flipped: %d frames, %v", i, len(got), err)
@@ -127,7 +131,8 @@ func TestTornAndFlipped(t *testing.T) {
 	}
 	for i := last; i < end; i++ { // its beginning is on the disk, or its end, and the rest is as before
 		begun, ended := bytes.Clone(good), bytes.Clone(good)
-		clear(begun[i:])
+		begun[i] ^= 1 // a sum can end with zeros
+		clear(begun[i+1:])
 		clear(ended[last : i+1])
 		for _, torn := range [][]byte{begun, ended, good[:i]} {
 			if got, err := read(torn); err != nil || !same(got, three[:2]) {
@@ -135,13 +140,15 @@ func TestTornAndFlipped(t *testing.T) {
 			}
 		}
 	}
-	for _, whole := range [][]byte{good, good[:last+header+sumSize], append(bytes.Clone(good[:end]), 1, 2, 3)} {
+	for n := range end {
+		if got, err := read(good[:n]); err != nil || !same(got, three[:len(got)]) {
+			t.Fatalf("cut at %d: %d frames, %v", n, len(got), err)
+		}
+	}
+	for _, whole := range [][]byte{good, good[:end], append(bytes.Clone(good[:end]), 1, 2, 3)} {
 		if got, err := read(whole); err != nil || !same(got, three) {
 			t.Fatalf("as it was: %d frames, %v", len(got), err)
 		}
-	}
-	if got, err := read(good[:last-1]); err != nil || !same(got, three[:2]) { // without its padding
-		t.Fatalf("%d frames, %v", len(got), err)
 	}
 }
 
@@ -159,7 +166,7 @@ func TestOverTorn(t *testing.T) {
 	}
 }
 
-// TestNothingAfterAFailure: a failed write leaves it unknown what the file has, so nothing comes behind it.
+// TestNothingAfterAFailure: a failed write leaves it unknown what the file has, so nothing comes behind it before Clear.
 func TestNothingAfterAFailure(t *testing.T) {
 	lap := NewLap()
 	path := fileOf(t, lap)
@@ -173,12 +180,99 @@ func TestNothingAfterAFailure(t *testing.T) {
 	if err := l.Append(three[0]); !errors.Is(err, ErrFull) {
 		t.Fatal(err)
 	}
-	if _, _, err := Read(path+"-not", lap); !errors.Is(err, fs.ErrNotExist) {
+	must(t, l.Clear())
+	must(t, l.Append(three[0]))
+	must(t, os.Remove(path))
+	if err := l.Clear(); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	if err := l.Append(three[0]); !errors.Is(err, ErrFull) {
 		t.Fatal(err)
 	}
 }
 
-// TestLapOf: the lap stands in the file; without a first frame it is a new one.
+// TestFirstLap: an owner that keeps no name gets the lap of the first frame; where that is bad, any frame tells of
+// damage. A frame in another's place breaks the chain.
+func TestFirstLap(t *testing.T) {
+	old, lap := NewLap(), NewLap()
+	path := fileOf(t, old, three...)
+	first := sizeOf(len(three[0]))
+	l, _, err := Read(path, lap)
+	must(t, err)
+	must(t, l.Append([]byte("again"))) // as long as the first of the old ones
+	b, err := os.ReadFile(path)
+	must(t, err)
+	read := func(what string, b []byte, damaged bool, want ...[]byte) {
+		t.Helper()
+		must(t, os.WriteFile(path, b, 0o600))
+		l, got, err := Read(path, Lap{})
+		if errors.Is(err, durable.ErrDamaged) != damaged || !same(got, want) || damaged && l.Fits(0) {
+			t.Fatalf("%s: %q, %v", what, got, err)
+		}
+		must(t, l.Clear())
+		must(t, l.Append([]byte("new")))
+		if _, got, err := Read(path, Lap{}); err != nil || !same(got, [][]byte{[]byte("new")}) {
+			t.Fatalf("%s: then %q, %v", what, got, err)
+		}
+	}
+	read("frames of an earlier lap", b, false, []byte("again"))
+	read("without the first", b[first:], true, three[1:]...)
+	read("nothing", make([]byte, size), false)
+	copy(b[first:], b[:first])
+	read("twice the first", b, true, []byte("again"), []byte("again"))
+}
+
+// TestKeptOpen: a file that is kept open takes what others do, and it shows if it is not there any more.
+func TestKeptOpen(t *testing.T) {
+	lap := NewLap()
+	path := fileOf(t, lap)
+	l, _, err := Read(path, lap)
+	must(t, err)
+	must(t, l.KeepOpen())
+	defer l.Close()
+	must(t, l.Append(three[0]))
+	must(t, l.Clear())
+	must(t, l.Append(three[1]))
+	if _, got, err := Read(path, Lap{}); err != nil || !same(got, three[1:2]) || l.Used() != sizeOf(len(three[1])) || l.Size() != size {
+		t.Fatalf("%d frames, %v", len(got), err)
+	}
+	if l.Removed() {
+		t.Fatal("it is there")
+	}
+	must(t, os.Remove(path))
+	if !l.Removed() {
+		t.Fatal("it is not there")
+	}
+	if must(t, Create(path, size)); !l.Removed() {
+		t.Fatal("another file of this name is not it")
+	}
+	if l, _, err = Read(path+"-not", lap); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+}
+
+// TestStrangeFiles: what is no file of frames has none, and can be cleared; what can't be one is damaged.
+func TestStrangeFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ahead")
+	for name, b := range map[string][]byte{"empty": nil, "short": []byte(magic), "text": bytes.Repeat([]byte(magic+" no frame. "), 90)} {
+		must(t, os.WriteFile(path, b, 0o600))
+		l, got, err := Read(path, Lap{})
+		if err != nil || len(got) > 0 {
+			t.Fatalf("%s: %q, %v", name, got, err)
+		}
+		must(t, l.Clear())
+		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, make([]byte, len(b))) {
+			t.Errorf("%s: after Clear %q, %v", name, after, err)
+		}
+	}
+	must(t, os.Truncate(path, maxSize+1))
+	for _, path := range []string{path, filepath.Dir(path)} {
+		if _, _, err := Read(path, Lap{}); !errors.Is(err, durable.ErrDamaged) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 // TestNote: a note is the last frame until another takes its place. A power cut that spoils it before the next frame is
 // synced, which stands there too, is no damage.
 func TestNote(t *testing.T) {
@@ -207,67 +301,65 @@ func TestNote(t *testing.T) {
 	}
 }
 
-func TestLapOf(t *testing.T) {
-	lap := NewLap()
-	path := fileOf(t, lap, three...)
-	if got, err := LapOf(path); err != nil || got != lap {
-		t.Fatalf("%x, %v", got, err)
-	}
-	must(t, os.Truncate(path, 70)) // the first frame has 64
-	if got, err := LapOf(path); err != nil || got != lap {
-		t.Fatalf("%x, %v", got, err)
-	}
-	for _, n := range []int64{60, 20, 0} {
-		must(t, os.Truncate(path, n))
-		if got, err := LapOf(path); err != nil || got == lap || got == (Lap{}) {
-			t.Fatalf("%d bytes: %x, %v", n, got, err)
-		}
-	}
-	if _, err := LapOf(path + "-not"); !errors.Is(err, fs.ErrNotExist) {
-		t.Fatal(err)
-	}
-}
-
-// TestClear: nothing of any lap is left, and the file is as long as before.
+// TestClear: nothing of any lap is left, and the file is as long as before. A lap that has no frame yet goes on.
 func TestClear(t *testing.T) {
 	lap := NewLap()
-	path := fileOf(t, lap, three...)
-	appendAll(t, path, NewLap(), []byte("new"))
+	path := fileOf(t, NewLap(), three...)
+	l, _, err := Read(path, lap)
+	must(t, err)
 	for range 2 {
-		must(t, Clear(path))
+		must(t, l.Clear())
 		if b, err := os.ReadFile(path); err != nil || !bytes.Equal(b, make([]byte, size)) {
 			t.Fatalf("%d bytes, %v", len(b), err)
 		}
 	}
-	if err := Clear(path + "-not"); !errors.Is(err, fs.ErrNotExist) {
-		t.Fatal(err)
+	must(t, l.Append(three[0]))
+	if _, got, err := Read(path, lap); err != nil || !same(got, three[:1]) {
+		t.Fatalf("%q, %v", got, err)
+	}
+	must(t, l.Note(three[1]))
+	must(t, l.Clear())
+	if b, err := os.ReadFile(path); err != nil || !bytes.Equal(b, make([]byte, size)) {
+		t.Fatalf("%d bytes, %v", len(b), err)
+	}
+	must(t, l.Append(three[0]))
+	if _, got, err := Read(path, lap); err != nil || len(got) > 0 {
+		t.Fatalf("of the lap before: %q, %v", got, err)
 	}
 }
 
-// FuzzRead: no content makes it panic, and what is read can be appended to.
+// FuzzRead: no content makes it panic, what decodes encodes to the same bytes, and what is read can be appended to.
 func FuzzRead(f *testing.F) {
 	lap := Lap{1}
 	b, err := os.ReadFile(fileOf(f, lap, three...))
 	must(f, err)
 	f.Add(b)
 	f.Add(b[:70])
+	f.Add(b[sizeOf(len(three[0])):])
 	f.Add([]byte(magic))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		path := filepath.Join(t.TempDir(), "ahead")
-		must(t, os.WriteFile(path, b, 0o600))
-		l, got, err := Read(path, lap)
-		if err != nil {
-			if !errors.Is(err, durable.ErrDamaged) {
+		if d, ok := decode(b); ok {
+			again, err := (&Log{lap: d.lap, last: d.before, size: len(b)}).next(d.payload)
+			if err != nil || !bytes.Equal(again, b[:d.size]) {
+				t.Fatalf("it does not encode to the same bytes: %v", err)
+			}
+		}
+		for _, lap := range []Lap{lap, {}} {
+			l := &Log{lap: lap, size: len(b)}
+			got, err := l.parse(b)
+			if err != nil && (!errors.Is(err, durable.ErrDamaged) || len(got) == 0) {
 				t.Fatal(err)
 			}
-			return
-		}
-		if !l.Fits(3) {
-			return
-		}
-		must(t, l.Append([]byte("new")))
-		if _, again, err := Read(path, lap); err != nil || !same(again, append(got, []byte("new"))) {
-			t.Fatalf("%d frames, then %d, %v", len(got), len(again), err)
+			if err != nil || !l.Fits(3) {
+				continue
+			}
+			next, err := l.next([]byte("new"))
+			must(t, err)
+			b := bytes.Clone(b)
+			copy(b[l.end:], next)
+			if again, err := (&Log{lap: l.lap, size: len(b)}).parse(b); err != nil || !same(again, append(got, []byte("new"))) {
+				t.Fatalf("%d frames, then %d, %v", len(got), len(again), err)
+			}
 		}
 	})
 }

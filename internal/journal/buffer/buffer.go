@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/durable/frames"
 	"gatehouse/internal/journal/ahead"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/tree"
@@ -38,7 +39,8 @@ type Options struct {
 // Buffer is the write-ahead file with what it has. For one goroutine, which holds the journal's lock.
 type Buffer struct {
 	o      Options
-	file   *ahead.File // nil: there is none, and entries go into the entry file at once
+	file   *frames.Log // nil: there is none, and entries go into the entry file at once
+	buf    []byte      // to be used again
 	tail   ahead.Frame // all that is in it and not in the entry file
 	filled tree.Range  // what the entry file has: the tree before the tail
 	since  uint64      // CLOCK_BOOTTIME of the oldest in it
@@ -69,15 +71,17 @@ func (b *Buffer) Store(file *segment.Writer, epoch uint64, stored [][]byte, now,
 		b.o.Report("go on with the write-ahead file", fmt.Errorf("it was removed: %w", fs.ErrNotExist))
 		b.Close()
 	}
-	if b.file == nil || !b.file.Fits(stored) {
+	frame := ahead.Frame{Epoch: epoch, First: now.Size(), Stored: stored}
+	b.buf = frame.Append(b.buf[:0])
+	if b.file == nil || !b.file.Fits(len(b.buf)) {
 		if err := b.Fill(file, now); err != nil {
 			return err
 		}
 		b.o.Report("make the write-ahead file, going on without", b.make())
 		b.o.Report("empty the write-ahead file", b.Empty())
 	}
-	if b.file != nil && b.file.Fits(stored) {
-		err := b.write(epoch, now.Size(), stored)
+	if b.file != nil && b.file.Fits(len(b.buf)) {
+		err := b.write(frame)
 		if err == nil {
 			return nil
 		}
@@ -96,11 +100,11 @@ func (b *Buffer) Store(file *segment.Writer, epoch uint64, stored [][]byte, now,
 	return err
 }
 
-// write appends entries to the write-ahead file.
-func (b *Buffer) write(epoch, first uint64, stored [][]byte) error {
+// write appends a frame, encoded in buf, to the write-ahead file.
+func (b *Buffer) write(frame ahead.Frame) error {
 	err := b.o.Before("ahead")
 	if err == nil {
-		err = b.file.Append(epoch, first, stored)
+		err = b.file.Append(b.buf)
 	}
 	if err == nil {
 		err = b.o.Before("written ahead")
@@ -109,9 +113,9 @@ func (b *Buffer) write(epoch, first uint64, stored [][]byte) error {
 		return err
 	}
 	if len(b.tail.Stored) == 0 {
-		b.tail, b.since = ahead.Frame{Epoch: epoch, First: first}, b.o.BootTime()
+		b.tail, b.since = ahead.Frame{Epoch: frame.Epoch, First: frame.First}, b.o.BootTime()
 	}
-	b.tail.Stored = append(b.tail.Stored, stored...) // whoever reads it looks no further than it was
+	b.tail.Stored = append(b.tail.Stored, frame.Stored...) // whoever reads it looks no further than it was
 	return nil
 }
 
@@ -190,7 +194,7 @@ func (b *Buffer) make() error {
 	return err
 }
 
-func (b *Buffer) tryMake() (err error) {
+func (b *Buffer) tryMake() error {
 	if err := b.o.Before("make"); err != nil {
 		return err
 	}
@@ -199,16 +203,20 @@ func (b *Buffer) tryMake() (err error) {
 			return err
 		}
 	}
-	if err := ahead.Create(b.o.Path, int(b.o.Size)); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := frames.Create(b.o.Path, int(b.o.Size)); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if b.file, _, err = ahead.Open(b.o.Path); b.file == nil {
+	file, _, err := frames.Read(b.o.Path, frames.NewLap())
+	if err == nil {
+		err = file.KeepOpen()
+	}
+	if err != nil {
 		return err
 	}
-	if b.o.SkipSync {
-		b.file.SkipSync()
+	if b.file = file; b.o.SkipSync {
+		file.SkipSync()
 	}
-	return nil // whatever was in it
+	return nil
 }
 
 // Ripe reports whether the write-ahead file should be emptied when nothing else is to be done.

@@ -35,16 +35,13 @@ func (b *Buffer) Read(of func(epoch uint64) Epoch) (strange bool, err error) {
 	if b.read {
 		return false, nil
 	}
-	f, frames, err := ahead.Open(b.o.Path)
+	frames, err := ahead.Read(b.o.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		b.read = true
 		return false, nil
 	case err != nil && !errors.Is(err, durable.ErrDamaged) && !errors.Is(err, syscall.EIO):
 		return false, err
-	}
-	if f != nil {
-		f.Close() // it is opened again when nothing of it is needed any more
 	}
 	for _, frame := range frames {
 		switch of(frame.Epoch) {
@@ -55,7 +52,7 @@ func (b *Buffer) Read(of func(epoch uint64) Epoch) (strange bool, err error) {
 		}
 	}
 	slices.SortStableFunc(b.found, func(a, b ahead.Frame) int { return cmp.Compare(a.First, b.First) })
-	if f == nil || len(b.found) > 0 {
+	if len(frames) == 0 || len(b.found) > 0 {
 		b.lost = err
 	}
 	b.read = true

@@ -15,7 +15,6 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"gatehouse/internal/durable"
-	"gatehouse/internal/durable/frames"
 	"gatehouse/internal/keyring/files"
 	"gatehouse/internal/keyring/merge"
 	"gatehouse/internal/keyring/signedlist"
@@ -291,10 +290,11 @@ func (p *Pair) Fold(s *Stored) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.files {
-		if !c.holds(s.List, s.Over) || c.log == nil || p.write(c, s, c.seal) != nil {
+		log := c.log
+		if !c.holds(s.List, s.Over) || log == nil || p.write(c, s, c.seal) != nil {
 			continue
 		}
-		if err := frames.Clear(c.aheadPath()); err != nil {
+		if err := log.Clear(); err != nil {
 			p.dir.Log.Warn().Err(err).Msg("changes that are in a copy of the grants can't be erased ahead of it")
 		}
 		p.dir.DidWrite()

@@ -167,13 +167,11 @@ func (a *ahead) settle() {
 		err = durable.SyncFiles(a.dir, a.names)
 	}
 	if err == nil {
-		err = frames.Clear(a.path())
+		err = a.log.Clear()
 	}
 	if err == nil {
 		a.names, a.stale, a.loose = nil, false, nil
-		a.log, _, err = frames.Read(a.path(), frames.NewLap())
-	}
-	if err != nil {
+	} else {
 		a.side.Log.Error().Err(err).Msg("records can't be made durable in their own files; it is tried again")
 	}
 }
@@ -183,7 +181,7 @@ func (a *ahead) replay() {
 	if a.made {
 		return
 	}
-	last, err := a.read()
+	log, last, err := a.read()
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
@@ -197,26 +195,22 @@ func (a *ahead) replay() {
 			return
 		}
 	}
-	if err := frames.Clear(a.path()); err != nil {
+	if err := log.Clear(); err != nil {
 		a.bad(err)
 	}
 }
 
 // read returns what the frames have, by name; nil: the file was erased.
-func (a *ahead) read() (map[string][]byte, error) {
-	lap, err := frames.LapOf(a.path())
+func (a *ahead) read() (*frames.Log, map[string][]byte, error) {
+	log, all, err := frames.Read(a.path(), frames.Lap{})
 	if err != nil {
-		return nil, err
-	}
-	_, all, err := frames.Read(a.path(), lap)
-	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	last := make(map[string][]byte)
 	for _, frame := range all {
 		some, ok := decode(frame)
 		if !ok {
-			return nil, fmt.Errorf("read %s: %w: not what was written", a.path(), durable.ErrDamaged)
+			return nil, nil, fmt.Errorf("read %s: %w: not what was written", a.path(), durable.ErrDamaged)
 		}
 		for _, c := range some {
 			if filepath.Base(c.Name) == c.Name && (strings.HasSuffix(c.Name, recordSuffix) || strings.HasSuffix(c.Name, personSuffix)) {
@@ -224,7 +218,7 @@ func (a *ahead) read() (map[string][]byte, error) {
 			}
 		}
 	}
-	return last, nil
+	return log, last, nil
 }
 
 func (a *ahead) again(name string, data []byte) error {
