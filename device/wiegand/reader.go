@@ -61,9 +61,11 @@ func (c Config) Validate() error {
 
 // Reader decodes the two lines of one Wiegand reader into events.
 type Reader struct {
-	cfg  Config
-	open func() (device.Lines, error)
-	door device.Reporter
+	cfg   Config
+	open  func() (device.Lines, error)
+	door  device.Reporter
+	lines device.Lines // of Request, until they are read; nil: none
+	since time.Time    // when the lines in use were opened
 }
 
 // New returns a Reader; Run starts it. open requests D0 and D1, in this order, in one request that
@@ -71,6 +73,38 @@ type Reader struct {
 // it, so that a short pulse may show none). It is called again after each failure.
 func New(cfg Config, open func() (device.Lines, error), events chan<- device.Event) *Reader {
 	return &Reader{cfg: cfg, open: open, door: device.Reporter{Source: cfg.Source, Events: events}}
+}
+
+// Request opens the lines before Run does, so that the 100 ms in which bits never count pass while
+// something else is done, as at a start. Lines that can't be had are left to Run. Edges that come
+// before Run are no card. Who does not call Run calls Close.
+func (r *Reader) Request() {
+	if r.cfg.Validate() != nil {
+		return // Run says so
+	}
+	if lines, err := r.take(); err == nil {
+		r.lines = lines
+	}
+}
+
+// Close lets go of the lines of Request, if Run has not taken them.
+func (r *Reader) Close() error {
+	if r.lines == nil {
+		return nil
+	}
+	lines := r.lines
+	r.lines = nil
+	return lines.Close()
+}
+
+// take returns the lines of Request once, and else opens them.
+func (r *Reader) take() (lines device.Lines, err error) {
+	if lines, r.lines = r.lines, nil; lines != nil {
+		return lines, nil
+	}
+	lines, err = r.open()
+	r.since = time.Now()
+	return lines, err
 }
 
 // Run reads until ctx ends and returns ctx.Err(); for an invalid Config it returns an error at
@@ -97,12 +131,12 @@ func (r *Reader) Run(ctx context.Context) error {
 	}
 }
 
-// serve opens the lines and reads them until they fail or ctx ends.
+// serve takes the lines and reads them until they fail or ctx ends.
 func (r *Reader) serve(ctx context.Context) fault.Code {
 	opened := false
-	err := device.Use(ctx, r.open, func(ctx context.Context, lines device.Lines) error {
+	err := device.Use(ctx, r.take, func(ctx context.Context, lines device.Lines) error {
 		opened = true
-		return newSession(ctx, r.cfg, &r.door, lines).run()
+		return newSession(ctx, r.cfg, &r.door, lines, r.since).run()
 	})
 	switch {
 	case !opened && errors.Is(err, device.ErrLineBusy):

@@ -84,6 +84,50 @@ func TestFirstFrame(t *testing.T) {
 	})
 }
 
+// TestRequest: the lines settle before Run, what came on them meanwhile is no card, and the next swipe is
+// one at once.
+func TestRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWires()
+		g := &rig{t: t, events: make(chan device.Event, 1000), start: time.Now(), wires: w}
+		r := New(Config{Source: "front", Formats: []Format{format(t, "H10301")}}, g.open, g.events)
+		r.Request()
+		for _, at := range []time.Duration{30 * ms, 200 * ms} { // as they settle, and after it
+			time.Sleep(at - time.Since(g.start))
+			g.swipe(w, card(t, "H10301", 123, 4567), 2*ms)
+		}
+		time.Sleep(100 * ms)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- r.Run(ctx) }()
+		g.stop = func() error { cancel(); return <-ended }
+		defer g.end()
+		time.Sleep(10 * ms) // what came meanwhile is read
+		g.expect("first_frame", "online")
+		g.swipe(w, card(t, "H10301", 123, 4567), 2*ms)
+		g.expect("card")
+		if len(g.opened) != 1 {
+			t.Errorf("opened at %v, want once", g.opened)
+		}
+	})
+}
+
+// TestRequestInVain: lines that are not there yet are left to Run, and who does not run lets go of them.
+func TestRequestInVain(t *testing.T) {
+	w := newWires()
+	g := &rig{t: t}
+	r := New(Config{Source: "front", Formats: []Format{format(t, "H10301")}}, g.open, nil)
+	r.Request()
+	if err := r.Close(); err != nil || len(g.opened) != 1 {
+		t.Errorf("close without lines: %v, opened %d times", err, len(g.opened))
+	}
+	g.plug(w)
+	r.Request()
+	if err := r.Close(); err != nil || !w.closed {
+		t.Errorf("close: %v, closed %v", err, w.closed)
+	}
+}
+
 // A missing chip is told once and tried again ever more slowly; then it comes.
 func TestMissingChip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

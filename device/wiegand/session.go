@@ -37,9 +37,9 @@ type session struct {
 	stirred  bool      // edges came since the last silence
 }
 
-func newSession(ctx context.Context, cfg Config, door *device.Reporter, lines device.Lines) *session {
+func newSession(ctx context.Context, cfg Config, door *device.Reporter, lines device.Lines, opened time.Time) *session {
 	now := time.Now()
-	s := &session{ctx: ctx, door: door, lines: lines, settle: now.Add(settleTime), check: now.Add(settleTime)}
+	s := &session{ctx: ctx, door: door, lines: lines, settle: opened.Add(settleTime), check: opened.Add(settleTime)}
 	s.framer = NewFramer(cfg, s.frame)
 	s.keypad = device.Keypad{Pause: cfg.Keypad.Pause, Length: cfg.Keypad.Length}
 	if door.Offline() {

@@ -173,7 +173,7 @@ func TestOneTimeCodes(t *testing.T) {
 	h.eventually("no code", h.has("front access denied bad_code", 1))
 	must(t, h.ended())
 	h.startWith(w.dial(nil))
-	h.eventually("the log was read", func() bool { return strings.Contains(h.log.String(), "were read back from the log") })
+	h.eventually("the log was read at both starts", func() bool { return strings.Count(h.log.String(), "were read back from the log") == 2 })
 	h.typed(done.Codes[0])
 	h.eventually("it stays used", h.has("front access denied replayed", 2))
 	h.opens("front", "another code", func() { h.typed(done.Codes[1]) })

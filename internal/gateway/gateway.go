@@ -51,6 +51,7 @@ type start struct {
 	lock   *durable.Lock      // of the state directory, for as long as this process lives
 	key    ed25519.PrivateKey // signs what the gateway says; nil where it could not be read
 	mended []string           // key files that were repaired
+	early  *early             // nil: the journal checks its files in this process
 }
 
 // once grants a single opening of a door without a card.
@@ -131,6 +132,13 @@ func (g *Gateway) open() error {
 	if g.Site.Fire != nil && !g.Decider.State.Listening {
 		g.makeFire()
 	}
+	for _, d := range g.Doors {
+		d.requestReaders(g.o.Hardware)
+	}
+	if g.o.Verify != nil {
+		g.start.early = checkEarly(g.Site.Path("journal"), g.o.Verify)
+		g.o.Verify = g.start.early.verify
+	}
 	g.Clock = clock.New(g.o.Time, g.Site.Path(clock.File), func() int64 { return g.Keyring.Time.Floor() })
 	if err := g.openKeyring(); err != nil {
 		return err
@@ -151,12 +159,30 @@ func letGo(g *Gateway) error {
 		errs = append(errs, g.Keyring.Close())
 	}
 	for _, d := range g.Doors {
-		errs = append(errs, d.relay.close())
+		errs = append(errs, d.relay.close(), d.letGo())
 	}
-	if g.start.lock != nil {
-		g.start.lock.Free()
-	}
+	g.start.end()
 	return errors.Join(errs...)
+}
+
+// end ends what a start has begun, and lets go of the state directory.
+func (s *start) end() {
+	if s.early != nil {
+		s.early.end()
+	}
+	if s.lock != nil {
+		s.lock.Free()
+	}
+}
+
+// letGo lets go of the readers' lines, which nobody reads.
+func (d *Door) letGo() (err error) {
+	for _, r := range d.Readers {
+		if r.wiegand != nil {
+			err = errors.Join(err, r.wiegand.Close())
+		}
+	}
+	return err
 }
 
 // errRunning means that another daemon drives the doors.
@@ -405,9 +431,7 @@ func (g *Gateway) Run(ctx context.Context, beside ...func(context.Context)) erro
 	stopJournal()
 	writers.Wait()
 	errs = append(errs, g.Clock.Save(true), g.Keyring.Close())
-	if g.start.lock != nil {
-		g.start.lock.Free()
-	}
+	g.start.end()
 	return errors.Join(errs...)
 }
 

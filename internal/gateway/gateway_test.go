@@ -11,12 +11,19 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/device"
 	"gatehouse/device/devicetest"
+	"gatehouse/device/uart"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/caller"
 	"gatehouse/internal/control"
+	"gatehouse/internal/durable"
+	"gatehouse/internal/gateway"
+	"gatehouse/internal/gateway/gatewaytest"
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/site"
 	"gatehouse/sync/wire"
 )
 
@@ -408,6 +415,41 @@ func TestOneDaemonOnly(t *testing.T) {
 	}
 	if _, err := h.client.Status(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestReadersSettleMeanwhile: the lines of a Wiegand reader, on which nothing counts for 100 ms, are requested
+// once the relays are safe and before the list is opened; a start that fails lets go of them.
+func TestReadersSettleMeanwhile(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	grants := filepath.Join(h.dir, "state", "grants", "lock")
+	early := false
+	h.startWith(func(o *gateway.Options) {
+		open := o.Hardware.Lines
+		o.Hardware.Lines = func(c device.LinesConfig) (device.Lines, error) {
+			if c.Consumer == "gatehouse-front-in" {
+				early = !h.keyringIsOpen() && h.board.Requested("front-relay") && h.board.Requested("yard-relay")
+			}
+			return open(c)
+		}
+	})
+	if !early {
+		t.Error("the reader's lines were requested before the relays, or only when the list was open")
+	}
+	h.wiegandOpens("a card opens")
+	h.end()
+	lock, err := durable.TakeLock(grants)
+	must(t, err)
+	defer lock.Free()
+	site, err := site.Parse([]byte(h.site))
+	must(t, err)
+	remote, disconnect := gatewaytest.Connect(h.board)
+	defer disconnect()
+	_, err = gateway.New(gateway.Options{Site: site, Time: h.time.Source(), Log: zerolog.New(h.log),
+		Hardware: gateway.Hardware{Lines: remote.Lines, Output: remote.Output, Port: uart.Open}})
+	if err == nil || h.board.Requested("d0") || h.board.Requested("front-relay") {
+		t.Errorf("a start that failed with %v keeps lines", err)
 	}
 }
 

@@ -24,11 +24,15 @@ import (
 	"gatehouse/internal/gateway/gatewaytest"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/journal"
+	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
+	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // build makes a program as it ships, for this machine.
@@ -93,6 +97,27 @@ func fillJournal(b *testing.B, state string, n int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	must(b, j.Run(ctx)) // writes what is queued, and ends
+	fillTree(b, filepath.Join(state, "journal"))
+}
+
+// fillTree writes the tree of the newest file, which a journal that runs writes behind its entries.
+func fillTree(b *testing.B, dir string) {
+	b.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*-*.db"))
+	must(b, err)
+	tiles := segment.Tiles{Path: filepath.Join(dir, segment.TreeName)}
+	must(b, segment.View(files[len(files)-1], func(t segment.Tx) error {
+		s, err := t.Segment()
+		must(b, err)
+		var leaves []tlog.Hash
+		must(b, t.Each(0, s.Size, int(s.Size), func(_ uint64, stored []byte) error {
+			e, err := journaled.Decode(stored)
+			leaves = append(leaves, tlog.RecordHash(e.Leaf()))
+			return err
+		}))
+		_, err = tiles.Add(s.Epoch, tree.Range{}, leaves)
+		return err
+	}))
 }
 
 const startSite = `

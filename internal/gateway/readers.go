@@ -24,18 +24,47 @@ type Reader struct {
 	OSDP    *osdp.Reader // nil: not an OSDP reader
 	Keys    site.KeyFile // of an OSDP reader that must be secured
 	shows   []device.Indicator
-	learner *learner    // nil: its door's loop goes on to have its cards
-	learns  atomic.Bool // format learning is in progress
+	lines   func() (device.Lines, error) // of a Wiegand reader
+	wiegand *wiegand.Reader              // of its next loop; nil: not a Wiegand reader
+	learner *learner                     // nil: its door's loop goes on to have its cards
+	learns  atomic.Bool                  // format learning is in progress
 }
 
-// makeReaders makes the readers of all doors; those of one OSDP bus are one loop.
+// requestReaders makes the readers of a door, and requests the lines of those that speak unasked: what
+// comes on them counts only after a while, in which the gateway opens all else.
+func (d *Door) requestReaders(hw Hardware) {
+	for i := range d.Config.Readers {
+		r := &Reader{Config: &d.Config.Readers[i], Door: d}
+		d.Readers = append(d.Readers, r)
+		if r.Config.Type == site.TypeWiegand {
+			lines := r.Config.Lines(r.consumer())
+			r.lines = func() (device.Lines, error) { return hw.Lines(lines) }
+			r.wiegand = r.newWiegand()
+			r.wiegand.Request()
+		}
+	}
+}
+
+// consumer names the lines of a reader.
+func (r *Reader) consumer() string { return "gatehouse-" + r.Door.Config.ID + "-" + r.Config.ID }
+
+func (r *Reader) newWiegand() *wiegand.Reader {
+	return wiegand.New(r.Config.Wiegand(), r.lines, r.Door.events)
+}
+
+// readWiegand is the loop of a Wiegand reader: after format learning another one than before.
+func (r *Reader) readWiegand(ctx context.Context) error {
+	loop := r.wiegand
+	r.wiegand = r.newWiegand()
+	return loop.Run(ctx)
+}
+
+// makeReaders makes the loops of all readers; those of one OSDP bus are one loop.
 func (g *Gateway) makeReaders() {
 	buses := map[string][]*Reader{}
 	var ports []string
 	for _, d := range g.Doors {
-		for i := range d.Config.Readers {
-			r := &Reader{Config: &d.Config.Readers[i], Door: d}
-			d.Readers = append(d.Readers, r)
+		for _, r := range d.Readers {
 			if g.Decider.State.Listening && !Tapped(r.Config.Type) {
 				continue
 			}
@@ -79,9 +108,7 @@ func (g *Gateway) reader(r *Reader) func(context.Context) error {
 }
 
 func (g *Gateway) wiegandReader(r *Reader) func(context.Context) error {
-	name := "gatehouse-" + r.Door.Config.ID + "-" + r.Config.ID
-	lines := r.Config.Lines(name)
-	open := func() (device.Lines, error) { return g.o.Hardware.Lines(lines) }
+	name := r.consumer()
 	silent := g.Decider.State.Listening // the old controller has its lamp and its buzzer
 	if led := r.Config.LED; led != nil && !silent {
 		r.shows = append(r.shows, g.makeSignal(r.Door, led, name+"-led", lights))
@@ -89,13 +116,8 @@ func (g *Gateway) wiegandReader(r *Reader) func(context.Context) error {
 	if buzzer := r.Config.Buzzer; buzzer != nil && !silent {
 		r.shows = append(r.shows, g.makeSignal(r.Door, buzzer, name+"-buzzer", beeps))
 	}
-	r.learner = &learner{source: r.Config.ID, open: open, begin: make(chan learning)}
-	usual := r.Config.Wiegand()
-	return func(ctx context.Context) error {
-		return r.learner.run(ctx, func(ctx context.Context) error {
-			return wiegand.New(usual, open, r.Door.events).Run(ctx)
-		})
-	}
+	r.learner = &learner{source: r.Config.ID, open: r.lines, begin: make(chan learning)}
+	return func(ctx context.Context) error { return r.learner.run(ctx, r.readWiegand) }
 }
 
 // makeBus makes the loop of the OSDP readers on one port.

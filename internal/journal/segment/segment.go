@@ -15,6 +15,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"path/filepath"
 	"strconv"
@@ -248,8 +249,8 @@ func (t Tx) FirstTrusted(s Segment) (wall int64) {
 			return err
 		}
 		h, err := wire.DecodeHeader(e.Header)
-		if err == nil && wall == 0 && h.Clock >= wire.ClockNTP {
-			wall = h.Wall
+		if err == nil && h.Clock >= wire.ClockNTP {
+			wall, err = h.Wall, io.EOF // the rest is not read
 		}
 		return err
 	})

@@ -195,6 +195,19 @@ func (t Tiles) TreeAt(file Tx, s Segment) (tree.Range, error) {
 	return tree.Range{}, errOtherRoot
 }
 
+// sameLeaves returns how many leaves are those of a stored tile from one of its places on. It does not
+// look whether the tile is damaged, which takes as many hashes as making it.
+func sameLeaves(tile []byte, from uint64, leaves []tlog.Hash) (n uint64) {
+	for _, leaf := range leaves {
+		at := (from + n) * tlog.HashSize
+		if uint64(len(tile)) < at+tlog.HashSize || tlog.Hash(tile[at:at+tlog.HashSize]) != leaf {
+			return n
+		}
+		n++
+	}
+	return n
+}
+
 // compare compares leaves, which begin at sequence first, with the full tiles of tree.db, and
 // returns how many it could compare. A tree.db that is missing, in use or damaged is ignored: it is
 // derived data.
@@ -206,16 +219,14 @@ func (t Tiles) compare(epoch, first uint64, leaves []tlog.Hash) (n int, other er
 		}
 		last := first + uint64(len(leaves))
 		for tile := first / TileLeaves; tile*TileLeaves < last; tile++ {
-			stored, _, err := readTile(b.Get(tileKey(epoch, tile)))
-			if err != nil {
-				continue
-			}
-			for i := max(first, tile*TileLeaves); i < min(last, (tile+1)*TileLeaves); i++ {
-				if stored[i%TileLeaves] != leaves[i-first] {
-					other = fmt.Errorf("%w: entry %d is not the one in the tree", durable.ErrDamaged, i)
-					return nil
-				}
-				n++
+			from, to := max(first, tile*TileLeaves), min(last, (tile+1)*TileLeaves)
+			stored := b.Get(tileKey(epoch, tile))
+			i := from + sameLeaves(stored, from%TileLeaves, leaves[from-first:to-first])
+			if i == to {
+				n += int(to - from)
+			} else if _, _, err := readTile(stored); err == nil {
+				other = fmt.Errorf("%w: entry %d is not the one in the tree", durable.ErrDamaged, i)
+				return nil
 			}
 		}
 		return nil
