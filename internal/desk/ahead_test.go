@@ -144,3 +144,22 @@ func TestBadFileAheadOfTheDesk(t *testing.T) {
 		})
 	}
 }
+
+// TestSickFileAheadOfTheDesk: where it can't be written the other file is, and what it has from before counts no more.
+func TestSickFileAheadOfTheDesk(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	_, err := o.arrive(em(1))
+	must(t, err)
+	path := filepath.Join(o.dir, bookfile.AheadName)
+	must(t, os.Rename(path, path+".kept"))
+	must(t, os.Mkdir(path, 0o700))
+	_, err = o.arrive(em(2))
+	must(t, err)
+	_, number := o.Head()
+	must(t, os.Remove(path))
+	must(t, os.Rename(path+".kept", path))
+	o.open2(t)
+	if _, n := o.Head(); n != number || len(o.Tenancies()) != 2 || o.journal.entries(wire.KindDamaged, wire.ReasonDamaged) > 0 {
+		t.Errorf("number %d, was %d; %d tenancies", n, number, len(o.Tenancies()))
+	}
+}

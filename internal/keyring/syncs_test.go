@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -64,6 +65,9 @@ func TestApplier(t *testing.T) {
 		}
 		must(t, k.Apply(u))
 		fmt.Println("applied")
+		if n == "tend" {
+			k.tend()
+		}
 	}
 	os.Exit(0)
 }
@@ -165,6 +169,34 @@ func TestKilledAtEveryCall(t *testing.T) {
 	}
 	if kills < 40 {
 		t.Errorf("only %d kills", kills)
+	}
+}
+
+// TestFailedSyncAhead: what could not be synced ahead of a copy is read from memory as if it were there, and goes into
+// the database all the same.
+func TestFailedSyncAhead(t *testing.T) {
+	needStrace(t)
+	k, g, _ := running(t)
+	g.set(2, 2, revoke)
+	u := g.issue(t, wire.LogFormat)
+	dir := t.TempDir()
+	must(t, os.CopyFS(dir, os.DirFS(filepath.Dir(k.opts.Dir))))
+	writeFile(t, filepath.Join(dir, "manifest"), u.Manifest)
+	for i, b := range u.Buckets {
+		writeFile(t, filepath.Join(dir, fmt.Sprint("bucket-", i)), b)
+	}
+	before := readFile(t, filepath.Join(dir, "grants", "grants-a.db"))
+	said, _ := underStrace(t, dir, "apply tend", "-e", "trace=fdatasync", "-P", filepath.Join(dir, "grants", "grants-a.ahead"), "-e", "inject=fdatasync:error=EIO:when=1")
+	if !strings.Contains(said, "applied") {
+		t.Fatal(said)
+	}
+	if bytes.Equal(before, readFile(t, filepath.Join(dir, "grants", "grants-a.db"))) {
+		t.Error("the database is as it was")
+	}
+	k = openEnrolled(t, dir)
+	want(t, k, credential(2), wire.ReasonRevoked)
+	if s := k.Status(); s.Version != 4 || !s.Files.Copies[0].Good || !s.Files.Copies[1].Good {
+		t.Errorf("%+v", s)
 	}
 }
 

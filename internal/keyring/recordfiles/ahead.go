@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"gatehouse/internal/durable"
 	"gatehouse/internal/durable/frames"
@@ -21,6 +22,9 @@ import (
 // made durable in its own files. Until then a last frame, never synced, says what was erased, so that the frames of a
 // program that was killed, or of a copy of the disk, do not bring it back. After a power cut it can be back, and goes
 // again as the first time.
+//
+// A start believes the frames, and not the files. So nothing is written or erased that they do not say, before they
+// are gone: where they can't be written they are erased, else their file is, and else it is an error.
 const (
 	aheadFile = "records.ahead"
 	aheadSize = 256 << 10 // bytes; a check-in takes some 4 thousand
@@ -62,39 +66,46 @@ func decode(b []byte) (all []content, ok bool) {
 
 // ahead is the file of frames of a directory. It is for one goroutine.
 type ahead struct {
-	side  *files.Dir
-	dir   string
-	log   *frames.Log // nil: there is none, or it can't take anything
-	made  bool        // it was tried to make it in this run
-	names []string    // of files that are durable only in frames
-	stale bool        // a file was erased that frames have
-	loose []content   // noted since the last frame
+	side     *files.Dir
+	dir      string
+	log      *frames.Log // nil: there is no file
+	replayed bool        // what an earlier run left is in the files, and erased
+	made     bool        // it was tried to make the file in this run
+	names    []string    // of files that are durable only in frames
+	stale    bool        // a file was erased that frames have
+	wrong    bool        // and a start would write it again
+	loose    []content   // noted since the last frame
 }
 
 func (a *ahead) path() string { return a.side.Join(aheadFile) }
 
 // open makes the file if it is missing.
-func (a *ahead) open() error {
-	a.made = true
-	if err := frames.Create(a.path(), aheadSize); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+func (a *ahead) open() {
+	if a.made {
+		return
 	}
-	log, _, err := frames.Read(a.path(), frames.NewLap())
-	a.log = log
-	return err
+	a.made = true
+	err := frames.Create(a.path(), aheadSize)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		a.log, _, err = frames.Read(a.path(), frames.NewLap())
+	}
+	if err != nil {
+		a.side.Log.Warn().Err(err).Msg("records have no file ahead of theirs; each is written with syncs of its own")
+	}
 }
 
 // write makes contents durable by one sync, and writes their files.
 func (a *ahead) write(all []content) error {
-	if a.log == nil && !a.made {
-		if err := a.open(); err != nil {
-			a.side.Log.Warn().Err(err).Msg("records have no file ahead of theirs; each is written with syncs of its own")
-		}
+	if err := a.replay(); err != nil {
+		return err
 	}
+	a.open()
 	frame := encode(append(slices.Clip(a.loose), all...))
 	if a.log != nil && !a.log.Fits(len(frame)) {
-		a.settle()
-		frame = encode(append(slices.Clip(a.loose), all...)) // what was noted stays where that failed
+		if err := a.settle(); err != nil {
+			return err
+		}
+		frame = encode(all)
 	}
 	if a.log == nil || !a.log.Fits(len(frame)) {
 		return a.writeSynced(all)
@@ -106,14 +117,20 @@ func (a *ahead) write(all []content) error {
 	}
 	if err := a.log.Append(frame); err != nil {
 		a.side.Log.Error().Err(err).Msg("the file ahead of the records can't be written")
-		a.log = nil // what it has is unknown; a start finds out
+		if err := a.retract(); err != nil {
+			return err
+		}
 		return a.writeSynced(all)
 	}
 	a.loose = nil
+	return a.rename(all)
+}
+
+// rename gives the files of contents that a frame has their names.
+func (a *ahead) rename(all []content) error {
 	for _, c := range all {
 		if err := os.Rename(a.temp(c), filepath.Join(a.dir, c.Name)); err != nil {
-			a.settle() // or it would be there after a power cut
-			return err
+			return errors.Join(err, a.retract())
 		}
 		if !slices.Contains(a.names, c.Name) {
 			a.names = append(a.names, c.Name)
@@ -147,57 +164,104 @@ func (a *ahead) note(c content) bool {
 	return c.Data == nil || os.WriteFile(a.temp(c), c.Data, 0o600) == nil && os.Rename(a.temp(c), filepath.Join(a.dir, c.Name)) == nil
 }
 
-// erase erases a file.
+// erase erases a file. After an error it may be back after a kill.
 func (a *ahead) erase(path string) error {
+	if err := a.replay(); err != nil {
+		return err
+	}
 	name := filepath.Base(path)
-	a.note(content{Name: name}) // best effort: it may be back after a kill
+	noted := a.note(content{Name: name})
 	if i := slices.Index(a.names, name); i >= 0 {
-		a.names, a.stale = slices.Delete(a.names, i, i+1), true
+		a.names, a.stale, a.wrong = slices.Delete(a.names, i, i+1), true, a.wrong || !noted
 	}
-	return durable.Remove(path)
+	err := durable.Remove(path)
+	if a.wrong {
+		err = errors.Join(err, a.settle())
+	}
+	return err
 }
 
-// settle makes the files themselves durable, so that nothing has to be ahead of them.
-func (a *ahead) settle() {
+// retract erases a frame with what was refused: a start would write it.
+func (a *ahead) retract() error {
+	a.stale, a.wrong = true, true
+	return a.settle()
+}
+
+// settle makes the files themselves durable, so that nothing has to be ahead of them, and erases what is.
+func (a *ahead) settle() error {
 	if a.log == nil || a.log.Empty() {
-		return
+		return nil
 	}
-	var err error
-	if len(a.names) > 0 {
-		err = durable.SyncFiles(a.dir, a.names)
-	}
-	if err == nil {
-		err = a.log.Clear()
+	err := durable.SyncFiles(a.dir, a.names)
+	if err != nil { // the kernel tells this once, and does not try again
+		err = a.writeAgain()
 	}
 	if err == nil {
-		a.names, a.stale, a.loose = nil, false, nil
-	} else {
-		a.side.Log.Error().Err(err).Msg("records can't be made durable in their own files; it is tried again")
-	}
-}
-
-// replay writes the files again that a power cut may have cost, and erases what was erased.
-func (a *ahead) replay() {
-	if a.made {
-		return
-	}
-	log, last, err := a.read()
-	if errors.Is(err, fs.ErrNotExist) {
-		return
+		err = a.clear()
 	}
 	if err != nil {
-		a.bad(err)
-		return
+		a.side.Log.Error().Err(err).Msg("records can't be made durable in their own files; it is tried again")
+		return err
 	}
-	for name, data := range last {
-		if err := a.again(name, data); err != nil {
-			a.side.Log.Error().Err(err).Msg("record can't be written again")
-			return
+	a.names, a.stale, a.wrong, a.loose = nil, false, false, nil
+	return nil
+}
+
+// clear erases all frames; where that fails, with their file.
+func (a *ahead) clear() error {
+	err := a.log.Clear()
+	if err == nil {
+		return nil
+	}
+	a.side.Log.Error().Err(err).Msg("the file ahead of the records can't be erased, and is removed")
+	if err = durable.Remove(a.path()); err == nil {
+		err = durable.SyncFiles(a.side.Path, nil)
+	}
+	if err == nil {
+		a.log = nil
+	}
+	return err
+}
+
+// writeAgain writes the files again that are durable only in frames.
+func (a *ahead) writeAgain() error {
+	_, last, err := a.read()
+	for _, name := range a.names {
+		if data := last[name]; err == nil && len(data) > 0 {
+			err = a.again(name, data)
+		} else if err == nil {
+			err = fmt.Errorf("write %s again: %w: no frame has it", name, durable.ErrDamaged)
 		}
 	}
-	if err := log.Clear(); err != nil {
-		a.bad(err)
+	return err
+}
+
+// replay writes the files again that a power cut may have cost, and erases what was erased, once. Until that was
+// done nothing newer may be written.
+func (a *ahead) replay() error {
+	if a.replayed {
+		return nil
 	}
+	log, last, err := a.read()
+	for name, data := range last {
+		if err == nil {
+			err = a.again(name, data)
+		}
+	}
+	if err == nil {
+		a.log = log
+		err = a.clear()
+	}
+	switch {
+	case errors.Is(err, durable.ErrDamaged), errors.Is(err, syscall.EIO) && log == nil:
+		a.side.Log.Error().Err(err).Msg("the file ahead of the records can't be used")
+		a.side.PutAside(a.path())
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		a.side.Log.Error().Err(err).Msg("records can't be written again from the file ahead of them; it is tried again")
+		return err
+	}
+	a.replayed = true
+	return nil
 }
 
 // read returns what the frames have, by name; nil: the file was erased.
@@ -230,12 +294,4 @@ func (a *ahead) again(name string, data []byte) error {
 		return err
 	}
 	return durable.WriteFile(path, data, 0o600)
-}
-
-// bad reports a file that can't be used. A damaged one is put aside.
-func (a *ahead) bad(err error) {
-	a.side.Log.Error().Err(err).Msg("the file ahead of the records can't be used")
-	if errors.Is(err, durable.ErrDamaged) {
-		a.side.PutAside(a.path())
-	}
 }

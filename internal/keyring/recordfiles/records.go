@@ -128,12 +128,12 @@ func (p *Pending) row(h *record.Held) (content, error) {
 // Tend erases within the file ahead of the records what was erased of them.
 func (p *Pending) Tend() {
 	if p.ahead.stale {
-		p.ahead.settle()
+		_ = p.ahead.settle() // logged there
 	}
 }
 
 // Settle makes the files of records durable without the file ahead of them, and empties that.
-func (p *Pending) Settle() { p.ahead.settle() }
+func (p *Pending) Settle() { _ = p.ahead.settle() }
 
 // Remove erases a record and its person.
 func (p *Pending) Remove(h *record.Held) error {
@@ -146,7 +146,7 @@ func (p *Pending) RemovePerson(h *record.Held) error { return p.ahead.erase(p.pe
 // Read reads the records in their order. A damaged file is put aside; one that can't be read now
 // stays. What an interrupted write left of a person is erased.
 func (p *Pending) Read() record.Set {
-	p.ahead.replay()
+	_ = p.ahead.replay() // logged there
 	p.eraseLeftovers()
 	return p.dir.read(p.read)
 }
