@@ -1,7 +1,9 @@
 package uplink
 
 import (
+	"cmp"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -83,6 +85,47 @@ func (w *world) passThrough(t *testing.T) {
 	}
 	if fault := w.same(); fault != "" {
 		t.Error(fault)
+	}
+}
+
+// TestKilledWhileHeld: whenever the gateway is killed while a batch waits, is under way, or was just
+// confirmed, the registry has each durable entry once after the next start, and at once.
+func TestKilledWhileHeld(t *testing.T) {
+	for _, after := range []time.Duration{100, 1100, 1900, 2100, 2600, 3500, 4500} {
+		t.Run((after * time.Millisecond).String(), func(t *testing.T) {
+			bubble(t, func(w *world) { w.killedWhileHeld(t, after*time.Millisecond) })
+		})
+	}
+}
+
+func (w *world) killedWhileHeld(t *testing.T, after time.Duration) {
+	w.inStep(t)
+	before, began := len(w.all()), time.Now()
+	for _, e := range passage[:3] {
+		time.Sleep(min(time.Until(began.Add(e.at)), time.Until(began.Add(after))))
+		if time.Since(began) >= e.at {
+			w.journal.Queue(e.header, wire.Who{})
+		}
+	}
+	w.sent++
+	time.Sleep(time.Until(began.Add(after)))
+	synctest.Wait()
+	image, had := filepath.Join(t.TempDir(), "image"), w.all()
+	copyDirectory(t, w.dir, image)
+	w.link.Cut()
+	w.stop() // what it still saves in order is not in the image
+	copyDirectory(t, image, w.dir)
+	w.startGateway()
+	started := time.Now()
+	w.inStep(t)
+	if fault := cmp.Or(w.same(), w.eachOnce()); fault != "" {
+		t.Error(fault)
+	}
+	for i, e := range had[before:] {
+		at, there := w.reg.arrived[string(e.Header)]
+		if late := at.Sub(started); !there || late > 500*time.Millisecond {
+			t.Errorf("entry %d of %d comes %v after the start, %t", i, len(had)-before, late, there)
+		}
 	}
 }
 

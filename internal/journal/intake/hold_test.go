@@ -3,6 +3,8 @@ package intake
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,14 +58,21 @@ type bench struct {
 	got   []written
 	ended chan struct{}
 	stop  context.CancelFunc
+
+	began time.Time
+	slept atomic.Int64 // ns that the machine slept: they are in the time since boot, and no timer runs in them
+	leapt atomic.Int64 // ms by which the wall clock is wrong
+}
+
+// stamp is that of the machine's clocks.
+func (b *bench) stamp() journaled.Stamp {
+	now := time.Since(b.began) + time.Duration(b.slept.Load())
+	return journaled.Stamp{BootTime: uint64(now), Wall: max(0, 1_795_392_000_000+now.Milliseconds()+b.leapt.Load())}
 }
 
 func newBench(sync time.Duration) *bench {
-	began := time.Now()
-	b := &bench{ended: make(chan struct{})}
-	b.in = New(1, 1000, func() journaled.Stamp {
-		return journaled.Stamp{BootTime: uint64(time.Since(began))}
-	}, zerolog.Nop())
+	b := &bench{ended: make(chan struct{}), began: time.Now()}
+	b.in = New(1, 1000, b.stamp, zerolog.Nop())
 	ctx, stop := context.WithCancel(context.Background())
 	b.stop = stop
 	go b.write(ctx, sync)
@@ -126,14 +135,17 @@ func TestWhoMayWait(t *testing.T) {
 
 // arrival is an entry that comes after a wait.
 type arrival struct {
-	wait time.Duration
-	held bool
-	h    wire.Header
+	wait  time.Duration
+	slept time.Duration // of the machine, at the end of that
+	leap  time.Duration // of the wall clock
+	held  bool
+	h     wire.Header
 }
 
 // TestHeldEntries: whatever comes when, the order is that of the counters, what may not wait goes
 // to the writer as soon as that is free, nothing waits longer than a second for its sync, and entries
-// that may wait cost no more than a sync a second of their own. The stop writes all.
+// that may wait cost no more than a sync a second of their own. The stop writes all. A wall clock that
+// leaps changes nothing of it; what is overdue after the machine slept goes with the next arrival.
 func TestHeldEntries(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		lasts := time.Duration(rapid.IntRange(0, 50).Draw(r, "sync")) * time.Millisecond
@@ -141,6 +153,10 @@ func TestHeldEntries(t *testing.T) {
 		for range rapid.IntRange(1, 60).Draw(r, "steps") {
 			a := arrival{held: rapid.IntRange(0, 3).Draw(r, "hold") > 0, h: rapid.SampledFrom(patient).Draw(r, "patient"),
 				wait: time.Duration(rapid.SampledFrom([]int{0, 0, 1, 40, 300, 999, 1000, 1001, 3000}).Draw(r, "wait")) * time.Millisecond}
+			if rapid.IntRange(0, 4).Draw(r, "odd") == 0 {
+				a.slept = rapid.SampledFrom([]time.Duration{0, holdMost / 2, holdMost, time.Hour}).Draw(r, "slept")
+				a.leap = rapid.SampledFrom([]time.Duration{-400 * day, -time.Hour, -holdMost, holdMost, time.Hour, 400 * day}).Draw(r, "leap")
+			}
 			if !a.held {
 				a.h = rapid.SampledFrom(pressing).Draw(r, "pressing")
 			}
@@ -160,12 +176,16 @@ func heldEntries(lasts time.Duration, plan []arrival, idle time.Duration) string
 	b := newBench(lasts)
 	began, urgent := time.Now(), 0
 	var queued []time.Time
+	var boot []uint64
 	for _, a := range plan {
 		time.Sleep(a.wait)
-		if !a.held {
+		synctest.Wait() // the timers of this moment are of before the sleep
+		b.slept.Add(int64(a.slept))
+		b.leapt.Add(a.leap.Milliseconds())
+		if !a.held || a.slept > 0 {
 			urgent++
 		}
-		queued = append(queued, time.Now())
+		queued, boot = append(queued, time.Now()), append(boot, b.stamp().BootTime)
 		b.in.Queue(a.h, wire.Who{})
 	}
 	time.Sleep(idle)
@@ -184,6 +204,10 @@ func heldEntries(lasts time.Duration, plan []arrival, idle time.Duration) string
 		}
 		if late := w.at.Sub(queued[i]); late > most || w.at.After(stopped.Add(lasts)) {
 			return fmt.Sprintf("entry %d (%v, held: %v) was taken after %v, a sync takes %v", i, a.h.Kind, a.held, late, lasts)
+		}
+		next := slices.IndexFunc(boot, func(at uint64) bool { return at >= boot[i]+uint64(holdMost) })
+		if next >= 0 && w.at.Sub(queued[next]) > lasts {
+			return fmt.Sprintf("entry %d, overdue by the time since boot, was taken %v after entry %d came", i, w.at.Sub(queued[next]), next)
 		}
 	}
 	if most := urgent + int(stopped.Sub(began)/holdMost) + 2; b.syncs > most {
