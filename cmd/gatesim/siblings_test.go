@@ -128,7 +128,7 @@ func (b *box) checkOut(tb testing.TB, card device.Card) {
 }
 
 // TestLostRecordComesFromASibling: a check-in is made while the registry is
-// away; the sibling hears it, the maker's disk is set back to before it. The
+// away; the sibling hears it, the maker's disk is rolled back to before it. The
 // registry gets it from the sibling, whether or not the maker has given its
 // number to another check-in meanwhile, and in the end both open everywhere.
 func TestLostRecordComesFromASibling(t *testing.T) {
@@ -220,14 +220,14 @@ func TestDeadMaker(t *testing.T) {
 	}
 }
 
-// TestDeadCardStaysShut: a check-in, its end, a disk that is set back, while the
+// TestDeadCardStaysShut: a check-in, its end, a disk that is rolled back, while the
 // registry has dropped the grant from its list: once gateway and registry have
 // talked, the dead card opens no more, and nobody who came meanwhile is lost.
 func TestDeadCardStaysShut(t *testing.T) {
 	for name, c := range map[string]struct {
 		settled  bool // the check-in is settled in the copy
 		heard    bool // the copy is that of the sibling, which has heard of it
-		newcomer bool // is checked in after the set-back, before the registry is heard
+		newcomer bool // is checked in after the rollback, before the registry is heard
 	}{
 		"own, unsettled":               {},
 		"own, unsettled, a newcomer":   {newcomer: true},

@@ -21,7 +21,7 @@ func (statusCmd) Run(s *session) error {
 		fmt.Fprintf(w, "issuer     %s; newest tenancy record %d; trust document %d\n", command.Choose(st.Issuer, "asks for work", "does not ask for work"), st.LastWork, st.Trust)
 		fmt.Fprintf(w, "gateways   %d of %d online, in %s\n", st.Online, st.Gateways, amount.Of(st.Buildings, "building"))
 		fmt.Fprintf(w, "entries    %d stored, in %s, %.1f MB\n", st.Entries, amount.Of(st.Batches, "batch"), float64(st.Bytes)/1e6)
-		fmt.Fprintf(w, "messages   %d waiting, %d dropped for want of room, %d refused\n", st.Queued, st.Dropped, st.Refused)
+		fmt.Fprintf(w, "messages   %d waiting, %d dropped (queue full), %d refused\n", st.Queued, st.Dropped, st.Refused)
 		fmt.Fprintf(w, "backup     %s\n", backupState(st.Backup, st.PutBack))
 		for _, p := range st.Problems {
 			fmt.Fprintf(w, "problem    %s\n", p)

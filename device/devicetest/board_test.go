@@ -337,7 +337,7 @@ func TestConnectionEnds(t *testing.T) {
 		}
 	}
 	if _, active := b.Output("lock"); !active {
-		t.Error("the lock has no current")
+		t.Error("the lock is de-energised")
 	}
 	stop()
 	for line, want := range map[string]bool{"lock": false, "strike": true} {

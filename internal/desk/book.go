@@ -124,13 +124,13 @@ func (b *book) held() map[wire.ID][]wire.Grant {
 	return all
 }
 
-// heldHere is as held, for the tenancies of the file and those of which the list has words: all that
+// heldHere is as held, for the tenancies of the file and those of which the list has registers: all that
 // the desk's upkeep needs of many thousands.
 func (b *book) heldHere() map[wire.ID][]wire.Grant {
 	here := slices.Clone(b.Tenancies)
-	words, _ := b.keyring.Words()
-	for i := range words {
-		here = append(here, &tenancy.Tenancy{ID: words[i].Tenancy})
+	registers, _ := b.keyring.Registers()
+	for i := range registers {
+		here = append(here, &tenancy.Tenancy{ID: registers[i].Tenancy})
 	}
 	held := here.Holdings(b.keyring.Grants())
 	b.follow(held)
@@ -149,11 +149,11 @@ func (b *book) follow(held map[wire.ID][]wire.Grant) {
 	}
 }
 
-// hear applies the words of the list that this desk has missed, and reports whether there were any.
+// hear applies the registers of the list that this desk has missed, and reports whether there were any.
 func (b *book) hear(held map[wire.ID][]wire.Grant) (heard bool) {
-	words, _ := b.keyring.Words()
-	for i := range words {
-		if w := &words[i]; held[w.Tenancy] != nil && b.Tenancies.Lacks(w) {
+	registers, _ := b.keyring.Registers()
+	for i := range registers {
+		if w := &registers[i]; held[w.Tenancy] != nil && b.Tenancies.Lacks(w) {
 			b.Tenancies.Apply(wire.Change{Op: w.Op, Proof: w.Proof, At: w.At, Tenancy: w.Tenancy, Grant: w.Grant, Until: w.Until, Cause: w.Cause, Credentials: slices.Clone(w.Cards)})
 			heard = true
 		}
@@ -163,7 +163,7 @@ func (b *book) hear(held map[wire.ID][]wire.Grant) (heard bool) {
 
 // decide notes what the registry has decided by the active list.
 func (b *book) decide() {
-	b.decisions = tenancy.DecisionsOf(b.keyring.Words())
+	b.decisions = tenancy.DecisionsOf(b.keyring.Registers())
 	for _, t := range b.Tenancies {
 		t.Decided = b.decisions.On(t.ID)
 	}

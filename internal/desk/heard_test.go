@@ -12,7 +12,7 @@ import (
 
 // twoDesks is a house in which the first desk gives a notice and the second misses
 // every record but, if heard, the check-in; and a registry that makes the second's lists.
-func twoDesks(t *testing.T, heard bool, term uint32) (a, b *office, r *registry, notice wire.Word) {
+func twoDesks(t *testing.T, heard bool, term uint32) (a, b *office, r *registry, notice wire.Register) {
 	t.Helper()
 	w := newTown(t)
 	a, b = newOffice(t, w, "gw1"), newOffice(t, w, "gw2")
@@ -32,7 +32,7 @@ func twoDesks(t *testing.T, heard bool, term uint32) (a, b *office, r *registry,
 	}
 	from.seen[0].Number = 2
 	r = &registry{o: b, grants: from.grants, seen: from.seen}
-	return a, b, r, wire.Word{Grant: c.Grant, Op: wire.OpNotice, Proof: wire.ProofLandlord, At: c.At, Tenancy: c.Tenancy, Until: c.Until + 60, Cause: c.Cause}
+	return a, b, r, wire.Register{Grant: c.Grant, Op: wire.OpNotice, Proof: wire.ProofLandlord, At: c.At, Tenancy: c.Tenancy, Until: c.Until + 60, Cause: c.Cause}
 }
 
 // TestMissedNotice: a desk that has missed a notice's record hears of it from the
@@ -44,9 +44,9 @@ func TestMissedNotice(t *testing.T) {
 			term := uint32(noon + 90*tenancy.DaySeconds)
 			_, b, r, notice := twoDesks(t, heard, term)
 			id := notice.Tenancy
-			see := func(state string, told bool, words ...wire.Word) tenancy.View {
+			see := func(state string, told bool, words ...wire.Register) tenancy.View {
 				t.Helper()
-				r.second, r.words = true, words
+				r.second, r.registers = true, words
 				r.issue()
 				b.upkeep(t.Context())
 				if b.OnNotice(id) != told {
@@ -102,7 +102,7 @@ func TestMissedNotice(t *testing.T) {
 // that the registry has set for it.
 func TestNoticeMovedByTheRegistry(t *testing.T) {
 	a, _, r, notice := twoDesks(t, true, 0)
-	r.o, r.second, r.words = a, true, []wire.Word{notice}
+	r.o, r.second, r.registers = a, true, []wire.Register{notice}
 	r.issue()
 	a.upkeep(t.Context())
 	if v, _ := a.Find("3B"); v.State != tenancy.OnNotice || v.Notice != notice.Until || !a.OnNotice(notice.Tenancy) {
@@ -123,7 +123,7 @@ func TestNoticeCountedOn(t *testing.T) {
 	must(t, err)
 	all := o.keyring.Records.All()
 	c := all[len(all)-1].Change
-	r.words = []wire.Word{{Grant: c.Grant, Op: c.Op, Proof: c.Proof, At: c.At, Tenancy: c.Tenancy, Until: c.Until, Cause: c.Cause}}
+	r.registers = []wire.Register{{Grant: c.Grant, Op: c.Op, Proof: c.Proof, At: c.At, Tenancy: c.Tenancy, Until: c.Until, Cause: c.Cause}}
 	id, end := done.Tenancy.ID.String(), done.Tenancy.Notice
 	for i := range r.grants {
 		r.grants[i].Until = end
@@ -191,10 +191,10 @@ func TestDecided(t *testing.T) {
 			must(t, err)
 			ra := &registry{o: a, grants: r.grants, second: true, seen: r.seen}
 			r.second, ra.seen[0].Number = true, 3
-			issue := func(until uint32, words ...wire.Word) {
+			issue := func(until uint32, words ...wire.Register) {
 				t.Helper()
 				for _, reg := range []*registry{r, ra} {
-					reg.words = words
+					reg.registers = words
 					for i := range reg.grants {
 						reg.grants[i].Until = until
 					}
@@ -254,7 +254,7 @@ func TestDecidedAtOnce(t *testing.T) {
 	upheld := notice
 	upheld.Proof, upheld.Until, upheld.Cause = wire.ProofRegistry, end, wire.CauseOrder
 	for _, o := range []*office{a, b} {
-		r.o, r.second, r.words = o, true, []wire.Word{upheld}
+		r.o, r.second, r.registers = o, true, []wire.Register{upheld}
 		for i := range r.grants {
 			r.grants[i].Until = end
 		}
@@ -331,7 +331,7 @@ func TestStoppedByTheRegistry(t *testing.T) {
 	}
 	c := a.keyring.Records.All()[len(a.keyring.Records.All())-1].Change
 	slices.SortFunc(c.Credentials, func(a, b wire.CredentialID) int { return bytes.Compare(a[:], b[:]) })
-	r.second, r.words = true, []wire.Word{{Grant: c.Grant, Op: wire.OpSuspend, Proof: wire.ProofRegistry, At: c.At + 1, Tenancy: c.Tenancy, Cards: c.Credentials}}
+	r.second, r.registers = true, []wire.Register{{Grant: c.Grant, Op: wire.OpSuspend, Proof: wire.ProofRegistry, At: c.At + 1, Tenancy: c.Tenancy, Cards: c.Credentials}}
 	state(wire.GrantSuspended) // it was stopped at both
 	stays()
 }
@@ -362,7 +362,7 @@ func TestConfirmedByTheRegistry(t *testing.T) {
 			_, err = reg.o.ask(Request{Action: tenancy.SetPIN, Proof: "card", NewPIN: "2580"}, cards(em(2)), nil)
 			refused(t, err, "proves nothing")
 		}
-		reg.words = []wire.Word{{Grant: bind.Grant, Op: wire.OpBind, Proof: wire.ProofRegistry, At: bind.At + 1, Tenancy: bind.Tenancy, Cards: bind.Credentials}}
+		reg.registers = []wire.Register{{Grant: bind.Grant, Op: wire.OpBind, Proof: wire.ProofRegistry, At: bind.At + 1, Tenancy: bind.Tenancy, Cards: bind.Credentials}}
 		reg.issue()
 		reg.o.upkeep(t.Context())
 		reg.o.restart()
@@ -371,7 +371,7 @@ func TestConfirmedByTheRegistry(t *testing.T) {
 		}
 		_, err = reg.o.ask(Request{Action: tenancy.SetPIN, Proof: "card", NewPIN: "2580"}, cards(em(2)), nil)
 		must(t, err)
-		reg.words = nil // a registry of yesterday
+		reg.registers = nil // a registry of yesterday
 		reg.issue()
 		reg.o.upkeep(t.Context())
 		_, err = reg.o.ask(Request{Action: tenancy.SetPIN, Proof: "card", NewPIN: "3690"}, cards(em(2)), nil)

@@ -343,7 +343,7 @@ func FuzzBook(f *testing.F) {
 	})
 }
 
-// TestRegistryBehind: a registry that was set back gets again what it had stored and
+// TestRegistryBehind: a registry that was rolled back gets again what it had stored and
 // not made safe, with the persons, in the line where it has the rest and in a new one where it has none of it. What is safe
 // is erased here.
 func TestRegistryBehind(t *testing.T) {

@@ -14,13 +14,13 @@ import (
 // registry makes the lists of a building from the records that it is given, as
 // a registry does.
 type registry struct {
-	o      *office
-	base   wire.Manifest
-	hash   wire.Hash
-	grants []wire.Grant
-	seen   []wire.Seen
-	second bool        // lists are of format 2, with words
-	words  []wire.Word // in order
+	o         *office
+	base      wire.Manifest
+	hash      wire.Hash
+	grants    []wire.Grant
+	seen      []wire.Seen
+	second    bool            // lists are of format 2, with registers
+	registers []wire.Register // in order
 }
 
 // take puts all pending check-ins of the office into the next list.
@@ -49,7 +49,7 @@ func (r *registry) issue() {
 	l, m, err := d.Sign(r.grants, time.Unix(r.o.clock.Now, 0), r.o.town.issuer, 0)
 	must(r.o.t, err)
 	if r.second {
-		m.Format, m.Words = wire.LogFormat, r.words
+		m.Format, m.Registers = wire.LogFormat, r.registers
 	}
 	b, err := m.Encode()
 	must(r.o.t, err)

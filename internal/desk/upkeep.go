@@ -54,7 +54,7 @@ func (s *stops) end(ctx context.Context, t *tenancy.Tenancy, k *tenancy.KeptCard
 // say records a suspension or its end; if that fails it is tried again in a minute.
 func (s *stops) say(ctx context.Context, t *tenancy.Tenancy, k *tenancy.KeptCard, op wire.Op, proof wire.Proof) {
 	clock := s.clock()
-	c := wire.Change{Op: op, At: max(clock.NotBefore(), k.Word+1), Clock: clock.Quality, Proof: proof, Tenancy: t.ID, Grant: k.Grant, Credentials: slices.Clone(k.Credentials)}
+	c := wire.Change{Op: op, At: max(clock.NotBefore(), k.Changed+1), Clock: clock.Quality, Proof: proof, Tenancy: t.ID, Grant: k.Grant, Credentials: slices.Clone(k.Credentials)}
 	reg, err := s.records.registry()
 	if err == nil {
 		_, err = s.records.record(ctx, reg, c, nil)

@@ -247,7 +247,7 @@ func (m *model) wants(t access.Time, epoch uint64, over bool) wire.Reason {
 	return wire.ReasonGranted
 }
 
-// TestGuestsProperty: whatever is made, used, ended, restarted, set back, with a clock that
+// TestGuestsProperty: whatever is made, used, ended, restarted, rolled back, with a clock that
 // knows little or nothing: a code opens when the rules say so, and what opens once opens once.
 func TestGuestsProperty(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
@@ -329,7 +329,7 @@ func TestGuestsProperty(t *testing.T) {
 				must(t, err)
 				h.start(marks...)
 			},
-			"set back":      func(*rapid.T) { h.epoch++ },
+			"rolled back":   func(*rapid.T) { h.epoch++ },
 			"tenancy over":  func(*rapid.T) { h.give(wire.GrantRevoked); over = true },
 			"tenancy again": func(*rapid.T) { h.give(wire.GrantActive); over = false },
 			"keep": func(*rapid.T) {

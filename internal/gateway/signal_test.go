@@ -31,7 +31,7 @@ func (l *lamp) Set(on bool) error {
 }
 
 // TestSignal: each pattern is played as it is; a new one ends the one that plays;
-// a line that fails is asked for anew; at the end there is no current.
+// a line that fails is asked for anew; at the end it is de-energised.
 func TestSignal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lamps []*lamp

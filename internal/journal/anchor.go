@@ -89,10 +89,10 @@ func (a *anchors) check(ctx context.Context) {
 	a.files.losses.tell(wire.ReasonOtherRoot, held.Detail(), "some entries are not those that were there")
 }
 
-// setBack reports that the journal ends before its anchor, and returns what the next epoch has to
+// rolledBack reports that the journal ends before its anchor, and returns what the next epoch has to
 // cite.
-func (a *anchors) setBack(held audit.Anchor) *ending {
-	a.files.losses.tell(wire.ReasonSetBack, held.Detail(), "it had entries that it has not any more: it was set back to an earlier copy, or its files were deleted")
+func (a *anchors) rolledBack(held audit.Anchor) *ending {
+	a.files.losses.tell(wire.ReasonSetBack, held.Detail(), "it had entries that it has not any more: it was rolled back to an earlier copy, or its files were deleted")
 	return &ending{epoch: held.Epoch, size: held.Sequence, root: held.Root, reason: wire.ReasonSetBack, elsewhere: true}
 }
 
@@ -100,7 +100,7 @@ func (a *anchors) setBack(held audit.Anchor) *ending {
 func (a *anchors) lostEpoch(d catalogue.Directory) *ending {
 	held := a.newest()
 	if held.Epoch != 0 && !d.Knows(held.Epoch) {
-		return a.setBack(held)
+		return a.rolledBack(held)
 	}
 	last := ending{epoch: d.Newest(), size: segment.NoEnd, reason: wire.ReasonDamaged}
 	if last.epoch == 0 {

@@ -153,7 +153,7 @@ func (l *losing) told() (damaged, epochs []wire.Header) {
 	return this(find(l.headers(), wire.KindDamaged)), this(find(l.headers(), wire.KindEpoch))
 }
 
-// TestLosses: whatever is taken from the directory, or set back, an entry says so, and
+// TestLosses: whatever is taken from the directory, or rolled back, an entry says so, and
 // so does the status until somebody has seen to it; once.
 func TestLosses(t *testing.T) {
 	for name, c := range map[string]struct {

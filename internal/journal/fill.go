@@ -141,7 +141,7 @@ func (w *writer) lostAhead(epoch uint64, err error) *ending {
 	cite := &ending{epoch: epoch, size: filled.Size(), root: filled.Root(), reason: wire.ReasonDamaged}
 	if errors.Is(err, buffer.ErrBehind) {
 		cite.reason = wire.ReasonSetBack
-		w.files.losses.tell(cite.reason, audit.Head(Position{Epoch: epoch, Sequence: filled.Size()}, filled.Root()), "an entry file was set back to an earlier copy: the last entries before it are missing")
+		w.files.losses.tell(cite.reason, audit.Head(Position{Epoch: epoch, Sequence: filled.Size()}, filled.Root()), "an entry file was rolled back to an earlier copy: the last entries before it are missing")
 	}
 	return cite
 }

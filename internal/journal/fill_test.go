@@ -307,11 +307,11 @@ func TestStartAfterHarm(t *testing.T) {
 		"a directory": {func(h *harmed) error {
 			return errors.Join(os.Remove(h.aheadFile()), os.Mkdir(h.aheadFile(), 0o700))
 		}, rest, false, wire.ReasonDamaged, ahead.Name},
-		"the entry file cut":      {func(h *harmed) error { return os.Truncate(h.db, 9000) }, file, false, wire.ReasonDamaged, "*.db"},
-		"the entry file gone":     {func(h *harmed) error { return os.Remove(h.db) }, file, false, wire.ReasonMissing, ""},
-		"the entry file set back": {func(h *harmed) error { return os.WriteFile(h.db, h.early, 0o600) }, file, false, wire.ReasonSetBack, ""},
-		"epochs gone":             {func(h *harmed) error { return os.Remove(filepath.Join(h.o.Dir, "epochs")) }, all, false, wire.ReasonMissing, ""},
-		"another journal's":       {func(h *harmed) error { return h.foreign() }, rest, true, wire.ReasonDamaged, ahead.Name},
+		"the entry file cut":         {func(h *harmed) error { return os.Truncate(h.db, 9000) }, file, false, wire.ReasonDamaged, "*.db"},
+		"the entry file gone":        {func(h *harmed) error { return os.Remove(h.db) }, file, false, wire.ReasonMissing, ""},
+		"the entry file rolled back": {func(h *harmed) error { return os.WriteFile(h.db, h.early, 0o600) }, file, false, wire.ReasonSetBack, ""},
+		"epochs gone":                {func(h *harmed) error { return os.Remove(filepath.Join(h.o.Dir, "epochs")) }, all, false, wire.ReasonMissing, ""},
+		"another journal's":          {func(h *harmed) error { return h.foreign() }, rest, true, wire.ReasonDamaged, ahead.Name},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarmed(t)

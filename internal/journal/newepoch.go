@@ -22,7 +22,7 @@ import (
 // NewEpoch begins an epoch and appends to it again, as they are and in their
 // order, all entries from a position to the end of the journal, also those that come
 // while it works: for an uplink whose registry is ahead of this journal or has another
-// root, since the gateway was set back to an older image. Its first entry is of kind
+// root, since the gateway was rolled back to an older image. Its first entry is of kind
 // epoch and cites the registry's head, which detail is: epoch and size (8 bytes each,
 // big-endian) and root (32).
 //

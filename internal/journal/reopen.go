@@ -120,7 +120,7 @@ func (w *writer) resume(ctx context.Context, d catalogue.Directory, last catalog
 	w.tree, lost = w.buffer.Join(last.Epoch, filled)
 	if a := w.anchors.newest(); a.Epoch == last.Epoch && a.Sequence > w.tree.Size() || a.Epoch != 0 && !d.Knows(a.Epoch) {
 		file.Close(nil)
-		w.cite = w.anchors.setBack(a)
+		w.cite = w.anchors.rolledBack(a)
 		return w.begin(ctx, d)
 	}
 	if lost != nil {

@@ -75,7 +75,7 @@ func TestSetHouse(t *testing.T) {
 	}
 }
 
-// TestHouseInAnotherFormat: a version of the House document that comes in two formats is no set-back.
+// TestHouseInAnotherFormat: a version of the House document that comes in two formats is no rollback.
 // Another document of that version is one, whatever it names before it.
 func TestHouseInAnotherFormat(t *testing.T) {
 	k, _ := enrolled(t)

@@ -270,7 +270,7 @@ func (w *town) directories(i int) (grants, backup string) {
 	return grants, grants + "-backup"
 }
 
-// backup copies a gateway's directory; setBack restores it, after which the gateway
+// backup copies a gateway's directory; rollBack restores it, after which the gateway
 // numbers its records anew.
 func (w *town) backup(t *rapid.T) {
 	i := anyGate(t)
@@ -280,7 +280,7 @@ func (w *town) backup(t *rapid.T) {
 	w.backups[i] = w.gates[i].copy()
 }
 
-func (w *town) setBack(t *rapid.T) {
+func (w *town) rollBack(t *rapid.T) {
 	i := anyGate(t)
 	if w.backups[i] == nil {
 		t.Skip("no copy")
@@ -310,7 +310,7 @@ func (w *town) renew(t *rapid.T, i int) {
 	if err := w.keyrings[i].Records.Replace(own); err != nil {
 		t.Fatal(err)
 	}
-	w.registry.setBack(g.name)
+	w.registry.rollBack(g.name)
 }
 
 func (w *town) ask(t *rapid.T, i int, grant wire.ID, card wire.CredentialID, want wire.Reason) {
@@ -349,7 +349,7 @@ func (w *town) check(t *rapid.T) {
 
 // settle brings everything to everybody. Then both doors answer as the registry
 // has it, and nothing is left over, but for what only the sibling of a gateway
-// that was set back has heard.
+// that was rolled back has heard.
 func (w *town) settle(t *rapid.T) {
 	for range 3 {
 		for i := range w.gates {
@@ -402,7 +402,7 @@ func (w *town) settle(t *rapid.T) {
 }
 
 // TestHouseEqualsModel runs check-ins and all other changes at two gateways with
-// lists, repeats, losses, replays, restarts and disks that are set back.
+// lists, repeats, losses, replays, restarts and disks that are rolled back.
 func TestHouseEqualsModel(t *testing.T) {
 	base := shm(t)
 	rapid.Check(t, func(rt *rapid.T) {
@@ -417,7 +417,7 @@ func TestHouseEqualsModel(t *testing.T) {
 		}()
 		rt.Repeat(map[string]func(*rapid.T){
 			"check in": w.checkIn, "act": w.act, "act more": w.act, "say": w.say, "deliver": w.deliver, "deliver more": w.deliver, "issue": w.issue,
-			"replay": w.replay, "restart": w.restart, "backup": w.backup, "set back": w.setBack, "": w.check,
+			"replay": w.replay, "restart": w.restart, "backup": w.backup, "roll back": w.rollBack, "": w.check,
 		})
 		w.settle(rt)
 	})

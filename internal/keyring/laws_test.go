@@ -15,7 +15,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// fate is a gateway, a registry that is set back now and then, and what the two
+// fate is a gateway, a registry that is rolled back now and then, and what the two
 // laws need to know: whom a list that was applied has ended or suspended.
 type fate struct {
 	t         *testing.T
@@ -27,7 +27,7 @@ type fate struct {
 	dead      map[wire.ID]bool
 	suspended map[wire.ID]bool
 	cards     byte
-	fine      bool // nothing was ever set back
+	fine      bool // nothing was ever rolled back
 }
 
 func (f *fate) grant(t *rapid.T) (wire.Grant, bool) {
@@ -88,7 +88,7 @@ func (f *fate) restore(t *rapid.T) {
 	}
 }
 
-// worst is a day on which a registry that was set back acts and issues at once.
+// worst is a day on which a registry that was rolled back acts and issues at once.
 func (f *fate) worst(t *rapid.T) {
 	f.restore(t)
 	f.g.version = max(f.g.version, f.k.Status().Version)

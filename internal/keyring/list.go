@@ -32,14 +32,14 @@ func export(l *signedlist.List) (grantlist.List, error) {
 	return grantlist.List{Manifest: bytes.Clone(l.Envelope), Buckets: buckets}, nil
 }
 
-// Words returns what the active list says besides its rows. said is false for a list of the first
-// format, which has no words.
-func (k *Keyring) Words() (words []wire.Word, said bool) {
+// Registers returns what the active list says besides its rows. said is false for a list of the first
+// format, which has none.
+func (k *Keyring) Registers() (registers []wire.Register, said bool) {
 	l := k.activeList()
 	if l == nil {
 		return nil, false
 	}
-	return l.Manifest.Words, l.Manifest.Format >= wire.LogFormat
+	return l.Manifest.Registers, l.Manifest.Format >= wire.LogFormat
 }
 
 // Rows returns what opens, in the order of lists: the active list, with the changes made at the

@@ -21,14 +21,14 @@ import (
 // listLog is what a registry of the tests knows of a building: the log of its
 // lists, and the grants.
 type listLog struct {
-	hashes  []wire.Hash
-	version uint64
-	epoch   uint64
-	key     byte
-	rows    map[wire.ID]wire.Grant
-	newest  grantlist.Update
-	seen    []wire.Seen
-	words   []wire.Word
+	hashes    []wire.Hash
+	version   uint64
+	epoch     uint64
+	key       byte
+	rows      map[wire.ID]wire.Grant
+	newest    grantlist.Update
+	seen      []wire.Seen
+	registers []wire.Register
 }
 
 func newLog() *listLog {
@@ -62,7 +62,7 @@ func (g *listLog) issue(t testing.TB, format uint64) grantlist.Update {
 		m.Previous = g.hashes[n-1]
 	}
 	if format == wire.LogFormat {
-		m.Words = g.words
+		m.Registers = g.registers
 		m.Earlier, m.Log = uint64(len(g.hashes)), wire.Hash(tree.Range{}.AddAll(leavesOf(g.hashes)).Root())
 	}
 	payload, err := m.Encode()

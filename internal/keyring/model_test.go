@@ -117,8 +117,8 @@ func (r *modelRegistry) prove(gateway string, l *modelList) {
 	}
 }
 
-// setBack forgets what a gateway has proved, since it has forgotten it too.
-func (r *modelRegistry) setBack(gateway string) {
+// rollBack forgets what a gateway has proved, since it has forgotten it too.
+func (r *modelRegistry) rollBack(gateway string) {
 	r.told[gateway], r.dirty = make(map[wire.ID]bool), true
 }
 
@@ -295,13 +295,13 @@ func (g *modelGate) confirm(line lineOf, number uint64) {
 // forget drops the changes that the list speaks for, but for those of a grant
 // whose person is still to be delivered.
 func (g *modelGate) forget() {
-	owed := make(map[wire.ID]bool)
+	pending := make(map[wire.ID]bool)
 	for id := range g.persons {
-		owed[g.facts[id].change.Grant] = true
+		pending[g.facts[id].change.Grant] = true
 	}
 	var gone []wire.ID
 	for id, f := range g.facts {
-		if g.settled(f) && !owed[f.change.Grant] {
+		if g.settled(f) && !pending[f.change.Grant] {
 			gone = append(gone, id)
 		}
 	}

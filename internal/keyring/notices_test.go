@@ -88,11 +88,11 @@ func TestNoticeEndsByTheRegistry(t *testing.T) {
 	must(t, k.Records.Add(local(t, k, "gate-a", 5, 1, 9, past)))
 	g.set(1, 1, until(end))
 	g.seen = seenBy("gate-a", 1)
-	g.words = []wire.Word{{Grant: past.Grant, Op: wire.OpNotice, Proof: wire.ProofLandlord, At: past.At, Tenancy: past.Tenancy, Until: uint32(end.Unix()), Cause: past.Cause}}
+	g.registers = []wire.Register{{Grant: past.Grant, Op: wire.OpNotice, Proof: wire.ProofLandlord, At: past.At, Tenancy: past.Tenancy, Until: uint32(end.Unix()), Cause: past.Cause}}
 	g.issue(t, wire.LogFormat)
 	must(t, g.give(t, k))
-	if words, said := k.Words(); len(words) != 1 || !said {
-		t.Fatalf("the list says %v, %v", words, said)
+	if registers, said := k.Registers(); len(registers) != 1 || !said {
+		t.Fatalf("the list says %v, %v", registers, said)
 	}
 	m.own += day
 	tend(k)
@@ -123,7 +123,7 @@ func TestListedNoticeRunsItsDays(t *testing.T) {
 	g.set(1, 1, until(end))
 	g.set(2, 2, until(end)) // a term
 	of := row(1, 1)
-	g.words = []wire.Word{{Grant: of.ID, Op: wire.OpNotice, Proof: wire.ProofLandlord, At: 20, Tenancy: of.Tenancy, Until: uint32(end.Unix()), Cause: wire.CauseLeaseOver}}
+	g.registers = []wire.Register{{Grant: of.ID, Op: wire.OpNotice, Proof: wire.ProofLandlord, At: 20, Tenancy: of.Tenancy, Until: uint32(end.Unix()), Cause: wire.CauseLeaseOver}}
 	g.issue(t, wire.LogFormat)
 	must(t, g.give(t, k))
 	ahead := func(card int) wire.Reason {
@@ -153,9 +153,9 @@ func TestListedNoticeRunsItsDays(t *testing.T) {
 	if got := ahead(1); got != wire.ReasonExpired {
 		t.Errorf("after its days and a restart: %v", got)
 	}
-	again := g.words[0]
+	again := g.registers[0]
 	again.At, again.Until = 30, uint32(end.Add(day).Unix())
-	g.words = []wire.Word{again}
+	g.registers = []wire.Register{again}
 	g.set(1, 1, until(end.Add(day)))
 	g.issue(t, wire.LogFormat)
 	must(t, g.give(t, k))

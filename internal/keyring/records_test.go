@@ -97,7 +97,7 @@ func TestListSettles(t *testing.T) {
 	apply(t, k, listOf(t, 3, issuedAt, seenBy("gate-b", 1), 1))
 	k = restarted(t, k)
 	again := l
-	again.Record.Line = 6 // from a disk that was set back
+	again.Record.Line = 6 // from a disk that was rolled back
 	must(t, k.Records.Add(again))
 	want(t, k, credential(1), wire.ReasonRevoked)
 }

@@ -135,7 +135,7 @@ func TestOverdueBeforeAnyTime(t *testing.T) {
 	}
 }
 
-// TestRemovedGatewayStaysRemoved: a registry that was set back names a stolen gateway
+// TestRemovedGatewayStaysRemoved: a registry that was rolled back names a stolen gateway
 // again; it is not heard, nor after a restart, and with another key it is.
 func TestRemovedGatewayStaysRemoved(t *testing.T) {
 	k, _ := enrolled(t)

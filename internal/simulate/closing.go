@@ -226,7 +226,7 @@ func (r *run) registrySays() (lines []string) {
 	if gateways, err := r.w.Bed.Registry.API.Gateways(r.w.Bed.Ctx, testbed.Building); err == nil {
 		for _, g := range gateways {
 			if g.SetBacks > 0 {
-				lines = append(lines, g.Gateway+" was set back")
+				lines = append(lines, g.Gateway+" was rolled back")
 			}
 		}
 	}

@@ -4,7 +4,7 @@
 // The code that runs is the real one: gateways with journal, keyring, desk and
 // doors, front and issuer with their databases. Not real are the lines of the
 // boards, the network, the broker (it misbehaves) and the machines: their clocks
-// go wrong, their power fails, their disks are set back, lose a file or are
+// go wrong, their power fails, their disks are rolled back, lose a file or are
 // replaced. A seed makes the days; the same seed makes the same days. What must
 // hold is judged by a small model that knows nothing of the programs: who lives
 // where, which card is whose, what was said and who has heard of it.

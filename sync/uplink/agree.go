@@ -47,7 +47,7 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 	} else {
 		a.advance(k, now)
 	}
-	// Not before both ends agree on what was: a set-back of the disk shows by the journal first.
+	// Not before both ends agree on what was: a rollback of the disk shows by the journal first.
 	if a.connection.agrees() && a.deliveries.acked(k, answer, p.Version > 1) {
 		a.logbook.confirmed(replyRecord, now)
 	}

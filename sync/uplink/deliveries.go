@@ -80,7 +80,7 @@ func (d *deliveries) next(now time.Time) (deliver []message, hello bool, next ti
 
 // acked takes what an ack says of the records, and reports whether one that waits is
 // confirmed. answer: it is to a hello; safe: it says what the registry can't lose. Only
-// what this run has delivered counts, since the disk may have been set back.
+// what this run has delivered counts, since the disk may have been rolled back.
 func (d *deliveries) acked(k wire.Ack2, answer, safe bool) (progress bool) {
 	line, made := d.desk.Head()
 	if made == 0 {

@@ -67,7 +67,7 @@ func TestFormats(t *testing.T) {
 }
 
 // TestUnansweredHelloIsSaidInTurn: a registry that is away for a while is greeted
-// in both formats in turn, with one nonce; one that was set back to a version
+// in both formats in turn, with one nonce; one that was rolled back to a version
 // before is found again.
 func TestUnansweredHelloIsSaidInTurn(t *testing.T) {
 	bubble(t, func(w *world) {

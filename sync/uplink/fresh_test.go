@@ -52,7 +52,7 @@ func (s *asker) hears(t *testing.T, k wire.Ack2, want bool) {
 
 // TestFreshTime: the answer to a hello is an upper bound of the time if it is the
 // first one and came within 30 s. However long the broker keeps it back, and
-// whatever it says again, the true time stays inside.
+// whatever it replays, the true time stays inside.
 func TestFreshTime(t *testing.T) {
 	for _, delay := range []time.Duration{0, time.Second, 29 * time.Second, 30 * time.Second, 31 * time.Second, time.Minute, 10 * time.Minute, time.Hour, 4*time.Hour - time.Second} {
 		s := newAsker()
@@ -61,7 +61,7 @@ func TestFreshTime(t *testing.T) {
 		s.boot += delay
 		s.hears(t, first, delay <= freshFor)
 		s.boot += time.Second
-		s.hears(t, first, false) // said again
+		s.hears(t, first, false) // replayed
 		late := s.hello()
 		s.hears(t, first, false) // of the hello before
 		s.boot += time.Hour

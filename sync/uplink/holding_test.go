@@ -295,7 +295,7 @@ func TestUnprovedBeforeTheAnswer(t *testing.T) {
 	})
 }
 
-// TestNewSiblingIsAnsweredAgain: a gateway that was set back a moment after it was new
+// TestNewSiblingIsAnsweredAgain: a gateway that was rolled back a moment after it was new
 // asks again, and does not wait for a minute.
 func TestNewSiblingIsAnsweredAgain(t *testing.T) {
 	bubble(t, func(w *world) {

@@ -155,7 +155,7 @@ func exactlyOnce(t *testing.T, plan []step, seed uint64) string {
 		}
 	}
 	if n := len(w.reg.store.epochs); n != 1 {
-		return fmt.Sprintf("%d epochs where nothing was set back", n)
+		return fmt.Sprintf("%d epochs where nothing was rolled back", n)
 	}
 	return ""
 }

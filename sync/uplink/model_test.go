@@ -168,7 +168,7 @@ func (r *registry) take(link *faultnet.Link, m mqtt.Message) {
 		h, err := wire.DecodeHello(r.format, payload)
 		r.decode(err)
 		if r.said[h.Nonce] && h.Nonce != r.nonce {
-			return // said again, by whomever
+			return // replayed, by whomever
 		}
 		r.said[h.Nonce] = true
 		r.helloAt, r.claim = append(r.helloAt, time.Now()), h.Cosigned

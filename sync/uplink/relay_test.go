@@ -79,7 +79,7 @@ func TestRelay(t *testing.T) {
 	})
 }
 
-// TestSetBackWithAsManyRecords: a disk is set back and as many records are made
+// TestSetBackWithAsManyRecords: a disk is rolled back and as many records are made
 // anew as were lost. Numbers alone show nothing; the journal does. The line is left
 // before any list is active and any record is delivered.
 func TestSetBackWithAsManyRecords(t *testing.T) {

@@ -252,7 +252,7 @@ func setBacks(t *testing.T, plan []step) string {
 		time.Sleep(time.Second)
 	}
 	w.heal()
-	time.Sleep(greetEvery + time.Minute) // a registry that was set back in silence shows at the next hello
+	time.Sleep(greetEvery + time.Minute) // a registry that was rolled back in silence shows at the next hello
 	if !w.settle(48 * time.Hour) {       // new epochs are rationed
 		return fmt.Sprintf("never in step: %+v, journal %+v", w.uplink.Status(), w.journal.Status())
 	}

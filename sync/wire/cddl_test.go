@@ -58,8 +58,8 @@ func TestCDDL(t *testing.T) {
 		m.Seen = []Seen{{Gateway: "gate-1", Line: 5, Number: 7}, {Gateway: "gate-2", Line: 1}}
 	}).Encode()
 	check("manifest", must(t, seen, err))
-	words, err := with(testManifest(t), func(m *Manifest) { m.Format, m.Words = LogFormat, testWords() }).Encode()
-	check("manifest", must(t, words, err))
+	registers, err := with(testManifest(t), func(m *Manifest) { m.Format, m.Registers = LogFormat, testRegisters() }).Encode()
+	check("manifest", must(t, registers, err))
 	for rule := range rules {
 		if _, isMessage := rules[rule]; isMessage && !used[rule] && !partOfOthers[rule] {
 			t.Errorf("rule %s has no example", rule)
@@ -70,5 +70,5 @@ func TestCDDL(t *testing.T) {
 // partOfOthers are the rules that stand within messages, and what CDDL brings along.
 var partOfOthers = map[string]bool{"uint": true, "int": true, "bytes": true, "text": true, "bool": true, "true": true,
 	"name": true, "id": true, "credential-id": true, "hash": true, "nonce": true, "public-key": true, "signature": true, "kem-key": true,
-	"seconds": true, "clock": true, "places": true, "protected": true, "grant": true, "seen": true, "word": true, "line": true, "role-key": true,
+	"seconds": true, "clock": true, "places": true, "protected": true, "grant": true, "seen": true, "register": true, "line": true, "role-key": true,
 	"house-gateway": true, "doors": true, "who-hash": true, "sealed-who": true, "raw-card": true, "label": true, "floor": true}

@@ -207,7 +207,7 @@ func (h Header) Alarm() bool {
 	case KindTenancy:
 		return h.Reason == ReasonWrongPIN && h.Count > 0 // several in a row at a door
 	case KindEpoch:
-		return len(h.Detail) > 0 // it cites another: that of a set-back, not the first of a new disk
+		return len(h.Detail) > 0 // it cites another: that of a rollback, not the first of a new disk
 	case KindFault, KindOffline:
 		return fault.Code(h.Reason).Alarm() && h.Outcome != OutcomeIdle
 	}

@@ -72,25 +72,25 @@ type Manifest struct {
 	// that order: leaf i is the hash of manifest i's payload. Only in LogFormat.
 	Earlier uint64 `cbor:"10,keyasint"` // how many
 	Log     Hash   `cbor:"11,keyasint"` // RFC 6962 root over them; SHA-256 of nothing where there are none
-	// Words are what rows can't say, in order, of grants that rows name. Only in
+	// Registers are what rows can't say, in order, of grants that rows name. Only in
 	// LogFormat.
-	Words []Word `cbor:"12,keyasint,omitempty"`
+	Registers []Register `cbor:"12,keyasint,omitempty"`
 }
 
 // manifest1 is a Manifest of ListFormat: it names no log.
 type manifest1 struct {
-	Format   uint64     `cbor:"1,keyasint"`
-	Version  uint64     `cbor:"2,keyasint"`
-	Previous Hash       `cbor:"3,keyasint"`
-	Issued   uint32     `cbor:"4,keyasint"`
-	Bits     uint8      `cbor:"5,keyasint"`
-	Buckets  []Hash     `cbor:"6,keyasint"`
-	Doors    []string   `cbor:"7,keyasint"`
-	DoorSets [][]uint16 `cbor:"8,keyasint"`
-	Seen     []Seen     `cbor:"9,keyasint,omitempty"`
-	Earlier  uint64     `cbor:"-"`
-	Log      Hash       `cbor:"-"`
-	Words    []Word     `cbor:"-"`
+	Format    uint64     `cbor:"1,keyasint"`
+	Version   uint64     `cbor:"2,keyasint"`
+	Previous  Hash       `cbor:"3,keyasint"`
+	Issued    uint32     `cbor:"4,keyasint"`
+	Bits      uint8      `cbor:"5,keyasint"`
+	Buckets   []Hash     `cbor:"6,keyasint"`
+	Doors     []string   `cbor:"7,keyasint"`
+	DoorSets  [][]uint16 `cbor:"8,keyasint"`
+	Seen      []Seen     `cbor:"9,keyasint,omitempty"`
+	Earlier   uint64     `cbor:"-"`
+	Log       Hash       `cbor:"-"`
+	Registers []Register `cbor:"-"`
 }
 
 // Encode returns the one encoding of a manifest.
@@ -141,8 +141,8 @@ func (m Manifest) check() error {
 	switch {
 	case m.Format != ListFormat && m.Format != LogFormat:
 		return fmt.Errorf("%w: format %d, want %d or %d", ErrMalformed, m.Format, ListFormat, LogFormat)
-	case m.Format == ListFormat && (m.Earlier != 0 || m.Log != Hash{} || len(m.Words) > 0):
-		return fmt.Errorf("%w: a list of format %d that names a log, or has words", ErrMalformed, m.Format)
+	case m.Format == ListFormat && (m.Earlier != 0 || m.Log != Hash{} || len(m.Registers) > 0):
+		return fmt.Errorf("%w: a list of format %d that names a log, or has registers", ErrMalformed, m.Format)
 	case m.Earlier > math.MaxInt64:
 		return fmt.Errorf("%w: %d lists before it", ErrMalformed, m.Earlier)
 	case m.Version == 0 || m.Issued == 0:
@@ -150,7 +150,7 @@ func (m Manifest) check() error {
 	case m.Bits > MaxBucketBits || len(m.Buckets) != 1<<m.Bits:
 		return fmt.Errorf("%w: %d buckets by %d bits", ErrMalformed, len(m.Buckets), m.Bits)
 	}
-	return cmp.Or(checkSeen(m.Seen), checkWords(m.Words), m.checkDoors())
+	return cmp.Or(checkSeen(m.Seen), checkRegisters(m.Registers), m.checkDoors())
 }
 
 // checkDoors checks the table of doors, and the sets of its rows.

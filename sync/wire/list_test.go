@@ -136,32 +136,38 @@ func TestDecodeBucketRefuses(t *testing.T) {
 
 func TestManifestRefuses(t *testing.T) {
 	for name, f := range map[string]func(*Manifest){
-		"format":             func(m *Manifest) { m.Format = 3 },
-		"a log in format 1":  func(m *Manifest) { m.Earlier = 1 },
-		"a root in format 1": func(m *Manifest) { m.Log = Hash{1} },
-		"words in format 1":  func(m *Manifest) { m.Words = testWords() },
-		"words out of order": func(m *Manifest) { m.Format, m.Words = LogFormat, testWords(); slices.Reverse(m.Words) },
-		"a word twice":       func(m *Manifest) { m.Format, m.Words = LogFormat, append(testWords()[:1], testWords()[0]) },
-		"a word of an end":   func(m *Manifest) { m.Format, m.Words = LogFormat, testWords(); m.Words[0].Op = OpEnd },
-		"a card by a desk":   func(m *Manifest) { m.Format, m.Words = LogFormat, testWords(); m.Words[1].Proof = ProofCard },
-		"a word at no time":  func(m *Manifest) { m.Format, m.Words = LogFormat, testWords(); m.Words[0].At = 0 },
-		"a notice's cards":   func(m *Manifest) { m.Format, m.Words = LogFormat, testWords(); m.Words[2].Cards = m.Words[0].Cards },
-		"a notice's end":     func(m *Manifest) { m.Format, m.Words = LogFormat, testWords(); m.Words[2].Until = 0 },
-		"a long log":         func(m *Manifest) { m.Format, m.Earlier = LogFormat, 1<<63 },
-		"no version":         func(m *Manifest) { m.Version = 0 },
-		"no time":            func(m *Manifest) { m.Issued = 0 },
-		"bits":               func(m *Manifest) { m.Bits = 2 },
-		"too many bits":      func(m *Manifest) { m.Bits = 11; m.Buckets = make([]Hash, 1<<11) },
-		"door name":          func(m *Manifest) { m.Doors = []string{"Front", "bikes"} },
-		"door twice":         func(m *Manifest) { m.Doors = []string{"front", "front"} },
-		"set of no door":     func(m *Manifest) { m.DoorSets = [][]uint16{{2}} },
-		"set out of order":   func(m *Manifest) { m.DoorSets = [][]uint16{{1, 0}} },
-		"set with repeat":    func(m *Manifest) { m.DoorSets = [][]uint16{{1, 1}} },
+		"format":                 func(m *Manifest) { m.Format = 3 },
+		"a log in format 1":      func(m *Manifest) { m.Earlier = 1 },
+		"a root in format 1":     func(m *Manifest) { m.Log = Hash{1} },
+		"registers in format 1":  func(m *Manifest) { m.Registers = testRegisters() },
+		"registers out of order": func(m *Manifest) { m.Format, m.Registers = LogFormat, testRegisters(); slices.Reverse(m.Registers) },
+		"a register twice":       func(m *Manifest) { m.Format, m.Registers = LogFormat, append(testRegisters()[:1], testRegisters()[0]) },
+		"a register of an end":   func(m *Manifest) { m.Format, m.Registers = LogFormat, testRegisters(); m.Registers[0].Op = OpEnd },
+		"a card by a desk": func(m *Manifest) {
+			m.Format, m.Registers = LogFormat, testRegisters()
+			m.Registers[1].Proof = ProofCard
+		},
+		"a register at no time": func(m *Manifest) { m.Format, m.Registers = LogFormat, testRegisters(); m.Registers[0].At = 0 },
+		"a notice's cards": func(m *Manifest) {
+			m.Format, m.Registers = LogFormat, testRegisters()
+			m.Registers[2].Cards = m.Registers[0].Cards
+		},
+		"a notice's end":   func(m *Manifest) { m.Format, m.Registers = LogFormat, testRegisters(); m.Registers[2].Until = 0 },
+		"a long log":       func(m *Manifest) { m.Format, m.Earlier = LogFormat, 1<<63 },
+		"no version":       func(m *Manifest) { m.Version = 0 },
+		"no time":          func(m *Manifest) { m.Issued = 0 },
+		"bits":             func(m *Manifest) { m.Bits = 2 },
+		"too many bits":    func(m *Manifest) { m.Bits = 11; m.Buckets = make([]Hash, 1<<11) },
+		"door name":        func(m *Manifest) { m.Doors = []string{"Front", "bikes"} },
+		"door twice":       func(m *Manifest) { m.Doors = []string{"front", "front"} },
+		"set of no door":   func(m *Manifest) { m.DoorSets = [][]uint16{{2}} },
+		"set out of order": func(m *Manifest) { m.DoorSets = [][]uint16{{1, 0}} },
+		"set with repeat":  func(m *Manifest) { m.DoorSets = [][]uint16{{1, 1}} },
 	} {
 		m := testManifest(t)
 		f(&m)
 		careless := any(m)
-		if m.Format == ListFormat && m.Earlier == 0 && m.Log == (Hash{}) && len(m.Words) == 0 {
+		if m.Format == ListFormat && m.Earlier == 0 && m.Log == (Hash{}) && len(m.Registers) == 0 {
 			careless = manifest1(m)
 		}
 		b, err := canonical.Marshal(careless)
@@ -207,11 +213,11 @@ func TestManifestRefusesNull(t *testing.T) {
 	}
 }
 
-// testWords are words of a list, of each kind that there is.
-func testWords() []Word {
+// testRegisters are registers of a list, of each kind that there is.
+func testRegisters() []Register {
 	a, b, of := ID(seq(0x10, 16)), ID(seq(0x20, 16)), ID(seq(0x30, 16))
 	card := []CredentialID{CredentialID(append([]byte{1}, seq(0x40, 16)...)), CredentialID(append([]byte{1}, seq(0x50, 16)...))}
-	return []Word{
+	return []Register{
 		{Grant: a, Op: OpBind, Proof: ProofRegistry, At: 1_790_000_000, Tenancy: of, Cards: card},
 		{Grant: a, Op: OpSuspend, Proof: ProofRegistry, At: 1_790_000_050, Tenancy: of, Cards: card},
 		{Grant: a, Op: OpNotice, Proof: ProofLandlord, At: 1_790_000_100, Tenancy: of, Until: 1_790_259_300, Cause: CauseLeaseOver},
@@ -220,24 +226,24 @@ func testWords() []Word {
 	}
 }
 
-// TestWordsComeBack: what a list says besides its rows is read as it was written,
-// takes no more room than Size says, and a list without words has the bytes that it
+// TestRegistersComeBack: what a list says besides its rows is read as it was written,
+// takes no more room than Size says, and a list without registers has the bytes that it
 // always had.
-func TestWordsComeBack(t *testing.T) {
+func TestRegistersComeBack(t *testing.T) {
 	bare := with(testManifest(t), func(m *Manifest) { m.Format = LogFormat })
 	b, err := bare.Encode()
 	without := must(t, b, err)
-	bare.Words = testWords()
+	bare.Registers = testRegisters()
 	b, err = bare.Encode()
 	m, err := DecodeManifest(must(t, b, err))
-	if err != nil || len(m.Words) != len(testWords()) {
-		t.Fatalf("%d words, %v", len(m.Words), err)
+	if err != nil || len(m.Registers) != len(testRegisters()) {
+		t.Fatalf("%d registers, %v", len(m.Registers), err)
 	}
 	size := 2
-	for i, w := range testWords() {
+	for i, w := range testRegisters() {
 		size += w.Size()
-		if m.Words[i].Compare(&w) != 0 || m.Words[i].Until != w.Until || m.Words[i].Cause != w.Cause || len(m.Words[i].Cards) != len(w.Cards) || m.Words[i].Tenancy != w.Tenancy {
-			t.Errorf("word %d: %v", i, m.Words[i])
+		if m.Registers[i].Compare(&w) != 0 || m.Registers[i].Until != w.Until || m.Registers[i].Cause != w.Cause || len(m.Registers[i].Cards) != len(w.Cards) || m.Registers[i].Tenancy != w.Tenancy {
+			t.Errorf("register %d: %v", i, m.Registers[i])
 		}
 	}
 	if got := len(b) - len(without); got > size {

@@ -6,11 +6,11 @@ import (
 	"fmt"
 )
 
-// Word is what a list of LogFormat says besides its rows: the newest state of a
-// notice, that a card proves its tenant, or that the registry has suspended it. It is a
+// Register is an LWW register (last writer wins) of a list of LogFormat: what it says besides its
+// rows, the newest state of a notice, that a card proves its tenant, or that the registry has suspended it. It is a
 // Change that a gateway may have missed, or one that the registry made; the notice and
-// the objection to it are two words.
-type Word struct {
+// the objection to it are two registers.
+type Register struct {
 	_       struct{}       `cbor:",toarray"`
 	Grant   ID             // that rows name
 	Op      Op             // OpBind, OpSuspend, OpNotice, OpDispute or OpWithdraw
@@ -22,11 +22,11 @@ type Word struct {
 	Cards   []CredentialID // of OpBind, OpSuspend: the forms of one card, ascending; else none
 }
 
-// Size is how many bytes a word takes in a manifest, at most.
-func (w *Word) Size() int { return 1 + 17 + 1 + 1 + 5 + 17 + 5 + 1 + 1 + 18*len(w.Cards) }
+// Size is how many bytes a register takes in a manifest, at most.
+func (w *Register) Size() int { return 1 + 17 + 1 + 1 + 5 + 17 + 5 + 1 + 1 + 18*len(w.Cards) }
 
-// Compare is the order of words in a manifest.
-func (w *Word) Compare(o *Word) int {
+// Compare is the order of registers in a manifest.
+func (w *Register) Compare(o *Register) int {
 	if c := cmp.Or(bytes.Compare(w.Grant[:], o.Grant[:]), cmp.Compare(w.Op, o.Op), cmp.Compare(w.Proof, o.Proof), cmp.Compare(w.At, o.At)); c != 0 {
 		return c
 	}
@@ -37,53 +37,53 @@ func (w *Word) Compare(o *Word) int {
 }
 
 // Check refuses what no manifest may hold.
-func (w *Word) Check() error {
+func (w *Register) Check() error {
 	ofCard := w.Op == OpBind || w.Op == OpSuspend && w.Proof == ProofRegistry
 	switch {
 	case !ofCard && (w.Op < OpNotice || w.Op > OpWithdraw):
-		return fmt.Errorf("%w: no word of a list: %s", ErrMalformed, w.Op)
+		return fmt.Errorf("%w: no register of a list: %s", ErrMalformed, w.Op)
 	case w.Grant == ID{} || w.Tenancy == ID{} || w.At == 0 || w.Proof < ProofLandlord || w.Proof > ProofTerm:
-		return fmt.Errorf("%w: word without grant, tenancy, time or proof", ErrMalformed)
+		return fmt.Errorf("%w: register without grant, tenancy, time or proof", ErrMalformed)
 	}
 	return cmp.Or(w.checkFields(ofCard), w.checkCards())
 }
 
-// checkFields wants of end, cause and cards what the kind of word has.
-func (w *Word) checkFields(ofCard bool) error {
+// checkFields wants of end, cause and cards what the kind of register has.
+func (w *Register) checkFields(ofCard bool) error {
 	switch {
 	case (w.Op == OpNotice) != (w.Until != 0) || (w.Op == OpNotice) != (w.Cause != 0) || w.Cause > CauseMistake:
 		return fmt.Errorf("%w: %s with end %d and cause %d", ErrMalformed, w.Op, w.Until, w.Cause)
-	case ofCard != (len(w.Cards) > 0) || len(w.Cards) > maxWordCards:
+	case ofCard != (len(w.Cards) > 0) || len(w.Cards) > maxRegisterCards:
 		return fmt.Errorf("%w: %s of %d credentials", ErrMalformed, w.Op, len(w.Cards))
 	}
 	return nil
 }
 
-func (w *Word) checkCards() error {
+func (w *Register) checkCards() error {
 	for i, id := range w.Cards {
 		if !id.named() || i > 0 && bytes.Compare(w.Cards[i-1][:], id[:]) >= 0 {
-			return fmt.Errorf("%w: credentials of a word out of range or order", ErrMalformed)
+			return fmt.Errorf("%w: credentials of a register out of range or order", ErrMalformed)
 		}
 	}
 	return nil
 }
 
-// maxWords bounds those of a manifest; maxWordCards the forms of a card that one names.
+// maxRegisters bounds those of a manifest; maxRegisterCards the forms of a card that one names.
 const (
-	maxWords     = 512
-	maxWordCards = 16
+	maxRegisters     = 512
+	maxRegisterCards = 16
 )
 
-func checkWords(words []Word) error {
-	if len(words) > maxWords {
-		return fmt.Errorf("%w: %d words", ErrMalformed, len(words))
+func checkRegisters(registers []Register) error {
+	if len(registers) > maxRegisters {
+		return fmt.Errorf("%w: %d registers", ErrMalformed, len(registers))
 	}
-	for i := range words {
-		if err := words[i].Check(); err != nil {
-			return fmt.Errorf("word %d: %w", i, err)
+	for i := range registers {
+		if err := registers[i].Check(); err != nil {
+			return fmt.Errorf("register %d: %w", i, err)
 		}
-		if i > 0 && words[i-1].Compare(&words[i]) >= 0 {
-			return fmt.Errorf("word %d: %w: out of order", i, ErrMalformed)
+		if i > 0 && registers[i-1].Compare(&registers[i]) >= 0 {
+			return fmt.Errorf("register %d: %w: out of order", i, ErrMalformed)
 		}
 	}
 	return nil

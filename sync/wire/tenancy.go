@@ -137,7 +137,7 @@ type RawCard struct {
 // Record is one signed change. The registry and the siblings each get it in
 // their own seal.
 type Record struct {
-	Line   uint64 `cbor:"1,keyasint"` // random: a numbering of this gateway's; a new one after its disk was set back
+	Line   uint64 `cbor:"1,keyasint"` // random: a numbering of this gateway's; a new one after its disk was rolled back
 	Number uint64 `cbor:"2,keyasint"` // from 1, without a gap
 	ID     ID     `cbor:"3,keyasint"` // of the change: the same in another line is the same change
 	House  []byte `cbor:"4,keyasint"` // the Change under a key made of the building key

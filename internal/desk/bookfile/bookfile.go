@@ -40,7 +40,7 @@ func (p *Pages) upgrade() {
 	if p.Format < Format {
 		for _, t := range p.Tenancies {
 			for i := range t.Cards {
-				t.Cards[i].Unproven, t.Cards[i].Word = i > 0, t.Cards[i].Since
+				t.Cards[i].Unproven, t.Cards[i].Changed = i > 0, t.Cards[i].Since
 			}
 		}
 	}

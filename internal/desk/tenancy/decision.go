@@ -13,7 +13,7 @@ import (
 
 // Decision is the registry's decision on a notice, by the active list.
 type Decision struct {
-	said     bool   // the list has such words; one of the first format does not
+	said     bool   // the list has registers; one of the first format does not
 	upheld   uint32 // newest time of an upheld notice; 0: none
 	rejected uint32 // newest time of a rejected notice; 0: none
 	cause    wire.Cause
@@ -26,13 +26,13 @@ type Decisions struct {
 	undecided Decision
 }
 
-// DecisionsOf reads the words of a list; said: the list's format has words. A notice that the
+// DecisionsOf reads the registers of a list; said: the list's format has registers. A notice that the
 // landlord has given since is not decided on.
-func DecisionsOf(words []wire.Word, said bool) Decisions {
+func DecisionsOf(registers []wire.Register, said bool) Decisions {
 	d := Decisions{Barred: map[wire.CredentialID]bool{}, decided: map[wire.ID]Decision{}, undecided: Decision{said: said}}
 	newer := map[wire.ID]bool{}
-	for i := range words {
-		w := &words[i]
+	for i := range registers {
+		w := &registers[i]
 		c := d.On(w.Tenancy)
 		switch {
 		case w.Op == wire.OpSuspend:
@@ -74,8 +74,8 @@ func (d Decisions) Upheld() (all []wire.ID) {
 	return all
 }
 
-// Lacks reports whether a word of the list says something that is not in the file.
-func (l List) Lacks(w *wire.Word) bool {
+// Lacks reports whether a register of the list says something that is not in the file.
+func (l List) Lacks(w *wire.Register) bool {
 	t := l.Find(w.Tenancy)
 	if t == nil {
 		t = &Tenancy{}
@@ -83,7 +83,7 @@ func (l List) Lacks(w *wire.Word) bool {
 	switch {
 	case w.Op == wire.OpBind:
 		known := slices.ContainsFunc(t.Cards, func(k KeptCard) bool { return k.Meets(w.Cards) })
-		return !known || slices.ContainsFunc(t.Cards, func(k KeptCard) bool { return k.among(w.Cards) && w.At > k.Word })
+		return !known || slices.ContainsFunc(t.Cards, func(k KeptCard) bool { return k.among(w.Cards) && w.At > k.Changed })
 	case w.Proof == wire.ProofRegistry:
 		return false
 	case w.Op == wire.OpNotice:

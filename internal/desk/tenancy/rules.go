@@ -68,7 +68,7 @@ func (s Situation) Decide(action string) ([]wire.Change, error) {
 		}
 		for _, id := range c.Credentials {
 			if k := s.Tenancy.Holding(id); k != nil {
-				c.At = max(c.At, k.Word+1) // likewise
+				c.At = max(c.At, k.Changed+1) // likewise
 			}
 		}
 	}

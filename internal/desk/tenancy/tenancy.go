@@ -141,7 +141,7 @@ func (t *Tenancy) notify(c wire.Change) {
 }
 
 // OnNotice returns when the landlord's notice ends the tenancy, disputed or not; 0: no notice runs.
-// The newest word counts.
+// The last writer wins.
 func (t *Tenancy) OnNotice() uint32 {
 	if t.Notice.Given <= max(t.Notice.Withdrew, t.Decided.rejected) {
 		return 0
@@ -200,10 +200,10 @@ func (t *Tenancy) bind(c wire.Change) {
 			continue
 		}
 		known = true
-		if c.Op == wire.OpCheckIn || c.At <= k.Word {
+		if c.Op == wire.OpCheckIn || c.At <= k.Changed {
 			continue
 		}
-		k.Word = c.At
+		k.Changed = c.At
 		if k.Stop = nil; landlord {
 			k.Stop = &Stop{}
 		} else {
@@ -211,7 +211,7 @@ func (t *Tenancy) bind(c wire.Change) {
 		}
 	}
 	if !known {
-		t.Cards = append(t.Cards, KeptCard{Grant: c.Grant, Credentials: slices.Clone(c.Credentials), Since: c.At, Word: c.At, Unproven: landlord})
+		t.Cards = append(t.Cards, KeptCard{Grant: c.Grant, Credentials: slices.Clone(c.Credentials), Since: c.At, Changed: c.At, Unproven: landlord})
 	}
 }
 
@@ -222,7 +222,7 @@ func (t *Tenancy) stopOrBring(c wire.Change) {
 	for i := range t.Cards {
 		k := &t.Cards[i]
 		switch {
-		case !k.Meets(c.Credentials) || c.At <= k.Word:
+		case !k.Meets(c.Credentials) || c.At <= k.Changed:
 			continue
 		case c.Op == wire.OpSuspend:
 			k.Stopped, k.Reported = c.Proof == wire.ProofLandlord, true
@@ -231,7 +231,7 @@ func (t *Tenancy) stopOrBring(c wire.Change) {
 			k.Unproven = k.Unproven || c.Proof == wire.ProofCard && !k.Stopped
 			k.Stopped = false
 		}
-		k.Word = c.At
+		k.Changed = c.At
 		if !k.Stopped || k.Stop == nil || !k.Stop.Used { // else the card was used here: the next look brings it back
 			k.Stop = nil
 		}
@@ -256,7 +256,7 @@ type KeptCard struct {
 	// Unproven marks a card that came on the landlord's word and that no tenant has confirmed: it
 	// opens and proves nothing.
 	Unproven bool   `json:"unproven,omitempty"`
-	Word     uint32 `json:"word,omitempty"`     // when the newest word on it was given: an older one that comes late, or again, changes nothing
+	Changed  uint32 `json:"word,omitempty"`     // when it was last changed: an older change that comes late, or again, changes nothing
 	Stopped  bool   `json:"stopped,omitempty"`  // suspended, on the landlord's word alone
 	Reported bool   `json:"reported,omitempty"` // suspended by a desk's record; else by the registry
 	Stop     *Stop  `json:"stop,omitempty"`

@@ -201,7 +201,7 @@ func (l *Log) Append(payload []byte) error {
 }
 
 // Note writes a frame where the next will be, without a sync: it outlives the process, not the machine. The next Append or
-// Note takes its place, and has to say again what it said. So a frame that was never synced is the last one, always.
+// Note takes its place, and has to repeat what it said. So a frame that was never synced is the last one, always.
 func (l *Log) Note(payload []byte) error {
 	b, err := l.next(payload)
 	if err == nil {

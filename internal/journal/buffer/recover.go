@@ -17,7 +17,7 @@ import (
 )
 
 // ErrBehind means that the entry file ends before the write-ahead file goes on: it is an older copy.
-var ErrBehind = errors.New("the entry file was set back")
+var ErrBehind = errors.New("the entry file was rolled back")
 
 // Epoch is what a journal knows of the epoch of a frame.
 type Epoch int

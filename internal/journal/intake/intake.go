@@ -28,7 +28,7 @@ var (
 	ErrDegraded = errors.New("journal is degraded: entry is queued, not durable")
 	// ErrDropped means that the queue was full, or space is short; a gap entry will
 	// count it.
-	ErrDropped = errors.New("entry dropped: no room")
+	ErrDropped = errors.New("entry dropped: the queue or the disk is full")
 )
 
 // Intake takes entries from any goroutine and gives them to one writer. All methods are safe for

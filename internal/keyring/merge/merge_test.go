@@ -44,7 +44,7 @@ func TestMerge(t *testing.T) {
 		{"suspend, clock set back, resume", nil, nil, false, []record.Local{in, plain("a", 1, 2, change(wire.OpSuspend, 1, 20, 1)), plain("a", 1, 3, change(wire.OpResume, 1, 3, 1))}, [3]wire.Reason{1, 1, 2}, 3},
 		{"two gateways, later wins", nil, nil, false, []record.Local{in, plain("a", 1, 2, change(wire.OpResume, 1, 20, 1)), plain("b", 1, 1, change(wire.OpSuspend, 1, 21, 1))}, [3]wire.Reason{6, 1, 2}, 3},
 		{"two gateways, tie", nil, nil, false, []record.Local{in, plain("a", 1, 2, change(wire.OpSuspend, 1, 20, 1)), plain("b", 1, 1, change(wire.OpResume, 1, 20, 1))}, [3]wire.Reason{6, 1, 2}, 3},
-		{"suspend seen, active by the registry's later word", []wire.Grant{row(1, 1)}, []wire.Seen{seen("b", 1, 1)}, false,
+		{"suspend seen, active by the registry later", []wire.Grant{row(1, 1)}, []wire.Seen{seen("b", 1, 1)}, false,
 			[]record.Local{plain("b", 1, 1, change(wire.OpSuspend, 1, 20, 1))}, [3]wire.Reason{1, 2, 2}, 0},
 		{"resume of a listed card", []wire.Grant{row(1, 1, inState(wire.GrantSuspended))}, nil, false, []record.Local{plain("b", 1, 1, change(wire.OpResume, 1, 20, 1))}, [3]wire.Reason{1, 2, 2}, 1},
 		{"resume of a revoked card", []wire.Grant{row(1, 1, inState(wire.GrantRevoked))}, nil, false, []record.Local{plain("b", 1, 1, change(wire.OpResume, 1, 20, 1))}, [3]wire.Reason{7, 2, 2}, 1},

@@ -68,7 +68,7 @@ func (s *State) Age(c Clock, known []Heard) (heard []Heard, changed bool) {
 
 // since returns since when this gateway knows of a notice in the list, and whether it has its
 // record. Of a notice that an earlier program kept it is only known that it is old.
-func (s *State) since(w *wire.Word, known []Heard, c Clock) (at int64, recorded bool) {
+func (s *State) since(w *wire.Register, known []Heard, c Clock) (at int64, recorded bool) {
 	at = c.Own
 	if i := slices.IndexFunc(known, func(h Heard) bool { return h.Grant == w.Grant && h.At == w.At }); i >= 0 {
 		at = known[i].Since
@@ -82,7 +82,7 @@ func (s *State) since(w *wire.Word, known []Heard, c Clock) (at int64, recorded 
 }
 
 // asRecord returns a young notice that only the list has, in the form of a record.
-func asRecord(w *wire.Word) *record.Held {
+func asRecord(w *wire.Register) *record.Held {
 	c := wire.Change{Op: w.Op, At: w.At, Proof: w.Proof, Tenancy: w.Tenancy, Grant: w.Grant, Until: w.Until, Cause: w.Cause}
 	return &record.Held{Local: record.Local{Change: c}, Young: true, Listed: w.Until}
 }

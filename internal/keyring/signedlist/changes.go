@@ -82,10 +82,10 @@ func (l *List) differing(other *List) iter.Seq[*wire.Grant] {
 
 // Notices yields the notices in the list (nil: none), in its order; a list of the first format has
 // none.
-func (l *List) Notices() iter.Seq[*wire.Word] {
-	return func(yield func(*wire.Word) bool) {
-		for i := 0; l != nil && i < len(l.Manifest.Words); i++ {
-			if w := &l.Manifest.Words[i]; w.Op == wire.OpNotice && w.Proof != wire.ProofRegistry && !yield(w) {
+func (l *List) Notices() iter.Seq[*wire.Register] {
+	return func(yield func(*wire.Register) bool) {
+		for i := 0; l != nil && i < len(l.Manifest.Registers); i++ {
+			if w := &l.Manifest.Registers[i]; w.Op == wire.OpNotice && w.Proof != wire.ProofRegistry && !yield(w) {
 				return
 			}
 		}

@@ -199,7 +199,7 @@ type Gateway struct {
 	Claimed   uint64        `json:"claimed"`             // active version by its last hello
 	Applied   uint64        `json:"applied"`             // newest version that a stored list_applied entry proves
 	AppliedAt *time.Time    `json:"applied_at,omitempty"`
-	SetBacks  uint64        `json:"set_backs"`   // how often a hello has shown that its disk was set back, or is another
+	SetBacks  uint64        `json:"set_backs"`   // how often a hello has shown that its disk was rolled back, or is another
 	SetBackTo uint64        `json:"set_back_to"` // the oldest list that one of these hellos named; what it proved beyond was void then
 	// Unproven is for how long the newest list has been without proof, ns; 0 when proved.
 	Unproven time.Duration `json:"unproven_ns,omitempty"`
@@ -296,7 +296,7 @@ type Status struct {
 	Batches   uint64    `json:"batches"`
 	Bytes     int64     `json:"bytes"`     // of the database
 	Queued    int       `json:"queued"`    // messages that wait
-	Dropped   uint64    `json:"dropped"`   // messages for which there was no room, since start
+	Dropped   uint64    `json:"dropped"`   // messages that came while the queue was full, since start
 	Refused   uint64    `json:"refused"`   // messages that nobody trusted had signed, since start
 	LastWork  uint64    `json:"last_work"` // number of the newest delivery
 	Issuer    bool      `json:"issuer"`    // it has asked for work within the last minute

@@ -83,7 +83,7 @@ func TestCosignsOnlyForward(t *testing.T) {
 		t.Error("cosigned at an earlier time")
 	}
 	s.cosign(func(tx *store.Tx, id int64) {
-		// More was cosigned before this store was set back.
+		// More was cosigned before this store was rolled back.
 		if ok, err := tx.Cosign(id, 7, 25, wire.Hash{1}, time.Now().Add(2*time.Hour).Unix()); !ok || err != nil {
 			t.Errorf("%t, %v", ok, err)
 		}
@@ -102,7 +102,7 @@ func (s *scene) claims(epoch, size uint64, at uint32, by ed25519.PrivateKey, roo
 		Cosigned: wire.Cosigned{Epoch: epoch, Size: size, Time: at, Signature: c.Cosign(by, uint64(at))}}
 }
 
-// TestCosignsFromWhereTheGatewayStands: a front whose store was set back acks, and
+// TestCosignsFromWhereTheGatewayStands: a front whose store was rolled back acks, and
 // cosigns when it has caught up with what the gateway holds, if that is of the
 // same entries.
 func TestCosignsFromWhereTheGatewayStands(t *testing.T) {

@@ -204,7 +204,7 @@ func TestStrangersRecords(t *testing.T) {
 	p.says(0, 0)
 }
 
-// TestTwoRecordsOfOneNumber: a gateway whose disk was set back has made two. The
+// TestTwoRecordsOfOneNumber: a gateway whose disk was rolled back has made two. The
 // second is not acked as stored: the ack names no line, so that the gateway
 // begins another. One that a sibling brings is stored beside the first.
 func TestTwoRecordsOfOneNumber(t *testing.T) {
@@ -252,14 +252,14 @@ func TestSetBackVoidsProofs(t *testing.T) {
 	want := func(applied, backs, to uint64) {
 		t.Helper()
 		if g := s.shown(); g.Applied != applied || g.SetBacks != backs || g.SetBackTo != to {
-			t.Fatalf("list %d proved, %d set-backs to %d; want %d, %d, %d", g.Applied, g.SetBacks, g.SetBackTo, applied, backs, to)
+			t.Fatalf("list %d proved, %d rollbacks to %d; want %d, %d, %d", g.Applied, g.SetBacks, g.SetBackTo, applied, backs, to)
 		}
 	}
 	hello(7, 4, 4)
 	want(4, 0, 0)
 	hello(7, 3, 3) // it may be an old one: what proves list 4 came after it
 	want(4, 0, 0)
-	hello(7, 4, 3) // the directory of grants alone was set back
+	hello(7, 4, 3) // the directory of grants alone was rolled back
 	want(3, 1, 3)
 	hello(7, 4, 3)
 	want(3, 1, 3)

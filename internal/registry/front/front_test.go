@@ -115,7 +115,7 @@ func TestForkIsKeptAndNotStored(t *testing.T) {
 	s := newScene(t)
 	s.g.fill(100)
 	s.at(s.ask(wire.TypeBatch, s.g.batch(0, 100)), 7, 100)
-	twin := *s.g // the same card, set back and gone another way
+	twin := *s.g // the same card, rolled back and gone another way
 	twin.headers, twin.whos, twin.ranges, twin.boot = twin.headers[:50:50], twin.whos[:50:50], twin.ranges[:51:51], 2
 	twin.fill(100)
 	honest := s.g
@@ -531,7 +531,7 @@ func TestEpochThatCitesNone(t *testing.T) {
 	if got := alarms(); len(got) != 2 || !slices.Contains(got, "epoch cites_none") {
 		t.Fatalf("one that cites none: %q", got)
 	}
-	s.ask(wire.TypeBatch, s.g.batch(0, 3)) // said again
+	s.ask(wire.TypeBatch, s.g.batch(0, 3)) // replayed
 	if got := alarms(); len(got) != 2 {
 		t.Fatalf("again: %q", got)
 	}
@@ -594,7 +594,7 @@ func TestEntriesThatDoNotCome(t *testing.T) {
 
 // TestStranger: a machine that speaks as a gateway with another key, as one that was
 // replaced does, gets no answer, and the operator reads of it what to do, until five
-// minutes after its last word.
+// minutes after its last message.
 func TestStranger(t *testing.T) {
 	s := newScene(t)
 	said := func() bool {

@@ -73,7 +73,7 @@ func BenchmarkReady(b *testing.B) {
 		b.Run(fmt.Sprint(gateways), func(b *testing.B) {
 			r := newRig(b)
 			r.town(gateways)
-			r.patience = 10 * time.Minute
+			r.startTimeout = 10 * time.Minute
 			last := wire.Place{District: "d1", Town: "t1", Building: fmt.Sprintf("house-%d", gateways-1), Gateway: "gw1"}
 			cpu := func() time.Duration { return processOf(b, os.Getpid()).cpu }
 			start := func() (took, busy time.Duration) {

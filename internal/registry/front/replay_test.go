@@ -7,7 +7,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// TestReplayedHello: a broker that says again what a gateway said does not make
+// TestReplayedHello: a broker that replays what a gateway said does not make
 // it look alive: not with its hello, not with its status, not with a batch.
 func TestReplayedHello(t *testing.T) {
 	s := newScene(t)

@@ -58,7 +58,7 @@ type rig struct {
 	caKey                *ecdsa.PrivateKey
 	kem                  []byte
 	listHash             wire.Hash
-	patience             time.Duration // for a start, if that may take longer than timeout
+	startTimeout         time.Duration // for a start, if that may take longer than timeout
 }
 
 func newKey(t testing.TB) ed25519.PrivateKey {
@@ -246,7 +246,7 @@ func (r *rig) start(o Options) *started {
 	case err := <-ended:
 		ended <- nil
 		r.t.Fatalf("front did not start: %v", err)
-	case <-time.After(max(timeout, r.patience)):
+	case <-time.After(max(timeout, r.startTimeout)):
 		r.t.Fatal("front is not ready")
 	}
 	return s

@@ -85,8 +85,8 @@ func (f *Front) settle(ctx context.Context) error {
 		for range len(outcomes) {
 			replies = append(replies, f.follow(<-outcomes)...)
 		}
-		waiting, room := f.intake.Waiting()
-		f.downlink.Sender.Reply(replies, waiting, room)
+		waiting, capacity := f.intake.Waiting()
+		f.downlink.Sender.Reply(replies, waiting, capacity)
 	}
 }
 

@@ -14,7 +14,7 @@ func (w *world) names(line uint64) bool {
 	return slices.ContainsFunc(m.Seen, func(s wire.Seen) bool { return s.Line == line })
 }
 
-// TestManyLines: a gateway that was set back forty times has all of its records
+// TestManyLines: a gateway that was rolled back forty times has all of its records
 // in the list, which names the lines that were used last. A record of another one
 // that is brought again, since nothing settles it, brings its line back.
 func TestManyLines(t *testing.T) {
@@ -50,7 +50,7 @@ func TestManyLines(t *testing.T) {
 	}
 }
 
-// TestRecordsFromTheFuture: what a gateway's clock says is not the last word for
+// TestRecordsFromTheFuture: what a gateway's clock says does not settle anything for
 // ever.
 func TestRecordsFromTheFuture(t *testing.T) {
 	w := newWorld(t)

@@ -26,7 +26,7 @@ func (w *world) tend() {
 
 // TestDroppedIsNamedAgain: a grant that was revoked, proved and dropped is on
 // the list again, as revoked, whenever a gateway may not know of it: after any
-// record that names it, a set-back however short, lost proofs, a new machine.
+// record that names it, a rollback however short, lost proofs, a new machine.
 // When all have proved it anew it is dropped anew.
 func TestDroppedIsNamedAgain(t *testing.T) {
 	for name, again := range map[string]func(w *world, g *box){
@@ -46,11 +46,11 @@ func TestDroppedIsNamedAgain(t *testing.T) {
 			w.front.deliver(g.recordAt(g.line, 2, id('r', 3), other(wire.OpSuspend, 1, 2)))
 			w.turn()
 		},
-		"a set-back that was proved away before anybody asked": func(w *world, _ *box) {
+		"a rollback that was proved away before anybody asked": func(w *world, _ *box) {
 			w.front.setBacks[building1+"/gw-1"], w.front.setBackTo[building1+"/gw-1"] = 1, 0
 			w.tend()
 		},
-		"a set-back that the issuer hears of after a restart": func(w *world, _ *box) {
+		"a rollback that the issuer hears of after a restart": func(w *world, _ *box) {
 			w.front.setBacks[building1+"/gw-2"], w.front.setBackTo[building1+"/gw-2"] = 3, 0
 			w.reopen()
 			w.tend()
@@ -92,7 +92,7 @@ func TestDroppedIsNamedAgain(t *testing.T) {
 	}
 }
 
-// TestSetBackNotSoFar: a gateway that was set back to a list that has the grant
+// TestSetBackNotSoFar: a gateway that was rolled back to a list that has the grant
 // revoked knows of it.
 func TestSetBackNotSoFar(t *testing.T) {
 	w := newWorld(t)

@@ -74,7 +74,7 @@ func TestOrderWithinALine(t *testing.T) {
 	w.want(1, wire.GrantRevoked)
 	w.want(3, wire.GrantActive)
 	before, _ := w.listed()
-	w.front.deliver(g.recordAt(99, 1, id('r', 3), checkIn(3, 0))) // its disk was set back: a new line
+	w.front.deliver(g.recordAt(99, 1, id('r', 3), checkIn(3, 0))) // its disk was rolled back: a new line
 	w.turn()
 	m, grants := w.listed()
 	if m.Version != before.Version+1 || len(m.Seen) != 2 || len(grants) != 2 {

@@ -14,27 +14,27 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// words are those of the newest list on a grant, without their ids.
-func (w *world) words(n int) (all []wire.Word) {
+// registers are those of the newest list on a grant, without their ids.
+func (w *world) registers(n int) (all []wire.Register) {
 	w.t.Helper()
 	m, _ := w.listed()
-	for _, word := range m.Words {
-		if word.Grant != id('g', n) || word.Tenancy != id('t', n) {
+	for _, register := range m.Registers {
+		if register.Grant != id('g', n) || register.Tenancy != id('t', n) {
 			continue
 		}
-		word.Grant, word.Tenancy = wire.ID{}, wire.ID{}
-		all = append(all, word)
+		register.Grant, register.Tenancy = wire.ID{}, wire.ID{}
+		all = append(all, register)
 	}
 	return all
 }
 
-func same(a, b wire.Word) bool {
+func same(a, b wire.Register) bool {
 	return a.Op == b.Op && a.Proof == b.Proof && a.At == b.At && a.Until == b.Until && a.Cause == b.Cause && slices.Equal(a.Cards, b.Cards)
 }
 
-func (w *world) wantWords(n int, want ...wire.Word) {
+func (w *world) wantRegisters(n int, want ...wire.Register) {
 	w.t.Helper()
-	if got := w.words(n); !slices.EqualFunc(got, want, same) {
+	if got := w.registers(n); !slices.EqualFunc(got, want, same) {
 		w.t.Errorf("the list says %+v, want %+v", got, want)
 	}
 }
@@ -66,22 +66,22 @@ func TestNoticeEndsNoEarlier(t *testing.T) {
 			if got := w.want(1, wire.GrantActive); got.Until != at(c.want) {
 				t.Errorf("it ends at %v, want %v", time.Unix(int64(got.Until), 0).UTC(), time.Unix(int64(at(c.want)), 0).UTC())
 			}
-			w.wantWords(1, wire.Word{Op: wire.OpNotice, Proof: wire.ProofLandlord, At: at(c.given), Until: at(c.want), Cause: wire.CauseAgreed})
+			w.wantRegisters(1, wire.Register{Op: wire.OpNotice, Proof: wire.ProofLandlord, At: at(c.given), Until: at(c.want), Cause: wire.CauseAgreed})
 		})
 	}
 }
 
-// TestWordsOnNotices: the list says how a notice stands, each time that changes.
-func TestWordsOnNotices(t *testing.T) {
+// TestRegistersOnNotices: the list says how a notice stands, each time that changes.
+func TestRegistersOnNotices(t *testing.T) {
 	w := newWorld(t)
 	g := w.enrolled("gw-1")
 	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
 	w.turn()
-	w.wantWords(1)
+	w.wantRegisters(1)
 	w.front.deliver(g.record(id('r', 2), other(wire.OpNotice, 1, 1)), g.record(id('r', 3), other(wire.OpDispute, 1, 2)))
 	w.turn()
-	given := wire.Word{Op: wire.OpNotice, Proof: wire.ProofLandlord, At: at(1), Until: at(1 + 3*24*60), Cause: wire.CauseAgreed}
-	w.wantWords(1, given, wire.Word{Op: wire.OpDispute, Proof: wire.ProofLandlord, At: at(2)})
+	given := wire.Register{Op: wire.OpNotice, Proof: wire.ProofLandlord, At: at(1), Until: at(1 + 3*24*60), Cause: wire.CauseAgreed}
+	w.wantRegisters(1, given, wire.Register{Op: wire.OpDispute, Proof: wire.ProofLandlord, At: at(2)})
 	tenancy := func() operator.Tenancy {
 		all, err := report.Tenancies(w.i.ledger, building1)
 		if err != nil || len(all) != 1 {
@@ -90,14 +90,14 @@ func TestWordsOnNotices(t *testing.T) {
 		return all[0]
 	}
 	w.do(operator.Act{Act: operator.ActReject, Tenancy: id('t', 1).String(), Reason: "heard"})
-	w.wantWords(1, wire.Word{Op: wire.OpWithdraw, Proof: wire.ProofRegistry, At: at(2)})
+	w.wantRegisters(1, wire.Register{Op: wire.OpWithdraw, Proof: wire.ProofRegistry, At: at(2)})
 	if v := tenancy(); v.State != fold.StateActive || v.Decided != fold.DecidedRejected {
 		t.Errorf("%+v", v)
 	}
 	w.front.deliver(g.record(id('r', 4), other(wire.OpNotice, 1, 10)))
 	w.turn()
-	again := wire.Word{Op: wire.OpNotice, Proof: wire.ProofLandlord, At: at(10), Until: at(10 + 3*24*60), Cause: wire.CauseAgreed}
-	w.wantWords(1, again, wire.Word{Op: wire.OpWithdraw, Proof: wire.ProofRegistry, At: at(2)})
+	again := wire.Register{Op: wire.OpNotice, Proof: wire.ProofLandlord, At: at(10), Until: at(10 + 3*24*60), Cause: wire.CauseAgreed}
+	w.wantRegisters(1, again, wire.Register{Op: wire.OpWithdraw, Proof: wire.ProofRegistry, At: at(2)})
 	if v := tenancy(); v.State != fold.StateNotice || v.Decided != "" {
 		t.Errorf("%+v", v)
 	}
@@ -106,12 +106,12 @@ func TestWordsOnNotices(t *testing.T) {
 	end := start.AddDate(0, 0, 30)
 	w.do(operator.Act{Act: operator.ActUphold, Tenancy: id('t', 1).String(), Reason: "heard", Until: end})
 	w.reopen()
-	w.wantWords(1, wire.Word{Op: wire.OpNotice, Proof: wire.ProofRegistry, At: at(11), Until: uint32(end.Unix()), Cause: wire.CauseOrder})
+	w.wantRegisters(1, wire.Register{Op: wire.OpNotice, Proof: wire.ProofRegistry, At: at(11), Until: uint32(end.Unix()), Cause: wire.CauseOrder})
 	if v := tenancy(); v.State != fold.StateNotice || v.Decided != fold.DecidedUpheld {
 		t.Errorf("%+v", v)
 	}
 	w.do(operator.Act{Act: operator.ActEnd, Tenancy: id('t', 1).String(), Reason: "order"})
-	w.wantWords(1)
+	w.wantRegisters(1)
 }
 
 // TestWithdrawnIsSaid: that a notice was taken back is in the list too, for a desk
@@ -121,7 +121,7 @@ func TestWithdrawnIsSaid(t *testing.T) {
 	g := w.enrolled("gw-1")
 	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)), g.record(id('r', 2), other(wire.OpNotice, 1, 1)), g.record(id('r', 3), other(wire.OpWithdraw, 1, 2)))
 	w.turn()
-	w.wantWords(1, wire.Word{Op: wire.OpWithdraw, Proof: wire.ProofLandlord, At: at(2)})
+	w.wantRegisters(1, wire.Register{Op: wire.OpWithdraw, Proof: wire.ProofLandlord, At: at(2)})
 }
 
 // TestStoppedTwice: that the registry has suspended a card which a desk had suspended too
@@ -135,19 +135,19 @@ func TestStoppedTwice(t *testing.T) {
 	w.turn()
 	act := operator.Act{Act: operator.ActSuspend, Tenancy: id('t', 1).String(), Reason: "stolen"}
 	w.do(act)
-	w.wantWords(1)
+	w.wantRegisters(1)
 	w.front.deliver(g.record(id('r', 2), lost))
 	w.turn()
-	said := w.words(1)
+	said := w.registers(1)
 	if len(said) != 1 || said[0].Op != wire.OpSuspend || said[0].Proof != wire.ProofRegistry || len(said[0].Cards) != len(in.Credentials) {
 		t.Errorf("the list says %+v", said)
 	}
 	w.do(act)
-	if said = w.words(1); len(said) != 1 {
+	if said = w.registers(1); len(said) != 1 {
 		t.Errorf("suspended once more the list says %+v", said)
 	}
 	w.do(operator.Act{Act: operator.ActResume, Tenancy: id('t', 1).String(), Reason: "found"})
-	w.wantWords(1)
+	w.wantRegisters(1)
 }
 
 // TestConfirmCard: the registry confirms a card that the landlord gave, by any of its
@@ -187,8 +187,8 @@ func TestConfirmCard(t *testing.T) {
 	w.do(act)
 	cards := slices.Clone(bind.Credentials)
 	slices.SortFunc(cards, func(a, b wire.CredentialID) int { return strings.Compare(a.String(), b.String()) })
-	want := wire.Word{Op: wire.OpBind, Proof: wire.ProofRegistry, At: at(ahead) + 1, Cards: cards}
-	w.wantWords(1, want)
+	want := wire.Register{Op: wire.OpBind, Proof: wire.ProofRegistry, At: at(ahead) + 1, Cards: cards}
+	w.wantRegisters(1, want)
 	w.reopen()
 	if n := unproven(); n != 0 {
 		t.Errorf("%d ids still wait", n)
@@ -196,9 +196,9 @@ func TestConfirmCard(t *testing.T) {
 	w.do(act)
 	again := want
 	again.At++
-	w.wantWords(1, want, again)
+	w.wantRegisters(1, want, again)
 	w.do(operator.Act{Act: operator.ActSuspend, Grant: id('g', 1).String(), Credential: credential(7).String(), Reason: "lost"})
-	w.wantWords(1, want, again)
+	w.wantRegisters(1, want, again)
 }
 
 // TestConfirmAfterPutBack: a card that the landlord gave after the copy was made is
@@ -236,7 +236,7 @@ func TestConfirmAfterPutBack(t *testing.T) {
 			if c.before {
 				w.do(act)
 			}
-			want := w.words(1)
+			want := w.registers(1)
 			w.now = w.now.Add(time.Hour)
 			w.front.deliveries = w.front.deliveries[:kept] // the front has forgotten them
 			w.restore(yesterday)
@@ -254,11 +254,11 @@ func TestConfirmAfterPutBack(t *testing.T) {
 			w.wantUnproven(1, credential(1), !c.known && !c.record)
 			w.wantUnproven(1, credential(7), !c.before)
 			w.wantUnproven(1, credential(8), !c.before)
-			w.wantWords(1, want...)
+			w.wantRegisters(1, want...)
 			w.do(act)
 			w.wantUnproven(1, credential(7), false)
 			w.wantUnproven(1, credential(8), false)
-			said := w.words(1)
+			said := w.registers(1)
 			if len(said) != len(want)+1 || !slices.Contains(said[len(want)].Cards, credential(7)) || !slices.Contains(said[len(want)].Cards, credential(8)) {
 				t.Errorf("the list says %+v", said)
 			}
@@ -275,13 +275,13 @@ func (w *world) wantUnproven(n int, c wire.CredentialID, want bool) {
 	}
 }
 
-// TestWordsOfTheNewestFormatAlone: a gateway that reads the first format gets a list
-// without words, as it always was; the words have a capacity, and above it the
+// TestRegistersOfTheNewestFormatAlone: a gateway that reads the first format gets a list
+// without registers, as it always was; the registers have a capacity, and above it the
 // newest stand in the list.
-func TestWordsOfTheNewestFormatAlone(t *testing.T) {
+func TestRegistersOfTheNewestFormatAlone(t *testing.T) {
 	w := newWorld(t)
 	g := w.enrolled("gw-1")
-	const many = 2 * fold.MaxWordBytes / 49
+	const many = 2 * fold.MaxRegisterBytes / 49
 	for n := range many {
 		w.front.deliver(g.record(id('r', 2*n), checkIn(n, 0)), g.record(id('r', 2*n+1), other(wire.OpNotice, n, 1)))
 	}
@@ -292,27 +292,27 @@ func TestWordsOfTheNewestFormatAlone(t *testing.T) {
 	}
 	m, _ := w.listed()
 	size := 0
-	for i := range m.Words {
-		size += m.Words[i].Size()
+	for i := range m.Registers {
+		size += m.Registers[i].Size()
 	}
-	if m.Format != wire.LogFormat || size > fold.MaxWordBytes || size < fold.MaxWordBytes-49 {
-		t.Errorf("format %d, %d words of %d bytes", m.Format, len(m.Words), size)
+	if m.Format != wire.LogFormat || size > fold.MaxRegisterBytes || size < fold.MaxRegisterBytes-49 {
+		t.Errorf("format %d, %d registers of %d bytes", m.Format, len(m.Registers), size)
 	}
-	w.wantWords(0)
-	if len(w.words(many-1)) != 1 {
+	w.wantRegisters(0)
+	if len(w.registers(many-1)) != 1 {
 		t.Error("the newest is not said")
 	}
 	payload, err := wire.PayloadOf(b.Lists.Newest.Old.Envelope)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if old, err := wire.DecodeManifest(payload); err != nil || old.Format != wire.ListFormat || len(old.Words) != 0 {
-		t.Errorf("format %d with %d words, %v", old.Format, len(old.Words), err)
+	if old, err := wire.DecodeManifest(payload); err != nil || old.Format != wire.ListFormat || len(old.Registers) != 0 {
+		t.Errorf("format %d with %d registers, %v", old.Format, len(old.Registers), err)
 	}
 }
 
 // TestNoticePutBack: what a list tells a database of yesterday of a notice is the
-// landlord's word still: he can take it back, and the tenant can object. Its end does
+// landlord's register still: he can take it back, and the tenant can object. Its end does
 // not move when the record comes after all.
 func TestNoticePutBack(t *testing.T) {
 	for _, known := range []bool{true, false} {
@@ -344,7 +344,7 @@ func TestNoticePutBack(t *testing.T) {
 		w.front.deliver(g.recordAt(9, 3, id('r', 3), other(wire.OpDispute, 1, 2)))
 		w.turn()
 		if got := w.want(1, wire.GrantActive); got.Until != 0 {
-			t.Errorf("known %v: the tenant's word does not count: %d", known, got.Until)
+			t.Errorf("known %v: the tenant's register does not count: %d", known, got.Until)
 		}
 		w.do(operator.Act{Act: operator.ActReject, Tenancy: id('t', 1).String(), Reason: "heard"})
 		if all, err := report.Tenancies(w.i.ledger, building1); err != nil || len(all) != 1 || all[0].State != fold.StateActive || all[0].Decided != fold.DecidedRejected {
@@ -353,7 +353,7 @@ func TestNoticePutBack(t *testing.T) {
 	}
 }
 
-// TestNoticesOfAnOldDatabase: one of an earlier version has no word of when notices
+// TestNoticesOfAnOldDatabase: one of an earlier version has no register of when notices
 // were heard of; they end at their dates.
 func TestNoticesOfAnOldDatabase(t *testing.T) {
 	w := newWorld(t)

@@ -73,7 +73,7 @@ func TestDecisionsPutBack(t *testing.T) {
 				yesterday = nil
 			}
 			noticesAndDecisions(t, w, g)
-			views, rows, words := w.standings()
+			views, rows, registers := w.standings()
 			deliveries := w.front.deliveries
 			w.front.deliveries = nil // the front has forgotten them
 			w.now = w.now.Add(time.Hour)
@@ -97,8 +97,8 @@ func TestDecisionsPutBack(t *testing.T) {
 				if r[k] != rows[k] {
 					t.Errorf("grant %d ends at %d, want %d", k, r[k], rows[k])
 				}
-				if !slices.EqualFunc(o[k], words[k], same) {
-					t.Errorf("the list says of grant %d %+v, want %+v", k, o[k], words[k])
+				if !slices.EqualFunc(o[k], registers[k], same) {
+					t.Errorf("the list says of grant %d %+v, want %+v", k, o[k], registers[k])
 				}
 			}
 			odd, err := report.Problems(w.i.ledger, building1)
@@ -115,20 +115,20 @@ func TestDecisionsPutBack(t *testing.T) {
 			if c.none && c.records {
 				return
 			}
-			w.do(operator.Act{Act: operator.ActReject, Tenancy: id('t', 3).String(), Reason: "heard"}) // it still waits for a word
+			w.do(operator.Act{Act: operator.ActReject, Tenancy: id('t', 3).String(), Reason: "heard"}) // it still waits for a decision
 		})
 	}
 }
 
-// standings are states, ends and words of grants, by their numbers.
-func (w *world) standings() (views map[int]string, rows map[int]uint32, words map[int][]wire.Word) {
+// standings are states, ends and registers of grants, by their numbers.
+func (w *world) standings() (views map[int]string, rows map[int]uint32, registers map[int][]wire.Register) {
 	w.t.Helper()
 	all, err := report.Tenancies(w.i.ledger, building1)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	_, grants := w.listed()
-	views, rows, words = make(map[int]string), make(map[int]uint32), make(map[int][]wire.Word)
+	views, rows, registers = make(map[int]string), make(map[int]uint32), make(map[int][]wire.Register)
 	for _, v := range all {
 		for k := range 8 {
 			if v.ID == id('t', k).String() {
@@ -140,9 +140,9 @@ func (w *world) standings() (views map[int]string, rows map[int]uint32, words ma
 		for _, r := range grants[id('g', k)] {
 			rows[k] = r.Until
 		}
-		words[k] = w.words(k)
+		registers[k] = w.registers(k)
 	}
-	return views, rows, words
+	return views, rows, registers
 }
 
 // TestSuspendedSince: a suspension that no list had counts, also where the database was
@@ -192,7 +192,7 @@ func TestNotTaken(t *testing.T) {
 		}
 		return strings.Join(s.Lines, "\n")
 	}
-	if said := lines(); !strings.Contains(said, "how notices on 1 grant stand") || strings.Contains(said, "--as-false") || strings.Contains(said, "want of room") {
+	if said := lines(); !strings.Contains(said, "how notices on 1 grant stand") || strings.Contains(said, "--as-false") || strings.Contains(said, "lack of capacity") {
 		t.Errorf("it says %s", said)
 	}
 	// A list of the same key from elsewhere, after the copy was put back: in the first format.
@@ -372,7 +372,7 @@ func TestThiefSettlesNothing(t *testing.T) {
 	err := w.update(func(c *ledger.Change) error {
 		c.Building(b.ID)
 		f := b.Lists.Newest
-		f.Manifest.Words = []wire.Word{{Grant: id('g', 1), Tenancy: id('t', 1), Op: wire.OpWithdraw, Proof: wire.ProofRegistry, At: 1<<32 - 1, Cards: []wire.CredentialID{}}}
+		f.Manifest.Registers = []wire.Register{{Grant: id('g', 1), Tenancy: id('t', 1), Op: wire.OpWithdraw, Proof: wire.ProofRegistry, At: 1<<32 - 1, Cards: []wire.CredentialID{}}}
 		f.Manifest.Issued = 1<<32 - 1
 		f.Manifest.Version++
 		f.Hash[0]++

@@ -107,7 +107,7 @@ func (i *Issuer) do(ctx context.Context, w api.Work) error {
 }
 
 // meet is what a front gets that answers again. One that lost its store, or was
-// set back, counts its deliveries anew: what comes twice is known by its record.
+// rolled back, counts its deliveries anew: what comes twice is known by its record.
 func (i *Issuer) meet(ctx context.Context) error {
 	for _, envelope := range [][]byte{i.ledger.Keys.TrustEnvelope, i.ledger.Keys.TrustPlain} {
 		if envelope == nil {

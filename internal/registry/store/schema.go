@@ -45,7 +45,7 @@ var schema = []string{
 		version BIGINT NOT NULL, hash BYTEA NOT NULL, stored_at BIGINT NOT NULL,
 		PRIMARY KEY (gateway, epoch, seq))`,
 	`CREATE INDEX IF NOT EXISTS applied_version ON applied (gateway, version)`,
-	// How often a gateway's disk was set back, and the oldest list that it then had.
+	// How often a gateway's disk was rolled back, and the oldest list that it then had.
 	`CREATE TABLE IF NOT EXISTS setbacks (gateway BIGINT PRIMARY KEY, number BIGINT NOT NULL, list BIGINT NOT NULL)`,
 	`CREATE TABLE IF NOT EXISTS deliveries (
 		number BIGINT PRIMARY KEY, gateway BIGINT NOT NULL, line BIGINT NOT NULL, record BIGINT NOT NULL,

@@ -115,7 +115,7 @@ func cosignedOnlyGrows(t *testing.T, s *Store) {
 		want        bool
 	}{
 		{bigEpoch, 5, a, 100, true},
-		{bigEpoch, 5, a, 100, true}, // said again
+		{bigEpoch, 5, a, 100, true}, // replayed
 		{bigEpoch, 5, a, 101, true},
 		{bigEpoch, 5, b, 102, false}, // another tree
 		{bigEpoch, 4, a, 102, false}, // less

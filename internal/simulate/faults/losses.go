@@ -14,7 +14,7 @@ import (
 	"gatehouse/internal/simulate/world"
 )
 
-// Losses are what is destroyed, set back or replaced.
+// Losses are what is destroyed, rolled back or replaced.
 type Losses struct {
 	w     *world.World
 	hints *office.Hints

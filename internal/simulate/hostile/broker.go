@@ -72,7 +72,7 @@ func (br *Broker) flood(n [4]int) {
 	})
 }
 
-// inject lets the broker say again, elsewhere and broken, what it has heard.
+// inject lets the broker replay, elsewhere and broken, what it has heard.
 func (br *Broker) inject(n [4]int) {
 	br.w.Shown.Calm = false
 	dice, old := rand.New(rand.NewPCG(uint64(n[0]), uint64(n[1]))), br.w.Bed.Broker.Seen()

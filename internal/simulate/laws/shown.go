@@ -20,7 +20,7 @@ type Shown struct {
 	lines  map[string]time.Duration // that somebody who looks at a status or at the alarms is shown, and when last
 }
 
-// loss is something that was destroyed or set back, and what has to say so: each of
+// loss is something that was destroyed or rolled back, and what has to say so: each of
 // the signs is a line that is shown after it.
 type loss struct {
 	what  string

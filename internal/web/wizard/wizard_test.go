@@ -95,7 +95,7 @@ func TestSaidAgain(t *testing.T) {
 		t.Errorf("%+v", door)
 	}
 	if err := again(func(s *Said) { s.Lock, s.Egress = "", "" }); err != nil || !d.Answers.Doors[0].Contact {
-		t.Errorf("what was not said again is gone: %+v, %v", d.Answers.Doors[0], err)
+		t.Errorf("what was not given again is gone: %+v, %v", d.Answers.Doors[0], err)
 	}
 	if err := again(func(s *Said) { s.Lock = "fail-secure" }); err != LockedIn || d.Answers.Doors[0].Egress != "mechanical" {
 		t.Errorf("%v: %+v", err, d.Answers.Doors[0])

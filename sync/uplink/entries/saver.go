@@ -33,7 +33,7 @@ func (s *Saver) Save(k wire.Ack2) {
 	}
 	if at != s.o.Journal.Acked() {
 		if err := s.o.Journal.Ack(at); err != nil {
-			s.o.Log.Warn().Err(err).Msg("cursor of the uplink does not move") // the registry was set back
+			s.o.Log.Warn().Err(err).Msg("cursor of the uplink does not move") // the registry was rolled back
 			return
 		}
 	}

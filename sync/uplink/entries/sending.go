@@ -15,7 +15,7 @@ import (
 const (
 	startWindow = 4  // batches in flight until the registry says otherwise
 	maxWindow   = 32 // keeps a link of 50 ms full, in 2 MiB
-	// repeatAfter is when a batch that is not full is said once more, unless it is confirmed:
+	// repeatAfter is when a batch that is not full is sent once more, unless it is confirmed:
 	// sooner than where the registry stands is asked.
 	repeatAfter = 1500 * time.Millisecond
 	// forkFirst and forkMost bound the pause between new epochs, so that a registry that answers
@@ -35,7 +35,7 @@ type Sending struct {
 	window  int
 	paused  time.Time     // no batch is sent before this time
 	again   time.Time     // when the sent batches count as lost
-	repeat  time.Time     // when the only one is said once more; zero: not at all
+	repeat  time.Time     // when the only one is sent once more; zero: not at all
 	wait    time.Duration // timeout of an answer
 	gap     *Batch        // the gap behind flight
 	packing *packing      // nil: no position was agreed on yet

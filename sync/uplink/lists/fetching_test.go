@@ -43,7 +43,7 @@ func TestRegistrySetBack(t *testing.T) {
 	}
 	f.Standing(ack(2), now)
 	if w, _ := f.Fetch(now); w == nil || !w.List || len(w.Buckets) != 0 || f.Named().Number != 2 {
-		t.Errorf("set back: %+v, of list %d", w, f.Named().Number)
+		t.Errorf("rolled back: %+v, of list %d", w, f.Named().Number)
 	}
 }
 

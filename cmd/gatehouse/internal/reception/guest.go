@@ -32,7 +32,7 @@ func (guestGiveCmd) Help() string {
 	return `The code opens what the tenant's card opens, at this gateway's doors with a
 scanner or with keys and pin = "only": type it and end it with #. The gateway
 judges it by itself, with no network. It ends with the tenancy, and where this
-gateway's disk is exchanged or set back; while the gateway's clock can't be
+gateway's disk is exchanged or rolled back; while the gateway's clock can't be
 trusted it opens nothing. It is shown this once.`
 }
 

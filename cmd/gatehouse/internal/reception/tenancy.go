@@ -114,7 +114,7 @@ func (tenancyCodesCmd) Help() string {
 	return `Each code opens once, without a card, at the keys of a reader with pin = "only":
 type it and end it with #. Check-in gives the first five. Codes open, and prove
 nothing; they end with the tenancy, and where this gateway's disk is exchanged or
-set back. They are shown this once.`
+rolled back. They are shown this once.`
 }
 
 type tenancyWithdrawCmd struct {

@@ -194,7 +194,7 @@ func (j *journal) SetCosigned(note string) {
 
 // NewEpoch fails: nobody sets a light gateway back, so that a registry that says so is wrong.
 func (j *journal) NewEpoch(context.Context, journaled.Position, []byte) (journaled.Position, error) {
-	return journaled.Position{}, errors.New("the registry knows this journal otherwise, which was never set back")
+	return journaled.Position{}, errors.New("the registry knows this journal otherwise, which was never rolled back")
 }
 
 // stamp is the time of an entry.

@@ -49,7 +49,7 @@ func grantProblems(s keyring.Status, enrolled bool) (list toDo) {
 func listProblems(s keyring.Status, enrolled bool) (list toDo) {
 	if u := s.Unproved; u != nil {
 		list.add(alone(enrolled, "list_unproved"), "", "list %d does not descend from list %d, which is active here: what it takes is active too, what it gives waits (%s). %s", u.Version, s.Version,
-			grantNames(u.Waiting, u.More), choose(enrolled, "The registry was set back, or somebody else signs lists: its operator runs registryd status, which says what it lacks; it asks this gateway for its list by itself",
+			grantNames(u.Waiting, u.More), choose(enrolled, "The registry was rolled back, or somebody else signs lists: its operator runs registryd status, which says what it lacks; it asks this gateway for its list by itself",
 				"Make the change again from the list of this gateway, with gatehouse grant"))
 	}
 	if n := len(s.Over.Masked); n > 0 {
@@ -66,7 +66,7 @@ func listProblems(s keyring.Status, enrolled bool) (list toDo) {
 		list.add("gateway_shut", "", "the registry names gateway %s with a key that was taken out of this building before, so it is not heard: if it belongs here, enrol it with a new token and nothing but building.key in its directory of keys (registryd gateway add --replace); if not, its operator runs registryd gateway remove", id)
 	}
 	if s.House.Doubt > 0 {
-		list.add("house_doubt", "", "house document %d does not follow the active one here, so it waits for a day from when it came: the registry was set back, or somebody else signs. Its operator runs registryd status; it asks this gateway for its document by itself", s.House.Doubt)
+		list.add("house_doubt", "", "house document %d does not follow the active one here, so it waits for a day from when it came: the registry was rolled back, or somebody else signs. Its operator runs registryd status; it asks this gateway for its document by itself", s.House.Doubt)
 	}
 	if r := s.Refusal; r != nil {
 		switch {
@@ -78,7 +78,7 @@ func listProblems(s keyring.Status, enrolled bool) (list toDo) {
 		case errors.Is(r.Why, keyring.ErrTooFar):
 			list.add("list_too_far", "", "list %d was refused: its number is too far beyond list %d, which is active. Somebody has the issuer's key: let the root certify another issuer key in the role's next epoch (docs/keys.md); lists of a later epoch are above any number", r.Version, s.Active.Version)
 		case errors.Is(r.Why, keyring.ErrRolledBack):
-			list.add("list_rolled_back", "", "list %d was refused: list %d, active here, is newer. If it was no old message, the registry was set back: its operator runs registryd status, which says what it lacks", r.Version, s.Active.Version)
+			list.add("list_rolled_back", "", "list %d was refused: list %d, active here, is newer. If it was no old message, the registry was rolled back: its operator runs registryd status, which says what it lacks", r.Version, s.Active.Version)
 		}
 	}
 	return list

@@ -13,8 +13,8 @@ import (
 )
 
 // Reply signs and sends acks: of several for one gateway and epoch only the newest. waiting is the
-// number of messages that wait to be stored, room the most.
-func (s *Sender) Reply(replies []commit.Reply, waiting, room int) {
+// number of messages that wait to be stored, capacity the most.
+func (s *Sender) Reply(replies []commit.Reply, waiting, capacity int) {
 	type stream struct {
 		gateway *roster.Gateway
 		epoch   uint64
@@ -28,7 +28,7 @@ func (s *Sender) Reply(replies []commit.Reply, waiting, room int) {
 		if newest[stream{r.Gateway, r.Ack.Epoch}] != i {
 			continue
 		}
-		if d := s.draft(r, waiting, room); d.to.Member {
+		if d := s.draft(r, waiting, capacity); d.to.Member {
 			drafts = append(drafts, d)
 		}
 	}
@@ -49,9 +49,9 @@ type draft struct {
 }
 
 // draft returns an ack that is not signed yet.
-func (s *Sender) draft(r commit.Reply, waiting, room int) draft {
+func (s *Sender) draft(r commit.Reply, waiting, capacity int) draft {
 	ack := r.Ack
-	if ack.Window, ack.RetryAfter = s.window(waiting, room); r.Hold > 0 {
+	if ack.Window, ack.RetryAfter = s.window(waiting, capacity); r.Hold > 0 {
 		ack.Window, ack.RetryAfter = 0, r.Hold
 	}
 	g := s.o.Roster.Look(r.Gateway)
@@ -97,8 +97,8 @@ const widest = 32
 
 // window returns how many batches a gateway may have in flight: the more messages wait here, the
 // fewer. At 0 retryAfter is a time in s, random so that gateways return at different times.
-func (s *Sender) window(waiting, room int) (batches, retryAfter uint16) {
-	switch used := 100 * waiting / room; {
+func (s *Sender) window(waiting, capacity int) (batches, retryAfter uint16) {
+	switch used := 100 * waiting / capacity; {
 	case used < 25:
 		return widest, 0
 	case used < 50:

@@ -131,8 +131,8 @@ func (w *batchWork) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) er
 	if wire.Hash(after.Root()) != w.batch.Root {
 		return w.fork(t, g, l)
 	}
-	room, err := t.AdmitBatch(g, l, next == 0, len(w.body)+len(w.sealed))
-	if err != nil || !room {
+	admitted, err := t.AdmitBatch(g, l, next == 0, len(w.body)+len(w.sealed))
+	if err != nil || !admitted {
 		return err
 	}
 	w.tell(t, g)

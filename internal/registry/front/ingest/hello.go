@@ -54,7 +54,7 @@ func (w *helloWork) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) er
 	}
 	if back {
 		t.Log.Warn().Str("gateway", g.Address()).Uint64("list", w.List).
-			Msg("its disk was set back, or it is another machine: lists that it proved since do not count")
+			Msg("its disk was rolled back, or it is another machine: lists that it proved since do not count")
 	}
 	return t.SetHello(l.ID, w.Payload, t.Now)
 }

@@ -72,7 +72,7 @@ func New(o Options) *Intake {
 }
 
 // Waiting returns how many messages wait to be stored, and the most that may.
-func (in *Intake) Waiting() (n, room int) {
+func (in *Intake) Waiting() (n, capacity int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.all + in.o.Committer.Waiting(), len(in.queues) * cap(in.queues[0])

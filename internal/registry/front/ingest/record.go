@@ -89,7 +89,7 @@ func (w *recordWork) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) (
 	case w.record.Number <= count:
 		return w.again(t, g, l)
 	}
-	if room, err := w.add(t, g, l.ID, w.record.Line); err != nil || !room {
+	if admitted, err := w.add(t, g, l.ID, w.record.Line); err != nil || !admitted {
 		return err
 	}
 	if !own && w.record.Person != (wire.Hash{}) {
@@ -104,7 +104,7 @@ func (w *recordWork) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) (
 // add stores the record in a line. It returns false if the quota of the sender, g, does not admit
 // it.
 func (w *recordWork) add(t *commit.Txn, g *roster.Gateway, id int64, line uint64) (bool, error) {
-	if room, err := t.AdmitRecord(g, len(w.envelope)+len(w.person)); err != nil || !room {
+	if admitted, err := t.AdmitRecord(g, len(w.envelope)+len(w.person)); err != nil || !admitted {
 		return false, err
 	}
 	r := api.Delivery{Line: line, Record: w.record.Number, Envelope: w.envelope, Stored: t.Now}
@@ -181,7 +181,7 @@ func (w *recordWork) fork(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) er
 	}
 	if fresh {
 		t.Log.Error().Str("gateway", w.maker.Address()).Uint64("record", w.record.Number).
-			Msg("two tenancy records have one number: the gateway's disk was set back")
+			Msg("two tenancy records have one number: the gateway's disk was rolled back")
 	}
 	if w.maker == g {
 		if w.record.Line != l.Line || l.Renew {

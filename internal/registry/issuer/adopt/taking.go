@@ -57,7 +57,7 @@ func (t *taking) String() string {
 	if parts == nil {
 		parts = []string{"nothing new in it"}
 	}
-	return strings.Join(parts, ", ") + wordless(&t.l.Manifest)
+	return strings.Join(parts, ", ") + unsaid(&t.l.Manifest)
 }
 
 // take takes over the content of a list; of one that is not the newest only its restrictions.
@@ -222,16 +222,16 @@ func (t *taking) put(e fold.Event) {
 
 // standing takes over what the list says of a grant besides its rows.
 func (t *taking) standing(grant wire.ID) {
-	for i := range t.l.Manifest.Words {
-		if w := &t.l.Manifest.Words[i]; w.Grant == grant {
+	for i := range t.l.Manifest.Registers {
+		if w := &t.l.Manifest.Registers[i]; w.Grant == grant {
 			t.hear(w, t.b.Tenancies.Grants[grant])
 		}
 	}
 }
 
-// hear takes over one word, unless this database knows it, or a newer one. A notice remains the
+// hear takes over one register, unless this database knows it, or a newer one. A notice remains the
 // landlord's: he can take it back, and the tenant can object.
-func (t *taking) hear(w *wire.Word, g *fold.Grant) {
+func (t *taking) hear(w *wire.Register, g *fold.Grant) {
 	c := wire.Change{Op: w.Op, At: w.At, Clock: wire.ClockRegistry, Proof: w.Proof, Tenancy: g.Tenancy, Grant: g.ID, Until: w.Until, Cause: w.Cause}
 	e := fold.Event{At: min(w.At, t.c.Clock.Ahead()), Change: c}
 	switch {
@@ -257,8 +257,8 @@ func (t *taking) hear(w *wire.Word, g *fold.Grant) {
 
 // decidedHere reports whether a decision is the one that stands here, or this registry has made
 // another since the list.
-func (t *taking) decidedHere(w *wire.Word, g *fold.Grant) bool {
-	same := slices.ContainsFunc(g.Words, func(k fold.Word) bool {
+func (t *taking) decidedHere(w *wire.Register, g *fold.Grant) bool {
+	same := slices.ContainsFunc(g.Registers, func(k fold.Register) bool {
 		return k.Op == w.Op && k.Proof == w.Proof && k.At == w.At && k.Until == w.Until && k.Cause == w.Cause
 	})
 	return same || t.later(g, func(c wire.Change) bool {
@@ -266,21 +266,21 @@ func (t *taking) decidedHere(w *wire.Word, g *fold.Grant) bool {
 	})
 }
 
-// said reports whether this database has the word as an event.
-func (t *taking) said(w *wire.Word) bool {
+// said reports whether this database has the register as an event.
+func (t *taking) said(w *wire.Register) bool {
 	return slices.ContainsFunc(t.b.Tenancies.Events[w.Grant], func(e fold.Event) bool {
 		return e.OfRegistry() == (w.Proof == wire.ProofRegistry) && e.Change.Op == w.Op && e.Change.At == w.At &&
 			(len(w.Cards) == 0 || slices.Contains(e.Change.Credentials, w.Cards[0]))
 	})
 }
 
-// noticeUntil returns a list's word on a notice that ends a grant at a time; nil: there is none.
-func noticeUntil(m *wire.Manifest, grant wire.ID, until uint32) *wire.Word {
-	i := slices.IndexFunc(m.Words, func(w wire.Word) bool { return w.Grant == grant && w.Op == wire.OpNotice && w.Until == until })
+// noticeUntil returns a list's register of a notice that ends a grant at a time; nil: there is none.
+func noticeUntil(m *wire.Manifest, grant wire.ID, until uint32) *wire.Register {
+	i := slices.IndexFunc(m.Registers, func(w wire.Register) bool { return w.Grant == grant && w.Op == wire.OpNotice && w.Until == until })
 	if i < 0 {
 		return nil
 	}
-	return &m.Words[i]
+	return &m.Registers[i]
 }
 
 // shorten makes a grant end where the list's rows do, if that is earlier and nothing newer was said
@@ -305,19 +305,19 @@ func (t *taking) shorten(g *fold.Grant, rows []wire.Grant) {
 	}
 }
 
-// wordless describes what a list can't say: nothing of notices in the first format, and not all of
-// them where its capacity for words was used up.
-func wordless(m *wire.Manifest) string {
+// unsaid describes what a list can't say: nothing of notices in the first format, and not all of
+// them where its capacity for registers was used up.
+func unsaid(m *wire.Manifest) string {
 	const decide = "; where the registry had upheld or rejected one, it is to be decided again: registryd tenancies shows which are disputed, " +
 		"registryd dispute settle TENANCY decides"
 	used, largest := 0, 0
-	for i := range m.Words {
-		used, largest = used+m.Words[i].Size(), max(largest, m.Words[i].Size())
+	for i := range m.Registers {
+		used, largest = used+m.Registers[i].Size(), max(largest, m.Registers[i].Size())
 	}
 	switch {
 	case m.Format != wire.LogFormat:
 		return ". It is of the first format and does not say how notices stand: they stand as the building has recorded them" + decide
-	case used+cmp.Or(largest, fold.MaxWordBytes) > fold.MaxWordBytes:
+	case used+cmp.Or(largest, fold.MaxRegisterBytes) > fold.MaxRegisterBytes:
 		return ". It may not say of all notices how they stand, for lack of capacity: the others stand as the building has recorded them" + decide
 	}
 	return ""

@@ -71,10 +71,10 @@ func (c Choice) Most() (gateway string) {
 	return gateway
 }
 
-// Words returns the words on the grants of a list, the newest that fit into a number of bytes of
+// Registers returns the registers on the grants of a list, the newest that fit into a number of bytes of
 // its manifest.
-func Words(t *building.Tenancies, grants []wire.Grant, most int) (words []wire.Word) {
-	var all []fold.Word
+func Registers(t *building.Tenancies, grants []wire.Grant, most int) (registers []wire.Register) {
+	var all []fold.Register
 	done := make(map[wire.ID]bool)
 	for i := range grants {
 		g := t.Grants[grants[i].ID]
@@ -82,7 +82,7 @@ func Words(t *building.Tenancies, grants []wire.Grant, most int) (words []wire.W
 			continue
 		}
 		done[g.ID] = true
-		for _, w := range g.Words {
+		for _, w := range g.Registers {
 			w.Grant, w.Tenancy = g.ID, g.Tenancy
 			w.Cards = append([]wire.CredentialID{}, w.Cards...)
 			if w.Check() == nil {
@@ -90,15 +90,15 @@ func Words(t *building.Tenancies, grants []wire.Grant, most int) (words []wire.W
 			}
 		}
 	}
-	slices.SortFunc(all, func(v, w fold.Word) int { return cmp.Or(cmp.Compare(w.Arrival, v.Arrival), v.Compare(&w.Word)) })
+	slices.SortFunc(all, func(v, w fold.Register) int { return cmp.Or(cmp.Compare(w.Arrival, v.Arrival), v.Compare(&w.Register)) })
 	for _, w := range all {
 		if most -= w.Size(); most < 0 {
 			break
 		}
-		words = append(words, w.Word)
+		registers = append(registers, w.Register)
 	}
-	slices.SortFunc(words, func(v, w wire.Word) int { return v.Compare(&w) })
-	return slices.CompactFunc(words, func(v, w wire.Word) bool { return v.Compare(&w) == 0 })
+	slices.SortFunc(registers, func(v, w wire.Register) int { return v.Compare(&w) })
+	return slices.CompactFunc(registers, func(v, w wire.Register) bool { return v.Compare(&w) == 0 })
 }
 
 // unit is what one event adds to a list, whole or not at all: a check-in with its cards, or cards

@@ -25,8 +25,8 @@ func Of(id wire.ID, events []Event) *Grant {
 		return g
 	}
 	cards := foldCards(sorted)
-	g.wordsOnCards(sorted, cards)
-	g.wordsOnStops(sorted, cards)
+	g.registersOfCards(sorted, cards)
+	g.registersOfStops(sorted, cards)
 	for i := range sorted {
 		g.take(&sorted[i], cards)
 	}
@@ -34,7 +34,7 @@ func Of(id wire.ID, events []Event) *Grant {
 		g.Problems = append(g.Problems, "no check-in has come for it yet")
 	}
 	notices := g.foldNotice(sorted)
-	g.wordsOnNotice(&notices)
+	g.registersOfNotice(&notices)
 	if g.Tenancy = sorted[0].Change.Tenancy; g.Known {
 		g.Tenancy = g.CheckIn.Change.Tenancy
 	}
@@ -78,11 +78,11 @@ type cardState struct {
 }
 
 func foldCards(sorted []Event) map[wire.CredentialID]cardState {
-	type word struct {
+	type change struct {
 		at        uint32
 		suspended bool
 	}
-	cards, words := make(map[wire.CredentialID]cardState), make(map[wire.CredentialID]word)
+	cards, latest := make(map[wire.CredentialID]cardState), make(map[wire.CredentialID]change)
 	for i := range sorted {
 		e := &sorted[i]
 		for _, c := range e.Change.Credentials {
@@ -97,17 +97,17 @@ func foldCards(sorted []Event) map[wire.CredentialID]cardState {
 				}
 			case wire.OpSuspend:
 				if !e.Settled {
-					words[c] = word{e.At, true} // sorted by time: later or the same second
+					latest[c] = change{e.At, true} // sorted by time: later or the same second
 				}
 			case wire.OpResume:
-				if w := words[c]; !w.suspended || w.at < e.At {
-					words[c] = word{e.At, false}
+				if w := latest[c]; !w.suspended || w.at < e.At {
+					latest[c] = change{e.At, false}
 				}
 			}
 			cards[c] = s
 		}
 	}
-	for c, w := range words {
+	for c, w := range latest {
 		s := cards[c]
 		s.suspended = w.suspended
 		cards[c] = s

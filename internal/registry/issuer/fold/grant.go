@@ -18,21 +18,21 @@ type Card struct {
 
 // Grant is the result of the events of one grant.
 type Grant struct {
-	ID       wire.ID
-	Tenancy  wire.ID // that of its check-in; before that has come, of another event
-	Known    bool    // its check-in has come
-	CheckIn  Event
-	Cards    []Card // ascending
-	Ended    bool
-	End      Event  // the first that ended it
-	Notice   uint32 // unix s: end by an active notice; 0: none
-	Given    bool   // there is a notice of the landlord's, disputed or not
-	Ends     uint32 // unix s: end by that notice; 0: none
-	Disputed bool   // an objection waits for the operator
-	Decided  string // the operator's decision on the newest notice; empty: none
-	Through  uint32 // unix s, by the gateways' clocks: words on notices until then are decided; 0: none are
-	Words    []Word // what a list says of it besides its rows
-	Problems []string
+	ID        wire.ID
+	Tenancy   wire.ID // that of its check-in; before that has come, of another event
+	Known     bool    // its check-in has come
+	CheckIn   Event
+	Cards     []Card // ascending
+	Ended     bool
+	End       Event      // the first that ended it
+	Notice    uint32     // unix s: end by an active notice; 0: none
+	Given     bool       // there is a notice of the landlord's, disputed or not
+	Ends      uint32     // unix s: end by that notice; 0: none
+	Disputed  bool       // an objection waits for the operator
+	Decided   string     // the operator's decision on the newest notice; empty: none
+	Through   uint32     // unix s, by the gateways' clocks: changes of notices until then are decided; 0: none are
+	Registers []Register // what a list says of it besides its rows
+	Problems  []string
 }
 
 // States of a tenancy.
@@ -121,9 +121,9 @@ const (
 	DecidedRejected = "rejected"
 )
 
-// Word is a wire.Word, and how new it is.
-type Word struct {
-	wire.Word
+// Register is a wire.Register, and how new it is.
+type Register struct {
+	wire.Register
 	Arrival int // of the event in the building
 }
 

@@ -82,40 +82,40 @@ func (n *notices) hear(e *Event) {
 	}
 }
 
-// Words in a list, besides its rows, carry what a gateway may have missed, or only the registry
-// knows: the newest word on a notice, and which cards were confirmed or suspended.
+// Registers in a list, besides its rows, carry what a gateway may have missed, or only the registry
+// knows: the newest state of a notice, and which cards were confirmed or suspended.
 
-// MaxWordBytes is the most that words take of a manifest; the newest ones fit first. A notice takes
+// MaxRegisterBytes is the most that they take of a manifest; the newest ones fit first. A notice takes
 // 49 bytes, a confirmed card of two forms 85.
-const MaxWordBytes = 6 << 10
+const MaxRegisterBytes = 6 << 10
 
-func (g *Grant) say(n int, w wire.Word) { g.Words = append(g.Words, Word{w, n}) }
+func (g *Grant) say(n int, w wire.Register) { g.Registers = append(g.Registers, Register{w, n}) }
 
-// sayCards adds the words for the registry's event about cards.
+// sayCards adds the registers for the registry's event about cards.
 func (g *Grant) sayCards(e *Event, ids []wire.CredentialID) {
 	slices.SortFunc(ids, func(a, b wire.CredentialID) int { return bytes.Compare(a[:], b[:]) })
-	g.say(e.Arrival, wire.Word{Op: e.Change.Op, Proof: wire.ProofRegistry, At: e.Change.At, Cards: slices.Compact(ids)})
+	g.say(e.Arrival, wire.Register{Op: e.Change.Op, Proof: wire.ProofRegistry, At: e.Change.At, Cards: slices.Compact(ids)})
 }
 
-// wordsOnNotice adds the words for the state of a notice on the grant. Times are those of the
+// registersOfNotice adds the registers for the state of a notice on the grant. Times are those of the
 // gateways' own changes, by which their desks recognise what they have heard.
-func (g *Grant) wordsOnNotice(n *notices) {
+func (g *Grant) registersOfNotice(n *notices) {
 	if l := n.landlord; l != nil && l.Change.Op == wire.OpNotice {
-		g.say(l.Arrival, wire.Word{Op: wire.OpNotice, Proof: wire.ProofLandlord, At: l.Change.At, Until: l.ends(), Cause: l.Change.Cause})
+		g.say(l.Arrival, wire.Register{Op: wire.OpNotice, Proof: wire.ProofLandlord, At: l.Change.At, Until: l.ends(), Cause: l.Change.Cause})
 		if d := n.dispute; d != nil {
-			g.say(d.Arrival, wire.Word{Op: wire.OpDispute, Proof: d.Change.Proof, At: max(d.Change.At, l.Change.At+1)})
+			g.say(d.Arrival, wire.Register{Op: wire.OpDispute, Proof: d.Change.Proof, At: max(d.Change.At, l.Change.At+1)})
 		}
 	} else if l != nil {
-		g.say(l.Arrival, wire.Word{Op: wire.OpWithdraw, Proof: wire.ProofLandlord, At: max(l.Change.At, n.given)})
+		g.say(l.Arrival, wire.Register{Op: wire.OpWithdraw, Proof: wire.ProofLandlord, At: max(l.Change.At, n.given)})
 	}
 	if r := n.registry; r != nil {
-		g.say(r.Arrival, wire.Word{Op: r.Change.Op, Proof: wire.ProofRegistry, At: cmp.Or(n.decided, r.Change.At), Until: r.Change.Until, Cause: r.Change.Cause})
+		g.say(r.Arrival, wire.Register{Op: r.Change.Op, Proof: wire.ProofRegistry, At: cmp.Or(n.decided, r.Change.At), Until: r.Change.Until, Cause: r.Change.Cause})
 	}
 }
 
-// wordsOnCards adds the words for cards that the registry has confirmed: they were there, and it
+// registersOfCards adds the registers for cards that the registry has confirmed: they were there, and it
 // has named them again.
-func (g *Grant) wordsOnCards(sorted []Event, cards map[wire.CredentialID]cardState) {
+func (g *Grant) registersOfCards(sorted []Event, cards map[wire.CredentialID]cardState) {
 	for i := range sorted {
 		e := &sorted[i]
 		if !e.OfRegistry() || e.Change.Op != wire.OpBind || len(e.Change.Credentials) == 0 || cards[e.Change.Credentials[0]].by == e {
@@ -125,9 +125,9 @@ func (g *Grant) wordsOnCards(sorted []Event, cards map[wire.CredentialID]cardSta
 	}
 }
 
-// wordsOnStops adds the words for cards that both the registry and a desk have suspended, because a
+// registersOfStops adds the registers for cards that both the registry and a desk have suspended, because a
 // desk would otherwise bring them back by itself.
-func (g *Grant) wordsOnStops(sorted []Event, cards map[wire.CredentialID]cardState) {
+func (g *Grant) registersOfStops(sorted []Event, cards map[wire.CredentialID]cardState) {
 	desks := make(map[wire.CredentialID]bool)
 	for i := range sorted {
 		for _, c := range sorted[i].Change.Credentials {
@@ -141,7 +141,7 @@ func (g *Grant) wordsOnStops(sorted []Event, cards map[wire.CredentialID]cardSta
 			brought[c] = brought[c] || e.Change.Op == wire.OpResume
 			if e.Change.Op == wire.OpSuspend && e.OfRegistry() && desks[c] && cards[c].suspended && !brought[c] {
 				ids = append(ids, c)
-				brought[c] = true // one word is enough
+				brought[c] = true // one register is enough
 			}
 		}
 		if len(ids) > 0 {

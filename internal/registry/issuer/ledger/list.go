@@ -90,7 +90,7 @@ func latest(c *Change, epoch uint64) uint32 {
 const manifestSpace = 2 << 10
 
 // bothForms turns a signed manifest of the first format into one of the newest as well: that names
-// the log, in which the first one is just before it, and has words.
+// the log, in which the first one is just before it, and has registers.
 func bothForms(c *Change, b *building.Building, envelope []byte, m wire.Manifest, grants []wire.Grant) (l lists.Signed, err error) {
 	l = lists.Signed{Old: lists.Form{Envelope: envelope}, Epoch: c.Keys.Epoch, Grants: grants, Buckets: make(map[wire.Hash][]byte)}
 	if l.Old.Hash, err = lists.HashOf(m); err != nil {
@@ -98,7 +98,7 @@ func bothForms(c *Change, b *building.Building, envelope []byte, m wire.Manifest
 	}
 	log := b.Lists.Log.Add(lists.Logged{Hash: l.Old.Hash}.Leaf())
 	m.Format, m.Earlier, m.Log = wire.LogFormat, log.Size(), wire.Hash(log.Root())
-	m.Words = capacity.Words(&b.Tenancies, grants, min(fold.MaxWordBytes, wire.MaxMessage-manifestSpace-len(envelope)))
+	m.Registers = capacity.Registers(&b.Tenancies, grants, min(fold.MaxRegisterBytes, wire.MaxMessage-manifestSpace-len(envelope)))
 	payload, err := m.Encode()
 	if err != nil {
 		return l, err

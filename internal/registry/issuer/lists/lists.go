@@ -115,7 +115,7 @@ func (l *Signed) Forms() ([]Logged, error) {
 		return []Logged{own}, nil
 	}
 	m, old := l.Manifest, own
-	m.Format, m.Earlier, m.Log, m.Words = wire.ListFormat, 0, wire.Hash{}, nil
+	m.Format, m.Earlier, m.Log, m.Registers = wire.ListFormat, 0, wire.Hash{}, nil
 	var err error
 	old.Hash, err = HashOf(m)
 	return []Logged{old, own}, err

@@ -139,7 +139,7 @@ func loadRevoked(q Querier, b *building.Building) error {
 }
 
 func loadSetBacks(q Querier, b *building.Building) error {
-	return each(q, "read set-backs", func(rows *sql.Rows) error {
+	return each(q, "read rollbacks", func(rows *sql.Rows) error {
 		var gateway string
 		var n signed
 		err := rows.Scan(&gateway, &n)

@@ -122,8 +122,8 @@ func PutRemoval(t *Tx, id string, tenancy wire.ID, at uint32) {
 	t.exec("keep what a list of "+id+" takes away", `INSERT INTO removals (building, tenancy, at) VALUES (?,?,?) ON CONFLICT DO UPDATE SET at = excluded.at`, id, tenancy[:], at)
 }
 
-// PutSetBack keeps how many set-backs of a gateway's disk were heeded.
+// PutSetBack keeps how many rollbacks of a gateway's disk were heeded.
 func PutSetBack(t *Tx, id, gateway string, n uint64) {
-	t.exec("keep set-back", `INSERT INTO setbacks (building, gateway, number) VALUES (?,?,?)
+	t.exec("keep rollback", `INSERT INTO setbacks (building, gateway, number) VALUES (?,?,?)
 		ON CONFLICT (building, gateway) DO UPDATE SET number = excluded.number`, id, gateway, int64(n))
 }
