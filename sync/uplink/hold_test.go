@@ -173,7 +173,7 @@ func (w *world) arrivalOfLast(t *testing.T) time.Duration {
 // happening is an entry that is made some time after the one before.
 type happening struct {
 	after time.Duration
-	kind  wire.Kind // access; forced, an alarm; or closed, which the journal holds up to a second
+	kind  wire.Kind // access; forced, an alarm; or closed, which the journal holds for 1.25 s
 }
 
 // TestHeldComesInTime: whatever comes when, and whatever is lost within one second, each entry is at

@@ -216,7 +216,8 @@ func heldEntries(lasts time.Duration, plan []arrival, idle time.Duration) string
 	return ""
 }
 
-// TestPassageTakesThreeSyncs: the grant is one, and what follows it two.
+// TestPassageTakesThreeSyncs: the grant is one, and what follows it two. Somebody opens a second after the release,
+// which the contact tells after its filter.
 func TestPassageTakesThreeSyncs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(5 * time.Millisecond)
@@ -226,7 +227,7 @@ func TestPassageTakesThreeSyncs(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i, h := range []wire.Header{patient[0], patient[2], patient[3], patient[4]} {
-				time.Sleep(time.Duration([]int{0, 900, 3000, 0}[i]) * time.Millisecond)
+				time.Sleep(time.Duration([]int{0, 1100, 2900, 0}[i]) * time.Millisecond)
 				b.in.Queue(h, wire.Who{})
 			}
 			time.Sleep(time.Minute)

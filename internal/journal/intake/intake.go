@@ -4,7 +4,7 @@
 // Append waits no longer than its context and never for a sick disk: the intake is degraded then,
 // and entries wait in memory until a commit succeeds. When the queue is full, denials and faults
 // are dropped first, and a gap entry counts what was dropped. Entries that follow a grant do not
-// wake the writer: they ride with the next sync, at most a second later.
+// wake the writer: they ride with the next sync, at most 1.25 s later.
 package intake
 
 import (
