@@ -126,6 +126,18 @@ type sighting struct {
 	stop         bool     // of a card that is to stop, used for the first time
 }
 
+// ownOf copies a who part, the memory of which a door uses again.
+func ownOf(who wire.Who) wire.Who {
+	if who.Credential != nil {
+		who.Credential = new(*who.Credential)
+	}
+	if who.Grant != nil {
+		who.Grant = new(*who.Grant)
+	}
+	who.Tenancy = new(*who.Tenancy)
+	return who
+}
+
 // Saw takes note of a card that opened a door. h.Source is the signal by which the tenant was told,
 // empty where the door has none. A card that is to stop on the landlord's word is evidently not
 // lost: that counts at once, and is saved beside the door's path. It never blocks. Without recorded
@@ -134,13 +146,14 @@ func (d *Doors) Saw(h wire.Header, who wire.Who, ref wire.Ref, recorded bool) {
 	if h.Kind != wire.KindAccess || who.Tenancy == nil {
 		return
 	}
-	s := sighting{door: h.Door, source: h.Source, who: who, ref: ref, recorded: recorded}
+	s := sighting{door: h.Door, source: h.Source, ref: ref, recorded: recorded}
 	if used := d.stopping(who); used != nil {
 		s.stop = used.CompareAndSwap(false, true)
 	}
 	if !s.stop && !d.OnNotice(*who.Tenancy) {
 		return
 	}
+	s.who = ownOf(who)
 	select {
 	case d.told <- s:
 	default:

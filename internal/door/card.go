@@ -38,17 +38,23 @@ func (d *Door) card(ctx context.Context, e device.Event) {
 	if held {
 		return
 	}
-	who := whose(d.p.Keys, id, dec, e.Card)
+	holder := d.beside.grants.holder()
+	who := holder.whose(d.p.Keys, id, dec, e.Card)
 	switch {
 	case reader.Direction == wire.DirectionOut:
 		d.records.left(head, who)
 	case head.Reason == wire.ReasonGranted && reader.PIN && d.p.PINs.HasPIN(*who.Tenancy):
 		d.askPIN(waitingPIN{head: head, who: who, query: q})
+		return // who waits, too
 	case head.Reason == wire.ReasonGranted:
-		d.grant(d.cfg.granting(head, who, dec.Doubtful))
+		g := d.cfg.granting(head, who, dec.Doubtful)
+		g.holder = holder
+		d.grant(g)
+		return
 	default:
 		d.deny(head, who)
 	}
+	d.beside.grants.free(holder)
 }
 
 // atReader does what comes first for every card and code: exit readers release, stale ones are
@@ -82,18 +88,21 @@ func (d *Door) deny(head wire.Header, who wire.Who) {
 	d.repeats.denial(head, who)
 }
 
+// holder is the memory of a card's who part.
+type holder struct {
+	id             wire.CredentialID
+	grant, tenancy wire.ID
+}
+
 // whose returns the who part for a card: a known one by its credential, an unknown one only under a
 // key that lasts a day, so that strangers leave no track.
-func whose(k Keys, id wire.CredentialID, dec access.Decision, card device.Card) wire.Who {
+func (h *holder) whose(k Keys, id wire.CredentialID, dec access.Decision, card device.Card) wire.Who {
 	if r := dec.Reason; r == wire.ReasonUnknown || r == wire.ReasonNotReady {
-		daily := k.Anonymous(card)
-		return wire.Who{Credential: &daily, Method: wire.MethodCard}
+		h.id = k.Anonymous(card)
+		return wire.Who{Credential: &h.id, Method: wire.MethodCard}
 	}
-	w := &struct { // one piece of memory
-		id             wire.CredentialID
-		grant, tenancy wire.ID
-	}{id, dec.Grant, dec.Tenancy}
-	return wire.Who{Credential: &w.id, Grant: &w.grant, Tenancy: &w.tenancy, Method: wire.MethodCard}
+	h.id, h.grant, h.tenancy = id, dec.Grant, dec.Tenancy
+	return wire.Who{Credential: &h.id, Grant: &h.grant, Tenancy: &h.tenancy, Method: wire.MethodCard}
 }
 
 // granting returns the grant of a card or pass. One that only doubt about the time keeps open says so in its
@@ -116,12 +125,11 @@ func (d *Door) grant(g grant) {
 
 // granted opens for a grant whose record has an outcome.
 func (d *Door) granted(g grant) {
+	defer d.beside.grants.over(&g)
 	if !g.opens() {
 		d.deny(g.head, g.who)
-		g.answer()
 		return
 	}
-	defer g.answer()
 	d.lock.grant = g.ref
 	d.step(GrantCard)
 	d.p.Granted(g.head, g.who, g.ref, g.err)

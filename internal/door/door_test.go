@@ -65,8 +65,22 @@ func (b *book) Queue(h wire.Header, w wire.Who) wire.Ref {
 		ref := *h.Ref
 		h.Ref = &ref
 	}
-	b.entries, b.who = append(b.entries, h), append(b.who, w)
+	b.entries, b.who = append(b.entries, h), append(b.who, ownOf(w))
 	return wire.Ref{Counter: h.Counter}
+}
+
+// ownOf copies a who part, the memory of which the door uses again.
+func ownOf(w wire.Who) wire.Who {
+	if w.Credential != nil {
+		w.Credential = new(*w.Credential)
+	}
+	if w.Grant != nil {
+		w.Grant = new(*w.Grant)
+	}
+	if w.Tenancy != nil {
+		w.Tenancy = new(*w.Tenancy)
+	}
+	return w
 }
 
 // only returns the entries of one kind.

@@ -25,6 +25,7 @@ type grant struct {
 
 	strict bool               // the door does not open without a durable record
 	done   chan<- wire.Reason // nil: nobody waits for the answer
+	holder *holder            // the memory of who; nil: not the door's
 
 	ref wire.Ref // of the record
 	err error    // nil: it is durable
@@ -39,18 +40,39 @@ func (g *grant) opens() bool {
 	return g.head.Outcome != wire.OutcomeDenied
 }
 
-// answer sends the outcome to whoever waits for it.
-func (g *grant) answer() {
-	if g.done != nil {
-		g.done <- g.head.Reason
-	}
-}
-
 // grants are those that wait for their records. For one goroutine, but written.
 type grants struct {
 	to      Recorder
 	written chan journaled.Written
 	waiting []grant
+	holders []*holder // those that nobody uses
+}
+
+// holder returns memory for a who part: that of a swipe before, or new.
+func (l *grants) holder() *holder {
+	last := len(l.holders) - 1
+	if last < 0 {
+		return &holder{}
+	}
+	h := l.holders[last]
+	l.holders = l.holders[:last]
+	return h
+}
+
+// free takes memory back; nil is none. Its person is forgotten.
+func (l *grants) free(h *holder) {
+	if h != nil {
+		*h = holder{}
+		l.holders = append(l.holders, h)
+	}
+}
+
+// over sends the outcome of a grant to whoever waits for it, and takes its memory back.
+func (l *grants) over(g *grant) {
+	if g.done != nil {
+		g.done <- g.head.Reason
+	}
+	l.free(g.holder)
 }
 
 // record begins the record of a grant. False: there is nothing to wait for.

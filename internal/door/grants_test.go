@@ -2,6 +2,7 @@ package door_test
 
 import (
 	"runtime"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,6 +122,42 @@ func TestEachGrantHasItsOutcome(t *testing.T) {
 		granted, released, late := b.book.only(wire.KindAccess), b.book.only(wire.KindReleased), b.book.only(wire.KindReleasedLate)
 		if len(released) != 1 || released[0].Ref.Counter != granted[1].Counter || len(late) != 1 || late[0].Ref.Counter != granted[0].Counter {
 			t.Errorf("granted %+v, released %+v, late %+v", granted, released, late)
+		}
+	})
+}
+
+// TestNobodyIsMixedUp: the memory of who parts is used again, and each entry and each word to the tenant names its
+// own person: of a card that waits for its PIN, of cards whose records the disk holds up, and of strangers between.
+func TestNobodyIsMixedUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []byte
+		b := start(t, func(c *door.Config, p *door.Parts) {
+			withPIN(pins{has: true, takes: time.Millisecond}, &shown{})(c, p)
+			c.Readers = append(c.Readers, door.Reader{ID: "side", Direction: wire.DirectionIn})
+			p.Keys = ring{grantTo(t, 0x20, 0x21, 0x22, 0x23, 0x24)}
+			p.Granted = func(_ wire.Header, who wire.Who, _ wire.Ref, _ error) { told = append(told, who.Credential[1]) }
+		})
+		b.book.delay = 20 * time.Millisecond
+		b.swipe("in", 0x20)
+		for _, card := range []byte{0x21, stranger, 0x22, 0x23, stranger + 1} {
+			b.swipe("side", card)
+			time.Sleep(9 * time.Millisecond)
+		}
+		b.key("in", "4711")
+		b.swipe("side", 0x24)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if want := []byte{0x21, 0x22, 0x23, 0x24, 0x20}; !slices.Equal(told, want) {
+			t.Errorf("cards %x were told of, want %x", told, want)
+		}
+		var cards []byte
+		for i, h := range b.book.entries {
+			if h.Kind == wire.KindAccess {
+				cards = append(cards, b.book.who[i].Credential[1])
+			}
+		}
+		if want := []byte{0x21, stranger, 0x22, 0x23, stranger + 1, 0x24, 0x20}; !slices.Equal(cards, want) {
+			t.Errorf("entries name cards %x, want %x", cards, want)
 		}
 	})
 }

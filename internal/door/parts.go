@@ -159,7 +159,7 @@ type Parts struct {
 	// grant. It must not block.
 	Show func(reader string, f device.Feedback)
 	// Granted is called with each grant once the lock has been driven: it shows it, since it knows whose it
-	// was. The error is that of its record. It must not block.
+	// was. The error is that of its record. It must not block, nor keep what the who part points to.
 	Granted func(h wire.Header, who wire.Who, ref wire.Ref, err error)
 	// Tick is called each time that the loop goes round, once the lock is driven; nil: unused. It
 	// must not block.

@@ -24,7 +24,6 @@ import (
 
 // Names in the directory of a journal, besides the entry files, tree.db and the epochs file.
 const (
-	bootName    = "boot"    // number of the last run, decimal
 	lockName    = "writer"  // held by the process that writes
 	ballastName = "ballast" // zeros, given up when the disk is full
 )

@@ -259,6 +259,48 @@ func TestWriteAheadRemoved(t *testing.T) {
 	}
 }
 
+// TestEntryFileRemoved: somebody removes the entry file while the journal runs. What is durable goes into another, after
+// the next entry or within a minute, or stays in the write-ahead file for the next start where the stop comes first.
+func TestEntryFileRemoved(t *testing.T) {
+	for name, next := range map[string]func(r *rig) []wire.Ref{
+		"an entry": func(r *rig) []wire.Ref {
+			refs := r.several(1)
+			eventually(t, "there is another", func() bool { return len(files(t, r.o.Dir, "*-*.db")) == 1 })
+			return append(refs, r.several(2)...)
+		},
+		"nothing for a minute": func(r *rig) []wire.Ref {
+			poke(r.j.files.work) // as a minute does
+			eventually(t, "there is another", func() bool { return len(files(t, r.o.Dir, "*-*.db")) == 1 })
+			return r.several(2)
+		},
+		"a full write-ahead file": func(r *rig) []wire.Ref { return r.several(20) },
+		"the stop":                func(r *rig) []wire.Ref { r.stop(); r.start(); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, nil)
+			r.ahead = 2000
+			r.start()
+			refs := r.several(3)
+			for _, path := range files(t, r.o.Dir, "*-*.db") {
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			refs = append(refs, next(r)...)
+			r.stop()
+			r.start()
+			refs = append(refs, r.several(1)...)
+			var there []wire.Ref
+			for _, h := range find(r.headers(), wire.KindAccess) {
+				there = append(there, wire.Ref{Boot: h.Boot, Counter: h.Counter})
+			}
+			if !slices.Equal(there, refs) {
+				t.Errorf("entries %v, want %v", there, refs)
+			}
+		})
+	}
+}
+
 // The file is emptied when nothing comes: where it is more than half full, or its oldest entry is
 // half a day old.
 func TestWriteAheadIsEmptiedInTime(t *testing.T) {

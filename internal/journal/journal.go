@@ -20,11 +20,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -32,7 +27,6 @@ import (
 
 	"gatehouse/internal/backoff"
 	"gatehouse/internal/disk"
-	"gatehouse/internal/durable"
 	"gatehouse/internal/journal/ahead"
 	"gatehouse/internal/journal/catalogue"
 	"gatehouse/internal/journal/hints"
@@ -65,7 +59,7 @@ func Open(o Options) (*Journal, error) {
 		return nil, errors.New("open journal: no directory or no clock")
 	}
 	o = o.withDefaults()
-	boot, err := nextBoot(o.Dir)
+	boot, err := intake.NextBoot(o.Dir)
 	if err != nil {
 		o.Log.Error().Err(err).Uint64("boot", boot).Msg("journal: boot number is a random one")
 	}
@@ -242,34 +236,6 @@ func (j *Journal) heard() {
 	if j.hints.IsDue() {
 		poke(j.files.work)
 	}
-}
-
-// nextBoot returns the number of this run: one more than the last. With an
-// error it is random and above 2^32, and maybe not written down.
-func nextBoot(dir string) (uint64, error) {
-	random := 1<<32 + random64()>>16
-	path := filepath.Join(dir, bootName)
-	if err := durable.MakeDir(dir, 0o700); err != nil {
-		return random, err
-	}
-	b, err := os.ReadFile(path)
-	var last uint64
-	switch {
-	case err == nil:
-		if last, err = strconv.ParseUint(strings.TrimSpace(string(b)), 10, 63); err != nil {
-			return random, fmt.Errorf("read %s: not a number", path)
-		}
-	case errors.Is(err, fs.ErrNotExist):
-		if old, _ := filepath.Glob(filepath.Join(dir, "*.db*")); len(old) > 0 {
-			return random, fmt.Errorf("%s is missing beside entries", path)
-		}
-	default:
-		return random, err
-	}
-	if err := durable.WriteFile(path, strconv.AppendUint(nil, last+1, 10), 0o600); err != nil {
-		return random, err
-	}
-	return last + 1, nil
 }
 
 // random64 returns a number that is not 0.

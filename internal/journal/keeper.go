@@ -2,6 +2,8 @@ package journal
 
 import (
 	"context"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"gatehouse/internal/journal/catalogue"
@@ -60,6 +62,10 @@ func (k *keeper) survey(ctx context.Context) error {
 		return k.files.rebuildIndex()
 	}
 	lost := d.Missing()
+	if slices.Contains(lost, filepath.Base(k.files.cat.Load().Last().Path)) {
+		k.files.in.Poke() // the writer goes on in another file, and has this done again
+		return nil
+	}
 	for _, name := range lost {
 		k.files.forget(k.files.path(name))
 		k.files.o.Log.Error().Str("file", name).Msg("journal: a file is missing")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"syscall"
 	"time"
@@ -65,8 +64,16 @@ func (w *writer) take(ctx context.Context) []*intake.Item {
 	for woken := false; ; woken = true {
 		stopping := ctx.Err() != nil
 		batch := w.files.in.Take(batchMax, stopping)
-		if w.file != nil && w.files.cat.Load().Last().Suspect {
-			w.giveUpFile(fmt.Errorf("read %s: %w", w.f.Path, durable.ErrFault))
+		var bad error
+		switch {
+		case w.file == nil:
+		case w.files.cat.Load().Last().Suspect:
+			bad = durable.ErrFault
+		case len(batch) == 0 && w.file.Removed(): // nobody waits; what comes is as durable as the write-ahead file
+			bad = buffer.ErrRemoved
+		}
+		if bad != nil {
+			w.giveUpFile(fmt.Errorf("use %s: %w", w.f.Path, bad))
 			w.files.report("begin a new file", w.open(ctx))
 		}
 		select {
@@ -109,10 +116,6 @@ func (w *writer) persist(ctx context.Context, batch []*intake.Item) bool {
 
 // write makes a batch durable and reports it.
 func (w *writer) write(ctx context.Context, batch []*intake.Item) error {
-	if w.file != nil && w.file.Removed() {
-		w.giveUpFile(fmt.Errorf("%s was removed: %w", w.f.Path, fs.ErrNotExist))
-		w.unlock() // the lock may have gone with the directory
-	}
 	if w.file == nil {
 		if err := w.open(ctx); err != nil {
 			return err
@@ -157,7 +160,7 @@ func (w *writer) due() bool {
 
 // idle does what is due although nothing is written: who parts must be erased in time.
 func (w *writer) idle(ctx context.Context) {
-	if w.file == nil || w.file.Removed() {
+	if w.file == nil {
 		return
 	}
 	var err error
@@ -235,12 +238,15 @@ func (w *writer) use(file *segment.Writer, f catalogue.File, closed func(*catalo
 // write-ahead file the epoch goes on in the next; else it ends at what was acknowledged.
 func (w *writer) fail(err error) wire.Reason {
 	full := errors.Is(err, syscall.ENOSPC)
-	if w.file != nil && (!full || w.file.Has(w.buffer.Filled().Size())) {
-		if doubt := len(w.buffer.Tail().Stored) == 0; doubt {
-			w.endEpoch(err)
-		} else {
-			w.giveUpFile(err)
-		}
+	switch doubt := len(w.buffer.Tail().Stored) == 0; {
+	case w.file == nil:
+	case errors.Is(err, buffer.ErrRemoved):
+		w.giveUpFile(err)
+	case full && !w.file.Has(w.buffer.Filled().Size()):
+	case doubt:
+		w.endEpoch(err)
+	default:
+		w.giveUpFile(err)
 	}
 	switch {
 	case full:
@@ -254,7 +260,8 @@ func (w *writer) fail(err error) wire.Reason {
 
 // giveUpFile closes the file, and the next try makes another of the same epoch: what has been
 // acknowledged, and under which sequence numbers, is known. A damaged file is set aside then; another
-// stays, to be verified before anybody reads it, and counts as far as it was filled.
+// stays, to be verified before anybody reads it, and counts as far as it was filled. The lock may have
+// gone with a removed one.
 func (w *writer) giveUpFile(err error) {
 	w.f.Suspect = errors.Is(err, durable.ErrDamaged)
 	broken, end := w.f, w.buffer.Filled().Size()
@@ -264,6 +271,9 @@ func (w *writer) giveUpFile(err error) {
 		c.Mark(broken.Path, func(f *catalogue.File) { f.End, f.Checked, f.Packed = end, false, false })
 	})
 	w.closeFile(err)
+	if errors.Is(err, buffer.ErrRemoved) {
+		w.unlock()
+	}
 }
 
 // endEpoch ends the epoch at what was acknowledged: the next try opens a new one, which cites it.

@@ -79,7 +79,7 @@ func (w *world) passThrough(t *testing.T) {
 	}
 	all := w.all()
 	for i, e := range all[len(all)-len(passage):] {
-		if got := w.reg.arrived[string(e.Header)].Sub(began.Add(passage[i].at)); got < time.Second || got > 3*time.Second {
+		if got := w.reg.arrived[string(e.Header)].Sub(began.Add(passage[i].at)); got < time.Second || got > 3250*time.Millisecond {
 			t.Errorf("entry %d comes after %v", i, got)
 		}
 	}

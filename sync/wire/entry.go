@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 	"unicode"
@@ -133,8 +132,9 @@ func (m Method) String() string {
 func (w Who) nobody() bool { return w.Credential == nil && w.Grant == nil && w.Tenancy == nil }
 
 const (
-	maxDetail = 64                   // bytes of Header.Detail, so that an entry is never much over 200
-	maxWho    = 1 + 19 + 18 + 18 + 2 // bytes of a who part with every field
+	maxDetail  = 64                   // bytes of Header.Detail, so that an entry is never much over 200
+	maxWho     = 1 + 19 + 18 + 18 + 2 // bytes of a who part with every field
+	headerRoom = 128                  // bytes of most headers, and of all without a detail and with shorter names
 )
 
 // Encode returns the one encoding of a header.
@@ -142,7 +142,7 @@ func (h Header) Encode() ([]byte, error) {
 	if err := h.check(); err != nil {
 		return nil, fmt.Errorf("encode entry header: %w", err)
 	}
-	return canonical.Marshal(h)
+	return h.encode(), nil
 }
 
 // DecodeHeader reads a header and refuses all but the bytes that Encode makes.
@@ -155,31 +155,6 @@ func DecodeHeader(b []byte) (Header, error) {
 		return Header{}, fmt.Errorf("entry header: %w", err)
 	}
 	return h, nil
-}
-
-// GlanceHeader reads kind, wall clock (ms since 1970) and how good that was of a
-// header, and judges nothing else of it: for those who pass most entries on. ok
-// is false where there are none.
-func GlanceHeader(b []byte) (kind Kind, wall int64, clock ClockQuality, ok bool) {
-	r := canonical.Reader{B: b}
-	for n := r.Head(canonical.Map, 23); n > 0; n-- {
-		switch r.Head(canonical.Uint, 23) {
-		case 4:
-			if len(r.B) > 0 && r.B[0]&0xe0 == canonical.Negint {
-				wall = -1 - int64(r.Head(canonical.Negint, math.MaxInt64))
-			} else {
-				wall = int64(r.Head(canonical.Uint, math.MaxInt64))
-			}
-		case 5:
-			clock = ClockQuality(r.Head(canonical.Uint, math.MaxUint8))
-		case 6: // keys stand in order: nothing after it is needed
-			kind = Kind(r.Head(canonical.Uint, math.MaxUint8))
-			return kind, wall, clock, !r.Bad && kind != 0
-		default:
-			r.Skip()
-		}
-	}
-	return 0, 0, 0, false
 }
 
 func (h Header) check() error {
@@ -225,7 +200,7 @@ func (w Who) Encode() ([]byte, error) {
 	case w.nobody():
 		return nil, nil // a method alone tells of nobody
 	}
-	return canonical.Marshal(w)
+	return w.encode(), nil
 }
 
 // DecodeWho reads a who part and refuses all but the bytes that Encode makes.

@@ -26,6 +26,9 @@ const (
 	makeAgain = time.Minute    // between attempts to make it
 )
 
+// ErrRemoved means that the entry file was moved or deleted: what is written to it is lost with this process.
+var ErrRemoved = errors.New("the entry file was removed")
+
 // Options are what a buffer needs of its journal. All are required.
 type Options struct {
 	Path     string                       // of the write-ahead file
@@ -65,7 +68,7 @@ func (b *Buffer) Begin(filled tree.Range) { b.tail, b.filled = ahead.Frame{}, fi
 
 // Store makes entries of an epoch durable: in the write-ahead file, else in the entry file. They follow
 // a tree and make it that at end. After an error they may be there or not. Only where Tail is empty then
-// is it in doubt whether the entry file has them.
+// is it in doubt whether the entry file has them; but for ErrRemoved, after which it has not.
 func (b *Buffer) Store(file *segment.Writer, epoch uint64, stored [][]byte, now, end tree.Range) error {
 	if b.file != nil && b.file.Removed() {
 		b.o.Report("go on with the write-ahead file", fmt.Errorf("it was removed: %w", fs.ErrNotExist))
@@ -121,6 +124,9 @@ func (b *Buffer) write(frame ahead.Frame) error {
 
 // commit adds entries to the entry file. After an error they may be there or not.
 func (b *Buffer) commit(file *segment.Writer, first uint64, stored [][]byte, end tree.Range) error {
+	if file.Removed() {
+		return ErrRemoved
+	}
 	err := b.o.Before("commit")
 	if err == nil {
 		err = file.Append(first, stored, end)

@@ -63,8 +63,11 @@ func (c *Catalogue) Mark(path string, change func(*File)) {
 	}
 }
 
-// Forget removes a file.
+// Forget removes a file, but not the one that is written to: that is the writer's.
 func (c *Catalogue) Forget(path string) {
+	if c.Open != nil && c.Last().Path == path {
+		return
+	}
 	c.Files = slices.DeleteFunc(slices.Clone(c.Files), func(f File) bool { return f.Path == path })
 }
 

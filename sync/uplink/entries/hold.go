@@ -8,7 +8,7 @@ import (
 )
 
 // holdMost is how long an entry of a passage waits for those that follow it, so that a passage is
-// one or two batches and not five. With the journal's own second, and one message lost and
+// one or two batches and not five. With the journal's own 1.25 s, and one message lost and
 // repeated (repeatAfter), each is at the registry within 5 s, as GB 50396 asks.
 const holdMost = 2 * time.Second
 
@@ -67,7 +67,7 @@ func (h *hold) over(now time.Time) bool {
 // ofPassage reports whether an entry tells of somebody's way through a door, which is no alarm and
 // has others before or behind it.
 func ofPassage(header []byte) bool {
-	switch kind, _, _, _ := wire.GlanceHeader(header); kind {
+	switch kind, _, _, _ := journaled.Glance(header); kind {
 	case wire.KindAccess, wire.KindRepeated, wire.KindReleased, wire.KindReleasedLate, wire.KindSecured, wire.KindOpened, wire.KindClosed, wire.KindExit, wire.KindTold:
 		return true
 	}

@@ -12,6 +12,7 @@ import (
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
+	"gatehouse/sync/wire/journaled"
 )
 
 // batchWork is a batch with verified signatures. Whether it continues the stored entries is known
@@ -72,7 +73,7 @@ const checkEvery = 64
 func checked(first, end uint64) bool { return first == 0 || first/checkEvery != end/checkEvery }
 
 func readNote(header []byte) (n note) {
-	kind, wall, clock, ok := wire.GlanceHeader(header)
+	kind, wall, clock, ok := journaled.Glance(header)
 	n = note{wall: wall, unsure: !ok || clock < wire.ClockRTC}
 	if !ok || !mayConcern(kind) {
 		return n

@@ -49,6 +49,57 @@ func AppendStrings(b []byte, list [][]byte) []byte {
 	return b
 }
 
+// Fields is a map of integer keys below 24, fewer than 24 of them, which come in ascending order.
+type Fields []byte
+
+// NewFields begins a map, with room for so many bytes.
+func NewFields(room int) Fields { return append(make(Fields, 0, room), Map) }
+
+// Uint adds a field, as all that follow do.
+func (m Fields) Uint(key byte, v uint64) Fields { return m.head(key, Uint, v) }
+
+func (m Fields) head(key, major byte, v uint64) Fields {
+	m[0]++
+	return AppendHead(append(m, key), major, v)
+}
+
+// Int adds a number with a sign.
+func (m Fields) Int(key byte, v int64) Fields {
+	if v < 0 {
+		return m.head(key, Negint, uint64(-1-v))
+	}
+	return m.Uint(key, uint64(v))
+}
+
+// Some adds a number that is left out where it is zero.
+func (m Fields) Some(key byte, v uint64) Fields {
+	if v == 0 {
+		return m
+	}
+	return m.Uint(key, v)
+}
+
+// Text adds a text that is left out where it is empty.
+func (m Fields) Text(key byte, v string) Fields {
+	if v == "" {
+		return m
+	}
+	return append(m.head(key, Text, uint64(len(v))), v...)
+}
+
+// Bytes adds a byte string that is left out where it is empty.
+func (m Fields) Bytes(key byte, v []byte) Fields {
+	if len(v) == 0 {
+		return m
+	}
+	return append(m.head(key, Bytes, uint64(len(v))), v...)
+}
+
+// Pair adds an array of two numbers.
+func (m Fields) Pair(key byte, a, b uint64) Fields {
+	return AppendHead(AppendHead(m.head(key, Array, 2), Uint, a), Uint, b)
+}
+
 // Reader eats deterministic CBOR from the front of b. Once bad, it stays bad.
 type Reader struct {
 	B   []byte // what is left
