@@ -30,7 +30,7 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 	if !a.greeter.isAnswered(k) {
 		return nil
 	}
-	if err := a.saver.Check(k); err != nil {
+	if err := a.saver.Check(k, now); err != nil {
 		return err
 	}
 	a.connection.lastAck = now
@@ -70,6 +70,9 @@ func (a *actor) takeTime(k wire.Ack2, epoch uint64, now time.Time) {
 func (a *actor) advance(k wire.Ack2, now time.Time) {
 	before := a.sending.Cursor()
 	if !a.sending.Confirmed(k, now) {
+		if a.sending.Stands(k) { // the cosignature of what an ack before confirmed without one
+			a.saver.Save(k)
+		}
 		return
 	}
 	a.notices.passed(before, a.sending.Cursor())

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/faultnet"
 	"gatehouse/internal/journal/hints"
 	"gatehouse/sync/uplink/entries"
 	"gatehouse/sync/wire"
@@ -106,6 +107,7 @@ func TestRegistryStartedAnew(t *testing.T) {
 		if !w.settle(time.Minute) {
 			t.Fatal("not in step")
 		}
+		time.Sleep(time.Minute) // else one that follows is expected
 		before := w.greeted()
 		heard := func() bool { return len(w.reg.hellos) > before } // the registry's lock is held
 		w.cosigning(func(c checkpoint.Checkpoint, at uint32) (none wire.Signature) {
@@ -129,6 +131,41 @@ func TestRegistryStartedAnew(t *testing.T) {
 		}
 		if n := w.greeted() - before; n != 1 {
 			t.Errorf("%d hellos for ten acks without a cosignature", n)
+		}
+	})
+}
+
+// TestCosignatureFollows: an ack without a cosignature soon after one with it asks for nothing, and the
+// checkpoint of one that follows is kept; one over another tree of that size is not.
+func TestCosignatureFollows(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.append(5)
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		w.cosigning(func(checkpoint.Checkpoint, uint32) (none wire.Signature) { return none })
+		before, hellos := w.heldBy(), w.greeted()
+		w.append(5)
+		if !w.settle(time.Minute) || w.heldBy() != before {
+			t.Fatalf("the checkpoint of %d entries became one of %d", before, w.heldBy())
+		}
+		w.reg.mu.Lock()
+		w.reg.cosign = nil
+		link := w.reg.broker.Connect(faultnet.Client{Name: "the registry's other link"})
+		other := wire.Ack{Nonce: w.reg.nonce, Time: uint32(time.Now().Unix()), Epoch: w.journal.Acked().Epoch, Next: w.journal.Acked().Sequence, Root: wire.Hash{1}, Window: 4}
+		other.Cosignature = checkpoint.Checkpoint{Address: w.reg.place.Address(), Epoch: other.Epoch, Size: other.Next, Root: other.Root}.Cosign(w.reg.witness, uint64(other.Time))
+		w.reg.say(link, wire.TypeAck, other)
+		w.reg.mu.Unlock()
+		time.Sleep(time.Second)
+		if w.heldBy() != before {
+			t.Errorf("the checkpoint of another tree of %d entries is kept", w.heldBy())
+		}
+		w.reg.mu.Lock()
+		w.reg.answer(link, w.journal.Acked().Epoch)
+		w.reg.mu.Unlock()
+		time.Sleep(time.Second)
+		if w.heldBy() != w.journal.Acked().Sequence || w.greeted() != hellos {
+			t.Errorf("cosigned through %d of %d, %d hellos", w.heldBy(), w.journal.Acked().Sequence, w.greeted()-hellos)
 		}
 	})
 }

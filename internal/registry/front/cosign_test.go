@@ -3,6 +3,7 @@ package front
 import (
 	"crypto/ed25519"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,6 +93,61 @@ func TestCosignsOnlyForward(t *testing.T) {
 	if s.at(a, 7, 23); cosigned(a) {
 		t.Error("less is cosigned")
 	}
+}
+
+// TestCosignsNowAndThen: what grows fast is cosigned every so often and in answers to hellos, and
+// the last of it by an ack of its own.
+func TestCosignsNowAndThen(t *testing.T) {
+	var later atomic.Int64
+	pass := func() { later.Add(int64(2 * time.Minute)) }
+	s := &scene{rig: newRig(t)}
+	s.g = s.gateway("g1", 7)
+	var link func(func(string, []byte)) (Link, error)
+	s.link, link = newMemory()
+	s.front = s.start(Options{Link: link, CosignEvery: time.Minute,
+		Now: func() time.Time { return time.Now().Add(time.Duration(later.Load())) }})
+	if _, err := s.front.client.PutHouse(t.Context(), s.house(1, s.g)); err != nil {
+		t.Fatal(err)
+	}
+	s.g.fill(60)
+	s.ask(wire.TypeHello, s.g.hello())
+	is := func(a wire.Ack, next uint64, want bool) {
+		t.Helper()
+		if s.at(a, 7, next); cosigned(a) != want {
+			t.Errorf("through %d, cosigned: %t", next, cosigned(a))
+		}
+	}
+	batch := func(first int, want bool) {
+		t.Helper()
+		is(s.ask(wire.TypeBatch, s.g.batch(first, 10)), uint64(first+10), want)
+	}
+	follows := func(next uint64) {
+		t.Helper()
+		pass()
+		envelope, err := s.link.next(s.g.place.Down(wire.TypeAck), timeout)
+		if err != nil {
+			t.Fatal("no cosignature follows")
+		}
+		is(s.g.ack(envelope), next, true)
+	}
+	nothing := func() {
+		t.Helper()
+		pass()
+		if _, err := s.link.next(s.g.place.Down(wire.TypeAck), 1500*time.Millisecond); err == nil {
+			t.Error("a cosignature follows one")
+		}
+	}
+	batch(0, true)
+	batch(10, false)
+	batch(20, false)
+	follows(30)
+	nothing()
+	batch(30, true)
+	batch(40, false)
+	s.g.nonce[15]++
+	is(s.ask(wire.TypeHello, s.g.hello()), 50, true)
+	nothing()
+	batch(50, true)
 }
 
 // claims is a hello that brings a cosignature.
@@ -192,7 +248,7 @@ func TestCosignsNothingInDoubt(t *testing.T) {
 	s.g = s.gateway("g1", 7)
 	var link func(func(string, []byte)) (Link, error)
 	s.link, link = newMemory()
-	s.front = s.start(Options{Link: link, Clock: m.source()})
+	s.front = s.start(Options{Link: link, Clock: m.source(), CosignEvery: time.Nanosecond})
 	if _, err := s.front.client.PutHouse(t.Context(), s.house(1, s.g)); err != nil {
 		t.Fatal(err)
 	}

@@ -70,6 +70,8 @@ type Options struct {
 	// WorkGather is how long such a request is held when there is work, to gather more; 0: not at
 	// all.
 	WorkGather time.Duration
+	// CosignEvery is the least time between cosignatures of an epoch that grows; 0: 3 s.
+	CosignEvery time.Duration
 }
 
 // Front is the registry's front.

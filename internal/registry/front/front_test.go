@@ -37,7 +37,7 @@ func newScene(t testing.TB) *scene {
 func (s *scene) run() {
 	link, make := newMemory()
 	s.link = link
-	s.front = s.start(Options{Link: make})
+	s.front = s.start(Options{Link: make, CosignEvery: time.Nanosecond})
 }
 
 func (s *scene) restart() {

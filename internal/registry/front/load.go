@@ -64,7 +64,7 @@ func (f *Front) makeParts() (err error) {
 		Formats: o.Formats, Now: o.Now, Chance: o.Chance, Log: o.Log, Limited: f.limited})
 	f.inbox = inbox.New(inbox.Options{Store: f.store, Wait: o.WorkWait, Gather: o.WorkGather})
 	f.committer = commit.New(commit.Options{Store: f.store, Roster: f.roster, Safety: f.safety, Clock: f.clock, Now: o.Now, Witness: f.keys.witnessPublic(),
-		PerDay: int64(o.Config.GatewayPerDay) << 20, Log: o.Log, Limited: f.limited})
+		PerDay: int64(o.Config.GatewayPerDay) << 20, CosignEvery: o.CosignEvery, Log: o.Log, Limited: f.limited})
 	f.intake = ingest.New(ingest.Options{Roster: f.roster, Clock: f.clock, Committer: f.committer, Downlink: f.downlink, Inbox: f.inbox,
 		Formats: o.Formats, Limited: f.limited})
 	f.enrolment = enrolment.New(enrolment.Options{Roster: f.roster, Inbox: f.inbox, Shelf: shelf.New(f.store, o.Now), Certificate: f.keys.server.Get, PerMinute: o.Config.EnrolPerMinute,

@@ -98,10 +98,10 @@ func (s *Store) open(ctx context.Context, log zerolog.Logger) error {
 	return nil
 }
 
-// source returns the data source name. Pages have 16 KiB: a batch is about 60 KB.
+// source returns the data source name. Its write-ahead log is brought into the file by every 16 MiB: pages have 4 KiB.
 func source(path, lock string) string {
-	q := url.Values{"_txlock": {lock}, "_pragma": {"page_size(16384)", "journal_mode(WAL)", "synchronous(FULL)",
-		"busy_timeout(10000)", "cache_size(-16384)", "wal_autocheckpoint(1000)"}}
+	q := url.Values{"_txlock": {lock}, "_pragma": {"journal_mode(WAL)", "synchronous(FULL)",
+		"busy_timeout(10000)", "cache_size(-16384)", "wal_autocheckpoint(4000)"}}
 	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + q.Encode()
 }
 

@@ -16,6 +16,7 @@ type Saver struct {
 	held  heldNote  // the newest
 	heard heldNote  // of the ack that was checked last; zero: it had no cosignature
 	asks  time.Time // until then no hello follows an ack without one
+	since time.Time // when an ack had one last
 }
 
 // NewSaver begins with the checkpoint of an earlier run.
@@ -48,10 +49,14 @@ func (s *Saver) Save(k wire.Ack2) {
 // give one, and for days.
 const AsksEvery = 30 * time.Minute
 
+// followsWithin is the longest time for which acks have no cosignature since one was soon before, with
+// some reserve: a registry cosigns what grows every few seconds.
+const followsWithin = 10 * time.Second
+
 // Asks reports whether a hello has to follow an ack without a cosignature, and counts it: a registry that was started
 // anew cosigns nothing for a gateway before its first hello.
 func (s *Saver) Asks(k wire.Ack2, now time.Time) bool {
-	if k.Cosignature != (wire.Signature{}) || now.Before(s.asks) {
+	if k.Cosignature != (wire.Signature{}) || now.Before(s.asks) || now.Sub(s.since) < followsWithin {
 		return false
 	}
 	s.asks = now.Add(AsksEvery)
@@ -108,7 +113,7 @@ var errCosignature = fmt.Errorf("%w: the witness's cosignature is not over what 
 // believed to have must be provable to strangers. An ack without a cosignature is the witness's
 // word all the same: a registry that was rolled back, or whose clock was, must not cosign before it
 // has caught up with what it cosigned.
-func (s *Saver) Check(k wire.Ack2) error {
+func (s *Saver) Check(k wire.Ack2, now time.Time) error {
 	s.heard = heldNote{}
 	if k.Cosignature == (wire.Signature{}) {
 		return nil
@@ -117,6 +122,7 @@ func (s *Saver) Check(k wire.Ack2) error {
 	if s.heard, ok = s.cosigned(k); !ok {
 		return errCosignature
 	}
+	s.since = now
 	return nil
 }
 

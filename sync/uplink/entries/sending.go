@@ -30,6 +30,7 @@ type Sending struct {
 	o Options
 
 	cursor  journaled.Position // all before it is at the registry
+	root    wire.Hash          // of the tree before the cursor, if batches were confirmed or agreed on up to there; else zero
 	flight  []Batch            // in order from the cursor
 	sent    int                // how many of flight were published since the last hello
 	window  int
@@ -189,8 +190,13 @@ func (s *Sending) Confirmed(k wire.Ack2, now time.Time) (moved bool) {
 	return false
 }
 
+// Stands reports whether an ack is about what was confirmed already, and nothing else.
+func (s *Sending) Stands(k wire.Ack2) bool {
+	return PlaceOf(k) == s.cursor && k.Root == s.root && s.root != (wire.Hash{})
+}
+
 func (s *Sending) drop(n int) {
-	s.cursor = s.flight[n-1].end
+	s.cursor, s.root = s.flight[n-1].end, s.flight[n-1].root
 	s.flight = append(s.flight[:0], s.flight[n:]...)
 }
 
@@ -209,6 +215,7 @@ func (s *Sending) Resume(ctx context.Context, at journaled.Position, r tree.Rang
 		return false, false
 	}
 	s.MoveTo(at)
+	s.root = wire.Hash(r.Root())
 	s.packing = startPacking(ctx, s.o, at, r)
 	return true, false
 }
@@ -217,7 +224,7 @@ func (s *Sending) Resume(ctx context.Context, at journaled.Position, r tree.Rang
 // about.
 func (s *Sending) MoveTo(at journaled.Position) {
 	s.Stop()
-	s.cursor, s.flight, s.gap = at, nil, nil
+	s.cursor, s.root, s.flight, s.gap = at, wire.Hash{}, nil, nil
 }
 
 // Stop stops the packing.

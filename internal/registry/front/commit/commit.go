@@ -56,6 +56,9 @@ type Committer struct {
 
 // New returns a Committer. Run starts it.
 func New(o Options) *Committer {
+	if o.CosignEvery == 0 {
+		o.CosignEvery = cosignEvery
+	}
 	return &Committer{o: o, jobs: make(chan Job, maxJobs), outcomes: make(chan Outcome, 16), memory: newMemory()}
 }
 
@@ -99,9 +102,11 @@ func (c *Committer) Short(g *roster.Gateway, now time.Time) time.Time {
 
 // Run stores jobs, as many at a time as are queued or expected, until ctx ends.
 func (c *Committer) Run(ctx context.Context) error {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	for {
-		jobs := c.gather(ctx)
-		if jobs == nil {
+		jobs := c.gather(ctx, look.C)
+		if ctx.Err() != nil {
 			return nil
 		}
 		for _, o := range c.commit(ctx, jobs) {
@@ -113,8 +118,8 @@ func (c *Committer) Run(ctx context.Context) error {
 	}
 }
 
-// gather returns the jobs of the next transaction; nil: ctx has ended.
-func (c *Committer) gather(ctx context.Context) (jobs []Job) {
+// gather returns the jobs of the next transaction, until ctx ends; look tells when to add what is owed.
+func (c *Committer) gather(ctx context.Context, look <-chan time.Time) (jobs []Job) {
 	var size int
 	var enough <-chan time.Time // set with the first wait for an expected job
 	for len(jobs) < maxCommitJobs && size < maxCommitBytes {
@@ -131,6 +136,8 @@ func (c *Committer) gather(ctx context.Context) (jobs []Job) {
 			return nil
 		case j := <-c.jobs:
 			jobs, size = append(jobs, j), size+j.Size
+		case <-look:
+			jobs = append(jobs, c.owed()...)
 		case <-enough:
 			return jobs
 		}
@@ -183,7 +190,7 @@ func (c *Committer) try(ctx context.Context, jobs []Job) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	c.memory.keep(t.ranges, t.ledgers)
+	c.memory.keep(t)
 	return t.Outcome, nil
 }
 
@@ -192,10 +199,10 @@ func (c *Committer) begin() *Txn {
 	at, doubt := c.o.Clock.Now()
 	now := c.o.Now()
 	return &Txn{Outcome: Outcome{At: now}, Now: now, Roster: c.o.Roster, Log: &c.o.Log, o: &c.o, memory: c.memory, agreed: at, unsure: doubt != agreed.None,
-		ranges: map[rangeKey]tree.Range{}, ledgers: map[*roster.Gateway]*Ledger{}}
+		ranges: map[rangeKey]tree.Range{}, ledgers: map[*roster.Gateway]*Ledger{}, cosigns: map[ackKey]cosigning{}}
 }
 
-// Options of a Committer. All are needed.
+// Options of a Committer. All but CosignEvery are needed.
 type Options struct {
 	Store   *store.Store
 	Roster  *roster.Roster
@@ -204,8 +211,10 @@ type Options struct {
 	Now     func() time.Time  // time of storing
 	Witness ed25519.PublicKey // of cosignatures
 	PerDay  int64             // quota of one gateway: bytes of new entries
-	Log     zerolog.Logger
-	Limited *zerolog.Logger // rate-limited, for events that any gateway can cause
+	// CosignEvery is the least time between cosignatures of an epoch, except in answers to hellos; 0: 3 s.
+	CosignEvery time.Duration
+	Log         zerolog.Logger
+	Limited     *zerolog.Logger // rate-limited, for events that any gateway can cause
 }
 
 // Outcome is what follows from a commit, in this order.

@@ -34,7 +34,7 @@ func TestGather(t *testing.T) {
 					})
 				}
 				began := time.Now()
-				jobs := o.gather(t.Context())
+				jobs := o.gather(t.Context(), nil)
 				if took := time.Since(began); len(jobs) != c.jobs || took != c.after {
 					t.Errorf("%d jobs after %v, not %d after %v", len(jobs), took, c.jobs, c.after)
 				}

@@ -128,10 +128,11 @@ func (l *Ledger) Again(line, record uint64, now time.Time) bool {
 const maxRanges = 1 << 14
 
 // memory is the state on which the next messages of all gateways depend, as of the last commit. The
-// methods for ledgers are safe for concurrent use; ranges and keep are for the committing
+// methods for ledgers are safe for concurrent use; ranges, cosigns and keep are for the committing
 // goroutine.
 type memory struct {
-	ranges map[rangeKey]tree.Range
+	ranges  map[rangeKey]tree.Range
+	cosigns map[ackKey]cosigning // those of a moment ago, and those that are owed
 
 	mu      sync.RWMutex
 	ledgers map[*roster.Gateway]*Ledger // each is replaced, never changed
@@ -143,7 +144,7 @@ type rangeKey struct {
 }
 
 func newMemory() *memory {
-	return &memory{ranges: map[rangeKey]tree.Range{}, ledgers: map[*roster.Gateway]*Ledger{}}
+	return &memory{ranges: map[rangeKey]tree.Range{}, cosigns: map[ackKey]cosigning{}, ledgers: map[*roster.Gateway]*Ledger{}}
 }
 
 // ledger returns the state of a gateway, which may be empty.
@@ -163,8 +164,9 @@ func (m *memory) setLedger(g *roster.Gateway, l Ledger) {
 }
 
 // keep stores the changes of a committed transaction.
-func (m *memory) keep(ranges map[rangeKey]tree.Range, ledgers map[*roster.Gateway]*Ledger) {
-	for key, r := range ranges {
+func (m *memory) keep(t *Txn) {
+	maps.Copy(m.cosigns, t.cosigns)
+	for key, r := range t.ranges {
 		if len(m.ranges) >= maxRanges {
 			for other := range m.ranges { // any: it can be read again
 				delete(m.ranges, other)
@@ -175,5 +177,5 @@ func (m *memory) keep(ranges map[rangeKey]tree.Range, ledgers map[*roster.Gatewa
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	maps.Copy(m.ledgers, ledgers)
+	maps.Copy(m.ledgers, t.ledgers)
 }

@@ -27,13 +27,20 @@ type Txn struct {
 	unsure  bool                        // the clock is in doubt
 	ranges  map[rangeKey]tree.Range     // changed
 	ledgers map[*roster.Gateway]*Ledger // may be changed
-	acks    []ackKey
+	acks    []answer
+	cosigns map[ackKey]cosigning // changed
 }
 
 // ackKey identifies an ack: the state of a gateway's epoch.
 type ackKey struct {
 	g     *roster.Gateway
 	epoch uint64
+}
+
+// answer is a requested ack.
+type answer struct {
+	ackKey
+	cosigned bool // now, if it may be; else its cosignature may follow
 }
 
 // Ledger returns the state of a gateway, to be changed in place.
@@ -72,11 +79,20 @@ func (t *Txn) SetStored(gateway int64, epoch uint64, r tree.Range) {
 // Heard notes that new data of a gateway was stored.
 func (t *Txn) Heard(g *roster.Gateway) { t.Outcome.Heard = append(t.Outcome.Heard, g) }
 
-// Ack requests one ack after the commit, however many messages it answers.
-func (t *Txn) Ack(g *roster.Gateway, epoch uint64) {
-	if key := (ackKey{g, epoch}); !slices.Contains(t.acks, key) {
-		t.acks = append(t.acks, key)
+// Ack requests one ack after the commit, however many messages it answers. Its cosignature may come by
+// another ack a few seconds later.
+func (t *Txn) Ack(g *roster.Gateway, epoch uint64) { t.answer(answer{ackKey{g, epoch}, false}) }
+
+// AckCosigned is Ack with the cosignature at once, if there may be one.
+func (t *Txn) AckCosigned(g *roster.Gateway, epoch uint64) { t.answer(answer{ackKey{g, epoch}, true}) }
+
+func (t *Txn) answer(a answer) {
+	i := slices.IndexFunc(t.acks, func(other answer) bool { return other.ackKey == a.ackKey })
+	if i < 0 {
+		t.acks = append(t.acks, a)
+		return
 	}
+	t.acks[i].cosigned = t.acks[i].cosigned || a.cosigned
 }
 
 // maxAlarms is the most alarms of a gateway that may wait for their entries.
@@ -115,8 +131,8 @@ func (t *Txn) Noticed(l *Ledger, epoch, from, to uint64) (all []uint64, err erro
 // makeReplies makes the requested acks.
 func (t *Txn) makeReplies() error {
 	safety := t.o.Safety
-	for _, key := range t.acks {
-		l := t.ledgers[key.g]
+	for _, a := range t.acks {
+		l, key := t.ledgers[a.g], a.ackKey
 		at, err := t.Stored(l.ID, key.epoch)
 		if err != nil {
 			return err
@@ -127,7 +143,7 @@ func (t *Txn) makeReplies() error {
 		}
 		ack.Safe = safety.Of(store.Stream{Gateway: l.ID, Kind: store.MarkEntries, Number: key.epoch}, ack.Next)
 		ack.SafeRecords = safety.Of(store.Stream{Gateway: l.ID, Kind: store.MarkRecords, Number: ack.Line}, ack.Records)
-		cosign, err := t.cosign(l, key.epoch, at)
+		cosign, err := t.cosign(l, a, at)
 		if err != nil {
 			return err
 		}
@@ -150,15 +166,4 @@ func (l *Ledger) numbering(tx *store.Tx) (line, count uint64, err error) {
 		return l.Line, l.Records, err
 	}
 	return l.Line, pending - 1, nil
-}
-
-// cosign reports whether the witness may cosign the stored tree of an epoch, and stores that first.
-// An empty tree is not cosigned, nor anything while the clock is in doubt: a cosignature states a
-// time.
-func (t *Txn) cosign(l *Ledger, epoch uint64, r tree.Range) (bool, error) {
-	now := t.agreed.Unix()
-	if r.Size() == 0 || t.unsure || !l.claim.admits(epoch, now) {
-		return false, nil
-	}
-	return t.Cosign(l.ID, epoch, r.Size(), wire.Hash(r.Root()), now)
 }

@@ -32,7 +32,7 @@ func openHello(o Options, g *roster.Gateway, format uint64, payload []byte) (*he
 // Store finds out which data that the hello names is not stored here, and requests an ack.
 func (w *helloWork) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) error {
 	l.Epoch = roster.AnswerEpoch(w.Hello2)
-	t.Ack(g, l.Epoch)
+	t.AckCosigned(g, l.Epoch)
 	if err := t.Weigh(g, l, w.Cosigned); err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (question) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) error 
 	s := t.Roster.Look(g)
 	asked, err := setLacking(t, g, l, s, s.View.Hello)
 	if asked {
-		t.Ack(g, l.Epoch)
+		t.AckCosigned(g, l.Epoch)
 	}
 	return err
 }
