@@ -2,10 +2,13 @@ package uplink
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
+	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"gatehouse/internal/faultnet"
@@ -385,6 +388,38 @@ func TestRefusalsAreShown(t *testing.T) {
 		time.Sleep(3 * time.Hour)
 		if s := w.uplink.Status(); len(s.Refusals) != 0 {
 			t.Errorf("hours later: %v", s.Refusals)
+		}
+	})
+}
+
+// TestAnswerOfAnotherEpoch: what answers a hello must be of the epoch that it asked about. Anything else, such
+// as the ack of a batch of before, moves nothing, and begins no epoch.
+func TestAnswerOfAnotherEpoch(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.stop()
+		if err := os.RemoveAll(w.dir); err != nil {
+			t.Fatal(err)
+		}
+		w.reg.set(func(r *registry) { r.silent, r.store.epochs[77] = true, []leaf{{header: "of another journal"}} })
+		w.startGateway()
+		w.append(3)
+		time.Sleep(10 * time.Second)
+		other := w.broker.Connect(faultnet.Client{Name: "registry's other connection"})
+		hellos := 0
+		w.reg.set(func(r *registry) { r.answer(other, 77); hellos = len(r.helloAt) })
+		synctest.Wait()
+		w.reg.set(func(r *registry) {
+			if len(r.helloAt) != hellos {
+				t.Errorf("%d more hellos at once", len(r.helloAt)-hellos)
+			}
+			r.silent = false
+		})
+		if n := w.count(func(h wire.Header) bool { return h.Kind == wire.KindEpoch }); n > 0 {
+			t.Errorf("%d new epochs", n)
+		}
+		w.inStep(t)
+		if fault := cmp.Or(w.same(), w.eachOnce()); fault != "" {
+			t.Error(fault)
 		}
 	})
 }

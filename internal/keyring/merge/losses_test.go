@@ -2,13 +2,16 @@ package merge
 
 import (
 	"crypto/sha256"
+	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
 	"gatehouse/internal/access"
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/keyring/record"
 	"gatehouse/internal/keyring/signedlist"
 	"gatehouse/sync/wire"
 )
@@ -48,6 +51,38 @@ func TestLossesMissNobody(t *testing.T) {
 			t.Fatal("a list takes nothing from itself")
 		}
 	})
+}
+
+// TestLossOfWhoObjected: the end by a notice is the building's own, and no loss by a list; but an end that
+// a list brings although it has seen the objection is. An objection answers the notice of its own grant.
+func TestLossOfWhoObjected(t *testing.T) {
+	notice, dispute := plain("a", 1, 1, change(wire.OpNotice, 1, 20)), plain("a", 1, 2, change(wire.OpDispute, 1, 30))
+	second, resume := plain("a", 1, 3, change(wire.OpNotice, 2, 40)), plain("a", 1, 4, change(wire.OpDispute, 3, 50))
+	ends := func(g *wire.Grant) { g.Until = uint32(issuedAt.Unix()) }
+	rows := func(change ...func(*wire.Grant)) []wire.Grant {
+		return []wire.Grant{row(1, 1, change...), row(2, 2), row(3, 3)}
+	}
+	for name, c := range map[string]struct {
+		records []record.Local
+		seen    uint64 // records of the line that the list includes
+		want    []wire.ID
+	}{
+		"a notice alone":                    {[]record.Local{notice}, 1, nil},
+		"an objection that it has not seen": {[]record.Local{notice, dispute}, 1, nil},
+		"an objection that it has seen":     {[]record.Local{notice, dispute}, 2, []wire.ID{{1, 1}}},
+		"one, and a notice of another":      {[]record.Local{notice, dispute, second}, 3, []wire.ID{{1, 1}}},
+		"another's objection":               {[]record.Local{notice, second, resume}, 4, nil},
+	} {
+		s := beside(nil, c.records...)
+		s.List = listOf(t, nil, rows()...)
+		must(t, s.Refresh())
+		next := listOf(t, []wire.Seen{{Gateway: "a", Line: 1, Number: c.seen}}, rows(ends)...)
+		past := issuedAt.Add(-time.Hour).Unix()
+		lost := slices.Collect(maps.Keys(s.Losses(next, s.Takes(next, past, true), past, true)))
+		if !slices.Equal(lost, c.want) {
+			t.Errorf("%s: lost %v, want %v", name, lost, c.want)
+		}
+	}
 }
 
 func grantsFrom(t *testing.T, c grantlist.Contents) *access.Grants {
