@@ -21,7 +21,7 @@ BenchmarkDecide/100000-2   100  120 ns/op  24 ns/bare-map
 const fresh = `machine: two
 load: 3
 goos: linux
-fleet: {"gateways":100,"revocation":{"n":9,"p50_ms":3.5,"p99_ms":22},"front":{"resident_mib":171.2}}
+fleet: {"gateways":100,"seconds":4,"entries":4801,"ack":{"p99_ms":2001,"max_ms":2050},"revocation":{"n":9,"p50_ms":3.5,"p99_ms":22},"lost":1,"doubled":2,"front":{"resident_mib":171.2,"cpu_us_an_entry":7}}
 pkg: gatehouse/internal/journal
 BenchmarkAppendBesideLimit/added=0ms-2   100  150.0 p50-us  140.0 limit-p50-us  1.1 x-limit
 PASS
@@ -61,7 +61,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept, doc := read(t, dir, "benchmarks", "now.txt"), read(t, dir, "benchmarks.md")
-	for _, want := range []string{"machine: two", "1.1 x-limit", "58 ns/op", "120 ns/op", "BenchmarkFleet/100 1 171.2 MiB 3.5 revocation-p50-ms 22 revocation-p99-ms"} {
+	for _, want := range []string{"machine: two", "1.1 x-limit", "58 ns/op", "120 ns/op", "BenchmarkFleet/100 1 171.2 MiB 3.5 revocation-p50-ms 22 revocation-p99-ms 1200.25 entries/s 2001 signed-p99-ms 2050 signed-max-ms 1 lost 2 doubled 7 us-CPU/entry"} {
 		if !strings.Contains(kept, want) {
 			t.Errorf("now.txt has no %q:\n%s", want, kept)
 		}

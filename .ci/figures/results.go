@@ -90,19 +90,33 @@ func (r results) add(pkg, line string, notes map[string]string) error {
 // addFleet takes what gatesim fleet --json printed, as a benchmark of so many gateways.
 func (r results) addFleet(text string, notes map[string]string) error {
 	var f struct {
-		Gateways   int
+		Gateways int
+		Seconds  float64
+		Entries  float64
+		Lost     int
+		Doubled  int
+		Ack      struct {
+			P99 float64 `json:"p99_ms"`
+			Max float64 `json:"max_ms"`
+		}
 		Revocation struct {
 			P50 float64 `json:"p50_ms"`
 			P99 float64 `json:"p99_ms"`
 		}
 		Front struct {
 			Resident float64 `json:"resident_mib"`
+			CPUEntry float64 `json:"cpu_us_an_entry"`
 		}
 	}
 	if err := json.Unmarshal([]byte(text), &f); err != nil {
 		return err
 	}
-	return r.add("cmd/gatesim", fmt.Sprintf("BenchmarkFleet/%d 1 %.4g MiB %.4g revocation-p50-ms %.4g revocation-p99-ms", f.Gateways, f.Front.Resident, f.Revocation.P50, f.Revocation.P99), notes)
+	rate := 0.0
+	if f.Seconds > 0 {
+		rate = f.Entries / f.Seconds
+	}
+	return r.add("cmd/gatesim", fmt.Sprintf("BenchmarkFleet/%d 1 %.4g MiB %.4g revocation-p50-ms %.4g revocation-p99-ms %.6g entries/s %.4g signed-p99-ms %.4g signed-max-ms %d lost %d doubled %.4g us-CPU/entry",
+		f.Gateways, f.Front.Resident, f.Revocation.P50, f.Revocation.P99, rate, f.Ack.P99, f.Ack.Max, f.Lost, f.Doubled, f.Front.CPUEntry), notes)
 }
 
 // with is r, with the benchmarks of fresh in the place of the same ones.

@@ -20,7 +20,7 @@ import (
 // fleetCmd plays many light gateways at one registry.
 type fleetCmd struct {
 	Gateways    int           `default:"100" help:"How many gateways, each in a building of its own."`
-	Rate        float64       `help:"Entries a second of all together; 0: one a gateway in 40 s, as in a city's busiest hour." default:"0" placeholder:"ENTRIES"`
+	Rate        float64       `help:"Entries a second of all together, five a passage; 0: one a gateway in 40 s, as in a city's busiest hour." default:"0" placeholder:"ENTRIES"`
 	For         time.Duration `help:"How long people come and go, once all gateways are connected." default:"30s"`
 	Revocations int           `help:"Cards that are suspended in that time, each in a building by chance." default:"100"`
 	JSON        bool          `name:"json" help:"Print what was seen as JSON."`

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -212,20 +213,22 @@ func (f *Fleet) live(ctx context.Context) error {
 	return nil
 }
 
-// passages enters people at the rate of the options, each at a gateway by chance.
+// passages lets people in, each at a gateway by chance, so many that their entries come at the rate of the options.
 func (f *Fleet) passages(ctx context.Context) {
 	const turn = 10 * time.Millisecond
 	tick := time.NewTicker(turn)
 	defer tick.Stop()
-	for began, made := time.Now(), 0; ; {
+	var walking []*walk
+	for began, let := time.Now(), 0; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			for ; float64(made) < f.o.Rate*now.Sub(began).Seconds(); made++ {
+			for ; float64(let) < f.o.Rate/walkEntries*now.Sub(began).Seconds(); let++ {
 				b := f.buildings[rand.IntN(len(f.buildings))]
-				b.pass(b.grants[rand.IntN(residents)])
+				walking = append(walking, &walk{of: b.gateway, card: b.grants[rand.IntN(residents)], began: now})
 			}
+			walking = slices.DeleteFunc(walking, func(w *walk) bool { return w.goOn(now) })
 		}
 	}
 }

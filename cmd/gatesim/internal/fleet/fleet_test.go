@@ -109,6 +109,45 @@ func TestJournal(t *testing.T) {
 	}
 }
 
+// TestWalk: a passage's entries come as somebody goes through a door, and name the grant.
+func TestWalk(t *testing.T) {
+	var acks latencies
+	began := time.Now()
+	w := &walk{of: &gateway{journal: newJournal(&acks)}, began: began}
+	made := uint64(0)
+	for _, c := range []struct {
+		after time.Duration
+		kinds []wire.Kind
+		over  bool
+	}{
+		{0, []wire.Kind{wire.KindAccess, wire.KindReleased}, false},
+		{900 * time.Millisecond, nil, false},
+		{time.Second, []wire.Kind{wire.KindOpened}, false},
+		{3 * time.Second, nil, false},
+		{5 * time.Second, []wire.Kind{wire.KindClosed, wire.KindSecured}, true},
+	} {
+		if over := w.goOn(began.Add(c.after)); over != c.over {
+			t.Errorf("after %v, over: %t", c.after, over)
+		}
+		j := w.of.journal
+		list, _, err := j.Entries(t.Context(), journaled.Position{Epoch: j.epoch, Sequence: made}, 10)
+		if err != nil || len(list) != len(c.kinds) {
+			t.Fatalf("after %v: %d entries, %v", c.after, len(list), err)
+		}
+		for i, e := range list {
+			h, err := wire.DecodeHeader(e.Header)
+			named := h.Ref != nil && h.Ref.Counter == 0
+			if err != nil || h.Kind != c.kinds[i] || named != (h.Kind == wire.KindReleased || h.Kind == wire.KindOpened) {
+				t.Errorf("after %v: %+v, %v", c.after, h, err)
+			}
+		}
+		made += uint64(len(list))
+	}
+	if made != walkEntries {
+		t.Errorf("%d entries", made)
+	}
+}
+
 // TestPrint: the report says all that is measured, and nothing of a front that can't be looked at.
 func TestPrint(t *testing.T) {
 	r := Report{Gateways: 3, Connected: 2, ConnectedIn: 1.5, Seconds: 10, Entries: 42, Ack: Latency{42, 1, 2, 3}, Revocation: Latency{5, 4, 6, 7}, Lost: 1, Doubled: 2}

@@ -93,8 +93,46 @@ func (g *gateway) inStep() bool { return g.uplink.Status().State == uplink.State
 // door is the one door of each building.
 const door = "front"
 
-// pass enters that somebody was let in.
-func (g *gateway) pass(card wire.Grant) {
-	g.journal.Queue(wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeGranted, Reason: wire.ReasonGranted, Door: door, Source: "street",
-		Direction: wire.DirectionIn}, wire.Who{Credential: &card.Credential, Grant: &card.ID, Tenancy: &card.Tenancy})
+// walk is somebody's way through a door, which makes a passage's entries as time goes by.
+type walk struct {
+	of    *gateway
+	card  wire.Grant
+	began time.Time
+	ref   wire.Ref // of the grant
+	steps int      // taken
+}
+
+// walkAt is when each step of a walk is, from its begin: let in, the door opens, the door is closed.
+var walkAt = [...]time.Duration{0, time.Second, 4 * time.Second}
+
+// walkEntries is how many entries a whole walk makes.
+const walkEntries = 5
+
+// goOn enters what has happened until now, and reports whether the walk is over.
+func (w *walk) goOn(now time.Time) (over bool) {
+	for w.steps < len(walkAt) && now.Sub(w.began) >= walkAt[w.steps] {
+		w.enter()
+		w.steps++
+	}
+	return w.steps == len(walkAt)
+}
+
+func (w *walk) enter() {
+	j, at := w.of.journal, wire.Header{Door: door}
+	switch w.steps {
+	case 0:
+		granted, released := at, at
+		granted.Kind, granted.Outcome, granted.Reason = wire.KindAccess, wire.OutcomeGranted, wire.ReasonGranted
+		granted.Source, granted.Direction = "street", wire.DirectionIn
+		w.ref = j.Queue(granted, wire.Who{Credential: &w.card.Credential, Grant: &w.card.ID, Tenancy: &w.card.Tenancy})
+		released.Kind, released.Ref = wire.KindReleased, &w.ref
+		j.Queue(released, wire.Who{})
+	case 1:
+		at.Kind, at.Ref = wire.KindOpened, &w.ref
+		j.Queue(at, wire.Who{})
+	default:
+		for _, at.Kind = range []wire.Kind{wire.KindClosed, wire.KindSecured} {
+			j.Queue(at, wire.Who{})
+		}
+	}
 }
