@@ -29,6 +29,7 @@ type active struct {
 	copies *copies.Pair
 	adopt  *adopt.List
 	grants atomic.Pointer[access.Grants] // the snapshot that opens
+	listed chan struct{}                 // has one where a list came
 
 	mu     sync.Mutex // guards the rest, and the files of lists, records and marks
 	state  merge.State
@@ -154,6 +155,10 @@ func (a *active) activate(next *signedlist.List, took merge.Restraint) error {
 	if a.ahead.there { // it names what this list does away with
 		a.writeAhead(true, "what the list takes can't be written ahead of it")
 	}
+	select {
+	case a.listed <- struct{}{}:
+	default:
+	}
 	return a.store(next)
 }
 
@@ -214,6 +219,13 @@ func (a *active) inCopies(do func(*copies.Pair, *copies.Stored)) {
 	if s, err := a.storedBy(a.stored); err == nil {
 		do(a.copies, s)
 	}
+}
+
+// begin lets the copies of the list say that something is ahead of their databases.
+func (a *active) begin() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.inCopies((*copies.Pair).Begin)
 }
 
 // settled cleans up once both files hold what is active: the small file keeps only what still has

@@ -2,11 +2,13 @@ package keyring
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"gatehouse/internal/durable/boltfile"
 	"gatehouse/internal/keyring/signedlist"
@@ -25,6 +27,7 @@ func running(t *testing.T) (k *Keyring, g *listLog, stale string) {
 	g.set(2, 2)
 	g.issue(t, wire.LogFormat)
 	must(t, g.give(t, k))
+	<-k.active.listed // Run has seen that
 	g.set(3, 3)
 	g.issue(t, wire.LogFormat)
 	must(t, g.give(t, k))
@@ -109,8 +112,8 @@ func TestBadFileAhead(t *testing.T) {
 	}
 }
 
-// TestBothFilesAheadLost: without the changes ahead of both databases nobody knows what was revoked last: no
-// card opens until a list comes.
+// TestBothFilesAheadLost: without the changes ahead of both databases, which these say that there were, nobody knows
+// what was revoked last: no card opens until a list comes.
 func TestBothFilesAheadLost(t *testing.T) {
 	for name, harm := range map[string]func(path string) error{
 		"deleted": os.Remove,
@@ -119,9 +122,13 @@ func TestBothFilesAheadLost(t *testing.T) {
 			b[200] ^= 1
 			return os.WriteFile(path, b, 0o600)
 		},
+		"emptied":     func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"zeros":       func(path string) error { return os.WriteFile(path, make([]byte, len(readFile(t, path))), 0o600) },
+		"a directory": func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			k, g, _ := running(t)
+			runFor(t, k, func() bool { return saysUsed(t, k, "grants-a.db") && saysUsed(t, k, "grants-b.db") })
 			k = powerCut(t, k, func(dir string) {
 				for _, name := range []string{"grants-a.ahead", "grants-b.ahead"} {
 					must(t, harm(filepath.Join(dir, name)))
@@ -129,8 +136,8 @@ func TestBothFilesAheadLost(t *testing.T) {
 			})
 			want(t, k, credential(1), wire.ReasonNotReady)
 			want(t, k, credential(2), wire.ReasonNotReady)
-			if s := k.Status(); len(s.Files.Damage)+len(s.Files.Aside) < 2 {
-				t.Errorf("told %q, set aside %q", s.Files.Damage, s.Files.Aside)
+			if s := k.Status(); !s.Lost && len(s.Files.Damage)+len(s.Files.Aside) < 2 {
+				t.Errorf("lost %t, told %q, set aside %q", s.Lost, s.Files.Damage, s.Files.Aside)
 			}
 			must(t, g.give(t, k))
 			k = restarted(t, k)
@@ -140,6 +147,64 @@ func TestBothFilesAheadLost(t *testing.T) {
 				t.Errorf("status %+v", s)
 			}
 		})
+	}
+}
+
+// runFor runs a keyring until something is so.
+func runFor(t *testing.T, k *Keyring, so func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- k.Run(ctx) }()
+	for end := time.Now().Add(10 * time.Second); !so() && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	}
+	cancel()
+	if must(t, <-done); !so() {
+		t.Fatal("it does not come")
+	}
+}
+
+// saysUsed reports whether a database says that something is ahead of it.
+func saysUsed(t *testing.T, k *Keyring, name string) (used bool) {
+	t.Helper()
+	db, err := boltfile.Open(fileOf(k, name), &bolt.Options{ReadOnly: true, Timeout: time.Second})
+	if err != nil {
+		return false // it is being written
+	}
+	must(t, db.View(func(tx *bolt.Tx) error {
+		used = tx.Bucket([]byte("list")).Get([]byte("used")) != nil
+		return nil
+	}))
+	must(t, db.Close())
+	return used
+}
+
+// TestNothingWasAhead: where the databases do not say that there were changes ahead of both, the list is theirs: cards
+// open by it without the files, which are told, and nothing was lost. So it is after an orderly stop, too.
+func TestNothingWasAhead(t *testing.T) {
+	for _, stop := range []bool{false, true} {
+		k, _, _ := running(t)
+		k.tend() // the databases say so
+		if must(t, k.Close()); !stop {
+			k = openEnrolled(t, filepath.Dir(k.opts.Dir))
+			k.tend() // a new lap begins
+			k.tend()
+		}
+		k = powerCut(t, k, func(dir string) {
+			must(t, os.Remove(filepath.Join(dir, "grants-a.ahead")))
+			must(t, os.Remove(filepath.Join(dir, "grants-b.ahead")))
+		})
+		want(t, k, credential(1), wire.ReasonRevoked)
+		want(t, k, credential(2), wire.ReasonGranted)
+		if s := k.Status(); s.Version != 3 || s.Lost || !s.Files.Copies[0].Good || !s.Files.Copies[1].Good || (len(s.Files.Damage) == 2) == stop {
+			t.Errorf("stopped %t: %+v", stop, s)
+		}
+		k.tend()
+		k = powerCut(t, k, func(string) {})
+		want(t, k, credential(2), wire.ReasonGranted)
+		if s := k.Status(); len(s.Files.Damage)+len(s.Files.Aside) > 0 {
+			t.Errorf("stopped %t: then %+v", stop, s)
+		}
 	}
 }
 
@@ -166,7 +231,7 @@ func TestProgramFromBefore(t *testing.T) {
 	k, _, _ := running(t)
 	manifests := func() (all []error) {
 		for _, name := range []string{"grants-a.db", "grants-b.db"} {
-			db, err := boltfile.Open(fileOf(k, name), &bolt.Options{ReadOnly: true})
+			db, err := boltfile.Open(fileOf(k, name), &bolt.Options{ReadOnly: true, Timeout: 5 * time.Second})
 			must(t, err)
 			must(t, db.View(func(tx *bolt.Tx) error {
 				_, err := signedlist.Open(tx.Bucket([]byte("list")).Get([]byte("manifest")), building, wire.LogFormat, k.Keys.Issuers())
@@ -188,6 +253,8 @@ func TestProgramFromBefore(t *testing.T) {
 			t.Errorf("after an orderly stop: %v", err)
 		}
 	}
+	k = openEnrolled(t, filepath.Dir(k.opts.Dir)) // from the start on: records stand ahead of their files then, too
+	runFor(t, k, func() bool { return !slices.Contains(manifests(), nil) })
 }
 
 // TestTakenBackAfterAList: the active list stays over a power cut though its issuer was taken back, also where the

@@ -102,7 +102,8 @@ func Open(o Options) (*Keyring, error) {
 func build(o Options) *Keyring {
 	k := &Keyring{opts: o, Keys: keys.NewStore(o.Keys, o.Building)}
 	k.Time = signedtime.New(func() time.Duration { return k.opts.Elapsed() })
-	k.active = &active{dir: &files.Dir{Path: o.Dir, Log: o.Log}, keys: k.Keys, time: k.Time}
+	k.active = &active{dir: &files.Dir{Path: o.Dir, Log: o.Log}, keys: k.Keys, time: k.Time, listed: make(chan struct{}, 1)}
+	k.active.listed <- struct{}{} // that of the files
 	k.Kept = recordfiles.NewKept(k.active.dir, k.Time.Own, k.Keys)
 	k.Records = &Records{k.active, recordfiles.NewPending(k.active.dir, k.Keys), k.Kept}
 	k.Authority = &Authority{active: k.active, records: k.Records}
@@ -142,6 +143,8 @@ func (k *Keyring) Run(ctx context.Context) error {
 			k.Adopt.Tend()
 			k.tend()
 			k.Kept.ForgetOld()
+		case <-k.active.listed:
+			k.active.begin()
 		}
 	}
 }

@@ -128,13 +128,16 @@ func (s *Content) state() state {
 	return stateOf(sha256.Sum256(payload), len(s.Over))
 }
 
-// follow adds the changes of the frames to what the database holds. A file that is not there, or is damaged, is
-// an error, and its changes are missing then: the other copy has them.
+// follow adds the changes of the frames to what the database holds. A file that is not there, is damaged, or has none
+// of those that were there is an error. Its changes, if there were any, are missing then: the other copy has them.
 func (s *Content) follow(c *file) error {
 	if s.lap == (frames.Lap{}) {
 		return nil // nothing is ahead of it
 	}
 	log, all, err := frames.Read(c.aheadPath(), s.lap)
+	if err == nil && len(all) == 0 && s.used {
+		err = fmt.Errorf("read %s: the changes that were there are gone", c.aheadPath())
+	}
 	if err != nil {
 		return err
 	}

@@ -156,9 +156,10 @@ func (p *Pair) content(c *file) (Content, error) {
 	if err != nil {
 		return content, err
 	}
-	c.lost = false
-	if err := content.follow(c); err != nil {
-		c.lost, content.Lost = true, true
+	err = content.follow(c)
+	content.Lost = err != nil && (content.used || errors.Is(err, durable.ErrDamaged))
+	c.lost, c.gone = content.Lost, errors.Is(err, fs.ErrNotExist)
+	if err != nil {
 		p.dir.Log.Error().Err(err).Msg("changes ahead of a copy of the grants can't be used")
 		if errors.Is(err, durable.ErrDamaged) {
 			p.dir.PutAside(c.aheadPath())
@@ -173,7 +174,7 @@ func (p *Pair) Missing() (all []string) {
 		if _, err := os.Stat(c.path); errors.Is(err, fs.ErrNotExist) {
 			all = append(all, c.name())
 		}
-		if _, err := os.Stat(c.aheadPath()); c.lost && errors.Is(err, fs.ErrNotExist) {
+		if c.gone {
 			all = append(all, filepath.Base(c.aheadPath()))
 		}
 	}
@@ -273,14 +274,19 @@ func (p *Pair) write(c *file, s *Stored, by func(*Stored) error) error {
 	return err
 }
 
-// Begin lets the next lists cost one sync in each copy that holds s. It writes each database once in a run, so
-// nothing that is urgent should wait for it.
+// Begin lets the next lists cost one sync in each copy that holds s, and lets each database say whether something is
+// ahead of it. It writes them once in a run, and after the first list that is not in them, so nothing that is urgent
+// should wait for it.
 func (p *Pair) Begin(s *Stored) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.files {
-		if c.holds(s.List, s.Over) && c.log == nil && !c.direct {
+		switch {
+		case !c.holds(s.List, s.Over), c.direct:
+		case c.log == nil:
 			_ = p.write(c, s, c.fold) // logged there
+		case !c.log.Empty() && !c.used:
+			_ = p.write(c, s, c.say)
 		}
 	}
 }

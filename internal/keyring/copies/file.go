@@ -32,7 +32,9 @@ type file struct {
 	over    int         // how many of the grants that are over it holds, from the first on; -1: unknown
 	log     *frames.Log // of the changes that the database lacks; nil: there are none
 	direct  bool        // there can be none, in this run: a file for them can't be made
+	used    bool        // the database says that there are some
 	lost    bool        // there may be some, and they can't be read
+	gone    bool        // their file was not there
 	base    []wire.Hash // of the buckets in the database
 	under   int         // over, of the database
 	err     error       // of the last access
@@ -48,10 +50,11 @@ type Content struct {
 	Over     []wire.ID // grants that are over
 	Anchored bool      // with their number and hash: the file is not of an older version of the program
 	Marks    []byte    // of the keyring; empty: an older version has written them elsewhere
-	Lost     bool      // there may be later changes that can't be read
+	Lost     bool      // there are later changes that can't be read
 
 	anchor []byte         // number and hash of the grants that are over
 	lap    frames.Lap     // of the changes ahead of the database; zeros: none
+	used   bool           // there were some
 	log    *frames.Log    // of these; nil: they are not known
 	under  int            // of the grants that are over, those in the database
 	was    map[int][]byte // buckets of the database that these changes replace
@@ -68,6 +71,7 @@ var (
 	secondSlot   = []byte("second")
 	marksSlot    = []byte("marks")
 	lapSlot      = []byte("ahead")      // lap of the changes ahead of this database
+	usedSlot     = []byte("used")       // there, once there are some: they can't be missing then
 	behindSlot   = []byte("manifest 2") // manifest, while there may be such changes
 	anchorSlot   = []byte("anchor")     // number (8 bytes) and hash of the grants that are over
 	journalTable = []byte("journal")
@@ -113,6 +117,7 @@ func (c *file) read() (content Content, err error) {
 		content.Second = append([]byte(nil), head.Get(secondSlot)...)
 		content.Marks = append([]byte(nil), head.Get(marksSlot)...)
 		copy(content.lap[:], head.Get(lapSlot))
+		content.used = head.Get(usedSlot) != nil
 		content.anchor = bytes.Clone(head.Get(anchorSlot))
 		if err := content.readOver(tx); err != nil {
 			return err
@@ -170,7 +175,7 @@ func anchorOf(over *merge.Tombstones) []byte {
 func (c *file) note(content Content) {
 	c.known, c.hash, c.version, c.over = true, wire.Hash{}, 0, -1
 	c.buckets = signedlist.BucketHashes(content.Buckets)
-	c.log, c.base, c.under = content.log, slices.Clone(c.buckets), content.under
+	c.log, c.used, c.base, c.under = content.log, content.used, slices.Clone(c.buckets), content.under
 	for i, was := range content.was {
 		c.base[i] = sha256.Sum256(was)
 	}
@@ -229,9 +234,18 @@ func (c *file) foldWith(s *Stored, log *frames.Log, lap frames.Lap) error {
 	})
 }
 
+// say writes into the database that something is ahead of it. From then on that can't be lost unnoticed.
+func (c *file) say(s *Stored) error {
+	return c.did(s, func() error {
+		err := c.update(func(tx *bolt.Tx) error { return tx.Bucket(listTable).Put(usedSlot, []byte{1}) })
+		c.used = err == nil
+		return err
+	})
+}
+
 // begun notes what the database holds, and that nothing is ahead of it.
 func (c *file) begun(s *Stored, log *frames.Log) {
-	c.log, c.lost, c.base, c.under = log, false, s.List.Manifest.Buckets, len(s.Over.IDs)
+	c.log, c.used, c.lost, c.base, c.under = log, false, false, s.List.Manifest.Buckets, len(s.Over.IDs)
 }
 
 // replace writes a new database. The old one was good once, or was put aside; it goes only when the new
@@ -281,14 +295,14 @@ func put(tx *bolt.Tx, s *Stored, have []wire.Hash, over int, lap frames.Lap) err
 // mark names the lap of the changes that will come ahead of a database. Where there is one, the manifest stands in
 // another slot, and in its own a marker.
 func mark(head *bolt.Bucket, s *Stored, lap frames.Lap) error {
-	if lap == (frames.Lap{}) {
-		return errors.Join(head.Put(lapSlot, lap[:]), head.Delete(behindSlot))
+	if err := errors.Join(head.Put(lapSlot, lap[:]), head.Delete(usedSlot)); err != nil || lap == (frames.Lap{}) {
+		return errors.Join(err, head.Delete(behindSlot))
 	}
 	marker, err := aheadMarker()
 	if err != nil {
 		return err
 	}
-	return errors.Join(head.Put(lapSlot, lap[:]), head.Put(behindSlot, s.List.Envelope), head.Put(manifestSlot, marker))
+	return errors.Join(head.Put(behindSlot, s.List.Envelope), head.Put(manifestSlot, marker))
 }
 
 // aheadMarker is a list that nobody has signed whom any gateway knows. A program from before the changes ahead of
