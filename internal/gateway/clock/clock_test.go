@@ -164,6 +164,9 @@ func TestConfirm(t *testing.T) {
 	if _, err := c.Confirm(time.UTC); err != nil {
 		t.Fatal(err)
 	}
+	if !c.Read().Trusted {
+		t.Error("a confirmation counts for nothing")
+	}
 	for range 3 {
 		at := c.Decision()
 		if c.Read().Trusted && (at.Lo < m.wall.Unix()-60 || at.Hi > m.wall.Unix()+60 || c.Doubt(time.UTC) != "") || at.Sure > installed.Unix()+int64(10*clockDay/time.Second) {
@@ -175,6 +178,28 @@ func TestConfirm(t *testing.T) {
 		m.pass(t, c, 3*clockDay)
 		c = m.reboot(path, time.Minute)
 		poll(t, c)
+	}
+}
+
+// TestSet: the time that the owner of a standalone house has signed counts for visitors at once and for residents
+// after a day, whatever the machine's clock shows and somebody on site had confirmed.
+func TestSet(t *testing.T) {
+	m := &machine{wall: installed.Add(366 * clockDay), floor: installed.Unix()}
+	c := m.start(filepath.Join(t.TempDir(), "clock"))
+	poll(t, c)
+	if _, err := c.Confirm(time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	signed := installed.Add(30 * clockDay).Unix()
+	if h := c.Set(signed, time.Second); h.Reason != wire.ReasonClockSet {
+		t.Errorf("the entry says %v", h.Reason)
+	}
+	if at := c.Decision(); at.Lo < signed || at.Hi > signed+62 || !c.Read().Trusted {
+		t.Errorf("after the owner's time %d: %+v, trusted %t", signed, at, c.Read().Trusted)
+	}
+	m.pass(t, c, clockDay+time.Hour)
+	if sure, want := c.Decision().Sure, signed+int64(clockDay/time.Second); sure < want || sure > want+3700 {
+		t.Errorf("a day later %d is sure, want %d", sure, want)
 	}
 }
 

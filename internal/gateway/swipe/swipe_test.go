@@ -3,6 +3,7 @@ package swipe
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -202,5 +203,39 @@ func TestSwipes(t *testing.T) {
 	cancel()
 	if _, err := d.Next(ctx, "front", "in", false); !errors.Is(err, context.Canceled) || d.waiting != nil {
 		t.Errorf("a wait that was given up: %v, still waiting %v", err, d.waiting != nil)
+	}
+}
+
+// TestOnePIN: a wait for a PIN takes one; the next is judged by the door.
+func TestOnePIN(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, got := waiting(false), make(chan error, 1)
+		go func() { _, err := d.NextPIN(t.Context(), "front"); got <- err }()
+		synctest.Wait()
+		if d.Typed(door.Typed{Door: "yard"}) {
+			t.Error("a PIN of another door was taken")
+		}
+		first, second := d.Typed(door.Typed{Door: "front"}), d.Typed(door.Typed{Door: "front"})
+		if err := <-got; err != nil || !first || second {
+			t.Errorf("the first is taken: %t, the second: %t, %v", first, second, err)
+		}
+		if d.Typed(door.Typed{Door: "front"}) {
+			t.Error("a PIN was taken for which nobody waits")
+		}
+	})
+}
+
+// TestEndedWaitLeavesTheNext: who gives up when a card has come already frees no place of somebody else's.
+func TestEndedWaitLeavesTheNext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var mu sync.Mutex
+	ended, next := &capture{}, &capture{}
+	place := next
+	if _, err := await(ctx, &mu, &place, ended, make(chan Card)); err == nil || place != next {
+		t.Errorf("the place is free: %t, %v", place == nil, err)
+	}
+	if _, err := await(ctx, &mu, &place, next, make(chan Card)); err == nil || place != nil {
+		t.Errorf("who gave up keeps the place: %v", err)
 	}
 }
