@@ -23,6 +23,7 @@ type fleetCmd struct {
 	Rate        float64       `help:"Entries a second of all together, five a passage; 0: one a gateway in 40 s, as in a city's busiest hour." default:"0" placeholder:"ENTRIES"`
 	For         time.Duration `help:"How long people come and go, once all gateways are connected." default:"30s"`
 	Revocations int           `help:"Cards that are suspended in that time, each in a building by chance." default:"100"`
+	Settle      time.Duration `default:"5m" help:"How long the gateways may take to be in step, and the last entries to be signed for. What is neither signed for nor stored then is waiting, not lost."`
 	JSON        bool          `name:"json" help:"Print what was seen as JSON."`
 	Dir         string        `help:"Directory for the registry, new or empty; it stays. Default: one that is removed." placeholder:"DIR"`
 }
@@ -44,7 +45,7 @@ func (c fleetCmd) Run(ctx context.Context, s process.Streams) (err error) {
 		c.Rate = busiest * float64(c.Gateways)
 	}
 	seen := progress{out: s.Err, live: isTerminal(s.Err), gateways: c.Gateways}
-	f, err := fleet.New(ctx, fleet.Options{Dir: dir, Gateways: c.Gateways, Rate: c.Rate, For: c.For, Revocations: c.Revocations, Tell: seen.tell})
+	f, err := fleet.New(ctx, fleet.Options{Dir: dir, Gateways: c.Gateways, Rate: c.Rate, For: c.For, Revocations: c.Revocations, Settle: c.Settle, Tell: seen.tell})
 	if err != nil {
 		return err
 	}

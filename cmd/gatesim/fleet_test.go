@@ -21,7 +21,7 @@ func TestFleet(t *testing.T) {
 	if err := json.Unmarshal(d.out.Bytes(), &r); err != nil {
 		t.Fatalf("%v\n%s", err, &d.out)
 	}
-	if r.Gateways != 5 || r.Connected != 5 || r.ConnectedIn <= 0 || r.Lost != 0 || r.Doubled != 0 {
+	if r.Gateways != 5 || r.Connected != 5 || r.ConnectedIn <= 0 || r.Lost != 0 || r.Waiting != 0 || r.Doubled != 0 || r.Settle != 300 {
 		t.Errorf("%+v", r)
 	}
 	if r.Seconds < 4 || r.Entries < 20 || r.Ack.N < int(r.Entries) || r.Ack.P50 <= 0 || r.Ack.P99 < r.Ack.P50 || r.Ack.Max < r.Ack.P99 {
@@ -52,6 +52,7 @@ func TestFleetRefuses(t *testing.T) {
 		"--gateways 5 --dir .":      "name a new directory",
 		"--gateways 5 --for=-1s":    "are not below 0",
 		"--revocations=-2 --for 1s": "are not below 0",
+		"--settle=-1s":              "are not below 0",
 	} {
 		var out, errOut bytes.Buffer
 		t.Setenv("TMPDIR", t.TempDir())

@@ -176,6 +176,7 @@ func (a *actor) send(ctx context.Context, now time.Time) time.Time {
 	switch do {
 	case entries.Ask:
 		a.greetAgain(now)
+		a.greeter.late(now)
 	case entries.Leave:
 		a.leaveGap(ctx)
 	case entries.Repeat:

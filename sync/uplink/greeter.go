@@ -57,6 +57,9 @@ func (g *greeter) again(now time.Time) {
 	g.due, g.wait, g.lasts = now, 0, 0
 }
 
+// late gives the answer to the next hello FirstWait: it follows an answer that came too late.
+func (g *greeter) late(now time.Time) { g.wait, g.till = timing.FirstWait/2, now }
+
 // newest makes the next hello try the newest format again.
 func (g *greeter) newest() { g.spoken = 0 }
 

@@ -239,9 +239,11 @@ type world struct {
 	spread  atomic.Int64 // as the link was told last, ns
 }
 
-func newWorld(t *testing.T, seed uint64) *world {
+func newWorld(t *testing.T, seed uint64) *world { return newWorldOn(t, faultnet.NewBroker(seed)) }
+
+func newWorldOn(t *testing.T, broker *faultnet.Broker) *world {
 	k := makeKeys()
-	w := &world{t: t, dir: filepath.Join(t.TempDir(), "journal"), keys: k, place: wire.Place{District: "d", Town: "t", Building: "b", Gateway: "g"}, broker: faultnet.NewBroker(seed)}
+	w := &world{t: t, dir: filepath.Join(t.TempDir(), "journal"), keys: k, place: wire.Place{District: "d", Town: "t", Building: "b", Gateway: "g"}, broker: broker}
 	w.ring = k.ring(w.place)
 	w.reg = &registry{broker: w.broker, place: w.place, gateway: wire.Key{Role: wire.RoleGateway, Public: publicOf(k.gateway)}, witness: k.witness, kem: k.kem,
 		store: store{epochs: map[uint64][]leaf{}, records: map[uint64][]string{}}, window: 4, whos: map[string]bool{}, notices: map[string]int{}, arrived: map[string]time.Time{},

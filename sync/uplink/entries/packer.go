@@ -34,6 +34,9 @@ type Batch struct {
 	entries  int
 	envelope []byte
 	gap      bool // no batch: the entries before end are missing
+
+	said  time.Time // when it was published first; zero: not yet
+	twice bool      // it was published again: nobody knows which one an ack is to
 }
 
 // packer reads, seals and signs batches ahead of the sender, so that both cores work. Full batches

@@ -16,8 +16,11 @@ const (
 	startWindow = 4  // batches in flight until the registry says otherwise
 	maxWindow   = 32 // keeps a link of 50 ms full, in 2 MiB
 	// repeatAfter is when a batch that is not full is sent once more, unless it is confirmed:
-	// sooner than where the registry stands is asked.
+	// sooner than where the registry stands is asked. One that takes its time is given twice what it took.
 	repeatAfter = 1500 * time.Millisecond
+	// mostKept is the longest timeout that outlasts an answer which came too late: a registry that was
+	// away for long is not a slow one.
+	mostKept = 4 * timing.FirstWait
 	// forkFirst and forkMost bound the pause between new epochs, so that a registry that answers
 	// nonsense can't fill the disk with them.
 	forkFirst = time.Minute
@@ -37,7 +40,8 @@ type Sending struct {
 	paused  time.Time     // no batch is sent before this time
 	again   time.Time     // when the sent batches count as lost
 	repeat  time.Time     // when the only one is sent once more; zero: not at all
-	wait    time.Duration // timeout of an answer
+	wait    time.Duration // timeout of an answer; 0: the shortest
+	took    time.Duration // what the registry takes to confirm a batch, as far as is known
 	gap     *Batch        // the gap behind flight
 	packing *packing      // nil: no position was agreed on yet
 
@@ -94,7 +98,8 @@ func (s *Sending) Due(now time.Time) (do Todo, next time.Time) {
 		s.wait = timing.Backoff(s.wait, timing.FirstWait, timing.LongWait)
 		return Ask, now
 	case s.lone() && !s.repeat.IsZero() && !now.Before(s.repeat):
-		s.repeat = time.Time{}
+		s.repeat, s.took = time.Time{}, max(repeatAfter, 2*s.took)
+		s.flight[0].twice = true
 		return Repeat, s.again
 	case len(s.flight) == 0 && s.gap != nil:
 		return Leave, now
@@ -124,13 +129,29 @@ func (s *Sending) Next(now time.Time) (envelope []byte) {
 	if s.sent >= min(len(s.flight), s.window) {
 		return nil
 	}
+	b := &s.flight[s.sent]
+	if b.twice = !b.said.IsZero(); !b.twice {
+		b.said = now
+	}
 	if s.sent == 0 {
-		s.again, s.repeat = now.Add(max(s.wait, timing.FirstWait)), time.Time{}
-		if s.wait == 0 && s.flight[0].entries < s.o.Batch {
-			s.repeat = now.Add(repeatAfter)
+		s.again, s.repeat = now.Add(s.timeout()), time.Time{}
+		if s.wait == 0 && b.entries < s.o.Batch {
+			s.repeat = now.Add(max(repeatAfter, 2*s.took))
 		}
 	}
-	return s.flight[s.sent].envelope
+	return b.envelope
+}
+
+// timeout is how long an answer may take.
+func (s *Sending) timeout() time.Duration { return max(s.wait, timing.FirstWait) }
+
+// learn takes how long the registry took to confirm a batch that was sent once. A slow one is given time: to
+// send it everything twice, and to ask where it stands, would make it slower.
+func (s *Sending) learn(took time.Duration) {
+	s.took, s.wait = took, 0
+	if 2*took > timing.FirstWait {
+		s.wait = min(2*took, timing.LongWait)
+	}
 }
 
 // Published notes that the batch of Next was published, and returns when something is to be done if
@@ -182,8 +203,10 @@ func (s *Sending) Confirmed(k wire.Ack2, now time.Time) (moved bool) {
 		if b.end == PlaceOf(k) && b.root == k.Root {
 			s.drop(i + 1)
 			s.sent = max(0, s.sent-i-1)
-			s.wait, s.forkWait = 0, 0
-			s.again, s.repeat = now.Add(timing.FirstWait), time.Time{}
+			if s.forkWait = 0; !b.twice {
+				s.learn(now.Sub(b.said))
+			}
+			s.again, s.repeat = now.Add(s.timeout()), time.Time{}
 			return true
 		}
 	}
@@ -207,7 +230,7 @@ func (s *Sending) Resume(ctx context.Context, at journaled.Position, r tree.Rang
 	for i, b := range s.flight {
 		if s.packing != nil && b.end == at && b.root == wire.Hash(r.Root()) {
 			s.drop(i + 1)
-			s.wait = 0
+			s.wait = min(s.wait, mostKept)
 			return true, true
 		}
 	}

@@ -28,6 +28,7 @@ type Options struct {
 	Rate        float64       // entries a second of the whole fleet
 	For         time.Duration // how long it lasts, once all are connected
 	Revocations int           // within that time, each in a building by chance
+	Settle      time.Duration // how long the gateways may take to be in step, and the last entries to be signed for
 	Tell        func(Progress)
 }
 
@@ -77,9 +78,9 @@ func New(ctx context.Context, o Options) (*Fleet, error) {
 const reserve = 200
 
 func (o Options) check() error {
-	if o.Gateways < 1 || o.Rate < 0 || o.For < 0 || o.Revocations < 0 {
-		return socket.Hinted("--gateways is 1 or more, and --rate, --for and --revocations are not below 0",
-			"%s, %g entries a second, %v, %s", amount.Of(o.Gateways, "gateway"), o.Rate, o.For, amount.Of(o.Revocations, "revocation"))
+	if o.Gateways < 1 || o.Rate < 0 || o.For < 0 || o.Revocations < 0 || o.Settle < 0 {
+		return socket.Hinted("--gateways is 1 or more, and --rate, --for, --revocations and --settle are not below 0",
+			"%s, %g entries a second, %v, %s, %v", amount.Of(o.Gateways, "gateway"), o.Rate, o.For, amount.Of(o.Revocations, "revocation"), o.Settle)
 	}
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
@@ -105,7 +106,7 @@ func (f *Fleet) Run(ctx context.Context) (r Report, err error) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
-	f.report.Gateways = f.o.Gateways
+	f.report.Gateways, f.report.Settle = f.o.Gateways, f.o.Settle.Seconds()
 	before := f.usage()
 	began := time.Now()
 	if err := f.connect(ctx, &running); err != nil {
@@ -131,9 +132,6 @@ const startsASecond = 500
 
 const connecting = "connecting"
 
-// settling is how long the fleet may take to be in step: far more than it needs.
-const settling = 5 * time.Minute
-
 // connect switches all gateways on, and waits until they are in step with the registry.
 func (f *Fleet) connect(ctx context.Context, running *sync.WaitGroup) error {
 	tick := time.NewTicker(time.Second / startsASecond)
@@ -152,9 +150,10 @@ func (f *Fleet) connect(ctx context.Context, running *sync.WaitGroup) error {
 	return f.settled(ctx, connecting)
 }
 
-// settled waits until all gateways are in step and everything is signed for, and tells how far they are.
+// settled waits until all gateways are in step and everything is signed for, for as long as the options say, and
+// tells how far they are.
 func (f *Fleet) settled(ctx context.Context, doing string) error {
-	for end := time.Now().Add(settling); ; {
+	for end := time.Now().Add(f.o.Settle); ; {
 		p := f.progress(doing)
 		f.o.Tell(p)
 		f.report.Connected = p.Connected
@@ -291,13 +290,17 @@ func (f *Fleet) balance(ctx context.Context) error {
 		return err
 	}
 	f.o.Tell(f.progress("reading what the registry has stored"))
+	signed := make([]uint64, len(f.buildings))
+	for i, b := range f.buildings {
+		signed[i] = b.journal.Acked().Sequence
+	}
 	stored, err := f.centre.stored(ctx)
 	if err != nil {
 		return err
 	}
-	for _, b := range f.buildings {
+	for i, b := range f.buildings {
 		made, _ := b.journal.made()
-		f.report.weigh(made, stored[b.place.Address()])
+		f.report.weigh(made, signed[i], stored[b.place.Address()])
 	}
 	return nil
 }

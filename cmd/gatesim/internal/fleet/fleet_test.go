@@ -12,23 +12,27 @@ import (
 	"gatehouse/sync/wire/journaled"
 )
 
-// TestWeigh: what is missing is lost, what is stored twice or was never made is doubled.
+// TestWeigh: what is missing is lost where it was signed for and waits where it was not; what is stored twice or was
+// never made is doubled.
 func TestWeigh(t *testing.T) {
 	for _, c := range []struct {
-		made          uint64
-		stored        map[uint64]int
-		lost, doubled uint64
+		made, signed           uint64
+		stored                 map[uint64]int
+		lost, waiting, doubled uint64
 	}{
-		{0, nil, 0, 0},
-		{3, map[uint64]int{0: 1, 1: 1, 2: 1}, 0, 0},
-		{3, nil, 3, 0},
-		{3, map[uint64]int{0: 1, 2: 3}, 1, 2},
-		{1, map[uint64]int{0: 1, 1: 1, 9: 2}, 0, 3},
+		{0, 0, nil, 0, 0, 0},
+		{3, 3, map[uint64]int{0: 1, 1: 1, 2: 1}, 0, 0, 0},
+		{3, 1, map[uint64]int{0: 1, 1: 1, 2: 1}, 0, 0, 0}, // stored, and not signed for yet
+		{3, 3, nil, 3, 0, 0},
+		{3, 0, nil, 0, 3, 0},
+		{3, 2, nil, 2, 1, 0},
+		{3, 3, map[uint64]int{0: 1, 2: 3}, 1, 0, 2},
+		{1, 1, map[uint64]int{0: 1, 1: 1, 9: 2}, 0, 0, 3},
 	} {
 		r := Report{Gateways: 1, Connected: 1}
-		r.weigh(c.made, c.stored)
-		if r.Lost != c.lost || r.Doubled != c.doubled || r.Good() != (c.lost == 0 && c.doubled == 0) {
-			t.Errorf("%d made, stored %v: %+v", c.made, c.stored, r)
+		r.weigh(c.made, c.signed, c.stored)
+		if r.Lost != c.lost || r.Waiting != c.waiting || r.Doubled != c.doubled || r.Good() != (c.lost == 0 && c.waiting == 0 && c.doubled == 0) {
+			t.Errorf("%d made, %d signed for, stored %v: %+v", c.made, c.signed, c.stored, r)
 		}
 	}
 	if (Report{Gateways: 2, Connected: 1}).Good() {
@@ -150,9 +154,9 @@ func TestWalk(t *testing.T) {
 
 // TestPrint: the report says all that is measured, and nothing of a front that can't be looked at.
 func TestPrint(t *testing.T) {
-	r := Report{Gateways: 3, Connected: 2, ConnectedIn: 1.5, Seconds: 10, Entries: 42, Ack: Latency{42, 1, 2, 3}, Revocation: Latency{5, 4, 6, 7}, Lost: 1, Doubled: 2}
+	r := Report{Gateways: 3, Connected: 2, ConnectedIn: 1.5, Seconds: 10, Entries: 42, Ack: Latency{42, 1, 2, 3}, Revocation: Latency{5, 4, 6, 7}, Lost: 1, Waiting: 4, Doubled: 2, Settle: 300}
 	want := []string{"connected    2 of 3, in step after 1.5 s", "entries      42 in 10 s, 4.2/s", "signed for   p50 1.0 ms, p99 2.0 ms, at most 3.0 ms, of 42",
-		"revocation   p50 4.0 ms, p99 6.0 ms, at most 7.0 ms, of 5", "stored       lost 1, doubled 2"}
+		"revocation   p50 4.0 ms, p99 6.0 ms, at most 7.0 ms, of 5", "stored       lost 1, doubled 2, waiting 4 after 300 s"}
 	var out strings.Builder
 	r.Print(&out)
 	if got := strings.Split(strings.TrimSpace(out.String()), "\n"); !slices.Equal(got, want) {

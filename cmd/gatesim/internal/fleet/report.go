@@ -14,8 +14,10 @@ type Report struct {
 	Entries     uint64  `json:"entries"`              // made in that time
 	Ack         Latency `json:"ack"`                  // from an entry until the registry has signed for it
 	Revocation  Latency `json:"revocation"`           // from the issuer's order until the gateway's list says so
-	Lost        uint64  `json:"lost"`                 // entries that were made and are not stored
-	Doubled     uint64  `json:"doubled"`              // and what is stored beyond what was made
+	Lost        uint64  `json:"lost"`                 // entries that the registry has signed for and that are not stored
+	Waiting     uint64  `json:"waiting"`              // entries that it has neither signed for nor stored within Settle
+	Doubled     uint64  `json:"doubled"`              // what is stored beyond what was made
+	Settle      float64 `json:"settle_seconds"`       // how long was waited at most, for gateways and for the last entries
 	Front       Front   `json:"front"`
 }
 
@@ -44,12 +46,15 @@ func (r *Report) lived(before, after usage) {
 	r.Front.CPUBusy = 100 * cpu / r.Seconds
 }
 
-// weigh compares what a gateway entered, counted from 0, with what is stored of it.
-func (r *Report) weigh(made uint64, stored map[uint64]int) {
+// weigh compares what a gateway entered, counted from 0, with what is stored of it. signed is how many of them the
+// registry had signed for before that was read.
+func (r *Report) weigh(made, signed uint64, stored map[uint64]int) {
 	for n := range made {
 		switch times := stored[n]; {
-		case times == 0:
+		case times == 0 && n < signed:
 			r.Lost++
+		case times == 0:
+			r.Waiting++
 		default:
 			r.Doubled += uint64(times - 1)
 		}
@@ -62,7 +67,9 @@ func (r *Report) weigh(made uint64, stored map[uint64]int) {
 }
 
 // Good reports whether all gateways were in step, and everything is stored once.
-func (r Report) Good() bool { return r.Connected == r.Gateways && r.Lost == 0 && r.Doubled == 0 }
+func (r Report) Good() bool {
+	return r.Connected == r.Gateways && r.Lost == 0 && r.Waiting == 0 && r.Doubled == 0
+}
 
 // Print says it for people.
 func (r Report) Print(w io.Writer) {
@@ -74,7 +81,7 @@ func (r Report) Print(w io.Writer) {
 	}{{"signed for", r.Ack}, {"revocation", r.Revocation}} {
 		fmt.Fprintf(w, "%-12s p50 %.1f ms, p99 %.1f ms, at most %.1f ms, of %d\n", l.what, l.P50, l.P99, l.Max, l.N)
 	}
-	fmt.Fprintf(w, "stored       lost %d, doubled %d\n", r.Lost, r.Doubled)
+	fmt.Fprintf(w, "stored       lost %d, doubled %d, waiting %d after %.0f s\n", r.Lost, r.Doubled, r.Waiting, r.Settle)
 	if f := r.Front; f.Resident > 0 {
 		fmt.Fprintf(w, "front        %.0f MiB, %.0f KiB a gateway; CPU %.2f ms a connect, %.0f us an entry, %.0f %% of a core while people came and went\n",
 			f.Resident, f.PerGateway, f.CPUConnect, f.CPUEntry, f.CPUBusy)
