@@ -71,16 +71,20 @@ func besideLimit(b *testing.B, n int) {
 
 // sample takes one of each, with a pause before each in which the one before settles.
 func (s *turns) sample(b *testing.B, j *Journal, file *zeroed, who byte) {
-	s.append = append(s.append, timed(b, func() error { return appendGranted(j, who) }))
+	s.append = append(s.append, timed(b, appendingGranted(j, who)))
 	s.bare = append(s.bare, timed(b, file.write))
 	j.Queue(wire.Header{Kind: wire.KindReleased, Reason: wire.ReasonCard, Door: "front"}, wire.Who{})
-	s.after = append(s.after, timed(b, func() error { return appendGranted(j, who) }))
+	s.after = append(s.after, timed(b, appendingGranted(j, who)))
 	s.handoff = append(s.handoff, timed(b, file.handOff))
 }
 
-func appendGranted(j *Journal, who byte) error {
-	_, err := j.Append(context.Background(), granted(), somebody(who))
-	return err
+// appendingGranted returns the append of an entry that is made before.
+func appendingGranted(j *Journal, n byte) func() error {
+	head, who := granted(), somebody(n)
+	return func() error {
+		_, err := j.Append(context.Background(), head, who)
+		return err
+	}
 }
 
 func timed(b *testing.B, f func() error) time.Duration {
