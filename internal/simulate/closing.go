@@ -173,8 +173,16 @@ func (r *run) agreeOn(b *testbed.Gateway, t *model.Tenancy, says laws.Desk) {
 	}
 }
 
-// complete is law W3: what was confirmed is there, once.
+// complete is law W3: what was confirmed is there, once, and who is named in it can be read.
 func (r *run) complete() {
+	opened, wrong, err := r.w.Unread(r.w.Bed.Ctx)
+	if err != nil {
+		r.w.Report.Breach("W3", "the front gives no good copy of its database: %v", err)
+	}
+	for _, text := range wrong {
+		r.w.Report.Breach("W3", "a who part can't be read: %s", text)
+	}
+	r.w.Report.Say("%s can be read with the offline key", amount.Of(opened, "who part"))
 	have, err := r.w.Received()
 	if err != nil {
 		r.w.Report.Breach("W3", "the front does not show its entries: %v", err)

@@ -51,7 +51,7 @@ func newActor(o Options, n *nonces, d *display) *actor {
 		Batch: o.Batch, Gather: o.Gather, Log: o.Log}
 	a := &actor{o: o, display: d, seen: make(chan entries.Sighting, 16), saver: entries.NewSaver(out), sending: entries.NewSending(out),
 		outbox: outbox{o.Link, o.Key, place, o.Log}, logbook: logbook{journal: o.Journal, log: o.Log, refusals: newRefusals()},
-		greeter:    greeter{formats: o.Formats, format: o.Formats, clock: o.Clock, fresh: o.Fresh, nonces: n},
+		greeter:    greeter{formats: min(o.Formats, helloFormat), format: min(o.Formats, helloFormat), clock: o.Clock, fresh: o.Fresh, nonces: n},
 		deliveries: deliveries{desk: o.Records, log: o.Log},
 		siblings: siblings{place: place, formats: o.Formats, keyring: o.Keyring, records: o.Records,
 			roll: o.Roll, chance: o.Chance, log: o.Log, talked: map[string]time.Time{}, keyless: map[string]bool{}, newcomers: newNewcomers()},
@@ -66,7 +66,7 @@ func newActor(o Options, n *nonces, d *display) *actor {
 func (a *actor) loop(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	defer a.sending.Stop()
+	defer a.sending.End()
 	parts := a.parts()
 	for ctx.Err() == nil {
 		up, changed := a.o.Link.State()

@@ -39,6 +39,7 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 		a.o.Spread(time.Duration(k.Spread) * time.Second)
 	}
 	a.sending.SetWindow(k, now)
+	a.sending.Hears(k, !a.connection.agrees())
 	a.holdings.lending.AskedFor(k.Holding, now)
 	answer := !a.connection.agrees()
 	if answer {

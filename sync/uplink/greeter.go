@@ -11,6 +11,9 @@ import (
 	"gatehouse/sync/wire/journaled"
 )
 
+// helloFormat is the newest format of hellos. A gateway that reads newer ones names them there.
+const helloFormat = 2
+
 const (
 	// greetFirst is the first wait after a hello: the registry's own link may come back a moment
 	// after the gateway's.
@@ -31,7 +34,7 @@ const (
 // greeter decides when a hello is sent, with which nonce, and in which format, until it is
 // answered.
 type greeter struct {
-	formats uint64                        // this gateway speaks formats 1 to this one
+	formats uint64                        // this gateway says hello in formats 1 to this one
 	clock   func() journaled.Stamp        // only its boot time is used
 	fresh   func(SignedTime) (apart bool) // takes times that can't be replays; nil: unused
 	nonces  *nonces
@@ -94,8 +97,11 @@ func (g *greeter) said(now time.Time) time.Time {
 
 func (g *greeter) isAnswered(k wire.Ack2) bool { return k.Nonce == g.nonce && g.nonce != wire.Nonce{} }
 
-// heard stores the format of an ack to the newest hello.
-func (g *greeter) heard(format uint64) { g.format, g.spoken = format, format }
+// heard stores the format of an ack to the newest hello, which may be newer than that of any hello.
+func (g *greeter) heard(format uint64) {
+	g.format = min(format, g.formats)
+	g.spoken = g.format
+}
 
 // hearTime passes on the time of the first answer to a hello, if the answer was quick. A later
 // answer only says that it is not earlier.

@@ -38,8 +38,8 @@ func (w *world) inStep(t *testing.T) (batches int) {
 }
 
 // TestPassageIsTwoBatches: what happens within two seconds is one batch, and comes then, also where one
-// end is of before; the journal holds what nobody waits for a second longer. An entry is so some 400 bytes on the wire; one by one they are twice as many, and
-// each that names somebody 1,600.
+// end is of before; the journal holds what nobody waits for a second longer. An entry is so some 400 bytes on the wire with a key
+// to its seal (contexts_test.go has those without); one by one they are twice as many, and each that names somebody 1,600.
 func TestPassageIsTwoBatches(t *testing.T) {
 	for name, formats := range map[string]struct{ gateway, registry uint64 }{"": {}, "gateway of before": {gateway: 1}, "registry of before": {registry: 1}} {
 		t.Run(name, func(t *testing.T) {

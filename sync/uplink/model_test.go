@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
-	"gatehouse/sync/wire/sealing"
+	"gatehouse/sync/wire/whos"
 )
 
 // leaf is an entry as the model registry stores it.
@@ -63,6 +64,15 @@ func (s store) clone() store {
 	return c
 }
 
+// contexts are the encapsulated keys that the model registry has, by epoch and id.
+type contexts struct {
+	keys    map[string][]byte
+	newest  wire.ID // that a batch named or brought; zero: none
+	brought int     // how many batches brought one
+	named   int     // how many named one
+	lacked  int     // how many named one that it does not have
+}
+
 // registry is a model of the other end, made from docs/protocol.md and not
 // from the code under test.
 type registry struct {
@@ -97,7 +107,9 @@ type registry struct {
 	batches  int
 	arrived  map[string]time.Time // when the entry with these header bytes was stored
 	helloAt  []time.Time
-	formats  uint64        // that it reads; 0: all
+	formats  uint64 // that it reads; 0: all
+	reads    bool   // the gateway reads format 3, by its newest hello
+	contexts contexts
 	safe     uint64        // entries that it says it can't lose
 	claim    wire.Cosigned // of the newest hello
 	hellos   []uint64      // formats in which it was greeted, whether it read them or not
@@ -131,7 +143,7 @@ func (r *registry) kill() { r.stop(); r.done.Wait() }
 
 func (r *registry) open(kind string, envelope []byte) []byte {
 	expect := wire.Expect{Type: kind, Role: wire.RoleGateway, Address: r.place.Address()}
-	if kind == wire.TypeHello {
+	if kind == wire.TypeHello || kind == wire.TypeBatch {
 		expect.Newest = cmp.Or(r.formats, wire.Formats)
 	}
 	payload, p, err := wire.Open(envelope, expect, []wire.Key{r.gateway})
@@ -141,6 +153,9 @@ func (r *registry) open(kind string, envelope []byte) []byte {
 			return nil
 		}
 		r.format = p.Version
+	}
+	if kind == wire.TypeBatch && r.format > 0 && errors.Is(err, wire.ErrWrongVersion) {
+		return nil // it was set back to the version before
 	}
 	if err != nil {
 		r.faults = append(r.faults, err.Error())
@@ -172,6 +187,7 @@ func (r *registry) take(link *faultnet.Link, m mqtt.Message) {
 		}
 		r.said[h.Nonce] = true
 		r.helloAt, r.claim = append(r.helloAt, time.Now()), h.Cosigned
+		r.reads = slices.Contains(h.Formats, 3)
 		r.nonce, epoch = h.Nonce, h.CursorEpoch
 		if epoch == 0 {
 			epoch = h.Epoch
@@ -238,7 +254,9 @@ func (r *registry) batch(payload []byte) uint64 {
 		r.faults = append(r.faults, "batch with a wrong root or checkpoint")
 		return b.Epoch
 	}
-	r.unseal(b)
+	if !r.unseal(b) {
+		return b.Epoch
+	}
 	for _, l := range next[len(have):] {
 		r.arrived[l.header] = time.Now()
 	}
@@ -249,17 +267,37 @@ func (r *registry) batch(payload []byte) uint64 {
 	return b.Epoch
 }
 
-// unseal opens the who parts as the holder of the records key would.
-func (r *registry) unseal(b wire.Batch) {
+// unseal opens the who parts as the holder of the records key would, and reports whether it has what that takes.
+func (r *registry) unseal(b wire.Batch) bool {
 	if len(b.Sealed) == 0 {
-		return
+		return true
 	}
-	address := fmt.Sprintf("%s/%016x/%d", r.place.Address(), b.Epoch, b.First)
-	plain, err := sealing.Unseal(r.kem, sealing.Who, address, b.Sealed)
+	var parts []whos.Part
+	var err error
+	if len(b.Context) == 0 {
+		parts, err = whos.Unseal(r.kem, r.place.Address(), b.Epoch, b.First, b.Sealed)
+	} else {
+		id := wire.ID(b.Context[:16])
+		if r.contexts.named++; len(b.Context) > 16 {
+			sum := sha256.Sum256(b.Context)
+			id = wire.ID(sum[:16])
+			r.contexts.keys[fmt.Sprintf("%x %x", b.Epoch, id)] = b.Context
+			r.contexts.brought++
+			r.contexts.named--
+		}
+		key := r.contexts.keys[fmt.Sprintf("%x %x", b.Epoch, id)]
+		if key == nil {
+			r.contexts.lacked++
+			return false
+		}
+		r.contexts.newest = id
+		var c *whos.Context
+		if c, err = whos.Open(r.kem, r.place.Address(), b.Epoch, key); err == nil {
+			parts, err = c.Unseal(b.First, b.Sealed)
+		}
+	}
 	r.decode(err)
-	whos, err := wire.DecodeWhos(plain)
-	r.decode(err)
-	for _, w := range whos {
+	for _, w := range parts {
 		hash := wire.WhoHash(w.Salt, w.Who)
 		if int(w.Index) >= len(b.Whos) || !bytes.Equal(b.Whos[w.Index], hash[:]) {
 			r.faults = append(r.faults, "who part that is not the one in the leaf")
@@ -267,6 +305,7 @@ func (r *registry) unseal(b wire.Batch) {
 		}
 		r.whos[string(hash[:])] = true
 	}
+	return true
 }
 
 func root(list []leaf) wire.Hash {
@@ -298,7 +337,12 @@ func (r *registry) answer(link *faultnet.Link, epoch uint64) {
 		k.Cosignature = r.cosign(c, k.Time)
 	}
 	if r.format >= 2 {
-		r.say(link, wire.TypeAck, wire.Ack2{Ack: k, Safe: r.safe, Spread: r.spread, Holding: r.asks})
+		k := wire.Ack2{Ack: k, Safe: r.safe, Spread: r.spread, Holding: r.asks}
+		if r.reads && (r.formats == 0 || r.formats >= 3) {
+			id := r.contexts.newest
+			k.Context = &id
+		}
+		r.say(link, wire.TypeAck, k)
 		return
 	}
 	r.say(link, wire.TypeAck, k)

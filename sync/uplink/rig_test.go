@@ -246,7 +246,7 @@ func newWorldOn(t *testing.T, broker *faultnet.Broker) *world {
 	w := &world{t: t, dir: filepath.Join(t.TempDir(), "journal"), keys: k, place: wire.Place{District: "d", Town: "t", Building: "b", Gateway: "g"}, broker: broker}
 	w.ring = k.ring(w.place)
 	w.reg = &registry{broker: w.broker, place: w.place, gateway: wire.Key{Role: wire.RoleGateway, Public: publicOf(k.gateway)}, witness: k.witness, kem: k.kem,
-		store: store{epochs: map[uint64][]leaf{}, records: map[uint64][]string{}}, window: 4, whos: map[string]bool{}, notices: map[string]int{}, arrived: map[string]time.Time{},
+		store: store{epochs: map[uint64][]leaf{}, records: map[uint64][]string{}}, window: 4, whos: map[string]bool{}, contexts: contexts{keys: map[string][]byte{}}, notices: map[string]int{}, arrived: map[string]time.Time{},
 		buckets: map[wire.Hash][]byte{}, down: map[string][]byte{}, versions: [2]uint64{1, 1}}
 	w.reg.start()
 	w.startGateway()

@@ -41,24 +41,6 @@ func Decode[P Payload](b []byte, p *P) (err error) {
 	return nil
 }
 
-// EncodeWhos returns the plain text of Batch.Sealed: who parts in ascending
-// order of their index.
-func EncodeWhos(whos []SealedWho) ([]byte, error) { return canonical.Marshal(whos) }
-
-// DecodeWhos reads what EncodeWhos makes.
-func DecodeWhos(b []byte) ([]SealedWho, error) {
-	var whos []SealedWho
-	if err := canonical.Decode("who parts", b, &whos); err != nil {
-		return nil, err
-	}
-	for i := range whos {
-		if i > 0 && whos[i-1].Index >= whos[i].Index {
-			return nil, fmt.Errorf("who parts: %w: out of order", ErrMalformed)
-		}
-	}
-	return whos, nil
-}
-
 // encode writes what somebody at a door waits for by hand: the library takes some microseconds more.
 func (h Header) encode() []byte {
 	m := canonical.NewFields(headerRoom).Uint(1, h.Boot).Uint(2, h.Counter).Uint(3, h.BootTime).Int(4, h.Wall)
@@ -85,7 +67,7 @@ func (w Who) encode() []byte {
 }
 
 func (b Batch) encode() []byte {
-	size := 64 + len(b.Root) + len(b.Sealed) + len(b.Signature)
+	size := 64 + len(b.Root) + len(b.Sealed) + len(b.Signature) + len(b.Context)
 	for _, list := range [][][]byte{b.Headers, b.Whos} {
 		for _, v := range list {
 			size += 3 + len(v)
@@ -98,13 +80,18 @@ func (b Batch) encode() []byte {
 	p = canonical.AppendStrings(append(p, 4), b.Whos)
 	p = canonical.AppendBytes(append(p, 5), b.Root[:])
 	p = canonical.AppendBytes(append(p, 6), b.Sealed)
-	return canonical.AppendBytes(append(p, 7), b.Signature[:])
+	p = canonical.AppendBytes(append(p, 7), b.Signature[:])
+	if len(b.Context) > 0 {
+		p[0]++
+		p = canonical.AppendBytes(append(p, 8), b.Context)
+	}
+	return p
 }
 
 // decode reads what encode makes, and nothing else. The batch shares p.
 func (b *Batch) decode(p []byte) error {
 	r := canonical.Reader{B: p}
-	r.Literal(canonical.Map | 7)
+	fields := r.Head(canonical.Map, 8)
 	r.Literal(1)
 	b.Epoch = r.Head(canonical.Uint, math.MaxUint64)
 	r.Literal(2)
@@ -119,5 +106,10 @@ func (b *Batch) decode(p []byte) error {
 	b.Sealed = r.Slice()
 	r.Literal(7)
 	r.Bytes(b.Signature[:])
+	if b.Context = nil; fields == 8 {
+		r.Literal(8)
+		b.Context = r.Slice()
+	}
+	r.Bad = r.Bad || fields < 7 || fields == 8 && len(b.Context) == 0
 	return r.Done("wire.Batch")
 }

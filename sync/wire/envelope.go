@@ -17,7 +17,10 @@ const MaxMessage = 64 << 10
 // Formats is how many formats of messages this package writes and reads: those
 // from 1 to this one. A message of format 2 has an envelope of version 2; a type
 // that no format has changed stays in envelopes of version 1.
-const Formats = 2
+const Formats = ContextFormat
+
+// ContextFormat is the format in which who parts of many batches are sealed in one context.
+const ContextFormat = 3
 
 // Role says what a key is certified for. A signature counts only in its role.
 type Role string

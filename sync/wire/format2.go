@@ -51,12 +51,13 @@ func (f Floor) check() error {
 // Ack2 is an Ack of format 2: what answers a Hello2, and what comes after it.
 type Ack2 struct {
 	Ack
-	Safe        uint64 `cbor:"15,keyasint"` // entries of that epoch that the registry can't lose
-	SafeRecords uint64 `cbor:"16,keyasint"` // records of the line that it can't lose
-	Spread      uint16 `cbor:"17,keyasint"` // s over which the next reconnect is spread; 0: the registry has no wish
-	ListEpoch   uint64 `cbor:"18,keyasint"` // of the issuer's role that signed the newest list; 0: none
-	Holding     bool   `cbor:"19,keyasint"` // the registry asks for what the gateway holds
-	NoTime      bool   `cbor:"20,keyasint"` // the registry doubts its clock: Time counts for nothing
+	Safe        uint64 `cbor:"15,keyasint"`           // entries of that epoch that the registry can't lose
+	SafeRecords uint64 `cbor:"16,keyasint"`           // records of the line that it can't lose
+	Spread      uint16 `cbor:"17,keyasint"`           // s over which the next reconnect is spread; 0: the registry has no wish
+	ListEpoch   uint64 `cbor:"18,keyasint"`           // of the issuer's role that signed the newest list; 0: none
+	Holding     bool   `cbor:"19,keyasint"`           // the registry asks for what the gateway holds
+	NoTime      bool   `cbor:"20,keyasint"`           // the registry doubts its clock: Time counts for nothing
+	Context     *ID    `cbor:"21,keyasint,omitempty"` // to gateways that read format 3: the context of seals that the registry has; zeros: none
 }
 
 // Cosigned is a checkpoint that a witness cosigned, without its root: the zero
@@ -111,7 +112,16 @@ func (h Hello2) check() error {
 // VersionOf returns the version of the envelope that a message body goes into.
 func VersionOf(p Payload) uint64 {
 	switch m := p.(type) {
-	case Hello2, Ack2:
+	case Batch:
+		if len(m.Context) > 0 {
+			return ContextFormat
+		}
+	case Ack2:
+		if m.Context != nil {
+			return ContextFormat
+		}
+		return 2
+	case Hello2:
 		return 2
 	case Trust:
 		if len(m.False)+len(m.Addresses) > 0 {
@@ -148,7 +158,7 @@ func DecodeHello(version uint64, payload []byte) (h Hello2, err error) {
 // DecodeAck reads an ack by the version of its envelope: see DecodeHello.
 func DecodeAck(version uint64, payload []byte) (k Ack2, err error) {
 	if version >= 2 {
-		return k, Decode(payload, &k)
+		return k, cmp.Or(Decode(payload, &k), malformedIf(VersionOf(k) != version, "an ack of format %d in version %d", VersionOf(k), version))
 	}
 	return k, Decode(payload, &k.Ack)
 }

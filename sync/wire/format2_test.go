@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"errors"
 	"reflect"
 	"testing"
@@ -27,21 +28,32 @@ func TestFormats(t *testing.T) {
 			t.Errorf("hello of format %d read as the other: %v", version, err)
 		}
 	}
-	for version, body := range map[uint64]Payload{1: sampleAck(), 2: sampleAck2()} {
-		want := Ack2{Ack: sampleAck()}
-		if version == 2 {
-			want = sampleAck2()
-		}
+	three := sampleAck3()
+	for version, body := range map[uint64]Payload{1: sampleAck(), 2: sampleAck2(), 3: three} {
+		want := [...]Ack2{1: {Ack: sampleAck()}, 2: sampleAck2(), 3: three}[version]
 		b, err := Encode(body)
 		must(t, b, err)
 		if VersionOf(body) != version {
 			t.Errorf("%T goes into version %d", body, VersionOf(body))
 		}
-		if got, err := DecodeAck(version, b); err != nil || got != want {
+		if got, err := DecodeAck(version, b); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("ack of format %d: %+v, %v", version, got, err)
 		}
-		if _, err := DecodeAck(3-version, b); !errors.Is(err, ErrMalformed) {
-			t.Errorf("ack of format %d read as the other: %v", version, err)
+		for other := uint64(1); other <= Formats; other++ {
+			if _, err := DecodeAck(other, b); other != version && !errors.Is(err, ErrMalformed) {
+				t.Errorf("ack of format %d read as one of %d: %v", version, other, err)
+			}
 		}
+	}
+	batch := sampleBatch(t)
+	if before, now := VersionOf(batch), VersionOf(with(batch, func(b *Batch) { b.Context = seq(0, 16) })); before != 1 || now != ContextFormat {
+		t.Errorf("a batch goes into version %d, with a context into %d", before, now)
+	}
+	b, err := Encode(batch)
+	must(t, b, err)
+	empty := append(bytes.Clone(b), 8, 0x40) // a context that is there and empty
+	empty[0]++
+	if err := Decode(empty, &batch); !errors.Is(err, ErrMalformed) {
+		t.Errorf("a batch with an empty context: %v", err)
 	}
 }

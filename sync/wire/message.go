@@ -83,23 +83,18 @@ type Hello struct {
 	Software    string       `cbor:"16,keyasint"` // version, at most 64 bytes
 }
 
-// Batch is a run of entries. Their who parts travel sealed to the records key.
+// Batch is a run of entries. Their who parts travel sealed to the records key: package whos.
 type Batch struct {
 	Epoch     uint64    `cbor:"1,keyasint"`
 	First     uint64    `cbor:"2,keyasint"` // sequence number of the first entry
 	Headers   [][]byte  `cbor:"3,keyasint"` // the bytes of each Header
 	Whos      [][]byte  `cbor:"4,keyasint"` // WhoHash of each; empty where it names nobody
 	Root      Hash      `cbor:"5,keyasint"` // of the tree after the last
-	Sealed    []byte    `cbor:"6,keyasint"` // Seal of []SealedWho; empty where there is none
+	Sealed    []byte    `cbor:"6,keyasint"` // their seals; empty where there is none
 	Signature Signature `cbor:"7,keyasint"` // note signature of the gateway over the checkpoint after the last
-}
-
-// SealedWho is the who part of one entry of a batch.
-type SealedWho struct {
-	_     struct{} `cbor:",toarray"`
-	Index uint16   // of the entry in its batch
-	Salt  [16]byte
-	Who   []byte
+	// The context of the seals, in format 3: its id (16 bytes) where the registry has its key, else the
+	// encapsulated key. Empty: all are sealed once, as in the formats before.
+	Context []byte `cbor:"8,keyasint,omitempty"`
 }
 
 // Notice is the header of an alarm, sent at once beside the backlog. The entry
@@ -213,8 +208,10 @@ func (b Batch) check() error {
 		return fmt.Errorf("%w: epoch %d, %d headers, %d hashes", ErrMalformed, b.Epoch, n, len(b.Whos))
 	case b.First+uint64(n) < b.First:
 		return fmt.Errorf("%w: sequence number %d", ErrMalformed, b.First)
+	case len(b.Context) > maxKEM || len(b.Context) > 0 && (len(b.Context) < len(ID{}) || len(b.Sealed) == 0):
+		return fmt.Errorf("%w: a context of %d bytes for %d of seals", ErrMalformed, len(b.Context), len(b.Sealed))
 	}
-	size := len(b.Sealed)
+	size := len(b.Sealed) + len(b.Context)
 	for i := range n {
 		if len(b.Headers[i]) == 0 || len(b.Whos[i]) != 0 && len(b.Whos[i]) != len(Hash{}) {
 			return fmt.Errorf("%w: entry %d of a batch", ErrMalformed, i)

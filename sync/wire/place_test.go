@@ -184,20 +184,6 @@ func TestAuthority(t *testing.T) {
 	}
 }
 
-func TestWhosRefuse(t *testing.T) {
-	w := sampleWhos(t)[0]
-	for name, whos := range map[string][]SealedWho{"same index": {w, w}, "order": {with(w, func(w *SealedWho) { w.Index = 3 }), w}} {
-		b, err := EncodeWhos(whos)
-		must(t, b, err)
-		if _, err := DecodeWhos(b); !errors.Is(err, ErrMalformed) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if b, err := EncodeWhos(nil); err != nil || !bytes.Equal(b, []byte{0x80}) {
-		t.Errorf("none: %x, %v", b, err)
-	}
-}
-
 // TestNamesAndTexts: ids go into topics, flats onto screens.
 func TestNamesAndTexts(t *testing.T) {
 	for _, c := range []struct {

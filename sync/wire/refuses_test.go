@@ -47,6 +47,9 @@ func TestRefuses(t *testing.T) {
 			b.Whos = append(b.Whos, nil)
 		})},
 		{"batch: too many", with(sampleBatch(t), func(b *Batch) { b.Headers, b.Whos = some(MaxBatch+1), make([][]byte, MaxBatch+1) })},
+		{"batch: half an id", with(sampleBatch(t), func(b *Batch) { b.Context = seq(0, 15) })},
+		{"batch: long key", with(sampleBatch(t), func(b *Batch) { b.Context = make([]byte, maxKEM+1) })},
+		{"batch: context of nothing", with(sampleBatch(t), func(b *Batch) { b.Context, b.Sealed = seq(0, 16), nil })},
 		{"notice: epoch", Notice{Header: []byte{1}}}, {"notice: header", Notice{Epoch: 1}},
 		{"want: too much", Want{Buckets: make([]Hash, MaxWanted+1)}},
 		{"delivery: nothing", Delivery{}}, {"delivery: large person", Delivery{Record: []byte{1}, Person: make([]byte, MaxPerson+1)}},

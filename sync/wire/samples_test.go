@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"gatehouse/sync/wire/internal/canonical"
 )
 
 // sample is one message made of fixed test values. What a seal holds is fixed
@@ -45,6 +47,32 @@ type snapshotPayload struct {
 }
 
 func (snapshotPayload) check() error { return nil }
+
+// sealedWho and whoSeal stand for package whos likewise.
+type (
+	sealedWho struct {
+		_     struct{} `cbor:",toarray"`
+		Index uint16
+		Salt  [16]byte
+		Who   []byte
+	}
+	whoSeal struct {
+		_     struct{} `cbor:",toarray"`
+		Index uint16
+		Bytes []byte
+	}
+)
+
+// items is a sample that is an array, and no message of its own.
+func items[T any](rule string, list []T) sample {
+	return sample{rule, func() ([]byte, error) { return canonical.Marshal(list) }, func(b []byte) ([]byte, error) {
+		var again []T
+		if err := canonical.Decode(rule, b, &again); err != nil {
+			return nil, err
+		}
+		return canonical.Marshal(again)
+	}}
+}
 
 func with[T any](v T, change func(*T)) T { change(&v); return v }
 
@@ -119,9 +147,16 @@ func signed(key ed25519.PrivateKey, text string) Signature {
 	return Signature(ed25519.Sign(key, []byte(text)))
 }
 
-func sampleWhos(t testing.TB) []SealedWho {
+func sampleWhos(t testing.TB) []sealedWho {
 	who, err := testWho().Encode()
-	return []SealedWho{{Index: 0, Salt: [16]byte(seq(0x60, 16)), Who: must(t, who, err)}}
+	return []sealedWho{{Index: 0, Salt: [16]byte(seq(0x60, 16)), Who: must(t, who, err)}}
+}
+
+// sampleSeal is that of package whos.
+func sampleSeal(t testing.TB) []whoSeal {
+	b, err := hex.DecodeString("8b664eaf7c4bf524c879b534ad470052fdb7c22cbef2f8a7842800bce9d33610f078ff2385ed101edf38e284fe9c5ebd" +
+		"ab0f130cd93c1ba0a20a6b38b85032a4869300ae92f604481508d7200b74e2b9e3543ae95426f6b4")
+	return []whoSeal{{Index: 0, Bytes: must(t, b, err)}}
 }
 
 func sampleRecord() Record {
@@ -162,6 +197,11 @@ func sampleAck2() Ack2 {
 	return Ack2{Ack: sampleAck(), Safe: 280, SafeRecords: 3, Spread: 20, ListEpoch: 1, Holding: true}
 }
 
+func sampleAck3() Ack2 {
+	id := ID(seq(0x30, 16))
+	return with(sampleAck2(), func(k *Ack2) { k.Context = &id })
+}
+
 func samplePerson() Person {
 	return Person{Tenancy: ID(seq(0x40, 16)), Document: DocumentPassport, Number: "X0000000", Name: "Test Person",
 		Cards: []RawCard{{Bits: 26, Data: []byte{0x1a, 0xbd, 0x88, 0xc0}}}}
@@ -185,13 +225,7 @@ func samples(t testing.TB) []sample {
 		of("introduction", Introduction{Trust: seq(1, 24), KeyNumber: 1}), of("enrol-request", sampleEnrol(t)),
 		of("renew-request", RenewRequest{CSR: seq(2, 24)}),
 		of("enrolled", Enrolled{Trust: seq(1, 24), House: seq(2, 24), Certificates: [][]byte{seq(3, 24)}, Time: 1_790_000_003}),
-		{"who-parts", func() ([]byte, error) { return EncodeWhos(sampleWhos(t)) }, func(b []byte) ([]byte, error) {
-			whos, err := DecodeWhos(b)
-			if err != nil {
-				return nil, err
-			}
-			return EncodeWhos(whos)
-		}},
+		items("who-parts", sampleWhos(t)),
 	}
 	for op := OpBind; op <= OpWithdraw; op++ {
 		list = append(list, of("change", sampleChange(op)))
@@ -207,7 +241,9 @@ func samples(t testing.TB) []sample {
 			return m.Encode()
 		}}, of("hello-two", sampleHello2()), of("hello-two", with(sampleHello2(), func(h *Hello2) { h.Cosigned, h.Floor = Cosigned{}, Floor{} })),
 		of("ack-two", sampleAck2()), of("trust", sampleTrust2()), of("undo", Undo{Floor: sampleFloor()}),
-		of("snapshot", snapshotPayload{Hash(seq(0xa0, 32)), 81_920, 1_790_000_000}))
+		of("snapshot", snapshotPayload{Hash(seq(0xa0, 32)), 81_920, 1_790_000_000}), items("who-seals", sampleSeal(t)),
+		of("batch", with(sampleBatch(t), func(b *Batch) { b.Context = seq(0x30, 16) })),
+		of("ack-two", sampleAck3()))
 }
 
 // golden reads testdata/golden.txt: a line "rule:" and then its hex, on lines

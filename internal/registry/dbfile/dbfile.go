@@ -232,12 +232,23 @@ func Check(ctx context.Context, path string) error {
 	return nil
 }
 
-// Whole reads a whole database and reports whether it is damaged.
+// Whole reads a whole database and reports whether it is damaged, or lacks a row that another one
+// needs.
 func Whole(ctx context.Context, db *sql.DB) error {
-	var answer string
+	var answer, table, parent string
 	err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&answer)
 	if err == nil && answer != "ok" {
 		err = fmt.Errorf("%w: %s", errDamaged, answer)
+	}
+	if err != nil {
+		return err
+	}
+	err = db.QueryRowContext(ctx, `SELECT "table", "parent" FROM pragma_foreign_key_check`).Scan(&table, &parent)
+	if err == nil {
+		return fmt.Errorf("%w: a row of table %s needs one of table %s that is not there", errDamaged, table, parent)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
 	}
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/whos"
 )
 
 const (
@@ -213,14 +214,21 @@ func BenchmarkLiveEntries(b *testing.B) {
 	b.ReportMetric(rate/(float64(rows)/single.Seconds()), "x-single-row")
 }
 
+// passagesAnHour is how many passages share a context of seals: those of a house in which 180 a day are
+// spread over 18 hours.
+const passagesAnHour = 10
+
 // passages has what each gateway sends while people go in and out: of a passage at 0, 0, 1, 4 and 4
-// seconds a batch of three entries, one of which names somebody, and one of two.
-func (r *rig) passages(gateways, passages int, epoch uint64, known []*model) *load {
+// seconds a batch of three entries, one of which names somebody, and one of two. Seals are in a context
+// for passagesAnHour, of which only the first brings the key; with alone each is sealed by itself, as a
+// gateway of before does it.
+func (r *rig) passages(gateways, passages int, alone bool, epoch uint64, known []*model) *load {
 	l := r.load(r.t, gateways, 0, 0, epoch, known)
 	for i, g := range l.gateways {
 		g.nonce = wire.Nonce{1, byte(epoch), byte(epoch >> 8)}
 		l.topics, l.envelopes = append(l.topics, g.place.Up(wire.TypeBatch)), append(l.envelopes, nil)
-		for range passages {
+		var context *whos.Context
+		for n := range passages {
 			first := len(g.headers)
 			ref := &wire.Ref{Boot: g.boot, Counter: uint64(first)}
 			at := wire.Header{Door: "front", BootTime: 123_456_789_012, Clock: wire.ClockNTP}
@@ -235,6 +243,9 @@ func (r *rig) passages(gateways, passages int, epoch uint64, known []*model) *lo
 			}
 			in, out := g.batch(first, 3), g.batch(first+3, 2)
 			in.Sealed, out.Sealed = make([]byte, sealedWho+1136), nil
+			if !alone {
+				context = r.sealIn(context, n, g, &in)
+			}
 			for _, b := range [...]wire.Batch{in, out} {
 				_, envelope := g.say(wire.TypeBatch, b)
 				l.envelopes[i], l.bytes = append(l.envelopes[i], envelope), l.bytes+len(envelope)+len(l.topics[i])
@@ -244,11 +255,36 @@ func (r *rig) passages(gateways, passages int, epoch uint64, known []*model) *lo
 	return l
 }
 
+// sealIn seals the who part of the first entry of a batch, of the n-th passage, in a context that it
+// returns: another one for the first of an hour.
+func (r *rig) sealIn(c *whos.Context, n int, g *model, b *wire.Batch) *whos.Context {
+	var err error
+	if n%passagesAnHour == 0 {
+		c, err = whos.Begin(r.kem, g.place.Address(), b.Epoch)
+		r.must(err)
+		b.Context = c.Encapsulated()
+	} else {
+		id := c.ID()
+		b.Context = id[:]
+	}
+	credential, grant, tenancy := wire.CredentialID{1}, wire.ID{2}, wire.ID{3}
+	who, err := wire.Who{Credential: &credential, Grant: &grant, Tenancy: &tenancy, Method: wire.MethodCard}.Encode()
+	r.must(err)
+	b.Sealed, err = c.Seal(b.First, []whos.Part{{Who: who}})
+	r.must(err)
+	return c
+}
+
 // BenchmarkLivePassages: the passages of many gateways at a time, each of which sends a batch when the
 // one before is acked. The processor's time is that of the whole process, with the other end, which
 // reads acks and verifies nothing; beside it what the signatures of a batch alone take: one that is
 // verified, and two of the ack.
-func BenchmarkLivePassages(b *testing.B) {
+func BenchmarkLivePassages(b *testing.B) { livePassages(b, false) }
+
+// BenchmarkLivePassagesAlone: the same of gateways of before, each of whose batches has a seal of its own.
+func BenchmarkLivePassagesAlone(b *testing.B) { livePassages(b, true) }
+
+func livePassages(b *testing.B, alone bool) {
 	r := newRig(b)
 	link, make := newMemory()
 	s := r.start(Options{Link: make, Config: r.unbounded()})
@@ -263,7 +299,7 @@ func BenchmarkLivePassages(b *testing.B) {
 		epoch++
 		b.StopTimer()
 		bare += r.signatures(l.gateways[0], 2*gateways*passages)
-		l = r.passages(gateways, passages, epoch, l.gateways)
+		l = r.passages(gateways, passages, alone, epoch, l.gateways)
 		bytes += l.bytes
 		l.greet(link)
 		b.StartTimer()

@@ -2,7 +2,6 @@ package front
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"testing"
 
@@ -51,15 +50,6 @@ func (s *scene) hello2(list uint64, hash wire.Hash) wire.Ack2 {
 	envelope, err := s.link.next(s.g.place.Down(wire.TypeAck), timeout)
 	s.must(err)
 	return s.g.ack2(envelope)
-}
-
-func (m *model) ack2(envelope []byte) wire.Ack2 {
-	m.r.t.Helper()
-	payload, p, err := wire.Open(envelope, wire.Expect{Type: wire.TypeAck, Role: wire.RoleWitness, Address: m.place.Address(), Newest: 2}, []wire.Key{{Role: wire.RoleWitness, Epoch: 1, Public: m.r.witness.Public().(ed25519.PublicKey)}})
-	m.r.must(err)
-	k, err := wire.DecodeAck(p.Version, payload)
-	m.r.must(err)
-	return k
 }
 
 // partOf returns the list of that version: one that nobody proves is pushed again.

@@ -386,7 +386,9 @@ func (m *model) hello() wire.Hello {
 }
 
 // ack opens what the witness says.
-func (m *model) ack(envelope []byte) wire.Ack {
+func (m *model) ack(envelope []byte) wire.Ack { return m.ack2(envelope).Ack }
+
+func (m *model) ack2(envelope []byte) wire.Ack2 {
 	m.r.t.Helper()
 	payload, p, err := wire.Open(envelope, wire.Expect{Type: wire.TypeAck, Role: wire.RoleWitness, Address: m.place.Address(), Newest: wire.Formats},
 		[]wire.Key{{Role: wire.RoleWitness, Epoch: 1, Public: m.r.witness.Public().(ed25519.PublicKey)}})
@@ -398,7 +400,7 @@ func (m *model) ack(envelope []byte) wire.Ack {
 		!c.VerifyCosignature(m.r.witness.Public().(ed25519.PublicKey), uint64(a.Time), a.Cosignature) {
 		m.r.t.Fatal("the cosignature of an ack does not verify")
 	}
-	return a.Ack
+	return a
 }
 
 func leafHash(header []byte, who wire.Hash) tlog.Hash {

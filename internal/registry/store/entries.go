@@ -24,14 +24,15 @@ type Batch struct {
 	WallTo   int64
 	Body     []byte    // wire.Batch without Sealed; may begin before First
 	Sealed   []byte    // stored by AddBatch; no query reads it
+	Context  uint64    // number of the context of Sealed; 0: none. As Sealed
 	Stored   time.Time // set when read
 }
 
 // AddBatch stores a batch; one that begins where another does is an error.
 func (tx *Tx) AddBatch(b Batch, at time.Time) error {
-	err := tx.exec(`INSERT INTO batches (gateway, epoch, first, next, wall_from, wall_to, body, sealed, stored_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		b.Gateway, b.Epoch, b.First, b.Next, b.WallFrom, b.WallTo, b.Body, b.Sealed, at)
+	err := tx.exec(`INSERT INTO batches (gateway, epoch, first, next, wall_from, wall_to, body, sealed, stored_at, context)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULLIF($10, 0))`,
+		b.Gateway, b.Epoch, b.First, b.Next, b.WallFrom, b.WallTo, b.Body, b.Sealed, at, b.Context)
 	return wrap(fmt.Sprintf("batch of epoch %016x from %d", b.Epoch, b.First), err)
 }
 

@@ -37,7 +37,7 @@ func conform(t *testing.T, open func(testing.TB) *Store) {
 	for name, law := range map[string]func(*testing.T, *Store){
 		"gateways": gatewaysHaveOneNumber, "batches": batchesComeBack, "transactions": failedUpdateLeavesNothing, "records": recordsAreNumbered,
 		"lists": listsKeepTheirBuckets, "alarms": alarmsAreBounded, "documents": documentsAreReplaced, "forks": forksAreBounded, "applied": appliedNeedsItsList,
-		"cosigned": cosignedOnlyGrows, "snapshots": snapshotsAreTwo, "broken off": brokenOffUpdateHarmsNone,
+		"cosigned": cosignedOnlyGrows, "snapshots": snapshotsAreTwo, "broken off": brokenOffUpdateHarmsNone, "contexts": contextsStayWhileNeeded,
 	} {
 		t.Run(name, func(t *testing.T) { law(t, open(t)) })
 	}
@@ -103,6 +103,62 @@ func gatewaysHaveOneNumber(t *testing.T, s *Store) {
 	}
 	if none, err := s.Gateways(t.Context(), "b2", now); err != nil || len(none) != 0 {
 		t.Errorf("gateways of another building: %+v, %v", none, err)
+	}
+}
+
+// contextsStayWhileNeeded: no batch is stored without the context that its seals need, in one Update or
+// another, and no context goes while a batch needs it.
+func contextsStayWhileNeeded(t *testing.T, s *Store) {
+	id, name := gateway(t, s, place), wire.ID{1}
+	batch := func(first, context uint64) Batch {
+		return Batch{Gateway: id, Epoch: bigEpoch, First: first, Next: first + 1, Body: []byte{1}, Sealed: []byte{2}, Context: context}
+	}
+	if err := s.Update(t.Context(), func(tx *Tx) error { return tx.AddBatch(batch(0, 1), now) }); err == nil {
+		t.Error("a batch is stored without its context")
+	}
+	var number uint64
+	failed := s.Update(t.Context(), func(tx *Tx) (err error) {
+		if number, err = tx.AddContext(id, bigEpoch, name, []byte("key"), now); err != nil {
+			return err
+		}
+		return errors.Join(tx.AddBatch(batch(0, number), now), os.ErrInvalid)
+	})
+	update(t, s, func(tx *Tx) error {
+		if n, err := tx.Context(id, bigEpoch, name); n != 0 || err != nil || !errors.Is(failed, os.ErrInvalid) {
+			t.Errorf("of an update that failed context %d is left: %v, %v", n, err, failed)
+		}
+		if number, failed = tx.AddContext(id, bigEpoch, name, []byte("key"), now); failed != nil {
+			return failed
+		}
+		return errors.Join(tx.AddBatch(batch(0, number), now), tx.AddBatch(batch(1, number), now), tx.AddBatch(batch(2, 0), now))
+	})
+	update(t, s, func(tx *Tx) error {
+		for _, c := range []struct {
+			gateway int64
+			epoch   uint64
+			id      wire.ID
+			want    uint64
+		}{{id, bigEpoch, name, number}, {id + 1, bigEpoch, name, 0}, {id, 1, name, 0}, {id, bigEpoch, wire.ID{2}, 0}} {
+			if n, err := tx.Context(c.gateway, c.epoch, c.id); n != c.want || err != nil {
+				t.Errorf("%+v: %d, %v", c, n, err)
+			}
+		}
+		return nil
+	})
+	if err := s.Update(t.Context(), func(tx *Tx) error { _, err := tx.AddContext(id, bigEpoch, name, []byte("other"), now); return err }); err == nil {
+		t.Error("a context is stored twice")
+	}
+	for what, c := range map[string]struct {
+		text string
+		goes bool
+	}{
+		"needed by two": {`DELETE FROM contexts`, false}, "needed by one": {`DELETE FROM batches WHERE first = 0; DELETE FROM contexts`, false},
+		"needed by none": {`DELETE FROM batches; DELETE FROM contexts`, true},
+	} {
+		err := s.Update(t.Context(), func(tx *Tx) error { return errors.Join(tx.exec(c.text), os.ErrInvalid) })
+		if gone := err.Error() == fmt.Sprintf("write database %s: %v", s.path, os.ErrInvalid); gone != c.goes {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 

@@ -2,7 +2,10 @@
 // what it does; how often it comes is the plan's business.
 package faults
 
-import "gatehouse/internal/simulate/world"
+import (
+	"gatehouse/internal/simulate/world"
+	"gatehouse/sync/wire"
+)
 
 // Machines are started again, switched off, or lose their power.
 type Machines struct {
@@ -85,11 +88,11 @@ func (m *Machines) FrontOn() {
 	}
 }
 
-// oldVersion starts a gateway as a program of the version before.
+// oldVersion starts a gateway as a program of a version before, which knows fewer formats.
 func (m *Machines) oldVersion(n [4]int) {
 	if b, ok := world.Pick(n[0], m.w.Bed.Running()); ok {
-		m.w.Report.Say("%s runs the version before", b.Name)
-		b.Formats = 1
+		b.Formats = 1 + uint64(n[1])%(wire.Formats-1)
+		m.w.Report.Say("%s runs a version before, which knows formats 1 to %d", b.Name, b.Formats)
 		b.Stop()
 		m.w.Must(b.Name, b.Start())
 	}

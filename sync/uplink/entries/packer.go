@@ -13,14 +13,14 @@ import (
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
 	"gatehouse/sync/wire/journaled"
-	"gatehouse/sync/wire/sealing"
+	"gatehouse/sync/wire/whos"
 )
 
 const (
 	// BatchEntries is the most entries in a batch: more only adds latency.
 	BatchEntries = 700
-	// batchFixed is what a batch takes besides its entries: the seal's overhead
-	// (1,136 bytes), root, signature and heads.
+	// batchFixed is what a batch takes besides its entries: the encapsulated key of
+	// its seals (1,120 bytes), root, signature and heads.
 	batchFixed = 1400
 	// readEvery is the pause after a failed read.
 	readEvery = time.Second
@@ -33,7 +33,8 @@ type Batch struct {
 	root     wire.Hash
 	entries  int
 	envelope []byte
-	gap      bool // no batch: the entries before end are missing
+	context  wire.ID // of its seals, if the registry has to have it already; else zero
+	gap      bool    // no batch: the entries before end are missing
 
 	said  time.Time // when it was published first; zero: not yet
 	twice bool      // it was published again: nobody knows which one an ack is to
@@ -42,9 +43,10 @@ type Batch struct {
 // packer reads, seals and signs batches ahead of the sender, so that both cores work. Full batches
 // wait in out; a batch that is not full is made only when the sender has nothing in flight.
 type packer struct {
-	o    Options
-	out  chan Batch    // sealed
-	idle chan struct{} // the sender has nothing in flight
+	o     Options
+	seals *seals
+	out   chan Batch    // sealed
+	idle  chan struct{} // the sender has nothing in flight
 }
 
 // packing is a running packer.
@@ -57,9 +59,9 @@ type packing struct {
 
 // startPacking runs a packer in a goroutine of its own until ctx ends or end is called. It packs
 // from a place on; r is the tree over the epoch's entries before it.
-func startPacking(ctx context.Context, o Options, at journaled.Position, r tree.Range) *packing {
+func startPacking(ctx context.Context, o Options, s *seals, at journaled.Position, r tree.Range) *packing {
 	ctx, stop := context.WithCancel(ctx)
-	w := &packing{packer: packer{o, make(chan Batch, packAhead), make(chan struct{}, 1)}, stop: stop}
+	w := &packing{packer: packer{o, s, make(chan Batch, packAhead), make(chan struct{}, 1)}, stop: stop}
 	w.stopped.Go(func() { w.run(ctx, at, r) })
 	return w
 }
@@ -197,7 +199,7 @@ func (p *packer) cut(list []journaled.Entry) int {
 			size += 34
 		}
 		if len(e.Who) > 0 {
-			size += len(e.Who) + 3 + 17 + 4
+			size += len(e.Who) + 16 + 16 + 8 // with salt, tag and heads
 		}
 		follows := i == 0 || e.Epoch == list[i-1].Epoch && e.Sequence == list[i-1].Sequence+1
 		if i == p.o.Batch || size > wire.MaxBatchSize || !follows {
@@ -211,7 +213,7 @@ func (p *packer) pack(list []journaled.Entry, r tree.Range) (Batch, tree.Range, 
 	first := list[0].Position
 	b := wire.Batch{Epoch: first.Epoch, First: first.Sequence, Headers: make([][]byte, len(list)), Whos: make([][]byte, len(list))}
 	leaves := make([]tlog.Hash, len(list))
-	var whos []wire.SealedWho
+	var parts []whos.Part
 	for i := range list {
 		e := &list[i]
 		leaves[i] = tree.LeafHash(e.Header, e.WhoHash[:])
@@ -220,7 +222,7 @@ func (p *packer) pack(list []journaled.Entry, r tree.Range) (Batch, tree.Range, 
 			b.Whos[i] = e.WhoHash[:]
 		}
 		if len(e.Who) > 0 {
-			whos = append(whos, wire.SealedWho{Index: uint16(i), Salt: e.Salt, Who: e.Who})
+			parts = append(parts, whos.Part{Index: uint16(i), Salt: e.Salt, Who: e.Who})
 		}
 	}
 	r = r.AddAll(leaves)
@@ -228,7 +230,7 @@ func (p *packer) pack(list []journaled.Entry, r tree.Range) (Batch, tree.Range, 
 	b.Root = out.root
 	b.Signature = checkpoint.Checkpoint{Address: p.o.Address, Epoch: first.Epoch, Size: r.Size(), Root: b.Root}.Sign(p.o.Key)
 	var err error
-	if b.Sealed, err = p.seal(whos, first); err != nil {
+	if out.context, err = p.seals.seal(parts, &b); err != nil {
 		return Batch{}, r, err
 	}
 	out.envelope, err = wire.SignBody(wire.Protected{Type: wire.TypeBatch, Role: wire.RoleGateway, Address: p.o.Address}, b, p.o.Key)
@@ -236,23 +238,4 @@ func (p *packer) pack(list []journaled.Entry, r tree.Range) (Batch, tree.Range, 
 		return Batch{}, r, fmt.Errorf("pack batch from %d in epoch %016x: %w", first.Sequence, first.Epoch, err)
 	}
 	return out, r, nil
-}
-
-// seal encrypts the who parts to the records key; nil where there are none. The address includes
-// the position, so that they can't be moved to other entries.
-func (p *packer) seal(whos []wire.SealedWho, first journaled.Position) ([]byte, error) {
-	if len(whos) == 0 {
-		return nil, nil
-	}
-	plain, err := wire.EncodeWhos(whos)
-	if err != nil {
-		return nil, fmt.Errorf("seal who parts: %w", err)
-	}
-	return sealing.Seal(p.o.Keyring.Trust().Records, sealing.Who, SealAddress(p.o.Address, first.Epoch, first.Sequence), plain)
-}
-
-// SealAddress is what the who parts of a batch are sealed for: the gateway's
-// address, the epoch in 16 hex digits, the sequence number of the first entry.
-func SealAddress(address string, epoch, first uint64) string {
-	return fmt.Sprintf("%s/%016x/%d", address, epoch, first)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 
 	"gatehouse/internal/tree"
@@ -44,6 +45,7 @@ type Sending struct {
 	took    time.Duration // what the registry takes to confirm a batch, as far as is known
 	gap     *Batch        // the gap behind flight
 	packing *packing      // nil: no position was agreed on yet
+	seals   *seals
 
 	forkDue  time.Time // no new epoch before this time
 	forkWait time.Duration
@@ -54,7 +56,7 @@ func NewSending(o Options) Sending {
 	if o.Batch <= 0 || o.Batch > wire.MaxBatch {
 		o.Batch = BatchEntries
 	}
-	return Sending{o: o, cursor: o.Journal.Acked()}
+	return Sending{o: o, cursor: o.Journal.Acked(), seals: &seals{o: o}}
 }
 
 // Cursor returns the position before which everything is at the registry.
@@ -96,6 +98,8 @@ func (s *Sending) Due(now time.Time) (do Todo, next time.Time) {
 		return Rest, s.paused
 	case s.sent > 0 && !now.Before(s.again):
 		s.wait = timing.Backoff(s.wait, timing.FirstWait, timing.LongWait)
+		return Ask, now
+	case s.unread():
 		return Ask, now
 	case s.lone() && !s.repeat.IsZero() && !now.Before(s.repeat):
 		s.repeat, s.took = time.Time{}, max(repeatAfter, 2*s.took)
@@ -192,6 +196,19 @@ func (s *Sending) SetWindow(k wire.Ack2, now time.Time) {
 	}
 }
 
+// Hears takes what an ack says of contexts. One that was overtaken by another counts only as the
+// answer to a hello.
+func (s *Sending) Hears(k wire.Ack2, answer bool) {
+	if answer || k.Epoch != s.cursor.Epoch || k.Next >= s.cursor.Sequence {
+		s.seals.hear(k.Context)
+	}
+}
+
+// unread reports whether the registry can't read a batch: it has lost the context of its seals.
+func (s *Sending) unread() bool {
+	return slices.ContainsFunc(s.flight, func(b Batch) bool { return s.seals.lacks(b.context) })
+}
+
 func PlaceOf(k wire.Ack2) journaled.Position {
 	return journaled.Position{Epoch: k.Epoch, Sequence: k.Next}
 }
@@ -223,24 +240,25 @@ func (s *Sending) drop(n int) {
 	s.flight = append(s.flight[:0], s.flight[n:]...)
 }
 
-// Resume continues where both ends agree: behind some of the flight, or from another place. moved:
-// the cursor moved; over: it moved over batches.
+// Resume continues where both ends agree: behind some of the flight, or from another place; what the
+// registry can't read is packed anew. moved: the cursor moved; over: it moved over batches.
 func (s *Sending) Resume(ctx context.Context, at journaled.Position, r tree.Range) (moved, over bool) {
 	s.sent = 0
 	for i, b := range s.flight {
 		if s.packing != nil && b.end == at && b.root == wire.Hash(r.Root()) {
 			s.drop(i + 1)
 			s.wait = min(s.wait, mostKept)
-			return true, true
+			moved, over = true, true
+			break
 		}
 	}
-	if at == s.cursor && s.packing != nil {
-		return false, false
+	if s.packing == nil || at != s.cursor || s.unread() {
+		moved = moved || s.packing == nil || at != s.cursor
+		s.MoveTo(at)
+		s.root = wire.Hash(r.Root())
+		s.packing = startPacking(ctx, s.o, s.seals, at, r)
 	}
-	s.MoveTo(at)
-	s.root = wire.Hash(r.Root())
-	s.packing = startPacking(ctx, s.o, at, r)
-	return true, false
+	return moved, over
 }
 
 // MoveTo drops the flight and sets the cursor to another place, which the registry is to be asked
@@ -248,6 +266,12 @@ func (s *Sending) Resume(ctx context.Context, at journaled.Position, r tree.Rang
 func (s *Sending) MoveTo(at journaled.Position) {
 	s.Stop()
 	s.cursor, s.root, s.flight, s.gap = at, wire.Hash{}, nil, nil
+}
+
+// End stops the packing for good, and forgets what opens the seals.
+func (s *Sending) End() {
+	s.Stop()
+	s.seals.end()
 }
 
 // Stop stops the packing.

@@ -10,6 +10,7 @@ import (
 // What something was sealed for; it can be opened as nothing else.
 const (
 	Who         = "gatehouse who v1"
+	WhoContext  = "gatehouse who context v1" // of many who parts: package whos
 	Change      = "gatehouse change v1"
 	Person      = "gatehouse person v1"
 	BuildingKey = "gatehouse building key v1"
@@ -58,4 +59,42 @@ func Unseal(private []byte, purpose, address string, sealed []byte) ([]byte, err
 		return nil, fmt.Errorf("unseal: %w", err)
 	}
 	return b, nil
+}
+
+// secretSize is the bytes of a shared secret.
+const secretSize = 32
+
+// Share makes a secret that the holder of the private key can derive too, from the encapsulated
+// key (1,120 bytes): what HPKE exports (RFC 9180, section 5.3) for the purpose. Purpose and address
+// must be the same at Derive.
+func Share(public []byte, purpose, address string) (secret, encapsulated []byte, err error) {
+	pk, err := kem().NewPublicKey(public)
+	if err != nil {
+		return nil, nil, fmt.Errorf("share a secret: %w", err)
+	}
+	encapsulated, sender, err := hpke.NewSender(pk, hpke.HKDFSHA256(), hpke.AES256GCM(), []byte(purpose+"\x00"+address))
+	if err == nil {
+		secret, err = sender.Export(purpose, secretSize)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("share a secret: %w", err)
+	}
+	return secret, encapsulated, nil
+}
+
+// Derive returns the secret of Share with the private key. Another key, purpose or address, and a
+// changed encapsulated key, give another secret or an error.
+func Derive(private []byte, purpose, address string, encapsulated []byte) (secret []byte, err error) {
+	k, err := kem().NewPrivateKey(private)
+	if err != nil {
+		return nil, fmt.Errorf("derive a secret: %w", err)
+	}
+	recipient, err := hpke.NewRecipient(encapsulated, k, hpke.HKDFSHA256(), hpke.AES256GCM(), []byte(purpose+"\x00"+address))
+	if err == nil {
+		secret, err = recipient.Export(purpose, secretSize)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("derive a secret: %w", err)
+	}
+	return secret, nil
 }

@@ -23,6 +23,8 @@ type Ledger struct {
 	claim  claim
 	budget budget
 	alone  notices
+
+	sealing sealing // the one that a batch last named or brought in this run
 }
 
 // notices is whether alarms of a gateway wait for their entries.

@@ -141,6 +141,8 @@ func (t *Txn) makeReplies() error {
 		if ack.Line, ack.Records, err = l.numbering(t.Tx); err != nil {
 			return err
 		}
+		context := l.sealing.id
+		ack.Context = &context
 		ack.Safe = safety.Of(store.Stream{Gateway: l.ID, Kind: store.MarkEntries, Number: key.epoch}, ack.Next)
 		ack.SafeRecords = safety.Of(store.Stream{Gateway: l.ID, Kind: store.MarkRecords, Number: ack.Line}, ack.Records)
 		cosign, err := t.cosign(l, a, at)

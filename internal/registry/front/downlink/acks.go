@@ -2,6 +2,7 @@ package downlink
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,6 +61,9 @@ func (s *Sender) draft(r commit.Reply, waiting, capacity int) draft {
 	list := g.Building.List
 	ack.List, ack.ListHash, ack.ListEpoch, ack.House = list.Version, list.HashFor(format), list.Epoch, g.Building.House.Version
 	ack.Holding = s.o.Roster.Asks(g)
+	if s.o.Formats < wire.ContextFormat || !slices.Contains(g.View.Hello.Formats, wire.ContextFormat) {
+		ack.Context = nil
+	}
 	if t := s.o.Active.Load().Read(format); t != nil {
 		ack.Trust = t.Trust.Version
 	}

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -13,13 +14,15 @@ import (
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
 	"gatehouse/sync/wire/journaled"
+	"gatehouse/sync/wire/whos"
 )
 
 // batchWork is a batch with verified signatures. Whether it continues the stored entries is known
 // only in the transaction.
 type batchWork struct {
-	batch    wire.Batch // without Sealed
+	batch    wire.Batch // without Sealed and Context
 	sealed   []byte
+	context  []byte
 	body     []byte // of batch
 	envelope []byte
 	machine  []byte // public key of the gateway
@@ -39,15 +42,30 @@ type note struct {
 	refuses wire.Reason // why it refuses a list, or what the list gives; ReasonNone: nothing
 }
 
+// checkSeals reports what is wrong with the seals of a batch in an envelope of this version. What a
+// seal holds is not for this registry to read.
+func checkSeals(b wire.Batch, version uint64) error {
+	if wire.VersionOf(b) != version {
+		return fmt.Errorf("%w: a batch of format %d in version %d", wire.ErrMalformed, wire.VersionOf(b), version)
+	}
+	if len(b.Context) == 0 {
+		return nil
+	}
+	return whos.Check(b)
+}
+
 var errCheckpoint = errors.New("the signature on the checkpoint does not verify")
 
-func openBatch(m message, payload []byte) (*batchWork, error) {
+func openBatch(m message, version uint64, payload []byte) (*batchWork, error) {
 	w := &batchWork{envelope: m.payload, machine: m.key.Public}
 	if err := wire.Decode(payload, &w.batch); err != nil {
 		return nil, err
 	}
 	b := &w.batch
-	w.sealed, b.Sealed = b.Sealed, nil
+	if err := checkSeals(*b, version); err != nil {
+		return nil, err
+	}
+	w.sealed, w.context, b.Sealed, b.Context = b.Sealed, b.Context, nil, nil
 	end := checkpoint.Checkpoint{Address: m.g.Address(), Epoch: b.Epoch, Size: b.First + uint64(len(b.Headers)), Root: b.Root}
 	if checked(b.First, end.Size) && !end.Verify(m.key.Public, b.Signature) {
 		return nil, errCheckpoint
@@ -132,9 +150,13 @@ func (w *batchWork) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) er
 	if wire.Hash(after.Root()) != w.batch.Root {
 		return w.fork(t, g, l)
 	}
-	admitted, err := t.AdmitBatch(g, l, next == 0, len(w.body)+len(w.sealed))
+	admitted, err := t.AdmitBatch(g, l, next == 0, len(w.body)+len(w.sealed)+len(w.context))
 	if err != nil || !admitted {
 		return err
+	}
+	number, err := w.seals(t, l)
+	if err != nil || number == 0 && w.context != nil {
+		return err // the ack says which context is here
 	}
 	w.tell(t, g)
 	t.Reached(g, l, w.batch.Epoch, before, fresh)
@@ -145,7 +167,15 @@ func (w *batchWork) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) er
 		}
 	}
 	t.SetStored(l.ID, w.batch.Epoch, after)
-	return w.add(t, l, next, int(next-first))
+	return w.add(t, l, store.Batch{Gateway: l.ID, Epoch: w.batch.Epoch, First: next, Next: end, Body: w.body, Sealed: w.sealed, Context: number}, int(next-first))
+}
+
+// seals returns the number of the context of the seals; 0: there is none, or it is not here.
+func (w *batchWork) seals(t *commit.Txn, l *commit.Ledger) (uint64, error) {
+	if w.context == nil {
+		return 0, nil
+	}
+	return t.Context(l, w.batch.Epoch, w.context)
 }
 
 // tell notes what the entries prove about lists.
@@ -176,12 +206,10 @@ func (w *batchWork) begins(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) e
 	return t.Alarm(l, w.batch.Epoch, 0, header, true)
 }
 
-// add stores the entries from the i-th on, whose sequence number is first. They also replace
-// notices if an entry is no alarm to this program: it may be from a newer gateway, or the notice
+// add stores a row with the entries from the i-th on. They also replace notices if an entry is no alarm to this program: it may be from a newer gateway, or the notice
 // was wrong.
-func (w *batchWork) add(t *commit.Txn, l *commit.Ledger, first uint64, i int) error {
-	row := store.Batch{Gateway: l.ID, Epoch: w.batch.Epoch, First: first, Next: w.batch.First + uint64(len(w.leaves)), Body: w.body, Sealed: w.sealed}
-	waiting, err := t.Noticed(l, row.Epoch, first, row.Next)
+func (w *batchWork) add(t *commit.Txn, l *commit.Ledger, row store.Batch, i int) error {
+	waiting, err := t.Noticed(l, row.Epoch, row.First, row.Next)
 	if err != nil {
 		return err
 	}

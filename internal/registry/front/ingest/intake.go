@@ -36,7 +36,7 @@ type Options struct {
 	Committer *commit.Committer
 	Downlink  downlink.Downlink
 	Inbox     *inbox.Inbox
-	Formats   uint64          // wire formats of hellos, 1 to this one
+	Formats   uint64          // wire formats of hellos and batches, 1 to this one
 	Limited   *zerolog.Logger // rate-limited, for events that any gateway can cause
 }
 
@@ -176,7 +176,10 @@ func (in *Intake) work(ctx context.Context, queue <-chan message) {
 // was taken otherwise.
 func (in *Intake) open(m message) (commit.Work, error) {
 	expect := wire.Expect{Type: m.kind, Role: wire.RoleGateway, Address: m.g.Address()}
-	if m.kind == wire.TypeHello {
+	switch m.kind {
+	case wire.TypeHello:
+		expect.Newest = min(in.o.Formats, wire.VersionOf(wire.Hello2{}))
+	case wire.TypeBatch:
 		expect.Newest = in.o.Formats
 	}
 	payload, p, err := wire.Open(m.payload, expect, []wire.Key{m.key})
@@ -188,7 +191,7 @@ func (in *Intake) open(m message) (commit.Work, error) {
 	case wire.TypeHello:
 		return openHello(in.o, m.g, p.Version, payload)
 	case wire.TypeBatch:
-		return openBatch(m, payload)
+		return openBatch(m, p.Version, payload)
 	case wire.TypeNotice:
 		return openNotice(payload)
 	case wire.TypeDelivery:

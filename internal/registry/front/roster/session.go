@@ -31,7 +31,7 @@ type View struct {
 
 // read decodes a stored hello of any format, and reports whether that succeeded.
 func (v *View) read(payload []byte) bool {
-	for v.Format = wire.Formats; v.Format > 0; v.Format-- {
+	for v.Format = wire.VersionOf(v.Hello); v.Format > 0; v.Format-- {
 		var err error
 		if v.Hello, err = wire.DecodeHello(v.Format, payload); err == nil {
 			return true

@@ -45,3 +45,18 @@ func TestSince(t *testing.T) {
 		t.Errorf("another connection: since %v, want %v", v.Since, now)
 	}
 }
+
+// TestStoredHello: what is read from the store has the format of its envelope, which newer formats have
+// not changed.
+func TestStoredHello(t *testing.T) {
+	for format, body := range map[uint64]wire.Payload{1: wire.Hello{Boot: 7}, 2: wire.Hello2{Hello: wire.Hello{Boot: 7}, Formats: []uint64{1, 2, 3}}} {
+		payload, err := wire.Encode(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v View
+		if !v.read(payload) || v.Format != format || v.Hello.Boot != 7 {
+			t.Errorf("a hello of format %d is read as one of %d", format, v.Format)
+		}
+	}
+}
