@@ -189,3 +189,17 @@ func TestWhatACrashLeft(t *testing.T) {
 	Sweep(dir)
 	left(one, segment.Name(3, 0)+NextSuffix, "boot.new") // a number of a run is no secret, and may be another process's
 }
+
+// TestOpenFileIsNotForgotten: the file that is written to is the writer's, whoever misses it.
+func TestOpenFileIsNotForgotten(t *testing.T) {
+	c := Catalogue{Files: []File{{Path: "closed"}, {Path: "open"}}, Open: &segment.Writer{}}
+	c.Forget("open")
+	c.Forget("closed")
+	if len(c.Closed()) != 0 || c.Last().Path != "open" {
+		t.Errorf("files %+v, want the open one", c.Files)
+	}
+	c.Open = nil
+	if c.Forget("open"); len(c.Files) != 0 {
+		t.Errorf("files %+v, want none", c.Files)
+	}
+}
