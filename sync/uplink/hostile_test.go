@@ -423,3 +423,28 @@ func TestAnswerOfAnotherEpoch(t *testing.T) {
 		}
 	})
 }
+
+// TestEpochsAreRare: a registry that contradicts whatever is said to it fills no disk with new epochs, and
+// gets all once it is right.
+func TestEpochsAreRare(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.append(3)
+		w.inStep(t)
+		w.reg.set(func(r *registry) { r.other = true })
+		for range 120 {
+			w.link.Cut()
+			w.link.Restore()
+			time.Sleep(time.Minute)
+		}
+		n := w.count(func(h wire.Header) bool { return h.Kind == wire.KindEpoch })
+		if n < 4 || n > 10 {
+			t.Errorf("%d new epochs in two hours", n)
+		}
+		w.reg.set(func(r *registry) { r.other = false })
+		w.link.Cut()
+		w.link.Restore()
+		if !w.settle(2 * time.Hour) {
+			t.Errorf("not in step: %+v", w.uplink.Status())
+		}
+	})
+}

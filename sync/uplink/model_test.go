@@ -92,6 +92,7 @@ type registry struct {
 	asks     bool                                               // for what the gateway holds
 	held     []wire.Holding                                     // that came
 	liar     bool                                               // confirms batches with another root
+	other    bool                                               // answers everything with another root
 	cosign   func(checkpoint.Checkpoint, uint32) wire.Signature // nil: as it should
 	faults   []string                                           // what an honest gateway never does
 	whos     map[string]bool
@@ -213,7 +214,10 @@ func (r *registry) take(link *faultnet.Link, m mqtt.Message) {
 		r.held = append(r.held, h)
 		return
 	}
-	if !r.silent {
+	switch {
+	case r.other:
+		r.lie(link, epoch)
+	case !r.silent:
 		r.answer(link, epoch)
 	}
 }
