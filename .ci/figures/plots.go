@@ -31,7 +31,7 @@ type drawing struct {
 }
 
 func drawings() []drawing {
-	return []drawing{{"append", appendPlot}, {"bytes", bytesPlot}, {"flushes", flushesPlot}, {"query", queryPlot}, {"decide", decidePlot}, {"fleet", fleetPlot}}
+	return []drawing{{"append", appendPlot}, {"bytes", bytesPlot}, {"batches", batchesPlot}, {"query", queryPlot}, {"decide", decidePlot}, {"fleet", fleetPlot}}
 }
 
 // drawAll writes the pictures.
@@ -106,13 +106,13 @@ func appendPlot(before, now results) *plot.Plot {
 	return p
 }
 
-// costs are the groups of the two pictures of an SD card.
-func costs(unit string) (names []string, of func(results) plotter.Values, limit func(results) plotter.Values) {
+// costs are the groups of the picture of an SD card.
+func costs() (names []string, of func(results) plotter.Values, limit func(results) plotter.Values) {
 	names = []string{"an entry", "a passage off line", "a passage on line"}
 	pick := func(r results, units [3]string) plotter.Values {
 		var v plotter.Values
 		for i, bench := range []string{entry, passage, passage} {
-			x, ok := r.middle(bench, unit+"_"+units[i])
+			x, ok := r.middle(bench, "KB_"+units[i])
 			if !ok {
 				return nil
 			}
@@ -125,16 +125,8 @@ func costs(unit string) (names []string, of func(results) plotter.Values, limit 
 }
 
 func bytesPlot(before, now results) *plot.Plot {
-	return bars("What is written to an SD card", "KB", "KB", before, now)
-}
-
-func flushesPlot(before, now results) *plot.Plot {
-	return bars("Flushes of an SD card", "flushes", "flushes", before, now)
-}
-
-func bars(title, y, unit string, before, now results) *plot.Plot {
-	p := newPlot(title, "", y)
-	names, of, limit := costs(unit)
+	p := newPlot("What is written to an SD card", "", "KB")
+	names, of, limit := costs()
 	groups := []struct {
 		name   string
 		colour color.Color
@@ -176,14 +168,19 @@ func label(p *plot.Plot, values plotter.Values, shift float64) {
 	p.Add(l)
 }
 
-// queryPlot has the processor's time of an answer by how many rows the city has.
-func queryPlot(_, now results) *plot.Plot {
-	p := newPlot("Entries of one building, processor's time of the whole answer", "entries of the city", "ms")
+// curve is one line of a plot over a scale of powers of ten.
+type curve struct {
+	name   string
+	colour color.Color
+	points plotter.XYs
+}
+
+// curves draws lines; nil where nothing was measured.
+func curves(title, x, y string, list ...curve) *plot.Plot {
+	p, some := newPlot(title, x, y), false
 	logarithmic(p)
-	some := false
-	for i, q := range []struct{ ask, name string }{{"first", "the first of a day"}, {"day", "a day, 180"}, {"2000", "2,000"}} {
-		points := now.over("internal/registry/front/query Entries/", "/"+q.ask, "cpu-ns/op", 1e6)
-		some = line(p, q.name, []color.Color{grey, blue, orange}[i], points) || some
+	for _, c := range list {
+		some = line(p, c.name, c.colour, c.points) || some
 	}
 	if !some {
 		return nil
@@ -191,25 +188,36 @@ func queryPlot(_, now results) *plot.Plot {
 	return p
 }
 
-func decidePlot(_, now results) *plot.Plot {
-	p := newPlot("One decision, and one lookup in a bare map beside it", "grants", "ns")
-	logarithmic(p)
-	if !line(p, "Decide", blue, now.over("internal/access Decide/", "", "ns/op", 1)) {
-		return nil
+// queryPlot has the processor's time of an answer by how many rows the city has.
+func queryPlot(_, now results) *plot.Plot {
+	of := func(ask string) plotter.XYs {
+		return now.over("internal/registry/front/query Entries/", "/"+ask, "cpu-ns/op", 1e6)
 	}
-	line(p, "bare map", grey, now.over("internal/access Decide/", "", "ns/bare-map", 1))
-	return p
+	return curves("Entries of one building, processor's time of the whole answer", "entries of the city", "ms",
+		curve{"the first of a day", grey, of("first")}, curve{"a day, 180", blue, of("day")}, curve{"2,000", orange, of("2000")})
+}
+
+func decidePlot(_, now results) *plot.Plot {
+	of := func(unit string) plotter.XYs { return now.over("internal/access Decide/", "", unit, 1) }
+	return curves("One decision, and one lookup in a bare map beside it", "grants", "ns",
+		curve{"Decide", blue, of("ns/op")}, curve{"bare map", grey, of("ns/bare-map")})
 }
 
 // fleetPlot has what many gateways cost the front; MiB and milliseconds are of one size.
 func fleetPlot(_, now results) *plot.Plot {
-	p := newPlot("Connected gateways: memory of the front, revocations", "gateways", "MiB, ms")
-	logarithmic(p)
-	if !line(p, "memory, MiB", blue, now.over("cmd/gatesim Fleet/", "", "MiB", 1)) {
-		return nil
+	of := func(unit string) plotter.XYs { return now.over("cmd/gatesim Fleet/", "", unit, 1) }
+	return curves("Connected gateways: memory of the front, revocations", "gateways", "MiB, ms",
+		curve{"memory, MiB", blue, of("MiB")}, curve{"a revocation, p50, ms", grey, of("revocation-p50-ms")}, curve{"p99, ms", orange, of("revocation-p99-ms")})
+}
+
+// batchesPlot has how fast entries come out of a journal, and into the registry, by how many are in a message.
+func batchesPlot(_, now results) *plot.Plot {
+	p := curves("Entries a second, by how many are in a batch", "entries in a batch", "entries/s",
+		curve{"journal to ack, where nobody stores them", blue, now.over("sync/uplink Drain/", "", "entries/s", 1)},
+		curve{"registry, stored and signed for", orange, now.over("internal/registry/front Ingest/", "", "entries/s", 1)})
+	if p != nil {
+		p.Y.Scale, p.Y.Tick.Marker, p.Y.Min = plot.LogScale{}, plot.TickerFunc(tenfold), 100
 	}
-	line(p, "a revocation, p50, ms", grey, now.over("cmd/gatesim Fleet/", "", "revocation-p50-ms", 1))
-	line(p, "p99, ms", orange, now.over("cmd/gatesim Fleet/", "", "revocation-p99-ms", 1))
 	return p
 }
 
@@ -230,7 +238,7 @@ func tenfold(least, most float64) (ticks []plot.Tick) {
 
 // over is a unit by the number that stands in a benchmark's name, in order.
 func (r results) over(head, tail, unit string, per float64) (points plotter.XYs) {
-	for _, n := range []int{1, 10, 100, 1000, 10_000, 100_000, 200_000, 1_000_000, 10_000_000} {
+	for _, n := range []int{1, 10, 100, 300, 1000, 10_000, 100_000, 200_000, 1_000_000, 10_000_000} {
 		if v, ok := r.middle(fmt.Sprint(head, n, tail), unit); ok {
 			points = append(points, plotter.XY{X: float64(n), Y: v / per})
 		}

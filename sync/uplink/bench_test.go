@@ -153,7 +153,8 @@ func BenchmarkDrain(b *testing.B) {
 		batch int
 		n     uint64
 		way   time.Duration
-	}{{"full batches", entries.BatchEntries, total, 0}, {"full batches, 50 ms round trip", entries.BatchEntries, total, 25 * time.Millisecond}, {"1 a message", 1, 10_000, 0}} {
+	}{{"1", 1, 5_000, 0}, {"10", 10, 30_000, 0}, {"100", 100, total, 0}, {"300", 300, total, 0}, {"full", entries.BatchEntries, total, 0},
+		{"full, 50 ms there and back", entries.BatchEntries, total, 25 * time.Millisecond}} {
 		b.Run(c.name, func(b *testing.B) {
 			var drained, bare time.Duration
 			for b.Loop() {

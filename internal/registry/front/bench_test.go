@@ -3,6 +3,7 @@ package front
 import (
 	"context"
 	"crypto/ed25519"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -97,9 +98,15 @@ func (r *rig) unbounded() Config {
 	return c
 }
 
-// BenchmarkIngest: envelopes in, committed, acks out; beside it what SQLite
+// BenchmarkIngest: envelopes of so many entries in, committed, acks out; beside it what SQLite
 // takes of the same bytes without any of our work, and one row a commit.
 func BenchmarkIngest(b *testing.B) {
+	for _, entries := range []int{1, 10, 100, benchEntries} {
+		b.Run(fmt.Sprint(entries), func(b *testing.B) { takeIn(b, entries) })
+	}
+}
+
+func takeIn(b *testing.B, entries int) {
 	r := newRig(b)
 	link, make := newMemory()
 	s := r.start(Options{Link: make, Config: r.unbounded()})
@@ -107,17 +114,17 @@ func BenchmarkIngest(b *testing.B) {
 	if _, err := s.client.PutHouse(b.Context(), r.house(1, l.gateways...)); err != nil {
 		b.Fatal(err)
 	}
-	total := benchGateways * benchBatches * benchEntries
+	total := benchGateways * benchBatches * entries
 	var ours, bare, single time.Duration
 	var rows int
 	before, epoch := s.store.Size(), uint64(1)
 	for b.Loop() {
 		epoch++
 		b.StopTimer()
-		l = r.load(b, benchGateways, benchBatches, benchEntries, epoch, l.gateways)
+		l = r.load(b, benchGateways, benchBatches, entries, epoch, l.gateways)
 		b.StartTimer()
 		began := time.Now()
-		l.drain(link, 16, benchEntries)
+		l.drain(link, 16, entries)
 		ours += time.Since(began)
 		b.StopTimer()
 		bare += insertBare(b, l, 32)
