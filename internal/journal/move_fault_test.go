@@ -215,7 +215,20 @@ func TestNewEpochOverAnIOError(t *testing.T) {
 // The file that is copied from is cut: nothing of the copy counts, the journal
 // goes on, and the next attempt begins with what is left.
 func TestNewEpochFromADamagedFile(t *testing.T) {
+	t.Run("the copy finds it", func(t *testing.T) { newEpochFromADamagedFile(t, func(*rig) {}) })
+	t.Run("the writer finds it", func(t *testing.T) {
+		newEpochFromADamagedFile(t, func(r *rig) {
+			for len(files(t, r.o.Dir, "*.bad-1")) == 0 {
+				r.append(denied(), somebody(2))
+			}
+		})
+	})
+}
+
+// newEpochFromADamagedFile lets found see to it that somebody finds the damage while the copy waits.
+func newEpochFromADamagedFile(t *testing.T, found func(*rig)) {
 	r := newRig(t, nil)
+	r.ahead = 2000 // some ten entries: the others are in the file
 	r.start()
 	for i := range 2500 {
 		r.j.Queue(granted(), somebody(byte(i)))
@@ -226,7 +239,9 @@ func TestNewEpochFromADamagedFile(t *testing.T) {
 	r.j.files.fault = func(p string) error {
 		if p == "copy" {
 			if passes++; passes == 2 {
-				return os.Truncate(files(t, r.o.Dir, "*-*.db")[0], int64(2*os.Getpagesize()))
+				err := os.Truncate(files(t, r.o.Dir, "*-*.db")[0], int64(2*os.Getpagesize()))
+				found(r)
+				return err
 			}
 		}
 		return nil

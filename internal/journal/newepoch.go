@@ -76,7 +76,7 @@ func (j *Journal) newEpoch(ctx context.Context, from Position, detail []byte) (P
 	if err != nil {
 		return Position{}, err
 	}
-	t := &tail{from: j.files, epoch: random64(), cut: from, at: from, head: first, done: make(chan error, 1)}
+	t := &tail{from: j.files, was: now, epoch: random64(), cut: from, at: from, head: first, done: make(chan error, 1)}
 	j.files.copying.Store(t.epoch)
 	defer j.files.copying.Store(0)
 	if err = t.copy(ctx, batchMax); err == nil {
@@ -113,7 +113,8 @@ func (j *Journal) hand(ctx context.Context, t *tail) error {
 // tail is an epoch that is being made from the tail of others.
 type tail struct {
 	from *archive
-	head *intake.Item // the first entry of the epoch; it is in the tail, too
+	was  *catalogue.Catalogue // as it began
+	head *intake.Item         // the first entry of the epoch; it is in the tail, too
 
 	epoch uint64
 	cut   Position // where the tail begins
@@ -137,6 +138,9 @@ func (t *tail) copy(ctx context.Context, rest uint64) error {
 		if err == nil && len(list) == 0 {
 			err = errors.New("its files can't be read now")
 		}
+		if err == nil && t.skips(list[0].Position) {
+			err = fmt.Errorf("%w: the file of entry %d was set aside meanwhile", ErrGone, t.at.Sequence)
+		}
 		if err != nil {
 			return err
 		}
@@ -154,6 +158,13 @@ func (t *tail) copy(ctx context.Context, rest uint64) error {
 		t.at = next
 	}
 	return nil
+}
+
+// skips reports whether entries are missing, if the next is at p, that were there when the copy began: their file
+// has turned out damaged. What was missing before then is missing in the copy, too.
+func (t *tail) skips(p Position) bool {
+	at, err := t.was.Locate(t.at)
+	return err == nil && p != t.at && at.From == t.at && (at.Last || t.at.Sequence < at.File.End)
 }
 
 // left returns how many entries are to be copied; more than any limit while the copy is in an epoch
