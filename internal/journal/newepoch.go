@@ -163,8 +163,11 @@ func (t *tail) copy(ctx context.Context, rest uint64) error {
 // skips reports whether entries are missing, if the next is at p, that were there when the copy began: their file
 // has turned out damaged. What was missing before then is missing in the copy, too.
 func (t *tail) skips(p Position) bool {
+	if p == t.from.cat.Load().Settle(t.at) {
+		return false
+	}
 	at, err := t.was.Locate(t.at)
-	return err == nil && p != t.at && at.From == t.at && (at.Last || t.at.Sequence < at.File.End)
+	return err == nil && at.From == t.at
 }
 
 // left returns how many entries are to be copied; more than any limit while the copy is in an epoch
