@@ -146,6 +146,9 @@ func (d *Door) granted(g grant) {
 func (d *Door) isHeld(r Reader, card device.Card, reason wire.Reason) bool {
 	once := r.Once && r.Direction != wire.DirectionOut // to go out nobody waits for an answer
 	hold := d.cfg.Hold
+	if r.Apart {
+		hold = 0
+	}
 	if once && !r.PIN && reason == wire.ReasonGranted && d.machine.IsReleased() {
 		hold = max(hold, d.cfg.Budget+d.cfg.Rules.ReleaseTime)
 	}
@@ -174,11 +177,8 @@ type sightings struct{ last []sighting }
 func (s *sightings) again(now sighting, once bool, hold time.Duration) bool {
 	held := false
 	s.last = slices.DeleteFunc(s.last, func(old sighting) bool {
-		if now.at.Sub(old.at) >= hold {
-			return true
-		}
 		same := old.reader == now.reader && old.card == now.card
-		if same && old.reason == now.reason {
+		if same && old.reason == now.reason && now.at.Sub(old.at) < hold {
 			held = true
 			if once {
 				now.at = old.at

@@ -103,6 +103,25 @@ func TestTapsAgain(t *testing.T) {
 	}
 }
 
+// TestComesBackSoon: a card that was away for longer than its reader's driver waits is answered. That
+// driver tells of it once, so a door that took it for one that rests there would not answer at all.
+func TestComesBackSoon(t *testing.T) {
+	for apart, want := range map[bool]int{true: 2, false: 1} {
+		synctest.Test(t, func(t *testing.T) {
+			b := start(t, func(c *door.Config, _ *door.Parts) { c.Readers[0].Once, c.Readers[0].Apart = true, apart })
+			b.swipe("in", known)
+			time.Sleep(500 * time.Millisecond)
+			b.input(device.InputContact, true)
+			b.input(device.InputContact, false)
+			time.Sleep(520 * time.Millisecond)
+			b.swipe("in", known)
+			if n := len(b.book.only(wire.KindAccess)); n != want {
+				t.Errorf("%d entries, want %d, where the driver tells presentations apart: %t", n, want, apart)
+			}
+		})
+	}
+}
+
 // TestAskedAnewWhileReleased: a door that is released for somebody else does not
 // keep a card from being asked for its PIN.
 func TestAskedAnewWhileReleased(t *testing.T) {

@@ -82,6 +82,9 @@ type Reader struct {
 	// Once: the reader reports a card once each time that it is held up. Other readers repeat a
 	// resting card, so that each repetition extends the hold time.
 	Once bool
+	// Apart: the reader's own driver tells one presentation of a card from the next, so that a card
+	// is never told of twice while it rests there. One that comes back is answered, however soon.
+	Apart bool
 	// PIN asks for the tenancy's PIN after a card. Tenants without a PIN here are let in by the
 	// card alone, so that a rule of the door locks no resident out.
 	PIN bool

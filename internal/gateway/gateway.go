@@ -316,7 +316,7 @@ func (g *Gateway) makeDoor(d *Door) {
 	}
 	for _, r := range d.Config.Readers {
 		cfg.Readers = append(cfg.Readers, door.Reader{ID: r.ID, Direction: direction(r.Direction),
-			Once: r.Type != site.TypeWiegand, PIN: r.PIN == site.PINWithCard, Codes: r.PIN == site.PINOnly})
+			Once: r.Type != site.TypeWiegand, Apart: r.Type == site.TypeSerial || r.Type == site.TypePN532, PIN: r.PIN == site.PINWithCard, Codes: r.PIN == site.PINOnly})
 	}
 	for source, in := range map[string]*site.Input{device.InputExit: d.Config.Exit, device.InputContact: d.Config.Contact} {
 		if in != nil && !cfg.Listening {
