@@ -79,9 +79,7 @@ func (a *actor) advance(k wire.Ack2, now time.Time) {
 	a.notices.passed(before, a.sending.Cursor())
 	a.logbook.confirmed(replyAck, now)
 	a.saver.Save(k)
-	if a.saver.Asks(k, now) {
-		a.greetAgain(now)
-	}
+	a.saver.Lacks(k)
 }
 
 // settle compares the registry's answer to a hello with the journal. The hello is repeated until

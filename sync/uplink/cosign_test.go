@@ -117,7 +117,11 @@ func TestRegistryStartedAnew(t *testing.T) {
 			return c.Cosign(w.keys.witness, uint64(at))
 		})
 		w.append(5)
-		if !w.settle(time.Minute) || w.heldBy() != w.journal.Acked().Sequence {
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		time.Sleep(time.Second)
+		if w.heldBy() != w.journal.Acked().Sequence {
 			t.Errorf("cosigned through %d of %d", w.heldBy(), w.journal.Acked().Sequence)
 		}
 		w.cosigning(func(checkpoint.Checkpoint, uint32) wire.Signature { return wire.Signature{} })
@@ -131,6 +135,32 @@ func TestRegistryStartedAnew(t *testing.T) {
 		}
 		if n := w.greeted() - before; n != 1 {
 			t.Errorf("%d hellos for ten acks without a cosignature", n)
+		}
+	})
+}
+
+// TestRegistryStartedAnewAtOnce: where the ack before had a cosignature a moment ago, and nobody comes any more, the last
+// entries of the evening don't wait for the next hello either.
+func TestRegistryStartedAnewAtOnce(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.append(5)
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		before := w.greeted()
+		w.cosigning(func(c checkpoint.Checkpoint, at uint32) (none wire.Signature) {
+			if len(w.reg.hellos) == before { // the registry's lock is held
+				return none
+			}
+			return c.Cosign(w.keys.witness, uint64(at))
+		})
+		w.append(5)
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		time.Sleep(10 * time.Second)
+		if w.heldBy() != w.journal.Acked().Sequence || w.greeted() != before+1 {
+			t.Errorf("cosigned through %d of %d, %d hellos", w.heldBy(), w.journal.Acked().Sequence, w.greeted()-before)
 		}
 	})
 }

@@ -22,8 +22,12 @@ func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
 	if !a.connection.up {
 		return time.Time{}
 	}
-	if now.Before(a.greeter.due) {
-		return a.greeter.due
+	due := a.greeter.due
+	if a.connection.agrees() {
+		due = timing.Earlier(due, a.saver.AsksAt())
+	}
+	if now.Before(due) {
+		return due
 	}
 	// A journal that is still opening has nothing to agree on yet. One that can't be opened is no
 	// reason to do without the registry's lists.
@@ -31,7 +35,8 @@ func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
 		a.greeter.due = now.Add(openEvery)
 		return a.greeter.due
 	}
-	if a.connection.agrees() { // the next scheduled hello is due
+	if a.connection.agrees() { // the next scheduled hello is due, or one that asks for a cosignature
+		a.saver.Asked(now)
 		a.greeter.newest()
 		a.greetAgain(now)
 	}

@@ -17,6 +17,7 @@ type Saver struct {
 	heard heldNote  // of the ack that was checked last; zero: it had no cosignature
 	asks  time.Time // until then no hello follows an ack without one
 	since time.Time // when an ack had one last
+	lacks bool      // the entries that were confirmed last are not cosigned yet
 }
 
 // NewSaver begins with the checkpoint of an earlier run.
@@ -51,17 +52,25 @@ const AsksEvery = 30 * time.Minute
 
 // followsWithin is the longest time for which acks have no cosignature since one was soon before, with
 // some reserve: a registry cosigns what grows every few seconds.
-const followsWithin = 10 * time.Second
+const followsWithin = 6 * time.Second
 
-// Asks reports whether a hello has to follow an ack without a cosignature, and counts it: a registry that was started
+// Lacks notes whether the ack that confirmed entries had no cosignature.
+func (s *Saver) Lacks(k wire.Ack2) { s.lacks = k.Cosignature == (wire.Signature{}) }
+
+// AsksAt returns when a hello has to follow an ack without a cosignature; zero: none has to. A registry that was started
 // anew cosigns nothing for a gateway before its first hello.
-func (s *Saver) Asks(k wire.Ack2, now time.Time) bool {
-	if k.Cosignature != (wire.Signature{}) || now.Before(s.asks) || now.Sub(s.since) < followsWithin {
-		return false
+func (s *Saver) AsksAt() time.Time {
+	if !s.lacks {
+		return time.Time{}
 	}
-	s.asks = now.Add(AsksEvery)
-	return true
+	if follows := s.since.Add(followsWithin); follows.After(s.asks) {
+		return follows
+	}
+	return s.asks
 }
+
+// Asked notes that a hello follows.
+func (s *Saver) Asked(now time.Time) { s.asks = now.Add(AsksEvery) }
 
 // heldNote is the newest checkpoint that a witness cosigned; zero: none.
 type heldNote struct {
@@ -122,7 +131,7 @@ func (s *Saver) Check(k wire.Ack2, now time.Time) error {
 	if s.heard, ok = s.cosigned(k); !ok {
 		return errCosignature
 	}
-	s.since = now
+	s.since, s.lacks = now, false
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -28,7 +29,8 @@ func daemonLog(what string) zerolog.Logger {
 
 // Front is `registryd serve`.
 type Front struct {
-	Config string `required:"" help:"The front's configuration." placeholder:"FILE"`
+	Config string        `required:"" help:"The front's configuration." placeholder:"FILE"`
+	Cosign time.Duration `help:"The least time between cosignatures of an epoch; 0 is the front's own." placeholder:"TIME"`
 }
 
 // Run serves until it is told to stop, or the parent is gone.
@@ -39,7 +41,7 @@ func (c Front) Run(ctx context.Context, _ process.Streams) error {
 	if err != nil {
 		return err
 	}
-	f, err := front.New(front.Options{Config: config, Version: "gatesim", Log: daemonLog("front")})
+	f, err := front.New(front.Options{Config: config, Version: "gatesim", CosignEvery: c.Cosign, Log: daemonLog("front")})
 	if err != nil {
 		return err
 	}

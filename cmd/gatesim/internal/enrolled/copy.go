@@ -23,7 +23,12 @@ func (s *Second) audit() error {
 	if err := s.Day.Audit(); err != nil {
 		return err
 	}
-	if err := s.inStep("the registry has the whole log"); err != nil {
+	greeted := func() bool {
+		g, err := s.gateway()
+		return err == nil && g.Wall != nil
+	}
+	// The front was killed, and cosigns nothing before a hello.
+	if err := errors.Join(s.registryUntil("the front that runs now has heard a hello", greeted), s.inStep("the registry has the whole log")); err != nil {
 		return err
 	}
 	var central, log []ledger.Entry
