@@ -246,7 +246,7 @@ func TestKeptOpen(t *testing.T) {
 	if must(t, Create(path, size)); !l.Removed() {
 		t.Fatal("another file of this name is not it")
 	}
-	if l, _, err = Read(path+"-not", lap); !errors.Is(err, fs.ErrNotExist) {
+	if _, _, err = Read(path+"-not", lap); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
 }
