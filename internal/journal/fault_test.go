@@ -100,12 +100,12 @@ func TestDeadDiskDegradesAndRecovers(t *testing.T) {
 	r := newRig(t, nil)
 	r.open()
 	var dead atomic.Bool
-	r.j.files.fault = func(string) error {
+	r.fault(func(string) error {
 		if dead.Load() {
 			return syscall.EIO
 		}
 		return nil
-	}
+	})
 	r.run()
 	r.append(granted(), somebody(1))
 	dead.Store(true)
@@ -136,7 +136,7 @@ func TestDeadDiskDegradesAndRecovers(t *testing.T) {
 func TestStopOnADeadDisk(t *testing.T) {
 	r := newRig(t, nil)
 	r.open()
-	r.j.files.fault = func(string) error { return syscall.EIO }
+	r.fault(func(string) error { return syscall.EIO })
 	r.run()
 	r.j.Queue(granted(), somebody(1))
 	eventually(t, "degraded", func() bool { return r.j.Status().Degraded })
@@ -429,7 +429,7 @@ func TestDirectoryGoneWhileOpening(t *testing.T) {
 	r := newRig(t, nil)
 	r.open()
 	tries := 0
-	r.j.files.fault = func(point string) error {
+	r.fault(func(point string) error {
 		if point != "open" {
 			return nil
 		}
@@ -437,7 +437,7 @@ func TestDirectoryGoneWhileOpening(t *testing.T) {
 			return os.RemoveAll(r.o.Dir)
 		}
 		return nil
-	}
+	})
 	r.run()
 	eventually(t, "the journal works again", func() bool { s := r.j.Status(); return !s.Degraded && s.Sequence > 0 })
 	r.append(granted(), somebody(1))

@@ -153,7 +153,7 @@ func TestFillFails(t *testing.T) {
 				var crashed atomic.Pointer[rig]
 				var acked, had atomic.Int64 // entries that were acknowledged, now and before the crash; no fault before there are some
 				fail, _ := failTimes(point, after, 1, syscall.EIO)
-				r.j.files.fault = func(p string) error {
+				r.fault(func(p string) error {
 					if acked.Load() == 0 {
 						return nil
 					}
@@ -163,7 +163,7 @@ func TestFillFails(t *testing.T) {
 						crashed.Store(r.crashed())
 					}
 					return err
-				}
+				})
 				r.run()
 				refs := r.several(5)
 				before := r.all()
@@ -200,7 +200,7 @@ func TestWriteAheadFails(t *testing.T) {
 			var passes func() int64
 			fail, n := failTimes(point, 0, 1, errno)
 			passes = n.Load
-			r.j.files.fault = fail
+			r.fault(fail)
 			r.run()
 			refs := r.several(20)
 			epoch := r.j.Status().Epoch

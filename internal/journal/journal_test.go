@@ -50,7 +50,12 @@ type rig struct {
 
 	ahead    int64 // bytes of the write-ahead file, -1 for none; 0: as many as a journal has
 	realDisk bool  // its space is looked at; else there is always room, as no machine promises
+
+	hook atomic.Pointer[func(string) error] // faults of the disk
 }
+
+// fault sets what the disk does wrong from now on, also while the journal runs.
+func (r *rig) fault(f func(point string) error) { r.hook.Store(&f) }
 
 func newRig(t *testing.T, change func(*Options)) *rig {
 	o := Options{Dir: filepath.Join(t.TempDir(), "journal"), Clock: newClock().stamp, Ballast: -1, Log: zerolog.Nop()}
@@ -76,6 +81,13 @@ func (r *rig) open() *Journal {
 	}
 	if r.ahead != 0 {
 		j.files.ahead = max(r.ahead, 0)
+	}
+	r.hook.Store(nil)
+	j.files.fault = func(point string) error {
+		if f := r.hook.Load(); f != nil {
+			return (*f)(point)
+		}
+		return nil
 	}
 	r.j = j
 	return j

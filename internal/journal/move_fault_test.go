@@ -100,7 +100,7 @@ func newEpochFails(t *testing.T, point string, after int, errno error) {
 	before, epoch := r.all(), r.j.Status().Epoch
 	crashed := filepath.Join(t.TempDir(), "crashed")
 	hit := 0
-	r.j.files.fault = func(p string) error {
+	r.fault(func(p string) error {
 		if p != point {
 			return nil
 		}
@@ -113,7 +113,7 @@ func newEpochFails(t *testing.T, point string, after int, errno error) {
 			t.Error(err)
 		}
 		return errno
-	}
+	})
 	began, err := r.j.NewEpoch(context.Background(), place(epoch, 100), headOf(Position{}))
 	failed := hit == after+1 && point != "moved" // after the epochs file nothing can go back
 	if failed != errors.Is(err, errno) || !failed && err != nil {
@@ -158,14 +158,14 @@ func TestNewEpochIsCancelled(t *testing.T) {
 	epoch := r.j.Status().Epoch
 	ctx, cancel := context.WithCancel(context.Background())
 	passes := 0
-	r.j.files.fault = func(p string) error {
+	r.fault(func(p string) error {
 		if p == "copy" {
 			if passes++; passes == 3 {
 				cancel()
 			}
 		}
 		return nil
-	}
+	})
 	if _, err := r.j.NewEpoch(ctx, Position{}, headOf(Position{})); !errors.Is(err, context.Canceled) {
 		t.Fatalf("cancelled: %v", err)
 	}
@@ -187,7 +187,7 @@ func TestNewEpochOverAnIOError(t *testing.T) {
 	before, epoch := r.all(), r.j.Status().Epoch
 	var once sync.Once
 	var broken atomic.Bool
-	r.j.files.fault = func(p string) error {
+	r.fault(func(p string) error {
 		if p == "copy" {
 			once.Do(func() {
 				broken.Store(true)
@@ -200,7 +200,7 @@ func TestNewEpochOverAnIOError(t *testing.T) {
 			return syscall.EIO
 		}
 		return nil
-	}
+	})
 	began := r.newEpoch(place(epoch, 50))
 	checkMoved(t, r, before, 50, began)
 	if list := find(r.headers(), wire.KindEpoch); len(list) != 2 || list[1].Reason != wire.ReasonIO {
@@ -236,7 +236,7 @@ func newEpochFromADamagedFile(t *testing.T, found func(*rig)) {
 	r.append(granted(), somebody(0))
 	old := r.j.Status()
 	passes := 0
-	r.j.files.fault = func(p string) error {
+	r.fault(func(p string) error {
 		if p == "copy" {
 			if passes++; passes == 2 {
 				err := os.Truncate(files(t, r.o.Dir, "*-*.db")[0], int64(2*os.Getpagesize()))
@@ -245,7 +245,7 @@ func newEpochFromADamagedFile(t *testing.T, found func(*rig)) {
 			}
 		}
 		return nil
-	}
+	})
 	if p, err := r.j.NewEpoch(context.Background(), place(old.Epoch, 10), headOf(old.Position)); err == nil {
 		t.Fatalf("began at %v with half of the tail", p)
 	}

@@ -16,7 +16,7 @@ import (
 func hold(r *rig, n int64) (held <-chan struct{}, release func()) {
 	gate, at := make(chan struct{}), make(chan struct{})
 	seen := int64(0)
-	r.j.files.fault = func(point string) error {
+	r.fault(func(point string) error {
 		if point == "ahead" {
 			if seen++; seen == n {
 				close(at)
@@ -24,7 +24,7 @@ func hold(r *rig, n int64) (held <-chan struct{}, release func()) {
 			}
 		}
 		return nil
-	}
+	})
 	return at, func() { close(gate) }
 }
 
