@@ -410,7 +410,12 @@ func newHarmed(t *testing.T) *harmed {
 	for len(live.all()) < 25 || len(live.frames()) < 6 {
 		live.several(1)
 	}
-	h := &harmed{before: live.all(), epoch: live.j.Status().Epoch, early: early, rig: live.crashed()}
+	copied := live.crashed()
+	for len(copied.frames()) < 6 { // it was emptied meanwhile, since nothing else was to be done
+		live.several(1)
+		copied = live.crashed()
+	}
+	h := &harmed{before: live.all(), epoch: live.j.Status().Epoch, early: early, rig: copied}
 	h.db = files(t, h.o.Dir, "*-*.db")[0]
 	frames := h.frames()
 	h.filled = int(frames[0].First)
