@@ -409,6 +409,7 @@ func (g *Gateway) Run(ctx context.Context, beside ...func(context.Context)) erro
 	devices.Go(func() { g.Backup.Run(ctx) })
 	devices.Go(func() { g.Central.run(ctx, g) })
 	devices.Go(func() { g.watchClock(ctx) })
+	devices.Go(func() { covers(g).Run(ctx) })
 	devices.Go(func() { recall{g.Journal, g.Clock, g.once.passes, g.once.codes, g.o.Log}.run(ctx) })
 	for _, run := range beside {
 		devices.Go(func() { run(ctx) })

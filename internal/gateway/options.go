@@ -92,6 +92,8 @@ type Cadence struct {
 	// Rest is how long a card has to be away at least before it is held up for the second time,
 	// after its door was released, 10 s.
 	Rest time.Duration
+	// Cover returns how long the next entry that says nothing is away; nil: cover.Gap.
+	Cover func() time.Duration
 }
 
 func (c Cadence) filled() Cadence {

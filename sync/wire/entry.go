@@ -93,7 +93,7 @@ type Header struct {
 	Direction Direction    `cbor:"11,keyasint,omitempty"`
 	Ref       *Ref         `cbor:"12,keyasint,omitempty"` // the entry that this one belongs to
 	Count     uint64       `cbor:"13,keyasint,omitempty"` // of repeated, flood, gap: how many it stands for
-	Detail    []byte       `cbor:"14,keyasint,omitempty"` // by kind: boot id, hash of the site file, hash of the list; at most 64 bytes
+	Detail    []byte       `cbor:"14,keyasint,omitempty"` // by kind: boot id, hash of the site file, hash of the list; at most 64 bytes, or SealedSize
 }
 
 // Who is the part of an entry that tells of a person, kept apart so that it
@@ -131,8 +131,10 @@ func (m Method) String() string {
 
 func (w Who) nobody() bool { return w.Credential == nil && w.Grant == nil && w.Tenancy == nil }
 
+// SealedSize is the bytes of every detail of KindSealed, so that its length says nothing.
 const (
-	maxDetail  = 64                   // bytes of Header.Detail, so that an entry is never much over 200
+	SealedSize = 2048
+	maxDetail  = 64                   // bytes of other details, so that an entry is never much over 200
 	maxWho     = 1 + 19 + 18 + 18 + 2 // bytes of a who part with every field
 	headerRoom = 128                  // bytes of most headers, and of all without a detail and with shorter names
 )
@@ -165,8 +167,8 @@ func (h Header) check() error {
 		return fmt.Errorf("%w: door id", ErrMalformed)
 	case !ValidName(h.Source, true):
 		return fmt.Errorf("%w: source id", ErrMalformed)
-	case len(h.Detail) > maxDetail:
-		return fmt.Errorf("%w: detail of %d bytes: at most %d", ErrMalformed, len(h.Detail), maxDetail)
+	case len(h.Detail) > maxDetail && h.Kind != KindSealed, h.Kind == KindSealed && len(h.Detail) != SealedSize:
+		return fmt.Errorf("%w: detail of %d bytes: at most %d, of a sealed entry %d", ErrMalformed, len(h.Detail), maxDetail, SealedSize)
 	}
 	return nil
 }

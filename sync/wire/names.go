@@ -77,6 +77,7 @@ const (
 	KindUplink       Kind = 32 // outcome active: the registry does not confirm what is sent to it; idle: it does again
 	KindAuthority    Kind = 33 // a trust or house document is active, or a building key came; source: which; count: its version
 	KindReader       Kind = 34 // a reader's install window or its key; reason: what became of it
+	KindSealed       Kind = 35 // detail: what whoever has the records key reads (package sealed); most say nothing
 )
 
 // Reason is a stable code for why. 1 to 99: decisions. 100 to 255: causes of a
@@ -201,12 +202,9 @@ var directionNames = map[uint16]string{0: "", 1: "in", 2: "out"}
 var outcomeNames = map[uint16]string{0: "", 1: "granted", 2: "denied", 3: "active", 4: "idle", 5: "done", 6: "refused"}
 
 var kindNames = map[uint16]string{
-	1: "boot", 2: "stop", 3: "site", 4: "access", 5: "repeated", 6: "flood", 7: "released",
-	8: "released_late", 9: "secured", 10: "opened", 11: "closed", 12: "held", 13: "forced",
-	14: "exit", 15: "fire", 16: "fire_reset", 17: "fault", 18: "offline", 19: "online",
-	20: "command", 21: "list_applied", 22: "clock", 23: "gap", 24: "damaged", 25: "journal",
-	26: "epoch", 27: "space", 28: "adopt", 29: "tenancy", 30: "told", 31: "refused", 32: "uplink", 33: "authority",
-	34: "reader",
+	1: "boot", 2: "stop", 3: "site", 4: "access", 5: "repeated", 6: "flood", 7: "released", 8: "released_late", 9: "secured", 10: "opened", 11: "closed", 12: "held", 13: "forced",
+	14: "exit", 15: "fire", 16: "fire_reset", 17: "fault", 18: "offline", 19: "online", 20: "command", 21: "list_applied", 22: "clock", 23: "gap", 24: "damaged", 25: "journal",
+	26: "epoch", 27: "space", 28: "adopt", 29: "tenancy", 30: "told", 31: "refused", 32: "uplink", 33: "authority", 34: "reader", 35: "sealed",
 }
 
 var reasonNames = map[uint16]string{

@@ -230,3 +230,26 @@ func TestLimits(t *testing.T) {
 		}
 	}
 }
+
+// TestSealedSize: a sealed entry's detail has one size, and that of no other kind is longer than 64 bytes.
+func TestSealedSize(t *testing.T) {
+	for _, c := range []struct {
+		kind Kind
+		size int
+		ok   bool
+	}{{KindSealed, SealedSize, true}, {KindSealed, SealedSize - 1, false}, {KindSealed, SealedSize + 1, false}, {KindSealed, maxDetail, false}, {KindSealed, 0, false},
+		{KindBoot, maxDetail, true}, {KindBoot, maxDetail + 1, false}, {KindBoot, SealedSize, false}} {
+		h := Header{Kind: c.kind, Detail: make([]byte, c.size)}
+		b, err := h.Encode()
+		if (err == nil) != c.ok {
+			t.Errorf("%s with %d bytes: %v", c.kind, c.size, err)
+		}
+		if c.ok {
+			if _, err := DecodeHeader(b); err != nil {
+				t.Errorf("%s with %d bytes is not read: %v", c.kind, c.size, err)
+			}
+		} else if _, err := DecodeHeader(h.encode()); err == nil {
+			t.Errorf("%s with %d bytes is read", c.kind, c.size)
+		}
+	}
+}

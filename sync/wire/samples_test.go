@@ -48,6 +48,18 @@ type snapshotPayload struct {
 
 func (snapshotPayload) check() error { return nil }
 
+// sealedPayload stands for package sealed likewise.
+type sealedPayload struct {
+	What      uint8  `cbor:"1,keyasint"`
+	Mandate   []byte `cbor:"2,keyasint"`
+	Reference []byte `cbor:"3,keyasint"`
+	Approver  []byte `cbor:"4,keyasint"`
+	Use       uint64 `cbor:"5,keyasint"`
+	Fixed     []byte `cbor:"7,keyasint"`
+}
+
+func (sealedPayload) check() error { return nil }
+
 // sealedWho and whoSeal stand for package whos likewise.
 type (
 	sealedWho struct {
@@ -241,6 +253,7 @@ func samples(t testing.TB) []sample {
 			return m.Encode()
 		}}, of("hello-two", sampleHello2()), of("hello-two", with(sampleHello2(), func(h *Hello2) { h.Cosigned, h.Floor = Cosigned{}, Floor{} })),
 		of("ack-two", sampleAck2()), of("trust", sampleTrust2()), of("undo", Undo{Floor: sampleFloor()}),
+		of("sealed-record", sealedPayload{2, seq(0xa0, 32), seq(0x40, 16), seq(0x10, 8), 2, seq(0, 100)}),
 		of("snapshot", snapshotPayload{Hash(seq(0xa0, 32)), 81_920, 1_790_000_000}), items("who-seals", sampleSeal(t)),
 		of("batch", with(sampleBatch(t), func(b *Batch) { b.Context = seq(0x30, 16) })),
 		of("ack-two", sampleAck3()))

@@ -92,6 +92,9 @@ func TestEntryByHand(t *testing.T) {
 			Reason: Reason(rapid.Uint16().Draw(t, "reason")), Door: name.Draw(t, "door"), Source: name.Draw(t, "source"), Direction: Direction(rapid.Uint8().Draw(t, "direction")),
 			Count: rapid.Uint64().Draw(t, "count"), Detail: rapid.SliceOfN(rapid.Byte(), 0, maxDetail).Draw(t, "detail"),
 		}
+		if rapid.Bool().Draw(t, "sealed") {
+			h.Kind, h.Detail = KindSealed, bytes.Repeat(h.Detail, SealedSize)[:min(SealedSize, SealedSize*len(h.Detail))]
+		}
 		if rapid.Bool().Draw(t, "refers") {
 			h.Ref = &Ref{Boot: rapid.Uint64().Draw(t, "its boot"), Counter: rapid.Uint64().Draw(t, "its counter")}
 		}

@@ -137,6 +137,11 @@ func (b *Gateway) EnrolPatiently() error {
 	return err
 }
 
+// covers is how long the next entry that says nothing is away: some a day, of a gateway that lives for years.
+func (b *Gateway) covers() time.Duration {
+	return time.Minute + b.Bed.chances(b.Name+" covers").UpTo(12*time.Hour)
+}
+
 // Start runs the daemon.
 func (b *Gateway) Start() error {
 	s, err := b.parse()
@@ -160,7 +165,7 @@ func (b *Gateway) Start() error {
 			l.link = &gatewayLink{Link: n, name: b.Name, config: c, server: b.Bed.Registry, again: make(chan struct{}, 1), deaf: make(chan struct{}, 1), chance: b.Bed.chances(b.Name).UpTo}
 			return l.link, nil
 		},
-		Sync: b.Disk.Wait, Formats: b.Formats, Network: b.Bed.LAN.Sockets(), Cadence: gateway.Cadence{Clock: time.Minute, Journal: 15 * time.Minute, Gather: time.Millisecond},
+		Sync: b.Disk.Wait, Formats: b.Formats, Network: b.Bed.LAN.Sockets(), Cadence: gateway.Cadence{Clock: time.Minute, Journal: 15 * time.Minute, Gather: time.Millisecond, Cover: b.covers},
 		Chance: b.Bed.chances(b.Name + " waits").UpTo})
 	if err != nil {
 		return fmt.Errorf("%s: %w", b.Name, err)

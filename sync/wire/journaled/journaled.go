@@ -86,7 +86,7 @@ const (
 )
 
 // maxStored bounds a stored entry: header, salt and who with every field full.
-const maxStored = 512
+const maxStored = 512 + wire.SealedSize
 
 // New joins the encoded parts of an entry; who is nil where it names
 // nobody, and the salt is left out then.

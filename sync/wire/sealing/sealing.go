@@ -10,7 +10,8 @@ import (
 // What something was sealed for; it can be opened as nothing else.
 const (
 	Who         = "gatehouse who v1"
-	WhoContext  = "gatehouse who context v1" // of many who parts: package whos
+	WhoContext  = "gatehouse who context v1"  // of many who parts: package whos
+	Entry       = "gatehouse sealed entry v1" // of a journal: package sealed
 	Change      = "gatehouse change v1"
 	Person      = "gatehouse person v1"
 	BuildingKey = "gatehouse building key v1"

@@ -13,6 +13,9 @@ func TestNotesAtAGlance(t *testing.T) {
 		for _, outcome := range []wire.Outcome{0, wire.OutcomeGranted, wire.OutcomeActive} {
 			for _, reason := range []wire.Reason{0, 264} {
 				h := wire.Header{Wall: 77, Kind: kind, Outcome: outcome, Reason: reason, Count: 3, Detail: make([]byte, 32)}
+				if kind == wire.KindSealed {
+					h.Detail = make([]byte, wire.SealedSize)
+				}
 				b, err := h.Encode()
 				if err != nil {
 					t.Fatal(err)

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"gatehouse/internal/amount"
+	"gatehouse/internal/calendar"
+	"gatehouse/internal/keys"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealed"
+)
+
+type sealedCmd struct {
+	Key      string `required:"" help:"records.key, on its stick." placeholder:"FILE"`
+	Building string `help:"Only of this building." placeholder:"ID"`
+	Gateway  string `help:"Only of this gateway." placeholder:"ID"`
+	From     string `help:"From this time on: 2026-01-31 or 2026-01-31T08:00:00+08:00." placeholder:"TIME"`
+	To       string `help:"Before this time." placeholder:"TIME"`
+	Zone     string `help:"Time zone of days and times, as Asia/Shanghai; else that of the gateways asked for, or of this machine." placeholder:"NAME"`
+}
+
+// query is a sealed entry that is no cover: a mandate came to a gateway.
+type query struct {
+	api.Place
+	Epoch     string    `json:"epoch"`
+	Sequence  uint64    `json:"sequence"`
+	Time      time.Time `json:"time"` // as recorded
+	What      string    `json:"what"`
+	Refusal   string    `json:"refusal,omitempty"`
+	Reference string    `json:"reference,omitempty"`
+	Use       uint64    `json:"use,omitempty"`
+	Mandate   string    `json:"mandate"` // SHA-256 of what was handed in
+	Approver  string    `json:"approver,omitempty"`
+}
+
+// sealedPage is how many entries are fetched at a time.
+const sealedPage = 10_000
+
+// Run shows what was asked of gateways on site. The key never leaves this process.
+func (c sealedCmd) Run(s *session) error {
+	key, err := keys.LoadSealKey(c.Key)
+	if err != nil {
+		return socket.Hinted("--key names records.key, which registryd init wrote into the offline directory", "%v", err)
+	}
+	zone, err := s.zone(c.Zone, c.Building)
+	if err != nil {
+		return err
+	}
+	f := api.EntryFilter{Building: c.Building, Gateway: c.Gateway, Kind: wire.KindSealed.String(), Limit: sealedPage}
+	if f.From, err = calendar.Moment(c.From, zone); err != nil {
+		return err
+	}
+	if f.To, err = calendar.Moment(c.To, zone); err != nil {
+		return err
+	}
+	var found []query
+	shut := 0
+	for more := true; more; more = f.After != "" {
+		f.After, err = s.front.Entries(s.ctx, f, func(e api.Entry) error {
+			r, err := sealed.Open(key, e.Building+"/"+e.Gateway, e.Detail)
+			switch {
+			case err != nil:
+				shut++
+			case r.What != sealed.Cover:
+				found = append(found, queryOf(e, r))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if shut > 0 {
+		fmt.Fprintf(s.Err, "%s this key does not open\nhint: what was sealed before a new records key opens with the old one\n", amount.Of(shut, "entry"))
+	}
+	return table(s, found, nil, "none", []string{"TIME", "GATEWAY", "ENTRY", "WHAT", "MANDATE", "USE"}, func(q query) []string {
+		return []string{q.Time.In(zone).Format(stamp), q.Building + "/" + q.Gateway, fmt.Sprintf("%s:%d", q.Epoch, q.Sequence), happened(q.What, "", q.Refusal), q.Reference, fmt.Sprint(q.Use)}
+	})
+}
+
+func queryOf(e api.Entry, r sealed.Record) query {
+	return query{Place: e.Place, Epoch: e.Epoch, Sequence: e.Sequence, Time: e.Time, What: r.What.String(), Refusal: r.Refusal,
+		Reference: hex.EncodeToString(r.Reference), Use: r.Use, Mandate: hex.EncodeToString(r.Mandate), Approver: hex.EncodeToString(r.Approver)}
+}
