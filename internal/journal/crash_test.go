@@ -2,6 +2,8 @@ package journal
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strconv"
 	"sync"
@@ -20,6 +23,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/journal/ahead"
+	"gatehouse/internal/journal/audit"
 	"gatehouse/internal/journal/hints"
 	"gatehouse/sync/wire"
 )
@@ -131,6 +135,9 @@ func childAppend(j *Journal, i int) wire.Ref {
 			j.Queue(denied(), somebody(byte(n)))
 		}
 	}
+	if i%3 == 1 { // rides with the next one
+		j.Queue(wire.Header{Kind: wire.KindSecured, Reason: wire.ReasonTimer, Door: "front"}, wire.Who{})
+	}
 	ref, err := j.Append(context.Background(), granted(), somebody(byte(i)))
 	if err != nil {
 		panic(err)
@@ -187,8 +194,9 @@ func readAcks(r io.Reader, each func()) (acks []wire.Ref) {
 }
 
 // survive starts a journal on what is left of a directory and returns what is
-// wrong with it: acknowledged entries that are not there once, a sequence
-// number missing, an epoch given up that was not asked for, a file set aside.
+// wrong with it: acknowledged entries that are not there once or not as they were,
+// a sequence number or a counter missing, an epoch given up that was not asked for,
+// a file set aside. The acks of a run are all that it made, in their order.
 func survive(dir string, acks []wire.Ref) error {
 	j, err := Open(Options{Dir: dir, Clock: newClock().stamp, Ballast: -1, Anchors: besides(dir), EraseAfter: 1})
 	if err != nil {
@@ -205,37 +213,9 @@ func survive(dir string, acks []wire.Ref) error {
 	if err := goodHints(j, dir); err != nil {
 		return err
 	}
-	got := map[wire.Ref]int{}
-	var at Position
-	for want := (Position{}); ; {
-		list, after, err := j.Entries(ctx, at, 500)
-		if err != nil {
-			return err
-		}
-		if len(list) == 0 {
-			break
-		}
-		for _, e := range list {
-			if e.Epoch != want.Epoch {
-				want = place(e.Epoch, 0)
-			}
-			if e.Position != want {
-				return fmt.Errorf("entry %v where %d was expected", e.Position, want.Sequence)
-			}
-			want.Sequence++
-			h, err := wire.DecodeHeader(e.Header)
-			if err != nil {
-				return err
-			}
-			if h.Kind == wire.KindEpoch && h.Reason != wire.ReasonOtherRoot {
-				return fmt.Errorf("an epoch was given up: %v", h.Reason)
-			}
-			if h.Kind == wire.KindDamaged {
-				return fmt.Errorf("a loss is told of: %v %q", h.Reason, h.Detail)
-			}
-			got[wire.Ref{Boot: h.Boot, Counter: h.Counter}]++
-		}
-		at = after
+	got, err := readSurvivors(ctx, j)
+	if err != nil {
+		return err
 	}
 	if lost := j.Lost(); len(lost) > 0 {
 		return fmt.Errorf("a loss is told of: %q", lost)
@@ -243,12 +223,107 @@ func survive(dir string, acks []wire.Ref) error {
 	if bad, _ := filepath.Glob(filepath.Join(dir, "*.bad-*")); len(bad) > 0 {
 		return fmt.Errorf("set aside: %v", bad)
 	}
+	return cmp.Or(got.have(acks), got.whole())
+}
+
+// survivors are the entries of a journal, as often as they are there.
+type survivors map[wire.Ref][]survivor
+
+type survivor struct {
+	Entry
+	header wire.Header
+}
+
+// readSurvivors reads all entries. None may be missing between them or tell of a loss.
+func readSurvivors(ctx context.Context, j *Journal) (survivors, error) {
+	got := survivors{}
+	var at Position
+	for want := (Position{}); ; {
+		list, after, err := j.Entries(ctx, at, 500)
+		if err != nil || len(list) == 0 {
+			return got, err
+		}
+		for _, e := range list {
+			if e.Epoch != want.Epoch {
+				want = place(e.Epoch, 0)
+			}
+			if e.Position != want {
+				return nil, fmt.Errorf("entry %v where %d was expected: %w", e.Position, want.Sequence, errLost)
+			}
+			want.Sequence++
+			h, err := wire.DecodeHeader(e.Header)
+			if err != nil {
+				return nil, err
+			}
+			if h.Kind == wire.KindEpoch && h.Reason != wire.ReasonOtherRoot {
+				return nil, fmt.Errorf("an epoch was given up: %v", h.Reason)
+			}
+			if h.Kind == wire.KindDamaged {
+				return nil, fmt.Errorf("a loss is told of: %v %q", h.Reason, h.Detail)
+			}
+			ref := wire.Ref{Boot: h.Boot, Counter: h.Counter}
+			got[ref] = append(got[ref], survivor{e, h})
+		}
+		at = after
+	}
+}
+
+// have returns which acknowledged entry is not there once, with what childAppend gave it.
+func (s survivors) have(acks []wire.Ref) error {
+	nth := map[uint64]int{} // of its run
 	for _, ref := range acks {
-		if got[ref] != 1 {
-			return fmt.Errorf("entry %v was acknowledged and is there %d times: %w", ref, got[ref], errLost)
+		n := nth[ref.Boot]
+		nth[ref.Boot]++
+		if len(s[ref]) != 1 {
+			return fmt.Errorf("entry %v was acknowledged and is there %d times: %w", ref, len(s[ref]), errLost)
+		}
+		e := s[ref][0]
+		what := granted()
+		what.Boot, what.Counter = ref.Boot, ref.Counter
+		what.BootTime, what.Wall, what.Clock = e.header.BootTime, e.header.Wall, wire.ClockNTP
+		who, err := somebody(byte(n)).Encode()
+		if err != nil {
+			return err
+		}
+		if !reflect.DeepEqual(e.header, what) || !e.Erased && !bytes.Equal(e.Who, who) {
+			return fmt.Errorf("entry %v is not as it was: %+v", ref, e.header)
 		}
 	}
 	return nil
+}
+
+// whole returns which run lacks an entry before its last: nothing was dropped, so counters have no hole.
+func (s survivors) whole() error {
+	there, last := map[uint64]uint64{}, map[uint64]uint64{}
+	for ref := range s {
+		there[ref.Boot]++
+		last[ref.Boot] = max(last[ref.Boot], ref.Counter)
+	}
+	for run, n := range there {
+		if n != last[run]+1 { // they begin at 0
+			return fmt.Errorf("run %d has %d entries and a counter %d: %w", run, n, last[run], errLost)
+		}
+	}
+	return nil
+}
+
+// exitLost is the exit code of a survivor that lacks an acknowledged entry.
+const exitLost = 4
+
+// childSurvivor starts a journal on what is left of a directory, reads from stdin what was acknowledged, and
+// says what is wrong; after an orderly stop all of the directory must be good, too.
+func childSurvivor() int {
+	dir := os.Getenv(envDir)
+	err := survive(dir, readAcks(os.Stdin, func() {}))
+	if errors.Is(err, errLost) {
+		fmt.Println(err)
+		return exitLost
+	}
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	return audit.Directory(dir, besides(dir).Anchors(), os.Stdout)
 }
 
 // goodHints returns what is wrong with the hints of a journal that runs: a crash may set them back, and

@@ -24,6 +24,8 @@ func TestMain(m *testing.M) {
 		childWriter()
 	case "image":
 		childImage()
+	case "survivor":
+		os.Exit(childSurvivor())
 	case "hello":
 		fmt.Println("hello")
 	}
