@@ -51,7 +51,8 @@ func TestShow(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	place := api.Place{District: "d1", Town: "t1", Building: "lane-7", Gateway: "gw1"}
 	front := fakeFront(t, map[string]any{
-		"/v1/status": api.Status{Registry: "city", Linked: true, Gateways: 3, Online: 2, Entries: 12345, Problems: []string{"no issuer"}},
+		"/v1/status": api.Status{Registry: "city", Linked: true, Gateways: 3, Online: 2, Entries: 12345, Problems: []string{"no issuer"},
+			Retention: api.Retention{Passages: 4320 * time.Hour, Acts: 4800 * time.Hour, Erased: 7, Waits: true}},
 		"/v1/gateways": []api.Gateway{{Place: place, Member: true, Online: true, Heard: &at, Total: 77, List: 5, Applied: 4, Sent: 5,
 			ListAt: &at, Alarms: 2}, {Place: place}, {Place: place, Member: true, List: 1, Applied: 1}},
 		"/v1/entries": api.Entry{Place: place, Epoch: "00000000000000ff", Sequence: 9, Time: at, Kind: "access", Outcome: "denied", Reason: "revoked", Door: "front"},
@@ -59,7 +60,8 @@ func TestShow(t *testing.T) {
 		"/v1/alarms":  []api.Alarm{{Place: place, Time: at, Kind: "forced", Door: "front"}},
 	})
 	for command, want := range map[string][]string{
-		"status":   {"city", "2 of 3 online", "12345", "problem    no issuer"},
+		"status": {"city", "2 of 3 online", "12345", "problem    no issuer",
+			"erasing    who passed after 180 days, who did what else after 200 days; 7 erased; NOTHING MORE while the clock is in doubt"},
 		"gateways": {"d1/t1/lane-7/gw1", "online", "77", "5 not proved since " + at.Local().Format("2006-01-02 15:04:05 -07:00") + ", sent, 4 proved", "removed", "never heard", "1 proved"},
 		"entries":  {"lane-7/gw1", "00000000000000ff:9", "access denied revoked"},
 		"vkeys":    {"gatehouse/city+00000001+BA==\ngatehouse/b/g/00+00000002+AQ==\n"},

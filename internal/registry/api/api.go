@@ -306,6 +306,17 @@ type Status struct {
 	// PutBack is when a copy was put in the place of the database last; nil: never.
 	PutBack *time.Time `json:"put_back,omitempty"`
 	Remarks []Remark   `json:"remarks"` // of restores, until they are put away
+	// Retention is how long the front keeps who parts.
+	Retention Retention `json:"retention"`
+}
+
+// Retention is how long the front keeps who parts, and what it erased.
+type Retention struct {
+	Passages time.Duration `json:"passages_ns"` // of passages
+	Acts     time.Duration `json:"acts_ns"`     // of all other entries
+	Erased   uint64        `json:"erased"`      // who parts, so far
+	Last     *time.Time    `json:"last,omitempty"`
+	Waits    bool          `json:"waits,omitempty"` // the clock is in doubt, so that nothing is erased
 }
 
 // Remark is what a start or a restore has shown.

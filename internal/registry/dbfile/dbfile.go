@@ -213,6 +213,23 @@ func Copy(ctx context.Context, db *sql.DB, path string) error {
 	return nil
 }
 
+// Scrub rewrites an open database by itself, so that its files have no byte of what was deleted: SQLite leaves
+// rests where it moves rows, and old pages in the write-ahead log. It fails while somebody reads for long.
+func Scrub(ctx context.Context, db *sql.DB, path string) error {
+	var busy, log, moved int
+	_, err := db.ExecContext(ctx, "VACUUM")
+	if err == nil {
+		err = db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &moved)
+	}
+	if err == nil && busy != 0 {
+		err = errors.New("somebody reads in it for long: its write-ahead log stays for now")
+	}
+	if err != nil {
+		return fmt.Errorf("rewrite database %s without what was deleted: %w", path, Explain(path, err))
+	}
+	return nil
+}
+
 // Check reads a whole copy and reports what is wrong with it.
 func Check(ctx context.Context, path string) error {
 	_, isCopy, err := readHeader(path)

@@ -8,11 +8,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/front/certificate"
 	"gatehouse/internal/registry/front/document"
+	"gatehouse/internal/registry/front/retention"
 	"gatehouse/internal/strict"
 
 	"github.com/rs/zerolog"
@@ -30,6 +32,8 @@ type Config struct {
 	EnrolListen    string `toml:"enrol_listen"`     // default :8443
 	EnrolPerMinute int    `toml:"enrol_per_minute"` // requests from one address; default 20
 	GatewayPerDay  int    `toml:"gateway_per_day"`  // MiB of new entries from one gateway; default 256
+	WhoDays        int    `toml:"who_days"`         // for how long it is kept who passed; default 180
+	AdminDays      int    `toml:"admin_days"`       // and who did what else; default 200
 	// BrokerCertificate, BrokerKey and BrokerCA are the client certificate for another broker, and
 	// that broker's CA; defaults: those of the front.
 	BrokerCertificate string `toml:"broker_certificate"`
@@ -66,6 +70,7 @@ func (c *Config) defaults(dir string) {
 	set(&c.BrokerCA, c.path(api.FileCA))
 	c.EnrolPerMinute = cmp.Or(c.EnrolPerMinute, 20)
 	c.GatewayPerDay = cmp.Or(c.GatewayPerDay, 256)
+	c.WhoDays, c.AdminDays = cmp.Or(c.WhoDays, 180), cmp.Or(c.AdminDays, 200)
 }
 
 func (c Config) check() error {
@@ -86,7 +91,18 @@ func (c Config) check() error {
 	if c.GatewayPerDay < 1 || c.GatewayPerDay > 1<<20 {
 		f.Add("gateway_per_day %d: want 1 to 1048576", c.GatewayPerDay)
 	}
+	for key, days := range map[string]int{"who_days": c.WhoDays, "admin_days": c.AdminDays} {
+		if days < 1 || days > 3650 {
+			f.Add("%s %d: want 1 to 3650", key, days)
+		}
+	}
 	return f.Join()
+}
+
+// periods are for how long who parts stay.
+func (c Config) periods() retention.Periods {
+	const day = 24 * time.Hour
+	return retention.Periods{Passages: time.Duration(c.WhoDays) * day, Acts: time.Duration(c.AdminDays) * day}
 }
 
 // path returns a path in the state directory.

@@ -18,6 +18,7 @@ import (
 	"gatehouse/internal/registry/front/enrolment"
 	"gatehouse/internal/registry/front/inbox"
 	"gatehouse/internal/registry/front/ingest"
+	"gatehouse/internal/registry/front/retention"
 	"gatehouse/internal/registry/front/roster"
 	"gatehouse/internal/registry/front/shelf"
 	"gatehouse/internal/registry/front/status"
@@ -34,7 +35,11 @@ func (f *Front) load(ctx context.Context) (err error) {
 	if f.safety, err = backup.Load(ctx, f.store, o.Config.path(api.FileDatabase), o.Now(), o.Log); err != nil {
 		return err
 	}
-	if err = f.makeParts(); err != nil {
+	eraser, err := retention.Open(ctx, retention.Options{Periods: o.Config.periods(), Store: f.store, Clock: f.clock, Path: o.Config.path(retention.File), Log: o.Log})
+	if err != nil {
+		return err
+	}
+	if err = f.makeParts(eraser); err != nil {
 		return err
 	}
 	var known []store.Gateway
@@ -54,7 +59,7 @@ func (f *Front) load(ctx context.Context) (err error) {
 }
 
 // makeParts makes the parts of a front, and starts none.
-func (f *Front) makeParts() (err error) {
+func (f *Front) makeParts(eraser *retention.Eraser) (err error) {
 	o := f.o
 	f.roster = roster.New(o.Now)
 	if f.link, err = f.newLink(); err != nil {
@@ -74,7 +79,7 @@ func (f *Front) makeParts() (err error) {
 		endings.Broker = own
 	}
 	f.page = &status.Page{Store: f.store, Roster: f.roster, Active: &f.active, Committer: f.committer, Inbox: f.inbox,
-		Safety: f.safety, Clock: f.clock, Now: o.Now, Endings: endings}
+		Safety: f.safety, Clock: f.clock, Now: o.Now, Endings: endings, Retention: eraser}
 	return nil
 }
 

@@ -41,7 +41,7 @@ func (f *Front) Run(ctx context.Context) (err error) {
 		{"holdings", f.intake.RunQuestions},
 		{"socket", func(ctx context.Context) error { return own.Serve(ctx, l) }},
 		{"enrolment", func(ctx context.Context) error { return f.enrolment.Serve(ctx, enrol) }},
-		{"certificates", f.page.Endings.Run}, {"link", f.link.Run}, {"clock", f.keepClock},
+		{"certificates", f.page.Endings.Run}, {"retention", f.page.Retention.Run}, {"link", f.link.Run}, {"clock", f.keepClock},
 		{"ready", func(ctx context.Context) error { return f.awaitReady(ctx, enrol.Addr().String()) }},
 	})
 }

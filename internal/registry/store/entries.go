@@ -23,7 +23,7 @@ type Batch struct {
 	WallFrom int64
 	WallTo   int64
 	Body     []byte    // wire.Batch without Sealed; may begin before First
-	Sealed   []byte    // stored by AddBatch; no query reads it
+	Sealed   []byte    // stored by AddBatch, read by Seals.Page alone
 	Context  uint64    // number of the context of Sealed; 0: none. As Sealed
 	Stored   time.Time // set when read
 }

@@ -83,7 +83,7 @@ func (s *Store) open(ctx context.Context, log zerolog.Logger) error {
 	}
 	if err == nil {
 		err = dbfile.Migrate(ctx, log, s.write, s.path, dbfile.Statements(schema...), dbfile.Statements(snapshots), dbfile.Statements(searches...),
-			dbfile.Statements(marks), dbfile.Statements(contexts...))
+			dbfile.Statements(marks), dbfile.Statements(contexts...), dbfile.Statements(seals...))
 	}
 	if err == nil {
 		err = dbfile.Stamp(ctx, s.write, s.path)
@@ -98,10 +98,11 @@ func (s *Store) open(ctx context.Context, log zerolog.Logger) error {
 	return nil
 }
 
-// source returns the data source name. Its write-ahead log is brought into the file by every 16 MiB: pages have 4 KiB.
+// source returns the data source name. Its write-ahead log is brought into the file by every 16 MiB: pages have 4 KiB. What
+// is deleted is overwritten with zeros.
 func source(path, lock string) string {
 	q := url.Values{"_txlock": {lock}, "_pragma": {"journal_mode(WAL)", "synchronous(FULL)",
-		"busy_timeout(10000)", "foreign_keys(ON)", "cache_size(-16384)", "wal_autocheckpoint(4000)"}}
+		"busy_timeout(10000)", "foreign_keys(ON)", "secure_delete(ON)", "cache_size(-16384)", "wal_autocheckpoint(4000)"}}
 	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + q.Encode()
 }
 

@@ -16,6 +16,7 @@ import (
 	"gatehouse/internal/registry/front/commit"
 	"gatehouse/internal/registry/front/document"
 	"gatehouse/internal/registry/front/inbox"
+	"gatehouse/internal/registry/front/retention"
 	"gatehouse/internal/registry/front/roster"
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
@@ -32,6 +33,7 @@ type Page struct {
 	Clock     *agreed.Clock
 	Now       func() time.Time
 	Endings   *Endings
+	Retention *retention.Eraser
 }
 
 // Status completes a status in which the front has set the fields from Registry to Queued.
@@ -62,6 +64,7 @@ func (p *Page) Status(ctx context.Context, s api.Status) (api.Status, error) {
 		}
 	}
 	s.Backup, s.PutBack = when(p.Safety.Last()), when(p.Safety.PutBack())
+	s.Retention = p.Retention.State()
 	s.Problems = p.problems(s)
 	return s, nil
 }

@@ -1,0 +1,117 @@
+package retention
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+
+	"gatehouse/internal/durable"
+)
+
+// line is a line of the ledger of erasures; one field besides At is set.
+type line struct {
+	At time.Time `json:"at"` // agreed time
+	// Over says that who parts of before these times are erased. It is written first, so that
+	// a copy of the database that is put back never brings them back.
+	Over *cutoff `json:"over,omitempty"`
+	// Erased is how many who parts went since the line before.
+	Erased int `json:"erased,omitempty"`
+	// Scrubbed says that the database was rewritten without them.
+	Scrubbed bool `json:"scrubbed,omitempty"`
+}
+
+// ledger is the file of lines, one JSON object each. It stands outside the database, so that no copy of
+// that undoes it. For one goroutine.
+type ledger struct {
+	path  string
+	lines []line
+}
+
+// readLedger reads the ledger; one that is missing is empty. One that can't be read is an error, since what
+// was erased would come back with a copy of the database.
+func readLedger(path string) (*ledger, error) {
+	l := &ledger{path: path}
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger of erasures: %w", err)
+	}
+	for n, text := range bytes.Split(bytes.TrimSpace(b), []byte("\n")) {
+		var next line
+		if err := json.Unmarshal(text, &next); err != nil {
+			return nil, fmt.Errorf("ledger of erasures %s, line %d: %w; put the copy of yesterday back, or move it away if there is none: "+
+				"then what a copy of the database brings back stays until its time is over again", path, n+1, err)
+		}
+		l.lines = append(l.lines, next)
+	}
+	return l, nil
+}
+
+// add appends a line durably. What a newer line has made needless goes: of the ages only the newest counts, and
+// the counts are summed up.
+func (l *ledger) add(next line) error {
+	all := make([]line, 0, len(l.lines)+1)
+	for _, old := range l.lines {
+		switch {
+		case next.Over != nil && old.Over != nil, next.Scrubbed && old.Scrubbed:
+		case next.Erased > 0 && old.Erased > 0:
+			next.Erased += old.Erased
+		default:
+			all = append(all, old)
+		}
+	}
+	all = append(all, next)
+	var b bytes.Buffer
+	out := json.NewEncoder(&b)
+	for _, one := range all {
+		if err := out.Encode(one); err != nil {
+			return fmt.Errorf("write the ledger of erasures: %w", err)
+		}
+	}
+	if err := durable.WriteFile(l.path, b.Bytes(), 0o600); err != nil {
+		return fmt.Errorf("write the ledger of erasures: %w", err)
+	}
+	l.lines = all
+	return nil
+}
+
+// over is what was erased by age before; the zero times for nothing.
+func (l *ledger) over() (c cutoff) {
+	for _, one := range l.lines {
+		if one.Over != nil {
+			c = *one.Over
+		}
+	}
+	return c
+}
+
+// scrubbed is when the database was last rewritten.
+func (l *ledger) scrubbed() (at time.Time) {
+	for _, one := range l.lines {
+		if one.Scrubbed {
+			at = one.At
+		}
+	}
+	return at
+}
+
+// owes reports whether the database was not rewritten since something was erased.
+func (l *ledger) owes() bool {
+	at := l.scrubbed()
+	return slices.ContainsFunc(l.lines, func(one line) bool { return one.Erased > 0 && one.At.After(at) })
+}
+
+// erased is how many who parts went so far.
+func (l *ledger) erased() (n uint64) {
+	for _, one := range l.lines {
+		n += uint64(one.Erased)
+	}
+	return n
+}

@@ -1,0 +1,238 @@
+// Package retention erases who parts of stored entries when their time is over, and the contexts that nothing
+// else is sealed in. Headers and hashes stay, so that trees, ranges and cosignatures can be proved for ever.
+//
+// It refuses to erase anything while the front's clock is in doubt. Each erasing is in a ledger outside the database
+// before it happens; Open repeats it on a copy that was put back, before anybody is served.
+package retention
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/registry/agreed"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/store"
+	"gatehouse/sync/wire"
+)
+
+const (
+	// File is the ledger, in the front's directory.
+	File = "erasures.jsonl"
+
+	lookEvery  = time.Minute
+	roundEvery = 24 * time.Hour
+	scrubEvery = 7 * 24 * time.Hour // rewriting a large database takes minutes
+	page       = 256                // batches of one transaction, so that no message waits for long
+)
+
+// Periods are for how long who parts stay.
+type Periods struct {
+	Passages time.Duration // of passages
+	Acts     time.Duration // of all other entries: what landlords, operators and installers did
+}
+
+// Options of an Eraser; all are needed.
+type Options struct {
+	Periods
+	Store *store.Store
+	Clock *agreed.Clock
+	Path  string // of the ledger
+	Log   zerolog.Logger
+}
+
+// Eraser erases who parts. State is safe for concurrent use.
+type Eraser struct {
+	o      Options
+	ledger *ledger
+
+	mu    sync.Mutex
+	state api.Retention
+}
+
+// Open reads the ledger and erases what a copy of the database has brought back.
+func Open(ctx context.Context, o Options) (*Eraser, error) {
+	l, err := readLedger(o.Path)
+	if err != nil {
+		return nil, err
+	}
+	e := &Eraser{o: o, ledger: l}
+	e.state = api.Retention{Passages: o.Passages, Acts: o.Acts, Erased: l.erased()}
+	if over := l.over(); !over.isZero() {
+		n, err := e.erase(ctx, over)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			o.Log.Warn().Int("who_parts", n).Msg("what was erased before came back with a copy of the database, and is erased again")
+			return e, e.scrub(ctx, over.Passages.Add(o.Passages))
+		}
+	}
+	return e, nil
+}
+
+// Run erases once a day what is over, until ctx ends.
+func (e *Eraser) Run(ctx context.Context) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	var last time.Time
+	for {
+		now, doubt := e.o.Clock.Now()
+		switch {
+		case doubt != agreed.None:
+			e.note(func(s *api.Retention) { s.Waits = true })
+		case last.IsZero() || now.Sub(last) >= roundEvery:
+			if err := e.round(ctx, now); err != nil && ctx.Err() == nil {
+				e.o.Log.Error().Err(err).Msg("who parts whose time is over can't be erased; tried again in a minute")
+				break
+			}
+			last = now
+			e.note(func(s *api.Retention) { s.Waits, s.Last = false, &now })
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// round erases what is over at a time that is not in doubt.
+func (e *Eraser) round(ctx context.Context, now time.Time) error {
+	if err := e.ledger.add(line{At: now, Over: new(e.o.cutoffAt(now))}); err != nil {
+		return err
+	}
+	n, err := e.erase(ctx, e.ledger.over())
+	if n > 0 {
+		e.note(func(s *api.Retention) { s.Erased += uint64(n) })
+		e.o.Log.Info().Int("who_parts", n).Msg("who parts whose time is over are erased")
+		if failed := e.ledger.add(line{At: now, Erased: n}); err == nil {
+			err = failed
+		}
+	}
+	if err == nil && e.ledger.owes() && now.Sub(e.ledger.scrubbed()) >= scrubEvery {
+		err = e.scrub(ctx, now)
+	}
+	return err
+}
+
+// scrub rewrites the database without what was erased.
+func (e *Eraser) scrub(ctx context.Context, now time.Time) error {
+	began := time.Now()
+	if err := e.o.Store.Seals().Scrub(ctx); err != nil {
+		return err
+	}
+	e.o.Log.Info().Dur("took_ms", time.Since(began)).Msg("the database was rewritten without what was erased")
+	return e.ledger.add(line{At: now, Scrubbed: true})
+}
+
+// State says what was erased.
+func (e *Eraser) State() api.Retention {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.state
+}
+
+func (e *Eraser) note(change func(*api.Retention)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	change(&e.state)
+}
+
+// erase erases what is over, some batches at a time, and returns how many who parts went.
+func (e *Eraser) erase(ctx context.Context, c cutoff) (n int, err error) {
+	var after store.Batch
+	for {
+		rows, err := e.o.Store.Seals().Page(ctx, c.latest(), after, page)
+		if err != nil {
+			return n, err
+		}
+		if len(rows) == 0 {
+			break
+		}
+		gone, err := e.erasePage(ctx, rows, c)
+		if n += gone; err != nil {
+			return n, err
+		}
+		after = rows[len(rows)-1]
+	}
+	if err := e.eraseForks(ctx, c.Acts); err != nil {
+		return n, err
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	return n, e.update(ctx, func(tx *store.Tx) error { return tx.DropContexts(c.latest()) })
+}
+
+// update writes, also while the front ends: nothing takes long.
+func (e *Eraser) update(ctx context.Context, f func(*store.Tx) error) error {
+	return e.o.Store.Update(context.WithoutCancel(ctx), f)
+}
+
+func (e *Eraser) erasePage(ctx context.Context, rows []store.Batch, c cutoff) (n int, err error) {
+	var changed []store.Batch
+	for _, row := range rows {
+		rest, gone, err := c.left(row)
+		if err != nil {
+			return 0, err
+		}
+		if gone > 0 {
+			row.Sealed = rest
+			changed, n = append(changed, row), n+gone
+		}
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	err = e.update(ctx, func(tx *store.Tx) error {
+		for _, row := range changed {
+			if err := tx.Reseal(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// eraseForks leaves of old forks the batch without who parts, with the gateway's signature on its checkpoint.
+func (e *Eraser) eraseForks(ctx context.Context, until time.Time) error {
+	all, err := e.o.Store.Seals().Forks(ctx, until)
+	if err != nil {
+		return err
+	}
+	var changed []store.Fork
+	for _, f := range all {
+		payload, err := wire.PayloadOf(f.Envelope)
+		if err != nil {
+			continue // it was erased before
+		}
+		var b wire.Batch
+		if err := wire.Decode(payload, &b); err != nil {
+			return fmt.Errorf("stored fork: %w", err)
+		}
+		b.Sealed, b.Context = nil, nil
+		if f.Envelope, err = wire.Encode(b); err != nil {
+			return err
+		}
+		changed = append(changed, f)
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	return e.update(ctx, func(tx *store.Tx) error {
+		for _, f := range changed {
+			if err := tx.SetFork(f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

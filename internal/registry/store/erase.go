@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gatehouse/internal/registry/dbfile"
+)
+
+// seals creates schema version 6: indexes by which batches that still have who parts are found by
+// age, and the batches of a context, without a look at any other. What is erased leaves both.
+var seals = []string{
+	`CREATE INDEX batches_sealed ON batches (stored_at, gateway, epoch, first) WHERE sealed IS NOT NULL`,
+	`CREATE INDEX batches_context ON batches (context) WHERE context IS NOT NULL`,
+	`CREATE INDEX contexts_stored ON contexts (stored_at)`,
+}
+
+// Seals are the who parts that are stored, for whoever erases them.
+type Seals struct{ s *Store }
+
+// Seals returns the stored who parts.
+func (s *Store) Seals() Seals { return Seals{s} }
+
+// Page returns at most n batches with who parts, of which Sealed and Context are set, that were
+// stored until a time: the oldest first, and only those behind after.
+func (s Seals) Page(ctx context.Context, until time.Time, after Batch, n int) ([]Batch, error) {
+	fields := func(b *Batch) []any {
+		return append(append(placeFields(&b.Place), b.fields()...), &b.Sealed, &b.Context)
+	}
+	return list(s.s.reading(ctx), "read who parts", fields, `SELECT g.district, g.town, g.building, g.gateway, `+batchColumns+`, b.sealed, b.context
+		FROM batches b JOIN gateways g ON g.id = b.gateway WHERE b.sealed IS NOT NULL AND b.stored_at <= $1
+		AND (b.stored_at, b.gateway, b.epoch, b.first) > ($2, $3, $4, $5) ORDER BY b.stored_at, b.gateway, b.epoch, b.first LIMIT $6`,
+		until, after.Stored, after.Gateway, after.Epoch, after.First, n)
+}
+
+// Reseal replaces the who parts of a batch by b.Sealed: those that are left of it, nil for none. Then the
+// batch needs no context any more.
+func (tx *Tx) Reseal(b Batch) error {
+	err := tx.exec(`UPDATE batches SET sealed = $1, context = CASE WHEN $1 IS NULL THEN NULL ELSE context END WHERE gateway = $2 AND epoch = $3 AND first = $4`,
+		b.Sealed, b.Gateway, b.Epoch, b.First)
+	return wrap(fmt.Sprintf("erase who parts of epoch %016x from %d", b.Epoch, b.First), err)
+}
+
+// DropContexts deletes the contexts stored until a time that no batch needs. The newest of each epoch stays:
+// its gateway may still name it.
+func (tx *Tx) DropContexts(until time.Time) error {
+	err := tx.exec(`DELETE FROM contexts WHERE stored_at <= $1 AND NOT EXISTS (SELECT 1 FROM batches b WHERE b.context = contexts.number)
+		AND number < (SELECT MAX(number) FROM contexts c WHERE c.gateway = contexts.gateway AND c.epoch = contexts.epoch)`, until)
+	return wrap("delete contexts", err)
+}
+
+// Fork is a signed batch that contradicts what is stored.
+type Fork struct {
+	Row      int64
+	Envelope []byte
+}
+
+// Forks returns the forks found until a time.
+func (s Seals) Forks(ctx context.Context, until time.Time) ([]Fork, error) {
+	return list(s.s.reading(ctx), "read forks", func(f *Fork) []any { return []any{&f.Row, &f.Envelope} },
+		`SELECT rowid, envelope FROM forks WHERE found_at <= $1`, until)
+}
+
+// SetFork replaces what is kept of a fork.
+func (tx *Tx) SetFork(f Fork) error {
+	return wrap("erase who parts of a fork", tx.exec(`UPDATE forks SET envelope = $1 WHERE rowid = $2`, f.Envelope, f.Row))
+}
+
+// Scrub rewrites the database, so that nothing is left in its files of what was deleted. It takes as much
+// space again for a while, and Update waits for it.
+func (s Seals) Scrub(ctx context.Context) error {
+	s.s.mu.Lock()
+	defer s.s.mu.Unlock()
+	return dbfile.Scrub(ctx, s.s.write, s.s.path)
+}
