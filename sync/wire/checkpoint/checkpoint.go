@@ -57,8 +57,32 @@ func (c Checkpoint) VerifyCosignature(public ed25519.PublicKey, time uint64, s w
 	return len(public) == ed25519.PublicKeySize && ed25519.Verify(public, c.cosigned(time), s[:])
 }
 
-func (c Checkpoint) cosigned(time uint64) []byte {
-	return fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", time, c.Text())
+func (c Checkpoint) cosigned(time uint64) []byte { return cosigned(c.Text(), time) }
+
+func cosigned(text string, time uint64) []byte {
+	return fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", time, text)
+}
+
+// Witness verifies the cosignatures of a witness's key in notes: it is a Verifier of
+// golang.org/x/mod/sumdb/note, which knows only keys of logs.
+type Witness struct {
+	name   string
+	public ed25519.PublicKey
+}
+
+// NewWitness returns the verifier of a key of that length.
+func NewWitness(name string, public ed25519.PublicKey) Witness { return Witness{name, public} }
+
+// Name returns the name of the key.
+func (w Witness) Name() string { return w.name }
+
+// KeyHash returns the id of the key.
+func (w Witness) KeyHash() uint32 { return keyID(w.name, algWitness, w.public) }
+
+// Verify reports whether signature, a time and what Cosign makes, is the witness's over text.
+func (w Witness) Verify(text, signature []byte) bool {
+	return len(signature) == 8+ed25519.SignatureSize &&
+		ed25519.Verify(w.public, cosigned(string(text), binary.BigEndian.Uint64(signature)), signature[8:])
 }
 
 // WitnessName is the name of a registry's witness key in notes.
@@ -115,13 +139,11 @@ func noteLine(name string, id uint32, signature []byte) string {
 
 var errNote = errors.New("no signed checkpoint of this gateway")
 
-// ParseNote reads what Note makes: the checkpoint of a gateway and the
-// cosignature of one of the witness keys, which is verified.
-func ParseNote(note, address, witness string, keys []wire.Key) (c Checkpoint, w Cosignature, err error) {
-	text, signatures, _ := strings.Cut(note, "\n\n")
+// ParseText reads what Text makes for the gateway of that address, and nothing else.
+func ParseText(text, address string) (c Checkpoint, err error) {
 	lines := strings.Split(text, "\n")
-	if len(lines) != 3 {
-		return c, w, errNote
+	if len(lines) != 4 {
+		return c, errNote
 	}
 	c.Address = address
 	origin, size, root := lines[0], lines[1], lines[2]
@@ -131,10 +153,20 @@ func ParseNote(note, address, witness string, keys []wire.Key) (c Checkpoint, w 
 	}
 	hash, rootErr := base64.StdEncoding.DecodeString(root)
 	if err = errors.Join(err, rootErr); err != nil || len(hash) != len(c.Root) {
-		return c, w, errNote
+		return c, errNote
 	}
-	if c.Root = wire.Hash(hash); c.Text() != text+"\n" {
-		return c, w, errNote
+	if c.Root = wire.Hash(hash); c.Text() != text {
+		return c, errNote
+	}
+	return c, nil
+}
+
+// ParseNote reads what Note makes: the checkpoint of a gateway and the
+// cosignature of one of the witness keys, which is verified.
+func ParseNote(note, address, witness string, keys []wire.Key) (c Checkpoint, w Cosignature, err error) {
+	text, signatures, _ := strings.Cut(note, "\n\n")
+	if c, err = ParseText(text+"\n", address); err != nil {
+		return c, w, err
 	}
 	for line := range strings.Lines(signatures) {
 		encoded, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), noteDash+witness+" ")

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -130,6 +131,36 @@ func TestCosignature(t *testing.T) {
 	}
 	if want := fmt.Sprintf("cosignature/v1\ntime %d\n%s", sampleTime, c.Text()); string(c.cosigned(sampleTime)) != want {
 		t.Errorf("signed text %q", c.cosigned(sampleTime))
+	}
+}
+
+// TestWitness: our verifier of cosignatures takes and refuses what the stock one does.
+func TestWitness(t *testing.T) {
+	stock, err := formats.NewVerifierForCosignatureV1(WitnessVKey("gatehouse/city", public(otherKey())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := NewWitness("gatehouse/city", public(otherKey()))
+	if w.Name() != stock.Name() || w.KeyHash() != stock.KeyHash() {
+		t.Errorf("%s %08x; the stock one is %s %08x", w.Name(), w.KeyHash(), stock.Name(), stock.KeyHash())
+	}
+	n, err := note.Open([]byte(goldenNote), note.VerifierList(w))
+	if err != nil || len(n.Sigs) != 1 {
+		t.Fatalf("opened with %v", err)
+	}
+	raw, err := base64.StdEncoding.DecodeString(n.Sigs[0].Base64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range raw[4:] {
+		bad := slices.Clone(raw[4:])
+		bad[i] ^= 1
+		if w.Verify([]byte(n.Text), bad) {
+			t.Errorf("byte %d of the signature is changed", i)
+		}
+	}
+	if w.Verify([]byte(n.Text), raw[5:]) || w.Verify([]byte(n.Text+"x"), raw[4:]) || !w.Verify([]byte(n.Text), raw[4:]) {
+		t.Error("a byte less, another text, or the right one")
 	}
 }
 

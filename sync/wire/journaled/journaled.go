@@ -142,6 +142,17 @@ func Decode(b []byte) (Stored, error) {
 	return s, nil
 }
 
+// Next splits the stored entry at the front of a CBOR sequence (RFC 8742) of them, as Split does, and
+// returns what stands behind it.
+func Next(b []byte) (s Stored, rest []byte, err error) {
+	size := canonical.ItemSize(b, 0)
+	if size == 0 {
+		return Stored{}, b, fmt.Errorf("stored entry: %w: no whole item", wire.ErrMalformed)
+	}
+	s, err = Split(b[:size:size])
+	return s, b[size:], err
+}
+
 // Split finds the parts of a stored entry without judging what they say:
 // for bytes that a hash is about to prove. Every byte of b is in a part, and b
 // is Encode of the result. The parts share b.

@@ -106,3 +106,33 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// TestNext: a sequence of stored entries is read one by one, each as Split reads it, and what is no
+// whole entry is an error.
+func TestNext(t *testing.T) {
+	header, salt, who := goldenParts(t)
+	all := []Stored{New(header, salt, who), New(header, salt, nil), New(header, salt, who).Erase()}
+	var b []byte
+	for _, s := range all {
+		b = append(b, s.Encode()...)
+	}
+	rest := b
+	for i, want := range all {
+		var s Stored
+		var err error
+		if s, rest, err = Next(rest); err != nil || !bytes.Equal(s.Encode(), want.Encode()) || s.WhoHash != want.WhoHash {
+			t.Errorf("entry %d: %v", i, err)
+		}
+	}
+	if len(rest) != 0 {
+		t.Errorf("%d bytes are left", len(rest))
+	}
+	for n := range len(all[0].Encode()) {
+		if _, _, err := Next(b[:n]); !errors.Is(err, wire.ErrMalformed) {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+	if _, _, err := Next(append([]byte{0x01}, b...)); !errors.Is(err, wire.ErrMalformed) {
+		t.Errorf("a number: %v", err)
+	}
+}
