@@ -1,25 +1,17 @@
-// Command gatehouse is the tool of landlord, installer and police. It talks to
-// the daemon of the building over its unix socket, and signs what the daemon
-// only verifies.
-//
-// Results go to standard output, questions and faults to standard error. Card
-// numbers come by swipe or standard input, never by command line, where every
-// user of the machine could read them.
+//go:build !windows
+
 package main
 
 import (
 	"context"
 	"errors"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
-	_ "time/tzdata" // a small system has no time zones of its own
 
 	"github.com/alecthomas/kong"
 
 	"gatehouse/cmd/gatehouse/internal/backups"
 	"gatehouse/cmd/gatehouse/internal/doctor"
+	"gatehouse/cmd/gatehouse/internal/exhibit"
 	"gatehouse/cmd/gatehouse/internal/frames"
 	"gatehouse/cmd/gatehouse/internal/keylist"
 	"gatehouse/cmd/gatehouse/internal/operate"
@@ -33,9 +25,6 @@ import (
 	"gatehouse/internal/input"
 	"gatehouse/internal/network"
 )
-
-// version is set by the packager with -ldflags.
-var version = "dev"
 
 // cli is the command line; kong reads it from the tags.
 type cli struct {
@@ -72,17 +61,13 @@ type cli struct {
 	Decode   frames.Decode       `cmd:"" help:"Read what a reader sends."`
 	Encode   frames.Encode       `cmd:"" help:"Print what a reader would send."`
 	Profile  setup.Profile       `cmd:"" help:"What is known of boards and readers."`
+	Verify   exhibit.Verify      `cmd:"" help:"Say what an evidence file proves, and what not; needs no network and no daemon."`
+	Evidence exhibit.Evidence    `cmd:"" help:"Print what is in an evidence file."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-}
-
-// run returns the exit status: 0 done, 1 failed, 2 called wrongly.
+// run returns the exit status: 0 done, 1 failed, 2 called wrongly, or what the command says.
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	var c cli
 	tool := command.Tool{Name: "gatehouse", Version: version, Out: out, Err: errOut,
@@ -93,7 +78,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	s := &session.Session{Ctx: ctx, Version: version, Client: control.NewClientWithin(network.Network{}, c.Socket, control.AnswerWithin),
 		Console: command.Console{Name: tool.Name, JSON: c.JSON, In: input.Reader{Ctx: ctx, From: in}, Out: command.Screen{To: out}, Err: command.Screen{To: errOut}}}
-	if err := cmd.Run(s); err != nil {
+	if err := cmd.Run(s, &exhibit.Caller{Console: s.Console, Ctx: ctx}); err != nil {
+		var ended command.Ended
+		if errors.As(err, &ended) {
+			return ended.Status
+		}
 		if ctx.Err() != nil {
 			err = errors.New("interrupted")
 		}

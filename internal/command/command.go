@@ -128,6 +128,13 @@ func Table[T any](w io.Writer, all []T, head []string, row func(T) []string) {
 	_ = t.Flush() // into a string
 }
 
+// Ended is the error of a command that has said on its output how it ended; the tool ends with this
+// status and complains of nothing.
+type Ended struct{ Status int }
+
+// Error names the status.
+func (e Ended) Error() string { return fmt.Sprintf("ended with status %d", e.Status) }
+
 // Choose is the word for what is so, or for what is not.
 func Choose(so bool, yes, no string) string {
 	if so {
