@@ -177,7 +177,7 @@ func sign(t *testing.T, reg *keys.Registry, keys *keys.Keys, kind string, p wire
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := wire.Sign(wire.Protected{Type: kind, Role: wire.RoleGateway, Address: reg.Place.Address()}, payload, keys.Gateway)
+	e, err := wire.Sign(wire.Protected{Type: kind, Role: wire.RoleGateway, Address: reg.Place.Address(), Version: wire.VersionOf(p)}, payload, keys.Gateway)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,6 +260,14 @@ func TestRegistry(t *testing.T) {
 	r.until("the gateway gets the list with the revocation", func() bool { return parts.version(t, reg) == 4 })
 	r.refused("no pass", "pass", tenancy.String())
 	r.names(tenancy)
+	batch, seals := passages(t, reg, &keys, tenancy, wire.ID{7, 7}, tenancy)
+	message = sign(t, reg, &keys, wire.TypeBatch, batch)
+	r.until("the entries are stored", func() bool {
+		_ = parts.link.Publish(t.Context(), reg.Place.Up(wire.TypeBatch), message)
+		var st api.Status
+		return r.json(&st, "status") && st.Entries == 3
+	})
+	r.forgets(tenancy, seals)
 	r.rest(dir)
 }
 

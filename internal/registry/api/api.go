@@ -319,6 +319,27 @@ type Retention struct {
 	Waits    bool          `json:"waits,omitempty"` // the clock is in doubt, so that nothing is erased
 }
 
+// Seals are the who parts of a stored batch, as only the records key opens them.
+type Seals struct {
+	Gateway string `json:"gateway"` // its address, building/gateway, as at sealing
+	Epoch   uint64 `json:"epoch"`
+	First   uint64 `json:"first"`             // sequence number of the batch's first entry
+	Sealed  []byte `json:"sealed"`            // wire.Batch.Sealed
+	Context []byte `json:"context,omitempty"` // its encapsulated key; none: sealed at once
+}
+
+// Forget names entries of one epoch that shall name nobody any more.
+type Forget struct {
+	Gateway   string   `json:"gateway"` // its address, building/gateway
+	Epoch     uint64   `json:"epoch"`
+	Sequences []uint64 `json:"sequences"`
+}
+
+// Forgotten is how many who parts went.
+type Forgotten struct {
+	Erased int `json:"erased"`
+}
+
 // Remark is what a start or a restore has shown.
 type Remark struct {
 	Time     time.Time `json:"time"`

@@ -98,6 +98,37 @@ func (c *Client) Gateways(ctx context.Context, building string) (g []Gateway, er
 	return g, c.socket.Call(ctx, http.MethodGet, "/v1/gateways?"+of(building), nil, &g)
 }
 
+// Seals fetches the who parts of a building, sealed, batch by batch.
+func (c *Client) Seals(ctx context.Context, building string, each func(Seals) error) error {
+	body, err := c.socket.Open(ctx, http.MethodGet, "/v1/seals?"+of(building), nil)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	for dec := json.NewDecoder(body); ; {
+		var s struct {
+			Seals
+			Error string `json:"error"`
+		}
+		switch err := dec.Decode(&s); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read who parts from the front: %w", err)
+		case s.Error != "":
+			return &Error{Message: s.Error, Status: http.StatusInternalServerError}
+		}
+		if err := each(s.Seals); err != nil {
+			return err
+		}
+	}
+}
+
+// Forget has the who parts of entries erased. It returns when no byte of them is left.
+func (c *Client) Forget(ctx context.Context, all []Forget) (f Forgotten, err error) {
+	return f, c.socket.Call(ctx, http.MethodPost, "/v1/forget", all, &f)
+}
+
 // Clock is how the front's clock is.
 func (c *Client) Clock(ctx context.Context) (r agreed.Report, err error) {
 	return r, c.socket.Call(ctx, http.MethodGet, "/v1/clock", nil, &r)

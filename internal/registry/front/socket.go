@@ -97,6 +97,10 @@ func (f *Front) serveOperator(s *socket.Server) {
 	socket.Stream(s, "GET /v1/entries", func(w http.ResponseWriter, req *http.Request, _ socket.None) error {
 		return query.Entries(f.store, w, req)
 	})
+	socket.Stream(s, "GET /v1/seals", func(w http.ResponseWriter, req *http.Request, _ socket.None) error {
+		return f.page.Retention.Seals(w, req)
+	})
+	socket.Handle(s, "POST /v1/forget", post(f.page.Retention.Forget))
 	socket.Handle(s, "GET /v1/alarms", func(req *http.Request, _ socket.None) ([]api.Alarm, error) { return query.Alarms(f.store, req) })
 	socket.Handle(s, "GET /v1/vkeys", get(func(ctx context.Context, q url.Values) (api.VKeys, error) {
 		return query.VKeys(ctx, f.store, f.roster, f.active.Load().Trust, q.Get("building"))

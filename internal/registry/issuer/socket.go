@@ -59,6 +59,9 @@ func (i *Issuer) server(path string) *socket.Server {
 	socket.Handle(s, "POST /v1/person", func(r *http.Request, p operator.Look) (any, error) {
 		return answer(i, func(c *ledger.Change) (operator.Person, error) { return act.Look(c, who(r), p) })
 	})
+	socket.Handle(s, "POST /v1/forget", func(r *http.Request, f operator.Forget) (any, error) {
+		return answer(i, func(c *ledger.Change) (operator.Home, error) { return act.Forget(c, who(r), f) })
+	})
 	get(s, "POST /v1/publish", i.postPublish)
 	return s
 }

@@ -3,9 +3,11 @@ package store
 import (
 	"context"
 	"fmt"
+	"iter"
 	"time"
 
 	"gatehouse/internal/registry/dbfile"
+	"gatehouse/sync/wire"
 )
 
 // seals creates schema version 6: indexes by which batches that still have who parts are found by
@@ -32,6 +34,30 @@ func (s Seals) Page(ctx context.Context, until time.Time, after Batch, n int) ([
 		FROM batches b JOIN gateways g ON g.id = b.gateway WHERE b.sealed IS NOT NULL AND b.stored_at <= $1
 		AND (b.stored_at, b.gateway, b.epoch, b.first) > ($2, $3, $4, $5) ORDER BY b.stored_at, b.gateway, b.epoch, b.first LIMIT $6`,
 		until, after.Stored, after.Gateway, after.Epoch, after.First, n)
+}
+
+// Of yields the batches with who parts of a building, with the encapsulated keys of their contexts.
+func (s Seals) Of(ctx context.Context, building string) iter.Seq2[SealedBatch, error] {
+	return rows(s.s.reading(ctx), "read who parts", func(b *SealedBatch) []any {
+		return append(append(placeFields(&b.Place), b.fields()...), &b.Sealed, &b.Encapsulated)
+	}, `SELECT g.district, g.town, g.building, g.gateway, `+batchColumns+`, b.sealed, c.encapsulated
+		FROM gateways g JOIN batches b ON b.gateway = g.id LEFT JOIN contexts c ON c.number = b.context
+		WHERE g.building = $1 AND b.sealed IS NOT NULL ORDER BY b.gateway, b.epoch, b.first`, building)
+}
+
+// SealedBatch is a batch with who parts, and the key that the holder of the records key opens them with.
+type SealedBatch struct {
+	Batch
+	Encapsulated []byte // nil: they are sealed at once
+}
+
+// Near returns the batches with who parts that may have those of an entry: the one that it stands in, and those that
+// brought it again.
+func (s Seals) Near(ctx context.Context, place wire.Place, epoch, sequence uint64) ([]Batch, error) {
+	fields := func(b *Batch) []any { return append(b.fields(), &b.Sealed, &b.Context) }
+	return list(s.s.reading(ctx), "read who parts", fields, `SELECT `+batchColumns+`, b.sealed, b.context FROM batches b JOIN gateways g ON g.id = b.gateway
+		WHERE g.building = $1 AND g.gateway = $2 AND b.epoch = $3 AND b.next > $4 AND b.first <= $5 AND b.sealed IS NOT NULL`,
+		place.Building, place.Gateway, epoch, sequence, sequence+wire.MaxBatch)
 }
 
 // Reseal replaces the who parts of a batch by b.Sealed: those that are left of it, nil for none. Then the

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/registry/api"
 )
 
 // line is a line of the ledger of erasures; one field besides At is set.
@@ -21,6 +22,9 @@ type line struct {
 	Over *cutoff `json:"over,omitempty"`
 	// Erased is how many who parts went since the line before.
 	Erased int `json:"erased,omitempty"`
+	// Forgot are entries that shall name nobody. Those of one gateway and epoch are one list, however many requests
+	// they come from: nobody reads here which are of one person.
+	Forgot *api.Forget `json:"forgot,omitempty"`
 	// Scrubbed says that the database was rewritten without them.
 	Scrubbed bool `json:"scrubbed,omitempty"`
 }
@@ -54,16 +58,11 @@ func readLedger(path string) (*ledger, error) {
 	return l, nil
 }
 
-// add appends a line durably. What a newer line has made needless goes: of the ages only the newest counts, and
-// the counts are summed up.
+// add appends a line durably.
 func (l *ledger) add(next line) error {
 	all := make([]line, 0, len(l.lines)+1)
 	for _, old := range l.lines {
-		switch {
-		case next.Over != nil && old.Over != nil, next.Scrubbed && old.Scrubbed:
-		case next.Erased > 0 && old.Erased > 0:
-			next.Erased += old.Erased
-		default:
+		if !next.replaces(old) {
 			all = append(all, old)
 		}
 	}
@@ -82,6 +81,24 @@ func (l *ledger) add(next line) error {
 	return nil
 }
 
+// replaces reports whether a newer line makes an old one needless, after it took over what that says: of the ages only
+// the newest counts, the counts are summed up, and entries of one epoch are one list.
+func (l *line) replaces(old line) bool {
+	switch {
+	case l.Over != nil && old.Forgot != nil:
+		return old.At.Before(l.Over.Late) // all of then is over
+	case l.Erased > 0 && old.Erased > 0:
+		l.Erased += old.Erased
+		return true
+	case l.Forgot != nil && old.Forgot != nil && l.Forgot.Gateway == old.Forgot.Gateway && l.Forgot.Epoch == old.Forgot.Epoch:
+		both := slices.Concat(l.Forgot.Sequences, old.Forgot.Sequences)
+		slices.Sort(both)
+		l.Forgot = &api.Forget{Gateway: old.Forgot.Gateway, Epoch: old.Forgot.Epoch, Sequences: slices.Compact(both)}
+		return true
+	}
+	return l.Over != nil && old.Over != nil || l.Scrubbed && old.Scrubbed
+}
+
 // over is what was erased by age before; the zero times for nothing.
 func (l *ledger) over() (c cutoff) {
 	for _, one := range l.lines {
@@ -90,6 +107,16 @@ func (l *ledger) over() (c cutoff) {
 		}
 	}
 	return c
+}
+
+// forgot are the entries that shall name nobody.
+func (l *ledger) forgot() (all []api.Forget) {
+	for _, one := range l.lines {
+		if one.Forgot != nil {
+			all = append(all, *one.Forgot)
+		}
+	}
+	return all
 }
 
 // scrubbed is when the database was last rewritten.

@@ -7,6 +7,7 @@ package retention
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -44,9 +45,10 @@ type Options struct {
 	Log   zerolog.Logger
 }
 
-// Eraser erases who parts. State is safe for concurrent use.
+// Eraser erases who parts. All but Run, which is for one goroutine, is safe for concurrent use.
 type Eraser struct {
 	o      Options
+	one    sync.Mutex // held while something is erased; it guards ledger
 	ledger *ledger
 
 	mu    sync.Mutex
@@ -61,17 +63,22 @@ func Open(ctx context.Context, o Options) (*Eraser, error) {
 	}
 	e := &Eraser{o: o, ledger: l}
 	e.state = api.Retention{Passages: o.Passages, Acts: o.Acts, Erased: l.erased()}
-	if over := l.over(); !over.isZero() {
-		n, err := e.erase(ctx, over)
-		if err != nil {
-			return nil, err
-		}
-		if n > 0 {
-			o.Log.Warn().Int("who_parts", n).Msg("what was erased before came back with a copy of the database, and is erased again")
-			return e, e.scrub(ctx, over.Passages.Add(o.Passages))
-		}
+	n, err := e.again(ctx)
+	if err == nil && n > 0 {
+		o.Log.Warn().Int("who_parts", n).Msg("what was erased before came back with a copy of the database, and is erased again")
+		now, _ := o.Clock.Now()
+		err = e.scrub(ctx, now)
 	}
-	return e, nil
+	return e, err
+}
+
+// again erases what the ledger says.
+func (e *Eraser) again(ctx context.Context) (n int, err error) {
+	if n, err = e.forget(ctx, e.ledger.forgot()); err != nil || e.ledger.over().isZero() {
+		return n, err
+	}
+	more, err := e.erase(ctx, e.ledger.over())
+	return n + more, err
 }
 
 // Run erases once a day what is over, until ctx ends.
@@ -102,21 +109,27 @@ func (e *Eraser) Run(ctx context.Context) error {
 
 // round erases what is over at a time that is not in doubt.
 func (e *Eraser) round(ctx context.Context, now time.Time) error {
+	e.one.Lock()
+	defer e.one.Unlock()
 	if err := e.ledger.add(line{At: now, Over: new(e.o.cutoffAt(now))}); err != nil {
 		return err
 	}
-	n, err := e.erase(ctx, e.ledger.over())
-	if n > 0 {
-		e.note(func(s *api.Retention) { s.Erased += uint64(n) })
-		e.o.Log.Info().Int("who_parts", n).Msg("who parts whose time is over are erased")
-		if failed := e.ledger.add(line{At: now, Erased: n}); err == nil {
-			err = failed
-		}
-	}
+	n, err := e.again(ctx)
+	err = errors.Join(err, e.count(now, n))
 	if err == nil && e.ledger.owes() && now.Sub(e.ledger.scrubbed()) >= scrubEvery {
 		err = e.scrub(ctx, now)
 	}
 	return err
+}
+
+// count notes that who parts went.
+func (e *Eraser) count(now time.Time, n int) error {
+	if n == 0 {
+		return nil
+	}
+	e.note(func(s *api.Retention) { s.Erased += uint64(n) })
+	e.o.Log.Info().Int("who_parts", n).Msg("who parts are erased")
+	return e.ledger.add(line{At: now, Erased: n})
 }
 
 // scrub rewrites the database without what was erased.

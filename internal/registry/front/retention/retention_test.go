@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/registry/agreed"
+	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/dbfile"
 	"gatehouse/internal/registry/store"
 	"gatehouse/internal/tree"
@@ -417,6 +419,85 @@ func signed(t *testing.T, payload []byte) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// forget asks for entries of the gateway to be forgotten.
+func (o *office) forget(sequences ...uint64) int {
+	o.t.Helper()
+	f, err := o.eraser.Forget(o.t.Context(), []api.Forget{{Gateway: place.Address(), Epoch: epoch, Sequences: sequences}})
+	o.must(err)
+	o.proved()
+	return f.Erased
+}
+
+// TestForgets: entries lose who they name at once, and their neighbours do not; what opens only together goes
+// together; a batch that brought an entry again has nothing of it either; and a copy that is put back neither.
+func TestForgets(t *testing.T) {
+	o := newOffice(t)
+	o.take(true, swipe, swipe, swipe)
+	o.take(false, swipe, swipe)
+	o.take(true, swipe)
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	o.must(o.store.Copy(t.Context(), copied))
+	if n := o.forget(1, 5, 99); n != 2 {
+		t.Errorf("%d went", n)
+	}
+	o.want("two of six", 0, 2, 3, 4)
+	if n := o.forget(3, 1); n != 2 {
+		t.Errorf("of the first formats %d went", n)
+	}
+	o.want("of the first formats", 0, 2)
+	b, err := os.ReadFile(o.path(File))
+	o.must(err)
+	if !strings.Contains(string(b), `"sequences":[1,3,5,99]`) {
+		t.Errorf("the ledger tells requests apart: %s", b)
+	}
+	o.must(o.store.Close())
+	b, err = os.ReadFile(copied)
+	o.must(err)
+	o.must(os.WriteFile(o.path("front.db"), b, 0o600))
+	o.open()
+	o.want("put back", 0, 2)
+	o.after(401 * day)
+	if b, err = os.ReadFile(o.path(File)); err != nil || strings.Contains(string(b), "sequences") {
+		t.Errorf("the ledger keeps what is over: %s, %v", b, err)
+	}
+}
+
+// TestForgetsTwice: a gateway that sends an entry again, with others behind it, brings who it names again; both go.
+func TestForgetsTwice(t *testing.T) {
+	o := newOffice(t)
+	o.take(true, swipe, swipe)
+	row := store.Batch{}
+	all, err := o.store.Seals().Page(t.Context(), o.now, row, 9)
+	o.must(err)
+	row = all[0] // its body begins before its entries do
+	row.First, row.Next = 1, 2
+	o.must(o.store.Update(t.Context(), func(tx *store.Tx) error {
+		first := all[0]
+		first.Next, first.First, first.Epoch = 1, 0, epoch+1
+		row.Epoch = epoch + 1
+		return errors.Join(tx.AddBatch(first, o.now), tx.AddBatch(row, o.now))
+	}))
+	f, err := o.eraser.Forget(t.Context(), []api.Forget{{Gateway: place.Address(), Epoch: epoch, Sequences: []uint64{0}}, {Gateway: place.Address(), Epoch: epoch + 1, Sequences: []uint64{0}}})
+	o.must(err)
+	if f.Erased != 3 {
+		t.Errorf("%d went", f.Erased)
+	}
+	o.want("the first", 1)
+}
+
+// TestForgetRefuses requests that name no gateway, and erases nothing of the others in them.
+func TestForgetRefuses(t *testing.T) {
+	o := newOffice(t)
+	o.take(true, swipe)
+	for _, bad := range []string{"", "b1", "b1/", "B1/g1", "../g1"} {
+		_, err := o.eraser.Forget(t.Context(), []api.Forget{{Gateway: place.Address(), Epoch: epoch, Sequences: []uint64{0}}, {Gateway: bad, Epoch: epoch}})
+		if err == nil {
+			t.Errorf("%q is a gateway", bad)
+		}
+	}
+	o.want("refused", 0)
 }
 
 // TestLedgerRefuses a ledger that can't be read, and says what to do.

@@ -109,11 +109,8 @@ func (p *Passes) count(tenancy wire.ID, now uint32) error {
 // Look returns where the sealed person of a tenancy is. The look is recorded in the same
 // transaction.
 func Look(c *ledger.Change, who string, l operator.Look) (p operator.Person, err error) {
-	if !slices.Contains(operator.Reasons("person"), l.Reason) {
-		return p, api.Hinted("one of "+strings.Join(operator.Reasons("person"), ", "), "%q is no reason to look at a person", l.Reason)
-	}
-	if l.Case = strings.TrimSpace(l.Case); l.Case == "" || len(l.Case) > 64 {
-		return p, api.Hinted("the number of the request or order that asks for it, at most 64 characters", "no case is named")
+	if err := grounds("person", "look at a person", l.Reason, &l.Case); err != nil {
+		return p, err
 	}
 	b, grants, err := find(c, operator.Act{Tenancy: l.Tenancy})
 	if err != nil {
@@ -132,4 +129,29 @@ func Look(c *ledger.Change, who string, l operator.Look) (p operator.Person, err
 	}
 	c.Audit(who, "person", b.ID, l.Tenancy, l.Reason+": "+l.Case)
 	return p, nil
+}
+
+// grounds refuses an act without one of its reasons or without a case, which it trims.
+func grounds(act, said, reason string, file *string) error {
+	if !slices.Contains(operator.Reasons(act), reason) {
+		return api.Hinted("one of "+strings.Join(operator.Reasons(act), ", "), "%q is no reason to %s", reason, said)
+	}
+	if *file = strings.TrimSpace(*file); *file == "" || len(*file) > 64 {
+		return api.Hinted("the number of the request or order that asks for it, at most 64 characters", "no case is named")
+	}
+	return nil
+}
+
+// Forget returns the building of a tenancy whose entries shall name it no more. That is recorded in the same transaction;
+// which entries they are is not for the issuer to know.
+func Forget(c *ledger.Change, who string, f operator.Forget) (h operator.Home, err error) {
+	if err := grounds("forget", "erase who entries name", f.Reason, &f.Case); err != nil {
+		return h, err
+	}
+	b, _, err := find(c, operator.Act{Tenancy: f.Tenancy})
+	if err != nil {
+		return h, err
+	}
+	c.Audit(who, "forget", b.ID, f.Tenancy, f.Reason+": "+f.Case)
+	return operator.Home{Building: b.ID}, nil
 }

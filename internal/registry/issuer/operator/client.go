@@ -130,6 +130,11 @@ func (c *Client) Look(ctx context.Context, l Look) (p Person, err error) {
 	return p, c.socket.Call(ctx, http.MethodPost, "/v1/person", l, &p)
 }
 
+// Forget asks in which building the entries of a tenancy are, to erase who they name.
+func (c *Client) Forget(ctx context.Context, f Forget) (h Home, err error) {
+	return h, c.socket.Call(ctx, http.MethodPost, "/v1/forget", f, &h)
+}
+
 // Escrow fetches the sealed building key.
 func (c *Client) Escrow(ctx context.Context, building string) (e Escrow, err error) {
 	return e, c.socket.Call(ctx, http.MethodGet, "/v1/escrow?"+url.Values{"building": {building}}.Encode(), nil, &e)

@@ -202,6 +202,19 @@ type Look struct {
 	Case    string `json:"case"`   // what the paper says that asks for it
 }
 
+// Forget asks in which building the entries of a tenancy are, to erase who they name; it is written down before it
+// is answered.
+type Forget struct {
+	Tenancy string `json:"tenancy"`
+	Reason  string `json:"reason"` // of Reasons("forget")
+	Case    string `json:"case"`   // file number of the resident's request or the court's order
+}
+
+// Home is the building of a tenancy.
+type Home struct {
+	Building string `json:"building"`
+}
+
 // Person says where the sealed person is, and whom it was sealed for.
 type Person struct {
 	Building string `json:"building"`
@@ -278,6 +291,8 @@ func Reasons(act string) []string {
 		return []string{"heard", "order", "agreed"}
 	case "person":
 		return []string{"resident", "correction", "mandate", "emergency"}
+	case "forget":
+		return []string{"resident", "order"}
 	}
 	return nil
 }

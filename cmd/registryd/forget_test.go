@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gatehouse/internal/keys"
+	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/checkpoint"
+	"gatehouse/sync/wire/whos"
+)
+
+// passages is the batch with which a gateway begins its log: one card at the door of each tenancy. seals are what
+// names them.
+func passages(t *testing.T, reg *keys.Registry, keys *keys.Keys, tenancies ...wire.ID) (b wire.Batch, seals [][]byte) {
+	t.Helper()
+	address := reg.Place.Address()
+	sealer, err := whos.Begin(reg.Trust.Records, address, 1)
+	must(t, err)
+	b = wire.Batch{Epoch: 1, Context: sealer.Encapsulated()}
+	var parts []whos.Part
+	var r tree.Range
+	for i, tenancy := range tenancies {
+		header, err := wire.Header{Boot: 1, Counter: uint64(i), Wall: 1_796_000_000_000, Clock: wire.ClockNTP, Kind: wire.KindAccess, Outcome: wire.OutcomeGranted,
+			Reason: wire.ReasonGranted, Door: "front", Source: "reader-1", Direction: wire.DirectionIn}.Encode()
+		must(t, err)
+		who, err := wire.Who{Credential: &wire.CredentialID{1, 7, 7}, Tenancy: &tenancy, Method: wire.MethodCard}.Encode()
+		must(t, err)
+		part := whos.Part{Index: uint16(i), Salt: [16]byte{byte(i)}, Who: who}
+		hash := wire.WhoHash(part.Salt, who)
+		b.Headers, b.Whos, parts, r = append(b.Headers, header), append(b.Whos, hash[:]), append(parts, part), r.Add(tree.LeafHash(header, hash[:]))
+	}
+	b.Sealed, err = sealer.Seal(0, parts)
+	must(t, err)
+	b.Root = wire.Hash(r.Root())
+	b.Signature = checkpoint.Checkpoint{Address: address, Epoch: 1, Size: r.Size(), Root: b.Root}.Sign(keys.Gateway)
+	all, err := whos.Split(b.Sealed)
+	must(t, err)
+	for _, s := range all {
+		seals = append(seals, bytes.Clone(s.Bytes))
+	}
+	return b, seals
+}
+
+// has reports whether a file of the front has these bytes.
+func (r *centre) has(text []byte) (found bool) {
+	r.t.Helper()
+	must(r.t, filepath.WalkDir(filepath.Join(r.dir, "front"), func(path string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		found = found || bytes.Contains(b, text)
+		return err
+	}))
+	return found
+}
+
+// forgets: of one of two tenants the log names nobody any more, with every byte in the front's files; of the other it
+// does; the entries stay, and nothing shows which of them were whose.
+func (r *centre) forgets(tenancy wire.ID, seals [][]byte) {
+	t := r.t
+	t.Helper()
+	records, short := filepath.Join(r.dir, "offline", "records.key"), tenancy.String()[:8]
+	before := r.ok("entries")
+	r.refused("no reason to erase", "forget", short, "--key", records, "--reason", "arrears", "--case", "12")
+	r.refused("no case", "forget", short, "--key", records, "--reason", "order", "--case", " ")
+	r.refused("no tenancy", "forget", wire.ID{8}.String(), "--key", records, "--reason", "order", "--case", "12")
+	r.refused("PEM", "forget", short, "--key", filepath.Join(r.dir, "offline", "root.key"), "--reason", "order", "--case", "12")
+	for i, seal := range seals {
+		if !r.has(seal) {
+			t.Errorf("the seal of entry %d went by nobody's word", i)
+		}
+	}
+	if out := r.ok("forget", short, "--key", records, "--reason", "order", "--case", "file 12"); !strings.Contains(out, "2 who parts of building house-1 erased") {
+		t.Error(out)
+	}
+	for i, seal := range seals {
+		if there := r.has(seal); there != (i == 1) {
+			t.Errorf("seal of entry %d is in the files: %t", i, there)
+		}
+	}
+	if out := r.ok("forget", short, "--key", records, "--reason", "resident", "--case", "file 13"); !strings.Contains(out, "0 who parts") {
+		t.Error(out)
+	}
+	if after := r.ok("entries"); after != before {
+		t.Errorf("the entries show what was erased:\n%s\n%s", before, after)
+	}
+	if out := r.ok("audit"); !strings.Contains(out, "order: file 12") || !strings.Contains(out, tenancy.String()) {
+		t.Error(out)
+	}
+}

@@ -1,0 +1,158 @@
+package retention
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/amount"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/store"
+	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/whos"
+)
+
+// Bounds of a request.
+const (
+	maxForget    = 1000    // lists
+	maxSequences = 1 << 20 // of one list
+)
+
+// Seals answers with the sealed who parts of a building, one batch a line: who has the records key finds in them which
+// entries are to be forgotten. The front can't.
+func (e *Eraser) Seals(w http.ResponseWriter, r *http.Request) error {
+	building := r.URL.Query().Get("building")
+	if !wire.ValidName(building, false) {
+		return socket.Refused(http.StatusBadRequest, "", "want building=NAME")
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	out := json.NewEncoder(w)
+	for row, err := range e.o.Store.Seals().Of(r.Context(), building) {
+		var b wire.Batch
+		if err == nil {
+			err = wire.Decode(row.Body, &b)
+		}
+		if err != nil {
+			_ = out.Encode(api.Error{Message: err.Error()})
+			return nil
+		}
+		if out.Encode(api.Seals{Gateway: row.Place.Address(), Epoch: row.Epoch, First: b.First, Sealed: row.Sealed, Context: row.Encapsulated}) != nil {
+			return nil // the client is gone
+		}
+	}
+	return nil
+}
+
+// Forget erases the who parts of entries, whatever their age, and returns when no byte of them is left. They stay
+// erased: the ledger has them before, until all entries of today are over.
+func (e *Eraser) Forget(ctx context.Context, all []api.Forget) (f api.Forgotten, err error) {
+	if err := check(all); err != nil {
+		return f, err
+	}
+	e.one.Lock()
+	defer e.one.Unlock()
+	now, _ := e.o.Clock.Now()
+	for _, one := range all {
+		if err := e.ledger.add(line{At: now, Forgot: &one}); err != nil {
+			return f, err
+		}
+	}
+	if f.Erased, err = e.forget(ctx, all); err != nil {
+		return f, err
+	}
+	if err := e.count(now, f.Erased); err != nil {
+		return f, err
+	}
+	return f, e.scrub(ctx, now)
+}
+
+func check(all []api.Forget) error {
+	if len(all) > maxForget {
+		return socket.Refused(http.StatusBadRequest, "", "%s: at most %d", amount.Of(len(all), "list"), maxForget)
+	}
+	for _, one := range all {
+		if _, err := placeOf(one.Gateway); err != nil {
+			return err
+		}
+		if len(one.Sequences) > maxSequences {
+			return socket.Refused(http.StatusBadRequest, "", "%s of one epoch: at most %d", amount.Of(len(one.Sequences), "entry"), maxSequences)
+		}
+	}
+	return nil
+}
+
+// placeOf reads the address of a gateway.
+func placeOf(address string) (p wire.Place, err error) {
+	building, gateway, _ := strings.Cut(address, "/")
+	if !wire.ValidName(building, false) || !wire.ValidName(gateway, false) {
+		return p, socket.Refused(http.StatusBadRequest, "", "gateway %q: want building/gateway", address)
+	}
+	return wire.Place{Building: building, Gateway: gateway}, nil
+}
+
+// forget erases the who parts of entries that are there, and returns how many went.
+func (e *Eraser) forget(ctx context.Context, all []api.Forget) (n int, err error) {
+	for _, one := range all {
+		place, err := placeOf(one.Gateway)
+		if err != nil {
+			return n, err
+		}
+		for _, sequence := range one.Sequences {
+			gone, err := e.forgetOne(ctx, place, one.Epoch, sequence)
+			if n += gone; err != nil {
+				return n, err
+			}
+		}
+	}
+	return n, nil
+}
+
+func (e *Eraser) forgetOne(ctx context.Context, place wire.Place, epoch, sequence uint64) (n int, err error) {
+	rows, err := e.o.Store.Seals().Near(ctx, place, epoch, sequence)
+	if err != nil {
+		return 0, err
+	}
+	for _, row := range rows {
+		rest, gone, err := without(row, sequence)
+		if err != nil {
+			return n, err
+		}
+		if gone == 0 {
+			continue
+		}
+		row.Sealed, n = rest, n+gone
+		if err := e.update(ctx, func(tx *store.Tx) error { return tx.Reseal(row) }); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// without returns the seals of a batch without that of an entry. Those of the first formats open only together, so that
+// all of them go.
+func without(row store.Batch, sequence uint64) (rest []byte, gone int, err error) {
+	var b wire.Batch
+	if err := wire.Decode(row.Body, &b); err != nil {
+		return nil, 0, fmt.Errorf("stored batch: %w", err)
+	}
+	i := sequence - b.First
+	if sequence < b.First || i >= uint64(len(b.Whos)) || len(b.Whos[i]) == 0 {
+		return row.Sealed, 0, nil
+	}
+	if row.Context == 0 {
+		return nil, len(slices.DeleteFunc(b.Whos, func(who []byte) bool { return len(who) == 0 })), nil
+	}
+	all, err := whos.Split(row.Sealed)
+	if err != nil {
+		return nil, 0, fmt.Errorf("stored batch: %w", err)
+	}
+	stay := slices.DeleteFunc(slices.Clone(all), func(s whos.Sealed) bool { return uint64(s.Index) == i })
+	if len(stay) == 0 {
+		return nil, len(all), nil
+	}
+	return whos.Join(stay), len(all) - len(stay), nil
+}

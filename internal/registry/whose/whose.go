@@ -1,0 +1,81 @@
+// Package whose finds which entries of a building name a tenancy, with the records key, to have them erased. It gives
+// sequence numbers and nothing that stands in an entry: it is no way to read who came.
+package whose
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/whos"
+)
+
+// stream is an epoch of a gateway, by its address.
+type stream struct {
+	gateway string
+	epoch   uint64
+}
+
+// Finder finds the entries of a tenancy. For one goroutine.
+type Finder struct {
+	Shut int // batches that the key does not open
+
+	key     []byte
+	tenancy string
+	entries map[stream][]uint64
+
+	context   *whos.Context // of the batch before
+	contextOf string
+}
+
+// New returns a Finder with the private records key, for a tenancy's whole id.
+func New(key []byte, tenancy string) *Finder {
+	return &Finder{key: key, tenancy: tenancy, entries: map[stream][]uint64{}}
+}
+
+// Look takes the entries of a batch that name the tenancy.
+func (f *Finder) Look(s api.Seals) error {
+	parts, err := f.open(s)
+	if err != nil {
+		f.Shut++
+		return nil
+	}
+	for _, p := range parts {
+		who, err := wire.DecodeWho(p.Who)
+		if err != nil {
+			f.Shut++
+			return nil
+		}
+		if who.Tenancy != nil && strings.EqualFold(who.Tenancy.String(), f.tenancy) {
+			in := stream{s.Gateway, s.Epoch}
+			f.entries[in] = append(f.entries[in], s.First+uint64(p.Index))
+		}
+	}
+	return nil
+}
+
+func (f *Finder) open(s api.Seals) ([]whos.Part, error) {
+	if len(s.Context) == 0 {
+		return whos.Unseal(f.key, s.Gateway, s.Epoch, s.First, s.Sealed)
+	}
+	if of := fmt.Sprintf("%s/%016x/%x", s.Gateway, s.Epoch, s.Context); f.context == nil || f.contextOf != of {
+		c, err := whos.Open(f.key, s.Gateway, s.Epoch, s.Context)
+		if err != nil {
+			return nil, err
+		}
+		f.context, f.contextOf = c, of
+	}
+	return f.context.Unseal(s.First, s.Sealed)
+}
+
+// Entries are those found, as the front takes them, in the order of their numbers.
+func (f *Finder) Entries() (all []api.Forget) {
+	for _, in := range slices.SortedFunc(maps.Keys(f.entries), func(a, b stream) int { return strings.Compare(a.gateway, b.gateway) }) {
+		slices.Sort(f.entries[in])
+		all = append(all, api.Forget{Gateway: in.gateway, Epoch: in.epoch, Sequences: slices.Compact(f.entries[in])})
+	}
+	return all
+}
