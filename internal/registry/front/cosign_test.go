@@ -232,7 +232,7 @@ func TestCosignsNothingBeforeAHello(t *testing.T) {
 func (s *scene) cosign(f func(*store.Tx, int64)) {
 	s.t.Helper()
 	err := s.front.store.Update(s.t.Context(), func(tx *store.Tx) error {
-		id, err := tx.Gateway(s.g.place)
+		id, _, err := tx.Gateway(s.g.place)
 		f(tx, id)
 		return err
 	})

@@ -34,7 +34,7 @@ func TestSickStore(t *testing.T) {
 		r.must(err)
 		return slices.ContainsFunc(st.Problems, func(p string) bool { return strings.Contains(p, "can be stored") })
 	}
-	g, _ := roster.New(time.Now).Know(wire.Place{Building: "b1", Gateway: "g1"}, nil, time.Time{})
+	g := roster.New(time.Now).Know(wire.Place{Building: "b1", Gateway: "g1"}, nil, time.Time{})
 	var sick atomic.Bool
 	job := commit.Job{Gateway: g, Work: sickWork{&sick}}
 	sick.Store(true)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -42,9 +43,9 @@ func (f *Front) load(ctx context.Context) (err error) {
 	if err = f.makeParts(eraser); err != nil {
 		return err
 	}
-	var known []store.Gateway
+	var proofs []proof
 	err = serve(ctx, []part{
-		{"load gateways", func(ctx context.Context) (err error) { known, err = f.loadGateways(ctx); return err }},
+		{"load gateways", func(ctx context.Context) (err error) { proofs, err = f.loadGateways(ctx); return err }},
 		{"load house documents", f.loadHouses},
 		{"load lists", f.loadLists},
 	})
@@ -54,7 +55,7 @@ func (f *Front) load(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	f.repeatLists(known)
+	f.repeatLists(proofs)
 	return f.loadUndos(ctx)
 }
 
@@ -98,53 +99,73 @@ func (f *Front) loadUndos(ctx context.Context) error {
 	return err
 }
 
-// loadGateways loads the state of the gateways.
-func (f *Front) loadGateways(ctx context.Context) ([]store.Gateway, error) {
-	known, err := f.store.Gateways(ctx, "", f.o.Now())
-	for _, k := range known {
-		g, epoch := f.roster.Know(k.Place, k.Hello, k.HelloAt)
-		if epoch == 0 {
-			epoch = k.Epoch
-		}
-		f.committer.Know(g, k, epoch)
-	}
-	return known, err
-}
-
-// loadHouses loads the house documents of all buildings, on all processors: those without the mark
-// of this front are verified by their signatures, and get it.
-func (f *Front) loadHouses(ctx context.Context) error {
-	a, houses := f.active.Load(), make(chan store.House)
-	var opening sync.WaitGroup
-	var mu sync.Mutex
-	marks := map[string][]byte{} // new ones, by building
-	for range runtime.GOMAXPROCS(0) {
-		opening.Go(func() {
-			for d := range houses {
-				h, mark, err := a.ReopenHouse(d.Document, d.Mark, f.keys.marks)
-				if err != nil {
-					// Its issuer is no longer trusted: its gateways wait for a new document.
-					f.o.Log.Error().Err(err).Msg("a stored document is not active")
-					continue
-				}
-				f.roster.SetHouse(h, d.Document)
-				if !bytes.Equal(mark, d.Mark) {
-					mu.Lock()
-					marks[d.Building] = mark
-					mu.Unlock()
+// spread calls do for each row, on all processors. It returns the error of reading, and of each
+// processor the first one of do.
+func spread[T any](all iter.Seq2[T, error], do func(T) error) (err error) {
+	found := make(chan T, 64)
+	var doing sync.WaitGroup
+	errs := make([]error, runtime.GOMAXPROCS(0))
+	for i := range errs {
+		doing.Go(func() {
+			for row := range found {
+				if errs[i] == nil {
+					errs[i] = do(row)
 				}
 			}
 		})
 	}
-	var err error
-	for d, failed := range f.store.Houses(ctx) {
-		if err = failed; err != nil {
+	var row T
+	for row, err = range all {
+		if err != nil {
 			break
 		}
-		houses <- d
+		found <- row
 	}
-	close(houses)
-	opening.Wait()
+	close(found)
+	doing.Wait()
+	return errors.Join(append(errs, err)...)
+}
+
+// proof is the version of the newest list that a gateway has proved to be active; 0: none.
+type proof struct {
+	of      *roster.Gateway
+	version uint64
+}
+
+// loadGateways loads what the roster has of the gateways, and returns what they have proved.
+func (f *Front) loadGateways(ctx context.Context) (proofs []proof, err error) {
+	var mu sync.Mutex
+	err = spread(f.store.Known(ctx), func(k store.Known) error {
+		g := f.roster.Know(k.Place, k.Hello, k.HelloAt)
+		mu.Lock()
+		defer mu.Unlock()
+		proofs = append(proofs, proof{g, k.Applied})
+		return nil
+	})
+	return proofs, err
+}
+
+// loadHouses loads the house documents of all buildings: those without the mark of this front are
+// verified by their signatures, and get it.
+func (f *Front) loadHouses(ctx context.Context) error {
+	a := f.active.Load()
+	var mu sync.Mutex
+	marks := map[string][]byte{} // new ones, by building
+	err := spread(f.store.Houses(ctx), func(d store.House) error {
+		h, mark, err := a.ReopenHouse(d.Document, d.Mark, f.keys.marks)
+		if err != nil {
+			// Its issuer is no longer trusted: its gateways wait for a new document.
+			f.o.Log.Error().Err(err).Msg("a stored document is not active")
+			return nil
+		}
+		f.roster.SetHouse(h, d.Document)
+		if !bytes.Equal(mark, d.Mark) {
+			mu.Lock()
+			defer mu.Unlock()
+			marks[d.Building] = mark
+		}
+		return nil
+	})
 	if err != nil || len(marks) == 0 {
 		return err
 	}
@@ -159,26 +180,23 @@ func (f *Front) loadHouses(ctx context.Context) error {
 
 // loadLists loads the lists of all buildings.
 func (f *Front) loadLists(ctx context.Context) error {
-	for l, err := range f.store.Lists(ctx) {
-		if err != nil {
-			return err
-		}
+	return spread(f.store.Lists(ctx), func(l store.List) error {
 		head, err := document.HeadOf(l)
 		if err != nil {
 			return fmt.Errorf("stored list of %s: %w", l.Building, err)
 		}
 		f.roster.SetList(head, nil)
-	}
-	return nil
+		return nil
+	})
 }
 
 // repeatLists sends the lists that gateways have not proved to be active. The previous run may not
 // have sent one that it stored, and a gateway that stayed connected to another broker sends no
 // hello: it would get the list only hours later.
-func (f *Front) repeatLists(known []store.Gateway) {
-	for _, k := range known {
-		if l := f.roster.Building(k.Place.Building).List; l.Version > 0 && k.Applied != l.Version {
-			f.downlink.Unproved.Sent(f.roster.Find(k.Place.Address()), l.List)
+func (f *Front) repeatLists(proofs []proof) {
+	for _, p := range proofs {
+		if l := f.roster.Look(p.of).Building.List; l.Version > 0 && p.version != l.Version {
+			f.downlink.Unproved.Sent(p.of, l.List)
 		}
 	}
 }

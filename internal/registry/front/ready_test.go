@@ -49,7 +49,7 @@ func (r *rig) settle(tx *store.Tx, p wire.Place) error {
 	list := store.List{Building: p.Building, Version: 2, Hash: sha256.Sum256(payload), Stored: now,
 		Manifest: r.envelope(wire.TypeGrantList, wire.RoleIssuer, 1, p.Building, payload, r.issuer)}
 	before := store.List{Building: p.Building, Version: 1, Stored: now, Manifest: []byte{1}}
-	id, idErr := tx.Gateway(p)
+	id, _, idErr := tx.Gateway(p)
 	err = errors.Join(err, encodeErr, idErr,
 		tx.Documents.PutHouse(store.House{Document: api.Document{Building: p.Building,
 			Envelope: r.envelope(wire.TypeHouse, wire.RoleIssuer, 1, p.Building, r.encode(h), r.issuer)}}, h.Version),

@@ -66,7 +66,7 @@ func (b Backups) SetSafe(all []Mark, at time.Time) error {
 func (s *Store) Safe(ctx context.Context) (all []Mark, at time.Time, err error) {
 	all, err = list(s.reading(ctx), "read what is safe", (*Mark).fields, `SELECT gateway, kind, stream, mark FROM safe`)
 	if err == nil {
-		at, err = s.moment(ctx, "backup")
+		at, err = s.reading(ctx).moment("backup")
 	}
 	return all, at, err
 }
@@ -75,7 +75,9 @@ func (s *Store) Safe(ctx context.Context) (all []Mark, at time.Time, err error) 
 func (b Backups) SetPutBack(at time.Time) error { return b.setMoment("put_back", at) }
 
 // PutBack returns that time; the zero time if it never happened.
-func (s *Store) PutBack(ctx context.Context) (time.Time, error) { return s.moment(ctx, "put_back") }
+func (s *Store) PutBack(ctx context.Context) (time.Time, error) {
+	return s.reading(ctx).moment("put_back")
+}
 
 // setMoment stores a time in the table meta.
 func (b Backups) setMoment(name string, at time.Time) error {
@@ -83,8 +85,8 @@ func (b Backups) setMoment(name string, at time.Time) error {
 }
 
 // moment reads a time of the table meta; the zero time if it is missing.
-func (s *Store) moment(ctx context.Context, name string) (at time.Time, err error) {
-	_, err = s.reading(ctx).row("read the time of "+name, []any{&at}, `SELECT value FROM meta WHERE name = $1`, name)
+func (c conn) moment(name string) (at time.Time, err error) {
+	_, err = c.row("read the time of "+name, []any{&at}, `SELECT value FROM meta WHERE name = $1`, name)
 	return at, err
 }
 

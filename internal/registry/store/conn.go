@@ -39,6 +39,9 @@ func (c conn) changed(text string, args ...any) (int64, error) {
 
 // row reads the first row of a query, and reports whether there is one.
 func (c conn) row(doing string, into []any, text string, args ...any) (found bool, err error) {
+	if tx, writes := c.db.(compiled); writes {
+		c.db = first{tx}
+	}
 	for _, err = range rows(c, doing, func(*struct{}) []any { return into }, text, args...) {
 		return err == nil, err
 	}

@@ -53,10 +53,10 @@ func (d Documents) SetMark(building string, mark []byte) error {
 	return wrap("mark of "+building, d.exec(`UPDATE houses SET mark = $1 WHERE building = $2`, mark, building))
 }
 
-// Houses yields the house documents of all buildings.
+// Houses yields the house documents of all buildings, in no order.
 func (s *Store) Houses(ctx context.Context) iter.Seq2[House, error] {
 	return rows(s.reading(ctx), "read house documents", func(h *House) []any { return []any{&h.Building, &h.Envelope, &h.Mark, &h.Old} },
-		`SELECT h.building, h.envelope, h.mark, o.envelope FROM houses h LEFT JOIN old_houses o ON o.building = h.building ORDER BY h.building`)
+		`SELECT h.building, h.envelope, h.mark, o.envelope FROM houses h LEFT JOIN old_houses o ON o.building = h.building`)
 }
 
 // PutUndo stores what undoes a signed time at a gateway, and replaces the previous one; an empty
@@ -157,9 +157,9 @@ func (l *List) fields() []any {
 	return []any{&l.Building, &l.Version, &l.Hash, &l.Stored, &l.Manifest, &l.Second, &l.OldHash, &l.Old, &l.OldSecond}
 }
 
-// Lists yields the newest list of every building.
+// Lists yields the newest list of every building, in no order.
 func (s *Store) Lists(ctx context.Context) iter.Seq2[List, error] {
-	return rows(s.reading(ctx), "read lists", (*List).fields, newestLists+` ORDER BY l.building`)
+	return rows(s.reading(ctx), "read lists", (*List).fields, newestLists)
 }
 
 // List returns the newest list of a building, or ErrNotFound.

@@ -29,8 +29,11 @@ func TestUnversioned(t *testing.T) {
 			}
 		}
 		all, err := s.Gateways(t.Context(), "b", now)
-		if err != nil || len(all) != 1 || all[0].Place != place || string(all[0].Hello) != "hello" || all[0].Epoch != 7 || all[0].Numbering.Line != 9 || all[0].Numbering.Records != 1 {
+		if err != nil || len(all) != 1 || all[0].Place != place || all[0].Epoch != 7 || all[0].Line != 9 || all[0].Records != 1 {
 			t.Errorf("gateways %+v, %v", all, err)
+		}
+		if k := known(t, s); len(k) != 1 || k[place].Place != place || string(k[place].Hello) != "hello" {
+			t.Errorf("known %+v", k)
 		}
 		batches := 0
 		for b, err := range s.Batches(t.Context(), Filter{}) {

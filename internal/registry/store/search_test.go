@@ -73,7 +73,7 @@ func drawTime(rt *rapid.T) time.Duration {
 // fill stores two epochs of a gateway, with clocks that run ahead, behind and back.
 func fill(rt *rapid.T, s *Store, p wire.Place) (all []stored) {
 	err := s.Update(context.Background(), func(tx *Tx) error {
-		id, err := tx.Gateway(p)
+		id, _, err := tx.Gateway(p)
 		for epoch := range 2 {
 			number := uint64(9 - epoch)
 			first := uint64(0)

@@ -26,8 +26,9 @@ func (s *statements) learn(ctx context.Context, db *sql.DB) {
 	s.missed = s.missed[:0]
 }
 
-// compiled is a transaction that executes known statements. Queries are not among them: the driver
-// has one cursor for each compiled statement, and a query may be repeated while its rows are read.
+// compiled is a transaction that executes known statements. Of queries only those are among them of which
+// the first row is all: the driver has one cursor for each compiled statement, and another query may be
+// repeated while its rows are read.
 type compiled struct {
 	*sql.Tx
 	statements *statements
@@ -35,9 +36,28 @@ type compiled struct {
 
 // ExecContext executes a statement, with the compiled one if there is one.
 func (c compiled) ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	if stmt := c.known(ctx, text); stmt != nil {
+		return stmt.ExecContext(ctx, args...)
+	}
+	return c.Tx.ExecContext(ctx, text, args...)
+}
+
+// known returns the compiled statement; nil: it is compiled after this Update.
+func (c compiled) known(ctx context.Context, text string) *sql.Stmt {
 	if stmt := c.statements.known[text]; stmt != nil {
-		return c.StmtContext(ctx, stmt).ExecContext(ctx, args...)
+		return c.StmtContext(ctx, stmt)
 	}
 	c.statements.missed = append(c.statements.missed, text)
-	return c.Tx.ExecContext(ctx, text, args...)
+	return nil
+}
+
+// first is a transaction whose queries end with their first row.
+type first struct{ compiled }
+
+// QueryContext begins a query, with the compiled statement if there is one.
+func (f first) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	if stmt := f.known(ctx, text); stmt != nil {
+		return stmt.QueryContext(ctx, args...)
+	}
+	return f.Tx.QueryContext(ctx, text, args...)
 }

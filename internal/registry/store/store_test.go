@@ -35,7 +35,7 @@ func TestSQLite(t *testing.T) { conform(t, openSQLite) }
 // conform is what every engine must do.
 func conform(t *testing.T, open func(testing.TB) *Store) {
 	for name, law := range map[string]func(*testing.T, *Store){
-		"gateways": gatewaysHaveOneNumber, "batches": batchesComeBack, "transactions": failedUpdateLeavesNothing, "records": recordsAreNumbered,
+		"gateways": gatewaysHaveOneNumber, "numbering": numberingIsTheNewest, "batches": batchesComeBack, "transactions": failedUpdateLeavesNothing, "records": recordsAreNumbered,
 		"lists": listsKeepTheirBuckets, "alarms": alarmsAreBounded, "documents": documentsAreReplaced, "forks": forksAreBounded, "applied": appliedNeedsItsList,
 		"cosigned": cosignedOnlyGrows, "snapshots": snapshotsAreTwo, "broken off": brokenOffUpdateHarmsNone, "contexts": contextsStayWhileNeeded,
 	} {
@@ -53,9 +53,23 @@ var (
 // brokenOffUpdateHarmsNone: an Update whose context ends leaves nothing, and the next ones store with
 // the same statements, which are compiled once.
 func brokenOffUpdateHarmsNone(t *testing.T, s *Store) {
+	want := func(n, from uint64) uint64 { // of those before n, 1 was broken off
+		if from == 1 {
+			from = 2
+		}
+		if from >= n {
+			return 0
+		}
+		return from
+	}
 	for n := range uint64(4) {
 		ctx, cancel := context.WithCancel(context.Background())
 		err := s.Update(ctx, func(tx *Tx) error {
+			for i := range uint64(3) { // of which the first row alone is read
+				if first, err := tx.number("look", `SELECT first FROM batches WHERE first >= $1 ORDER BY first`, i); err != nil || first != want(n, i) {
+					t.Errorf("before update %d the first from %d on is %d, %v", n, i, first, err)
+				}
+			}
 			if err := tx.AddBatch(Batch{Gateway: 1, Epoch: 1, First: n, Next: n + 1, Body: []byte{1}}, now); n != 1 {
 				return err
 			}
@@ -66,7 +80,7 @@ func brokenOffUpdateHarmsNone(t *testing.T, s *Store) {
 		if (err != nil) != (n == 1) {
 			t.Errorf("update %d: %v", n, err)
 		}
-		if len(s.compiled.known) != 1 || len(s.compiled.missed) > 0 {
+		if len(s.compiled.known) != 2 || len(s.compiled.missed) > 0 {
 			t.Errorf("after update %d %d statements are compiled, %d are to be", n, len(s.compiled.known), len(s.compiled.missed))
 		}
 	}
@@ -84,26 +98,8 @@ func update(t testing.TB, s *Store, f func(*Tx) error) {
 
 func gateway(t testing.TB, s *Store, p wire.Place) (id int64) {
 	t.Helper()
-	update(t, s, func(tx *Tx) (err error) { id, err = tx.Gateway(p); return err })
+	update(t, s, func(tx *Tx) (err error) { id, _, err = tx.Gateway(p); return err })
 	return id
-}
-
-func gatewaysHaveOneNumber(t *testing.T, s *Store) {
-	other := wire.Place{District: "d", Town: "t", Building: "b", Gateway: "h"}
-	moved := place
-	moved.Town = "t2"
-	a, b, c := gateway(t, s, place), gateway(t, s, other), gateway(t, s, moved)
-	if a == b || a != c {
-		t.Errorf("numbers %d, %d, %d", a, b, c)
-	}
-	update(t, s, func(tx *Tx) error { return tx.SetHello(a, []byte("hello"), now) })
-	all, err := s.Gateways(t.Context(), "b", now)
-	if err != nil || len(all) != 2 || all[0].Place != moved || string(all[0].Hello) != "hello" || !all[0].HelloAt.Equal(now) || all[1].Hello != nil {
-		t.Errorf("gateways %+v, %v", all, err)
-	}
-	if none, err := s.Gateways(t.Context(), "b2", now); err != nil || len(none) != 0 {
-		t.Errorf("gateways of another building: %+v, %v", none, err)
-	}
 }
 
 // contextsStayWhileNeeded: no batch is stored without the context that its seals need, in one Update or
@@ -303,7 +299,7 @@ func recordsAreNumbered(t *testing.T, s *Store) {
 		}
 		return nil
 	})
-	if all, err := s.Gateways(t.Context(), "", now); err != nil || all[0].Numbering.Line != bigEpoch || all[0].Numbering.Records != 5 {
+	if all, err := s.Gateways(t.Context(), "", now); err != nil || all[0].Line != bigEpoch || all[0].Records != 5 {
 		t.Errorf("gateways %+v, %v", all, err)
 	}
 }
@@ -423,31 +419,6 @@ func forksAreBounded(t *testing.T, s *Store) {
 	}
 	if all, err := s.Gateways(t.Context(), "", now); err != nil || all[0].Forks != 4 || fresh != 4 {
 		t.Errorf("%d forks, %+v, %v", fresh, all, err)
-	}
-}
-
-func appliedNeedsItsList(t *testing.T, s *Store) {
-	id := gateway(t, s, place)
-	update(t, s, func(tx *Tx) error {
-		return errors.Join(tx.AddApplied(Applied{id, 1, 0, 1, wire.Hash{1}}, now), tx.AddApplied(Applied{id, 1, 1, 2, wire.Hash{9}}, now))
-	})
-	applied := func() uint64 {
-		all, err := s.Gateways(t.Context(), "", now)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return all[0].Applied
-	}
-	if n := applied(); n != 0 {
-		t.Errorf("list %d is proved before there is one", n)
-	}
-	for v := range uint64(2) {
-		update(t, s, func(tx *Tx) error {
-			return tx.Documents.PutList(List{Building: "b", Version: v + 1, Hash: wire.Hash{byte(v + 1)}, Manifest: []byte{1}, Stored: now}, nil, nil)
-		})
-	}
-	if n := applied(); n != 1 {
-		t.Errorf("list %d is proved, want 1: the other has another hash", n)
 	}
 }
 

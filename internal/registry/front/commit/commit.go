@@ -62,12 +62,6 @@ func New(o Options) *Committer {
 	return &Committer{o: o, jobs: make(chan Job, maxJobs), outcomes: make(chan Outcome, 16), memory: newMemory()}
 }
 
-// Know sets the stored state of a gateway at the start, and the epoch for acks to messages without
-// one.
-func (c *Committer) Know(g *roster.Gateway, k store.Gateway, epoch uint64) {
-	c.memory.setLedger(g, Ledger{ID: k.ID, Epoch: epoch, Numbering: k.Numbering})
-}
-
 // Submit queues a job. It waits while the queue is full, or until ctx ends.
 func (c *Committer) Submit(ctx context.Context, j Job) {
 	select {

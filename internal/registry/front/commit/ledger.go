@@ -11,11 +11,11 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Ledger is the state on which the next message of a gateway depends.
+// Ledger is the state on which the next message of a gateway depends. It is read from the store with
+// the first message of a run.
 type Ledger struct {
-	ID    int64  // in the store; 0: never stored
-	Epoch uint64 // for acks to messages without an epoch
-	store.Numbering
+	ID              int64 // in the store; 0: not read yet
+	store.Numbering       // Epoch: for acks to messages without an epoch
 
 	// short is since when its hellos have named entries that do not arrive; zero: all are stored,
 	// or they arrive.
@@ -157,12 +157,6 @@ func (m *memory) ledger(g *roster.Gateway) (l Ledger) {
 		l = *known
 	}
 	return l
-}
-
-func (m *memory) setLedger(g *roster.Gateway, l Ledger) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.ledgers[g] = &l
 }
 
 // keep stores the changes of a committed transaction.

@@ -31,7 +31,7 @@ func shared(t *testing.T, f func(*Txn, *roster.Gateway)) {
 	}
 	r := roster.New(time.Now)
 	c := New(Options{Store: s, Roster: r, Clock: clock, Now: time.Now, PerDay: 1 << 20})
-	g, _ := r.Know(wire.Place{District: "d1", Town: "t1", Building: "b1", Gateway: "g1"}, nil, time.Time{})
+	g := r.Know(wire.Place{District: "d1", Town: "t1", Building: "b1", Gateway: "g1"}, nil, time.Time{})
 	x := c.begin()
 	if err := s.Update(t.Context(), func(tx *store.Tx) error {
 		x.Tx = tx

@@ -50,9 +50,13 @@ func (t *Txn) Ledger(g *roster.Gateway) (*Ledger, error) {
 	}
 	l := t.memory.ledger(g)
 	if l.ID == 0 {
+		s := t.Roster.Look(g)
 		var err error
-		if l.ID, err = t.Gateway(t.Roster.Look(g).Place); err != nil {
+		if l.ID, l.Numbering, err = t.Gateway(s.Place); err != nil {
 			return nil, err
+		}
+		if asked := roster.AnswerEpoch(s.View.Hello); asked != 0 {
+			l.Epoch = asked
 		}
 	}
 	t.ledgers[g] = &l

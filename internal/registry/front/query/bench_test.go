@@ -46,7 +46,7 @@ func city(b *testing.B, entries int) (*store.Store, int) {
 }
 
 func fill(tx *store.Tx, house int) error {
-	id, err := tx.Gateway(wire.Place{District: "d", Town: "t", Building: fmt.Sprintf("house-%d", house), Gateway: "gw1"})
+	id, _, err := tx.Gateway(wire.Place{District: "d", Town: "t", Building: fmt.Sprintf("house-%d", house), Gateway: "gw1"})
 	for i := range perHouse {
 		at := end.Add(-month + time.Duration(i)*(month/perHouse))
 		h := wire.Header{Boot: 1, Counter: uint64(i), BootTime: uint64(i) * 1e9, Wall: at.UnixMilli(), Clock: wire.ClockNTP, Kind: wire.KindOpened, Door: "front"}

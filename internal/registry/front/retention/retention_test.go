@@ -58,7 +58,7 @@ type office struct {
 func newOffice(t *testing.T) *office {
 	o := &office{t: t, dir: t.TempDir(), now: begin, seals: map[uint64][]byte{}}
 	o.open()
-	o.must(o.store.Update(t.Context(), func(tx *store.Tx) (err error) { o.gateway, err = tx.Gateway(place); return err }))
+	o.must(o.store.Update(t.Context(), func(tx *store.Tx) (err error) { o.gateway, _, err = tx.Gateway(place); return err }))
 	return o
 }
 

@@ -41,19 +41,25 @@ func (v *View) read(payload []byte) bool {
 	return false
 }
 
-// nonces are those of a gateway's newest hellos. They alone distinguish a replayed hello from a new
-// one, since a signature has no time.
+// nonces are the newest hellos' nonces of a gateway. They alone distinguish a replayed hello from a
+// new one, since a signature has no time.
 type nonces struct {
-	list [64]wire.Nonce
+	list []wire.Nonce // at most maxNonces: few gateways say so many hellos in a run
 	n    int
 }
 
+const maxNonces = 64
+
 // add adds a nonce, and reports whether it is new.
 func (s *nonces) add(n wire.Nonce) bool {
-	if slices.Contains(s.list[:min(s.n, len(s.list))], n) {
+	if slices.Contains(s.list, n) {
 		return false
 	}
-	s.list[s.n%len(s.list)] = n
+	if len(s.list) < maxNonces {
+		s.list = append(s.list, n)
+	} else {
+		s.list[s.n%maxNonces] = n
+	}
 	s.n++
 	return true
 }
@@ -92,22 +98,22 @@ func canHandOver(h wire.Hello2) bool {
 // errOldHello means a hello older than the newest: a gateway does not repeat one.
 var errOldHello = errors.New("the hello was said before")
 
-// Know sets the stored state of a gateway: its newest hello, or nil, and when that came. It returns
-// the epoch that the hello asks about; 0: none.
-func (r *Roster) Know(p wire.Place, hello []byte, heard time.Time) (*Gateway, uint64) {
+// Know sets the stored state of a gateway: its newest hello, or nil, and when that came.
+func (r *Roster) Know(p wire.Place, hello []byte, heard time.Time) *Gateway {
+	var v View
+	greeted := hello != nil && v.read(hello)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	g := r.gatewayAt(p)
-	v := &g.state.View
-	if hello == nil || !v.read(hello) {
-		return g, 0
+	if greeted {
+		v.Nonce, v.Heard = v.Hello.Nonce, heard
+		g.state.View = v
+		g.said.add(v.Nonce)
 	}
-	v.Nonce, v.Heard = v.Hello.Nonce, heard
-	g.said.add(v.Nonce)
-	return g, AnswerEpoch(v.Hello)
+	return g
 }
 
-// AnswerEpoch returns the epoch that a hello asks about.
+// AnswerEpoch returns the epoch that a hello asks about; 0: none.
 func AnswerEpoch(h wire.Hello2) uint64 {
 	if h.CursorEpoch != 0 {
 		return h.CursorEpoch

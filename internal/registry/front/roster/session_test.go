@@ -24,7 +24,7 @@ func TestNonces(t *testing.T) {
 func TestSince(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	r := New(func() time.Time { return now })
-	g, _ := r.Know(wire.Place{Building: "house-1", Gateway: "gw-1"}, nil, now)
+	g := r.Know(wire.Place{Building: "house-1", Gateway: "gw-1"}, nil, now)
 	hello := func(n wire.Nonce) {
 		t.Helper()
 		now = now.Add(time.Minute)

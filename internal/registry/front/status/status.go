@@ -104,7 +104,7 @@ func (p *Page) Gateways(ctx context.Context, building string) ([]api.Gateway, er
 func show(g roster.State, s store.Gateway, now time.Time) api.Gateway {
 	v := &g.View
 	out := api.Gateway{Place: api.Place(g.Place), Member: g.Member, Online: v.Online && g.Member, Since: when(v.Since), Heard: when(v.Heard),
-		Software: v.Hello.Software, Stored: s.Size, Total: s.Total, Line: s.Numbering.Line, Records: s.Numbering.Records,
+		Software: v.Hello.Software, Stored: s.Size, Total: s.Total, Line: s.Line, Records: s.Records,
 		Sent: v.Sent, Claimed: v.Hello.List, Applied: s.Applied, AppliedAt: when(s.AppliedAt),
 		SetBacks: s.SetBacks, SetBackTo: s.SetBackTo, Alarms: s.Alarms, Forks: s.Forks}
 	if !v.Said.IsZero() {
