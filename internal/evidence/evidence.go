@@ -100,13 +100,17 @@ type measured struct {
 
 // measure walks the entries for the first time: it counts, sums and proves them.
 func (c *Content) measure() (measured, error) {
-	c.Manifest.Counts = Counts{}
+	if err := c.Manifest.checkRuns(); err != nil {
+		return measured{}, err
+	}
 	sha, other := &meter{Hash: sha256.New()}, sm3.New()
 	counter := counter{erased: c.Manifest.isErased, first: c.Manifest.First}
 	tally := newTally(c.Head.Span, c.Cosigned)
 	var leaves []tlog.Hash
+	var erased []Run
 	err := eachStored(c.Entries, func(s journaled.Stored) {
-		counter.add(s)
+		state := counter.add(s)
+		erased = grow(erased, counter.first+counter.Entries-1, state)
 		leaves = append(leaves, tree.LeafHash(s.Header, s.WhoHash[:]))
 		if len(leaves) == batch {
 			tally.add(leaves)
@@ -123,7 +127,7 @@ func (c *Content) measure() (measured, error) {
 	if err == nil {
 		err = tally.check(c)
 	}
-	c.Manifest.Counts = counter.Counts
+	c.Manifest.Counts, c.Manifest.Erased = counter.Counts, erased
 	return measured{member{name: nameEntries, crc: sha.crc, size: uint32(sha.size), sum: [32]byte(sha.Sum(nil))}, other.Sum(nil)}, err
 }
 
@@ -149,6 +153,21 @@ func (c *counter) add(s journaled.Stored) State {
 		c.Withheld++
 	}
 	return state
+}
+
+// grow takes the next entry into the runs of erased ones: entries that name nobody part none, so that
+// the runs are few.
+func grow(runs []Run, sequence uint64, state State) []Run {
+	last := len(runs) - 1
+	switch {
+	case state == Erased && last >= 0 && runs[last].End == sequence:
+		runs[last].End++
+	case state == Erased:
+		return append(runs, Run{sequence, sequence + 1})
+	case state == Nobody && last >= 0 && runs[last].End == sequence:
+		runs[last].End++
+	}
+	return runs
 }
 
 // tally is the tree as it grows over the entries, through the end of each proof.

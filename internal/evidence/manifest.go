@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -25,7 +26,7 @@ type Manifest struct {
 	Epoch    Epoch      `json:"epoch"`    // of the log
 	First    uint64     `json:"first"`    // sequence of the first entry
 	Counts   Counts     `json:"counts"`   // set by Write
-	Erased   []Run      `json:"erased"`   // where who parts are erased; elsewhere a missing one is out of scope
+	Erased   []Run      `json:"erased"`   // where who parts are erased, ascending; elsewhere a missing one is out of scope
 	Scope    Scope      `json:"scope"`
 	Mandate  Mandate    `json:"mandate"`
 	TimeZone string     `json:"time_zone"` // of the building, an IANA name
@@ -127,7 +128,16 @@ func (m Manifest) End() uint64 { return m.First + m.Counts.Entries }
 
 // isErased reports whether the who part of an entry is one that was erased.
 func (m Manifest) isErased(sequence uint64) bool {
-	return slices.ContainsFunc(m.Erased, func(r Run) bool { return r.First <= sequence && sequence < r.End })
+	_, found := slices.BinarySearchFunc(m.Erased, sequence, func(r Run, sequence uint64) int {
+		switch {
+		case r.End <= sequence:
+			return -1
+		case r.First > sequence:
+			return 1
+		}
+		return 0
+	})
+	return found
 }
 
 // rootKey returns the root's public key, nil for a standalone house.
@@ -194,10 +204,14 @@ func (m Manifest) check() error {
 	case m.TimeZone == "":
 		return errors.New("no time zone")
 	}
-	for _, r := range m.Erased {
-		if r.First >= r.End {
-			return errors.New("a run of no entries")
+	return cmp.Or(rootErr, m.checkRuns())
+}
+
+func (m Manifest) checkRuns() error {
+	for i, r := range m.Erased {
+		if r.First >= r.End || i > 0 && r.First < m.Erased[i-1].End {
+			return errors.New("runs that are empty, or not in order")
 		}
 	}
-	return rootErr
+	return nil
 }
