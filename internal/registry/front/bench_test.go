@@ -315,6 +315,9 @@ func livePassages(b *testing.B, alone bool) {
 		took, used = took+time.Since(began), used+processTime(b)-cpu
 	}
 	n := float64(gateways * passages * entries * b.N)
+	if stored, _, err := s.store.Count(b.Context()); err != nil || float64(stored) != n {
+		b.Fatalf("%d entries are stored, want %.0f: %v", stored, n, err)
+	}
 	s.stop()
 	size, err := os.Stat(filepath.Join(r.dir, api.FileDatabase))
 	if err != nil {
@@ -343,13 +346,13 @@ func (r *rig) signatures(g *model, n int) time.Duration {
 	return processTime(r.t) - before
 }
 
-// greet says hello for each gateway, whose epochs are cosigned from then on.
+// greet says hello for each gateway, as one of today does, whose epochs are cosigned from then on.
 func (l *load) greet(link *memory) {
 	l.inTurn(link, func(i, n int) (string, []byte) {
 		if n > 0 {
 			return "", nil
 		}
-		return l.gateways[i].say(wire.TypeHello, l.gateways[i].hello())
+		return l.gateways[i].say(wire.TypeHello, wire.Hello2{Hello: l.gateways[i].hello(), Formats: []uint64{1, 2, 3}})
 	})
 }
 
