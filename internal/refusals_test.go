@@ -68,21 +68,23 @@ func TestSurfacesOfTheRegistry(t *testing.T) {
 		refusalstest.Compare(t, "..", block, got)
 	}
 	var types []string
-	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "sync", "wire", "message.go"), nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ast.Inspect(parsed, func(n ast.Node) bool {
-		v, ok := n.(*ast.ValueSpec)
-		if !ok || !strings.HasPrefix(v.Names[0].Name, "Type") || len(v.Values) == 0 {
+	for _, file := range []string{filepath.Join("..", "sync", "wire", "message.go"), filepath.Join("..", "sync", "wire", "mandates", "mandates.go"), filepath.Join("..", "sync", "wire", "mandates", "officer.go")} {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			v, ok := n.(*ast.ValueSpec)
+			if !ok || !strings.HasPrefix(v.Names[0].Name, "Type") || len(v.Values) == 0 {
+				return true
+			}
+			if l, ok := v.Values[0].(*ast.BasicLit); ok {
+				s, _ := strconv.Unquote(l.Value)
+				types = append(types, s)
+			}
 			return true
-		}
-		if l, ok := v.Values[0].(*ast.BasicLit); ok {
-			s, _ := strconv.Unquote(l.Value)
-			types = append(types, s)
-		}
-		return true
-	})
+		})
+	}
 	refusalstest.Compare(t, "..", "messages", types)
 }
 

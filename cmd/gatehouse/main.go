@@ -15,6 +15,7 @@ import (
 	"gatehouse/cmd/gatehouse/internal/frames"
 	"gatehouse/cmd/gatehouse/internal/keylist"
 	"gatehouse/cmd/gatehouse/internal/operate"
+	"gatehouse/cmd/gatehouse/internal/papers"
 	"gatehouse/cmd/gatehouse/internal/readers"
 	"gatehouse/cmd/gatehouse/internal/reception"
 	"gatehouse/cmd/gatehouse/internal/session"
@@ -63,6 +64,7 @@ type cli struct {
 	Profile  setup.Profile       `cmd:"" help:"What is known of boards and readers."`
 	Verify   exhibit.Verify      `cmd:"" help:"Say what an evidence file proves, and what not; needs no network and no daemon."`
 	Evidence exhibit.Evidence    `cmd:"" help:"Print what is in an evidence file."`
+	Mandate  papers.Mandate      `cmd:"" help:"The paper that allows a query of the log: fill it in, sign it, read it, judge it; works without the daemon."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }

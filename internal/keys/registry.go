@@ -12,6 +12,7 @@ import (
 
 	"gatehouse/internal/durable"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 // Names of the files that enrolment adds to a gateway's directory of keys.
@@ -26,7 +27,10 @@ const (
 	CAFile         = "ca.pem"        // PEM "CERTIFICATE": the only CAs of a registry's server
 )
 
-const sealBlock = "GATEHOUSE SEAL KEY"
+const (
+	sealBlock       = "GATEHOUSE SEAL KEY"
+	sealPublicBlock = "GATEHOUSE SEAL PUBLIC KEY"
+)
 
 // Registry is the stored data of a gateway's registry: an immutable snapshot. Root is pinned for
 // good; Trust is the root's document, House an issuer's.
@@ -186,6 +190,23 @@ func LoadSealKey(path string) ([]byte, error) {
 // refuses to overwrite one.
 func SaveSealKey(path string, private []byte) error {
 	return saveNew(path, &pem.Block{Type: sealBlock, Bytes: private})
+}
+
+// SaveSealPublic writes the public key of HPKE that belongs to a private one to a new file.
+func SaveSealPublic(path string, public []byte) error {
+	return saveNew(path, &pem.Block{Type: sealPublicBlock, Bytes: public})
+}
+
+// LoadSealPublic reads a public key of HPKE, and refuses one that nothing can be sealed to.
+func LoadSealPublic(path string) ([]byte, error) {
+	block, err := readBlock(path, sealPublicBlock)
+	if err == nil {
+		err = sealing.CheckPublic(block.Bytes)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load public key to seal to: %w", err)
+	}
+	return block.Bytes, nil
 }
 
 // ErrOtherFloor means an undo of a time that is not the highest one signed to the gateway, or that

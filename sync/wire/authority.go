@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gatehouse/sync/wire/approver"
 	"gatehouse/sync/wire/typed"
 )
 
@@ -28,9 +29,10 @@ type Trust struct {
 	Escrow   []byte    `cbor:"7,keyasint"` // HPKE public key: building keys, offline
 	CAs      [][]byte  `cbor:"8,keyasint"` // certificates (DER) that the broker's and the gateways' are checked by
 	// False lists role epochs whose keys said what is not so: whatever they alone vouched for is
-	// void. False and Addresses are of format 2; a document without them is of format 1.
-	False     []RoleEpoch `cbor:"9,keyasint,omitempty"`
-	Addresses []string    `cbor:"10,keyasint,omitempty"` // more of the registry's: https://host:port of enrolment, mqtts://host:port of the broker
+	// void. False and Addresses are of format 2, Approvers of format 4; a document without is of format 1.
+	False     []RoleEpoch         `cbor:"9,keyasint,omitempty"`
+	Addresses []string            `cbor:"10,keyasint,omitempty"` // more of the registry's: https://host:port of enrolment, mqtts://host:port of the broker
+	Approvers []approver.Approver `cbor:"11,keyasint,omitempty"` // by seat, ascending: who signs mandates
 }
 
 // RoleEpoch names the keys of a role that were certified under one number.
@@ -52,7 +54,7 @@ func DecodeTrust(version uint64, payload []byte) (t Trust, err error) {
 		return Trust{}, err
 	}
 	if VersionOf(t) > version {
-		return Trust{}, fmt.Errorf("%w: trust of format 2 in an envelope of version %d", ErrMalformed, version)
+		return Trust{}, fmt.Errorf("%w: trust of format %d in an envelope of version %d", ErrMalformed, VersionOf(t), version)
 	}
 	return t, nil
 }
@@ -278,7 +280,7 @@ func (t Trust) check() error {
 			return fmt.Errorf("%w: trust without a key to seal to", ErrMalformed)
 		}
 	}
-	return cmp.Or(t.checkKeys(), t.checkFormat2())
+	return cmp.Or(t.checkKeys(), t.checkFormat2(), approver.Check(t.Approvers))
 }
 
 func (t Trust) checkKeys() error {

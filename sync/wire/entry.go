@@ -235,21 +235,7 @@ func LeafRecord(header []byte, whoHash [32]byte) []byte {
 
 // ValidName reports whether s can name a building, gateway, door or reader:
 // [a-z0-9-]{1,32}. The same letters are legal in topics and client ids.
-func ValidName(s string, orEmpty bool) bool {
-	if s == "" {
-		return orEmpty
-	}
-	if len(s) > 32 {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
-			return false
-		}
-	}
-	return true
-}
+func ValidName(s string, orEmpty bool) bool { return canonical.ValidName(s, orEmpty) }
 
 // ValidText reports whether s can name a flat: 1 to 64 characters in UTF-8 that can be
 // printed. A control character would write on the screen of whoever lists flats,

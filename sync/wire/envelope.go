@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
@@ -17,10 +18,13 @@ const MaxMessage = 64 << 10
 // Formats is how many formats of messages this package writes and reads: those
 // from 1 to this one. A message of format 2 has an envelope of version 2; a type
 // that no format has changed stays in envelopes of version 1.
-const Formats = ContextFormat
+const Formats = ApproverFormat
 
-// ContextFormat is the format in which who parts of many batches are sealed in one context.
-const ContextFormat = 3
+// Formats from 3 on: who parts of many batches are sealed in one context; trust names approvers.
+const (
+	ContextFormat  = 3
+	ApproverFormat = 4
+)
 
 // Role says what a key is certified for. A signature counts only in its role.
 type Role string
@@ -90,9 +94,9 @@ type sign1 struct{ protected, payload, signature []byte }
 
 const sign1Tag = 0xd2
 
-// Sign puts a payload into a COSE_Sign1 envelope (RFC 9052, Ed25519). It fills
-// algorithm and key id of p, and refuses what would exceed MaxMessage.
-func Sign(p Protected, payload []byte, key ed25519.PrivateKey) ([]byte, error) {
+// Sign puts a payload into a COSE_Sign1 envelope (RFC 9052) by an Ed25519 key, here or in a token.
+// It fills algorithm and key id of p, and refuses what would exceed MaxMessage.
+func Sign(p Protected, payload []byte, key crypto.Signer) ([]byte, error) {
 	b, err := sign(p, payload, key)
 	if err != nil {
 		return nil, fmt.Errorf("sign message: %w", err)
@@ -100,11 +104,15 @@ func Sign(p Protected, payload []byte, key ed25519.PrivateKey) ([]byte, error) {
 	return b, nil
 }
 
-func sign(p Protected, payload []byte, key ed25519.PrivateKey) ([]byte, error) {
-	if len(key) != ed25519.PrivateKeySize {
+func sign(p Protected, payload []byte, key crypto.Signer) ([]byte, error) {
+	if k, here := key.(ed25519.PrivateKey); key == nil || here && len(k) != ed25519.PrivateKeySize {
 		return nil, errors.New("no Ed25519 key")
 	}
-	p.Algorithm, p.KeyID, p.Version = int64(cose.AlgorithmEdDSA), IDOf(key.Public().(ed25519.PublicKey)), max(p.Version, 1)
+	public, ok := key.Public().(ed25519.PublicKey)
+	if !ok {
+		return nil, errors.New("not an Ed25519 key")
+	}
+	p.Algorithm, p.KeyID, p.Version = int64(cose.AlgorithmEdDSA), IDOf(public), max(p.Version, 1)
 	if err := p.check(); err != nil {
 		return nil, err
 	}

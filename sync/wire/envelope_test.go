@@ -2,7 +2,11 @@ package wire
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"testing"
 
@@ -138,8 +142,14 @@ func TestSignRefuses(t *testing.T) {
 	if _, err := Sign(Protected{Type: "Grant List", Role: RoleIssuer, Address: "house-1"}, nil, testKey()); err == nil {
 		t.Error("a type that is no name was signed")
 	}
-	if _, err := Sign(p, nil, nil); err == nil {
-		t.Error("signed without a key")
+	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, key := range map[string]crypto.Signer{"none": nil, "an empty one": ed25519.PrivateKey(nil), "another kind": other} {
+		if _, err := Sign(p, nil, key); err == nil {
+			t.Errorf("signed with a key that is %s", name)
+		}
 	}
 }
 

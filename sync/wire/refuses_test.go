@@ -2,9 +2,11 @@ package wire
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
+	"gatehouse/sync/wire/approver"
 	"gatehouse/sync/wire/internal/canonical"
 )
 
@@ -75,6 +77,12 @@ func TestRefuses(t *testing.T) {
 		{"trust: a key of an epoch taken back", with(sampleTrust2(), func(x *Trust) { x.False = []RoleEpoch{{Role: RoleWitness, Epoch: 2}} })},
 		{"trust: taken back twice", with(sampleTrust2(), func(x *Trust) { x.False = append(x.False, x.False[0]) })},
 		{"trust: a gateway's taken back", with(sampleTrust2(), func(x *Trust) { x.False = []RoleEpoch{{Role: RoleGateway}} })},
+		{"trust: approvers out of order", with(sampleTrust4(), func(x *Trust) { slices.Reverse(x.Approvers) })},
+		{"trust: an approver twice", with(sampleTrust4(), func(x *Trust) { x.Approvers[1].Public = x.Approvers[0].Public })},
+		{"trust: an approver of no district", with(sampleTrust4(), func(x *Trust) { x.Approvers[0].District = "" })},
+		{"trust: an approver without a key", with(sampleTrust4(), func(x *Trust) { x.Approvers[0].Public = [32]byte{} })},
+		{"trust: an approver without a seat", with(sampleTrust4(), func(x *Trust) { x.Approvers[0].Seat = "" })},
+		{"trust: too many approvers", with(sampleTrust4(), func(x *Trust) { x.Approvers = make([]approver.Approver, approver.Most+1) })},
 		{"trust: an address of none", with(sampleTrust2(), func(x *Trust) { x.Addresses = []string{"https://registry.example.org"} })},
 		{"house: version", with(sampleHouse(), func(h *House) { h.Version = 0 })}, {"house: time", with(sampleHouse(), func(h *House) { h.Issued = 0 })},
 		{"house: district", with(sampleHouse(), func(h *House) { h.District = "" })}, {"house: town", with(sampleHouse(), func(h *House) { h.Town = "a/b" })},

@@ -5,9 +5,11 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
+	"gatehouse/sync/wire/approver"
 	"gatehouse/sync/wire/internal/canonical"
 )
 
@@ -59,6 +61,21 @@ type sealedPayload struct {
 }
 
 func (sealedPayload) check() error { return nil }
+
+// recorded is a sample of package mandates, as its line of golden.txt has it: a map of whatever is
+// in it, since the package of its types is above this one.
+func recorded(t testing.TB, rule string) sample {
+	return sample{rule, func() ([]byte, error) {
+		rules, all := golden(t)
+		return all[slices.Index(rules, rule)], nil
+	}, func(b []byte) ([]byte, error) {
+		var again any
+		if err := canonical.Decode(rule, b, &again); err != nil {
+			return nil, err
+		}
+		return canonical.Marshal(again)
+	}}
+}
 
 // sealedWho and whoSeal stand for package whos likewise.
 type (
@@ -117,6 +134,13 @@ func sampleTrust2() Trust {
 	return with(sampleTrust(), func(t *Trust) {
 		t.Version, t.False = 4, []RoleEpoch{{Role: RoleWitness, Epoch: 1}}
 		t.Addresses = []string{"https://registry.example.org:8443", "mqtts://registry.example.org:8883"}
+	})
+}
+
+func sampleTrust4() Trust {
+	return with(sampleTrust2(), func(t *Trust) {
+		t.Version = 5
+		t.Approvers = []approver.Approver{{Seat: "north", Public: [32]byte(seq(7, 32)), District: "north"}, {Seat: "xin-1", Public: [32]byte(seq(8, 32)), District: "north", Town: "xin"}}
 	})
 }
 
@@ -256,7 +280,7 @@ func samples(t testing.TB) []sample {
 		of("sealed-record", sealedPayload{2, seq(0xa0, 32), seq(0x40, 16), seq(0x10, 8), 2, seq(0, 100)}),
 		of("snapshot", snapshotPayload{Hash(seq(0xa0, 32)), 81_920, 1_790_000_000}), items("who-seals", sampleSeal(t)),
 		of("batch", with(sampleBatch(t), func(b *Batch) { b.Context = seq(0x30, 16) })),
-		of("ack-two", sampleAck3()))
+		of("ack-two", sampleAck3()), of("trust", sampleTrust4()), recorded(t, "mandate"), recorded(t, "officer"))
 }
 
 // golden reads testdata/golden.txt: a line "rule:" and then its hex, on lines

@@ -8,6 +8,7 @@ import (
 
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/approver"
 )
 
 // trustTwo is a trust document of format 2.
@@ -70,6 +71,57 @@ func TestTrustOfTwoFormats(t *testing.T) {
 	told(4, 4)
 	s.restart()
 	told(4, 4)
+}
+
+// trustFour is a trust document that names an approver.
+func (r *rig) trustFour(version uint64) []byte {
+	payload, err := wire.PayloadOf(r.trustTwo(version))
+	r.must(err)
+	t, err := wire.DecodeTrust(2, payload)
+	r.must(err)
+	t.Approvers = []approver.Approver{{Seat: "xin-1", Public: [32]byte{7}, District: "north", Town: "xin"}}
+	b, err := wire.Sign(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: "test-registry", Version: wire.VersionOf(t)}, r.encode(t), r.root)
+	r.must(err)
+	return b
+}
+
+// TestTrustOfFourFormats: each gateway hears of the newest document that it reads, whatever came
+// first, before and after a restart; one with approvers reaches none that can't judge them.
+func TestTrustOfFourFormats(t *testing.T) {
+	s := newScene(t)
+	put := func(envelope []byte) {
+		t.Helper()
+		if _, err := s.front.client.PutTrust(t.Context(), envelope); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := func(one, three, four uint64) {
+		t.Helper()
+		for formats, want := range map[uint64]uint64{3: three, 4: four, 1: one} {
+			s.g.nonce[15]++
+			var hello wire.Payload = s.g.hello()
+			if formats > 1 {
+				hello = wire.Hello2{Hello: s.g.hello(), Formats: []uint64{1, 2, 3, 4}[:formats]}
+			}
+			if got := s.ask(wire.TypeHello, hello).Trust; got != want {
+				t.Errorf("who reads up to format %d hears of trust %d, want %d", formats, got, want)
+			}
+		}
+	}
+	for _, envelope := range [][]byte{s.trustFour(4), s.trustTwo(3), s.trust(2), s.trustTwo(3), s.trustFour(4)} { // as the issuer hands them over, and again
+		put(envelope)
+	}
+	told(2, 3, 4)
+	s.restart()
+	told(2, 3, 4)
+	for _, envelope := range [][]byte{s.trustFour(7), s.trust(5), s.trustTwo(6)} { // in another order
+		put(envelope)
+	}
+	told(5, 6, 7)
+	put(s.trustTwo(9)) // the last approver is revoked
+	told(5, 9, 9)
+	s.restart()
+	told(5, 9, 9)
 }
 
 // TestTrustOfAnotherWitness: a gateway whose trust document is an older one gets the

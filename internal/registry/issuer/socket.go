@@ -12,6 +12,7 @@ import (
 	"gatehouse/internal/registry/issuer/adopt"
 	"gatehouse/internal/registry/issuer/enrol"
 	"gatehouse/internal/registry/issuer/ledger"
+	"gatehouse/internal/registry/issuer/officers"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/registry/issuer/report"
 	"gatehouse/internal/registry/issuer/store"
@@ -54,6 +55,17 @@ func (i *Issuer) server(path string) *socket.Server {
 	socket.Handle(s, "POST /v1/acts", func(r *http.Request, a operator.Act) (any, error) { return i.act(r.Context(), who(r), a) })
 	socket.Handle(s, "POST /v1/passes", func(r *http.Request, n operator.NewPass) (any, error) {
 		return answer(i, func(c *ledger.Change) (operator.Pass, error) { return i.passes.Issue(c, who(r), n) })
+	})
+	get(s, "GET /v1/officers", func(*http.Request) (any, error) {
+		return ledger.Read(l, func(v ledger.View) ([]operator.Officer, error) { return store.Officers(v) })
+	})
+	socket.Handle(s, "POST /v1/officers", func(r *http.Request, n operator.NewOfficer) (any, error) {
+		return answer(i, func(c *ledger.Change) (operator.Officer, error) { return officers.Add(c, who(r), n) })
+	})
+	socket.Handle(s, "POST /v1/officers/revoke", func(r *http.Request, e operator.EndedOfficer) (any, error) {
+		return answer(i, func(c *ledger.Change) (socket.None, error) {
+			return socket.None{}, officers.Revoke(c, who(r), e.ID, e.Reason)
+		})
 	})
 	socket.Handle(s, "POST /v1/countersign", i.postCountersign)
 	socket.Handle(s, "POST /v1/person", func(r *http.Request, p operator.Look) (any, error) {

@@ -109,10 +109,7 @@ func (i *Issuer) do(ctx context.Context, w api.Work) error {
 // meet is what a front gets that answers again. One that lost its store, or was
 // rolled back, counts its deliveries anew: what comes twice is known by its record.
 func (i *Issuer) meet(ctx context.Context) error {
-	for _, envelope := range [][]byte{i.ledger.Keys.TrustEnvelope, i.ledger.Keys.TrustPlain} {
-		if envelope == nil {
-			continue
-		}
+	for _, envelope := range i.ledger.Keys.Trusts() {
 		if _, err := i.opts.Front.PutTrust(ctx, envelope); err != nil {
 			return fmt.Errorf("hand trust document to the front: %w", err)
 		}

@@ -34,6 +34,14 @@ func GenerateKey() (private, public []byte, err error) {
 	return private, k.PublicKey().Bytes(), nil
 }
 
+// CheckPublic refuses bytes that nothing can be sealed to.
+func CheckPublic(public []byte) error {
+	if _, err := kem().NewPublicKey(public); err != nil {
+		return fmt.Errorf("key to seal to: %w", err)
+	}
+	return nil
+}
+
 // Seal encrypts to a public key: encapsulated key (1,120 bytes), then the
 // cipher text (16 bytes more than the plain one). Purpose and address must be
 // the same at Unseal.

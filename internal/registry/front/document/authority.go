@@ -27,9 +27,9 @@ type Authority struct {
 	CAs      *x509.CertPool // of the gateways' certificates
 
 	format uint64
-	// plain is the newest one of format 1, for gateways that read no other; nil if this one is of
-	// format 1, or there is none.
-	plain   *Authority
+	// older is the newest one of an older format, for gateways that read no other; nil if this one is
+	// of format 1, or there is none.
+	older   *Authority
 	issuers []wire.Key
 }
 
@@ -69,23 +69,25 @@ func OpenTrust(envelope []byte, root, witness ed25519.PublicKey) (*Authority, er
 
 // Read returns the newest document of a format up to this one; nil: there is none.
 func (a *Authority) Read(format uint64) *Authority {
-	if a.format <= max(format, 1) {
-		return a
+	for a != nil && a.format > max(format, 1) {
+		a = a.older
 	}
-	return a.plain
+	return a
 }
 
 // Follow returns the active Authority after a document has arrived: the new one, with the old one
-// for readers of format 1 if the new is of another format. The same document again changes nothing.
+// for readers of older formats if the new is of another. The same document again changes nothing.
 func (a *Authority) Follow(next *Authority) (*Authority, error) {
-	if a.format > 1 && next.format == 1 && next.Trust.Version < a.Trust.Version {
-		if old := a.plain; old != nil {
-			if same, err := old.Follow(next); err != nil || same == old {
+	if next.format < a.format && next.Trust.Version < a.Trust.Version {
+		if old := a.older; old != nil {
+			followed, err := old.Follow(next)
+			if err != nil || followed == old {
 				return a, err
 			}
+			next = followed
 		}
 		both := *a
-		both.plain = next
+		both.older = next
 		return &both, nil
 	}
 	switch {
@@ -98,7 +100,7 @@ func (a *Authority) Follow(next *Authority) (*Authority, error) {
 	}
 	if next.format > 1 {
 		both := *next
-		both.plain = a.Read(1)
+		both.older = a.Read(next.format - 1)
 		return &both, nil
 	}
 	return next, nil

@@ -64,7 +64,7 @@ func (s *Sender) draft(r commit.Reply, waiting, capacity int) draft {
 	if s.o.Formats < wire.ContextFormat || !slices.Contains(g.View.Hello.Formats, wire.ContextFormat) {
 		ack.Context = nil
 	}
-	if t := s.o.Active.Load().Read(format); t != nil {
+	if t := s.trustFor(g.View.Hello); t != nil {
 		ack.Trust = t.Trust.Version
 	}
 	return draft{to: g, ack: ack, cosign: r.Cosign}

@@ -185,7 +185,7 @@ func (d *Documents) PutTrust(ctx context.Context, envelope []byte) (api.Pushed, 
 	pushed := api.Pushed{Version: next.Trust.Version}
 	for _, g := range d.roster.Gateways() {
 		of := d.roster.Look(g)
-		if a := active.Read(of.View.Format); of.Member && a != nil {
+		if a := d.sender.trustFor(of.View.Hello); of.Member && a != nil {
 			d.push(&pushed, of, wire.TypeTrust, a.Envelope)
 		}
 	}

@@ -100,10 +100,15 @@ func (s *Sender) Send(topic string, payload []byte) bool {
 // format returns the newest format that a gateway and this front speak.
 func (s *Sender) format(g roster.State) uint64 { return min(g.View.Format, s.o.Formats) }
 
+// trustFor returns the newest trust document that a gateway reads; nil: there is none.
+func (s *Sender) trustFor(h wire.Hello2) *document.Authority {
+	return s.o.Active.Load().Read(min(roster.Reads(h), s.o.Formats))
+}
+
 // NewerTrust sends a gateway the newest trust document if its hello names an older one. The ack
 // would tell it too, but may be signed by a witness that only the new document names.
-func (s *Sender) NewerTrust(g *roster.Gateway, have, format uint64) {
-	if a := s.o.Active.Load().Read(min(format, s.o.Formats)); a != nil && have < a.Trust.Version {
+func (s *Sender) NewerTrust(g *roster.Gateway, hello wire.Hello2) {
+	if a := s.trustFor(hello); a != nil && hello.Trust < a.Trust.Version {
 		s.Send(s.o.Roster.Look(g).Place.Down(wire.TypeTrust), a.Envelope)
 	}
 }

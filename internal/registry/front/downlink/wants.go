@@ -77,7 +77,7 @@ func (w *Wants) answer(ctx context.Context, q want) error {
 	s := w.sender
 	g := s.o.Roster.Look(q.g)
 	if q.Trust {
-		if a := s.o.Active.Load().Read(g.View.Format); a != nil {
+		if a := s.trustFor(g.View.Hello); a != nil {
 			s.Send(g.Place.Down(wire.TypeTrust), a.Envelope)
 		}
 	}

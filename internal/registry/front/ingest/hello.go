@@ -25,7 +25,7 @@ func openHello(o Options, g *roster.Gateway, format uint64, payload []byte) (*he
 	if fresh && hello.Clock == wire.ClockNTP { // other clocks may be set by the registry's own time
 		o.Clock.Hear(o.Roster.Look(g).Place.Building, time.UnixMilli(hello.Wall), 0)
 	}
-	o.Downlink.Sender.NewerTrust(g, w.Trust, w.Format)
+	o.Downlink.Sender.NewerTrust(g, w.Hello2)
 	return w, nil
 }
 

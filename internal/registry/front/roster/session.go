@@ -29,6 +29,14 @@ type View struct {
 	given named // what it last handed over
 }
 
+// Reads is the newest format that who says a hello reads, whatever format the hello itself has.
+func Reads(h wire.Hello2) uint64 {
+	if n := len(h.Formats); n > 0 {
+		return h.Formats[n-1]
+	}
+	return 1
+}
+
 // read decodes a stored hello of any format, and reports whether that succeeded.
 func (v *View) read(payload []byte) bool {
 	for v.Format = wire.VersionOf(v.Hello); v.Format > 0; v.Format-- {
@@ -92,7 +100,7 @@ func namedBy(h wire.Hello2) named { return named{h.ListHash, h.Removed, h.Remove
 
 // canHandOver reports whether a gateway can be asked for what it holds.
 func canHandOver(h wire.Hello2) bool {
-	return len(h.Formats) > 0 && h.Formats[len(h.Formats)-1] >= wire.LogFormat
+	return Reads(h) >= wire.LogFormat
 }
 
 // errOldHello means a hello older than the newest: a gateway does not repeat one.

@@ -35,10 +35,25 @@ const (
 	FileIssuer = "issuer.key"    // PEM, Ed25519: lists, House documents
 	FileCAKey  = "ca.key"        // PEM, ECDSA P-256: gateways' certificates
 	FileDesk   = "desk.key"      // PEM, HPKE: opens tenancy records
-	// FileTrustPlain is the newest trust document of format 1, if api.FileTrust has one of format
-	// 2.
+	// FileTrustPlain and FileTrustTwo are the twins of formats 1 and 2 of the newest trust document,
+	// where that is of a newer format and they say less.
 	FileTrustPlain = "trust-1.cose"
+	FileTrustTwo   = "trust-2.cose"
 )
+
+// olderFormat is a format of trust documents before the newest, with the file of the twin in it.
+type olderFormat struct {
+	format uint64
+	file   string
+	reduce func(*wire.Trust) // takes away what it does not have
+}
+
+func olderFormats() []olderFormat {
+	return []olderFormat{
+		{1, FileTrustPlain, func(t *wire.Trust) { t.False, t.Addresses, t.Approvers = nil, nil, nil }},
+		{2, FileTrustTwo, func(t *wire.Trust) { t.Approvers = nil }},
+	}
+}
 
 // Files that belong on a stick, away from both processes.
 const (

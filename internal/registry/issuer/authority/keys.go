@@ -32,7 +32,7 @@ type Keys struct {
 	Issuers       []wire.Key // all that the trust document names
 	Trust         wire.Trust
 	TrustEnvelope []byte
-	TrustPlain    []byte // envelope for readers of format 1 alone; nil: the other is of that format
+	TrustOlder    [][]byte // envelopes for readers of older formats alone, the newest format first
 	Root          ed25519.PublicKey
 	Desk          []byte
 	CA            *x509.Certificate
@@ -67,7 +67,7 @@ func Load(dir string) (k Keys, err error) {
 	if k.Trust, err = keys.OpenTrust(k.TrustEnvelope, k.Root, k.Place.Registry); err != nil {
 		return k, err
 	}
-	if k.TrustPlain, err = loadPlain(dir, k.Trust); err != nil {
+	if k.TrustOlder, err = loadOlder(dir, k.Trust); err != nil {
 		return k, err
 	}
 	if k.Issuer, err = keys.LoadPrivateKey(filepath.Join(dir, FileIssuer)); err != nil {
@@ -86,21 +86,28 @@ func Load(dir string) (k Keys, err error) {
 
 // ForAll returns the trust document that every gateway reads, of whatever version.
 func (k *Keys) ForAll() []byte {
-	if k.TrustPlain != nil {
-		return k.TrustPlain
+	if n := len(k.TrustOlder); n > 0 {
+		return k.TrustOlder[n-1]
 	}
 	return k.TrustEnvelope
 }
 
-func loadPlain(dir string, t wire.Trust) ([]byte, error) {
-	if wire.VersionOf(t) == 1 {
-		return nil, nil
+// Trusts returns the newest trust document, then its twins.
+func (k *Keys) Trusts() [][]byte { return append([][]byte{k.TrustEnvelope}, k.TrustOlder...) }
+
+func loadOlder(dir string, t wire.Trust) (all [][]byte, err error) {
+	for _, older := range slices.Backward(olderFormats()) {
+		if older.format >= wire.VersionOf(t) {
+			continue
+		}
+		envelope, err := os.ReadFile(filepath.Join(dir, older.file))
+		if err == nil {
+			all = append(all, envelope)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
 	}
-	plain, err := os.ReadFile(filepath.Join(dir, FileTrustPlain))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return plain, err
+	return all, nil
 }
 
 // match checks that the keys are those of the trust document.

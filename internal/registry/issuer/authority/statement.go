@@ -13,6 +13,7 @@ import (
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/approver"
 )
 
 // Keys that NextTrust replaces.
@@ -33,6 +34,8 @@ type NextTrust struct {
 	False   bool     // the statements of the replaced keys are false, and are taken back
 	Add     []string // addresses of the registry
 	Remove  []string
+	Certify []approver.Approver // that sign mandates from now on
+	Revoke  []string            // seats of approvers that do so no more
 	Now     time.Time
 }
 
@@ -54,14 +57,23 @@ type ReplacedKey struct {
 
 // TrustStatement is a trust document for people.
 type TrustStatement struct {
-	Registry  string      `json:"registry"`
-	Version   uint64      `json:"version"`
-	Format    uint64      `json:"format"`
-	Issued    time.Time   `json:"issued"`
-	Keys      []StatedKey `json:"keys"`
-	CAs       []StatedCA  `json:"cas"`
-	False     []string    `json:"false"` // role and epoch whose word was taken back
-	Addresses []string    `json:"addresses"`
+	Registry  string           `json:"registry"`
+	Version   uint64           `json:"version"`
+	Format    uint64           `json:"format"`
+	Issued    time.Time        `json:"issued"`
+	Keys      []StatedKey      `json:"keys"`
+	CAs       []StatedCA       `json:"cas"`
+	False     []string         `json:"false"` // role and epoch whose word was taken back
+	Addresses []string         `json:"addresses"`
+	Approvers []StatedApprover `json:"approvers"`
+}
+
+// StatedApprover is an approver in a TrustStatement.
+type StatedApprover struct {
+	Seat     string `json:"seat"`
+	District string `json:"district"`
+	Town     string `json:"town,omitempty"` // empty: all of the district
+	ID       string `json:"id"`             // hex, as of a StatedKey
 }
 
 // StatedKey is a key in a TrustStatement.
@@ -86,6 +98,10 @@ func stateTrust(t wire.Trust) TrustStatement {
 		Keys: []StatedKey{}, CAs: stateCAs(t), False: []string{}, Addresses: append([]string{}, t.Addresses...)}
 	for _, k := range t.Keys {
 		s.Keys = append(s.Keys, StatedKey{string(k.Role), k.Epoch, fmt.Sprintf("%x", wire.IDOf(k.Public[:]))})
+	}
+	s.Approvers = []StatedApprover{}
+	for _, a := range t.Approvers {
+		s.Approvers = append(s.Approvers, StatedApprover{a.Seat, a.District, a.Town, fmt.Sprintf("%x", wire.IDOf(a.Public[:]))})
 	}
 	for _, f := range t.False {
 		s.False = append(s.False, fmt.Sprintf("%s %d", f.Role, f.Epoch))
@@ -132,7 +148,7 @@ func rootOf(dirs ...string) (root ed25519.PublicKey, err error) {
 // can't make a version be used twice.
 func newestTrust(root ed25519.PublicKey, dirs ...string) (t wire.Trust, err error) {
 	for _, dir := range dirs {
-		for _, name := range []string{api.FileTrust, FileTrustPlain} {
+		for _, name := range []string{api.FileTrust, FileTrustTwo, FileTrustPlain} {
 			envelope, err := os.ReadFile(filepath.Join(dir, name))
 			if dir == "" || errors.Is(err, fs.ErrNotExist) {
 				continue

@@ -5,7 +5,10 @@ import (
 	"cmp"
 	"crypto/ed25519"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -13,6 +16,7 @@ import (
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/approver"
 )
 
 // Sign makes the new keys and the document, and stores both where they are used. The new keys come
@@ -36,7 +40,7 @@ func (n NextTrust) Sign() (SignedTrust, error) {
 	if err != nil {
 		return out, err
 	}
-	if err := n.addresses(&t); err != nil {
+	if err := cmp.Or(n.addresses(&t), n.approvers(&t)); err != nil {
 		return out, err
 	}
 	t.Issued = uint32(n.Now.Unix())
@@ -60,8 +64,8 @@ func (n NextTrust) Sign() (SignedTrust, error) {
 		out.Replaced = append(out.Replaced, done)
 	}
 	out.Version, out.Trust = t.Version, stateTrust(t)
-	if len(envelopes) > 1 {
-		out.Plain = t.Version - 1
+	if n := len(envelopes); n > 1 {
+		out.Plain = t.Version - uint64(n-1)
 	}
 	return out, nil
 }
@@ -98,15 +102,45 @@ func (n NextTrust) addresses(t *wire.Trust) error {
 	return nil
 }
 
-// signTrust numbers and signs a document. A document of format 2 gets a twin of format 1 before it,
-// so that older gateways learn of new keys too.
+// approvers certifies and revokes keys that sign mandates. A seat that is certified anew gets the new key.
+func (n NextTrust) approvers(t *wire.Trust) error {
+	t.Approvers = slices.Clone(t.Approvers)
+	without := func(seat string) bool {
+		before := len(t.Approvers)
+		t.Approvers = slices.DeleteFunc(t.Approvers, func(a approver.Approver) bool { return a.Seat == seat })
+		return len(t.Approvers) < before
+	}
+	for _, seat := range n.Revoke {
+		if !without(seat) {
+			return api.Hinted("registryd approver list names them", "no approver has the seat %q", seat)
+		}
+	}
+	for _, a := range n.Certify {
+		if slices.ContainsFunc(t.Keys, func(k wire.RoleKey) bool { return k.Public == a.Public }) {
+			return api.Hinted("an approver has a key that does nothing else", "the key of seat %q has another role", a.Seat)
+		}
+		without(a.Seat)
+		t.Approvers = append(t.Approvers, a)
+	}
+	slices.SortFunc(t.Approvers, func(a, b approver.Approver) int { return cmp.Compare(a.Seat, b.Seat) })
+	if err := approver.Check(t.Approvers); err != nil {
+		return api.Hinted("seat, district and town are [a-z0-9-]{1,32}, each key is of one seat, and there are 512 at most", "%v", err)
+	}
+	return nil
+}
+
+// signTrust numbers and signs a document. Before it comes a twin in each older format that has more
+// than the one before it, so that older gateways learn of new keys, too.
 func signTrust(t *wire.Trust, root ed25519.PrivateKey) (envelopes map[string][]byte, err error) {
 	envelopes = make(map[string][]byte)
 	t.Version++
-	if wire.VersionOf(*t) > 1 {
-		plain := *t
-		plain.False, plain.Addresses = nil, nil
-		if envelopes[FileTrustPlain], err = SignTrust(plain, root); err != nil {
+	for _, older := range olderFormats() {
+		twin := *t
+		older.reduce(&twin)
+		if wire.VersionOf(twin) != older.format || wire.VersionOf(*t) == older.format {
+			continue
+		}
+		if envelopes[older.file], err = SignTrust(twin, root); err != nil {
 			return nil, err
 		}
 		t.Version++
@@ -125,15 +159,19 @@ func SignTrust(t wire.Trust, root ed25519.PrivateKey) ([]byte, error) {
 	return wire.Sign(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: t.Registry, Version: wire.VersionOf(t)}, payload, root)
 }
 
-// leaveTrust writes a document into a directory of keys, the twin first.
+// leaveTrust writes a document into a directory of keys, the twins first. What has no twin any more
+// loses that of the document before.
 func leaveTrust(dir string, envelopes map[string][]byte) error {
 	if dir == "" {
 		return nil
 	}
-	for _, name := range []string{FileTrustPlain, api.FileTrust} {
+	for _, name := range []string{FileTrustPlain, FileTrustTwo, api.FileTrust} {
 		path := filepath.Join(dir, name)
 		envelope, there := envelopes[name]
 		if !there {
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("leave trust document: %w", err)
+			}
 			continue
 		}
 		err := durable.WriteFile(path, envelope, 0o600)

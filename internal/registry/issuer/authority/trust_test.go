@@ -14,6 +14,7 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/approver"
 )
 
 // anew is the next trust document of a new registry.
@@ -56,7 +57,7 @@ func TestNextTrust(t *testing.T) {
 		t.Errorf("%+v", done)
 	}
 	k, err := Load(n.Dir)
-	if err != nil || k.Epoch != 2 || k.Trust.Version != 2 || k.TrustPlain != nil {
+	if err != nil || k.Epoch != 2 || k.Trust.Version != 2 || k.TrustOlder != nil {
 		t.Fatalf("epoch %d, %v", k.Epoch, err)
 	}
 	for _, dir := range []string{n.Front, filepath.Dir(n.Root)} {
@@ -262,5 +263,98 @@ func TestNextCA(t *testing.T) {
 	n.Replace = nil
 	if all := n.sign(t).Trust.CAs; len(all) != 1 {
 		t.Errorf("one that is over stays: %v", all)
+	}
+}
+
+// TestApprovers: two approvers of each of 172 towns fit; a document with them has a twin in each older
+// format, which names none; a seat that is certified anew has the new key alone, and one that is
+// revoked none.
+func TestApprovers(t *testing.T) {
+	n := anew(t)
+	for i := range 2 * 172 {
+		n.Certify = append(n.Certify, approver.Approver{Seat: fmt.Sprintf("seat-%03d", i), Public: [32]byte{1, byte(i), byte(i >> 8)}, District: "north", Town: fmt.Sprintf("town-%d", i/2)})
+	}
+	n.Add = []string{"https://new.example.org:8443"}
+	done := n.sign(t)
+	if done.Version != 4 || done.Plain != 2 || done.Trust.Format != 4 || len(done.Trust.Approvers) != 344 {
+		t.Fatalf("version %d, plain %d, format %d, %d approvers", done.Version, done.Plain, done.Trust.Format, len(done.Trust.Approvers))
+	}
+	k, err := Load(n.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []struct{ version, format uint64 }{{4, 4}, {3, 2}, {2, 1}} {
+		envelope := k.Trusts()[i]
+		got, err := keys.OpenTrust(envelope, k.Root, "registry-1")
+		if err != nil || got.Version != want.version || wire.VersionOf(got) != want.format || (len(got.Approvers) > 0) != (want.format == 4) || (len(got.Addresses) > 0) != (want.format > 1) {
+			t.Errorf("document %d: version %d, format %d, %d approvers, %v", i, got.Version, wire.VersionOf(got), len(got.Approvers), err)
+		}
+		if len(envelope) > wire.MaxMessage/2 {
+			t.Errorf("document %d has %d bytes", i, len(envelope))
+		}
+	}
+	if !bytes.Equal(k.ForAll(), k.Trusts()[2]) {
+		t.Error("not every gateway reads what all are given")
+	}
+	n.Add, n.Revoke, n.Certify = nil, []string{"seat-001", "seat-002"}, []approver.Approver{{Seat: "seat-000", Public: [32]byte{9}, District: "north"}}
+	if done = n.sign(t); len(done.Trust.Approvers) != 342 || done.Trust.Approvers[0].Town != "" || done.Trust.Approvers[1].Seat != "seat-003" {
+		t.Errorf("%+v", done.Trust.Approvers[:2])
+	}
+	if k, err = Load(n.Dir); err != nil || k.Trust.Approvers[0].Public != [32]byte{9} {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestApproversGone: a document whose last approver is revoked leaves no twin of before.
+func TestApproversGone(t *testing.T) {
+	n := anew(t)
+	n.Add, n.Certify = []string{"https://new.example.org:8443"}, []approver.Approver{{Seat: "a", Public: [32]byte{1}, District: "north"}}
+	n.sign(t)
+	n.Add, n.Remove, n.Certify, n.Revoke = nil, []string{"https://new.example.org:8443"}, nil, []string{"a"}
+	if done := n.sign(t); done.Trust.Format != 1 || done.Plain != 0 {
+		t.Errorf("%+v", done)
+	}
+	k, err := Load(n.Dir)
+	if err != nil || len(k.TrustOlder) != 0 {
+		t.Errorf("%d twins, %v", len(k.TrustOlder), err)
+	}
+	for _, dir := range []string{n.Dir, n.Front, filepath.Dir(n.Root)} {
+		for _, name := range []string{FileTrustPlain, FileTrustTwo} {
+			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+				t.Errorf("%s still has %s", dir, name)
+			}
+		}
+	}
+}
+
+// TestApproversRefused: what no trust document may say of approvers is said before anything is written.
+func TestApproversRefused(t *testing.T) {
+	n := anew(t)
+	k, err := Load(n.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := approver.Approver{Seat: "a", Public: [32]byte{1}, District: "north"}
+	for name, change := range map[string]func(n *NextTrust){
+		"a seat that is none": func(n *NextTrust) { n.Revoke = []string{"b"} },
+		"an issuer's key": func(n *NextTrust) {
+			n.Certify = []approver.Approver{{Seat: "a", Public: [32]byte(k.Public()), District: "north"}}
+		},
+		"one key for two seats": func(n *NextTrust) {
+			n.Certify = []approver.Approver{good, {Seat: "b", Public: good.Public, District: "north"}}
+		},
+		"a person's name": func(n *NextTrust) {
+			n.Certify = []approver.Approver{{Seat: "王某", Public: good.Public, District: "north"}}
+		},
+		"no district": func(n *NextTrust) { n.Certify = []approver.Approver{{Seat: "a", Public: good.Public}} },
+	} {
+		bad := n
+		change(&bad)
+		if _, err := bad.Sign(); err == nil {
+			t.Errorf("%s: signed", name)
+		}
+	}
+	if s, err := ShowTrust(n.Dir); err != nil || s.Version != 1 {
+		t.Errorf("version %d, %v", s.Version, err)
 	}
 }

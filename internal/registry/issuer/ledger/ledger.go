@@ -68,7 +68,7 @@ func (l *Ledger) load() error {
 	}
 	found := l.db.Found
 	return l.update(func(c *Change) {
-		c.keepTrusts(l.Keys.TrustPlain, l.Keys.TrustEnvelope)
+		c.keepTrusts(l.Keys.Trusts()...)
 		if found.New || found.Restored {
 			l.state.behind[""] = true
 			c.begin()

@@ -74,6 +74,21 @@ func (c *Client) AddGateway(ctx context.Context, g NewGateway) (t Token, err err
 	return t, c.socket.Call(ctx, http.MethodPost, "/v1/gateways", g, &t)
 }
 
+// AddOfficer makes an officer's certificate.
+func (c *Client) AddOfficer(ctx context.Context, n NewOfficer) (o Officer, err error) {
+	return o, c.socket.Call(ctx, http.MethodPost, "/v1/officers", n, &o)
+}
+
+// RevokeOfficer ends an officer's enrolment.
+func (c *Client) RevokeOfficer(ctx context.Context, e EndedOfficer) error {
+	return c.socket.Call(ctx, http.MethodPost, "/v1/officers/revoke", e, &socket.None{})
+}
+
+// Officers lists all.
+func (c *Client) Officers(ctx context.Context) (all []Officer, err error) {
+	return all, c.socket.Call(ctx, http.MethodGet, "/v1/officers", nil, &all)
+}
+
 // RemoveGateway takes a gateway out of its building: the front cuts it off.
 func (c *Client) RemoveGateway(ctx context.Context, building, gateway string) (d Done, err error) {
 	return d, c.socket.Call(ctx, http.MethodDelete, "/v1/gateways/"+url.PathEscape(building)+"/"+url.PathEscape(gateway), nil, &d)

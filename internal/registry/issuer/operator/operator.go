@@ -297,6 +297,37 @@ func Reasons(act string) []string {
 	return nil
 }
 
+// NewOfficer asks for an officer's certificate.
+type NewOfficer struct {
+	Public   []byte `json:"public"`            // Ed25519
+	Receive  []byte `json:"receive,omitempty"` // HPKE
+	Unit     string `json:"unit"`
+	Badge    string `json:"badge"`
+	District string `json:"district"`
+	Town     string `json:"town,omitempty"` // empty: all of the district
+	Days     int    `json:"days"`
+}
+
+// Officer is one who is enrolled, or was.
+type Officer struct {
+	ID          string    `json:"id"` // hex, start of the SHA-256 of the signing key
+	Unit        string    `json:"unit"`
+	Badge       string    `json:"badge"`
+	District    string    `json:"district"`
+	Town        string    `json:"town,omitempty"`
+	From        time.Time `json:"from"`
+	Until       time.Time `json:"until"` // of the last certificate
+	Revoked     bool      `json:"revoked"`
+	Reason      string    `json:"reason,omitempty"`      // of the revocation
+	Certificate []byte    `json:"certificate,omitempty"` // envelope; only where it was just made
+}
+
+// EndedOfficer revokes one.
+type EndedOfficer struct {
+	ID     string `json:"id"`
+	Reason string `json:"reason"`
+}
+
 // Undo takes back the highest time that was signed to a gateway. The issuer answers
 // with its own envelope and the trust document; another issuer signs around it.
 type Undo struct {

@@ -65,3 +65,20 @@ func Decode(what string, b []byte, v any) error {
 	}
 	return nil
 }
+
+// ValidName reports whether s is [a-z0-9-]{1,32}, or, where that may be, empty.
+func ValidName(s string, orEmpty bool) bool {
+	if s == "" {
+		return orEmpty
+	}
+	if len(s) > 32 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,204 @@
+package papers
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/input"
+	"gatehouse/internal/mandate"
+	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/approver"
+	"gatehouse/sync/wire/mandates"
+)
+
+type newCmd struct {
+	Form string `help:"JSON to read instead of asking: a file, or - for standard input." placeholder:"FILE"`
+	Out  string `required:"" help:"New file for the filled-in mandate." placeholder:"FILE"`
+}
+
+// Run writes a form that an approver can sign: what a gateway would refuse is refused here.
+func (c newCmd) Run(s *session.Session) error {
+	form, err := c.form(s)
+	if err != nil {
+		return err
+	}
+	m, err := filled(form)
+	if err != nil {
+		return err
+	}
+	if refusal := mandate.Examine(m, approver.Approver{}); refusal != nil {
+		return saidNo(refusal)
+	}
+	form.Reference = m.Reference.String()
+	text, err := json.MarshalIndent(form, "", "  ")
+	if err == nil {
+		err = save(c.Out, append(text, '\n'))
+	}
+	return s.Print(map[string]string{"file": c.Out, "reference": form.Reference}, err, func(w io.Writer) {
+		fmt.Fprintf(w, "已填写 filled in: %s\n下一步 next: gatehouse mandate sign %s --out %s.mandate --key FILE\n", c.Out, c.Out, strings.TrimSuffix(c.Out, ".json"))
+	})
+}
+
+func (c newCmd) form(s *session.Session) (mandate.Form, error) {
+	switch c.Form {
+	case "":
+		return ask(s.Asker(), time.Now())
+	case "-":
+		raw, err := io.ReadAll(io.LimitReader(s.In, mostForm))
+		if err != nil {
+			return mandate.Form{}, fmt.Errorf("read standard input: %w", err)
+		}
+		return parse(raw)
+	}
+	raw, err := input.ReadFile(s.Ctx, c.Form, mostForm)
+	if err != nil {
+		return mandate.Form{}, err
+	}
+	return parse(raw)
+}
+
+// asking collects answers until one is missing.
+type asking struct {
+	of  *session.Asker
+	err error
+}
+
+// text asks for a text; it may be empty where that is said.
+func (a *asking) text(question string, empty bool) (answer string) {
+	a.take(question, func(s string) error {
+		if s == "" && !empty {
+			return socket.Hinted("the mandate is refused without it", "no answer")
+		}
+		if s != "" && !wire.ValidText(s) {
+			return socket.Hinted("at most 64 characters", "this is too long, or can't be printed")
+		}
+		answer = s
+		return nil
+	})
+	return answer
+}
+
+// take asks once more where use refuses an answer.
+func (a *asking) take(question string, use func(string) error) {
+	if a.err == nil {
+		_, a.err = a.of.Ask(question, func(s string) (string, error) { return s, use(s) })
+	}
+}
+
+const minutes = "2006-01-02 15:04"
+
+func (a *asking) time(question string) (t time.Time) {
+	a.take(question+" (2026-11-30 08:00)", func(s string) (err error) {
+		if t, err = time.ParseInLocation(minutes, s, time.Local); err != nil {
+			return socket.Hinted("like 2026-11-30 08:00, in this machine's time zone", "this is no time")
+		}
+		return nil
+	})
+	return t
+}
+
+func (a *asking) number(question string, most int) (n int) {
+	a.take(question, func(s string) (err error) {
+		if n, err = strconv.Atoi(s); err != nil || n < 1 || n > most {
+			return socket.Hinted("a number from 1 to "+strconv.Itoa(most), "this is none")
+		}
+		return nil
+	})
+	return n
+}
+
+func (a *asking) list(question string) []string {
+	return strings.FieldsFunc(a.text(question, true), func(r rune) bool { return r == ',' || r == '，' || r == ' ' })
+}
+
+// ask fills in a form with somebody at a terminal, or from lines.
+func ask(of *session.Asker, now time.Time) (mandate.Form, error) {
+	a := &asking{of: of}
+	f := mandate.Form{
+		Registry: a.text("登记中心 registry (id)", false),
+		Case:     a.text("案号 case number", false),
+		Notice:   a.text("文书号 notice number", false),
+		Purpose:  a.text("用途 purpose", false),
+		Issuing:  mandate.FormAuthority{Name: a.text("开具机关 issuing authority", false), File: a.text("其文号 its file number", false)},
+	}
+	f.Emergency = a.text("紧急 emergency? (y，空为否 empty for no)", true) != ""
+	if !f.Emergency {
+		f.Validating = mandate.FormAuthority{Name: a.text("审核机关 validating authority", false), File: a.text("其文号 its file number", false)}
+	}
+	for i := range 2 {
+		which := strconv.Itoa(i + 1)
+		f.Officers = append(f.Officers, mandate.FormOfficer{Unit: a.text("侦查人员"+which+"的单位 officer "+which+": unit", false),
+			Badge: a.text("警号 badge number", false), Key: a.officerKey()})
+	}
+	f.District, f.Town, f.Building = a.text("区 district (id)", false), a.text("镇街 town (id)", false), a.text("楼栋 building (id)", false)
+	f.Gateways = a.doors()
+	f.Flats = a.list("房号，空为所有人 flats, comma between them; empty for everybody")
+	f.From, f.Until = a.time("从 from"), a.time("到 until")
+	f.Recipient = a.recipient()
+	f.Answers, f.Expires = 1, now.Add(mandate.LongestEmergency).Truncate(time.Minute)
+	if !f.Emergency {
+		f.Answers = uint8(a.number("每个网关答复几次 answers of each gateway", 255))
+		f.Expires = now.AddDate(0, 0, a.number("有效几天 good for how many days", 90)).Truncate(time.Minute)
+	}
+	return f, a.err
+}
+
+// doors asks for gateways and their doors until the answer is empty.
+func (a *asking) doors() map[string][]string {
+	all := map[string][]string{}
+	for a.err == nil && len(all) < mandates.MaxGateways {
+		before := len(all)
+		a.take("网关: 门, 门，空为结束 gateway: door, door; empty ends", func(s string) error {
+			if s == "" {
+				return nil
+			}
+			id, doors, ok := strings.Cut(strings.ReplaceAll(s, "：", ":"), ":")
+			list := strings.FieldsFunc(doors, func(r rune) bool { return r == ',' || r == '，' || r == ' ' })
+			if !ok || len(list) == 0 {
+				return socket.Hinted("like gate-1: front, back", "a gateway without a door")
+			}
+			all[strings.TrimSpace(id)] = list
+			return nil
+		})
+		if len(all) == before {
+			break
+		}
+	}
+	return all
+}
+
+func (a *asking) officerKey() (id string) {
+	a.take("密钥编号或 .pub 文件 id of the key, or its .pub file", func(s string) error {
+		if public, err := publicKey(s); err == nil {
+			id = idText(wire.IDOf(public))
+			return nil
+		}
+		if len(s) != 16 || strings.Trim(strings.ToLower(s), "0123456789abcdef") != "" {
+			return socket.Hinted("gatehouse mandate key prints the id: 16 hex digits", "neither an id nor a file with a public key")
+		}
+		id = strings.ToLower(s)
+		return nil
+	})
+	return id
+}
+
+func (a *asking) recipient() (key []byte) {
+	a.take("接收公钥文件 file of the recipient's public key", func(s string) (err error) {
+		if key, err = recipientKey(s); err != nil {
+			if errors.Is(err, os.ErrNotExist) {
+				err = errors.New("there is no such file")
+			}
+			return socket.Hinted("gatehouse mandate key FILE --receive makes FILE.pub", "%v", err)
+		}
+		return nil
+	})
+	return key
+}

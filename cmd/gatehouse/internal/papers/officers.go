@@ -1,0 +1,55 @@
+package papers
+
+import (
+	"time"
+
+	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/input"
+	"gatehouse/internal/mandate"
+	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/mandates"
+)
+
+const enrolHint = "the operator of the registry makes it: registryd officer add"
+
+// enrolled refuses a mandate whose two officers do not show their certificates, where any is shown:
+// the approver then knows whose keys are on the paper.
+func enrolled(s *session.Session, m mandate.Mandate, files []string, trust *wire.Trust, now time.Time) error {
+	if len(files) == 0 {
+		return nil
+	}
+	if trust == nil {
+		return socket.Hinted("--trust and --root, too", "an officer's certificate is checked by the trust document")
+	}
+	var shown []mandates.Certificate
+	for _, file := range files {
+		envelope, err := input.ReadFile(s.Ctx, file, wire.MaxMessage)
+		if err != nil {
+			return err
+		}
+		c, err := mandates.OpenCertificate(envelope, *trust)
+		if err != nil {
+			return socket.Hinted(enrolHint, "%s: %v", file, err)
+		}
+		if unix := now.Unix(); unix < int64(c.From) || unix >= int64(c.Until) {
+			return socket.Hinted(enrolHint, "%s: good from %s to %s", file, local(c.From), local(c.Until))
+		}
+		shown = append(shown, c)
+	}
+	for _, o := range m.Approval.Officers {
+		if !named(shown, o, m.Request) {
+			return socket.Hinted("--officer FILE for each of the two, of a unit for the building's town; unit, badge and key in the form as in the certificate", "badge %s: no certificate shows this officer", o.Badge)
+		}
+	}
+	return nil
+}
+
+func named(shown []mandates.Certificate, o mandates.Officer, r mandates.Request) bool {
+	for _, c := range shown {
+		if c.Names(o) && c.Holds(r.District, r.Town) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,116 @@
+// Package papers has the commands gatehouse mandate: an officer fills in a form, an approver signs it,
+// and anybody can read and judge it. They need no daemon and no network. They refuse to sign what a
+// gateway would refuse, and never print a name: officers are badge numbers and keys.
+package papers
+
+import (
+	"crypto/ed25519"
+	"fmt"
+
+	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/input"
+	"gatehouse/internal/keys"
+	"gatehouse/internal/mandate"
+	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/mandates"
+)
+
+// Mandate is the command of officers and approvers.
+type Mandate struct {
+	New    newCmd    `cmd:"" help:"Fill in a mandate as JSON, from a file or asked for: registry, place, doors, span, case, notice, officers, recipient."`
+	Sign   signCmd   `cmd:"" help:"Sign a filled-in mandate with an approver's key, here or in a token."`
+	Show   showCmd   `cmd:"" help:"Print a mandate, signed or not, in Chinese and English."`
+	Status statusCmd `cmd:"" help:"Judge a signed mandate as a gateway would now, by a trust document."`
+	Key    keyCmd    `cmd:"" help:"Make an officer's or approver's key to sign with, or a key to receive answers with."`
+}
+
+// Most bytes that are read of a form and of a trust document.
+const (
+	mostForm  = 256 << 10
+	mostTrust = wire.MaxMessage
+)
+
+// trusted is the trust document that a mandate is judged by.
+type trusted struct {
+	Trust string `help:"The trust document of the registry, trust.cose." placeholder:"FILE"`
+	Root  string `help:"The root's public key, root.pub, that the trust document is checked by." placeholder:"FILE"`
+}
+
+// load returns the document; nil: none was given. The registry is whose mandate it is.
+func (t trusted) load(s *session.Session, registry string) (*wire.Trust, error) {
+	if t.Trust == "" && t.Root == "" {
+		return nil, nil
+	}
+	if t.Trust == "" || t.Root == "" {
+		return nil, socket.Hinted("both stand in a gateway's directory of keys, and at the registry", "--trust and --root go together")
+	}
+	root, err := keys.LoadRoot(t.Root)
+	if err != nil {
+		return nil, err
+	}
+	envelope, err := input.ReadFile(s.Ctx, t.Trust, mostTrust)
+	if err != nil {
+		return nil, err
+	}
+	document, err := keys.OpenTrust(envelope, root, registry)
+	if err != nil {
+		return nil, socket.Hinted("take trust.cose and root.pub of the registry that the mandate names", "%v", err)
+	}
+	return &document, nil
+}
+
+// paper is a mandate as it was read from a file.
+type paper struct {
+	mandate  mandate.Mandate
+	registry string
+	envelope []byte     // nil: nobody has signed it
+	signer   wire.KeyID // as the envelope says; nothing is proved by it
+}
+
+// read reads a signed mandate, or a form that nobody has signed.
+func read(s *session.Session, path string) (p paper, err error) {
+	raw, err := input.ReadFile(s.Ctx, path, mostForm)
+	if err != nil {
+		return p, err
+	}
+	payload, protected, err := wire.Read(raw)
+	if err != nil || protected.Type != mandates.Type {
+		f, err := parse(raw)
+		if err != nil {
+			return p, err
+		}
+		p.mandate, err = filled(f)
+		p.registry = f.Registry
+		return p, err
+	}
+	p.registry, p.envelope, p.signer = protected.Address, raw, protected.KeyID
+	if p.mandate, err = mandates.Decode(payload); err != nil {
+		return p, socket.Hinted("make it anew with gatehouse mandate new", "%v", err)
+	}
+	return p, nil
+}
+
+func parse(raw []byte) (mandate.Form, error) {
+	f, err := mandate.ParseForm(raw)
+	if err != nil {
+		return f, socket.Hinted("gatehouse mandate new asks for the fields and writes such a file", "neither a signed mandate nor a form: %v", err)
+	}
+	return f, nil
+}
+
+// saidNo shows a refusal where a command can't go on.
+func saidNo(r *mandate.Refusal) error {
+	return socket.Hinted(r.Do.ZH+" "+r.Do.EN, "%s (%s): %v", r.Name, r.Article.EN, r)
+}
+
+// publicKey reads the file beside a key.
+func publicKey(path string) (ed25519.PublicKey, error) {
+	public, err := keys.LoadRoot(path) // any Ed25519 key in PKIX
+	if err != nil {
+		return nil, socket.Hinted("gatehouse mandate key makes FILE and FILE.pub; this wants FILE.pub", "%v", err)
+	}
+	return public, nil
+}
+
+func idText(id wire.KeyID) string { return fmt.Sprintf("%x", id[:]) }

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/keys"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/approver"
+	"gatehouse/sync/wire/mandates"
+)
+
+// tokenKey names the key file that this test binary signs with when it is run as the program of a token.
+const tokenKey = "GATEHOUSE_TEST_TOKEN"
+
+// TestToken is no test but a token: the bytes to sign come in, the signature goes out.
+func TestToken(t *testing.T) {
+	path := os.Getenv(tokenKey)
+	if path == "" {
+		t.Skip("the program that TestMandate signs with")
+	}
+	key, err := keys.LoadPrivateKey(path)
+	must(t, err)
+	message, err := io.ReadAll(os.Stdin)
+	must(t, err)
+	_, err = os.Stdout.Write(ed25519.Sign(key, message))
+	must(t, err)
+	os.Exit(0)
+}
+
+// office is a directory with an approver's key, a trust document that names it, and a filled-in form.
+type office struct {
+	t   *testing.T
+	dir string
+}
+
+func (p office) at(name string) string { return filepath.Join(p.dir, name) }
+
+func (p office) ok(in string, args ...string) string {
+	p.t.Helper()
+	out, errOut, status := tool(p.t, in, append([]string{"mandate"}, args...)...)
+	if status != 0 {
+		p.t.Fatalf("%v: status %d\n%s%s", args, status, out, errOut)
+	}
+	return out
+}
+
+func (p office) fails(want string, args ...string) {
+	p.t.Helper()
+	out, errOut, status := tool(p.t, "", append([]string{"mandate"}, args...)...)
+	if status != 1 || !strings.Contains(out+errOut, want) {
+		p.t.Errorf("%v: status %d, want %q\n%s%s", args, status, want, out, errOut)
+	}
+}
+
+// judge are the flags that name the trust document.
+func (p office) judge() []string {
+	return []string{"--trust", p.at("trust.cose"), "--root", p.at("root.pub")}
+}
+
+func newOffice(t *testing.T) office {
+	p := office{t, t.TempDir()}
+	for _, name := range []string{"approver.key", "other.key", "one.key", "two.key"} {
+		p.ok("", "key", p.at(name))
+	}
+	p.ok("", "key", p.at("inbox.key"), "--receive")
+	key, err := keys.LoadPrivateKey(p.at("approver.key"))
+	must(t, err)
+	p.trust(approver.Approver{Seat: "xin-1", Public: [32]byte(key.Public().(ed25519.PublicKey)), District: "north", Town: "xin"})
+	p.ok(p.answers(), "new", "--out", p.at("form.json"))
+	return p
+}
+
+// trust writes a trust document of the registry "city" with these approvers.
+func (p office) trust(all ...approver.Approver) {
+	root := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{9}, ed25519.SeedSize))
+	_ = os.Remove(p.at("root.pub"))
+	must(p.t, keys.SaveIssuer(p.at("root.pub"), wire.Key{Public: root.Public().(ed25519.PublicKey)}))
+	envelope, err := wire.SignBody(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: "city"}, wire.Trust{Version: 1, Issued: 1_790_000_000, Registry: "city",
+		Keys: []wire.RoleKey{{Role: wire.RoleIssuer, Epoch: 1, Public: [32]byte(issuerOf(8).Public().(ed25519.PublicKey))}}, Records: []byte{1}, Desk: []byte{1}, Escrow: []byte{1}, CAs: [][]byte{{1}}, Approvers: all}, root)
+	must(p.t, err)
+	must(p.t, os.WriteFile(p.at("trust.cose"), envelope, 0o600))
+}
+
+func issuerOf(seed byte) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize))
+}
+
+// certificate writes that of the officer with that key.
+func (p office) certificate(key, badge, town string, issuer ed25519.PrivateKey, until time.Time) string {
+	p.t.Helper()
+	private, err := keys.LoadPrivateKey(p.at(key))
+	must(p.t, err)
+	c := mandates.Certificate{Public: [32]byte(private.Public().(ed25519.PublicKey)), Unit: "刑侦一队", Badge: badge, District: "north", Town: town,
+		From: uint32(until.AddDate(0, 0, -30).Unix()), Until: uint32(until.Unix())}
+	envelope, err := c.Sign("city", 1, issuer)
+	must(p.t, err)
+	path := p.at(strings.Join([]string{key, badge, town, until.Format("0102")}, "-"))
+	must(p.t, os.WriteFile(path, envelope, 0o600))
+	return path
+}
+
+// TestMandateOfficers: where certificates are shown, each of the two officers needs one, good now, by an
+// issuer of the trust document, for the building's town, of the very unit, badge number and key.
+func TestMandateOfficers(t *testing.T) {
+	p := newOffice(t)
+	soon := time.Now().AddDate(0, 0, 5)
+	one, two := p.certificate("one.key", "000001", "xin", issuerOf(8), soon), p.certificate("two.key", "000002", "", issuerOf(8), soon)
+	sign := func(out string, files ...string) []string {
+		args := append([]string{"sign", p.at("form.json"), "--out", p.at(out), "--key", p.at("approver.key")}, p.judge()...)
+		for _, f := range files {
+			args = append(args, "--officer", f)
+		}
+		return args
+	}
+	p.ok("", sign("signed", one, two)...)
+	for name, second := range map[string]string{
+		"nobody":         one,
+		"another badge":  p.certificate("two.key", "000003", "xin", issuerOf(8), soon),
+		"another key":    p.certificate("other.key", "000002", "xin", issuerOf(8), soon),
+		"another town's": p.certificate("two.key", "000002", "lao", issuerOf(8), soon),
+	} {
+		t.Log(name)
+		p.fails("badge 000002: no certificate shows this officer", sign("no", one, second)...)
+	}
+	p.fails("signed by an unknown key", sign("no", one, p.certificate("two.key", "000002", "xin", issuerOf(7), soon))...)
+	p.fails("good from", sign("no", one, p.certificate("two.key", "000002", "xin", issuerOf(8), time.Now().AddDate(0, 0, -1)))...)
+	p.fails("checked by the trust document", "sign", p.at("form.json"), "--out", p.at("no"), "--key", p.at("approver.key"), "--officer", one)
+}
+
+// answers are what somebody types: a week of one door, everybody's passages.
+func (p office) answers() string {
+	day := func(days int) string { return time.Now().AddDate(0, 0, days).Format("2006-01-02 15:04") }
+	return strings.Join([]string{"city", "A440000-2026-1", "调证-2026-1", "入室盗窃案侦查", "新镇派出所", "440000-1", "", "北区分局", "440000-2",
+		"刑侦一队", "000001", p.at("one.key.pub"), "刑侦一队", "000002", p.at("two.key.pub"), "north", "xin", "house-1",
+		"gate-1: front", "", "", day(-7), day(0), p.at("inbox.key.pub"), "2", "7"}, "\n") + "\n"
+}
+
+// TestMandate: an officer fills in, an approver signs, anybody judges; with a key in a file and in a token.
+func TestMandate(t *testing.T) {
+	p := newOffice(t)
+	p.ok("", append([]string{"sign", p.at("form.json"), "--out", p.at("signed"), "--key", p.at("approver.key")}, p.judge()...)...)
+	if out := p.ok("", append([]string{"status", p.at("signed")}, p.judge()...)...); !strings.Contains(out, "gate-1: 可以答复 may answer: front; 还有 2 次 left") {
+		t.Errorf("status: %s", out)
+	}
+	shown := p.ok("", append([]string{"show", p.at("signed")}, p.judge()...)...)
+	for _, want := range []string{"调取证据通知书", "A440000-2026-1", "刑侦一队, 警号 badge 000002", "everybody's who passed", "有效 holds", "根密钥指纹 root's fingerprint: "} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("show lacks %q:\n%s", want, shown)
+		}
+	}
+	self, err := os.Executable()
+	must(t, err)
+	t.Setenv(tokenKey, p.at("approver.key"))
+	with := []string{"--sign-with", self + " -test.run ^TestToken$", "--public", p.at("approver.key.pub")}
+	p.ok("", append([]string{"sign", p.at("form.json"), "--out", p.at("by-token")}, with...)...)
+	p.ok("", append([]string{"status", p.at("by-token")}, p.judge()...)...)
+	t.Setenv(tokenKey, p.at("other.key"))
+	p.fails("the signature does not hold: nothing is written", append([]string{"sign", p.at("form.json"), "--out", p.at("wrong")}, with...)...)
+	p.fails("the bare signature has 64", "sign", p.at("form.json"), "--out", p.at("wrong"), "--sign-with", "echo hello", "--public", p.at("approver.key.pub"))
+	p.fails("is there already", "sign", p.at("form.json"), "--out", p.at("signed"), "--key", p.at("approver.key"))
+	if _, err := os.Stat(p.at("wrong")); err == nil {
+		t.Error("a signature that does not hold is written")
+	}
+}
+
+// TestMandateRefused: nothing is signed that a gateway would refuse, and status says what a gateway would.
+func TestMandateRefused(t *testing.T) {
+	p := newOffice(t)
+	sign := func(form, key string) []string {
+		return append([]string{"sign", form, "--out", p.at("out"), "--key", p.at(key)}, p.judge()...)
+	}
+	text, err := os.ReadFile(p.at("form.json"))
+	must(t, err)
+	change := func(field string, v any) string {
+		var form map[string]any
+		must(t, json.Unmarshal(text, &form))
+		form[field] = v
+		b, err := json.Marshal(form)
+		must(t, err)
+		must(t, os.WriteFile(p.at("changed.json"), b, 0o600))
+		return p.at("changed.json")
+	}
+	p.fails("unknown_approver", sign(p.at("form.json"), "other.key")...)
+	p.fails("not_held", sign(change("town", "lao"), "approver.key")...)
+	p.fails("too_wide", sign(change("answers", 200), "approver.key")...)
+	p.fails("incomplete", sign(change("case", ""), "approver.key")...)
+	p.fails("no_recipient", sign(change("recipient", nil), "approver.key")...)
+	p.fails("wildcard", "new", "--form", change("gateways", map[string][]string{"gate-1": {"*"}}), "--out", p.at("out"))
+	p.fails("no_scope", "new", "--form", change("gateways", nil), "--out", p.at("out"))
+	p.fails(`unknown field "everybody"`, "new", "--form", change("everybody", true), "--out", p.at("out"))
+	if _, err := os.Stat(p.at("out")); err == nil {
+		t.Error("something refused is written")
+	}
+	p.ok("", append([]string{"sign", p.at("form.json"), "--out", p.at("signed"), "--key", p.at("approver.key")}, p.judge()...)...)
+	p.fails("used_up", append([]string{"status", p.at("signed"), "--used", "2"}, p.judge()...)...)
+	p.fails("wrong_gateway", append([]string{"status", p.at("signed"), "--gateway", "gate-2"}, p.judge()...)...)
+	p.fails("--trust and --root", "status", p.at("signed"))
+	p.fails("unsigned", append([]string{"status", p.at("form.json")}, p.judge()...)...)
+	p.ok("", "sign", p.at("form.json"), "--out", p.at("back"), "--key", p.at("approver.key"), "--withdraw", "案件撤销")
+	p.fails("withdrawn", append([]string{"status", p.at("back")}, p.judge()...)...)
+	p.trust() // the approver's seat is taken away
+	p.fails("unknown_approver", append([]string{"status", p.at("signed")}, p.judge()...)...)
+}
+
+// TestMandateForms: what a signed mandate says is the form again.
+func TestMandateForms(t *testing.T) {
+	p := newOffice(t)
+	p.ok("", "sign", p.at("form.json"), "--out", p.at("signed"), "--key", p.at("approver.key"))
+	out, errOut, status := tool(t, "", "--json", "mandate", "show", p.at("signed"))
+	var got, want map[string]any
+	text, err := os.ReadFile(p.at("form.json"))
+	must(t, err)
+	if json.Unmarshal([]byte(out), &got) != nil || json.Unmarshal(text, &want) != nil || status != 0 {
+		t.Fatalf("%s%s", out, errOut)
+	}
+	for _, field := range []string{"registry", "reference", "gateways", "officers", "recipient", "case", "purpose", "answers"} {
+		a, _ := json.Marshal(got[field])
+		b, _ := json.Marshal(want[field])
+		if !bytes.Equal(a, b) {
+			t.Errorf("%s: %s, in the form it is %s", field, a, b)
+		}
+	}
+}

@@ -1,0 +1,218 @@
+package mandate
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/mandates"
+)
+
+// Form is a mandate as people and programs fill it in: JSON, before anybody signs it.
+type Form struct {
+	Registry   string              `json:"registry"`            // whose trust document names the approver
+	Reference  string              `json:"reference,omitempty"` // 32 hex digits; empty: a random one
+	Withdrawn  string              `json:"withdrawn,omitempty"` // why; empty: it is active
+	District   string              `json:"district"`
+	Town       string              `json:"town"`
+	Building   string              `json:"building"`
+	Gateways   map[string][]string `json:"gateways"` // doors by gateway
+	Flats      []string            `json:"flats,omitempty"`
+	Cards      []string            `json:"cards,omitempty"`     // CredentialIDs, 34 hex digits
+	Tenancies  []string            `json:"tenancies,omitempty"` // 32 hex digits
+	CardInHand bool                `json:"card_in_hand,omitempty"`
+	From       time.Time           `json:"from"`
+	Until      time.Time           `json:"until"`
+	Recipient  []byte              `json:"recipient"` // public key, base64
+	Issuing    FormAuthority       `json:"issuing"`
+	Validating FormAuthority       `json:"validating"`
+	Officers   []FormOfficer       `json:"officers"`
+	Purpose    string              `json:"purpose"`
+	Case       string              `json:"case"`
+	Notice     string              `json:"notice"`
+	Issued     time.Time           `json:"issued,omitzero"` // zero: when it is signed
+	Expires    time.Time           `json:"expires"`
+	Answers    uint8               `json:"answers"` // of each gateway
+	Emergency  bool                `json:"emergency,omitempty"`
+}
+
+// FormAuthority is a public body with the number of its file.
+type FormAuthority struct {
+	Name string `json:"name"`
+	File string `json:"file"`
+}
+
+// FormOfficer is one of the two who ask.
+type FormOfficer struct {
+	Unit  string `json:"unit"`
+	Badge string `json:"badge"`
+	Key   string `json:"key"` // id of the signing key, 16 hex digits
+}
+
+// ParseForm reads JSON strictly: a field that nobody knows is an error, since what it was meant to
+// limit would not be limited.
+func ParseForm(text []byte) (f Form, err error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&f); err != nil {
+		return Form{}, fmt.Errorf("mandate: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return Form{}, errors.New("mandate: more than one form in the file")
+	}
+	return f, nil
+}
+
+// Mandate returns what the form says, signed at now unless it names a time. An error is a *Refusal
+// of a wildcard, or names the field.
+func (f Form) Mandate(now time.Time) (m Mandate, err error) {
+	if refusal := f.wildcard(); refusal != nil {
+		return m, refusal
+	}
+	m = Mandate{Status: mandates.Active, StatusReason: f.Withdrawn, Answers: f.Answers, Emergency: f.Emergency,
+		Request:  mandates.Request{District: f.District, Town: f.Town, Building: f.Building, Flats: sorted(f.Flats), InHand: f.CardInHand},
+		Delivery: mandates.Delivery{Recipient: f.Recipient, Format: mandates.EvidenceFile},
+		Approval: mandates.Approval{Issuing: mandates.Authority{Name: f.Issuing.Name, File: f.Issuing.File},
+			Validating: mandates.Authority{Name: f.Validating.Name, File: f.Validating.File}, Purpose: f.Purpose, Case: f.Case, Notice: f.Notice}}
+	if f.Withdrawn != "" {
+		m.Status = mandates.Withdrawn
+	}
+	for id, doors := range f.Gateways {
+		m.Request.Gateways = append(m.Request.Gateways, mandates.Gateway{ID: id, Doors: sorted(doors)})
+	}
+	slices.SortFunc(m.Request.Gateways, func(a, b mandates.Gateway) int { return strings.Compare(a.ID, b.ID) })
+	if f.Issued.IsZero() {
+		f.Issued = now
+	}
+	for _, err := range []error{f.names(&m), f.times(&m), f.officers(&m)} {
+		if err != nil {
+			return Mandate{}, err
+		}
+	}
+	_, err = mandates.Encode(m)
+	return m, err
+}
+
+// names reads what is written as hex digits.
+func (f Form) names(m *Mandate) error {
+	if f.Reference == "" {
+		_, _ = rand.Read(m.Reference[:]) // never fails
+	} else if err := digits("reference", strings.ToLower(f.Reference), m.Reference[:]); err != nil {
+		return err
+	}
+	for _, text := range sorted(lower(f.Cards)) {
+		var c wire.CredentialID
+		if err := digits("cards", text, c[:]); err != nil {
+			return err
+		}
+		m.Request.Cards = append(m.Request.Cards, c)
+	}
+	for _, text := range sorted(lower(f.Tenancies)) {
+		var id wire.ID
+		if err := digits("tenancies", text, id[:]); err != nil {
+			return err
+		}
+		m.Request.Tenancies = append(m.Request.Tenancies, id)
+	}
+	return nil
+}
+
+// digits never repeats the text: who confuses a card's number with its id must not print it.
+func digits(field, text string, into []byte) error {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(into) {
+		return fmt.Errorf("%s: %d hex digits are wanted", field, 2*len(into))
+	}
+	copy(into, b)
+	return nil
+}
+
+func (f Form) times(m *Mandate) error {
+	for _, t := range []struct {
+		name string
+		at   time.Time
+		into *uint32
+	}{{"from", f.From, &m.Request.From}, {"until", f.Until, &m.Request.Until}, {"issued", f.Issued, &m.Issued}, {"expires", f.Expires, &m.Expires}} {
+		unix := t.at.Unix()
+		if unix <= 0 || unix > 1<<32-1 {
+			return fmt.Errorf("%s: no time, or none of this age; write it as 2026-11-30T08:00:00+08:00", t.name)
+		}
+		*t.into = uint32(unix)
+	}
+	return nil
+}
+
+func (f Form) officers(m *Mandate) error {
+	if len(f.Officers) > len(m.Approval.Officers) {
+		return fmt.Errorf("officers: %d, a mandate names two", len(f.Officers))
+	}
+	for i, o := range f.Officers {
+		into := &m.Approval.Officers[i]
+		into.Unit, into.Badge = o.Unit, o.Badge
+		if o.Key == "" {
+			continue // the judge says that it is missing
+		}
+		if err := digits("officers.key", strings.ToLower(o.Key), into.Key[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wildcard refuses what would ask for everything, before it fails as a name.
+func (f Form) wildcard() *Refusal {
+	all := append([]string{f.District, f.Town, f.Building}, f.Flats...)
+	for id, doors := range f.Gateways {
+		all = append(append(all, id), doors...)
+	}
+	for _, text := range append(append(all, f.Cards...), f.Tenancies...) {
+		if strings.ContainsAny(text, "*?%") || slices.Contains([]string{"all", "any", "全部", "所有"}, text) {
+			return refuse(Wildcard, text)
+		}
+	}
+	return nil
+}
+
+// FormOf returns a mandate as a form.
+func FormOf(m Mandate, registry string) Form {
+	r, a := m.Request, m.Approval
+	f := Form{Registry: registry, Reference: m.Reference.String(), Withdrawn: m.StatusReason, District: r.District, Town: r.Town, Building: r.Building,
+		Gateways: map[string][]string{}, Flats: r.Flats, CardInHand: r.InHand, From: utc(r.From), Until: utc(r.Until), Recipient: m.Delivery.Recipient,
+		Issuing: FormAuthority{a.Issuing.Name, a.Issuing.File}, Validating: FormAuthority{a.Validating.Name, a.Validating.File},
+		Purpose: a.Purpose, Case: a.Case, Notice: a.Notice, Issued: utc(m.Issued), Expires: utc(m.Expires), Answers: m.Answers, Emergency: m.Emergency}
+	for _, g := range r.Gateways {
+		f.Gateways[g.ID] = g.Doors
+	}
+	for _, c := range r.Cards {
+		f.Cards = append(f.Cards, hex.EncodeToString(c[:]))
+	}
+	for _, id := range r.Tenancies {
+		f.Tenancies = append(f.Tenancies, id.String())
+	}
+	for _, o := range a.Officers {
+		f.Officers = append(f.Officers, FormOfficer{o.Unit, o.Badge, hex.EncodeToString(o.Key[:])})
+	}
+	return f
+}
+
+func utc(unix uint32) time.Time { return time.Unix(int64(unix), 0).UTC() }
+
+// sorted returns each once, ascending, in a list of its own.
+func sorted(all []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(all)))
+}
+
+func lower(all []string) (out []string) {
+	for _, s := range all {
+		out = append(out, strings.ToLower(s))
+	}
+	return out
+}
