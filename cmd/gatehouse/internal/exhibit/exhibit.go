@@ -59,9 +59,10 @@ const (
 // opened is a file that proves something.
 type opened struct {
 	evidence.Report
-	say  func(key string, args ...any) string
-	lang text.Language
-	size int
+	words text.Words
+	say   func(key string, args ...any) string
+	lang  text.Language
+	size  int
 }
 
 // open reads and judges the file.
@@ -70,7 +71,7 @@ func (s Source) open(c *Caller) (o opened, err error) {
 	if err != nil {
 		return o, err
 	}
-	o.lang = language(s.Lang)
+	o.words, o.lang = words, language(s.Lang)
 	o.say = func(key string, args ...any) string { return words.Say(o.lang, "evidence."+key, args...) }
 	trust, err := s.trust(c, o.say)
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 	"gatehouse/internal/evidence"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/text"
+	"gatehouse/sync/wire"
 )
 
 // rootDigits is the root's key of the sample files, as a form shows it.
@@ -146,6 +147,19 @@ func TestWords(t *testing.T) {
 	for _, key := range keys {
 		if !words.Has("evidence." + key) {
 			t.Errorf("%s has no words", key)
+		}
+	}
+	o := opened{words: words, lang: text.Chinese}
+	for _, of := range []struct {
+		what string
+		last int
+		name func(int) string
+	}{{"kind_", 36, func(n int) string { return wire.Kind(n).String() }}, {"outcome_", int(wire.OutcomeRefused), func(n int) string { return wire.Outcome(n).String() }},
+		{"reason_", int(wire.ReasonTermDoubtful), func(n int) string { return wire.Reason(n).String() }}} {
+		for n := 1; n <= of.last; n++ {
+			if name := of.name(n); name != fmt.Sprintf("%s%d", of.what, n) && o.named(of.what, name) == name {
+				t.Errorf("%s%s has no words", of.what, name)
+			}
 		}
 	}
 	if int(evidence.NoContact) != len(openingNames)-1 {

@@ -83,8 +83,8 @@ func (o opened) rows(wanted func(evidence.Entry) bool) []row {
 
 func (o opened) row(e evidence.Entry) row {
 	h := e.Header
-	r := row{Sequence: e.Sequence, Time: e.Time.In(o.zone()).Format("2006-01-02 15:04:05.000 -0700"), Exact: o.say(fmt.Sprintf("clock_%d", h.Clock)), What: o.kind(h.Kind),
-		Outcome: o.outcome(h.Outcome), Reason: h.Reason.String(), Door: h.Door, Source: h.Source, Person: o.say(fmt.Sprintf("state_%d", e.State)),
+	r := row{Sequence: e.Sequence, Time: e.Time.In(o.zone()).Format("2006-01-02 15:04:05.000 -0700"), Exact: o.say(fmt.Sprintf("clock_%d", h.Clock)), What: o.named("kind_", h.Kind.String()),
+		Outcome: o.named("outcome_", h.Outcome.String()), Reason: o.named("reason_", h.Reason.String()), Door: h.Door, Source: h.Source, Person: o.say(fmt.Sprintf("state_%d", e.State)),
 		Witnessed: o.say(command.Choose(e.Sequence < o.Cosigned, "yes", "no"))}
 	if e.Pinned {
 		r.Exact = o.say("pinned", e.Within.Round(time.Millisecond))
@@ -115,19 +115,15 @@ func (r *row) name(w wire.Who) {
 	}
 }
 
-// kind is an entry's kind in words; what only technicians meet keeps its name.
-func (o opened) kind(k wire.Kind) string {
-	if key := "kind_" + k.String(); o.say(key) != "evidence."+key {
-		return o.say(key)
+// named is a name of the log in words: ours, or those of the owner's log. What only technicians meet
+// keeps its name.
+func (o opened) named(what, name string) string {
+	for _, key := range []string{"evidence." + what + name, "log." + what + name} {
+		if o.words.Has(key) {
+			return o.words.Say(o.lang, key)
+		}
 	}
-	return k.String()
-}
-
-func (o opened) outcome(out wire.Outcome) string {
-	if out == wire.OutcomeGranted || out == wire.OutcomeDenied {
-		return o.say(out.String())
-	}
-	return out.String()
+	return name
 }
 
 // writeTable writes the verdict and the entries of the scope for a terminal.
