@@ -246,6 +246,8 @@ func TestForged(t *testing.T) {
 		"a hash more in the proof":  {own, nameProof, func(b []byte) []byte { return append(b, strings.Repeat("A", 43)+"=\n"...) }, BadProof},
 		"a proof with zeros":        {own, nameProof, replace("\n5 ", "\n05 "), BadProof},
 		"no earlier cosignature":    {own, nameEarlier, func([]byte) []byte { return []byte(k.signAlone(t, l.checkpoint(31))) }, BadCheckpoint},
+		"an earlier proof of less":  {own, nameEarlierProof, func([]byte) []byte { return encodeProof(l.span(t, 5, 30, 31)) }, BadCheckpoint},
+		"a time of no calendar":     {own, nameEarlier, func([]byte) []byte { return []byte(k.cosignAt(l.checkpoint(31), 1<<40)) }, BadCheckpoint},
 		"a pin that says nothing":   {own, nameClock, replace(`"within_ms": 20`, `"within_ms": 9223372036854775807`), BadClock},
 		"no pins":                   {own, nameClock, func([]byte) []byte { return []byte("{}") }, BadClock},
 	} {

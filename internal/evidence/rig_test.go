@@ -55,7 +55,7 @@ func (k keys) documents(t testing.TB) (trust, house []byte) {
 		return wire.RoleKey{Role: r, Public: [32]byte(public(key))}
 	}
 	body := must[[]byte](t)(wire.Encode(wire.Trust{Version: 1, Issued: 1_790_000_000, Registry: "panyu", Records: []byte{1}, Desk: []byte{2}, Escrow: []byte{3}, CAs: [][]byte{{4}},
-		Keys: []wire.RoleKey{role(wire.RoleIssuer, k.issuer), role(wire.RoleWitness, k.witness)}}))
+		Keys: []wire.RoleKey{role(wire.RoleIssuer, k.issuer), role(wire.RoleWitness, k.witness), {Role: wire.RoleWitness, Epoch: 1, Public: [32]byte(public(k.witness))}}})) // a key in two epochs
 	trust = must[[]byte](t)(wire.Sign(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: "panyu"}, body, k.root))
 	body = must[[]byte](t)(wire.Encode(wire.House{Version: 1, Issued: 1_790_000_000, District: "panyu", Town: "shiqiao",
 		Gateways: []wire.HouseGateway{{ID: "gw1", Public: [32]byte(public(k.gateway)), KEM: []byte{5}, Doors: []string{"back", "front"}}}}))
@@ -168,8 +168,10 @@ func (l logged) checkpoint(size uint64) checkpoint.Checkpoint {
 	return checkpoint.Checkpoint{Address: "lane-7/gw1", Epoch: l.epoch, Size: size, Root: wire.Hash(tree.Range{}.AddAll(l.leaves[:size]).Root())}
 }
 
-func (k keys) cosign(c checkpoint.Checkpoint) string {
-	return c.Note(public(k.gateway), c.Sign(k.gateway), checkpoint.Cosignature{Name: checkpoint.WitnessName("panyu"), Public: public(k.witness), Time: cosignedAt, Signature: c.Cosign(k.witness, cosignedAt)})
+func (k keys) cosign(c checkpoint.Checkpoint) string { return k.cosignAt(c, cosignedAt) }
+
+func (k keys) cosignAt(c checkpoint.Checkpoint, at uint64) string {
+	return c.Note(public(k.gateway), c.Sign(k.gateway), checkpoint.Cosignature{Name: checkpoint.WitnessName("panyu"), Public: public(k.witness), Time: at, Signature: c.Cosign(k.witness, at)})
 }
 
 // signAlone is the checkpoint with the log's signature only.
