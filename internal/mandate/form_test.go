@@ -1,0 +1,105 @@
+package mandate
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/mandates"
+)
+
+// TestFormSaysTheSame: whatever a mandate says, its form says, as JSON and back.
+func TestFormSaysTheSame(t *testing.T) {
+	base := sample(t)
+	rapid.Check(t, func(t *rapid.T) {
+		m := base
+		copy(m.Reference[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "reference"))
+		m.Reference[0] |= 1
+		m.Request.Flats = sorted(rapid.SliceOfN(rapid.StringMatching(`[0-9]{1,2}[A-Z栋]`), 0, 4).Draw(t, "flats"))
+		m.Request.InHand, m.Emergency = rapid.Bool().Draw(t, "in hand"), rapid.Bool().Draw(t, "emergency")
+		if rapid.Bool().Draw(t, "subjects") {
+			m.Request.Cards, m.Request.Tenancies = []wire.CredentialID{{1}, {0xab}}, []wire.ID{{1}, {0xcd}}
+		}
+		if rapid.Bool().Draw(t, "withdrawn") {
+			m.Status, m.StatusReason = mandates.Withdrawn, "案件撤销"
+		}
+		m.Request.From = rapid.Uint32Range(1, noon).Draw(t, "from")
+		m.Request.Until = m.Request.From + rapid.Uint32Range(1, 1000).Draw(t, "span")
+		m.Answers = rapid.Uint8Range(1, 255).Draw(t, "answers")
+		text, err := json.Marshal(FormOf(m, "city"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := ParseForm(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := f.Mandate(time.Unix(noon+99, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		was, _ := mandates.Encode(m)
+		is, _ := mandates.Encode(got)
+		if !reflect.DeepEqual(was, is) || len(was) == 0 {
+			t.Fatalf("%+v\nis read as\n%+v", m, got)
+		}
+	})
+}
+
+// TestFormRefused: what a form may not say is told by its field, and never repeats a number.
+func TestFormRefused(t *testing.T) {
+	for want, change := range map[string]func(f *Form){
+		"reference: 32 hex": func(f *Form) { f.Reference = "440106199003078888" },
+		"cards: 34 hex":     func(f *Form) { f.Cards = []string{"440106199003078888"} },
+		"tenancies: 32 hex": func(f *Form) { f.Tenancies = []string{"x"} },
+		"officers: 3":       func(f *Form) { f.Officers = append(f.Officers, FormOfficer{}) },
+		"officers.key: 16":  func(f *Form) { f.Officers[0].Key = "440106199003078888" },
+		"until: no time":    func(f *Form) { f.Until = time.Time{} },
+		"expires: no time":  func(f *Form) { f.Expires = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"malformed":         func(f *Form) { f.Answers = 0 },
+		"“*”":               func(f *Form) { f.Flats = []string{"*"} },
+		"“所有”":              func(f *Form) { f.Gateways["所有"] = []string{"front"} },
+	} {
+		f := FormOf(sample(t), "city")
+		change(&f)
+		_, err := f.Mandate(time.Unix(noon, 0))
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "440106") {
+			t.Errorf("%s: %v", want, err)
+		}
+		var refusal *Refusal
+		if wild := strings.HasPrefix(want, "“"); errors.As(err, &refusal) != wild || wild && refusal.Code != Wildcard {
+			t.Errorf("%s: %v", want, refusal)
+		}
+	}
+	for name, text := range map[string]string{"nothing": "", "two forms": "{}{}", "an unknown field": `{"everybody":true}`, "a list": "[]"} {
+		if _, err := ParseForm([]byte(text)); err == nil {
+			t.Errorf("%s: read", name)
+		}
+	}
+}
+
+// FuzzForm: no text ends it, and what a form says can be signed or is refused.
+func FuzzForm(f *testing.F) {
+	text, err := json.Marshal(FormOf(sample(f), "city"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		form, err := ParseForm(text)
+		if err != nil {
+			return
+		}
+		if m, err := form.Mandate(time.Unix(noon, 0)); err == nil {
+			if _, err := mandates.Encode(m); err != nil {
+				t.Errorf("%s can't be signed: %v", text, err)
+			}
+		}
+	})
+}
