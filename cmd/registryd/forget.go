@@ -3,9 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"gatehouse/internal/amount"
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/keys"
+	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/registry/whose"
 	"gatehouse/internal/socket"
@@ -37,10 +40,51 @@ func (c forgetCmd) Run(s *session) error {
 		return err
 	}
 	done, err := s.front.Forget(s.ctx, found.Entries())
-	return s.Print(map[string]any{"building": home.Building, "erased": done.Erased, "shut": found.Shut}, err, func(w io.Writer) {
+	return s.Print(map[string]any{"building": home.Building, "erased": done.Erased, "later": done.Later, "shut": found.Shut}, err, func(w io.Writer) {
 		fmt.Fprintf(w, "%s of building %s erased; its gateways keep theirs until their time is over\n", amount.Of(done.Erased, "who part"), home.Building)
+		if done.Later > 0 {
+			fmt.Fprintf(w, "%s more by themselves, within some weeks\n", amount.Of(done.Later, "who part"))
+		}
 		if found.Shut > 0 {
 			fmt.Fprintf(w, "NOT LOOKED AT: %s that this key does not open; what was sealed before a new records key opens with the old one\n", amount.Of(found.Shut, "batch"))
 		}
+	})
+}
+
+type preserveCmd struct {
+	Building string `arg:"" help:"Id of the building."`
+	Gateway  string `arg:"" help:"Id of the gateway."`
+	Door     string `arg:"" help:"One door."`
+	From     string `required:"" help:"From this time on: 2026-01-31T08:00:00+08:00." placeholder:"TIME"`
+	To       string `required:"" help:"Until this time, 24 hours later at most." placeholder:"TIME"`
+	Officer  string `required:"" help:"Number of the officer who orders it." placeholder:"TEXT"`
+	Unit     string `required:"" help:"The officer's unit." placeholder:"TEXT"`
+	Case     string `required:"" help:"Case number." placeholder:"TEXT"`
+	Zone     string `help:"Time zone of days and times, as Asia/Shanghai; else that of the building, or of this machine." placeholder:"NAME"`
+}
+
+func (c preserveCmd) Run(s *session) error {
+	zone, err := s.zone(c.Zone, c.Building)
+	if err != nil {
+		return err
+	}
+	h := api.Hold{Gateway: c.Building + "/" + c.Gateway, Door: c.Door, Officer: c.Officer, Unit: c.Unit, Case: c.Case}
+	for text, into := range map[string]*time.Time{c.From: &h.From, c.To: &h.To} {
+		if *into, err = calendar.Moment(text, zone); err != nil {
+			return err
+		}
+	}
+	h, err = s.front.Preserve(s.ctx, h)
+	return s.Print(h, err, func(w io.Writer) {
+		fmt.Fprintf(w, "%s: nothing of %s at %s from %s to %s is erased before %s\n", h.ID, h.Door, h.Gateway, h.From.In(zone).Format(stamp), h.To.In(zone).Format(stamp), h.Ends.In(zone).Format(stamp))
+	})
+}
+
+type preservedCmd struct{}
+
+func (preservedCmd) Run(s *session) error {
+	all, err := s.front.Holds(s.ctx)
+	return table(s, all, err, "none", []string{"ID", "GATEWAY", "DOOR", "FROM", "TO", "ENDS", "OFFICER", "UNIT", "CASE"}, func(h api.Hold) []string {
+		return []string{h.ID, h.Gateway, h.Door, clock(&h.From), clock(&h.To), clock(&h.Ends), h.Officer, h.Unit, h.Case}
 	})
 }

@@ -94,3 +94,22 @@ func (r *centre) forgets(tenancy wire.ID, seals [][]byte) {
 		t.Error(out)
 	}
 }
+
+// preserves: an officer's order keeps an entry that is to be forgotten, and shows in no list but its own.
+func (r *centre) preserves() {
+	t := r.t
+	t.Helper()
+	order := []string{"preserve", "house-1", "gw-1", "front", "--officer", "440000-1", "--unit", "unit 1", "--case", "case 1", "--zone", "Asia/Shanghai"}
+	r.refused("2 days of the log", append(order, "--from", "2026-11-01", "--to", "2026-11-03")...)
+	r.refused("no gateway", append([]string{"preserve", "house-1", "gw-9"}, append(order[3:], "--from", "2026-11-01", "--to", "2026-11-02")...)...)
+	before := r.ok("entries") + r.ok("status")
+	if out := r.ok(append(order, "--from", "2026-11-01", "--to", "2026-11-02")...); !strings.Contains(out, "nothing of front at house-1/gw-1 from 2026-11-01 00:00:00 +08:00") {
+		t.Error(out)
+	}
+	if out := r.ok("preserved"); !strings.Contains(out, "case 1") || !strings.Contains(out, "house-1/gw-1") {
+		t.Error(out)
+	}
+	if after := r.ok("entries") + r.ok("status"); after != before {
+		t.Errorf("it shows:\n%s\n%s", before, after)
+	}
+}

@@ -70,6 +70,8 @@ type cli struct {
 	Person      personCmd       `cmd:"" help:"Show who a tenancy is, with the records key; it is written down first."`
 	Sealed      sealedCmd       `cmd:"" help:"Show what was asked of gateways on site under a mandate, with the records key."`
 	Forget      forgetCmd       `cmd:"" help:"Erase whom the entries of a tenancy name, on a resident's request or a court's order."`
+	Preserve    preserveCmd     `cmd:"" help:"Keep a span of a door's entries from erasing for a week, on an officer's order."`
+	Preserved   preservedCmd    `cmd:"" help:"Show the orders to preserve that are active."`
 	BuildingKey buildingKeyCmd  `cmd:"" help:"Take a building's key out of escrow, for a house that lost its last gateway."`
 	Publish     publishCmd      `cmd:"" help:"Hand all lists and house documents to the front again."`
 	Audit       auditCmd        `cmd:"" help:"Show who did what at the issuer."`

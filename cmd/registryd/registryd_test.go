@@ -267,6 +267,7 @@ func TestRegistry(t *testing.T) {
 		var st api.Status
 		return r.json(&st, "status") && st.Entries == 3
 	})
+	r.preserves()
 	r.forgets(tenancy, seals)
 	r.rest(dir)
 }

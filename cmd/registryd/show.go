@@ -23,7 +23,7 @@ func (statusCmd) Run(s *session) error {
 		fmt.Fprintf(w, "entries    %d stored, in %s, %.1f MB\n", st.Entries, amount.Of(st.Batches, "batch"), float64(st.Bytes)/1e6)
 		fmt.Fprintf(w, "messages   %d waiting, %d dropped (queue full), %d refused\n", st.Queued, st.Dropped, st.Refused)
 		fmt.Fprintf(w, "backup     %s\n", backupState(st.Backup, st.PutBack))
-		fmt.Fprintf(w, "erasing    %s\n", erasing(st.Retention))
+		fmt.Fprintf(w, "erasing    %s\n", st.Retention)
 		for _, p := range st.Problems {
 			fmt.Fprintf(w, "problem    %s\n", p)
 		}
@@ -39,19 +39,6 @@ func (statusCmd) Run(s *session) error {
 			fmt.Fprintf(w, "to do      %s\n", line)
 		}
 	})
-}
-
-// erasing describes for how long it is kept who passed, and what went.
-func erasing(r api.Retention) string {
-	days := func(d time.Duration) string { return amount.Of(int(d.Hours()/24), "day") }
-	text := fmt.Sprintf("who passed after %s, who did what else after %s; %d erased", days(r.Passages), days(r.Acts), r.Erased)
-	switch {
-	case r.Waits:
-		return text + "; NOTHING MORE while the clock is in doubt"
-	case r.Last != nil:
-		return text + ", looked at " + clock(r.Last)
-	}
-	return text
 }
 
 // backupState describes the age of the newest backup.

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"time"
 
+	"gatehouse/internal/amount"
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
@@ -319,6 +321,19 @@ type Retention struct {
 	Waits    bool          `json:"waits,omitempty"` // the clock is in doubt, so that nothing is erased
 }
 
+// String describes it for people.
+func (r Retention) String() string {
+	days := func(d time.Duration) string { return amount.Of(int(d.Hours()/24), "day") }
+	text := fmt.Sprintf("who passed after %s, who did what else after %s; %d erased", days(r.Passages), days(r.Acts), r.Erased)
+	switch {
+	case r.Waits:
+		return text + "; NOTHING MORE while the clock is in doubt"
+	case r.Last != nil:
+		return text + ", looked at " + calendar.Minute(*r.Last, time.Local)
+	}
+	return text
+}
+
 // Seals are the who parts of a stored batch, as only the records key opens them.
 type Seals struct {
 	Gateway string `json:"gateway"` // its address, building/gateway, as at sealing
@@ -335,9 +350,24 @@ type Forget struct {
 	Sequences []uint64 `json:"sequences"`
 }
 
-// Forgotten is how many who parts went.
+// Forgotten is how many who parts went, and how many entries' go by themselves later.
 type Forgotten struct {
 	Erased int `json:"erased"`
+	Later  int `json:"later,omitempty"`
+}
+
+// Hold is an officer's order to preserve a span of a door's entries.
+type Hold struct {
+	ID      string    `json:"id"`
+	Gateway string    `json:"gateway"` // its address, building/gateway
+	Door    string    `json:"door"`
+	From    time.Time `json:"from"`
+	To      time.Time `json:"to"`
+	Officer string    `json:"officer"` // number of the officer
+	Unit    string    `json:"unit"`
+	Case    string    `json:"case"`
+	Made    time.Time `json:"made"`
+	Ends    time.Time `json:"ends"`
 }
 
 // Remark is what a start or a restore has shown.

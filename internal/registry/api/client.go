@@ -129,6 +129,16 @@ func (c *Client) Forget(ctx context.Context, all []Forget) (f Forgotten, err err
 	return f, c.socket.Call(ctx, http.MethodPost, "/v1/forget", all, &f)
 }
 
+// Preserve keeps a span of the log from erasing for a week.
+func (c *Client) Preserve(ctx context.Context, h Hold) (out Hold, err error) {
+	return out, c.socket.Call(ctx, http.MethodPost, "/v1/holds", h, &out)
+}
+
+// Holds lists the active orders.
+func (c *Client) Holds(ctx context.Context) (all []Hold, err error) {
+	return all, c.socket.Call(ctx, http.MethodGet, "/v1/holds", nil, &all)
+}
+
 // Clock is how the front's clock is.
 func (c *Client) Clock(ctx context.Context) (r agreed.Report, err error) {
 	return r, c.socket.Call(ctx, http.MethodGet, "/v1/clock", nil, &r)

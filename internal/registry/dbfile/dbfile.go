@@ -216,16 +216,22 @@ func Copy(ctx context.Context, db *sql.DB, path string) error {
 // Scrub rewrites an open database by itself, so that its files have no byte of what was deleted: SQLite leaves
 // rests where it moves rows, and old pages in the write-ahead log. It fails while somebody reads for long.
 func Scrub(ctx context.Context, db *sql.DB, path string) error {
-	var busy, log, moved int
-	_, err := db.ExecContext(ctx, "VACUUM")
-	if err == nil {
-		err = db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &moved)
+	if _, err := db.ExecContext(ctx, "VACUUM"); err != nil {
+		return fmt.Errorf("rewrite database %s without what was deleted: %w", path, Explain(path, err))
 	}
+	return Settle(ctx, db, path)
+}
+
+// Settle brings the write-ahead log of an open database into the file, and cuts it to nothing. It fails while somebody
+// reads for long.
+func Settle(ctx context.Context, db *sql.DB, path string) error {
+	var busy, log, moved int
+	err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &moved)
 	if err == nil && busy != 0 {
-		err = errors.New("somebody reads in it for long: its write-ahead log stays for now")
+		err = errors.New("somebody reads in it for long")
 	}
 	if err != nil {
-		return fmt.Errorf("rewrite database %s without what was deleted: %w", path, Explain(path, err))
+		return fmt.Errorf("empty the write-ahead log of database %s: %w", path, Explain(path, err))
 	}
 	return nil
 }

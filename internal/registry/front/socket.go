@@ -101,6 +101,8 @@ func (f *Front) serveOperator(s *socket.Server) {
 		return f.page.Retention.Seals(w, req)
 	})
 	socket.Handle(s, "POST /v1/forget", post(f.page.Retention.Forget))
+	socket.Handle(s, "POST /v1/holds", post(f.page.Retention.Preserve))
+	socket.Handle(s, "GET /v1/holds", get(func(context.Context, url.Values) ([]api.Hold, error) { return f.page.Retention.Holds(), nil }))
 	socket.Handle(s, "GET /v1/alarms", func(req *http.Request, _ socket.None) ([]api.Alarm, error) { return query.Alarms(f.store, req) })
 	socket.Handle(s, "GET /v1/vkeys", get(func(ctx context.Context, q url.Values) (api.VKeys, error) {
 		return query.VKeys(ctx, f.store, f.roster, f.active.Load().Trust, q.Get("building"))

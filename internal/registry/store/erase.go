@@ -54,8 +54,10 @@ type SealedBatch struct {
 // Near returns the batches with who parts that may have those of an entry: the one that it stands in, and those that
 // brought it again.
 func (s Seals) Near(ctx context.Context, place wire.Place, epoch, sequence uint64) ([]Batch, error) {
-	fields := func(b *Batch) []any { return append(b.fields(), &b.Sealed, &b.Context) }
-	return list(s.s.reading(ctx), "read who parts", fields, `SELECT `+batchColumns+`, b.sealed, b.context FROM batches b JOIN gateways g ON g.id = b.gateway
+	fields := func(b *Batch) []any {
+		return append(append(placeFields(&b.Place), b.fields()...), &b.Sealed, &b.Context)
+	}
+	return list(s.s.reading(ctx), "read who parts", fields, `SELECT g.district, g.town, g.building, g.gateway, `+batchColumns+`, b.sealed, b.context FROM batches b JOIN gateways g ON g.id = b.gateway
 		WHERE g.building = $1 AND g.gateway = $2 AND b.epoch = $3 AND b.next > $4 AND b.first <= $5 AND b.sealed IS NOT NULL`,
 		place.Building, place.Gateway, epoch, sequence, sequence+wire.MaxBatch)
 }
@@ -91,6 +93,14 @@ func (s Seals) Forks(ctx context.Context, until time.Time) ([]Fork, error) {
 // SetFork replaces what is kept of a fork.
 func (tx *Tx) SetFork(f Fork) error {
 	return wrap("erase who parts of a fork", tx.exec(`UPDATE forks SET envelope = $1 WHERE rowid = $2`, f.Envelope, f.Row))
+}
+
+// Settle brings what was deleted out of the write-ahead log and the file, but for rests that SQLite leaves where it
+// moves rows.
+func (s Seals) Settle(ctx context.Context) error {
+	s.s.mu.Lock()
+	defer s.s.mu.Unlock()
+	return dbfile.Settle(ctx, s.s.write, s.s.path)
 }
 
 // Scrub rewrites the database, so that nothing is left in its files of what was deleted. It takes as much

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/whos"
@@ -56,9 +57,15 @@ func (c cutoff) isOver(b store.Batch, until time.Time) bool {
 	return !b.Stored.After(until) && (!said.After(until) || late)
 }
 
+// judgement is what is over, less what an order preserves.
+type judgement struct {
+	cutoff
+	holds []api.Hold
+}
+
 // left returns what is left of the seals of a batch, and how many who parts go. Seals of the first formats open
 // only together, so that all stay until the last is over.
-func (c cutoff) left(row store.Batch) (rest []byte, erased int, err error) {
+func (c judgement) left(row store.Batch) (rest []byte, erased int, err error) {
 	over, err := c.overIn(row)
 	if err != nil {
 		return nil, 0, fmt.Errorf("stored batch of %s: %w", row.Place.Address(), err)
@@ -104,7 +111,7 @@ func count(all []state, one state) (n int) {
 }
 
 // overIn returns the states of the entries of a batch.
-func (c cutoff) overIn(row store.Batch) ([]state, error) {
+func (c judgement) overIn(row store.Batch) ([]state, error) {
 	var b wire.Batch
 	if err := wire.Decode(row.Body, &b); err != nil {
 		return nil, err
@@ -114,11 +121,11 @@ func (c cutoff) overIn(row store.Batch) ([]state, error) {
 		if len(b.Whos[i]) == 0 {
 			continue
 		}
-		until := c.Acts
+		until, held := c.Acts, false
 		if h, err := wire.DecodeHeader(header); err == nil { // one of a newer program is no passage that we know
-			until = c.of(h.Kind)
+			until, held = c.of(h.Kind), holdsEntry(c.holds, row, h)
 		}
-		if all[i] = isKept; c.isOver(row, until) {
+		if all[i] = isKept; !held && c.isOver(row, until) {
 			all[i] = isOver
 		}
 	}

@@ -61,7 +61,7 @@ func (e *Eraser) Forget(ctx context.Context, all []api.Forget) (f api.Forgotten,
 			return f, err
 		}
 	}
-	if f.Erased, err = e.forget(ctx, all); err != nil {
+	if f, err = e.forget(ctx, all, e.ledger.holds(now)); err != nil {
 		return f, err
 	}
 	if err := e.count(now, f.Erased); err != nil {
@@ -94,65 +94,70 @@ func placeOf(address string) (p wire.Place, err error) {
 	return wire.Place{Building: building, Gateway: gateway}, nil
 }
 
-// forget erases the who parts of entries that are there, and returns how many went.
-func (e *Eraser) forget(ctx context.Context, all []api.Forget) (n int, err error) {
+// forget erases the who parts of entries that are there, but for those that an order preserves: they go when it has ended.
+func (e *Eraser) forget(ctx context.Context, all []api.Forget, holds []api.Hold) (f api.Forgotten, err error) {
 	for _, one := range all {
 		place, err := placeOf(one.Gateway)
 		if err != nil {
-			return n, err
+			return f, err
 		}
 		for _, sequence := range one.Sequences {
-			gone, err := e.forgetOne(ctx, place, one.Epoch, sequence)
-			if n += gone; err != nil {
-				return n, err
+			rows, err := e.o.Store.Seals().Near(ctx, place, one.Epoch, sequence)
+			if err != nil {
+				return f, err
+			}
+			for _, row := range rows {
+				if err := e.forgetIn(ctx, row, sequence, holds, &f); err != nil {
+					return f, err
+				}
 			}
 		}
 	}
-	return n, nil
+	return f, nil
 }
 
-func (e *Eraser) forgetOne(ctx context.Context, place wire.Place, epoch, sequence uint64) (n int, err error) {
-	rows, err := e.o.Store.Seals().Near(ctx, place, epoch, sequence)
-	if err != nil {
-		return 0, err
+// forgetIn erases the who part of an entry in a batch that may have it, and counts it.
+func (e *Eraser) forgetIn(ctx context.Context, row store.Batch, sequence uint64, holds []api.Hold, f *api.Forgotten) error {
+	rest, gone, held, err := without(row, sequence, holds)
+	switch {
+	case err != nil:
+		return err
+	case held:
+		f.Later++
+	case gone > 0:
+		row.Sealed = rest
+		f.Erased += gone
+		return e.update(ctx, func(tx *store.Tx) error { return tx.Reseal(row) })
 	}
-	for _, row := range rows {
-		rest, gone, err := without(row, sequence)
-		if err != nil {
-			return n, err
-		}
-		if gone == 0 {
-			continue
-		}
-		row.Sealed, n = rest, n+gone
-		if err := e.update(ctx, func(tx *store.Tx) error { return tx.Reseal(row) }); err != nil {
-			return n, err
-		}
-	}
-	return n, nil
+	return nil
 }
 
 // without returns the seals of a batch without that of an entry. Those of the first formats open only together, so that
-// all of them go.
-func without(row store.Batch, sequence uint64) (rest []byte, gone int, err error) {
+// all of them go, or none where an order preserves one.
+func without(row store.Batch, sequence uint64, holds []api.Hold) (rest []byte, gone int, held bool, err error) {
 	var b wire.Batch
 	if err := wire.Decode(row.Body, &b); err != nil {
-		return nil, 0, fmt.Errorf("stored batch: %w", err)
+		return nil, 0, false, fmt.Errorf("stored batch of %s: %w", row.Place.Address(), err)
 	}
 	i := sequence - b.First
 	if sequence < b.First || i >= uint64(len(b.Whos)) || len(b.Whos[i]) == 0 {
-		return row.Sealed, 0, nil
+		return nil, 0, false, nil
+	}
+	isHeld := func(header []byte) bool {
+		h, err := wire.DecodeHeader(header)
+		return err == nil && holdsEntry(holds, row, h)
 	}
 	if row.Context == 0 {
-		return nil, len(slices.DeleteFunc(b.Whos, func(who []byte) bool { return len(who) == 0 })), nil
+		named := len(slices.DeleteFunc(b.Whos, func(who []byte) bool { return len(who) == 0 }))
+		return nil, named, slices.ContainsFunc(b.Headers, isHeld), nil
 	}
 	all, err := whos.Split(row.Sealed)
 	if err != nil {
-		return nil, 0, fmt.Errorf("stored batch: %w", err)
+		return nil, 0, false, fmt.Errorf("stored batch of %s: %w", row.Place.Address(), err)
 	}
 	stay := slices.DeleteFunc(slices.Clone(all), func(s whos.Sealed) bool { return uint64(s.Index) == i })
-	if len(stay) == 0 {
-		return nil, len(all), nil
+	if len(stay) > 0 {
+		rest = whos.Join(stay)
 	}
-	return whos.Join(stay), len(all) - len(stay), nil
+	return rest, len(all) - len(stay), len(stay) < len(all) && isHeld(b.Headers[i]), nil
 }

@@ -25,6 +25,8 @@ type line struct {
 	// Forgot are entries that shall name nobody. Those of one gateway and epoch are one list, however many requests
 	// they come from: nobody reads here which are of one person.
 	Forgot *api.Forget `json:"forgot,omitempty"`
+	// Hold keeps entries from erasing until it ends.
+	Hold *api.Hold `json:"hold,omitempty"`
 	// Scrubbed says that the database was rewritten without them.
 	Scrubbed bool `json:"scrubbed,omitempty"`
 }
@@ -85,6 +87,8 @@ func (l *ledger) add(next line) error {
 // the newest counts, the counts are summed up, and entries of one epoch are one list.
 func (l *line) replaces(old line) bool {
 	switch {
+	case l.Over != nil && old.Hold != nil:
+		return old.Hold.Ends.Before(l.At)
 	case l.Over != nil && old.Forgot != nil:
 		return old.At.Before(l.Over.Late) // all of then is over
 	case l.Erased > 0 && old.Erased > 0:
@@ -114,6 +118,17 @@ func (l *ledger) forgot() (all []api.Forget) {
 	for _, one := range l.lines {
 		if one.Forgot != nil {
 			all = append(all, *one.Forgot)
+		}
+	}
+	return all
+}
+
+// holds are the orders that are active at a time.
+func (l *ledger) holds(now time.Time) []api.Hold {
+	all := []api.Hold{}
+	for _, one := range l.lines {
+		if one.Hold != nil && one.Hold.Ends.After(now) {
+			all = append(all, *one.Hold)
 		}
 	}
 	return all

@@ -74,11 +74,14 @@ func Open(ctx context.Context, o Options) (*Eraser, error) {
 
 // again erases what the ledger says.
 func (e *Eraser) again(ctx context.Context) (n int, err error) {
-	if n, err = e.forget(ctx, e.ledger.forgot()); err != nil || e.ledger.over().isZero() {
-		return n, err
+	now, _ := e.o.Clock.Now()
+	holds := e.ledger.holds(now)
+	f, err := e.forget(ctx, e.ledger.forgot(), holds)
+	if err != nil || e.ledger.over().isZero() {
+		return f.Erased, err
 	}
-	more, err := e.erase(ctx, e.ledger.over())
-	return n + more, err
+	more, err := e.erase(ctx, judgement{e.ledger.over(), holds})
+	return f.Erased + more, err
 }
 
 // Run erases once a day what is over, until ctx ends.
@@ -116,6 +119,9 @@ func (e *Eraser) round(ctx context.Context, now time.Time) error {
 	}
 	n, err := e.again(ctx)
 	err = errors.Join(err, e.count(now, n))
+	if err == nil && n > 0 {
+		err = e.o.Store.Seals().Settle(ctx)
+	}
 	if err == nil && e.ledger.owes() && now.Sub(e.ledger.scrubbed()) >= scrubEvery {
 		err = e.scrub(ctx, now)
 	}
@@ -156,7 +162,7 @@ func (e *Eraser) note(change func(*api.Retention)) {
 }
 
 // erase erases what is over, some batches at a time, and returns how many who parts went.
-func (e *Eraser) erase(ctx context.Context, c cutoff) (n int, err error) {
+func (e *Eraser) erase(ctx context.Context, c judgement) (n int, err error) {
 	var after store.Batch
 	for {
 		rows, err := e.o.Store.Seals().Page(ctx, c.latest(), after, page)
@@ -186,7 +192,7 @@ func (e *Eraser) update(ctx context.Context, f func(*store.Tx) error) error {
 	return e.o.Store.Update(context.WithoutCancel(ctx), f)
 }
 
-func (e *Eraser) erasePage(ctx context.Context, rows []store.Batch, c cutoff) (n int, err error) {
+func (e *Eraser) erasePage(ctx context.Context, rows []store.Batch, c judgement) (n int, err error) {
 	var changed []store.Batch
 	for _, row := range rows {
 		rest, gone, err := c.left(row)
