@@ -16,6 +16,7 @@ import (
 	"gatehouse/cmd/gatehouse/internal/keylist"
 	"gatehouse/cmd/gatehouse/internal/operate"
 	"gatehouse/cmd/gatehouse/internal/papers"
+	"gatehouse/cmd/gatehouse/internal/query"
 	"gatehouse/cmd/gatehouse/internal/readers"
 	"gatehouse/cmd/gatehouse/internal/reception"
 	"gatehouse/cmd/gatehouse/internal/session"
@@ -65,6 +66,7 @@ type cli struct {
 	Verify   exhibit.Verify      `cmd:"" help:"Say what an evidence file proves, and what not; needs no network and no daemon."`
 	Evidence exhibit.Evidence    `cmd:"" help:"Print what is in an evidence file."`
 	Mandate  papers.Mandate      `cmd:"" help:"The paper that allows a query of the log: fill it in, sign it, read it, judge it; works without the daemon."`
+	Query    query.Query         `cmd:"" help:"Ask the gateway's log what a mandate allows; the answer is sealed to its recipient."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }

@@ -29,12 +29,13 @@ import (
 
 // town is a registry in this process: it commits to memory and signs acks.
 type town struct {
-	t       *testing.T
-	broker  *faultnet.Broker
-	place   wire.Place
-	gateway wire.Key
-	witness ed25519.PrivateKey
-	link    *faultnet.Link
+	t        *testing.T
+	broker   *faultnet.Broker
+	place    wire.Place
+	gateway  wire.Key
+	witness  ed25519.PrivateKey
+	approver ed25519.PrivateKey // of mandates
+	link     *faultnet.Link
 
 	mu    sync.Mutex
 	nonce wire.Nonce
@@ -54,13 +55,15 @@ func (h *house) enrolAt(ca []byte) *town {
 	state := filepath.Join(h.dir, "state")
 	witness, witnessKey, err := ed25519.GenerateKey(rand.Reader)
 	must(h.t, err)
-	about := gatewaytest.Town{Issuer: h.issuer, CA: ca, Witness: witness, Doors: []string{"front", "yard"}}
+	approver, approverKey, err := ed25519.GenerateKey(rand.Reader)
+	must(h.t, err)
+	about := gatewaytest.Town{Issuer: h.issuer, CA: ca, Witness: witness, Approver: approver, Doors: []string{"front", "yard"}}
 	about.Enrol(h.t, state)
 	h.clientCertificate(time.Now().AddDate(1, 0, 0))
 	keyset, err := keys.LoadKeys(filepath.Join(state, "keys"))
 	must(h.t, err)
 
-	w := &town{t: h.t, broker: faultnet.NewBroker(1), place: about.Place(), gateway: wire.Key{Role: wire.RoleGateway, Public: keyset.Gateway.Public().(ed25519.PublicKey)}, witness: witnessKey,
+	w := &town{t: h.t, broker: faultnet.NewBroker(1), place: about.Place(), gateway: wire.Key{Role: wire.RoleGateway, Public: keyset.Gateway.Public().(ed25519.PublicKey)}, witness: witnessKey, approver: approverKey,
 		trees: map[uint64]tree.Range{}, kinds: map[string]int{}, ack: wire.Ack{Window: 4, House: 1, Trust: 1}}
 	w.link = w.broker.Connect(faultnet.Client{Name: "town", Subscribe: []string{wire.UpFilter}})
 	ctx, stop := context.WithCancel(context.Background())

@@ -17,6 +17,7 @@ import (
 	"gatehouse/internal/acceptance"
 	"gatehouse/internal/control/server/exits"
 	"gatehouse/internal/control/server/gate"
+	"gatehouse/internal/control/server/inquiries"
 	"gatehouse/internal/control/server/keyfile"
 	"gatehouse/internal/control/server/profiles"
 	"gatehouse/internal/control/server/rescue"
@@ -111,6 +112,7 @@ func (srv *Server) routes(g *gateway.Gateway) {
 	socket.Handle(s, "POST /v1/printed", list.postPrinted)
 	takeover.Handle(s, g)
 	exits.Handle(s, g)
+	inquiries.Handle(s, g, srv.o.Version)
 
 	turn := new(keyfile.Turn)
 	socket.Stream(s, "POST /v1/enrol", enrolling{g, srv.o, turn}.streamEnrol)

@@ -55,7 +55,7 @@ func Open(path string, o *bolt.Options) (*bolt.DB, error) {
 	opts.NoFreelistSync = false
 	var file *os.File
 	opts.OpenFile = func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
-		f, err = os.OpenFile(name, flag&^os.O_CREATE, mode)
+		f, err = OpenQuietly(name, flag&^os.O_CREATE, mode)
 		file = f
 		return f, err
 	}

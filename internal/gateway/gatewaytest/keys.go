@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/approver"
 	"gatehouse/sync/wire/sealing"
 )
 
@@ -26,11 +27,12 @@ func Keys(t testing.TB, state string) (ed25519.PrivateKey, *keys.BuildingKey) {
 
 // Town is the registry of gateway gw1 of building lane-7, as its files have it.
 type Town struct {
-	Issuer  ed25519.PrivateKey
-	CA      []byte            // what is none is never over
-	Witness ed25519.PublicKey // nil: none
-	House   wire.House        // what is said of the house besides its place
-	Doors   []string          // of the gateway
+	Issuer   ed25519.PrivateKey
+	CA       []byte            // what is none is never over
+	Witness  ed25519.PublicKey // nil: none
+	Approver ed25519.PublicKey // of mandates for the gateway's town; nil: none
+	House    wire.House        // what is said of the house besides its place
+	Doors    []string          // of the gateway
 }
 
 // Place is where the gateway stands.
@@ -53,10 +55,13 @@ func (w Town) Enrol(t testing.TB, state string) {
 	if w.Witness != nil {
 		trust.Keys = append(trust.Keys, wire.RoleKey{Role: wire.RoleWitness, Public: [32]byte(w.Witness)})
 	}
+	if w.Approver != nil {
+		trust.Approvers = []approver.Approver{{Seat: "shiqiao-1", Public: [32]byte(w.Approver), District: w.Place().District, Town: w.Place().Town}}
+	}
 	house, place := w.House, w.Place()
 	house.Version, house.Issued, house.District, house.Town = 1, 1, place.District, place.Town
 	house.Gateways = []wire.HouseGateway{{ID: place.Gateway, Public: [32]byte(own), KEM: public, Doors: w.Doors}}
-	must(t, os.WriteFile(filepath.Join(dir, keys.TrustFile), Sign(t, wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: "town"}, trust, rootKey), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, keys.TrustFile), Sign(t, wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: "town", Version: wire.VersionOf(trust)}, trust, rootKey), 0o600))
 	must(t, os.WriteFile(filepath.Join(dir, keys.HouseFile), Sign(t, wire.Protected{Type: wire.TypeHouse, Role: wire.RoleIssuer, Address: place.Building}, house, w.Issuer), 0o600))
 	must(t, keys.SaveSealKey(filepath.Join(dir, keys.SealKeyFile), private))
 	must(t, keys.SaveIssuer(filepath.Join(dir, keys.RootFile), wire.Key{Public: root}))

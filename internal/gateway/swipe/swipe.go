@@ -189,11 +189,21 @@ func (d *Swipes) keep(now time.Time) bool {
 // Next waits for a card at a reader: one that is held up twice or, without twice, one that nobody
 // uses.
 func (d *Swipes) Next(ctx context.Context, doorID, reader string, twice bool) (Card, error) {
+	return d.next(ctx, doorID, reader, twice, func() { d.log.Info().Str("door", doorID).Str("reader", reader).Msg("a card is waited for") })
+}
+
+// Found waits for a card that was found, at any reader: one that nobody uses, or one that does, held up twice. No
+// log tells of the wait.
+func (d *Swipes) Found(ctx context.Context) (Card, error) {
+	return d.next(ctx, "", "", false, func() {})
+}
+
+func (d *Swipes) next(ctx context.Context, doorID, reader string, twice bool, waits func()) (Card, error) {
 	c := &capture{door: doorID, reader: reader, twice: twice, taken: make(chan Card, 1), held: map[wire.CredentialID]*heldUp{}}
 	if err := claim(&d.mu, &d.waiting, c); err != nil {
 		return Card{}, err
 	}
-	d.log.Info().Str("door", doorID).Str("reader", reader).Msg("a card is waited for")
+	waits()
 	return await(ctx, &d.mu, &d.waiting, c, c.taken)
 }
 

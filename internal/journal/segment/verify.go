@@ -19,6 +19,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/durable/boltfile"
 	"gatehouse/sync/wire/journaled"
 )
 
@@ -66,7 +67,7 @@ var ErrOneMeta = errors.New("one of its two meta pages is damaged, so the last e
 // alone, bbolt silently goes back to the commit before the last. The meta stands 16 bytes into its
 // page: 56 bytes, then their FNV-1a, little-endian.
 func needBothMetas(path string) error {
-	f, err := os.Open(path)
+	f, err := boltfile.OpenQuietly(path, os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}

@@ -130,6 +130,11 @@ func (c Checkpoint) Note(log ed25519.PublicKey, s wire.Signature, w Cosignature)
 		noteLine(w.Name, keyID(w.Name, algWitness, w.Public), append(binary.BigEndian.AppendUint64(nil, w.Time), w.Signature[:]...))
 }
 
+// Signed returns the signed note with the signature of the log alone.
+func (c Checkpoint) Signed(log ed25519.PublicKey, s wire.Signature) string {
+	return c.Text() + "\n" + noteLine(c.Origin(), keyID(c.Origin(), algLog, log), s[:])
+}
+
 const noteDash = "\u2014 "
 
 func noteLine(name string, id uint32, signature []byte) string {

@@ -56,7 +56,7 @@ type Record struct {
 	Approver  []byte `cbor:"4,keyasint,omitempty"` // id of the key that signed it, 8 bytes
 	Use       uint64 `cbor:"5,keyasint,omitempty"` // which use of the mandate at this gateway, from 1
 	Refusal   string `cbor:"6,keyasint,omitempty"` // code of the reason; at most 64 bytes
-	Fixed     []byte `cbor:"7,keyasint,omitempty"` // what an answer is made from, whenever it is asked for; at most MaxFixed bytes
+	Fixed     []byte `cbor:"7,keyasint,omitempty"` // the bytes of Fixed.Encode; at most MaxFixed
 }
 
 // MaxFixed is the most bytes of Record.Fixed.

@@ -47,6 +47,7 @@ type Verify struct {
 
 // Evidence are the commands that show what is in a file.
 type Evidence struct {
+	Open  openCmd  `cmd:"" help:"Open an answer that a gateway has sealed, with the recipient's key; what comes out is the evidence file."`
 	Print printCmd `cmd:"" help:"Print the entries of a file that is proved: a table, --csv, or --html as a page to print and sign."`
 	Proof proofCmd `cmd:"" help:"Print the proof of one entry as a C2SP tlog-proof, which tells nobody's card."`
 }

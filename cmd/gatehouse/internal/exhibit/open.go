@@ -1,0 +1,83 @@
+package exhibit
+
+import (
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"crypto/sha256"
+
+	"gatehouse/internal/input"
+	"gatehouse/internal/socket"
+	"gatehouse/internal/web/text"
+	"gatehouse/sync/wire/sealing"
+)
+
+type openCmd struct {
+	Sealed string `arg:"" help:"The answer, as gatehouse query wrote it."`
+	Key    string `required:"" help:"The recipient's private key, as gatehouse mandate key --receive made it." placeholder:"FILE"`
+	Out    string `required:"" help:"New file for the evidence file." placeholder:"FILE"`
+	Lang   string `help:"zh or en; if not given, the system's." enum:",zh,en" default:""`
+}
+
+// openedFile is the answer of `evidence open`.
+type openedFile struct {
+	File   string `json:"file"`
+	SHA256 string `json:"sha256"`
+}
+
+// Run opens an answer and writes what is in it, to the byte; what that proves is for verify.
+func (o openCmd) Run(c *Caller) error {
+	words, err := text.Load()
+	if err != nil {
+		return err
+	}
+	say := func(key string, args ...any) string { return words.Say(language(o.Lang), "evidence."+key, args...) }
+	raw, err := input.ReadFile(c.Ctx, o.Key, mostKey)
+	if err != nil {
+		return err
+	}
+	block, _ := pem.Decode(raw)
+	if block == nil || block.Type != sealKey {
+		return socket.Hinted(say("do_no_receiver"), "%s", say("no_receiver", o.Key))
+	}
+	sealed, err := input.ReadFile(c.Ctx, o.Sealed, mostFile)
+	if err != nil {
+		return err
+	}
+	file, err := sealing.Unseal(block.Bytes, sealing.Answer, "", sealed)
+	if err != nil {
+		return socket.Hinted(say("do_not_for_key"), "%s", say("not_for_key", o.Sealed))
+	}
+	if err := writeNew(o.Out, file); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return socket.Hinted(say("do_exists"), "%s", say("exists", o.Out))
+		}
+		return err
+	}
+	sum := sha256.Sum256(file)
+	done := openedFile{o.Out, hex.EncodeToString(sum[:])}
+	return c.Print(done, nil, func(w io.Writer) { fmt.Fprintf(w, "%s\nSHA-256 %s\n", say("opened", done.File), done.SHA256) })
+}
+
+// sealKey is the kind of the recipient's key file.
+const sealKey = "GATEHOUSE SEAL KEY"
+
+// writeNew writes a file that is not there yet, whole or not at all.
+func writeNew(name string, data []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(data); err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(name)
+	}
+	return err
+}

@@ -1,0 +1,112 @@
+// Package query has the command by which an officer asks the gateway on site what a mandate allows.
+//
+// What is written is sealed to the recipient that the mandate names: this tool can't read it, and shows
+// nothing of it.
+package query
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/control"
+	"gatehouse/internal/durable"
+	"gatehouse/internal/input"
+	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
+)
+
+// Query is the command.
+type Query struct {
+	Mandate string `required:"" help:"The signed mandate." placeholder:"FILE"`
+	Out     string `required:"" help:"New file for the sealed answer; gatehouse evidence open reads it with the recipient's key." placeholder:"FILE"`
+	Use     uint64 `help:"The answer of this use again, from 1: the same, and nothing is counted." placeholder:"N"`
+}
+
+// mostMandate is the most bytes of a mandate: one message.
+const mostMandate = wire.MaxMessage
+
+// answered is what the command prints.
+type answered struct {
+	Refusal *control.MandateRefusal `json:"refusal,omitempty"`
+	Use     uint64                  `json:"use,omitempty"`
+	Again   bool                    `json:"again,omitempty"`
+	Files   []written               `json:"files,omitempty"`
+}
+
+// written is a file of the answer.
+type written struct {
+	File   string    `json:"file"`
+	SHA256 wire.Hash `json:"sha256"` // of the evidence file within
+}
+
+// Run asks, and writes what comes.
+func (c Query) Run(s *session.Session) error {
+	envelope, err := input.ReadFile(s.Ctx, c.Mandate, mostMandate)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(c.Out); !errors.Is(err, fs.ErrNotExist) {
+		return socket.Hinted("name another file with --out", "%s is there already", c.Out)
+	}
+	got, err := control.InquiryRequest{Mandate: envelope, Use: c.Use}.Ask(s.Ctx, s.Client)
+	if err != nil {
+		return err
+	}
+	out := answered{Refusal: got.Refusal, Use: got.Use, Again: got.Again}
+	for i, f := range got.Files {
+		name := fileName(c.Out, i)
+		if err := save(name, f.Sealed); err != nil {
+			return socket.Hinted(fmt.Sprintf("the answer was counted: ask for it again with --use %d", got.Use), "%v", err)
+		}
+		out.Files = append(out.Files, written{name, f.SHA256})
+	}
+	if err := s.Print(out, nil, out.write); err != nil {
+		return err
+	}
+	if out.Refusal != nil {
+		return socket.Hinted(out.Refusal.Do.ZH+" "+out.Refusal.Do.EN, "网关不予答复 the gateway does not answer the mandate: %s", out.Refusal.Code)
+	}
+	return nil
+}
+
+// fileName is the name of a file of the answer: FILE, FILE-2 and so on, with the ending kept.
+func fileName(out string, i int) string {
+	if i == 0 {
+		return out
+	}
+	ending := filepath.Ext(out)
+	return fmt.Sprintf("%s-%d%s", strings.TrimSuffix(out, ending), i+1, ending)
+}
+
+func save(name string, sealed []byte) error {
+	return durable.Create(name, func(temp string) error { return os.WriteFile(temp, sealed, 0o600) })
+}
+
+// write prints the form of a refusal, or what was written.
+func (a answered) write(w io.Writer) {
+	if r := a.Refusal; r != nil {
+		fmt.Fprintf(w, "不予答复 refused: %s\n", r.Code)
+		for _, row := range []struct {
+			zh, en string
+			text   control.InLanguage
+		}{{"理由", "reason", r.Reason}, {"依据", "by", r.Article}, {"怎么办", "what to do", r.Do}} {
+			fmt.Fprintf(w, "%s %s:\n  %s\n  %s\n", row.zh, row.en, row.text.ZH, row.text.EN)
+		}
+		return
+	}
+	fmt.Fprintf(w, "第 %d 次答复 answer %d", a.Use, a.Use)
+	if a.Again {
+		fmt.Fprint(w, "，重新导出，不另计次 again, not counted")
+	}
+	fmt.Fprintln(w)
+	for _, f := range a.Files {
+		fmt.Fprintf(w, "已写入 written: %s\n  里面文件的 SHA-256 of the file within: %x\n", f.File, f.SHA256)
+	}
+	fmt.Fprintln(w, "只有接收人的私钥能打开 opened by the recipient's key alone: gatehouse evidence open --key KEY FILE")
+}

@@ -1,0 +1,179 @@
+package inquiry
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/hex"
+	"fmt"
+	"iter"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"gatehouse/internal/evidence"
+	"gatehouse/internal/mandate"
+	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/checkpoint"
+	"gatehouse/sync/wire/journaled"
+	"gatehouse/sync/wire/sealed"
+)
+
+// content is what one file is made of.
+func (q *query) content(ctx context.Context, use mandate.Use, f sealed.Fixed, found *surveyed, r run) (c evidence.Content, err error) {
+	h := q.house
+	unix := func(s int64) time.Time { return time.Unix(s, 0).In(h.Zone) }
+	asked := use.Mandate.Request
+	c = evidence.Content{
+		Manifest: evidence.Manifest{Registry: h.Trust.Registry, Root: hex.EncodeToString(h.Root), Gateway: h.Place.Address(), Epoch: evidence.Epoch(r.epoch), First: r.first,
+			Scope:   evidence.Scope{Doors: use.Doors, From: unix(int64(asked.From)), Until: unix(int64(asked.Until))},
+			Mandate: evidence.Mandate{Reference: hex.EncodeToString(q.reference), SHA256: use.Sum}, TimeZone: h.Zone.String(),
+			Clock: evidence.ClockState{Quality: f.Clock.String(), Earliest: unix(f.Earliest), Latest: unix(f.Latest)},
+			Made:  evidence.Making{At: time.UnixMilli(f.Wall).In(h.Zone), Software: h.Software, SiteFile: h.SiteFile}, Doors: h.Doors},
+		Entries: q.entries(ctx, found, r), Trust: h.Papers[0], House: h.Papers[1], Log: h.Key.Public().(ed25519.PublicKey), Key: h.Key}
+	for _, n := range r.erased {
+		c.Manifest.Erased = grow(c.Manifest.Erased, n)
+	}
+	for _, boot := range r.boots {
+		b := evidence.Boot{Number: boot}
+		if boot == f.Boot {
+			b.Software = h.Software
+		}
+		c.Manifest.Boots = append(c.Manifest.Boots, b)
+	}
+	for _, m := range found.pinsOf(r.boots) {
+		c.Pins = append(c.Pins, m.pin())
+	}
+	if c.Manifest.Epochs, err = q.epochs(ctx, found, f); err != nil {
+		return c, err
+	}
+	return c, q.prove(ctx, &c, f, r)
+}
+
+// grow adds a number to runs of numbers that ascend.
+func grow(runs []evidence.Run, n uint64) []evidence.Run {
+	if last := len(runs) - 1; last >= 0 && runs[last].End == n {
+		runs[last].End++
+		return runs
+	}
+	return append(runs, evidence.Run{First: n, End: n + 1})
+}
+
+// epochs are the heads of all epochs that the log has, as far as it went when the mandate was used.
+func (q *query) epochs(ctx context.Context, found *surveyed, f sealed.Fixed) (all []evidence.Head, err error) {
+	for i, r := range found.runs {
+		if i+1 < len(found.runs) && found.runs[i+1].epoch == r.epoch {
+			continue
+		}
+		head := evidence.Head{Epoch: evidence.Epoch(r.epoch), Size: r.end}
+		if r.epoch == f.Epoch {
+			head.Size = f.Size
+		}
+		tree, err := q.Log.Range(ctx, journaled.Position{Epoch: r.epoch, Sequence: head.Size})
+		if err != nil {
+			return nil, err
+		}
+		head.Root = wire.Hash(tree.Root())
+		all = append(all, head)
+	}
+	return all, nil
+}
+
+// entries are those of a run, without who parts that the mandate does not ask for.
+func (q *query) entries(ctx context.Context, found *surveyed, r run) iter.Seq2[journaled.Stored, error] {
+	return func(yield func(journaled.Stored, error) bool) {
+		next, stopped := r.first, false
+		err := eachEntry(ctx, q.Log, journaled.Position{Epoch: r.epoch, Sequence: r.first}, func(e journaled.Entry) error {
+			if next == r.end || e.Position != (journaled.Position{Epoch: r.epoch, Sequence: next}) {
+				return errEnough
+			}
+			seen, err := found.sees(e)
+			if err != nil {
+				return err
+			}
+			s := e.Stored
+			if !seen {
+				s = s.Erase()
+			}
+			if next++; !yield(s, nil) {
+				stopped = true
+				return errEnough
+			}
+			return nil
+		})
+		if err == nil && next < r.end && !stopped {
+			err = missing(next)
+		}
+		if err != nil {
+			yield(journaled.Stored{}, err)
+		}
+	}
+}
+
+// missing says that an entry has gone since the log was looked at.
+func missing(sequence uint64) error {
+	return fmt.Errorf("entry %d of the log is not here any more: ask for the answer again", sequence)
+}
+
+// prove adds the checkpoints and the proofs that lead from the entries to them.
+func (q *query) prove(ctx context.Context, c *evidence.Content, f sealed.Fixed, r run) error {
+	head := checkpoint.Checkpoint{Address: q.house.Place.Address(), Epoch: r.epoch}
+	for _, e := range c.Manifest.Epochs {
+		if uint64(e.Epoch) == r.epoch {
+			head.Size, head.Root = e.Size, e.Root
+		}
+	}
+	left, err := q.Log.Range(ctx, journaled.Position{Epoch: r.epoch, Sequence: r.first})
+	if err != nil {
+		return err
+	}
+	if c.Head.Span, err = q.span(ctx, r, left, r.end, head.Size); err != nil {
+		return err
+	}
+	c.Head.Note = head.Signed(c.Log, head.Sign(c.Key))
+	w := f.Cosigned
+	if w == nil || r.epoch != f.Epoch || w.Size <= r.first {
+		return nil
+	}
+	seen := checkpoint.Checkpoint{Address: head.Address, Epoch: r.epoch, Size: w.Size, Root: w.Root}
+	note := seen.Note(c.Log, seen.Sign(c.Key), checkpoint.Cosignature{Name: checkpoint.WitnessName(q.house.Trust.Registry), Public: w.Witness[:], Time: w.Time, Signature: w.Signature})
+	if seen == head {
+		c.Head.Note = note
+		return nil
+	}
+	s, err := q.span(ctx, r, left, min(r.end, w.Size), w.Size)
+	c.Cosigned = &evidence.Proven{Note: note, Span: s}
+	return err
+}
+
+// span proves the entries of a run that are before end in the tree of size.
+func (q *query) span(ctx context.Context, r run, left tree.Range, end, size uint64) (tree.Span, error) {
+	return tree.NewSpan(left, end, size, func(first uint64, level int) (tlog.Hash, error) {
+		var over tree.Range
+		leaves := uint64(1) << level
+		err := eachEntry(ctx, q.Log, journaled.Position{Epoch: r.epoch, Sequence: first}, func(e journaled.Entry) error {
+			if over.Size() == leaves {
+				return errEnough
+			}
+			if e.Epoch != r.epoch || e.Sequence != first+over.Size() {
+				return errEnough
+			}
+			over = over.Add(tree.LeafHash(e.Header, e.WhoHash[:]))
+			return nil
+		})
+		if err == nil && over.Size() != leaves {
+			err = missing(first + over.Size())
+		}
+		return over.Root(), err
+	})
+}
+
+// cosigned is the newest checkpoint of this epoch that a witness of the trust document has signed, as far
+// as the log went; nil: none.
+func (q *query) cosigned(f sealed.Fixed) *sealed.Cosigned {
+	c, w, err := checkpoint.ParseNote(q.Log.Cosigned(), q.house.Place.Address(), checkpoint.WitnessName(q.house.Trust.Registry), q.house.Trust.Keyset(wire.RoleWitness))
+	if err != nil || c.Epoch != f.Epoch || c.Size > f.Size {
+		return nil
+	}
+	return &sealed.Cosigned{Size: c.Size, Root: c.Root, Witness: wire.Hash(w.Public), Time: w.Time, Signature: w.Signature}
+}

@@ -1,0 +1,330 @@
+// Package inquiry answers a mandate from a log: it judges the paper, writes the entry that says so,
+// and only then collects what the paper asks for into an evidence file that its recipient alone opens.
+//
+// It refuses to answer before the entry is durable, to answer more often than the mandate says, and to
+// leave in a file who somebody was of whom the mandate does not ask. It logs nothing and counts nothing
+// that a landlord sees: refusals and answers are sealed entries among covers (package cover). How often a
+// mandate was used stands in these entries alone, which the mandate's reference opens.
+package inquiry
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"gatehouse/internal/evidence"
+	"gatehouse/internal/mandate"
+	"gatehouse/internal/tree"
+	"gatehouse/internal/trueclock"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
+	"gatehouse/sync/wire/sealed"
+	"gatehouse/sync/wire/sealing"
+)
+
+// Log is what is needed of a log; *journal.Journal is one.
+type Log interface {
+	// Append returns nil once the entry is durable.
+	Append(context.Context, wire.Header, wire.Who) (wire.Ref, error)
+	Entries(ctx context.Context, from journaled.Position, n int) ([]journaled.Entry, journaled.Position, error)
+	Range(context.Context, journaled.Position) (tree.Range, error)
+	Head() journaled.Head
+	Cosigned() string
+}
+
+// House is whose log it is, and who vouches for that.
+type House struct {
+	Place    wire.Place
+	Root     ed25519.PublicKey
+	Trust    wire.Trust
+	Papers   [2][]byte          // envelopes of the trust document and the house document
+	Key      ed25519.PrivateKey // of the gateway
+	Doors    []evidence.Door    // ascending
+	SiteFile wire.Hash
+	Zone     *time.Location
+	Software string
+}
+
+// Moment is what is known of the time.
+type Moment struct {
+	Wall     time.Time     // the likeliest
+	BootTime time.Duration // CLOCK_BOOTTIME
+	Quality  wire.ClockQuality
+	Interval trueclock.Interval
+}
+
+// Sources are what answers are made from. The functions must be safe for concurrent use.
+type Sources struct {
+	Log   Log
+	House func() House // as it is now; without a trust document nobody can ask
+	Now   func() Moment
+	// Tenancies are those of flats, also of before, as far as the house remembers them.
+	Tenancies func(flats []string) []wire.ID
+	// Card waits for the card that an officer holds to a reader, and returns its ids.
+	Card func(context.Context) ([]wire.CredentialID, error)
+}
+
+// Desk answers mandates, one at a time. Safe for concurrent use; make it with New.
+type Desk struct {
+	o    Sources
+	turn sync.Mutex
+	spare
+}
+
+// New makes a desk.
+func New(o Sources) *Desk { return &Desk{o: o} }
+
+// Answer is what a mandate gets.
+type Answer struct {
+	Use   uint64   // which use of the mandate, from 1
+	Again bool     // the answer of a use that was counted before
+	Files [][]byte // evidence files sealed to the recipient, one for each run of the log without a hole
+	Sums  []wire.Hash
+}
+
+// Errors that are no refusal of the mandate.
+var (
+	// ErrNoAuthority means that nobody was named who may sign a mandate for this house.
+	ErrNoAuthority = errors.New("this house has no registry, so nobody is named who may sign a mandate for it")
+	// ErrNotDurable means that the entry which says that the log was queried is not on the disk. It may
+	// get there later, and is the use then whose answer can be asked for again.
+	ErrNotDurable = errors.New("the log can't be written, and without an entry there is no answer")
+	// ErrNoUse means that nothing was answered under that number.
+	ErrNoUse = errors.New("the mandate was not used so often here")
+	// ErrBusy means that too many mandates were refused in the last hour.
+	ErrBusy = errors.New("too many mandates were refused here within the hour")
+	// ErrTooMany means that flats, tenancies and cards are more than an entry can name.
+	ErrTooMany = errors.New("the flats, tenancies and cards of the mandate are too many for one query")
+)
+
+// durableWithin is how long the entry may take. A door's record on a sick disk takes as long.
+const durableWithin = 10 * time.Second
+
+// Ask answers a mandate. With a use it is the answer of that use again: the same, and nothing is counted.
+// The error is a *mandate.Refusal where the mandate is refused.
+func (d *Desk) Ask(ctx context.Context, envelope []byte, use uint64) (a Answer, err error) {
+	house := d.o.House()
+	if len(house.Trust.Records) == 0 || len(house.Key) == 0 {
+		return a, ErrNoAuthority
+	}
+	d.turn.Lock()
+	defer d.turn.Unlock()
+	q := query{Sources: d.o, house: house, envelope: envelope}
+	if refusal := q.read(); refusal != nil {
+		return a, d.refuse(ctx, &q, refusal)
+	}
+	if err := q.findUses(ctx); err != nil {
+		return a, err
+	}
+	if _, was := q.uses[use]; use != 0 && !was {
+		return a, ErrNoUse
+	}
+	allowed, refusal := q.judge(use)
+	if refusal != nil {
+		return a, d.refuse(ctx, &q, refusal)
+	}
+	var fixed sealed.Fixed
+	if use == 0 {
+		fixed, err = q.count(ctx, allowed)
+	} else {
+		fixed, err = sealed.DecodeFixed(q.uses[use].Fixed)
+	}
+	if err != nil {
+		return a, err
+	}
+	a = Answer{Use: uint64(allowed.Number), Again: use != 0}
+	return a, q.collect(ctx, allowed, fixed, &a)
+}
+
+// query is one request.
+type query struct {
+	Sources
+	house     House
+	envelope  []byte
+	reference []byte // of a mandate that an approver has signed; nil: of none
+	uses      map[uint64]sealed.Record
+}
+
+func (q *query) read() *mandate.Refusal {
+	m, refusal := mandate.Open(q.envelope, q.house.Trust)
+	if refusal == nil {
+		q.reference = m.Reference[:]
+	}
+	return refusal
+}
+
+// judge asks whether the mandate allows the next use, or the one of that number again.
+func (q *query) judge(use uint64) (mandate.Use, *mandate.Refusal) {
+	used := uint64(0)
+	for n := range q.uses {
+		used = max(used, n)
+	}
+	if use != 0 {
+		used = min(used, use-1)
+	}
+	return mandate.Judge(q.envelope, q.house.Trust, mandate.Question{Place: q.house.Place, Now: q.Now().Interval, Used: int(used)})
+}
+
+// findUses reads the sealed entries that the mandate's reference opens.
+func (q *query) findUses(ctx context.Context) error {
+	q.uses = map[uint64]sealed.Record{}
+	return eachEntry(ctx, q.Log, journaled.Position{}, func(e journaled.Entry) error {
+		if kind, _, _, _ := journaled.Glance(e.Header); kind != wire.KindSealed {
+			return nil
+		}
+		h, err := wire.DecodeHeader(e.Header)
+		if err != nil {
+			return err
+		}
+		if r, ok := sealed.OpenWith(q.reference, h.Detail); ok && r.What == sealed.Answer {
+			q.uses[r.Use] = r
+		}
+		return nil
+	})
+}
+
+// count writes the entry of a use. Nil means that it is durable.
+func (q *query) count(ctx context.Context, use mandate.Use) (sealed.Fixed, error) {
+	fixed, err := q.fix(ctx, use)
+	if err != nil {
+		return fixed, err
+	}
+	text, err := fixed.Encode()
+	if err != nil {
+		return fixed, err
+	}
+	id := wire.IDOf(use.Approver.Public[:])
+	return fixed, q.write(ctx, sealed.Record{What: sealed.Answer, Mandate: use.Sum[:], Reference: q.reference, Approver: id[:], Use: uint64(use.Number), Fixed: text})
+}
+
+// fix says what the answer is made from: the log as it is now, and whom the mandate is about.
+func (q *query) fix(ctx context.Context, use mandate.Use) (f sealed.Fixed, err error) {
+	asked := use.Mandate.Request
+	f.Tenancies = append(append(f.Tenancies, asked.Tenancies...), q.Tenancies(asked.Flats)...)
+	if f.Cards = append(f.Cards, asked.Cards...); asked.InHand {
+		held, err := q.Card(ctx)
+		if err != nil {
+			return f, err
+		}
+		f.Cards = append(f.Cards, held...)
+	}
+	if len(f.Tenancies)+len(f.Cards) > sealed.MaxSubjects {
+		return f, ErrTooMany
+	}
+	now, head := q.Now(), q.Log.Head()
+	f.Epoch, f.Size, f.Root, f.Boot = head.Epoch, head.Sequence, head.Root, head.Boot
+	f.Wall, f.BootTime, f.Clock, f.Earliest, f.Latest = now.Wall.UnixMilli(), uint64(now.BootTime), now.Quality, max(now.Interval.Lo, 0), min(now.Interval.Hi, lastSecond)
+	f.Cosigned = q.cosigned(f)
+	return f, nil
+}
+
+// lastSecond is the latest time that RFC 3339 can write in every time zone, unix s: the year 9999 but its last day.
+const lastSecond = 253_402_214_399
+
+// write makes a sealed entry durable. It waits with no deadline of its context: a slow disk would be told
+// to the landlord, who could ask what had waited for it.
+func (q *query) write(ctx context.Context, r sealed.Record) error {
+	reference := q.reference
+	if reference == nil {
+		reference = r.Mandate // of what nobody signed there is no reference: the office alone reads of it
+	}
+	detail, err := sealed.Seal(q.house.Trust.Records, q.house.Place.Address(), reference, r)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer time.AfterFunc(durableWithin, cancel).Stop()
+	if _, err := q.Log.Append(ctx, wire.Header{Kind: wire.KindSealed, Detail: detail}, wire.Who{}); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotDurable, err)
+	}
+	return nil
+}
+
+// refuse writes the entry of a refusal and returns it. It holds nothing of the log, so it is given whether
+// or not the disk takes the entry; but no more of them than covers hide.
+func (d *Desk) refuse(ctx context.Context, q *query, refusal *mandate.Refusal) error {
+	if !d.take(q.Now().BootTime) {
+		return ErrBusy
+	}
+	sum := sha256.Sum256(q.envelope)
+	err := q.write(ctx, sealed.Record{What: sealed.Refusal, Mandate: sum[:], Reference: q.reference, Refusal: refusal.Name})
+	if err != nil && !errors.Is(err, ErrNotDurable) {
+		return err
+	}
+	return refusal
+}
+
+// spare is how many refusals are left: whoever may call could fill the log with what no mandate is.
+type spare struct {
+	spent []time.Duration // CLOCK_BOOTTIME of the newest
+}
+
+// mostRefusals within an hour.
+const mostRefusals = 12
+
+// take is called by one at a time.
+func (s *spare) take(now time.Duration) bool {
+	if len(s.spent) == mostRefusals && now-s.spent[0] < time.Hour {
+		return false
+	}
+	s.spent = append(s.spent, now)
+	s.spent = s.spent[max(0, len(s.spent)-mostRefusals):]
+	return true
+}
+
+// collect makes the files of an answer.
+func (q *query) collect(ctx context.Context, use mandate.Use, fixed sealed.Fixed, a *Answer) error {
+	found, err := survey(ctx, q.Log, newScope(use, fixed))
+	if err != nil {
+		return err
+	}
+	for _, run := range found.parts() {
+		c, err := q.content(ctx, use, fixed, found, run)
+		if err != nil {
+			return err
+		}
+		var file bytes.Buffer
+		if err := evidence.Write(&file, c); err != nil {
+			return err
+		}
+		out, err := sealing.Seal(use.Mandate.Delivery.Recipient, sealing.Answer, "", file.Bytes())
+		if err != nil {
+			return err
+		}
+		a.Files, a.Sums = append(a.Files, out), append(a.Sums, sha256.Sum256(file.Bytes()))
+	}
+	return nil
+}
+
+// eachEntry calls do for all entries from a place on.
+func eachEntry(ctx context.Context, log Log, at journaled.Position, do func(journaled.Entry) error) error {
+	for {
+		list, next, err := log.Entries(ctx, at, entriesAtOnce)
+		if err != nil {
+			return fmt.Errorf("read the log: %w", err)
+		}
+		if len(list) == 0 {
+			return nil
+		}
+		for _, e := range list {
+			if err := do(e); err != nil {
+				if errors.Is(err, errEnough) {
+					return nil
+				}
+				return err
+			}
+		}
+		at = next
+	}
+}
+
+const entriesAtOnce = 500
+
+// errEnough ends eachEntry.
+var errEnough = errors.New("enough")

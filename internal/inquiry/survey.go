@@ -1,0 +1,166 @@
+package inquiry
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"math"
+	"slices"
+
+	"gatehouse/internal/mandate"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
+	"gatehouse/sync/wire/sealed"
+)
+
+// scope is what a mandate asks of this gateway.
+type scope struct {
+	fixed     sealed.Fixed
+	doors     map[string]bool
+	span      span // ms, both inclusive
+	named     bool // only those that follow, and not everybody who passed
+	tenancies map[wire.ID]bool
+	cards     map[wire.CredentialID]bool
+}
+
+func newScope(use mandate.Use, f sealed.Fixed) scope {
+	r := use.Mandate.Request
+	return scope{fixed: f, doors: setOf(use.Doors), span: span{int64(r.From) * 1000, int64(r.Until)*1000 - 1}, named: r.Named(),
+		tenancies: setOf(f.Tenancies), cards: setOf(f.Cards)}
+}
+
+func setOf[T comparable](all []T) map[T]bool {
+	set := make(map[T]bool, len(all))
+	for _, v := range all {
+		set[v] = true
+	}
+	return set
+}
+
+func (s scope) meets(t span) bool { return t.from <= s.span.to && t.to >= s.span.from }
+
+// names reports whether a mandate asks for who an entry at one of its doors names.
+func (s scope) names(who wire.Who) bool {
+	return !s.named || who.Tenancy != nil && s.tenancies[*who.Tenancy] || who.Credential != nil && s.cards[*who.Credential]
+}
+
+// run is entries of one epoch without a hole between them.
+type run struct {
+	epoch, first, end uint64
+	from, to          uint64 // the entries in the mandate's time, to exclusive; none: from is the largest number
+	before            uint64 // behind the last one that was surely before the mandate's time; first: there is none
+	erased            []uint64
+	boots             []uint64
+}
+
+// surveyed is what a first look finds: where the entries of the mandate's time are.
+type surveyed struct {
+	scope
+	runs []run
+	// unsure are those of the mandate's time that do not know their own, by epoch and sequence.
+	unsure map[journaled.Position]bool
+	pins   map[uint64]moment
+}
+
+// survey looks at all entries of the log, as far as it went when the mandate was used.
+func survey(ctx context.Context, log Log, s scope) (*surveyed, error) {
+	out := &surveyed{scope: s, unsure: map[journaled.Position]bool{}}
+	t := newTimeline(out.place)
+	err := eachEntry(ctx, log, journaled.Position{}, func(e journaled.Entry) error {
+		if e.Epoch == s.fixed.Epoch && e.Sequence >= s.fixed.Size {
+			return errEnough
+		}
+		h, err := wire.DecodeHeader(e.Header)
+		if err != nil {
+			return err
+		}
+		r := out.take(e)
+		if len(r.boots) == 0 || r.boots[len(r.boots)-1] != h.Boot {
+			r.boots = append(r.boots, h.Boot)
+		}
+		t.next(moment{sequence: uint64(len(out.runs)-1)<<runShift | e.Sequence, boot: h.Boot, bootTime: h.BootTime, wall: h.Wall, quality: h.Clock})
+		return nil
+	})
+	t.end(s.fixed)
+	out.pins = t.pins
+	return out, err
+}
+
+// runShift puts the number of a run beside a sequence number, for the timeline, which goes over the ends
+// of runs: no epoch has so many entries.
+const runShift = 48
+
+// take puts an entry into the last run, or begins one.
+func (v *surveyed) take(e journaled.Entry) *run {
+	if n := len(v.runs); n == 0 || v.runs[n-1].epoch != e.Epoch || v.runs[n-1].end != e.Sequence {
+		v.runs = append(v.runs, run{epoch: e.Epoch, first: e.Sequence, end: e.Sequence, from: math.MaxUint64, before: e.Sequence})
+	}
+	r := &v.runs[len(v.runs)-1]
+	if r.end++; e.Erased {
+		r.erased = append(r.erased, e.Sequence)
+	}
+	return r
+}
+
+// place notes when an entry was made.
+func (v *surveyed) place(at uint64, t span) {
+	r, sequence := &v.runs[at>>runShift], at&(1<<runShift-1)
+	switch {
+	case v.meets(t):
+		r.from, r.to = min(r.from, sequence), max(r.to, sequence+1)
+		if t.from != t.to {
+			v.unsure[journaled.Position{Epoch: r.epoch, Sequence: sequence}] = true
+		}
+	case t.to < v.span.from:
+		r.before = sequence + 1
+	}
+}
+
+// parts are the runs that go into files, cut to the mandate's time and the entry on each side of it, which
+// shows that nothing is missing there. Where nothing happened in that time it is those two.
+func (v *surveyed) parts() (all []run) {
+	for _, r := range v.runs {
+		if r.from < r.to {
+			all = append(all, r.cut(r.from, r.to))
+		}
+	}
+	if len(all) == 0 && len(v.runs) > 0 {
+		r := v.runs[len(v.runs)-1]
+		all = []run{r.cut(r.before, r.before)}
+	}
+	return all
+}
+
+func (r run) cut(from, to uint64) run {
+	r.first, r.end = max(r.first, from-min(from, 1)), min(r.end, to+1)
+	r.erased = slices.DeleteFunc(slices.Clone(r.erased), func(n uint64) bool { return n < r.first || n >= r.end })
+	return r
+}
+
+// sees reports whether the file tells who an entry names: it is of one of the mandate's doors, within
+// its time, and of somebody whom it asks for.
+func (v *surveyed) sees(e journaled.Entry) (bool, error) {
+	if len(e.Who) == 0 {
+		return false, nil
+	}
+	h, err := wire.DecodeHeader(e.Header)
+	if err != nil || !v.doors[h.Door] {
+		return false, err
+	}
+	if sure(h.Clock) && !v.meets(span{h.Wall, h.Wall}) || !sure(h.Clock) && !v.unsure[e.Position] {
+		return false, nil
+	}
+	who, err := wire.DecodeWho(e.Who)
+	return err == nil && v.names(who), err
+}
+
+// pinsOf are the pins of runs of the daemon, by number.
+func (v *surveyed) pinsOf(boots []uint64) (all []moment) {
+	for _, boot := range slices.Sorted(maps.Keys(v.pins)) {
+		if slices.Contains(boots, boot) {
+			all = append(all, v.pins[boot])
+		}
+	}
+	slices.SortFunc(all, func(a, b moment) int { return cmp.Compare(a.boot, b.boot) })
+	return all
+}
