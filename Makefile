@@ -25,7 +25,7 @@ simulate: ## 2,000 seeds of three days of a building and its registry, in virtua
 mutants: ## breaks one rule after the other, and shows that the simulation finds each
 	.ci/mutants
 
-crash: ## the full crash proof of the journal: about half an hour
+crash: ## the full crash proof of the journal: about an hour
 	.ci/crash
 
 bench: ## the figures of docs/benchmarks.md

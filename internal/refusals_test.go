@@ -120,16 +120,18 @@ func eachFile(t *testing.T, f func(name, text string)) {
 
 // TestSurfaceOfTheDaemon: the commands and flags of gatehoused.
 func TestSurfaceOfTheDaemon(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join("..", "cmd", "gatehoused", "main.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var got []string
-	for _, m := range regexp.MustCompile(`(?m)^\tcase "([a-z]+)":|flags\.\w+\("([a-z-]+)"`).FindAllStringSubmatch(string(b), -1) {
-		if m[1] != "" {
-			got = append(got, m[1])
-		} else {
-			got = append(got, "--"+m[2])
+	for file, before := range map[string]string{"main.go": "", "journal.go": "journal "} {
+		b, err := os.ReadFile(filepath.Join("..", "cmd", "gatehoused", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^\tcase "([a-z]+)":|flags\.\w+\("([a-z-]+)"`).FindAllStringSubmatch(string(b), -1) {
+			if m[1] != "" {
+				got = append(got, before+m[1])
+			} else {
+				got = append(got, before+"--"+m[2])
+			}
 		}
 	}
 	refusalstest.Compare(t, "..", "gatehoused", got)

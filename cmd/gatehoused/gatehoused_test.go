@@ -2,16 +2,12 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"gatehouse/internal/journal"
-	"gatehouse/sync/wire"
 )
 
 // hung is a writer that takes nothing until it is let go.
@@ -87,6 +83,11 @@ func TestCommands(t *testing.T) {
 		"checkpoint of nothing": {[]string{"checkpoint"}, 2, "directory of a journal"},
 		"no checkpoint":         {[]string{"checkpoint", t.TempDir()}, 1, "gateway that is enrolled"},
 		"verify nothing":        {[]string{"verify"}, 2, "one file"},
+		"journal of nothing":    {[]string{"journal"}, 2, "want verify or dump"},
+		"journal dance":         {[]string{"journal", "dance", t.TempDir()}, 2, "want verify or dump"},
+		"journal in Latin":      {[]string{"journal", "verify", "--lang", "la", t.TempDir()}, 2, "want verify or dump"},
+		"no journal":            {[]string{"journal", "verify", t.TempDir()}, 75, "name the state directory"},
+		"没有记录":                  {[]string{"journal", "verify", "--lang", "zh", t.TempDir()}, 75, "请写出网关状态目录"},
 		"version":               {[]string{"--version"}, 0, "gatehoused dev"},
 		"help":                  {[]string{"-h"}, 0, "usage"},
 	} {
@@ -97,45 +98,4 @@ func TestCommands(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestVerifyDirectory: a journal of which a part was taken away does not verify. Its checkpoint is
-// printed as it is.
-func TestVerifyDirectory(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "journal")
-	j, err := journal.Open(journal.Options{Dir: dir, Ballast: -1, Clock: func() journal.Stamp { return journal.Stamp{} }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- j.Run(ctx) }()
-	if _, err := j.Append(t.Context(), wire.Header{Kind: wire.KindStop}, wire.Who{}); err != nil {
-		t.Fatal(err)
-	}
-	j.SetCosigned("a note\n")
-	stop()
-	if err := <-ended; err != nil {
-		t.Fatal(err)
-	}
-	verify := func(status int, says string) {
-		t.Helper()
-		var out bytes.Buffer
-		if got := run([]string{"verify", dir}, &out, &out); got != status || !strings.Contains(out.String(), says) {
-			t.Errorf("status %d, want %d; said %q, want %q in it", got, status, out.String(), says)
-		}
-	}
-	var out bytes.Buffer
-	if got := run([]string{"checkpoint", dir}, &out, &out); got != 0 || out.String() != "a note\n" {
-		t.Errorf("checkpoint: status %d, %q", got, &out)
-	}
-	verify(0, fmt.Sprintf("entries 0 to %d", j.Status().Sequence)) // a disk that is nearly full has an entry, too
-	files, err := filepath.Glob(filepath.Join(dir, "*-*.db"))
-	if err != nil || len(files) != 1 {
-		t.Fatal(files, err)
-	}
-	if err := os.Remove(files[0]); err != nil {
-		t.Fatal(err)
-	}
-	verify(1, "is missing")
 }

@@ -79,6 +79,18 @@ func newestSlot(b []byte) (newest uint64, data []byte) {
 	return newest, data
 }
 
+// HasTornSlot reports whether a slot of the file at path is neither good nor unused: a write to it was cut
+// short, or it was changed since, and what is read is what the other one has. A file that can't be read has none.
+func HasTornSlot(path string) bool {
+	b, err := os.ReadFile(path)
+	for ; err == nil && len(b) >= slotBytes; b = b[slotBytes:] {
+		if _, _, ok := decodeSlot(b[:slotBytes]); !ok && len(bytes.Trim(b[:slotBytes], "\x00")) > 0 {
+			return true
+		}
+	}
+	return err == nil && len(b) > 0
+}
+
 // Write replaces the data, durably. More than SlotMax bytes are an error. After an error the data is
 // this or the one before.
 func (s *Slots) Write(data []byte) error {

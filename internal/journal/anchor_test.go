@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"gatehouse/internal/journal/audit"
 	"gatehouse/internal/journal/buffer"
 	"gatehouse/internal/journal/segment"
+	"gatehouse/internal/web/text"
 	"gatehouse/sync/wire"
 )
 
@@ -406,18 +408,18 @@ func TestVerifySeesBothMetas(t *testing.T) {
 // of a directory that nobody writes to, and it changes nothing.
 func TestVerifyDirectory(t *testing.T) {
 	for name, c := range map[string]struct {
-		harm func(*losing)
-		code int
-		says string
+		harm  func(*losing)
+		level audit.Level
+		says  string
 	}{
-		"nothing":         {func(*losing) {}, segment.ExitGood, "is there: "},
-		"a file":          {func(l *losing) { l.remove("*-*0020.db") }, segment.ExitDamaged, "is missing"},
-		"the newest":      {func(l *losing) { l.remove("*-*0060.db") }, segment.ExitDamaged, "had 7"},
-		"everything":      {func(l *losing) { l.remove("*") }, segment.ExitDamaged, "nothing is there"},
-		"a meta page":     {func(l *losing) { l.flip(filepath.Base(l.newest()), 60) }, segment.ExitDamaged, "meta pages"},
-		"epochs":          {func(l *losing) { l.flip("epochs", 3) }, segment.ExitDamaged, "epochs is missing or damaged"},
-		"another history": {func(l *losing) { a := audit.Newest(l.shelf.Anchors()); a.Root[0] ^= 1; l.shelf.kept = a.Encode() }, segment.ExitDamaged, "another root"},
-		"no anchor":       {func(l *losing) { l.shelf.kept = nil }, segment.ExitGood, "no anchor"},
+		"nothing":         {func(*losing) {}, audit.Note, "is there: "},
+		"a file":          {func(l *losing) { l.remove("*-*0020.db") }, audit.Damage, "is missing"},
+		"the newest":      {func(l *losing) { l.remove("*-*0060.db") }, audit.Damage, "had entries up to 7"},
+		"everything":      {func(l *losing) { l.remove("*") }, audit.Damage, "nothing is there"},
+		"a meta page":     {func(l *losing) { l.flip(filepath.Base(l.newest()), 60) }, audit.Damage, "meta pages"},
+		"epochs":          {func(l *losing) { l.flip("epochs", 3) }, audit.Damage, "epochs is missing or damaged"},
+		"another history": {func(l *losing) { a := audit.Newest(l.shelf.Anchors()); a.Root[0] ^= 1; l.shelf.kept = a.Encode() }, audit.Damage, "another root"},
+		"no anchor":       {func(l *losing) { l.shelf.kept = nil }, audit.Note, "no anchor"},
 		"an image of before": {func(l *losing) {
 			l.remove("*")
 			for path, b := range l.before {
@@ -425,21 +427,40 @@ func TestVerifyDirectory(t *testing.T) {
 					l.t.Fatal(err)
 				}
 			}
-		}, segment.ExitDamaged, "had 7"},
+		}, audit.Damage, "had entries up to 7"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLosing(t, true)
 			c.harm(l)
 			before := directoryBytes(t, l.o.Dir)
-			var out strings.Builder
-			if code := audit.Directory(l.o.Dir, l.shelf.Anchors(), &out); code != c.code || !strings.Contains(out.String(), c.says) {
-				t.Errorf("exit %d, want %d and %q:\n%s", code, c.code, c.says, out.String())
+			if level, said := checked(t, l.o.Dir, l.shelf.Anchors()); level != c.level || !strings.Contains(said, c.says) {
+				t.Errorf("level %d, want %d and %q:\n%s", level, c.level, c.says, said)
 			}
 			if after := directoryBytes(t, l.o.Dir); fmt.Sprint(before) != fmt.Sprint(after) {
 				t.Error("the directory was changed")
 			}
 		})
 	}
+}
+
+// checked checks a whole journal in this process, and returns what is said of it in English.
+func checked(t *testing.T, dir string, anchors [][]byte) (audit.Level, string) {
+	t.Helper()
+	words, err := text.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	c := audit.Check{Dir: dir, Anchors: anchors,
+		Verify: func(_ context.Context, path string) (segment.Report, error) { return segment.Verify(path) },
+		Tell: func(f audit.Finding) {
+			if !words.Has("journal." + f.Key) {
+				t.Errorf("no words for %s", f.Key)
+			}
+			fmt.Fprintln(&said, words.Say(text.English, "journal."+f.Key, f.Args...))
+		}}
+	level := c.Run(t.Context())
+	return level, said.String()
 }
 
 // TestNothingLeavesBeforeItIsDurable: bbolt shows a commit to readers before anybody

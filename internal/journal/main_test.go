@@ -26,6 +26,8 @@ func TestMain(m *testing.M) {
 		childImage()
 	case "survivor":
 		os.Exit(childSurvivor())
+	case "flips":
+		childFlips()
 	case "hello":
 		fmt.Println("hello")
 	}

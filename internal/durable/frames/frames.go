@@ -178,6 +178,9 @@ func (l *Log) Fits(payload int) bool { return sizeOf(payload) <= l.size-l.end }
 // Empty reports whether the lap has no frame.
 func (l *Log) Empty() bool { return l.end == 0 }
 
+// Torn reports whether something stands behind the last good frame, as Read found it.
+func (l *Log) Torn() bool { return l.dirty > l.end }
+
 // Size returns how many bytes the file has, used or not.
 func (l *Log) Size() int { return l.size }
 

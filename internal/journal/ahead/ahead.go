@@ -69,3 +69,10 @@ func Read(path string) (list []Frame, err error) {
 	}
 	return list, err
 }
+
+// Torn reports whether the file at path has bytes behind its last good frame: those of a write that the power cut,
+// which nobody was told of, or of a last frame that was changed since.
+func Torn(path string) (bool, error) {
+	l, _, err := frames.Read(path, frames.Lap{})
+	return err == nil && l.Torn(), err
+}

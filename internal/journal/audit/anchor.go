@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
-	"gatehouse/internal/amount"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/journal/ahead"
 	"gatehouse/internal/journal/catalogue"
@@ -74,11 +73,26 @@ func Newest(all [][]byte) (newest Anchor) {
 	return newest
 }
 
-// ErrNotAnchored means that the journal has not what an anchor names.
-var ErrNotAnchored = errors.New("not what the anchor in the grants' files says")
+// What a journal has at a place that is known from elsewhere, if it is not that.
+var (
+	errAbsent    = errors.New("no file of its epoch")
+	errShort     = errors.New("the journal ends before")
+	errOtherRoot = errors.New("other entries")
+)
 
-// compare looks for the place of an anchor in the files, and in the frames of the write-ahead file.
-func (a Anchor) compare(files []catalogue.File, frames []ahead.Frame) error {
+// known returns the good ones of the first n files.
+func (c *Check) known(n int) (list []catalogue.File) {
+	for i, f := range c.files[:n] {
+		if c.good[i].Epoch != 0 {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// compare looks for the place of an anchor in files that were verified, and in the frames of the write-ahead file. It
+// returns how many entries of that epoch there are at most up to there.
+func (a Anchor) compare(files []catalogue.File, frames []ahead.Frame) (has uint64, err error) {
 	path := ""
 	for _, f := range files {
 		if f.Epoch == a.Epoch && f.First <= a.Sequence {
@@ -86,25 +100,62 @@ func (a Anchor) compare(files []catalogue.File, frames []ahead.Frame) error {
 		}
 	}
 	if path == "" {
-		return fmt.Errorf("%w: nothing is there of epoch %016x, which had %s", ErrNotAnchored, a.Epoch, amount.Of(a.Sequence, "entry"))
+		return 0, errAbsent
 	}
-	return segment.View(path, func(t segment.Tx) error {
+	err = segment.View(path, func(t segment.Tx) error {
 		s, err := t.Segment()
 		if err != nil {
 			return err
 		}
-		r, err := t.Tree(s.Start, min(s.Size, a.Sequence))
-		if err == nil && s.Size < a.Sequence {
-			r, err = grow(r, a.Position, frames)
+		root := s.Root
+		if has = s.Size; has != a.Sequence { // that of all entries was verified
+			r, err := t.Tree(s.Start, min(s.Size, a.Sequence))
+			if err == nil {
+				r, err = grow(r, a.Position, frames)
+			}
+			if err != nil {
+				return err
+			}
+			has, root = r.Size(), r.Root()
 		}
-		if err == nil && r.Size() < a.Sequence {
-			return fmt.Errorf("%w: epoch %016x had %s and has %d", ErrNotAnchored, a.Epoch, amount.Of(a.Sequence, "entry"), r.Size())
+		switch {
+		case has < a.Sequence:
+			return errShort
+		case root != a.Root:
+			return errOtherRoot
 		}
-		if err == nil && r.Root() != a.Root {
-			err = fmt.Errorf("%w: epoch %016x has another root at %s", ErrNotAnchored, a.Epoch, amount.Of(a.Sequence, "entry"))
-		}
-		return err
+		return nil
 	})
+	return has, err
+}
+
+// anchor compares the journal with what the grants' files say of it.
+func (c *Check) anchor(a Anchor) {
+	if a.Epoch == 0 {
+		c.tell(Note, "anchor_none")
+		return
+	}
+	c.compare(a, "anchor")
+}
+
+// compare tells whether the journal has what is known from elsewhere. The keys of its words begin with prefix.
+func (c *Check) compare(a Anchor, prefix string) {
+	files := c.known(len(c.files))
+	has, err := a.compare(files, c.frames)
+	switch {
+	case err == nil:
+		c.tell(Note, prefix+"_good", hex(a.Epoch), a.Sequence)
+	case errors.Is(err, errOtherRoot):
+		c.tell(Damage, prefix+"_other", hex(a.Epoch), a.Sequence)
+	case len(files) < len(c.files) && (errors.Is(err, errAbsent) || errors.Is(err, errShort)): // it may stand in one that is not good
+		c.tell(Unchecked, prefix+"_unknown", hex(a.Epoch), a.Sequence)
+	case errors.Is(err, errAbsent):
+		c.tell(Damage, prefix+"_absent", hex(a.Epoch), a.Sequence)
+	case errors.Is(err, errShort):
+		c.tell(Damage, prefix+"_short", hex(a.Epoch), a.Sequence, has)
+	default:
+		c.tell(Unchecked, "unreadable", c.Dir, err)
+	}
 }
 
 // grow returns r with the entries of frames that follow it, as far as to.

@@ -21,6 +21,7 @@ import (
 	"strconv"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
@@ -278,6 +279,15 @@ func Read(path string) (s Segment, err error) {
 		return err
 	})
 	return s, err
+}
+
+// InUse reports whether another process writes to the file at path, after two seconds. It reads none of its pages.
+func InUse(path string) bool {
+	db, err := open(path, true)
+	if err == nil {
+		db.Close()
+	}
+	return errors.Is(err, berrors.ErrTimeout)
 }
 
 // open opens an entry file or tree.db, for writing or only for reading.

@@ -33,6 +33,26 @@ type Report struct {
 	Tiled  int       // entries whose leaf was also compared with tree.db beside the file
 }
 
+// reportForm is how a process tells another of a report; it leaves out Tiled.
+const reportForm = "epoch %016x, entries %d to %d, %d without who part, root %s"
+
+// String returns the report as a line of text.
+func (r Report) String() string {
+	return fmt.Sprintf(reportForm, r.Epoch, r.First, r.Next, r.Erased, r.Root)
+}
+
+// parseReport reads what String makes, and nothing else.
+func parseReport(line string) (r Report, err error) {
+	var root string
+	if _, err = fmt.Sscanf(line, reportForm, &r.Epoch, &r.First, &r.Next, &r.Erased, &root); err == nil {
+		r.Root, err = tlog.ParseHash(root)
+	}
+	if err == nil && r.String() != line {
+		err = errors.New("no report of a file")
+	}
+	return r, err
+}
+
 // Verify checks a whole entry file: its pages, that no sequence number is missing,
 // that the entries hash to the root that was written with the last of them, and that
 // their leaves are those of tree.db where that is there. A fault in the pages can end
@@ -137,7 +157,7 @@ func VerifyMain(path string, w io.Writer) int {
 	debug.SetMaxStack(verifyStack)
 	r, err := Verify(path)
 	if err == nil {
-		fmt.Fprintf(w, "epoch %016x, entries %d to %d, root %s\n", r.Epoch, r.First, r.Next, r.Root)
+		fmt.Fprintln(w, r)
 		return ExitGood
 	}
 	fmt.Fprintln(w, err)
@@ -154,24 +174,49 @@ func VerifyMain(path string, w io.Writer) int {
 // last argument; that command must end with what VerifyMain returns.
 func VerifyBy(command string, args ...string) func(context.Context, string) error {
 	return func(ctx context.Context, path string) error {
-		ctx, cancel := context.WithTimeoutCause(ctx, verifyTime, errEndless)
-		defer cancel()
-		out, err := exec.CommandContext(ctx, command, append(slices.Clip(args), path)...).CombinedOutput()
-		var exit *exec.ExitError
-		switch {
-		case err == nil:
-			return nil
-		case context.Cause(ctx) == errEndless:
-			return fmt.Errorf("verify %s in its own process: %w: %w", path, durable.ErrDamaged, errEndless)
-		case ctx.Err() != nil:
-			return fmt.Errorf("verify %s: %w", path, ctx.Err())
-		case errors.As(err, &exit) && exit.ExitCode() == exitOneMeta:
-			return fmt.Errorf("verify %s in its own process: %w", path, ErrOneMeta)
-		case errors.As(err, &exit) && exit.ExitCode() != ExitNotChecked && !killed(exit):
-			return fmt.Errorf("verify %s in its own process: %w: %v: %s", path, durable.ErrDamaged, err, firstLine(out))
-		}
-		return fmt.Errorf("verify %s in its own process: %w: %s", path, err, firstLine(out))
+		_, err := verifyApart(ctx, path, command, args)
+		return err
 	}
+}
+
+// ReportBy is VerifyBy with the report of a good file, but for what was compared with tree.db. The
+// command must be of the same version.
+func ReportBy(command string, args ...string) func(context.Context, string) (Report, error) {
+	return func(ctx context.Context, path string) (Report, error) {
+		line, err := verifyApart(ctx, path, command, args)
+		if err != nil {
+			return Report{}, err
+		}
+		r, err := parseReport(line)
+		if err != nil {
+			err = fmt.Errorf("verify %s in its own process: %w", path, err)
+		}
+		return r, err
+	}
+}
+
+// verifyApart returns the first line that the process says.
+func verifyApart(ctx context.Context, path, command string, args []string) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, verifyTime, errEndless)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, command, append(slices.Clip(args), path)...).CombinedOutput()
+	line := firstLine(out)
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return line, nil
+	case context.Cause(ctx) == errEndless:
+		err = fmt.Errorf("verify %s in its own process: %w: %w", path, durable.ErrDamaged, errEndless)
+	case ctx.Err() != nil:
+		err = fmt.Errorf("verify %s: %w", path, ctx.Err())
+	case errors.As(err, &exit) && exit.ExitCode() == exitOneMeta:
+		err = fmt.Errorf("verify %s in its own process: %w", path, ErrOneMeta)
+	case errors.As(err, &exit) && exit.ExitCode() != ExitNotChecked && !killed(exit):
+		err = fmt.Errorf("verify %s in its own process: %w: %v: %s", path, durable.ErrDamaged, err, line)
+	default:
+		err = fmt.Errorf("verify %s in its own process: %w: %s", path, err, line)
+	}
+	return "", err
 }
 
 var errEndless = fmt.Errorf("no end within %v", verifyTime)
@@ -190,7 +235,7 @@ func killed(exit *exec.ExitError) bool {
 	return true
 }
 
-func firstLine(b []byte) []byte {
+func firstLine(b []byte) string {
 	line, _, _ := bytes.Cut(b, []byte("\n"))
-	return line[:min(len(line), 300)]
+	return string(line[:min(len(line), 300)])
 }
