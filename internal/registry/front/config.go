@@ -15,6 +15,7 @@ import (
 	"gatehouse/internal/registry/front/certificate"
 	"gatehouse/internal/registry/front/document"
 	"gatehouse/internal/registry/front/retention"
+	"gatehouse/internal/registry/front/witness"
 	"gatehouse/internal/strict"
 
 	"github.com/rs/zerolog"
@@ -34,6 +35,9 @@ type Config struct {
 	GatewayPerDay  int    `toml:"gateway_per_day"`  // MiB of new entries from one gateway; default 256
 	WhoDays        int    `toml:"who_days"`         // for how long it is kept who passed; default 180
 	AdminDays      int    `toml:"admin_days"`       // and who did what else; default 200
+	// Witness are the logs of others whose checkpoints the front cosigns; none: it cosigns only gateways'.
+	Witness          []witness.Log `toml:"witness"`
+	WitnessPerMinute int           `toml:"witness_per_minute"` // requests from one address; default 60
 	// BrokerCertificate, BrokerKey and BrokerCA are the client certificate for another broker, and
 	// that broker's CA; defaults: those of the front.
 	BrokerCertificate string `toml:"broker_certificate"`
@@ -71,22 +75,26 @@ func (c *Config) defaults(dir string) {
 	c.EnrolPerMinute = cmp.Or(c.EnrolPerMinute, 20)
 	c.GatewayPerDay = cmp.Or(c.GatewayPerDay, 256)
 	c.WhoDays, c.AdminDays = cmp.Or(c.WhoDays, 180), cmp.Or(c.AdminDays, 200)
+	c.WitnessPerMinute = cmp.Or(c.WitnessPerMinute, 60)
 }
 
 func (c Config) check() error {
 	var f strict.Faults
-	if c.Broker != Embedded {
-		if u, err := url.Parse(c.Broker); err != nil || u.Host == "" || u.Scheme != "mqtts" && u.Scheme != "mqtt" {
-			f.Add("broker %q: want %q or mqtts://host:port", c.Broker, Embedded)
-		}
+	if c.Broker != Embedded && !isBroker(c.Broker) {
+		f.Add("broker %q: want %q or mqtts://host:port", c.Broker, Embedded)
 	}
 	for key, listen := range map[string]string{"mqtt_listen": c.MQTTListen, "enrol_listen": c.EnrolListen} {
 		if _, _, err := net.SplitHostPort(listen); err != nil {
 			f.Add("%s %q: want host:port or :port", key, listen)
 		}
 	}
-	if c.EnrolPerMinute < 1 {
-		f.Add("enrol_per_minute %d: want at least 1", c.EnrolPerMinute)
+	for key, n := range map[string]int{"enrol_per_minute": c.EnrolPerMinute, "witness_per_minute": c.WitnessPerMinute} {
+		if n < 1 {
+			f.Add("%s %d: want at least 1", key, n)
+		}
+	}
+	if err := witness.Check(c.Witness); err != nil {
+		f.Add("%w", err)
 	}
 	if c.GatewayPerDay < 1 || c.GatewayPerDay > 1<<20 {
 		f.Add("gateway_per_day %d: want 1 to 1048576", c.GatewayPerDay)
@@ -97,6 +105,11 @@ func (c Config) check() error {
 		}
 	}
 	return f.Join()
+}
+
+func isBroker(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Host != "" && (u.Scheme == "mqtts" || u.Scheme == "mqtt")
 }
 
 // periods are for how long who parts stay.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -23,6 +24,7 @@ import (
 	"gatehouse/internal/registry/front/roster"
 	"gatehouse/internal/registry/front/shelf"
 	"gatehouse/internal/registry/front/status"
+	"gatehouse/internal/registry/front/witness"
 	"gatehouse/internal/registry/ratelog"
 	"gatehouse/internal/registry/store"
 )
@@ -73,8 +75,12 @@ func (f *Front) makeParts(eraser *retention.Eraser) (err error) {
 		PerDay: int64(o.Config.GatewayPerDay) << 20, CosignEvery: o.CosignEvery, Log: o.Log, Limited: f.limited})
 	f.intake = ingest.New(ingest.Options{Roster: f.roster, Clock: f.clock, Committer: f.committer, Downlink: f.downlink, Inbox: f.inbox,
 		Formats: o.Formats, Limited: f.limited})
+	others, err := f.newWitness()
+	if err != nil {
+		return err
+	}
 	f.enrolment = enrolment.New(enrolment.Options{Roster: f.roster, Inbox: f.inbox, Shelf: shelf.New(f.store, o.Now), Certificate: f.keys.server.Get, PerMinute: o.Config.EnrolPerMinute,
-		Log: o.Log, ErrorLog: connLog(ratelog.New(o.Log))})
+		Witness: others, WitnessPerMinute: o.Config.WitnessPerMinute, Log: o.Log, ErrorLog: connLog(ratelog.New(o.Log))})
 	endings := &status.Endings{Active: &f.active, Server: f.keys.server, Dir: o.Config.State, Clock: f.clock, Log: o.Log}
 	if own := o.Config.BrokerCertificate; o.Config.Broker != Embedded && own != o.Config.path(api.FileServerCert) {
 		endings.Broker = own
@@ -82,6 +88,19 @@ func (f *Front) makeParts(eraser *retention.Eraser) (err error) {
 	f.page = &status.Page{Store: f.store, Roster: f.roster, Active: &f.active, Committer: f.committer, Inbox: f.inbox,
 		Safety: f.safety, Clock: f.clock, Now: o.Now, Endings: endings, Retention: eraser}
 	return nil
+}
+
+// newWitness returns the witness for logs of others; nil without any.
+func (f *Front) newWitness() (http.Handler, error) {
+	if len(f.o.Config.Witness) == 0 {
+		return nil, nil
+	}
+	w, err := witness.New(witness.Options{Logs: f.o.Config.Witness, Registry: f.active.Load().Trust.Registry, Key: f.keys.witness,
+		Store: f.store, Clock: f.clock, Dir: f.o.Config.State, Log: f.o.Log, Limited: f.limited})
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
 }
 
 // loadUndos loads the undos that gateways have not applied yet.

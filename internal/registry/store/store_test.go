@@ -37,7 +37,7 @@ func conform(t *testing.T, open func(testing.TB) *Store) {
 	for name, law := range map[string]func(*testing.T, *Store){
 		"gateways": gatewaysHaveOneNumber, "numbering": numberingIsTheNewest, "batches": batchesComeBack, "transactions": failedUpdateLeavesNothing, "records": recordsAreNumbered,
 		"lists": listsKeepTheirBuckets, "alarms": alarmsAreBounded, "documents": documentsAreReplaced, "forks": forksAreBounded, "applied": appliedNeedsItsList,
-		"cosigned": cosignedOnlyGrows, "snapshots": snapshotsAreTwo, "broken off": brokenOffUpdateHarmsNone, "contexts": contextsStayWhileNeeded,
+		"cosigned": cosignedOnlyGrows, "witnessed": witnessedGoesOnFromTheLast, "snapshots": snapshotsAreTwo, "broken off": brokenOffUpdateHarmsNone, "contexts": contextsStayWhileNeeded,
 	} {
 		t.Run(name, func(t *testing.T) { law(t, open(t)) })
 	}
@@ -187,6 +187,42 @@ func cosignedOnlyGrows(t *testing.T, s *Store) {
 		}
 		if size, at, err := tx.Cosigned(id, 8); size != 0 || at != 0 || err != nil {
 			t.Errorf("of an unknown epoch: %d at %d, %v", size, at, err)
+		}
+		return nil
+	})
+}
+
+func witnessedGoesOnFromTheLast(t *testing.T, s *Store) {
+	none, five, six := Head{}, Head{5, wire.Hash{1}, 100}, Head{6, wire.Hash{2}, 101}
+	for i, c := range []struct {
+		origin       string
+		before, next Head
+		want         bool
+	}{
+		{"log", five, six, false}, // it was never cosigned
+		{"log", none, five, true},
+		{"log", none, five, false},
+		{"log", none, six, false},
+		{"log", Head{4, wire.Hash{1}, 100}, six, false},
+		{"log", Head{5, wire.Hash{9}, 100}, six, false}, // another tree
+		{"log", five, Head{6, wire.Hash{2}, 99}, false}, // earlier
+		{"log", five, six, true},
+		{"log", five, six, false},
+		{"log", six, six, true},
+		{"another log", none, five, true},
+	} {
+		var got bool
+		update(t, s, func(tx *Tx) (err error) { got, err = tx.Witnessed.Move(c.origin, c.before, c.next); return err })
+		if got != c.want {
+			t.Errorf("%d: witnessed: %t", i, got)
+		}
+	}
+	update(t, s, func(tx *Tx) error {
+		if last, found, err := tx.Witnessed.Last("log"); last != six || !found || err != nil {
+			t.Errorf("witnessed %+v, %t, %v", last, found, err)
+		}
+		if last, found, err := tx.Witnessed.Last("no log"); last != none || found || err != nil {
+			t.Errorf("of an unknown log: %+v, %t, %v", last, found, err)
 		}
 		return nil
 	})

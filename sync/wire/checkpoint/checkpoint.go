@@ -48,16 +48,14 @@ func (c Checkpoint) Verify(public ed25519.PublicKey, s wire.Signature) bool {
 // has seen this tree at a time (unix s), and no other one of this size or less
 // that does not lead to it.
 func (c Checkpoint) Cosign(key ed25519.PrivateKey, time uint64) wire.Signature {
-	return wire.Signature(ed25519.Sign(key, c.cosigned(time)))
+	return wire.Signature(ed25519.Sign(key, cosigned(c.Text(), time)))
 }
 
 // VerifyCosignature reports whether the witness's key cosigned the checkpoint at
 // that time.
 func (c Checkpoint) VerifyCosignature(public ed25519.PublicKey, time uint64, s wire.Signature) bool {
-	return len(public) == ed25519.PublicKeySize && ed25519.Verify(public, c.cosigned(time), s[:])
+	return len(public) == ed25519.PublicKeySize && ed25519.Verify(public, cosigned(c.Text(), time), s[:])
 }
-
-func (c Checkpoint) cosigned(time uint64) []byte { return cosigned(c.Text(), time) }
 
 func cosigned(text string, time uint64) []byte {
 	return fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", time, text)
@@ -83,6 +81,14 @@ func (w Witness) KeyHash() uint32 { return keyID(w.name, algWitness, w.public) }
 func (w Witness) Verify(text, signature []byte) bool {
 	return len(signature) == 8+ed25519.SignatureSize &&
 		ed25519.Verify(w.public, cosigned(string(text), binary.BigEndian.Uint64(signature)), signature[8:])
+}
+
+// CosignText signs a checkpoint of any log as Cosign does one of a gateway: text is that of its note, name the
+// witness's. It returns the line that the note gets. The caller has verified the log's signature and that the tree
+// leads on from the one that this witness has cosigned before.
+func CosignText(text, name string, key ed25519.PrivateKey, time uint64) string {
+	public := key.Public().(ed25519.PublicKey)
+	return noteLine(name, keyID(name, algWitness, public), append(binary.BigEndian.AppendUint64(nil, time), ed25519.Sign(key, cosigned(text, time))...))
 }
 
 // WitnessName is the name of a registry's witness key in notes.

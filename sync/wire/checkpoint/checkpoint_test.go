@@ -129,8 +129,8 @@ func TestCosignature(t *testing.T) {
 			t.Errorf("another %s under the same signature", name)
 		}
 	}
-	if want := fmt.Sprintf("cosignature/v1\ntime %d\n%s", sampleTime, c.Text()); string(c.cosigned(sampleTime)) != want {
-		t.Errorf("signed text %q", c.cosigned(sampleTime))
+	if want := fmt.Sprintf("cosignature/v1\ntime %d\n%s", sampleTime, c.Text()); string(cosigned(c.Text(), sampleTime)) != want {
+		t.Errorf("signed text %q", cosigned(c.Text(), sampleTime))
 	}
 }
 

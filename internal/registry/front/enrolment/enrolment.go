@@ -34,15 +34,18 @@ const (
 	grace       = 2 * time.Second  // for running requests at the end
 )
 
-// Options of a Server. All are needed.
+// Options of a Server. All but Witness are needed.
 type Options struct {
 	Roster      *roster.Roster
 	Inbox       *inbox.Inbox
 	Shelf       *shelf.Shelf
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	PerMinute   int // requests from one address
-	Log         zerolog.Logger
-	ErrorLog    *log.Logger // for failed connections
+	// Witness answers logs of others, whose requests are counted apart; nil: there are none.
+	Witness          http.Handler
+	WitnessPerMinute int
+	Log              zerolog.Logger
+	ErrorLog         *log.Logger // for failed connections
 }
 
 // Server answers gateways. It is safe for concurrent use.
@@ -90,6 +93,9 @@ func (s *Server) handler() http.Handler {
 	backups := snapshots{s, make(chan struct{}, uploads)}
 	mux.HandleFunc("POST /v1/snapshot", limited(limit, backups.keep))
 	mux.HandleFunc("POST /v1/snapshot/fetch", limited(limit, backups.fetch))
+	if s.o.Witness != nil {
+		mux.HandleFunc("POST /witness/add-checkpoint", limited(newRateLimit(s.o.WitnessPerMinute), s.o.Witness.ServeHTTP))
+	}
 	return mux
 }
 
