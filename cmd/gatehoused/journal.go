@@ -207,6 +207,9 @@ func dumped(p journaled.Position, s journaled.Stored) (l logLine, err error) {
 	return l, nil
 }
 
+// mostDetail is the most hex digits of a detail in a line, those of a hash: a sealed entry has many more.
+const mostDetail = 64
+
 // String returns the entry as a line: when, by which clock, where it stands, and what happened at which door.
 func (l logLine) String() string {
 	line := fmt.Sprintf("%s %-8s %s:%d %d:%d %s", l.Time.Format("2006-01-02T15:04:05.000Z07:00"), l.Clock, l.Epoch, l.Sequence, l.Boot, l.Counter, l.Kind)
@@ -220,7 +223,10 @@ func (l logLine) String() string {
 	if l.Count > 0 {
 		line += fmt.Sprintf(" count=%d", l.Count)
 	}
-	if l.Detail != "" {
+	switch {
+	case len(l.Detail) > mostDetail:
+		line += fmt.Sprintf(" detail=%s... (%d bytes)", l.Detail[:mostDetail], hex.DecodedLen(len(l.Detail)))
+	case l.Detail != "":
 		line += " detail=" + l.Detail
 	}
 	return line + " who=" + l.Who

@@ -82,7 +82,7 @@ func New(p Parts) (*Desk, error) {
 		pins: pins{book: b, journal: p.Journal, pauses: map[wire.ID]time.Time{}}, stops: stops{records: r, clock: p.Clock},
 		codes: p.Codes, teller: teller{book: b, journal: p.Journal, last: map[toldAt]time.Time{}}}
 	d.Guests = &Guests{codes: p.Codes, grants: p.Keyring.Grants, lost: doors.Lost, clock: p.Clock, journal: p.Journal}
-	d.Residents = &Residents{d, guess.New[string](atFlat, atHouse, 1).ForEach(), maphash.MakeSeed()}
+	d.Residents = &Residents{Desk: d, tries: guess.New[string](atFlat, atHouse, 1).ForEach(), seed: maphash.MakeSeed(), readings: map[wire.ID][]time.Time{}}
 	fresh := b.load(p.Journal)
 	r.catchUp()
 	b.publish()

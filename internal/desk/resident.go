@@ -74,6 +74,8 @@ type Residents struct {
 	*Desk
 	tries *guess.Tries[string] // by place
 	seed  maphash.Seed         // of places, so that nobody finds flats with one place
+
+	readings map[wire.ID][]time.Time // of own entries, by tenancy; the book's lock guards it
 }
 
 // Ask carries out a resident's request, or refuses it.

@@ -181,8 +181,8 @@ const (
 	ReasonDispute  Reason = 607
 	ReasonWithdraw Reason = 608
 
-	ReasonWrongPIN  Reason = 620 // at a desk
-	ReasonPINChosen Reason = 621 // by the tenant, at a desk
+	ReasonWrongPIN                    Reason = 620      // at a desk
+	ReasonPINChosen, ReasonOwnEntries Reason = 621, 622 // by the tenant, at a desk; a resident read the entries of the own card, which no owner sees
 
 	ReasonGuestGiven Reason = 630 // a tenant gave a guest a code
 	ReasonGuestEnded Reason = 631 // and it was ended before its time
@@ -222,7 +222,7 @@ var reasonNames = map[uint16]string{
 	529: "registry_ahead", 530: "other_root", 531: "second_signature_needed", 532: "too_much",
 	533: "given_back", 534: "unproved_list", 535: "too_far_ahead",
 	540: "set_back", 541: "missing_file", 542: "cites_none", 543: "who_parts_erased",
-	601: "check_in", 602: "bind", 603: "suspend", 604: "resume", 605: "end", 606: "notice", 607: "dispute", 608: "withdraw", 620: "wrong_pin", 621: "pin_chosen", 630: "guest_given", 631: "guest_ended",
+	601: "check_in", 602: "bind", 603: "suspend", 604: "resume", 605: "end", 606: "notice", 607: "dispute", 608: "withdraw", 620: "wrong_pin", 621: "pin_chosen", 622: "own_entries", 630: "guest_given", 631: "guest_ended",
 }
 
 // String returns the stable name.

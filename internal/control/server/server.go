@@ -124,6 +124,7 @@ func (srv *Server) routes(g *gateway.Gateway) {
 	socket.Handle(s, "POST /v1/desk/{session}/pin", atDesk(desk.postDeskPIN))
 	socket.Handle(s, "POST /v1/desk/{session}/checkin", atDesk(desk.postCheckIn))
 	socket.Handle(s, "POST /v1/desk/{session}/change", atDesk(desk.postChange))
+	socket.Handle(s, "POST /v1/desk/{session}/mine", atDesk(desk.postMine))
 	socket.Handle(s, "GET /v1/tenancies", atDesk(desk.getTenancies))
 	socket.Handle(s, "GET /v1/tenancy", atDesk(desk.getTenancy))
 

@@ -67,6 +67,11 @@ type Card struct {
 	credentials []wire.CredentialID
 }
 
+// Any reports whether one of these is a form of the card.
+func (c Card) Any(ids []wire.CredentialID) bool {
+	return slices.ContainsFunc(ids, func(id wire.CredentialID) bool { return slices.Contains(c.credentials, id) })
+}
+
 func (c Card) changed(op wire.Op) []wire.Change {
 	return []wire.Change{{Op: op, Grant: c.grant, Credentials: c.credentials}}
 }
