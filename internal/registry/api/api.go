@@ -329,7 +329,7 @@ func (r Retention) String() string {
 	case r.Waits:
 		return text + "; NOTHING MORE while the clock is in doubt"
 	case r.Last != nil:
-		return text + ", looked at " + calendar.Minute(*r.Last, time.Local)
+		return text + ", looked at " + calendar.Minute(*r.Last, calendar.Here())
 	}
 	return text
 }
