@@ -18,6 +18,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"gatehouse/cmd/registryd/internal/answer"
 	"gatehouse/cmd/registryd/internal/certify"
 	"gatehouse/internal/command"
 	"gatehouse/internal/input"
@@ -68,6 +69,7 @@ type cli struct {
 	Offers      offersCmd       `cmd:"" help:"Show what gateways hold that this registry may not believe, and decide on it."`
 	House       houseCmd        `cmd:"" help:"House documents, for a registry that lost everything."`
 	Person      personCmd       `cmd:"" help:"Show who a tenancy is, with the records key; it is written down first."`
+	Query       answer.Query    `cmd:"" help:"Answer a mandate from the stored log, with the records key: evidence that only its recipient opens."`
 	Sealed      sealedCmd       `cmd:"" help:"Show what was asked of gateways on site under a mandate, with the records key."`
 	Forget      forgetCmd       `cmd:"" help:"Erase whom the entries of a tenancy name, on a resident's request or a court's order."`
 	Preserve    preserveCmd     `cmd:"" help:"Keep a span of a door's entries from erasing for a week, on an officer's order."`
@@ -96,7 +98,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	s := &session{ctx: ctx, front: api.NewClient(c.Front), issuer: operator.NewClient(c.Issuer), states: []string{filepath.Dir(c.Front), filepath.Dir(c.Issuer)}, raw: out,
 		Console: command.Console{Name: tool.Name, JSON: c.JSON, In: input.Reader{Ctx: ctx, From: in}, Out: command.Screen{To: out}, Err: command.Screen{To: errOut}}}
-	if err := cmd.Run(s, &certify.Session{Console: s.Console, Ctx: ctx, Issuer: s.issuer}); err != nil {
+	if err := cmd.Run(s, &certify.Session{Console: s.Console, Ctx: ctx, Issuer: s.issuer}, &answer.Session{Console: s.Console, Ctx: ctx, Front: s.front, Issuer: s.issuer, Version: version, Zone: s.zoneOfGateways}); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted")
 		}

@@ -1,23 +1,18 @@
 package main
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
+	"gatehouse/cmd/registryd/internal/answer"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/command"
-	"gatehouse/internal/idnumber"
 	"gatehouse/internal/keys"
-	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/socket"
-	"gatehouse/sync/wire"
-	"gatehouse/sync/wire/sealing"
 )
 
 type tenanciesCmd struct {
@@ -118,17 +113,6 @@ type personCmd struct {
 	Case    string `required:"" help:"Number of the request or order that asks for it." placeholder:"TEXT"`
 }
 
-// person is the person of a tenancy, from all seals that were made for it.
-type person struct {
-	Tenancy  string   `json:"tenancy"`
-	Name     string   `json:"name"`
-	Document string   `json:"document"`
-	Number   string   `json:"number"`
-	Holder   string   `json:"holder"`            // the part of the number that does not change when the document is renewed
-	Cards    []string `json:"cards"`             // bits, then the bits themselves as hex
-	Missing  int      `json:"missing,omitempty"` // seals that the front has not got
-}
-
 // Run shows the person of a tenancy: the only way to see a name. The look is recorded before
 // anything is fetched; the key never leaves this process.
 func (c personCmd) Run(s *session) error {
@@ -143,9 +127,9 @@ func (c personCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	p := person{Tenancy: c.Tenancy, Cards: []string{}}
+	p := answer.Person{Tenancy: c.Tenancy, Cards: []string{}}
 	for _, seal := range at.Seals {
-		if err := p.add(s, key, seal); err != nil {
+		if err := p.Add(s.ctx, s.front, key, seal); err != nil {
 			return err
 		}
 	}
@@ -164,36 +148,6 @@ func (c personCmd) Run(s *session) error {
 			fmt.Fprintf(w, "not come yet, or not as it was sealed: %d of %s\n", p.Missing, amount.Of(len(at.Seals), "seal"))
 		}
 	})
-}
-
-// add fetches one seal and opens it.
-func (p *person) add(s *session, key []byte, seal operator.Seal) error {
-	sealed, err := s.front.Person(s.ctx, seal.Hash)
-	if err != nil {
-		return err
-	}
-	if sum := sha256.Sum256(sealed); !bytes.Equal(sum[:], seal.Hash) {
-		p.Missing++
-		return nil
-	}
-	plain, err := sealing.Unseal(key, sealing.Person, seal.Address, sealed)
-	if err != nil {
-		return socket.Hinted("is --key the records.key of this registry? What was sealed before a new one opens with the old one", "%v", err)
-	}
-	var in wire.Person
-	if err := wire.Decode(plain, &in); err != nil {
-		return err
-	}
-	if in.Tenancy.String() != p.Tenancy {
-		return &api.Error{Message: "the gateway sealed the person of another tenancy"}
-	}
-	if in.Name != "" {
-		p.Name, p.Document, p.Number, p.Holder = in.Name, in.Document.String(), in.Number, idnumber.Holder(in.Document, in.Number)
-	}
-	for _, card := range in.Cards {
-		p.Cards = append(p.Cards, fmt.Sprintf("%s %x", amount.Of(card.Bits, "bit"), card.Data))
-	}
-	return nil
 }
 
 type passCmd struct {

@@ -10,6 +10,7 @@ package evidence
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/sha256"
 	_ "embed"
@@ -45,13 +46,13 @@ type Content struct {
 	// Erase) where the mandate's scope does not have their who part. They are asked for twice, and
 	// must be the same both times.
 	Entries  iter.Seq2[journaled.Stored, error]
-	Head     Proven             // newest checkpoint, signed by the log or cosigned
-	Cosigned *Proven            // newest cosigned one, with a proof of the entries below its size, where Head has no cosignature
-	Pins     []Pin              // of the runs of the span
-	Trust    []byte             // trust document; nil in a standalone house
-	House    []byte             // house document; nil in a standalone house
-	Log      ed25519.PublicKey  // of the gateway
-	Key      ed25519.PrivateKey // that signs: the gateway's, or a witness's
+	Head     Proven            // newest checkpoint, signed by the log or cosigned
+	Cosigned *Proven           // newest cosigned one, with a proof of the entries below its size, where Head has no cosignature
+	Pins     []Pin             // of the runs of the span
+	Trust    []byte            // trust document; nil in a standalone house
+	House    []byte            // house document; nil in a standalone house
+	Log      ed25519.PublicKey // of the gateway
+	Key      crypto.Signer     // that signs, Ed25519: the gateway's, or a witness's
 }
 
 // Proven is a checkpoint, a signed note, and the proof that the entries are in its tree.
@@ -219,7 +220,7 @@ func (t *tally) check(c *Content) error {
 
 // members makes everything but the entries' bytes.
 func (c *Content) members(entries measured) ([]member, error) {
-	if len(c.Key) != ed25519.PrivateKeySize || len(c.Log) != ed25519.PublicKeySize {
+	if c.Key == nil || len(c.Log) != ed25519.PublicKeySize {
 		return nil, errors.New("no key to sign with, or none of the log")
 	}
 	c.Manifest.Format = Format
@@ -277,7 +278,7 @@ func (c *Content) sign(all []member, entries measured, a authority) ([]member, e
 		return sum[:]
 	})))
 	all = append(all, newMember(nameSHA256, sums(all, func(m member) []byte { return m.sum[:] })))
-	signature, err := note.Sign(&note.Note{Text: signedText(a.origin(), all[len(all)-1].data)}, s)
+	signature, err := note.Sign(&note.Note{Text: SignedText(a.origin(), all[len(all)-1].data)}, s)
 	if err != nil {
 		return nil, err
 	}

@@ -179,7 +179,7 @@ func forged(t *testing.T, file []byte, l logged, s note.Signer, change map[strin
 	}
 	all[n-3] = newMember(nameSM3, sums(all[:n-3], func(m member) []byte { sum := sm3.Sum(m.data); return sum[:] }))
 	all[n-2] = newMember(nameSHA256, sums(all[:n-2], func(m member) []byte { return m.sum[:] }))
-	text := signedText(l.checkpoint(1).Origin(), all[n-2].data)
+	text := SignedText(l.checkpoint(1).Origin(), all[n-2].data)
 	all[n-1] = newMember(nameSignature, must[[]byte](t)(note.Sign(&note.Note{Text: text}, s)))
 	return assembled(t, all)
 }

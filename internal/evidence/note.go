@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
@@ -22,25 +23,37 @@ import (
 // signedLine begins what is signed of a file: no checkpoint and no cosignature begins so.
 const signedLine = "gatehouse/evidence@v1"
 
-// signedText is what the file's signature is over: the log, and the SHA-256 of the sums.
-func signedText(origin string, sums []byte) string {
+// SignedText is what the file's signature is over: the log, and the SHA-256 of the sums.
+func SignedText(origin string, sums []byte) string {
 	sum := sha256.Sum256(sums)
 	return fmt.Sprintf("%s\n%s\n%s\n", signedLine, origin, base64.StdEncoding.EncodeToString(sum[:]))
+}
+
+// IsSigned reports whether text is what is signed of an evidence file of the log of that origin, and
+// nothing else: no checkpoint and no cosignature reads like it.
+func IsSigned(text []byte, origin string) bool {
+	sum, ok := strings.CutPrefix(string(text), signedLine+"\n"+origin+"\n")
+	raw, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSuffix(sum, "\n"))
+	return ok && err == nil && len(raw) == sha256.Size && strings.HasSuffix(sum, "\n") && strings.Count(sum, "\n") == 1
 }
 
 // signer signs notes with a key under a name.
 type signer struct {
 	note.Verifier
-	key ed25519.PrivateKey
+	key crypto.Signer
 }
 
-func newSigner(name string, key ed25519.PrivateKey) (note.Signer, error) {
-	v, err := note.NewVerifier(checkpoint.LogVKey(name, key.Public().(ed25519.PublicKey)))
+func newSigner(name string, key crypto.Signer) (note.Signer, error) {
+	public, ok := key.Public().(ed25519.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("a signer of %T: only Ed25519 signs an evidence file", key.Public())
+	}
+	v, err := note.NewVerifier(checkpoint.LogVKey(name, public))
 	return signer{v, key}, err
 }
 
 // Sign implements note.Signer.
-func (s signer) Sign(msg []byte) ([]byte, error) { return ed25519.Sign(s.key, msg), nil }
+func (s signer) Sign(msg []byte) ([]byte, error) { return s.key.Sign(nil, msg, crypto.Hash(0)) }
 
 // maxTime is the latest time that a cosignature may have, unix s: the last that RFC 3339 can write.
 const maxTime = 253_402_300_799
@@ -88,7 +101,7 @@ func (a authority) openSignature(text, sums []byte) (SignedBy, error) {
 		verifiers = append(verifiers, v)
 	}
 	n, err := note.Open(text, note.VerifierList(append(verifiers, a.log)...))
-	if err == nil && n.Text != signedText(a.origin(), sums) {
+	if err == nil && n.Text != SignedText(a.origin(), sums) {
 		err = errors.New("it is over something else")
 	}
 	if err != nil {

@@ -130,13 +130,13 @@ func (q *query) prove(ctx context.Context, c *evidence.Content, f sealed.Fixed, 
 	if c.Head.Span, err = q.span(ctx, r, left, r.end, head.Size); err != nil {
 		return err
 	}
-	c.Head.Note = head.Signed(c.Log, head.Sign(c.Key))
+	c.Head.Note = head.Signed(c.Log, head.Sign(q.house.Key))
 	w := f.Cosigned
 	if w == nil || r.epoch != f.Epoch || w.Size <= r.first {
 		return nil
 	}
 	seen := checkpoint.Checkpoint{Address: head.Address, Epoch: r.epoch, Size: w.Size, Root: w.Root}
-	note := seen.Note(c.Log, seen.Sign(c.Key), checkpoint.Cosignature{Name: checkpoint.WitnessName(q.house.Trust.Registry), Public: w.Witness[:], Time: w.Time, Signature: w.Signature})
+	note := seen.Note(c.Log, seen.Sign(q.house.Key), checkpoint.Cosignature{Name: checkpoint.WitnessName(q.house.Trust.Registry), Public: w.Witness[:], Time: w.Time, Signature: w.Signature})
 	if seen == head {
 		c.Head.Note = note
 		return nil

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -105,23 +106,7 @@ func (c *Client) Seals(ctx context.Context, building string, each func(Seals) er
 		return err
 	}
 	defer body.Close()
-	for dec := json.NewDecoder(body); ; {
-		var s struct {
-			Seals
-			Error string `json:"error"`
-		}
-		switch err := dec.Decode(&s); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("read who parts from the front: %w", err)
-		case s.Error != "":
-			return &Error{Message: s.Error, Status: http.StatusInternalServerError}
-		}
-		if err := each(s.Seals); err != nil {
-			return err
-		}
-	}
+	return eachLine(body, "who parts", each)
 }
 
 // Forget has the who parts of entries erased. It returns when no byte of them is left.
@@ -206,26 +191,41 @@ func (c *Client) Entries(ctx context.Context, f EntryFilter, each func(Entry) er
 		return "", err
 	}
 	defer body.Close()
-	dec := json.NewDecoder(body)
-	for {
-		var e struct {
-			Entry
-			More
+	err = eachLine(body, "entries", func(e struct {
+		Entry
+		More
+	}) error {
+		if e.More.More != "" {
+			more = e.More.More
+			return nil
+		}
+		return each(e.Entry)
+	})
+	return more, err
+}
+
+// eachLine reads objects, one a line. An object with an error is the front's word that it could not
+// go on.
+func eachLine[T any](body io.Reader, what string, each func(T) error) error {
+	for dec := json.NewDecoder(body); ; {
+		var line json.RawMessage
+		if err := dec.Decode(&line); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("read %s from the front: %w", what, err)
+		}
+		var fail struct {
 			Error string `json:"error"`
 		}
-		if err := dec.Decode(&e); errors.Is(err, io.EOF) {
-			return "", nil
-		} else if err != nil {
-			return "", fmt.Errorf("read entries from the front: %w", err)
+		var v T
+		if err := cmp.Or(json.Unmarshal(line, &fail), json.Unmarshal(line, &v)); err != nil {
+			return fmt.Errorf("read %s from the front: %w", what, err)
 		}
-		if e.Error != "" {
-			return "", &Error{Message: e.Error, Status: http.StatusInternalServerError}
+		if fail.Error != "" {
+			return &Error{Message: fail.Error, Status: http.StatusInternalServerError}
 		}
-		if e.More.More != "" {
-			return e.More.More, nil
-		}
-		if err := each(e.Entry); err != nil {
-			return "", err
+		if err := each(v); err != nil {
+			return err
 		}
 	}
 }

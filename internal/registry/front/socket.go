@@ -17,6 +17,7 @@ import (
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/front/backup"
+	"gatehouse/internal/registry/front/disclosure"
 	"gatehouse/internal/registry/front/document"
 	"gatehouse/internal/registry/front/downlink"
 	"gatehouse/internal/registry/front/inbox"
@@ -88,6 +89,10 @@ func (f *Front) serveOperator(s *socket.Server) {
 		return in, f.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.Backups.PutAway() })
 	}))
 	f.serveSnapshots(s)
+	mandated := disclosure.Desk{Store: f.store, Roster: f.roster, Active: &f.active, Witness: f.keys.witness, Root: f.keys.root, Span: clock.Span}
+	socket.Handle(s, "POST /v1/disclosures", post(mandated.Ask))
+	socket.Handle(s, "POST /v1/disclosures/signature", post(mandated.Sign))
+	socket.Stream(s, "GET /v1/disclosures/batches", func(w http.ResponseWriter, r *http.Request, _ socket.None) error { return mandated.Batches(w, r) })
 	socket.Handle(s, "GET /v1/person", f.getPerson)
 	socket.Handle(s, "GET /v1/gateways", get(func(ctx context.Context, q url.Values) ([]api.Gateway, error) {
 		return f.page.Gateways(ctx, q.Get("building"))

@@ -83,7 +83,7 @@ func (s *Store) open(ctx context.Context, log zerolog.Logger) error {
 	}
 	if err == nil {
 		err = dbfile.Migrate(ctx, log, s.write, s.path, dbfile.Statements(schema...), dbfile.Statements(snapshots), dbfile.Statements(searches...),
-			dbfile.Statements(marks), dbfile.Statements(contexts...), dbfile.Statements(seals...), dbfile.Statements(witnessed))
+			dbfile.Statements(marks), dbfile.Statements(contexts...), dbfile.Statements(seals...), dbfile.Statements(witnessed), dbfile.Statements(disclosures...))
 	}
 	if err == nil {
 		err = dbfile.Stamp(ctx, s.write, s.path)
@@ -146,10 +146,11 @@ func (s *Store) Size() (n int64) {
 // backups. It is valid only within the function that Update calls.
 type Tx struct {
 	conn
-	Documents Documents
-	Backups   Backups
-	Snapshots Snapshots
-	Witnessed Witnessed
+	Documents   Documents
+	Backups     Backups
+	Snapshots   Snapshots
+	Witnessed   Witnessed
+	Disclosures Disclosures
 }
 
 // Snapshots returns the gateways' backups, for reading.
@@ -170,7 +171,7 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	}
 	defer func() { _ = tx.Rollback() }() // no effect after a commit
 	c := conn{ctx, compiled{tx, &s.compiled}}
-	if err := f(&Tx{c, Documents{c}, Backups{c}, Snapshots{c}, Witnessed{c}}); err != nil {
+	if err := f(&Tx{c, Documents{c}, Backups{c}, Snapshots{c}, Witnessed{c}, Disclosures{c}}); err != nil {
 		return fmt.Errorf("write database %s: %w", s.path, dbfile.Explain(s.path, err))
 	}
 	if err := tx.Commit(); err != nil {

@@ -3,7 +3,6 @@
 package whose
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -23,22 +22,19 @@ type stream struct {
 type Finder struct {
 	Shut int // batches that the key does not open
 
-	key     []byte
+	opener  whos.Opener
 	tenancy string
 	entries map[stream][]uint64
-
-	context   *whos.Context // of the batch before
-	contextOf string
 }
 
 // New returns a Finder with the private records key, for a tenancy's whole id.
 func New(key []byte, tenancy string) *Finder {
-	return &Finder{key: key, tenancy: tenancy, entries: map[stream][]uint64{}}
+	return &Finder{opener: whos.Opener{Records: key}, tenancy: tenancy, entries: map[stream][]uint64{}}
 }
 
 // Look takes the entries of a batch that name the tenancy.
 func (f *Finder) Look(s api.Seals) error {
-	parts, err := f.open(s)
+	parts, err := f.opener.Parts(s.Gateway, s.Epoch, s.First, s.Sealed, s.Context)
 	if err != nil {
 		f.Shut++
 		return nil
@@ -55,20 +51,6 @@ func (f *Finder) Look(s api.Seals) error {
 		}
 	}
 	return nil
-}
-
-func (f *Finder) open(s api.Seals) ([]whos.Part, error) {
-	if len(s.Context) == 0 {
-		return whos.Unseal(f.key, s.Gateway, s.Epoch, s.First, s.Sealed)
-	}
-	if of := fmt.Sprintf("%s/%016x/%x", s.Gateway, s.Epoch, s.Context); f.context == nil || f.contextOf != of {
-		c, err := whos.Open(f.key, s.Gateway, s.Epoch, s.Context)
-		if err != nil {
-			return nil, err
-		}
-		f.context, f.contextOf = c, of
-	}
-	return f.context.Unseal(s.First, s.Sealed)
 }
 
 // Entries are those found, as the front takes them, in the order of their numbers.

@@ -15,8 +15,8 @@ const (
 	Change      = "gatehouse change v1"
 	Person      = "gatehouse person v1"
 	BuildingKey = "gatehouse building key v1"
-	KeysCopy    = "gatehouse keys copy v1" // of a registry's front and issuer, to its escrow key
 	Answer      = "gatehouse answer v1"    // an evidence file, to whom a mandate names; no address: it opens wherever it is
+	KeysCopy    = "gatehouse keys copy v1" // of a registry's front and issuer, to its escrow key
 )
 
 // The suite: X-Wing (ML-KEM-768 and X25519, so that what is recorded today

@@ -122,6 +122,31 @@ func (c *Context) Unseal(first uint64, sealed []byte) ([]Part, error) {
 	return parts, nil
 }
 
+// Opener opens who parts as they are stored, with the private records key: in contexts, of which it
+// keeps the last one, or sealed at once. For one goroutine.
+type Opener struct {
+	Records []byte
+
+	last *Context
+	of   string // what last is the context of
+}
+
+// Parts opens the seals of a batch; encapsulated is the key of their context, empty where they are
+// sealed at once.
+func (o *Opener) Parts(address string, epoch, first uint64, sealed, encapsulated []byte) ([]Part, error) {
+	if len(encapsulated) == 0 {
+		return Unseal(o.Records, address, epoch, first, sealed)
+	}
+	if of := contextPlace(address, epoch) + string(encapsulated); o.last == nil || o.of != of {
+		c, err := Open(o.Records, address, epoch, encapsulated)
+		if err != nil {
+			return nil, err
+		}
+		o.last, o.of = c, of
+	}
+	return o.last.Unseal(first, sealed)
+}
+
 var errForgotten = errors.New("the context was forgotten")
 
 // nonce is that of every entry: a key seals one text alone, since an entry never changes.

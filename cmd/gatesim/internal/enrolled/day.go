@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/cmd/gatesim/internal/house"
 	"gatehouse/cmd/gatesim/internal/ledger"
+	"gatehouse/cmd/gatesim/internal/mandated"
 	"gatehouse/cmd/gatesim/internal/play"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/registry/api"
@@ -36,7 +37,7 @@ func (s *Second) End() error { return errors.Join(s.Day.End(), s.Centre.Stop()) 
 
 // Through plays the day and audits it.
 func (s *Second) Through() error {
-	for _, scene := range []func() error{s.found, s.arrivals, s.cardAndPIN, s.outage, s.killDaemon, s.killRegistry, s.revoke, s.notice, s.leave} {
+	for _, scene := range []func() error{s.found, s.arrivals, s.cardAndPIN, s.outage, s.killDaemon, s.killRegistry, s.revoke, s.notice, s.leave, s.asked} {
 		if err := scene(); err != nil {
 			return err
 		}
@@ -204,4 +205,15 @@ func (s *Second) revoke() error {
 		s.Day.Story.Say("centre", "the gateway's log proves list %d", version)
 	}
 	return err
+}
+
+// asked: police ask for the passages of flat 1A, by a mandate.
+func (s *Second) asked() error {
+	var lives wire.ID
+	if err := lives.UnmarshalText([]byte(s.lived[s.Day.House.People.Residents[0]])); err != nil {
+		return err
+	}
+	scene := mandated.Scene{Place: wire.Place{District: "tianhe", Town: "shipai", Building: Building, Gateway: "gw1"}, Registry: "demo", Door: ledger.FrontDoor,
+		Keys: s.Centre.file, Front: s.Centre.front, Landlord: s.Day.Client, Until: s.registryUntil, InStep: s.inStep, Say: s.Day.Story.Say}
+	return scene.Play(s.Day.Ctx, lives)
 }

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/cmd/registryd/internal/answer"
+	"gatehouse/internal/evidence"
+	"gatehouse/internal/keys"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/approver"
+	"gatehouse/sync/wire/checkpoint"
+	"gatehouse/sync/wire/mandates"
+	"gatehouse/sync/wire/sealing"
+	"gatehouse/sync/wire/whos"
+)
+
+// appoint makes an approver known to the front, as the root's next trust document does.
+func (r *centre) appoint(reg *keys.Registry) ed25519.PrivateKey {
+	r.t.Helper()
+	public, key, err := ed25519.GenerateKey(rand.Reader)
+	must(r.t, err)
+	root, err := keys.LoadPrivateKey(filepath.Join(r.dir, "offline", "root.key"))
+	must(r.t, err)
+	trust := reg.Trust
+	trust.Version++
+	trust.Approvers = []approver.Approver{{Seat: "t1-1", Public: [32]byte(public), District: "d1", Town: "t1"}}
+	payload, err := wire.Encode(trust)
+	must(r.t, err)
+	envelope, err := wire.Sign(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: trust.Registry, Version: wire.VersionOf(trust)}, payload, root)
+	must(r.t, err)
+	_, err = api.NewClient(filepath.Join(r.dir, "front", api.FileSocket)).PutTrust(r.t.Context(), envelope)
+	must(r.t, err)
+	return key
+}
+
+// passage is a batch of one entry: a card of that tenancy at the front door.
+func passage(t *testing.T, reg *keys.Registry, keys *keys.Keys, tenancy wire.ID, at time.Time) wire.Batch {
+	t.Helper()
+	who, err := wire.Who{Credential: &wire.CredentialID{1, 7, 7}, Tenancy: &tenancy, Method: wire.MethodCard}.Encode()
+	must(t, err)
+	header, err := wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeGranted, Reason: wire.ReasonGranted, Door: "front", Source: "reader-1",
+		Direction: wire.DirectionIn, Boot: 1, Counter: 1, BootTime: 1e9, Wall: at.UnixMilli(), Clock: wire.ClockNTP}.Encode()
+	must(t, err)
+	part := whos.Part{Salt: [16]byte{1}, Who: who}
+	hash := wire.WhoHash(part.Salt, who)
+	seals, err := whos.Begin(reg.Trust.Records, reg.Place.Address(), 1)
+	must(t, err)
+	sealed, err := seals.Seal(0, []whos.Part{part})
+	must(t, err)
+	root := wire.Hash(tree.Range{}.Add(tree.LeafHash(header, hash[:])).Root())
+	c := checkpoint.Checkpoint{Address: reg.Place.Address(), Epoch: 1, Size: 1, Root: root}
+	return wire.Batch{Epoch: 1, Headers: [][]byte{header}, Whos: [][]byte{hash[:]}, Root: root, Sealed: sealed, Context: seals.Encapsulated(), Signature: c.Sign(keys.Gateway)}
+}
+
+// TestQuery: a mandate for a flat gets the passages of who lives there and their names, sealed to its
+// recipient, once; and nothing of both is said on the way.
+func TestQuery(t *testing.T) {
+	t.Parallel()
+	r := newCentre(t)
+	dir := r.gateway("gw-1", "--flat", "3b")
+	reg, err := keys.LoadRegistry(dir)
+	must(t, err)
+	own, err := keys.LoadKeys(dir)
+	must(t, err)
+	parts := connect(t, dir)
+	say := func(topic string, message []byte) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_ = parts.link.Publish(ctx, topic, message)
+	}
+	topic, message, _, tenancy := checkIn(t, reg, &own)
+	now := time.Now()
+	batch := passage(t, reg, &own, tenancy, now.Add(-time.Hour))
+	payload, err := wire.Encode(batch)
+	must(t, err)
+	entry, err := wire.Sign(wire.Protected{Type: wire.TypeBatch, Role: wire.RoleGateway, Address: reg.Place.Address(), Version: wire.VersionOf(batch)}, payload, own.Gateway)
+	must(t, err)
+	hello := sign(t, reg, &own, wire.TypeHello, wire.Hello{Nonce: wire.Nonce{1}, Boot: 1, Epoch: 1, Software: "test"})
+	r.until("the check-in is a tenancy, and the passage is stored", func() bool {
+		say(reg.Place.Up(wire.TypeHello), hello)
+		say(topic, message)
+		say(reg.Place.Up(wire.TypeBatch), entry)
+		return strings.Contains(r.ok("tenancies"), tenancy.String()) && strings.Contains(r.ok("entries"), "front")
+	})
+	by := r.appoint(reg)
+	private, public, err := sealing.GenerateKey()
+	must(t, err)
+	m := mandates.Mandate{Reference: wire.ID{0xab}, Status: mandates.Active, Issued: uint32(now.Unix()) - 60, Expires: uint32(now.Unix()) + 86400, Answers: 1,
+		Request: mandates.Request{District: "d1", Town: "t1", Building: "house-1", Flats: []string{"3b"}, From: uint32(now.Unix()) - 7200, Until: uint32(now.Unix()) - 1800,
+			Gateways: []mandates.Gateway{{ID: "gw-1", Doors: []string{"front"}}}},
+		Delivery: mandates.Delivery{Recipient: public, Format: mandates.EvidenceFile},
+		Approval: mandates.Approval{Issuing: mandates.Authority{Name: "甲派出所", File: "440000-1"}, Validating: mandates.Authority{Name: "乙分局", File: "440000-2"},
+			Officers: [2]mandates.Officer{{Unit: "一队", Badge: "000001", Key: wire.KeyID{7}}, {Unit: "一队", Badge: "000002", Key: wire.KeyID{8}}},
+			Purpose:  "盗窃案侦查", Case: "A440000-2026-1", Notice: "调证-2026-1"}}
+	envelope, err := mandates.Sign(m, reg.Trust.Registry, by)
+	must(t, err)
+	paper := filepath.Join(t.TempDir(), "mandate.cose")
+	must(t, os.WriteFile(paper, envelope, 0o600))
+	out := filepath.Join(t.TempDir(), "answer")
+	args := []string{"query", paper, "--key", filepath.Join(r.dir, "offline", "records.key"), "--out", out}
+	var said string
+	r.until("the entry is cosigned, and answered", func() bool {
+		said = r.ok(args...)
+		return strings.Contains(said, ".evidence")
+	})
+	if strings.Contains(said, tenantName) || strings.Contains(said, tenancy.String()) {
+		t.Errorf("the operator reads\n%s", said)
+	}
+	unsealed := func(pattern string) []byte {
+		t.Helper()
+		found, _ := filepath.Glob(filepath.Join(out, pattern))
+		if len(found) != 1 {
+			t.Fatalf("%s: %v in\n%s", pattern, found, said)
+		}
+		b, err := os.ReadFile(found[0])
+		must(t, err)
+		plain, err := sealing.Unseal(private, sealing.Answer, "", b)
+		must(t, err)
+		return plain
+	}
+	root, err := keys.LoadRoot(filepath.Join(r.dir, "front", api.FileRoot))
+	must(t, err)
+	report, err := evidence.Verify(unsealed("ab000000-1-*.evidence"), evidence.Trust{Root: root})
+	if err != nil || !report.Whole() || report.Manifest.Counts.Named != 1 || *report.Entries[0].Who.Tenancy != tenancy {
+		t.Errorf("%v %+v", err, report.Manifest)
+	}
+	var names []answer.Person
+	if err := json.Unmarshal(unsealed("*.names"), &names); err != nil || len(names) != 1 || names[0].Name != tenantName {
+		t.Errorf("%v %v", err, names)
+	}
+	if text := r.ok("audit"); !strings.Contains(text, "mandate: A440000-2026-1") {
+		t.Errorf("the look at a name is not recorded:\n%s", text)
+	}
+	r.refused("used_up", args...)
+	r.refused("no gateway", append(args, "--gateway", "gw-9")...)
+	must(t, os.WriteFile(paper, bytes.Repeat([]byte{1}, 200), 0o600))
+	r.refused("no signed mandate", args...)
+}

@@ -1,0 +1,121 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"gatehouse/internal/mandate"
+	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
+)
+
+// Asked asks for what a mandate allows of one gateway's log.
+type Asked struct {
+	Mandate []byte `json:"mandate"` // envelope
+	Gateway string `json:"gateway"`
+	Again   int    `json:"again,omitempty"` // number of an answer that is to be made once more; 0: a new one
+}
+
+// Disclosed is what an answer is made of. It is stored before it is handed out, and has nothing of
+// whom an entry names. Of Refusal and the rest only one is there.
+type Disclosed struct {
+	Refusal   *mandate.Refusal `json:"refusal,omitempty"`
+	Reference wire.ID          `json:"reference"`
+	// Number is that of the answer, from 1; 0: what was asked for is stored and all of it left out, and no answer was counted.
+	Number    int            `json:"number"`
+	At        time.Time      `json:"at"`       // when it was stored
+	Earliest  time.Time      `json:"earliest"` // by the front\'s clock the time was between
+	Latest    time.Time      `json:"latest"`
+	Uncertain bool           `json:"uncertain"` // the clock could not tell whether the mandate was valid
+	Place     Place          `json:"place"`
+	Registry  string         `json:"registry"`
+	Root      []byte         `json:"root"`    // public key
+	Key       []byte         `json:"key"`     // the gateway\'s public key
+	Trust     []byte         `json:"trust"`   // envelope
+	House     []byte         `json:"house"`   // envelope
+	Witness   []byte         `json:"witness"` // public key that signs the answer
+	Logs      []DisclosedLog `json:"logs"`
+	Left      []LeftOut      `json:"left"`
+}
+
+// LeftOut are entries that are stored and not in the answer.
+type LeftOut struct {
+	Epoch uint64 `json:"epoch,string"`
+	First uint64 `json:"first"`
+	End   uint64 `json:"end"`
+	Why   string `json:"why"`
+}
+
+// Why entries are left out.
+const (
+	NotCosigned = "not_cosigned" // they came a moment ago, or the front's clock is in doubt: ask again
+	OtherKey    = "other_key"    // signed by an earlier key of the gateway than the house document's
+)
+
+// DisclosedLog is the part of one epoch of a gateway's log that has the entries asked for.
+type DisclosedLog struct {
+	Epoch uint64 `json:"epoch,string"`
+	First uint64 `json:"first"` // entries from here
+	End   uint64 `json:"end"`   // to before here
+	Size  uint64 `json:"size"`  // of the cosigned tree; entries behind it are not in the answer
+	Note  string `json:"note"`  // the checkpoint of that size, signed by gateway and witness
+	// Within are the entries that may be from the time asked for, of any door, ascending.
+	Within []Run `json:"within"`
+}
+
+// Run is the entries from First to before End.
+type Run struct {
+	First uint64 `json:"first"`
+	End   uint64 `json:"end"`
+}
+
+// SealedBatch is a stored batch, with its who parts as they were sealed.
+type SealedBatch struct {
+	First        uint64    `json:"first"` // of the entries that count; the body may begin earlier
+	Next         uint64    `json:"next"`
+	Body         []byte    `json:"body"` // wire.Batch without its seals
+	Sealed       []byte    `json:"sealed,omitempty"`
+	Encapsulated []byte    `json:"encapsulated,omitempty"` // key of the context of Sealed
+	Stored       time.Time `json:"stored"`
+}
+
+// ToSign is what the witness signs of an answer.
+type ToSign struct {
+	Reference wire.ID `json:"reference"`
+	Number    int     `json:"number"`
+	Place     Place   `json:"place"`
+	Epoch     uint64  `json:"epoch,string"`
+	Text      []byte  `json:"text"`
+}
+
+// Mandated are the calls that answer a mandate.
+type Mandated struct{ socket *socket.Client }
+
+// Mandated returns the calls that answer a mandate.
+func (c *Client) Mandated() Mandated { return Mandated{c.socket} }
+
+// Disclose asks for an answer under a mandate.
+func (c Mandated) Disclose(ctx context.Context, a Asked) (d Disclosed, err error) {
+	return d, c.socket.Call(ctx, http.MethodPost, "/v1/disclosures", a, &d)
+}
+
+// Sign returns the witness's signature of an answer.
+func (c Mandated) Sign(ctx context.Context, s ToSign) (signature []byte, err error) {
+	return signature, c.socket.Call(ctx, http.MethodPost, "/v1/disclosures/signature", s, &signature)
+}
+
+// Batches yields the batches of a log of an answer: of all entries below its size, with the
+// seals of those that are asked for.
+func (c Mandated) Batches(ctx context.Context, d Disclosed, epoch uint64, each func(SealedBatch) error) error {
+	q := url.Values{"reference": {d.Reference.String()}, "number": {strconv.Itoa(d.Number)}, "building": {d.Place.Building},
+		"gateway": {d.Place.Gateway}, "epoch": {strconv.FormatUint(epoch, 10)}}
+	body, err := c.socket.Open(ctx, http.MethodGet, "/v1/disclosures/batches?"+q.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	return eachLine(body, "batches", each)
+}

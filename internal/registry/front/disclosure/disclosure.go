@@ -1,0 +1,246 @@
+// Package disclosure hands out, under a mandate, what the registry has stored of a gateway's log:
+// sealed, as it came. It judges the mandate by the trust document, stores that it answers before it
+// does, and has the witness sign what the holder of the records key makes of it.
+//
+// It opens nothing, since it has no key that could, and refuses whatever the mandate does not name:
+// another gateway, a time or a door more, an answer more.
+package disclosure
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"gatehouse/internal/evidence"
+	"gatehouse/internal/mandate"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/front/document"
+	"gatehouse/internal/registry/front/query"
+	"gatehouse/internal/registry/front/roster"
+	"gatehouse/internal/registry/store"
+	"gatehouse/internal/socket"
+	"gatehouse/internal/trueclock"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/checkpoint"
+)
+
+// Desk answers mandates. Safe for concurrent use.
+type Desk struct {
+	Store   *store.Store
+	Roster  *roster.Roster
+	Active  *document.Active
+	Witness ed25519.PrivateKey
+	Root    ed25519.PublicKey
+	Span    func() (first, last time.Time) // the time lies between them
+}
+
+// Ask answers a mandate, after that was stored. A refusal of the mandate is no error.
+func (d Desk) Ask(ctx context.Context, a api.Asked) (api.Disclosed, error) {
+	trust := d.Active.Load()
+	m, refusal := mandate.Open(a.Mandate, trust.Trust)
+	if refusal != nil {
+		return api.Disclosed{Refusal: refusal}, nil
+	}
+	g := d.Roster.Find(m.Request.Building + "/" + a.Gateway)
+	if g == nil || !d.Roster.Look(g).Member {
+		return api.Disclosed{}, socket.Refused(http.StatusNotFound, "registryd gateways --building shows them", "no gateway %s/%s", m.Request.Building, a.Gateway)
+	}
+	place := d.Roster.Look(g).Place
+	if a.Again > 0 {
+		return d.again(ctx, m.Reference, place, a.Again)
+	}
+	out := api.Disclosed{Reference: m.Reference, Place: api.Place(place), Registry: trust.Trust.Registry, Root: d.Root, Key: d.Roster.Look(g).Key.Public,
+		Trust: trust.Envelope, House: d.Roster.Building(place.Building).Document.Envelope, Witness: d.Witness.Public().(ed25519.PublicKey)}
+	reached, err := query.Reach(ctx, d.Store, place.Building, place.Gateway, m.Request.Doors(place.Gateway),
+		time.Unix(int64(m.Request.From), 0), time.Unix(int64(m.Request.Until), 0))
+	if err != nil {
+		return api.Disclosed{}, err
+	}
+	first, last := d.Span()
+	// The answer is stored even if whoever asked goes away: then it can be asked for again.
+	err = d.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		id, _, err := tx.Gateway(place)
+		if err == nil {
+			out.Number, err = tx.Disclosures.Count(m.Reference, id)
+		}
+		if err != nil {
+			return err
+		}
+		now := trueclock.Interval{Sure: first.Unix(), Lo: first.Unix(), Hi: last.Unix()}
+		use, refusal := mandate.Judge(a.Mandate, trust.Trust, mandate.Question{Place: place, Now: now, Used: out.Number})
+		if refusal != nil {
+			out = api.Disclosed{Refusal: refusal}
+			return nil
+		}
+		out.Number, out.At, out.Uncertain = use.Number, last.UTC().Truncate(time.Millisecond), use.Uncertain
+		out.Earliest, out.Latest = first.UTC(), last.UTC()
+		if err := d.cut(tx, &out, reached); err != nil {
+			return err
+		}
+		if len(out.Logs) == 0 && len(out.Left) > 0 {
+			out.Number = 0 // nothing is handed out yet: this is not one of the mandate's answers
+			return nil
+		}
+		return add(tx, id, a.Mandate, out)
+	})
+	return out, err
+}
+
+// add stores an answer with what it is made of.
+func add(tx *store.Tx, gateway int64, envelope []byte, out api.Disclosed) error {
+	plan, err := json.Marshal(out)
+	if err != nil {
+		return err
+	}
+	return tx.Disclosures.Add(store.Disclosure{Reference: out.Reference, Gateway: gateway, Number: out.Number, At: out.At,
+		Uncertain: out.Uncertain, Mandate: envelope, Plan: plan})
+}
+
+// cut takes what was reached up to the newest cosigned checkpoint of each epoch: what is behind it is
+// not proved yet, and is asked for later.
+func (d Desk) cut(tx *store.Tx, out *api.Disclosed, reached []query.Reached) error {
+	out.Logs, out.Left = []api.DisclosedLog{}, []api.LeftOut{}
+	for _, r := range reached {
+		c := checkpoint.Checkpoint{Address: out.Place.Address(), Epoch: r.Epoch}
+		size, unix, err := tx.Cosigned(r.Gateway, r.Epoch)
+		if err != nil {
+			return err
+		}
+		if c.Size = size; size < r.End {
+			out.Left = append(out.Left, api.LeftOut{Epoch: r.Epoch, First: max(size, r.First), End: r.End, Why: api.NotCosigned})
+		}
+		if size <= r.First {
+			continue
+		}
+		note, ok, err := d.note(tx, r, c, unix)
+		switch {
+		case err != nil:
+			return err
+		case !ok:
+			out.Left = append(out.Left, api.LeftOut{Epoch: r.Epoch, First: r.First, End: min(r.End, size), Why: api.OtherKey})
+		default:
+			out.Logs = append(out.Logs, api.DisclosedLog{Epoch: r.Epoch, First: r.First, End: min(r.End, size), Size: size, Note: note, Within: r.Within})
+		}
+	}
+	return nil
+}
+
+// note returns the checkpoint that was cosigned last, with the signature of the gateway, which came
+// with its batch, and that of the witness, which is the same whenever it is made. It reports whether
+// the gateway's key of today has signed it.
+func (d Desk) note(tx *store.Tx, r query.Reached, c checkpoint.Checkpoint, unix int64) (string, bool, error) {
+	last, err := tx.Overlapping(r.Gateway, r.Epoch, c.Size-1, c.Size, 1)
+	if err != nil {
+		return "", false, err
+	}
+	var b wire.Batch
+	if len(last) == 1 {
+		err = wire.Decode(last[0].Body, &b)
+	}
+	if err != nil || len(last) != 1 || b.First+uint64(len(b.Headers)) != c.Size {
+		return "", false, fmt.Errorf("no batch of %s ends at the cosigned checkpoint, before entry %d: %w", c.Address, c.Size, err)
+	}
+	c.Root = b.Root
+	key := d.Roster.Look(d.Roster.Find(c.Address)).Key.Public
+	w := checkpoint.Cosignature{Name: checkpoint.WitnessName(d.Active.Load().Trust.Registry), Public: d.Witness.Public().(ed25519.PublicKey),
+		Time: uint64(unix), Signature: c.Cosign(d.Witness, uint64(unix))}
+	return c.Note(key, b.Signature, w), c.Verify(key, b.Signature), nil
+}
+
+// again returns an answer as it was given.
+func (d Desk) again(ctx context.Context, reference wire.ID, place wire.Place, number int) (out api.Disclosed, err error) {
+	out, _, err = d.find(ctx, reference, place, number)
+	return out, err
+}
+
+func (d Desk) find(ctx context.Context, reference wire.ID, place wire.Place, number int) (out api.Disclosed, gateway int64, err error) {
+	var a store.Disclosure
+	err = d.Store.Update(ctx, func(tx *store.Tx) error {
+		if gateway, _, err = tx.Gateway(place); err == nil {
+			a, err = tx.Disclosures.Find(reference, gateway, number)
+		}
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return out, 0, socket.Refused(http.StatusNotFound, "without --again a new answer is given, if the mandate has one left", "no answer %d of this gateway under that mandate", number)
+	}
+	if err == nil {
+		err = json.Unmarshal(a.Plan, &out)
+	}
+	return out, gateway, err
+}
+
+// log returns the part of an epoch of an answer, and the gateway's number in the store.
+func (d Desk) log(ctx context.Context, reference wire.ID, place wire.Place, number int, epoch uint64) (api.DisclosedLog, int64, error) {
+	out, gateway, err := d.find(ctx, reference, place, number)
+	if err != nil {
+		return api.DisclosedLog{}, 0, err
+	}
+	for _, l := range out.Logs {
+		if l.Epoch == epoch {
+			return l, gateway, nil
+		}
+	}
+	return api.DisclosedLog{}, 0, socket.Refused(http.StatusNotFound, "", "that answer has nothing of epoch %016x", epoch)
+}
+
+// Batches writes the batches of a log of an answer, one object a line: all that are below its size,
+// since the proof needs their hashes, and the seals of those that were asked for.
+func (d Desk) Batches(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	place, reference, number, epoch, err := d.asked(q)
+	if err != nil {
+		return socket.Refused(http.StatusBadRequest, "", "%v", err)
+	}
+	l, gateway, err := d.log(r.Context(), reference, place, number, epoch)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	out := json.NewEncoder(w)
+	for b, err := range d.Store.Seals().Log(r.Context(), gateway, epoch, l.Size) {
+		if err != nil {
+			_ = out.Encode(api.Error{Message: err.Error()})
+			return nil
+		}
+		s := api.SealedBatch{First: b.First, Next: b.Next, Body: b.Body, Stored: b.Stored.UTC()}
+		if b.Next > l.First && b.First < l.End {
+			s.Sealed, s.Encapsulated = b.Sealed, b.Encapsulated
+		}
+		if out.Encode(s) != nil {
+			return nil // the client is gone
+		}
+	}
+	return nil
+}
+
+func (d Desk) asked(q url.Values) (place wire.Place, reference wire.ID, number int, epoch uint64, err error) {
+	g := d.Roster.Find(q.Get("building") + "/" + q.Get("gateway"))
+	if g == nil {
+		return place, reference, 0, 0, errors.New("no such gateway")
+	}
+	place = d.Roster.Look(g).Place
+	idErr := reference.UnmarshalText([]byte(q.Get("reference")))
+	number, numberErr := strconv.Atoi(q.Get("number"))
+	epoch, epochErr := strconv.ParseUint(q.Get("epoch"), 10, 64)
+	return place, reference, number, epoch, errors.Join(idErr, numberErr, epochErr)
+}
+
+// Sign signs, as the witness, the sums of an evidence file of an answer that was given, and nothing
+// else: no checkpoint and no cosignature reads like it.
+func (d Desk) Sign(ctx context.Context, s api.ToSign) ([]byte, error) {
+	if _, _, err := d.log(ctx, s.Reference, wire.Place(s.Place), s.Number, s.Epoch); err != nil {
+		return nil, err
+	}
+	log := checkpoint.Checkpoint{Address: s.Place.Address(), Epoch: s.Epoch}
+	if !evidence.IsSigned(s.Text, log.Origin()) {
+		return nil, socket.Refused(http.StatusBadRequest, "", "that is not what is signed of an evidence file")
+	}
+	return ed25519.Sign(d.Witness, s.Text), nil
+}

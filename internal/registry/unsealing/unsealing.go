@@ -1,0 +1,198 @@
+// Package unsealing makes evidence files of what the registry has stored sealed, with the records key
+// that lies offline. It cuts what it opens to the mandate before anything is written, and refuses
+// batches that do not hash to the checkpoint that gateway and witness signed.
+//
+// It does not judge a mandate: the front did, and stored that it answered.
+package unsealing
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"gatehouse/internal/amount"
+	"gatehouse/internal/evidence"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
+	"gatehouse/sync/wire/mandates"
+	"gatehouse/sync/wire/whos"
+)
+
+// Answer is one log of an answer, about to be opened.
+type Answer struct {
+	Disclosed api.Disclosed
+	Log       api.DisclosedLog
+	Mandate   mandates.Mandate
+	Envelope  []byte           // of the mandate
+	Tenancies map[wire.ID]bool // of the flats that the mandate names
+	Records   []byte           // private records key
+	Zone      string           // of the building
+	Software  string           // that makes the file
+}
+
+// Opened is what came of it: the content of an evidence file, and who is named in it.
+type Opened struct {
+	Content   evidence.Content
+	Tenancies []wire.ID // ascending
+	Lost      []uint64  // entries whose seals did not open: they stand in the file as withheld
+}
+
+// Open opens the entries of an answer. The batches are those of the whole log, in order.
+func (a Answer) Open(batches []api.SealedBatch, signer crypto.Signer) (Opened, error) {
+	o := opening{Answer: a, opener: whos.Opener{Records: a.Records}, named: map[wire.ID]bool{}, seen: newSeen()}
+	for _, b := range batches {
+		if err := o.batch(b); err != nil {
+			return Opened{}, fmt.Errorf("entries %d to %d of %s: %w", b.First, b.Next, a.Disclosed.Place.Address(), err)
+		}
+	}
+	if uint64(len(o.leaves)) != a.Log.Size || uint64(len(o.entries)) != a.Log.End-a.Log.First {
+		return Opened{}, fmt.Errorf("the front has %s of the %d that are signed for", amount.Of(len(o.leaves), "entry"), a.Log.Size)
+	}
+	c, err := o.content(signer)
+	return Opened{Content: c, Tenancies: o.tenancies(), Lost: o.lost}, err
+}
+
+// opening collects what one answer is made of.
+type opening struct {
+	Answer
+	opener  whos.Opener
+	leaves  []tlog.Hash // of the whole log
+	entries []journaled.Stored
+	erased  []evidence.Run
+	lost    []uint64
+	named   map[wire.ID]bool
+	seen    seen
+}
+
+// batch takes the entries of a batch that count.
+func (o *opening) batch(row api.SealedBatch) error {
+	var b wire.Batch
+	if err := wire.Decode(row.Body, &b); err != nil {
+		return err
+	}
+	if row.First < b.First || row.First != uint64(len(o.leaves)) || row.Next > b.First+uint64(len(b.Headers)) || b.Epoch != o.Log.Epoch {
+		return errors.New("the batch does not follow on the one before")
+	}
+	sealed, unsealErr := o.unseal(b, row)
+	for seq := row.First; seq < min(row.Next, o.Log.Size); seq++ {
+		i := seq - b.First
+		s := journaled.Stored{Header: b.Headers[i]}
+		if len(b.Whos[i]) > 0 {
+			s.Erased, s.WhoHash = true, wire.Hash(b.Whos[i])
+		}
+		o.leaves = append(o.leaves, tree.LeafHash(s.Header, s.WhoHash[:]))
+		h, err := wire.DecodeHeader(s.Header)
+		if err != nil {
+			h = wire.Header{} // its bytes count, whatever they say
+		}
+		o.seen.add(h, seq >= o.Log.First && seq < o.Log.End)
+		if seq >= o.Log.First && seq < o.Log.End {
+			part, ok := sealed[uint16(i)]
+			o.take(h, s, seq, part, ok, unsealErr != nil)
+		}
+	}
+	return nil
+}
+
+// unseal opens the who parts of a batch, by their index. Nothing is sealed where none were asked for,
+// or all are erased.
+func (o *opening) unseal(b wire.Batch, row api.SealedBatch) (map[uint16]whos.Part, error) {
+	if len(row.Sealed) == 0 {
+		return nil, nil
+	}
+	parts, err := o.opener.Parts(o.Disclosed.Place.Address(), b.Epoch, b.First, row.Sealed, row.Encapsulated)
+	all := map[uint16]whos.Part{}
+	for _, p := range parts {
+		all[p.Index] = p
+	}
+	return all, err
+}
+
+// take adds an entry that was asked for: with its who part if the mandate has it.
+func (o *opening) take(h wire.Header, s journaled.Stored, seq uint64, part whos.Part, sealed, failed bool) {
+	opened := sealed && wire.WhoHash(part.Salt, part.Who) == s.WhoHash
+	switch {
+	case !s.Erased:
+	case failed || sealed && !opened:
+		o.lost = append(o.lost, seq)
+	case !sealed:
+		o.erase(seq)
+	default:
+		if who, err := wire.DecodeWho(part.Who); err == nil && o.admits(h, seq, who) {
+			s = journaled.New(s.Header, part.Salt, part.Who)
+			if who.Tenancy != nil {
+				o.named[*who.Tenancy] = true
+			}
+		}
+	}
+	o.entries = append(o.entries, s)
+}
+
+// erase adds an entry to the runs of those whose who parts are gone.
+func (o *opening) erase(seq uint64) {
+	if n := len(o.erased); n > 0 && o.erased[n-1].End == seq {
+		o.erased[n-1].End++
+		return
+	}
+	o.erased = append(o.erased, evidence.Run{First: seq, End: seq + 1})
+}
+
+// tenancies returns who is named.
+func (o *opening) tenancies() (all []wire.ID) {
+	for id := range o.named {
+		all = append(all, id)
+	}
+	slices.SortFunc(all, func(a, b wire.ID) int { return bytes.Compare(a[:], b[:]) })
+	return all
+}
+
+// content puts the file's content together.
+func (o *opening) content(signer crypto.Signer) (evidence.Content, error) {
+	d, l := o.Disclosed, o.Log
+	span, err := tree.NewSpan(tree.Range{}.AddAll(o.leaves[:l.First]), l.End, l.Size, func(first uint64, level int) (tlog.Hash, error) {
+		return tree.Range{}.AddAll(o.leaves[first : first+1<<level]).Root(), nil
+	})
+	if err != nil {
+		return evidence.Content{}, err
+	}
+	r := o.Mandate.Request
+	m := evidence.Manifest{Registry: d.Registry, Root: fmt.Sprintf("%x", d.Root), Gateway: d.Place.Address(), Epoch: evidence.Epoch(l.Epoch), First: l.First,
+		Erased: o.erased, TimeZone: o.Zone, Doors: o.seen.doors(r.Doors(d.Place.Gateway)), Boots: o.seen.boots(),
+		Scope:   evidence.Scope{Doors: r.Doors(d.Place.Gateway), From: time.Unix(int64(r.From), 0).UTC(), Until: time.Unix(int64(r.Until), 0).UTC()},
+		Mandate: evidence.Mandate{Reference: d.Reference.String(), SHA256: sha256.Sum256(o.Envelope)},
+		Clock:   evidence.ClockState{Quality: "registry", Earliest: d.Earliest, Latest: d.Latest},
+		Made:    evidence.Making{At: d.At, Software: o.Software, SiteFile: o.seen.site},
+		Epochs:  []evidence.Head{{Epoch: evidence.Epoch(l.Epoch), Size: l.Size, Root: wire.Hash(tree.Range{}.AddAll(o.leaves).Root())}}}
+	return evidence.Content{Manifest: m, Entries: o.each(), Head: evidence.Proven{Note: l.Note, Span: span}, Pins: o.seen.pins(),
+		Trust: d.Trust, House: d.House, Log: d.Key, Key: signer}, nil
+}
+
+func (o *opening) each() iter.Seq2[journaled.Stored, error] {
+	return func(yield func(journaled.Stored, error) bool) {
+		for _, s := range o.entries {
+			if !yield(s, nil) {
+				return
+			}
+		}
+	}
+}
+
+// admits reports whether the mandate has whom an entry names.
+func (a Answer) admits(h wire.Header, seq uint64, who wire.Who) bool {
+	r := a.Mandate.Request
+	if !slices.Contains(r.Doors(a.Disclosed.Place.Gateway), h.Door) ||
+		!slices.ContainsFunc(a.Log.Within, func(w api.Run) bool { return w.First <= seq && seq < w.End }) {
+		return false
+	}
+	return !r.Named() || who.Tenancy != nil && (a.Tenancies[*who.Tenancy] || slices.Contains(r.Tenancies, *who.Tenancy)) ||
+		who.Credential != nil && slices.Contains(r.Cards, *who.Credential)
+}
