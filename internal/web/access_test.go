@@ -167,7 +167,7 @@ func TestLogInWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nowhere := "access repeated flood released released_late secured opened closed exit told "
+	nowhere := "access repeated flood released released_late secured opened closed exit told sealed "
 	for k := wire.Kind(1); !strings.HasPrefix(k.String(), "kind_"); k++ {
 		if has := words.Has("log.kind_" + k.String()); has == strings.Contains(nowhere, k.String()+" ") {
 			t.Errorf("kind %s has words for the owner's log: %v", k, has)
