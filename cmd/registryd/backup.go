@@ -43,8 +43,8 @@ type backup struct {
 }
 
 // Run copies both databases while they are in use: the issuer's first, so that the front's is the
-// newer one. Only when both are on the disk and whole, gateways are told that their content is
-// safe.
+// newer one, and then the front's ledger of erasures, so that it has all that the copy knows of. Only when
+// all are on the disk and whole, gateways are told that their content is safe.
 func (c backupCmd) Run(s *session) error {
 	if err := c.check(s.states); err != nil {
 		return err
@@ -64,7 +64,7 @@ func (c backupCmd) Run(s *session) error {
 		return socket.Hinted("the copies are good; make another backup, so that gateways hear of it", "tell the front of the backup: %v", err)
 	}
 	return s.Print(map[string]any{"folder": b.Dir, "time": b.Time}, nil, func(w io.Writer) {
-		fmt.Fprintf(w, "both databases are in %s; gateways hear that it is safe what they have\n", b.Dir)
+		fmt.Fprintf(w, "both databases and the ledger of erasures are in %s; gateways hear that it is safe what they have\n", b.Dir)
 	})
 }
 
@@ -117,6 +117,9 @@ func (b *backup) fill(s *session, id string) error {
 		}
 		b.SHA256[part.name] = sum
 	}
+	if err := b.ledger(s, temp); err != nil {
+		return err
+	}
 	text, err := json.MarshalIndent(b, "", "  ")
 	if err != nil {
 		return err
@@ -125,6 +128,16 @@ func (b *backup) fill(s *session, id string) error {
 		return err
 	}
 	return durable.Rename(temp, b.Dir)
+}
+
+// ledger copies the front's ledger of erasures, which the front has just read whole.
+func (b *backup) ledger(s *session, dir string) error {
+	data, err := s.front.Ledger(s.ctx)
+	if err != nil {
+		return err
+	}
+	b.SHA256[api.FileErasures] = fmt.Sprintf("%x", sha256.Sum256(data))
+	return durable.WriteFile(filepath.Join(dir, api.FileErasures), data, 0o600)
 }
 
 // save writes a copy that comes from a process, syncs it and checks it.

@@ -227,19 +227,7 @@ func TestRegistry(t *testing.T) {
 	if keys.Gateway == nil {
 		t.Fatal(err)
 	}
-	hello := sign(t, reg, &keys, wire.TypeHello, wire.Hello{Nonce: wire.Nonce{1}, Boot: 1, Epoch: 1, Software: "test"})
-	r.until("the gateway is online", func() bool {
-		_ = parts.link.Publish(t.Context(), reg.Place.Up(wire.TypeHello), hello)
-		var all []api.Gateway
-		return r.json(&all, "gateways") && len(all) == 1 && all[0].Online
-	})
-	topic, message, grant, tenancy := checkIn(t, reg, &keys)
-	r.until("the check-in is a tenancy", func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		_ = parts.link.Publish(ctx, topic, message)
-		return strings.Contains(r.ok("tenancies"), tenancy.String())
-	})
+	grant, tenancy := r.checksIn(parts.link, reg, &keys)
 	if out := r.ok("grants", "--tenancy", tenancy.String()); !strings.Contains(out, grant.String()) || !strings.Contains(out, "active") {
 		t.Fatal(out)
 	}
@@ -260,16 +248,42 @@ func TestRegistry(t *testing.T) {
 	r.until("the gateway gets the list with the revocation", func() bool { return parts.version(t, reg) == 4 })
 	r.refused("no pass", "pass", tenancy.String())
 	r.names(tenancy)
-	batch, seals := passages(t, reg, &keys, tenancy, wire.ID{7, 7}, tenancy)
-	message = sign(t, reg, &keys, wire.TypeBatch, batch)
-	r.until("the entries are stored", func() bool {
-		_ = parts.link.Publish(t.Context(), reg.Place.Up(wire.TypeBatch), message)
-		var st api.Status
-		return r.json(&st, "status") && st.Entries == 3
-	})
+	seals := r.brings(parts.link, reg, &keys, tenancy, wire.ID{7, 7}, tenancy)
 	r.preserves()
 	r.forgets(tenancy, seals)
 	r.rest(dir)
+}
+
+// checksIn has a gateway say hello and check one tenant in.
+func (r *centre) checksIn(link *mqtt.Link, reg *keys.Registry, keys *keys.Keys) (grant, tenancy wire.ID) {
+	r.t.Helper()
+	hello := sign(r.t, reg, keys, wire.TypeHello, wire.Hello{Nonce: wire.Nonce{1}, Boot: 1, Epoch: 1, Software: "test"})
+	r.until("the gateway is online", func() bool {
+		_ = link.Publish(r.t.Context(), reg.Place.Up(wire.TypeHello), hello)
+		var all []api.Gateway
+		return r.json(&all, "gateways") && len(all) == 1 && all[0].Online
+	})
+	topic, message, grant, tenancy := checkIn(r.t, reg, keys)
+	r.until("the check-in is a tenancy", func() bool {
+		ctx, cancel := context.WithTimeout(r.t.Context(), time.Second)
+		defer cancel()
+		_ = link.Publish(ctx, topic, message)
+		return strings.Contains(r.ok("tenancies"), tenancy.String())
+	})
+	return grant, tenancy
+}
+
+// brings has a gateway send the passages with which its log begins, and returns what names whom they are of.
+func (r *centre) brings(link *mqtt.Link, reg *keys.Registry, keys *keys.Keys, tenancies ...wire.ID) (seals [][]byte) {
+	r.t.Helper()
+	batch, seals := passages(r.t, reg, keys, tenancies...)
+	message := sign(r.t, reg, keys, wire.TypeBatch, batch)
+	r.until("the entries are stored", func() bool {
+		_ = link.Publish(r.t.Context(), reg.Place.Up(wire.TypeBatch), message)
+		var st api.Status
+		return r.json(&st, "status") && st.Entries == uint64(len(tenancies))
+	})
+	return seals
 }
 
 // names: nobody's name is anywhere but behind the records key.

@@ -22,6 +22,7 @@ import (
 const (
 	FileConfig     = "front.toml"
 	FileDatabase   = "front.db"
+	FileErasures   = "erasures.jsonl" // the ledger of erasures and of orders to preserve
 	FileSocket     = "front.sock"
 	FileRoot       = "root.pub"    // PEM, Ed25519: the root's public key
 	FileTrust      = "trust.cose"  // envelope of the first Trust document; later ones are in the database

@@ -146,6 +146,11 @@ func (c *Client) Backup(ctx context.Context, id string) (io.ReadCloser, error) {
 	return c.socket.Open(ctx, http.MethodGet, "/v1/backup?"+url.Values{"id": {id}}.Encode(), nil)
 }
 
+// Ledger returns the front's ledger of erasures and orders as of now.
+func (c *Client) Ledger(ctx context.Context) (data []byte, err error) {
+	return data, c.socket.Call(ctx, http.MethodGet, "/v1/ledger", nil, &data)
+}
+
 // Kept says that the copy of this id is kept.
 func (c *Client) Kept(ctx context.Context, id string) (k Kept, err error) {
 	return k, c.socket.Call(ctx, http.MethodPost, "/v1/backups", Kept{ID: id}, &k)

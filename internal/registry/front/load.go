@@ -38,7 +38,7 @@ func (f *Front) load(ctx context.Context) (err error) {
 	if f.safety, err = backup.Load(ctx, f.store, o.Config.path(api.FileDatabase), o.Now(), o.Log); err != nil {
 		return err
 	}
-	eraser, err := retention.Open(ctx, retention.Options{Periods: o.Config.periods(), Store: f.store, Clock: f.clock, Path: o.Config.path(retention.File), Log: o.Log})
+	eraser, err := retention.Open(ctx, retention.Options{Periods: o.Config.periods(), Store: f.store, Clock: f.clock, Path: o.Config.path(api.FileErasures), Log: o.Log})
 	if err != nil {
 		return err
 	}

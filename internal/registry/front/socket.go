@@ -86,7 +86,7 @@ func (f *Front) serveOperator(s *socket.Server) {
 	socket.Handle(s, "POST /v1/backups", post(func(ctx context.Context, k api.Kept) (api.Kept, error) { return f.safety.Keep(ctx, k, f.o.Now()) }))
 	socket.Stream(s, "GET /v1/backup", f.getBackup)
 	socket.Handle(s, "POST /v1/remarks/done", post(func(ctx context.Context, in struct{}) (struct{}, error) {
-		return in, f.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.Backups.PutAway() })
+		return in, f.page.Retention.PutAway(ctx)
 	}))
 	f.serveSnapshots(s)
 	mandated := disclosure.Desk{Store: f.store, Roster: f.roster, Active: &f.active, Witness: f.keys.witness, Root: f.keys.root, Span: clock.Span}
@@ -106,6 +106,7 @@ func (f *Front) serveOperator(s *socket.Server) {
 		return f.page.Retention.Seals(w, req)
 	})
 	socket.Handle(s, "POST /v1/forget", post(f.page.Retention.Forget))
+	socket.Handle(s, "GET /v1/ledger", get(func(context.Context, url.Values) ([]byte, error) { return f.page.Retention.Ledger() }))
 	socket.Handle(s, "POST /v1/holds", post(f.page.Retention.Preserve))
 	socket.Handle(s, "GET /v1/holds", get(func(context.Context, url.Values) ([]api.Hold, error) { return f.page.Retention.Holds(), nil }))
 	socket.Handle(s, "GET /v1/alarms", func(req *http.Request, _ socket.None) ([]api.Alarm, error) { return query.Alarms(f.store, req) })

@@ -80,8 +80,10 @@ func (s *Store) PutBack(ctx context.Context) (time.Time, error) {
 }
 
 // setMoment stores a time in the table meta.
-func (b Backups) setMoment(name string, at time.Time) error {
-	return b.exec(`INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, at)
+func (b Backups) setMoment(name string, at time.Time) error { return b.setMeta(name, at) }
+
+func (b Backups) setMeta(name string, value any) error {
+	return b.exec(`INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
 }
 
 // moment reads a time of the table meta; the zero time if it is missing.

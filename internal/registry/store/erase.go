@@ -24,6 +24,15 @@ type Seals struct{ s *Store }
 // Seals returns the stored who parts.
 func (s *Store) Seals() Seals { return Seals{s} }
 
+// Ledger returns the number of the newest line that the ledger of erasures had, which stands outside the database; 0
+// before the first.
+func (s Seals) Ledger(ctx context.Context) (uint64, error) {
+	return s.s.reading(ctx).number("read the mark of the ledger of erasures", `SELECT value FROM meta WHERE name = 'erasures'`)
+}
+
+// SetLedger stores that number.
+func (b Backups) SetLedger(line uint64) error { return b.setMeta("erasures", line) }
+
 // Page returns at most n batches with who parts, of which Sealed and Context are set, that were
 // stored until a time: the oldest first, and only those behind after.
 func (s Seals) Page(ctx context.Context, until time.Time, after Batch, n int) ([]Batch, error) {

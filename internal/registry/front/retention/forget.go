@@ -57,14 +57,14 @@ func (e *Eraser) Forget(ctx context.Context, all []api.Forget) (f api.Forgotten,
 	defer e.one.Unlock()
 	now, _ := e.o.Clock.Now()
 	for _, one := range all {
-		if err := e.ledger.add(line{At: now, Forgot: &one}); err != nil {
+		if err := e.add(ctx, line{At: now, Forgot: &one}); err != nil {
 			return f, err
 		}
 	}
 	if f, err = e.forget(ctx, all, e.ledger.holds(now)); err != nil {
 		return f, err
 	}
-	if err := e.count(now, f.Erased); err != nil {
+	if err := e.count(ctx, now, f.Erased); err != nil {
 		return f, err
 	}
 	return f, e.scrub(ctx, now)

@@ -46,7 +46,7 @@ func (e *Eraser) Preserve(ctx context.Context, h api.Hold) (api.Hold, error) {
 			"%s are preserved for this officer, %s in all", amount.Of(n, "span"), amount.Of(len(all), "span"))
 	}
 	h.ID, h.Made, h.Ends = strings.ToLower(rand.Text()[:8]), now.UTC(), now.Add(holdFor).UTC()
-	if err := e.ledger.add(line{At: now, Hold: &h}); err != nil {
+	if err := e.add(ctx, line{At: now, Hold: &h}); err != nil {
 		return h, err
 	}
 	e.o.Log.Info().Str("hold", h.ID).Msg("a span of the log is preserved on an officer's order")

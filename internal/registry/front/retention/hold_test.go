@@ -58,7 +58,7 @@ func TestPreserves(t *testing.T) {
 	o.after(2 * day)
 	o.must(o.eraser.scrub(t.Context(), o.now))
 	o.want("when the order is over")
-	if b, err := os.ReadFile(o.path(File)); err != nil || len(o.eraser.Holds()) != 0 || strings.Contains(string(b), "440000-1") {
+	if b, err := os.ReadFile(o.path(api.FileErasures)); err != nil || len(o.eraser.Holds()) != 0 || strings.Contains(string(b), "440000-1") {
 		t.Errorf("the order is still there: %s, %v", b, err)
 	}
 }

@@ -14,8 +14,11 @@ import (
 	"gatehouse/internal/registry/api"
 )
 
-// line is a line of the ledger of erasures; one field besides At is set.
+// line is a line of the ledger of erasures; one field besides Number and At is set.
 type line struct {
+	// Number counts the lines from 1, also those that a newer one replaced; 0: of a program that did not count yet.
+	Number uint64 `json:"number,omitempty"`
+
 	At time.Time `json:"at"` // agreed time
 	// Over says that who parts of before these times are erased. It is written first, so that
 	// a copy of the database that is put back never brings them back.
@@ -36,6 +39,7 @@ type line struct {
 type ledger struct {
 	path  string
 	lines []line
+	last  uint64 // number of the newest line
 }
 
 // readLedger reads the ledger; one that is missing is empty. One that can't be read is an error, since what
@@ -50,18 +54,23 @@ func readLedger(path string) (*ledger, error) {
 		return nil, fmt.Errorf("read the ledger of erasures: %w", err)
 	}
 	for n, text := range bytes.Split(bytes.TrimSpace(b), []byte("\n")) {
+		if len(text) == 0 {
+			continue // a backup of before the first line
+		}
 		var next line
 		if err := json.Unmarshal(text, &next); err != nil {
 			return nil, fmt.Errorf("ledger of erasures %s, line %d: %w; put the copy of yesterday back, or move it away if there is none: "+
 				"then what a copy of the database brings back stays until its time is over again", path, n+1, err)
 		}
 		l.lines = append(l.lines, next)
+		l.last = max(l.last, next.Number)
 	}
 	return l, nil
 }
 
-// add appends a line durably.
+// add appends a line durably, and numbers it.
 func (l *ledger) add(next line) error {
+	next.Number = l.last + 1
 	all := make([]line, 0, len(l.lines)+1)
 	for _, old := range l.lines {
 		if !next.replaces(old) {
@@ -79,8 +88,17 @@ func (l *ledger) add(next line) error {
 	if err := durable.WriteFile(l.path, b.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("write the ledger of erasures: %w", err)
 	}
-	l.lines = all
+	l.lines, l.last = all, next.Number
 	return nil
+}
+
+// read returns the file as it is; nothing before the first line.
+func (l *ledger) read() ([]byte, error) {
+	b, err := os.ReadFile(l.path)
+	if errors.Is(err, fs.ErrNotExist) && len(l.lines) == 0 {
+		return []byte{}, nil
+	}
+	return b, err
 }
 
 // replaces reports whether a newer line makes an old one needless, after it took over what that says: of the ages only

@@ -21,9 +21,6 @@ import (
 )
 
 const (
-	// File is the ledger, in the front's directory.
-	File = "erasures.jsonl"
-
 	lookEvery  = time.Minute
 	roundEvery = 24 * time.Hour
 	scrubEvery = 7 * 24 * time.Hour // rewriting a large database takes minutes
@@ -50,6 +47,7 @@ type Eraser struct {
 	o      Options
 	one    sync.Mutex // held while something is erased; it guards ledger
 	ledger *ledger
+	mark   uint64 // the newest line that the database knows of; guarded by one, too
 
 	mu    sync.Mutex
 	state api.Retention
@@ -63,6 +61,9 @@ func Open(ctx context.Context, o Options) (*Eraser, error) {
 	}
 	e := &Eraser{o: o, ledger: l}
 	e.state = api.Retention{Passages: o.Passages, Acts: o.Acts, Erased: l.erased()}
+	if err := e.compare(ctx); err != nil {
+		return nil, err
+	}
 	n, err := e.again(ctx)
 	if err == nil && n > 0 {
 		o.Log.Warn().Int("who_parts", n).Msg("what was erased before came back with a copy of the database, and is erased again")
@@ -70,6 +71,60 @@ func Open(ctx context.Context, o Options) (*Eraser, error) {
 		err = e.scrub(ctx, now)
 	}
 	return e, err
+}
+
+// compare holds the ledger against what the database knows of it, and says when it is gone or an older one: what only the
+// lost lines had erased may be back.
+func (e *Eraser) compare(ctx context.Context) error {
+	var err error
+	if e.mark, err = e.o.Store.Seals().Ledger(ctx); err != nil || e.mark <= e.ledger.last {
+		return err
+	}
+	said := fmt.Sprintf("%s has line %d, the database knows of line %d", api.FileErasures, e.ledger.last, e.mark)
+	if len(e.ledger.lines) == 0 {
+		said = fmt.Sprintf("%s is not there, the database knows of line %d", api.FileErasures, e.mark)
+	}
+	e.o.Log.Warn().Str("ledger", e.o.Path).Msg(said)
+	now, _ := e.o.Clock.Now()
+	return e.update(ctx, func(tx *store.Tx) error {
+		return tx.Backups.Remark(said+": whom it had erased may be named again. Stop the front, and put back the newest that a backup has; "+
+			"with none, give registryd forget and registryd preserve again. docs/restore.md", now)
+	})
+}
+
+// add appends a line to the ledger, and tells the database how far that has come.
+func (e *Eraser) add(ctx context.Context, next line) error {
+	if err := e.ledger.add(next); err != nil {
+		return err
+	}
+	if e.ledger.last <= e.mark {
+		return nil // lines are lost: it has less than there was until they are put back, or that is put away
+	}
+	return e.setMark(ctx, func(*store.Tx) error { return nil })
+}
+
+// PutAway dismisses the remarks of restores: from now on the database knows of the ledger as it is.
+func (e *Eraser) PutAway(ctx context.Context) error {
+	e.one.Lock()
+	defer e.one.Unlock()
+	return e.setMark(ctx, func(tx *store.Tx) error { return tx.Backups.PutAway() })
+}
+
+// setMark tells the database how far the ledger has come, with another change.
+func (e *Eraser) setMark(ctx context.Context, with func(*store.Tx) error) error {
+	last := e.ledger.last
+	err := e.update(ctx, func(tx *store.Tx) error { return errors.Join(with(tx), tx.Backups.SetLedger(last)) })
+	if err == nil {
+		e.mark = last
+	}
+	return err
+}
+
+// Ledger returns the ledger as of now, for a backup: it has all that a copy of the database from before says it has.
+func (e *Eraser) Ledger() ([]byte, error) {
+	e.one.Lock()
+	defer e.one.Unlock()
+	return e.ledger.read()
 }
 
 // again erases what the ledger says.
@@ -114,11 +169,11 @@ func (e *Eraser) Run(ctx context.Context) error {
 func (e *Eraser) round(ctx context.Context, now time.Time) error {
 	e.one.Lock()
 	defer e.one.Unlock()
-	if err := e.ledger.add(line{At: now, Over: new(e.o.cutoffAt(now))}); err != nil {
+	if err := e.add(ctx, line{At: now, Over: new(e.o.cutoffAt(now))}); err != nil {
 		return err
 	}
 	n, err := e.again(ctx)
-	err = errors.Join(err, e.count(now, n))
+	err = errors.Join(err, e.count(ctx, now, n))
 	if err == nil && n > 0 {
 		err = e.o.Store.Seals().Settle(ctx)
 	}
@@ -129,13 +184,13 @@ func (e *Eraser) round(ctx context.Context, now time.Time) error {
 }
 
 // count notes that who parts went.
-func (e *Eraser) count(now time.Time, n int) error {
+func (e *Eraser) count(ctx context.Context, now time.Time, n int) error {
 	if n == 0 {
 		return nil
 	}
 	e.note(func(s *api.Retention) { s.Erased += uint64(n) })
 	e.o.Log.Info().Int("who_parts", n).Msg("who parts are erased")
-	return e.ledger.add(line{At: now, Erased: n})
+	return e.add(ctx, line{At: now, Erased: n})
 }
 
 // scrub rewrites the database without what was erased.
@@ -145,7 +200,7 @@ func (e *Eraser) scrub(ctx context.Context, now time.Time) error {
 		return err
 	}
 	e.o.Log.Info().Dur("took_ms", time.Since(began)).Msg("the database was rewritten without what was erased")
-	return e.ledger.add(line{At: now, Scrubbed: true})
+	return e.add(ctx, line{At: now, Scrubbed: true})
 }
 
 // State says what was erased.

@@ -84,7 +84,7 @@ func (o *office) open() {
 			Boot: func() time.Duration { return o.now.Sub(begin) }, Synced: func() bool { return true }, BootID: "1"})
 		o.must(err)
 	}
-	o.eraser, err = Open(o.t.Context(), Options{Periods: spans, Store: o.store, Clock: o.clock, Path: o.path(File), Log: zerolog.Nop()})
+	o.eraser, err = Open(o.t.Context(), Options{Periods: spans, Store: o.store, Clock: o.clock, Path: o.path(api.FileErasures), Log: zerolog.Nop()})
 	o.must(err)
 }
 
@@ -447,7 +447,7 @@ func TestForgets(t *testing.T) {
 		t.Errorf("of the first formats %d went", n)
 	}
 	o.want("of the first formats", 0, 2)
-	b, err := os.ReadFile(o.path(File))
+	b, err := os.ReadFile(o.path(api.FileErasures))
 	o.must(err)
 	if !strings.Contains(string(b), `"sequences":[1,3,5,99]`) {
 		t.Errorf("the ledger tells requests apart: %s", b)
@@ -459,7 +459,7 @@ func TestForgets(t *testing.T) {
 	o.open()
 	o.want("put back", 0, 2)
 	o.after(401 * day)
-	if b, err = os.ReadFile(o.path(File)); err != nil || strings.Contains(string(b), "sequences") {
+	if b, err = os.ReadFile(o.path(api.FileErasures)); err != nil || strings.Contains(string(b), "sequences") {
 		t.Errorf("the ledger keeps what is over: %s, %v", b, err)
 	}
 }
@@ -502,7 +502,7 @@ func TestForgetRefuses(t *testing.T) {
 
 // TestLedgerRefuses a ledger that can't be read, and says what to do.
 func TestLedgerRefuses(t *testing.T) {
-	path := filepath.Join(t.TempDir(), File)
+	path := filepath.Join(t.TempDir(), api.FileErasures)
 	if err := os.WriteFile(path, []byte("{\"at\":\"2027-01-01T00:00:00Z\",\"erased\":3}\n{\"at\""), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -513,7 +513,7 @@ func TestLedgerRefuses(t *testing.T) {
 
 // TestLedgerStaysSmall: years of rounds are a few lines, with the sum of what went.
 func TestLedgerStaysSmall(t *testing.T) {
-	path := filepath.Join(t.TempDir(), File)
+	path := filepath.Join(t.TempDir(), api.FileErasures)
 	l, err := readLedger(path)
 	for n := range 300 {
 		at := begin.Add(time.Duration(n) * day)
@@ -538,9 +538,70 @@ func TestLedgerNamesNobody(t *testing.T) {
 	o := newOffice(t)
 	o.take(true, swipe)
 	o.after(181 * day)
-	b, err := os.ReadFile(o.path(File))
+	b, err := os.ReadFile(o.path(api.FileErasures))
 	o.must(err)
 	if strings.Contains(string(b), place.Building) || !strings.Contains(string(b), `"erased":1`) {
 		t.Errorf("ledger: %s", b)
+	}
+}
+
+// remarks is what the front says after a start.
+func (o *office) remarks() (texts []string) {
+	o.t.Helper()
+	all, err := o.store.Remarks(o.t.Context())
+	o.must(err)
+	for _, r := range all {
+		texts = append(texts, r.Text)
+	}
+	return texts
+}
+
+// TestLedgerLost: a ledger that is gone, or older than what the database knows of, is said once; one that is newer is
+// not, nor are lines that newer ones replaced missed.
+func TestLedgerLost(t *testing.T) {
+	o := newOffice(t)
+	again := func() []string {
+		t.Helper()
+		o.must(o.store.Close())
+		o.open()
+		return o.remarks()
+	}
+	put := func(b []byte) { t.Helper(); o.must(os.WriteFile(o.path(api.FileErasures), b, 0o600)) }
+	b, err := o.eraser.Ledger()
+	o.must(err)
+	put(b) // of before the first line
+	if said := again(); len(said) != 0 {
+		t.Errorf("before the first line: %q", said)
+	}
+	o.take(true, swipe, swipe, swipe)
+	o.forget(0)
+	old, err := o.eraser.Ledger()
+	o.must(err)
+	o.forget(1)
+	newest, err := o.eraser.Ledger()
+	o.must(err)
+	if said := again(); len(said) != 0 {
+		t.Errorf("nothing was lost: %q", said)
+	}
+	put(old)
+	if said := again(); len(said) != 1 || !strings.Contains(said[0], "has line 3, the database knows of line 6") {
+		t.Errorf("an older one: %q", said)
+	}
+	o.must(o.store.Update(t.Context(), func(tx *store.Tx) error { return tx.Backups.PutAway() }))
+	o.must(o.eraser.count(t.Context(), o.now, 1)) // the front has written since
+	put(newest)
+	if said := again(); len(said) != 0 {
+		t.Errorf("the newest was put back: %q", said)
+	}
+	put(old)
+	again()
+	o.must(o.eraser.PutAway(t.Context()))
+	if said := again(); len(said) != 0 {
+		t.Errorf("it was put away: %q", said)
+	}
+	o.forget(2)
+	o.must(os.Remove(o.path(api.FileErasures)))
+	if said := again(); len(said) != 1 || !strings.Contains(said[0], "is not there, the database knows of line 6") {
+		t.Errorf("gone: %q", said)
 	}
 }

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gatehouse/internal/keys"
+	"gatehouse/internal/registry/api"
+	"gatehouse/sync/wire"
+)
+
+// burns plays the loss of the registry's machine: databases and ledger are gone.
+func (w *town) burns() {
+	w.t.Helper()
+	w.down("front", "issuer")
+	w.lose("front", "issuer")
+	if err := os.Remove(filepath.Join(w.dir, "front", api.FileErasures)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.t.Fatal(err)
+	}
+}
+
+// putLedgerBack copies the ledger of erasures from a backup, as docs/restore.md says.
+func (w *town) putLedgerBack(directory string) {
+	w.t.Helper()
+	b, err := os.ReadFile(filepath.Join(directory, api.FileErasures))
+	must(w.t, err)
+	must(w.t, os.WriteFile(filepath.Join(w.dir, "front", api.FileErasures), b, 0o600))
+}
+
+// TestRestoreForgotten: nobody who was forgotten before a backup was made comes back with it, nor with the database of
+// an older one under its ledger, when the machine is lost; without a ledger the front says so.
+func TestRestoreForgotten(t *testing.T) {
+	t.Parallel()
+	w := &town{stops: make(map[string]func()), centre: emptyCentre(t)}
+	w.up("front", "issuer")
+	dir := w.gateway("gw-1")
+	link := connect(t, dir).link
+	reg, err := keys.LoadRegistry(dir)
+	must(t, err)
+	own, err := keys.LoadKeys(dir)
+	must(t, err)
+	_, tenancy := w.checksIn(link, reg, &own)
+	seals := w.brings(link, reg, &own, tenancy, wire.ID{7, 7}, tenancy)
+	first := w.backup()
+	w.ok("forget", tenancy.String(), "--key", filepath.Join(w.dir, "offline", "records.key"), "--reason", "resident", "--case", "1")
+	second := w.backup()
+	named := func(what string) {
+		t.Helper()
+		for i, seal := range seals {
+			if there := w.has(seal); there != (i == 1) {
+				t.Errorf("%s: the seal of entry %d is there: %t", what, i, there)
+			}
+		}
+		if out := w.ok("status"); strings.Contains(out, api.FileErasures) {
+			t.Errorf("%s: %s", what, out)
+		}
+	}
+	named("forgotten")
+
+	w.burns()
+	w.putBack(second, "front", "issuer")
+	w.putLedgerBack(second)
+	w.up("front", "issuer")
+	named("the newest backup")
+
+	w.burns()
+	w.putBack(first, "front")
+	w.putBack(second, "issuer")
+	if !w.has(seals[0]) {
+		t.Fatal("the older backup names nobody, so that it proves nothing")
+	}
+	w.putLedgerBack(second)
+	w.up("front", "issuer")
+	named("an older database under the newest ledger")
+
+	w.burns()
+	w.putBack(second, "front", "issuer")
+	w.up("front", "issuer")
+	w.says("erasures.jsonl is not there, the database knows of line")
+	if out := w.ok("restored"); !strings.Contains(out, "put back the newest that a backup has") {
+		t.Error(out)
+	}
+	w.ok("restored", "--done")
+	w.down("front")
+	w.putLedgerBack(second)
+	w.up("front")
+	named("the ledger was put back later")
+
+	w.burns()
+	w.putBack(second, "front", "issuer")
+	w.putLedgerBack(first)
+	w.up("front", "issuer")
+	w.says("erasures.jsonl has line")
+}
