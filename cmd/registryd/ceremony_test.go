@@ -93,6 +93,7 @@ func TestCeremony(t *testing.T) {
 	if !strings.Contains(said, "the same stands on the paper") {
 		t.Error(said)
 	}
+	r.noticesLedger(newest, "ceremony", "verify", "--stick", sticks[1], "--record", record, "--backup", newest)
 	trusted(t, newest)
 	_, stale, _ := r.call("ceremony", "verify", "--stick", sticks[1], "--record", record, "--backup", newest)
 	if !strings.Contains(stale, "it has trust document 2, the stick has 1") {
@@ -105,6 +106,24 @@ func TestCeremony(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.refused("not all is as it should be", "ceremony", "verify", "--stick", sticks[0], "--record", record)
+}
+
+// noticesLedger: a command that looks at a backup tells when its ledger of erasures was changed or is gone.
+func (r *centre) noticesLedger(backup string, command ...string) {
+	r.t.Helper()
+	path := filepath.Join(backup, api.FileErasures)
+	whole, err := os.ReadFile(path)
+	must(r.t, err)
+	must(r.t, os.WriteFile(path, append([]byte("{}\n"), whole...), 0o600))
+	_, changed, _ := r.call(command...)
+	must(r.t, os.Remove(path))
+	_, gone, _ := r.call(command...)
+	must(r.t, os.WriteFile(path, whole, 0o600))
+	for _, said := range []string{changed, gone} {
+		if !strings.Contains(said, api.FileErasures) || strings.Contains(said, "databases are whole") {
+			r.t.Error(said)
+		}
+	}
 }
 
 // trusted has the front's database of a backup know the second trust document.
