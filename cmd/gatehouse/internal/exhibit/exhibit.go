@@ -47,7 +47,7 @@ type Verify struct {
 
 // Evidence are the commands that show what is in a file.
 type Evidence struct {
-	Open  openCmd  `cmd:"" help:"Open an answer that a gateway has sealed, with the recipient's key; what comes out is the evidence file."`
+	Open  openCmd  `cmd:"" help:"Open a sealed answer of a gateway or a registry with the recipient's key; what comes out is the evidence file, or a registry's list of names."`
 	Print printCmd `cmd:"" help:"Print the entries of a file that is proved: a table, --csv, or --html as a page to print and sign."`
 	Proof proofCmd `cmd:"" help:"Print the proof of one entry as a C2SP tlog-proof, which tells nobody's card."`
 }
@@ -84,7 +84,7 @@ func (s Source) open(c *Caller) (o opened, err error) {
 	}
 	o.size = len(file)
 	if o.Report, err = evidence.Verify(file, trust); err != nil {
-		return o, refusal(err, o.say)
+		return o, s.refusal(file, err, o.say)
 	}
 	return o, nil
 }
@@ -162,7 +162,7 @@ func shown(key ed25519.PublicKey) string {
 var wordsOf = map[evidence.Code]string{evidence.BadEntries: "bad_entries", evidence.BadClock: "bad_clock"}
 
 // refusal puts what is wrong with a file, and what to do, into words.
-func refusal(err error, say func(string, ...any) string) error {
+func (s Source) refusal(file []byte, err error, say func(string, ...any) string) error {
 	var r *evidence.Refusal
 	if !errors.As(err, &r) {
 		return err
@@ -175,16 +175,21 @@ func refusal(err error, say func(string, ...any) string) error {
 	if r.Member != "" {
 		where = say("member", r.Member)
 	}
-	todo := "do_maker"
+	todo := say("do_maker")
 	switch r.Code {
-	case evidence.NotEvidence, evidence.Repacked, evidence.Cut, evidence.Changed:
-		todo = "do_original"
+	case evidence.NotEvidence:
+		todo = say("do_open", s.File)
+		if isNames(file) {
+			key, todo = "only_names", say("do_names")
+		}
+	case evidence.Repacked, evidence.Cut, evidence.Changed:
+		todo = say("do_original")
 	case evidence.Newer:
-		todo = "do_newer"
+		todo = say("do_newer")
 	case evidence.OtherRoot:
-		todo = "do_root"
+		todo = say("do_root")
 	}
-	return socket.Hinted(say(todo), "%s", say("refused", say(key)+where))
+	return socket.Hinted(todo, "%s", say("refused", say(key)+where))
 }
 
 // status is the exit status that the report deserves.

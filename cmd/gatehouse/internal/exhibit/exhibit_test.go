@@ -47,11 +47,11 @@ func TestVerify(t *testing.T) {
 		status           int
 		says, not        []string
 	}{
-		"all": {"whole.zip", rootDigits, "en", 0, []string{"are certified by the root that you gave", "Unchanged since 2026-11-23 08:01:40 +0800: the witness gatehouse/panyu", "accepted: 4", "\n  - The contact saw the door open: 2", "No opening was seen: 2",
+		"all": {"whole.zip", rootDigits, "en", 0, []string{"are certified by the root that you gave", "Unchanged since 2026-11-23 08:01:40 +0800: the witness gatehouse/panyu", "A card or code was accepted: 8 in all, at all doors of the file; at 3 of these the file says whose.", "\n  - The contact saw the door open: 2", "No opening was seen: 2",
 			"against gateway and registry in league this file proves nothing", "not that somebody went in"}, []string{"no witness", "own word. Compare"}},
 		"no root": {"whole.zip", "", "en", partly, []string{"The root's key is the file's own word", rootDigits}, []string{"certified"}},
-		"not all cosigned": {"sample.zip", rootDigits, "zh", partly, []string{"已证明", "第 31 号以前的记录，从 2026-11-23 08:01:40 +0800 起没有改过", "第 31 号起的 4 条还没有见证方签名", "卡或码被接受：4 次", "门磁看到门打开：2 次", "没有看到门打开：2 次",
-			"网关和登记中心串通", "已按保存期限删除", "不在调取范围内"}, []string{"Proved", "evidence."}},
+		"not all cosigned": {"sample.zip", rootDigits, "zh", partly, []string{"已证明", "第 31 号以前的记录，从 2026-11-23 08:01:40 +0800 起没有改过", "第 31 号起的 4 条还没有见证方签名", "卡或码被接受：文件中所有的门共 8 次，其中 3 次文件写明了是谁的", "期限已到，或者依申请、命令删除", "门磁看到门打开：2 次", "没有看到门打开：2 次",
+			"网关和登记中心串通", "不在调取范围内"}, []string{"Proved", "evidence."}},
 	} {
 		says, err := called(t, false, Verify{Source{File: sampleFile(c.file), Root: c.root, Lang: c.lang}}.Run)
 		var ended command.Ended
@@ -75,7 +75,7 @@ func TestVerify(t *testing.T) {
 func TestVerifyJSON(t *testing.T) {
 	says, err := called(t, true, Verify{Source{File: sampleFile("whole.zip"), Root: rootDigits}}.Run)
 	var s summary
-	if err != nil || json.Unmarshal([]byte(says), &s) != nil || !s.Whole || !s.Anchored || s.Accepted != 4 || s.Openings["seen"] != 2 || s.Openings["not_seen"] != 2 || s.Manifest.Counts.Entries != 30 {
+	if err != nil || json.Unmarshal([]byte(says), &s) != nil || !s.Whole || !s.Anchored || s.Accepted != 8 || s.Named != 3 || s.Openings["seen"] != 2 || s.Openings["not_seen"] != 2 || s.Manifest.Counts.Entries != 30 {
 		t.Errorf("%v\n%s", err, says)
 	}
 }
@@ -167,7 +167,7 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// TestPrint: the table has the entries that the mandate asked for, and no others.
+// TestPrint: the table has the entries of the doors that the mandate asked for, and no others.
 func TestPrint(t *testing.T) {
 	says, err := called(t, false, printCmd{Source: Source{File: sampleFile("whole.zip"), Root: rootDigits, Lang: "en"}}.Run)
 	if err != nil || !strings.Contains(says, "030f0000000000000000000000000000  not seen") || strings.Contains(says, "  back  ") || !strings.Contains(says, "\n8    2026-11-23 08:00:14.000 +0800  Card           accepted  front  ") {
@@ -177,6 +177,32 @@ func TestPrint(t *testing.T) {
 	var rows []row
 	if err != nil || json.Unmarshal([]byte(says), &rows) != nil || len(rows) != 14 || rows[0].Sequence != 8 || rows[4].Opening != "not seen" || rows[4].Method != "card" {
 		t.Errorf("%v\n%s", err, says)
+	}
+}
+
+// TestListed: a card outside the mandate's scope stands in the lists before what it opened, and they say how many
+// entries of the file they have.
+func TestListed(t *testing.T) {
+	for lang, want := range map[string]string{"zh": "下面列出 14 条，文件共有 30 条；其余 16 条", "en": "Entries listed: 14, of 30 in the file; the others (16)"} {
+		for _, html := range []bool{false, true} {
+			if says, err := called(t, false, printCmd{Source: Source{File: sampleFile("whole.zip"), Root: rootDigits, Lang: lang}, HTML: html}.Run); err != nil || !strings.Contains(says, want) {
+				t.Errorf("%s, page %t: %v, no %q", lang, html, err, want)
+			}
+		}
+		o, err := Source{File: sampleFile("whole.zip"), Root: rootDigits, Lang: lang}.open(&Caller{Ctx: t.Context()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		card := slices.IndexFunc(o.Entries, func(e evidence.Entry) bool { return e.Sequence == 16 })
+		o.Entries[card].State, o.Entries[card].Who = evidence.Withheld, wire.Who{}
+		rows, _ := o.list()
+		if len(rows) != 14 || rows[4].Sequence != 16 || rows[4].Person != o.say("state_3") || rows[5].Sequence != 17 {
+			t.Errorf("%s: %+v", lang, rows)
+		}
+		o.Manifest.Scope.Doors = nil
+		if rows, said := o.list(); len(rows) != 30 || said != o.say("listed_all", 30) {
+			t.Errorf("%s: %d rows, %q", lang, len(rows), said)
+		}
 	}
 }
 

@@ -2,15 +2,18 @@ package exhibit
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"crypto/sha256"
 
+	"gatehouse/internal/command"
 	"gatehouse/internal/input"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/text"
@@ -18,9 +21,9 @@ import (
 )
 
 type openCmd struct {
-	Sealed string `arg:"" help:"The answer, as gatehouse query wrote it."`
+	Sealed string `arg:"" help:"The answer, as gatehouse query or registryd query wrote it: the evidence, or the list of names beside it."`
 	Key    string `required:"" help:"The recipient's private key, as gatehouse mandate key --receive made it." placeholder:"FILE"`
-	Out    string `required:"" help:"New file for the evidence file." placeholder:"FILE"`
+	Out    string `required:"" help:"New file for what is in it." placeholder:"FILE"`
 	Lang   string `help:"zh or en; if not given, the system's." enum:",zh,en" default:""`
 }
 
@@ -61,7 +64,14 @@ func (o openCmd) Run(c *Caller) error {
 	}
 	sum := sha256.Sum256(file)
 	done := openedFile{o.Out, hex.EncodeToString(sum[:])}
-	return c.Print(done, nil, func(w io.Writer) { fmt.Fprintf(w, "%s\nSHA-256 %s\n", say("opened", done.File), done.SHA256) })
+	key := command.Choose(isNames(file), "opened_names", "opened")
+	return c.Print(done, nil, func(w io.Writer) { fmt.Fprintf(w, "%s\nSHA-256 %s\n", say(key, done.File), done.SHA256) })
+}
+
+// isNames reports whether a file is the list of names that a registry's answer has beside its evidence.
+func isNames(file []byte) bool {
+	var all []struct{ Tenancy *string }
+	return json.Unmarshal(file, &all) == nil && !slices.ContainsFunc(all, func(p struct{ Tenancy *string }) bool { return p.Tenancy == nil })
 }
 
 // sealKey is the kind of the recipient's key file.

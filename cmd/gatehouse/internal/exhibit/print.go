@@ -34,7 +34,7 @@ func (p printCmd) Run(c *Caller) error {
 	case p.HTML:
 		err = o.writeHTML(c.Out, p.File)
 	default:
-		err = c.Print(o.rows(o.inScope), nil, func(w io.Writer) { o.writeTable(w, p.File) })
+		err = c.Print(o.rows(o.listed), nil, func(w io.Writer) { o.writeTable(w, p.File) })
 	}
 	if err != nil {
 		return err
@@ -126,15 +126,25 @@ func (o opened) named(what, name string) string {
 	return name
 }
 
-// writeTable writes the verdict and the entries of the scope for a terminal.
+// list are the rows of the lists, and the sentence that says of how many they are.
+func (o opened) list() ([]row, string) {
+	rows := o.rows(o.listed)
+	if len(rows) == len(o.Entries) {
+		return rows, o.say("listed_all", len(rows))
+	}
+	return rows, o.say("listed", len(rows), len(o.Entries), len(o.Entries)-len(rows))
+}
+
+// writeTable writes the verdict and the entries of the mandate's doors for a terminal.
 func (o opened) writeTable(w io.Writer, file string) {
 	o.explain(w, file)
-	fmt.Fprintln(w)
-	head := make([]string, 0, 8)
+	rows, said := o.list()
+	fmt.Fprintf(w, "\n%s\n\n", said)
+	head := make([]string, 0, len(shortColumns))
 	for _, i := range shortColumns {
 		head = append(head, o.say(columns[i]))
 	}
-	command.Table(w, o.rows(o.inScope), head, func(r row) []string {
+	command.Table(w, rows, head, func(r row) []string {
 		cells := r.Cells()
 		short := make([]string, 0, len(shortColumns))
 		for _, i := range shortColumns {
@@ -144,8 +154,8 @@ func (o opened) writeTable(w io.Writer, file string) {
 	})
 }
 
-// shortColumns are what a terminal has room for: number, time, event, outcome, door, tenancy, opening.
-var shortColumns = [...]int{0, 1, 3, 4, 6, 12, 14}
+// shortColumns are what a terminal has room for: number, time, event, outcome, door, person, tenancy, opening.
+var shortColumns = [...]int{0, 1, 3, 4, 6, 9, 12, 14}
 
 // raw returns the writer behind a screen, which would show the mark and the line ends of a table for
 // spreadsheets. Its cells are names, numbers and words of ours, none of which works on a terminal.
@@ -184,8 +194,9 @@ func (o opened) writeHTML(w io.Writer, file string) error {
 	if err != nil {
 		return err
 	}
+	rows, said := o.list()
 	return t.Execute(w, map[string]any{"Lang": o.lang, "File": filepath.Base(file), "Size": o.say("form_bytes", o.size), "How": o.say("form_how_" + string(o.SignedBy)), "Facts": o.facts(), "Source": o.Manifest.Gateway,
-		"SHA256": fmt.Sprintf("%x", o.SHA256), "SM3": fmt.Sprintf("%x", o.SM3), "Proved": o.proved(), "NotProved": o.notProved(), "Columns": columns, "Rows": o.rows(o.inScope)})
+		"SHA256": fmt.Sprintf("%x", o.SHA256), "SM3": fmt.Sprintf("%x", o.SM3), "Proved": o.proved(), "NotProved": o.notProved(), "Columns": columns, "Rows": rows, "Listed": said})
 }
 
 type proofCmd struct {

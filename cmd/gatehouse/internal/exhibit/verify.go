@@ -35,7 +35,8 @@ type summary struct {
 	CosignedAt *time.Time        `json:"cosigned_at"` // null: none is
 	SHA256     wire.Hash         `json:"sha256"`
 	SM3        wire.Hash         `json:"sm3"`
-	Accepted   int               `json:"accepted"`
+	Accepted   int               `json:"accepted"`       // cards and codes, whoever had them
+	Named      int               `json:"accepted_named"` // those of them of which the file says whose
 	Openings   map[string]int    `json:"openings"`
 	Manifest   evidence.Manifest `json:"manifest"`
 }
@@ -50,29 +51,35 @@ func (o opened) summary() summary {
 		at := o.CosignedAt.In(o.zone())
 		s.CosignedAt = &at
 	}
-	for kind, n := range o.openings() {
+	var known [len(openingNames)]int
+	s.Accepted, s.Named, known = o.accepted()
+	for kind, n := range known {
 		if n > 0 {
-			s.Accepted += n
 			s.Openings[openingNames[kind]] = n
 		}
 	}
 	return s
 }
 
-// openings counts the accepted cards of the scope by what is known of the opening.
-func (o opened) openings() (n [len(openingNames)]int) {
+// accepted counts the accepted cards: all of the file, those of them of which it says whose, and all by what is
+// known of the opening. Those outside the mandate's scope count, since a reader takes the number for all.
+func (o opened) accepted() (all, named int, known [len(openingNames)]int) {
 	for _, e := range o.Entries {
-		if e.Opening != evidence.NotAsked && o.inScope(e) {
-			n[e.Opening]++
+		if e.Opening == evidence.NotAsked {
+			continue
+		}
+		all++
+		known[e.Opening]++
+		if e.State == evidence.Named {
+			named++
 		}
 	}
-	return n
+	return all, named, known
 }
 
-// inScope reports whether an entry is one that the mandate asked for.
-func (o opened) inScope(e evidence.Entry) bool {
-	return e.State != evidence.Withheld && o.Manifest.Scope.Has(e.Header.Door)
-}
+// listed reports whether an entry stands in the lists: all of the mandate's doors do, also those whose who part is
+// outside its scope, lest a door seem to open by itself.
+func (o opened) listed(e evidence.Entry) bool { return o.Manifest.Scope.Has(e.Header.Door) }
 
 // zone is the building's, or the one that the file was made in.
 func (o opened) zone() *time.Location {
@@ -138,14 +145,14 @@ func (o opened) proved() []string {
 	case o.Cosigned > 0:
 		lines = append(lines, o.say("cosigned_some", o.Cosigned, o.local(o.CosignedAt), witness))
 	}
-	accepted := 0
-	var known []string
-	for kind, n := range o.openings() {
-		if accepted += n; n > 0 {
-			known = append(known, "  "+o.say(fmt.Sprintf("opening_%d", kind), n))
+	all, named, known := o.accepted()
+	lines = append(lines, o.say("accepted", all, named))
+	for kind, n := range known {
+		if n > 0 {
+			lines = append(lines, "  "+o.say(fmt.Sprintf("opening_%d", kind), n))
 		}
 	}
-	return append(append(lines, o.say("accepted", accepted)), known...)
+	return lines
 }
 
 // notProved are the sentences of what is not proved.
