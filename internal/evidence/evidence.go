@@ -328,7 +328,7 @@ func eachBatch(entries iter.Seq2[journaled.Stored, error], to func([]byte) (int,
 		if err != nil {
 			return err
 		}
-		if b = append(b, s.Encode()...); len(b) > 32<<10 {
+		if b = s.Append(b); len(b) > 32<<10 {
 			if _, err := to(b); err != nil {
 				return err
 			}

@@ -81,18 +81,24 @@ func (q *query) epochs(ctx context.Context, found *surveyed, f sealed.Fixed) (al
 
 // entries are those of a run, without who parts that the mandate does not ask for.
 func (q *query) entries(ctx context.Context, found *surveyed, r run) iter.Seq2[journaled.Stored, error] {
+	var seen []bool // by the first of two walks
 	return func(yield func(journaled.Stored, error) bool) {
 		next, stopped := r.first, false
-		err := eachEntry(ctx, q.Log, journaled.Position{Epoch: r.epoch, Sequence: r.first}, func(e journaled.Entry) error {
+		var batch journaled.Batch
+		_, err := each(ctx, q.Log, journaled.Position{Epoch: r.epoch, Sequence: r.first}, &batch, &batch.List, func(e journaled.Entry) error {
+			at := next - r.first
 			if next == r.end || e.Position != (journaled.Position{Epoch: r.epoch, Sequence: next}) {
 				return errEnough
 			}
-			seen, err := found.sees(e)
-			if err != nil {
-				return err
+			if at == uint64(len(seen)) {
+				sees, err := found.sees(e)
+				if err != nil {
+					return err
+				}
+				seen = append(seen, sees)
 			}
 			s := e.Stored
-			if !seen {
+			if !seen[at] {
 				s = s.Erase()
 			}
 			if next++; !yield(s, nil) {
@@ -148,24 +154,35 @@ func (q *query) prove(ctx context.Context, c *evidence.Content, f sealed.Fixed, 
 
 // span proves the entries of a run that are before end in the tree of size.
 func (q *query) span(ctx context.Context, r run, left tree.Range, end, size uint64) (tree.Span, error) {
+	whole, err := q.Log.Range(ctx, journaled.Position{Epoch: r.epoch, Sequence: size})
+	if err != nil {
+		return tree.Span{}, err
+	}
 	return tree.NewSpan(left, end, size, func(first uint64, level int) (tlog.Hash, error) {
-		var over tree.Range
-		leaves := uint64(1) << level
-		err := eachEntry(ctx, q.Log, journaled.Position{Epoch: r.epoch, Sequence: first}, func(e journaled.Entry) error {
-			if over.Size() == leaves {
-				return errEnough
-			}
-			if e.Epoch != r.epoch || e.Sequence != first+over.Size() {
-				return errEnough
-			}
-			over = over.Add(tree.LeafHash(e.Header, e.WhoHash[:]))
-			return nil
-		})
-		if err == nil && over.Size() != leaves {
-			err = missing(first + over.Size())
+		if root, ok := whole.Subtree(first, level); ok {
+			return root, nil
 		}
-		return over.Root(), err
+		return q.over(ctx, journaled.Position{Epoch: r.epoch, Sequence: first}, level)
 	})
+}
+
+// over returns the root over 2^level entries from one on. No such tree is a part of the whole one, but
+// all of it except its last leaf is one of the tree that ends there, and the log has that at hand.
+func (q *query) over(ctx context.Context, first journaled.Position, level int) (root tlog.Hash, err error) {
+	last := journaled.Position{Epoch: first.Epoch, Sequence: first.Sequence + 1<<level - 1}
+	through, err := q.Log.Range(ctx, last)
+	if err != nil {
+		return root, err
+	}
+	var one journaled.Batch
+	if _, err := q.Log.Read(ctx, last, 1, &one); err != nil {
+		return root, err
+	}
+	others, ok := through.From(first.Sequence)
+	if !ok || len(one.List) == 0 || one.List[0].Position != last {
+		return root, missing(last.Sequence)
+	}
+	return others.Add(tree.LeafHash(one.List[0].Header, one.List[0].WhoHash[:])).Root(), nil
 }
 
 // cosigned is the newest checkpoint of this epoch that a witness of the trust document has signed, as far

@@ -31,7 +31,8 @@ import (
 type Log interface {
 	// Append returns nil once the entry is durable.
 	Append(context.Context, wire.Header, wire.Who) (wire.Ref, error)
-	Entries(ctx context.Context, from journaled.Position, n int) ([]journaled.Entry, journaled.Position, error)
+	// Read gives up to n entries of one file to a Taker, and returns the position behind them.
+	Read(ctx context.Context, from journaled.Position, n int, to journaled.Taker) (journaled.Position, error)
 	Range(context.Context, journaled.Position) (tree.Range, error)
 	Head() journaled.Head
 	Cosigned() string
@@ -147,13 +148,15 @@ type query struct {
 	house     House
 	envelope  []byte
 	reference []byte // of a mandate that an approver has signed; nil: of none
+	asked     span   // of such a mandate
 	uses      map[uint64]sealed.Record
+	found     *surveyed // by the walk that found the uses; nil: the log was not walked yet
 }
 
 func (q *query) read() *mandate.Refusal {
 	m, refusal := mandate.Open(q.envelope, q.house.Trust)
 	if refusal == nil {
-		q.reference = m.Reference[:]
+		q.reference, q.asked = m.Reference[:], spanOf(m.Request)
 	}
 	return refusal
 }
@@ -170,18 +173,15 @@ func (q *query) judge(use uint64) (mandate.Use, *mandate.Refusal) {
 	return mandate.Judge(q.envelope, q.house.Trust, mandate.Question{Place: q.house.Place, Now: q.Now().Interval, Used: int(used)})
 }
 
-// findUses reads the sealed entries that the mandate's reference opens.
+// findUses reads the sealed entries that the mandate's reference opens. The log is long, so the same walk
+// surveys it.
 func (q *query) findUses(ctx context.Context) error {
-	q.uses = map[uint64]sealed.Record{}
-	return eachEntry(ctx, q.Log, journaled.Position{}, func(e journaled.Entry) error {
-		if kind, _, _, _ := journaled.Glance(e.Header); kind != wire.KindSealed {
+	q.uses, q.found = map[uint64]sealed.Record{}, newSurvey(q.asked, q.Log.Head())
+	return q.found.walk(ctx, q.Log, journaled.Position{}, func(e journaled.Headed, g journaled.Glimpse) error {
+		if g.Kind != wire.KindSealed {
 			return nil
 		}
-		h, err := wire.DecodeHeader(e.Header)
-		if err != nil {
-			return err
-		}
-		if r, ok := sealed.OpenWith(q.reference, h.Detail); ok && r.What == sealed.Answer {
+		if r, ok := sealed.OpenWith(q.reference, journaled.Detail(e.Header)); ok && r.What == sealed.Answer {
 			q.uses[r.Use] = r
 		}
 		return nil
@@ -280,7 +280,7 @@ func (s *spare) take(now time.Duration) bool {
 
 // collect makes the files of an answer.
 func (q *query) collect(ctx context.Context, use mandate.Use, fixed sealed.Fixed, a *Answer) error {
-	found, err := survey(ctx, q.Log, newScope(use, fixed))
+	found, err := q.survey(ctx, newScope(use, fixed), a.Again || use.Mandate.Request.InHand)
 	if err != nil {
 		return err
 	}
@@ -290,6 +290,7 @@ func (q *query) collect(ctx context.Context, use mandate.Use, fixed sealed.Fixed
 			return err
 		}
 		var file bytes.Buffer
+		file.Grow(int(run.end-run.first)*usualEntry + 1<<16) // else it is copied each time that it has doubled
 		if err := evidence.Write(&file, c); err != nil {
 			return err
 		}
@@ -302,29 +303,34 @@ func (q *query) collect(ctx context.Context, use mandate.Use, fixed sealed.Fixed
 	return nil
 }
 
-// eachEntry calls do for all entries from a place on.
-func eachEntry(ctx context.Context, log Log, at journaled.Position, do func(journaled.Entry) error) error {
+// usualEntry is how many bytes of a file an entry takes at most where each passage is told of.
+const usualEntry = 128
+
+// each calls do for all entries from a place on, as they are taken into list, and returns the place behind
+// the last batch.
+func each[T any](ctx context.Context, log Log, at journaled.Position, to journaled.Taker, list *[]T, do func(T) error) (journaled.Position, error) {
 	for {
-		list, next, err := log.Entries(ctx, at, entriesAtOnce)
+		next, err := log.Read(ctx, at, entriesAtOnce, to)
 		if err != nil {
-			return fmt.Errorf("read the log: %w", err)
+			return at, fmt.Errorf("read the log: %w", err)
 		}
-		if len(list) == 0 {
-			return nil
+		if len(*list) == 0 {
+			return next, nil
 		}
-		for _, e := range list {
-			if err := do(e); err != nil {
-				if errors.Is(err, errEnough) {
-					return nil
-				}
-				return err
+		for _, e := range *list {
+			if err := do(e); errors.Is(err, errEnough) {
+				return at, nil
+			} else if err != nil {
+				return at, err
 			}
 		}
 		at = next
 	}
 }
 
-const entriesAtOnce = 500
+// entriesAtOnce is how many entries are read with an entry file open: opening one takes as long as some
+// hundred of them.
+const entriesAtOnce = 2000
 
-// errEnough ends eachEntry.
+// errEnough ends each.
 var errEnough = errors.New("enough")

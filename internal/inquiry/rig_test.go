@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -44,7 +45,9 @@ type memory struct {
 	sick     error // of Append
 	late     bool  // with sick: the entry is written all the same
 	cosigned string
-	order    []string // what happened
+	during   func()                      // what happens while Append waits
+	order    []string                    // what happened
+	gone     map[journaled.Position]bool // entries that were deleted; their leaves are known
 }
 
 func (m *memory) add(h wire.Header, who wire.Who) {
@@ -65,6 +68,9 @@ func (m *memory) Append(ctx context.Context, h wire.Header, who wire.Who) (wire.
 		m.t.Error("an entry has a deadline: a slow disk would be told to the landlord")
 	}
 	m.order = append(m.order, "append")
+	if m.during != nil {
+		m.during()
+	}
 	if m.sick == nil || m.late {
 		h.Boot, h.Wall, h.Clock = 3, noon*1000+5000, wire.ClockNTP
 		m.add(h, who)
@@ -72,15 +78,20 @@ func (m *memory) Append(ctx context.Context, h wire.Header, who wire.Who) (wire.
 	return wire.Ref{}, m.sick
 }
 
-func (m *memory) Entries(_ context.Context, from journaled.Position, n int) (list []journaled.Entry, next journaled.Position, err error) {
+func (m *memory) Read(_ context.Context, from journaled.Position, n int, to journaled.Taker) (journaled.Position, error) {
 	m.order = append(m.order, "read")
+	to.Begin(n)
+	next, left := from, min(n, 3) // three at a time
 	for _, e := range m.all {
-		if (e.Epoch > from.Epoch || e.Epoch == from.Epoch && e.Sequence >= from.Sequence) && len(list) < min(n, 3) { // three at a time
-			list = append(list, e)
-			next = journaled.Position{Epoch: e.Epoch, Sequence: e.Sequence + 1}
+		if m.gone[e.Position] {
+			continue
+		}
+		if (e.Epoch > from.Epoch || e.Epoch == from.Epoch && e.Sequence >= from.Sequence) && left > 0 {
+			must(m.t, 0, to.Take(e.Position, e.Encode()))
+			next, left = journaled.Position{Epoch: e.Epoch, Sequence: e.Sequence + 1}, left-1
 		}
 	}
-	return list, next, nil
+	return next, nil
 }
 
 func (m *memory) Range(_ context.Context, p journaled.Position) (r tree.Range, err error) {
@@ -100,7 +111,8 @@ func (m *memory) Head() journaled.Head {
 	last.Sequence++
 	r, err := m.Range(context.Background(), last)
 	must(m.t, r, err)
-	return journaled.Head{Position: last, Root: wire.Hash(r.Root()), Boot: 3}
+	oldest := slices.IndexFunc(m.all, func(e journaled.Entry) bool { return !m.gone[e.Position] })
+	return journaled.Head{Position: last, Oldest: m.all[oldest].Position, Root: wire.Hash(r.Root()), Boot: 3}
 }
 
 func (m *memory) Cosigned() string { return m.cosigned }

@@ -3,6 +3,7 @@ package inquiry
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"gatehouse/internal/mandate"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/journaled"
+	"gatehouse/sync/wire/mandates"
 	"gatehouse/sync/wire/sealed"
 )
 
@@ -25,9 +27,11 @@ type scope struct {
 
 func newScope(use mandate.Use, f sealed.Fixed) scope {
 	r := use.Mandate.Request
-	return scope{fixed: f, doors: setOf(use.Doors), span: span{int64(r.From) * 1000, int64(r.Until)*1000 - 1}, named: r.Named(),
+	return scope{fixed: f, doors: setOf(use.Doors), span: spanOf(r), named: r.Named(),
 		tenancies: setOf(f.Tenancies), cards: setOf(f.Cards)}
 }
+
+func spanOf(r mandates.Request) span { return span{int64(r.From) * 1000, int64(r.Until)*1000 - 1} }
 
 func setOf[T comparable](all []T) map[T]bool {
 	set := make(map[T]bool, len(all))
@@ -59,31 +63,55 @@ type surveyed struct {
 	runs []run
 	// unsure are those of the mandate's time that do not know their own, by epoch and sequence.
 	unsure map[journaled.Position]bool
-	pins   map[uint64]moment
+	timeline
+	began  journaled.Head     // of the log, before the walk
+	behind journaled.Position // how far the walk has come
 }
 
-// survey looks at all entries of the log, as far as it went when the mandate was used.
-func survey(ctx context.Context, log Log, s scope) (*surveyed, error) {
-	out := &surveyed{scope: s, unsure: map[journaled.Position]bool{}}
-	t := newTimeline(out.place)
-	err := eachEntry(ctx, log, journaled.Position{}, func(e journaled.Entry) error {
+func newSurvey(asked span, head journaled.Head) *surveyed {
+	v := &surveyed{scope: scope{span: asked}, unsure: map[journaled.Position]bool{}, began: head}
+	v.timeline = newTimeline(v.place)
+	return v
+}
+
+// survey looks at all entries of the log, as far as it went when the mandate was used. The walk that found
+// the uses has seen all but the last of them. What it saw does not count where an epoch was begun or a file
+// went since, nor afresh: for a use of before it went too far, and after a wait entries may have been erased.
+func (q *query) survey(ctx context.Context, s scope, afresh bool) (*surveyed, error) {
+	v := q.found
+	if now := q.Log.Head(); afresh || v.began.Epoch != s.fixed.Epoch || now.Oldest != v.began.Oldest {
+		v = newSurvey(s.span, now)
+	}
+	v.scope = s
+	err := v.walk(ctx, q.Log, v.behind, func(e journaled.Headed, _ journaled.Glimpse) error {
 		if e.Epoch == s.fixed.Epoch && e.Sequence >= s.fixed.Size {
 			return errEnough
 		}
-		h, err := wire.DecodeHeader(e.Header)
-		if err != nil {
-			return err
-		}
-		r := out.take(e)
-		if len(r.boots) == 0 || r.boots[len(r.boots)-1] != h.Boot {
-			r.boots = append(r.boots, h.Boot)
-		}
-		t.next(moment{sequence: uint64(len(out.runs)-1)<<runShift | e.Sequence, boot: h.Boot, bootTime: h.BootTime, wall: h.Wall, quality: h.Clock})
 		return nil
 	})
-	t.end(s.fixed)
-	out.pins = t.pins
-	return out, err
+	v.settleAt(s.fixed)
+	return v, err
+}
+
+// walk takes all entries from a place on, until use says that it is enough.
+func (v *surveyed) walk(ctx context.Context, log Log, from journaled.Position, use func(journaled.Headed, journaled.Glimpse) error) (err error) {
+	var batch journaled.Headers
+	v.behind, err = each(ctx, log, from, &batch, &batch.List, func(e journaled.Headed) error {
+		g, ok := journaled.Glance(e.Header)
+		if !ok {
+			return fmt.Errorf("entry %d of the log: %w", e.Sequence, wire.ErrMalformed)
+		}
+		if err := use(e, g); err != nil {
+			return err
+		}
+		r := v.take(e)
+		if len(r.boots) == 0 || r.boots[len(r.boots)-1] != g.Boot {
+			r.boots = append(r.boots, g.Boot)
+		}
+		v.next(moment{sequence: uint64(len(v.runs)-1)<<runShift | e.Sequence, boot: g.Boot, bootTime: g.BootTime, wall: g.Wall, quality: g.Clock})
+		return nil
+	})
+	return err
 }
 
 // runShift puts the number of a run beside a sequence number, for the timeline, which goes over the ends
@@ -91,7 +119,7 @@ func survey(ctx context.Context, log Log, s scope) (*surveyed, error) {
 const runShift = 48
 
 // take puts an entry into the last run, or begins one.
-func (v *surveyed) take(e journaled.Entry) *run {
+func (v *surveyed) take(e journaled.Headed) *run {
 	if n := len(v.runs); n == 0 || v.runs[n-1].epoch != e.Epoch || v.runs[n-1].end != e.Sequence {
 		v.runs = append(v.runs, run{epoch: e.Epoch, first: e.Sequence, end: e.Sequence, from: math.MaxUint64, before: e.Sequence})
 	}

@@ -42,14 +42,15 @@ func (m moment) by(pin moment) span {
 // timeline finds the spans of entries that come in the order of the log. An entry that does not know its
 // time waits until one does.
 type timeline struct {
-	before  *moment // the newest that knows its time
+	before  moment // the newest that knows its time
+	known   bool   // there is one
 	waiting []moment
 	pins    map[uint64]moment // of runs that had entries which did not know theirs
 	found   func(sequence uint64, s span)
 }
 
-func newTimeline(found func(uint64, span)) *timeline {
-	return &timeline{pins: map[uint64]moment{}, found: found}
+func newTimeline(found func(uint64, span)) timeline {
+	return timeline{pins: map[uint64]moment{}, found: found}
 }
 
 // next takes an entry.
@@ -58,8 +59,10 @@ func (t *timeline) next(m moment) {
 		t.waiting = append(t.waiting, m)
 		return
 	}
-	t.settle(&m, m.wall)
-	t.before = &m
+	if len(t.waiting) > 0 {
+		t.settle(&m, m.wall)
+	}
+	t.before, t.known = m, true
 	t.found(m.sequence, span{m.wall, m.wall})
 }
 
@@ -71,10 +74,10 @@ func (t *timeline) settle(after *moment, latest int64) {
 		case after != nil && after.boot == m.boot:
 			t.pins[m.boot] = *after
 			t.found(m.sequence, m.by(*after))
-		case t.before != nil && t.before.boot == m.boot:
-			t.pins[m.boot] = *t.before
-			t.found(m.sequence, m.by(*t.before))
-		case t.before != nil:
+		case t.known && t.before.boot == m.boot:
+			t.pins[m.boot] = t.before
+			t.found(m.sequence, m.by(t.before))
+		case t.known:
 			t.found(m.sequence, span{min(t.before.wall, latest), latest})
 		default:
 			t.found(m.sequence, span{math.MinInt64, latest})
@@ -83,8 +86,8 @@ func (t *timeline) settle(after *moment, latest int64) {
 	t.waiting = t.waiting[:0]
 }
 
-// end settles what waits at the end of the log by the moment of the query.
-func (t *timeline) end(f sealed.Fixed) {
+// settleAt settles what waits at the end of the log by the moment of the query.
+func (t *timeline) settleAt(f sealed.Fixed) {
 	var now *moment
 	if sure(f.Clock) {
 		now = &moment{boot: f.Boot, bootTime: f.BootTime, wall: f.Wall, quality: f.Clock}

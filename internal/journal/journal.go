@@ -135,6 +135,11 @@ func (j *Journal) Entries(ctx context.Context, from Position, n int) ([]Entry, P
 	return j.files.entries(ctx, from, n)
 }
 
+// Read is Entries with what is made of them left to another; the position is from where there are none.
+func (j *Journal) Read(ctx context.Context, from Position, n int, to journaled.Taker) (Position, error) {
+	return j.files.read(ctx, from, n, to)
+}
+
 // Root returns the root of the tree (RFC 6962) over the first p.Sequence entries of an epoch: that
 // of Range.
 func (j *Journal) Root(ctx context.Context, p Position) (tlog.Hash, error) {

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,30 +17,36 @@ import (
 	"gatehouse/sync/wire/journaled"
 )
 
-const (
-	maxFiles    = 100_000 // bounds the walk over empty and vanished files
-	maxPrepared = 2048    // bounds the entries that memory is made for before they are read
-)
+const maxFiles = 100_000 // bounds the walk over empty and vanished files
 
 // entries implements Journal.Entries.
-func (a *archive) entries(ctx context.Context, from Position, n int) ([]Entry, Position, error) {
+func (a *archive) entries(ctx context.Context, from Position, n int) (list journaled.Copies, next Position, err error) {
+	if next, err = a.read(ctx, from, n, &list); err != nil || len(list) == 0 {
+		return nil, next, err
+	}
+	return list, next, nil
+}
+
+// read implements Journal.Read.
+func (a *archive) read(ctx context.Context, from Position, n int, to journaled.Taker) (Position, error) {
 	for range maxFiles {
+		to.Begin(0)
 		if err := ctx.Err(); err != nil {
-			return nil, from, err
+			return from, err
 		}
 		at, err := a.cat.Load().Locate(from)
 		from = at.From
 		if err != nil {
-			return nil, from, fmt.Errorf("read journal: %w", err)
+			return from, fmt.Errorf("read journal: %w", err)
 		}
 		if at.File.Path == "" {
-			return nil, from, nil
+			return from, nil
 		}
 		if !at.Last && at.File.End <= from.Sequence {
 			from = at.Next // none of it counts any more
 			continue
 		}
-		list, err := a.readFile(ctx, at, n)
+		next, err := a.readFile(ctx, at, n, to)
 		switch {
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, berrors.ErrDatabaseNotOpen):
 			a.isGone(at.File, at.Last)
@@ -50,35 +55,32 @@ func (a *archive) entries(ctx context.Context, from Position, n int) ([]Entry, P
 			a.o.Log.Error().Err(err).Msg("journal: damaged file found while reading")
 			if at.Last {
 				a.isSuspect(at)
-				return nil, from, fmt.Errorf("read journal: %w", err)
+				return from, fmt.Errorf("read journal: %w", err)
 			}
 			a.isDamaged(at.File)
 			continue
 		case err != nil:
-			return nil, from, fmt.Errorf("read journal: %w", err)
-		case len(list) > 0:
-			p := list[len(list)-1].Position
-			p.Sequence++
-			return list, p, nil
+			return from, fmt.Errorf("read journal: %w", err)
+		case next > from.Sequence:
+			return Position{Epoch: at.File.Epoch, Sequence: next}, nil
 		case at.Last:
-			return nil, from, nil
+			return from, nil
 		}
 		from = at.Next
 	}
-	return nil, from, errors.New("read journal: its files keep changing")
+	return from, errors.New("read journal: its files keep changing")
 }
 
 // readFile reads up to n entries of one file, those that are not in it yet from memory. The place was
 // taken before the file is read: what has come into the file since is in both, and nothing in neither.
-func (a *archive) readFile(ctx context.Context, at catalogue.Place, n int) (list []Entry, err error) {
+func (a *archive) readFile(ctx context.Context, at catalogue.Place, n int, to journaled.Taker) (next uint64, err error) {
 	next, end := at.From.Sequence, at.File.End
-	list = make([]Entry, 0, min(uint64(n), end-next, maxPrepared))
-	add := func(seq uint64, stored []byte) error {
-		s, err := journaled.Split(bytes.Clone(stored)) // the file was verified or written in this run
-		if err != nil {
+	to.Begin(int(min(uint64(n), end-next)))
+	add := func(seq uint64, stored []byte) error { // the file was verified or written in this run
+		if err := to.Take(Position{Epoch: at.File.Epoch, Sequence: seq}, stored); err != nil {
 			return fmt.Errorf("%w: entry %d: %w", durable.ErrDamaged, seq, err)
 		}
-		list, next = append(list, Entry{Position: Position{Epoch: at.File.Epoch, Sequence: seq}, Stored: s}), seq+1
+		next = seq + 1
 		return nil
 	}
 	ahead := at.Ahead
@@ -88,10 +90,10 @@ func (a *archive) readFile(ctx context.Context, at catalogue.Place, n int) (list
 	if next < end {
 		err = a.view(ctx, at.File, func(t segment.Tx) error { return t.Each(next, end, n, add) })
 	}
-	for err == nil && next >= end && next < ahead.End() && len(list) < n {
+	for most := at.From.Sequence + uint64(n); err == nil && next >= end && next < min(ahead.End(), most); {
 		err = add(next, ahead.Stored[next-ahead.First])
 	}
-	return list, err
+	return next, err
 }
 
 // treeOf implements Journal.Range.

@@ -34,6 +34,24 @@ func NewSpan(left Range, end, size uint64, subtree func(first uint64, level int)
 	return s, nil
 }
 
+// Subtree returns the root over the 2^level leaves from first on; ok where it is one of those that r is
+// made of.
+func (r Range) Subtree(first uint64, level int) (root tlog.Hash, ok bool) {
+	if r.size>>level&1 == 0 || r.size>>level-1 != first>>level || first&(1<<level-1) != 0 {
+		return root, false
+	}
+	return r.hashes[bits.OnesCount64(first)], true
+}
+
+// From returns the range over the leaves from first on alone, as if they were a log; ok where first is
+// where one of the perfect subtrees begins that r is made of.
+func (r Range) From(first uint64) (behind Range, ok bool) {
+	if first > r.size || first&^r.size != 0 || first != 0 && r.size-first >= first&-first {
+		return behind, false
+	}
+	return Range{r.size - first, r.hashes[bits.OnesCount64(first):]}, true
+}
+
 // Behind returns how many hashes Right must have.
 func (s Span) Behind() (n int) {
 	for range subtrees(s.End, s.Size) {

@@ -53,6 +53,35 @@ func TestSpan(t *testing.T) {
 	})
 }
 
+// TestSubtree: a range has the roots over what it is made of and no others, and what is behind one of
+// them is the range of these leaves alone.
+func TestSubtree(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 300).Draw(t, "leaves")
+		all := leaves(0, n)
+		r, begins := Range{}.AddAll(all), map[uint64]int{}
+		for first, level := range subtrees(0, uint64(n)) {
+			begins[first] = level
+		}
+		first := rapid.IntRange(0, n+5).Draw(t, "first")
+		for level := range 10 {
+			root, ok := r.Subtree(uint64(first), level)
+			if want, is := begins[uint64(first)]; ok != (is && want == level) {
+				t.Fatalf("of %d leaves, 2^%d from %d on: %v", n, level, first, ok)
+			} else if ok && root != (Range{}.AddAll(all[first:first+1<<level]).Root()) {
+				t.Fatalf("of %d leaves, 2^%d from %d on: another root", n, level, first)
+			}
+		}
+		behind, ok := r.From(uint64(first))
+		if _, is := begins[uint64(first)]; ok != (is || first == n) {
+			t.Fatalf("of %d leaves those from %d on: %v", n, first, ok)
+		}
+		if ok && (behind.Size() != uint64(n-first) || behind.Root() != Range{}.AddAll(all[first:]).Root() || behind.Add(leaf(n)).Root() != Range{}.AddAll(append(slices.Clone(all[first:]), leaf(n))).Root()) {
+			t.Fatalf("of %d leaves those from %d on are another tree", n, first)
+		}
+	})
+}
+
 // TestSpanRefuses: what can't be a proof of these leaves is told and is no panic.
 func TestSpanRefuses(t *testing.T) {
 	all := leaves(0, 9)

@@ -67,7 +67,7 @@ func (h *hold) over(now time.Time) bool {
 // ofPassage reports whether an entry tells of somebody's way through a door, which is no alarm and
 // has others before or behind it.
 func ofPassage(header []byte) bool {
-	switch kind, _, _, _ := journaled.Glance(header); kind {
+	switch g, _ := journaled.Glance(header); g.Kind {
 	case wire.KindAccess, wire.KindRepeated, wire.KindReleased, wire.KindReleasedLate, wire.KindSecured, wire.KindOpened, wire.KindClosed, wire.KindExit, wire.KindTold:
 		return true
 	}

@@ -1,6 +1,7 @@
 package journaled
 
 import (
+	"bytes"
 	"testing"
 
 	"gatehouse/sync/wire"
@@ -16,10 +17,13 @@ func FuzzGlance(f *testing.F) {
 	}
 	f.Add(early)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		kind, wall, clock, ok := Glance(b)
+		g, ok := Glance(b)
 		h, err := wire.DecodeHeader(b)
-		if err == nil && (!ok || kind != h.Kind || wall != h.Wall || clock != h.Clock) {
-			t.Fatalf("%x: kind %d at %d by clock %d, %v at a glance; it is kind %d at %d by %d", b, kind, wall, clock, ok, h.Kind, h.Wall, h.Clock)
+		if err == nil && (!ok || g != Glimpse{h.Kind, h.Boot, h.BootTime, h.Wall, h.Clock}) {
+			t.Fatalf("%x: %+v, %v at a glance; it is %+v", b, g, ok, h)
+		}
+		if err == nil && !bytes.Equal(Detail(b), h.Detail) {
+			t.Fatalf("%x: detail %x, it is %x", b, Detail(b), h.Detail)
 		}
 	})
 }

@@ -99,7 +99,11 @@ func New(header []byte, salt [16]byte, who []byte) Stored {
 
 // Encode returns the one encoding of s.
 func (s Stored) Encode() []byte {
-	b := make([]byte, 0, 3+len(s.Header)+len(s.WhoHash)+len(s.Who))
+	return s.Append(make([]byte, 0, 3+len(s.Header)+len(s.WhoHash)+len(s.Who)))
+}
+
+// Append appends Encode to b.
+func (s Stored) Append(b []byte) []byte {
 	switch {
 	case s.Erased:
 		b = append(append(b, arrayOf2), s.Header...)

@@ -91,9 +91,9 @@ const checkEvery = 64
 func checked(first, end uint64) bool { return first == 0 || first/checkEvery != end/checkEvery }
 
 func readNote(header []byte) (n note) {
-	kind, wall, clock, ok := journaled.Glance(header)
-	n = note{wall: wall, unsure: !ok || clock < wire.ClockRTC}
-	if !ok || !mayConcern(kind) {
+	g, ok := journaled.Glance(header)
+	n = note{wall: g.Wall, unsure: !ok || g.Clock < wire.ClockRTC}
+	if !ok || !mayConcern(g.Kind) {
 		return n
 	}
 	h, err := wire.DecodeHeader(header)
