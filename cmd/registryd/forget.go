@@ -39,6 +39,9 @@ func (c forgetCmd) Run(s *session) error {
 	if err := s.front.Seals(s.ctx, home.Building, found.Look); err != nil {
 		return err
 	}
+	if found.Opened == 0 && found.Shut > 0 {
+		return socket.Hinted("is --key the records.key of this registry? What was sealed before a new one opens with the old one", "this key opens nothing of building %s: nothing is erased", home.Building)
+	}
 	done, err := s.front.Forget(s.ctx, found.Entries())
 	return s.Print(map[string]any{"building": home.Building, "erased": done.Erased, "later": done.Later, "shut": found.Shut}, err, func(w io.Writer) {
 		fmt.Fprintf(w, "%s of building %s erased; its gateways keep theirs until their time is over\n", amount.Of(done.Erased, "who part"), home.Building)
@@ -74,10 +77,21 @@ func (c preserveCmd) Run(s *session) error {
 			return err
 		}
 	}
-	h, err = s.front.Preserve(s.ctx, h)
+	if h, err = s.front.Preserve(s.ctx, h); err == nil {
+		s.warnEmpty(c, h)
+	}
 	return s.Print(h, err, func(w io.Writer) {
 		fmt.Fprintf(w, "%s: nothing of %s at %s from %s to %s is erased before %s\n", h.ID, h.Door, h.Gateway, h.From.In(zone).Format(stamp), h.To.In(zone).Format(stamp), h.Ends.In(zone).Format(stamp))
 	})
+}
+
+// warnEmpty tells of a span with nothing in it: perhaps the door has another name.
+func (s *session) warnEmpty(c preserveCmd, h api.Hold) {
+	found := false
+	f := api.EntryFilter{Building: c.Building, Gateway: c.Gateway, Door: c.Door, From: h.From, To: h.To, Limit: 1}
+	if _, err := s.front.Entries(s.ctx, f, func(api.Entry) error { found = true; return nil }); err == nil && !found {
+		fmt.Fprintf(s.Err, "nothing of door %s in that time is stored here yet\nhint: registryd entries --building %s --gateway %s shows the names of its doors\n", c.Door, c.Building, c.Gateway)
+	}
 }
 
 type preservedCmd struct{}

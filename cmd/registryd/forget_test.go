@@ -71,12 +71,13 @@ func (r *centre) forgets(tenancy wire.ID, seals [][]byte) {
 	r.refused("no case", "forget", short, "--key", records, "--reason", "order", "--case", " ")
 	r.refused("no tenancy", "forget", wire.ID{8}.String(), "--key", records, "--reason", "order", "--case", "12")
 	r.refused("PEM", "forget", short, "--key", filepath.Join(r.dir, "offline", "root.key"), "--reason", "order", "--case", "12")
+	r.refused("opens nothing of building", "forget", short, "--key", filepath.Join(r.dir, "offline", "escrow.key"), "--reason", "order", "--case", "12")
 	for i, seal := range seals {
 		if !r.has(seal) {
 			t.Errorf("the seal of entry %d went by nobody's word", i)
 		}
 	}
-	if out := r.ok("forget", short, "--key", records, "--reason", "order", "--case", "file 12"); !strings.Contains(out, "2 who parts of building house-1 erased") {
+	if out := r.ok("forget", short, "--key", records, "--reason", "order", "--case", "file 12"); !strings.Contains(out, "2 who parts of building house-1 erased") || strings.Contains(out, "NOT LOOKED AT") {
 		t.Error(out)
 	}
 	for i, seal := range seals {

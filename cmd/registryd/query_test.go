@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +145,14 @@ func TestQuery(t *testing.T) {
 	}
 	r.refused("used_up", args...)
 	r.refused("no gateway", append(args, "--gateway", "gw-9")...)
+	wrong := slices.Clone(args)
+	wrong[3] = filepath.Join(r.dir, "offline", "escrow.key")
+	r.refused("is no records key that a trust document", wrong...)
+	m.Request.Flats = []string{"9z"}
+	envelope, err = mandates.Sign(m, reg.Trust.Registry, by)
+	must(t, err)
+	must(t, os.WriteFile(paper, envelope, 0o600))
+	r.refused("no tenancy of flat", args...)
 	must(t, os.WriteFile(paper, bytes.Repeat([]byte{1}, 200), 0o600))
 	r.refused("no signed mandate", args...)
 }

@@ -101,6 +101,9 @@ func (c *court) pass(minute int, tenancy wire.ID) {
 	if i == aside {
 		h.Door = "back"
 	}
+	if i == aside+1 { // and that door has a contact
+		h.Kind, h.Outcome, h.Reason, h.Door = wire.KindOpened, 0, 0, "back"
+	}
 	header, err := h.Encode()
 	c.must(err)
 	part := whos.Part{Salt: [16]byte{byte(i), 1}, Who: who}
@@ -134,7 +137,7 @@ func (c *court) open(m mandates.Mandate, envelope []byte, d api.Disclosed) (file
 	}
 	var batches []api.SealedBatch
 	c.must(c.front.client.Mandated().Batches(c.t.Context(), d, d.Logs[0].Epoch, func(b api.SealedBatch) error { batches = append(batches, b); return nil }))
-	o, err := unsealing.Answer{Disclosed: d, Log: d.Logs[0], Mandate: m, Envelope: envelope, Records: c.private, Zone: "Asia/Shanghai", Software: "test"}.Open(batches, c.witness)
+	o, err := unsealing.Answer{Disclosed: d, Log: d.Logs[0], Mandate: m, Envelope: envelope, Records: [][]byte{c.private}, Zone: "Asia/Shanghai", Software: "test"}.Open(batches, c.witness)
 	c.must(err)
 	var b bytes.Buffer
 	c.must(evidence.Write(&b, o.Content))
@@ -160,11 +163,11 @@ func TestDisclosure(t *testing.T) {
 	if !r.Whole() || r.SignedBy != evidence.ByWitness || r.Cosigned < 27 || !r.LogSigned {
 		t.Errorf("whole %v, signed by %v, cosigned %d", r.Whole(), r.SignedBy, r.Cosigned)
 	}
-	if r.Manifest.First != 12 || r.Manifest.End() != 27 || r.Manifest.Counts.Named != 7 || r.Manifest.Counts.Withheld != 8 {
+	if r.Manifest.First != 12 || r.Manifest.End() != 27 || r.Manifest.Counts.Named != 6 || r.Manifest.Counts.Withheld != 9 {
 		t.Errorf("entries %d to %d, %+v", r.Manifest.First, r.Manifest.End(), r.Manifest.Counts)
 	}
 	for _, e := range r.Entries {
-		if named := e.Who.Tenancy != nil; named != (e.Sequence%2 == 1) || named && *e.Who.Tenancy != (wire.ID{2}) {
+		if named := e.Who.Tenancy != nil; named != (e.Sequence%2 == 1 && e.Header.Door == "front") || named && *e.Who.Tenancy != (wire.ID{2}) {
 			t.Errorf("entry %d names %v", e.Sequence, e.Who.Tenancy)
 		}
 	}
@@ -191,7 +194,7 @@ func TestDisclosureOfEverybody(t *testing.T) {
 	c := newCourt(t, 40, true)
 	m, envelope := c.mandate(2)
 	_, r := c.open(m, envelope, c.disclose(api.Asked{Mandate: envelope, Gateway: "g1"}))
-	if r.Manifest.Counts.Named != 13 || r.Entries[leapt-12].State != evidence.Withheld || r.Entries[aside-12].State != evidence.Withheld {
+	if r.Manifest.Counts.Named != 12 || r.Entries[leapt-12].State != evidence.Withheld || r.Entries[aside-12].State != evidence.Withheld {
 		t.Errorf("%+v", r.Manifest.Counts)
 	}
 	if d := c.disclose(api.Asked{Mandate: envelope, Gateway: "g1"}); d.Number != 2 {
@@ -208,18 +211,64 @@ func TestDisclosureByAnotherKey(t *testing.T) {
 	c.must(c.front.client.Mandated().Batches(t.Context(), d, d.Logs[0].Epoch, func(b api.SealedBatch) error { batches = append(batches, b); return nil }))
 	other, _, err := sealing.GenerateKey()
 	c.must(err)
-	a := unsealing.Answer{Disclosed: d, Log: d.Logs[0], Mandate: m, Envelope: envelope, Records: other, Zone: "Asia/Shanghai", Software: "test"}
+	a := unsealing.Answer{Disclosed: d, Log: d.Logs[0], Mandate: m, Envelope: envelope, Records: [][]byte{other}, Zone: "Asia/Shanghai", Software: "test"}
 	o, err := a.Open(batches, c.witness)
 	if err != nil || len(o.Lost) != 15 || len(o.Tenancies) != 0 {
 		t.Errorf("%v, lost %d", err, len(o.Lost))
 	}
-	a.Records = c.private
+	a.Records = [][]byte{other, c.private} // the one that opens them may be the older one
 	if _, err := a.Open(batches[1:], c.witness); err == nil {
 		t.Error("a log without its beginning was taken")
 	}
 	batches[1].Sealed = nil // as retention leaves it
 	if o, err = a.Open(batches, c.witness); err != nil || len(o.Content.Manifest.Erased) != 1 || o.Content.Manifest.Erased[0] != (evidence.Run{First: 12, End: 20}) {
 		t.Errorf("%v, erased %v", err, o.Content.Manifest.Erased)
+	}
+	// What is erased outside of what the mandate asks for is withheld like all else there.
+	batches[2].Sealed = nil
+	if o, err = a.Open(batches, c.witness); err != nil || len(o.Content.Manifest.Erased) != 3 {
+		t.Errorf("%v, erased %v", err, o.Content.Manifest.Erased)
+	}
+	for _, run := range o.Content.Manifest.Erased {
+		if run.First <= leapt && leapt < run.End || run.First <= aside && aside < run.End {
+			t.Errorf("erased entries %d to %d show one that was not asked for", run.First, run.End)
+		}
+	}
+	contact := false
+	for _, door := range o.Content.Manifest.Doors {
+		contact = contact || door.ID == "back" && door.Contact
+	}
+	if !contact {
+		t.Errorf("a door with a contact is said to have none: %+v", o.Content.Manifest.Doors)
+	}
+}
+
+// TestWithdrawn: who was shown the paper that withdraws a mandate answers it no more.
+func TestWithdrawn(t *testing.T) {
+	c := newCourt(t, 40, true)
+	m, envelope := c.mandate(2)
+	if d := c.disclose(api.Asked{Mandate: envelope, Gateway: "g1"}); d.Number != 1 {
+		t.Fatalf("%+v", d)
+	}
+	m.Status, m.StatusReason = mandates.Withdrawn, "案件撤销"
+	back, err := mandates.Sign(m, "test-registry", c.approver)
+	c.must(err)
+	for _, paper := range [][]byte{back, envelope, back, envelope} {
+		if d := c.disclose(api.Asked{Mandate: paper, Gateway: "g1"}); d.Refusal == nil || d.Refusal.Name != "withdrawn" {
+			t.Errorf("%+v", d)
+		}
+	}
+}
+
+// TestUnknownDoor: a door by another name is no proof that nobody came, and costs no answer.
+func TestUnknownDoor(t *testing.T) {
+	c := newCourt(t, 40, true)
+	m, _ := c.mandate(1)
+	m.Request.Gateways[0].Doors = []string{"frnt"}
+	envelope, err := mandates.Sign(m, "test-registry", c.approver)
+	c.must(err)
+	if d, err := c.front.client.Mandated().Disclose(t.Context(), api.Asked{Mandate: envelope, Gateway: "g1"}); err == nil {
+		t.Errorf("%+v", d)
 	}
 }
 

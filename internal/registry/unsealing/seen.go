@@ -1,6 +1,7 @@
 package unsealing
 
 import (
+	"maps"
 	"slices"
 
 	"gatehouse/internal/evidence"
@@ -51,9 +52,10 @@ func (s *seen) add(h wire.Header, asked bool) {
 	}
 }
 
-// doors are those of the mandate.
+// doors are those of the mandate, and all others whose contact was heard.
 func (s *seen) doors(ids []string) (all []evidence.Door) {
-	for _, id := range ids {
+	ids = slices.Concat(ids, slices.Collect(maps.Keys(s.contacts)))
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
 		all = append(all, evidence.Door{ID: id, Contact: s.contacts[id]})
 	}
 	return all

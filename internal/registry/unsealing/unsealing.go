@@ -34,7 +34,7 @@ type Answer struct {
 	Mandate   mandates.Mandate
 	Envelope  []byte           // of the mandate
 	Tenancies map[wire.ID]bool // of the flats that the mandate names
-	Records   []byte           // private records key
+	Records   [][]byte         // private records keys: the newest, and those before that what is old was sealed to
 	Zone      string           // of the building
 	Software  string           // that makes the file
 }
@@ -43,12 +43,15 @@ type Answer struct {
 type Opened struct {
 	Content   evidence.Content
 	Tenancies []wire.ID // ascending
-	Lost      []uint64  // entries whose seals did not open: they stand in the file as withheld
+	Lost      []uint64  // entries whose seals no key opened: the content would have them as withheld, which is not so
 }
 
 // Open opens the entries of an answer. The batches are those of the whole log, in order.
 func (a Answer) Open(batches []api.SealedBatch, signer crypto.Signer) (Opened, error) {
-	o := opening{Answer: a, opener: whos.Opener{Records: a.Records}, named: map[wire.ID]bool{}, seen: newSeen()}
+	o := opening{Answer: a, named: map[wire.ID]bool{}, seen: newSeen()}
+	for _, key := range a.Records {
+		o.openers = append(o.openers, whos.Opener{Records: key})
+	}
 	for _, b := range batches {
 		if err := o.batch(b); err != nil {
 			return Opened{}, fmt.Errorf("entries %d to %d of %s: %w", b.First, b.Next, a.Disclosed.Place.Address(), err)
@@ -64,7 +67,7 @@ func (a Answer) Open(batches []api.SealedBatch, signer crypto.Signer) (Opened, e
 // opening collects what one answer is made of.
 type opening struct {
 	Answer
-	opener  whos.Opener
+	openers []whos.Opener
 	leaves  []tlog.Hash // of the whole log
 	entries []journaled.Stored
 	erased  []evidence.Run
@@ -109,7 +112,13 @@ func (o *opening) unseal(b wire.Batch, row api.SealedBatch) (map[uint16]whos.Par
 	if len(row.Sealed) == 0 {
 		return nil, nil
 	}
-	parts, err := o.opener.Parts(o.Disclosed.Place.Address(), b.Epoch, b.First, row.Sealed, row.Encapsulated)
+	var parts []whos.Part
+	err := errors.New("no records key")
+	for i := range o.openers {
+		if parts, err = o.openers[i].Parts(o.Disclosed.Place.Address(), b.Epoch, b.First, row.Sealed, row.Encapsulated); err == nil {
+			break
+		}
+	}
 	all := map[uint16]whos.Part{}
 	for _, p := range parts {
 		all[p.Index] = p
@@ -124,10 +133,11 @@ func (o *opening) take(h wire.Header, s journaled.Stored, seq uint64, part whos.
 	case !s.Erased:
 	case failed || sealed && !opened:
 		o.lost = append(o.lost, seq)
+	case !o.asked(h, seq): // and nothing shows whether it is erased
 	case !sealed:
 		o.erase(seq)
 	default:
-		if who, err := wire.DecodeWho(part.Who); err == nil && o.admits(h, seq, who) {
+		if who, err := wire.DecodeWho(part.Who); err == nil && o.admits(who) {
 			s = journaled.New(s.Header, part.Salt, part.Who)
 			if who.Tenancy != nil {
 				o.named[*who.Tenancy] = true
@@ -186,13 +196,15 @@ func (o *opening) each() iter.Seq2[journaled.Stored, error] {
 	}
 }
 
+// asked reports whether an entry is of the mandate's doors and time.
+func (a Answer) asked(h wire.Header, seq uint64) bool {
+	return slices.Contains(a.Mandate.Request.Doors(a.Disclosed.Place.Gateway), h.Door) &&
+		slices.ContainsFunc(a.Log.Within, func(w api.Run) bool { return w.First <= seq && seq < w.End })
+}
+
 // admits reports whether the mandate has whom an entry names.
-func (a Answer) admits(h wire.Header, seq uint64, who wire.Who) bool {
+func (a Answer) admits(who wire.Who) bool {
 	r := a.Mandate.Request
-	if !slices.Contains(r.Doors(a.Disclosed.Place.Gateway), h.Door) ||
-		!slices.ContainsFunc(a.Log.Within, func(w api.Run) bool { return w.First <= seq && seq < w.End }) {
-		return false
-	}
 	return !r.Named() || who.Tenancy != nil && (a.Tenancies[*who.Tenancy] || slices.Contains(r.Tenancies, *who.Tenancy)) ||
 		who.Credential != nil && slices.Contains(r.Cards, *who.Credential)
 }

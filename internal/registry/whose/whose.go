@@ -20,7 +20,8 @@ type stream struct {
 
 // Finder finds the entries of a tenancy. For one goroutine.
 type Finder struct {
-	Shut int // batches that the key does not open
+	Shut   int // batches that the key does not open
+	Opened int // those with who parts that it opens
 
 	opener  whos.Opener
 	tenancy string
@@ -38,6 +39,9 @@ func (f *Finder) Look(s api.Seals) error {
 	if err != nil {
 		f.Shut++
 		return nil
+	}
+	if len(parts) > 0 {
+		f.Opened++
 	}
 	for _, p := range parts {
 		who, err := wire.DecodeWho(p.Who)

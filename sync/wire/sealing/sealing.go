@@ -35,6 +35,15 @@ func GenerateKey() (private, public []byte, err error) {
 	return private, k.PublicKey().Bytes(), nil
 }
 
+// PublicOf returns the public key of a private one.
+func PublicOf(private []byte) ([]byte, error) {
+	k, err := kem().NewPrivateKey(private)
+	if err != nil {
+		return nil, fmt.Errorf("private key of seals: %w", err)
+	}
+	return k.PublicKey().Bytes(), nil
+}
+
 // CheckPublic refuses bytes that nothing can be sealed to.
 func CheckPublic(public []byte) error {
 	if _, err := kem().NewPublicKey(public); err != nil {

@@ -134,6 +134,9 @@ type Opener struct {
 // Parts opens the seals of a batch; encapsulated is the key of their context, empty where they are
 // sealed at once.
 func (o *Opener) Parts(address string, epoch, first uint64, sealed, encapsulated []byte) ([]Part, error) {
+	if all, err := Split(sealed); len(sealed) == 0 || err == nil && len(all) == 0 {
+		return nil, nil // it names nobody
+	}
 	if len(encapsulated) == 0 {
 		return Unseal(o.Records, address, epoch, first, sealed)
 	}

@@ -188,7 +188,7 @@ func (s *Scene) answer(ctx context.Context, m mandates.Mandate, envelope []byte)
 	if err != nil {
 		return nil, err
 	}
-	o, err := unsealing.Answer{Disclosed: d, Log: d.Logs[0], Mandate: m, Envelope: envelope, Records: records, Zone: "Asia/Shanghai", Software: "gatesim"}.Open(batches, witness)
+	o, err := unsealing.Answer{Disclosed: d, Log: d.Logs[0], Mandate: m, Envelope: envelope, Records: [][]byte{records}, Zone: "Asia/Shanghai", Software: "gatesim"}.Open(batches, witness)
 	if err != nil {
 		return nil, err
 	}

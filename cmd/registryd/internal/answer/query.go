@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"gatehouse/internal/amount"
@@ -43,11 +44,11 @@ type Session struct {
 
 // Query answers a mandate.
 type Query struct {
-	Mandate string `arg:"" help:"The mandate, as its approver has signed it."`
-	Key     string `required:"" help:"records.key, on its stick." placeholder:"FILE"`
-	Out     string `required:"" help:"Directory for the sealed answer." placeholder:"DIR"`
-	Gateway string `help:"Only of this gateway of those that the mandate names." placeholder:"ID"`
-	Again   int    `help:"Give the answer of this number once more: nothing is counted." placeholder:"N"`
+	Mandate string   `arg:"" help:"The mandate, as its approver has signed it."`
+	Key     []string `required:"" help:"records.key, on its stick; again for the one before it, which opens what is older." placeholder:"FILE"`
+	Out     string   `required:"" help:"Directory for the sealed answer." placeholder:"DIR"`
+	Gateway string   `help:"Only of this gateway of those that the mandate names." placeholder:"ID"`
+	Again   int      `help:"Give the answer of this number once more: nothing is counted." placeholder:"N"`
 }
 
 // answered is what was made of one gateway's log.
@@ -66,7 +67,6 @@ type sealedFile struct {
 	SHA256  wire.Hash `json:"sha256"` // of what is inside
 	Entries uint64    `json:"entries,omitempty"`
 	Named   uint64    `json:"named,omitempty"`
-	Lost    int       `json:"lost,omitempty"` // entries whose seals this key does not open
 }
 
 // question is a mandate that is being answered.
@@ -75,7 +75,7 @@ type question struct {
 	*Session
 	envelope []byte
 	mandate  mandates.Mandate
-	records  []byte
+	records  [][]byte
 	flats    map[wire.ID]bool
 }
 
@@ -118,8 +118,8 @@ func (c Query) Run(s *Session) error {
 
 // read reads mandate and key, and which tenancies the flats had.
 func (q *question) read() (err error) {
-	if q.records, err = keys.LoadSealKey(q.Key); err != nil {
-		return socket.Hinted("--key names records.key, which registryd init wrote into the offline directory", "%v", err)
+	if err := q.readKeys(); err != nil {
+		return err
 	}
 	if q.envelope, err = input.ReadFile(q.Ctx, q.Query.Mandate, mostMandate); err != nil {
 		return err
@@ -141,6 +141,39 @@ func (q *question) read() (err error) {
 	return q.readFlats()
 }
 
+// readKeys reads the records keys. A key that no trust document names would open nothing, and the
+// answer be counted.
+func (q *question) readKeys() error {
+	trusts, err := q.Front.Trusts(q.Ctx)
+	if err != nil {
+		return err
+	}
+	var known [][]byte
+	for _, envelope := range trusts {
+		payload, p, err := wire.Read(envelope)
+		if err != nil {
+			return err
+		}
+		t, err := wire.DecodeTrust(p.Version, payload)
+		if err != nil {
+			return err
+		}
+		known = append(known, t.Records)
+	}
+	for _, path := range q.Key {
+		key, err := keys.LoadSealKey(path)
+		if err != nil {
+			return socket.Hinted("--key names records.key, which registryd init wrote into the offline directory", "%v", err)
+		}
+		public, err := sealing.PublicOf(key)
+		if err != nil || !slices.ContainsFunc(known, func(k []byte) bool { return bytes.Equal(k, public) }) {
+			return socket.Hinted("records.key, from the stick of this registry", "%s is no records key that a trust document of this registry names", path)
+		}
+		q.records = append(q.records, key)
+	}
+	return nil
+}
+
 // readFlats reads which tenancies the flats of the mandate ever had.
 func (q *question) readFlats() error {
 	q.flats = map[wire.ID]bool{}
@@ -152,11 +185,16 @@ func (q *question) readFlats() error {
 		return err
 	}
 	for _, flat := range q.mandate.Request.Flats {
+		before := len(q.flats)
 		for _, t := range all {
 			var id wire.ID
 			if t.Flat == flat && id.UnmarshalText([]byte(t.ID)) == nil {
 				q.flats[id] = true
 			}
+		}
+		if len(q.flats) == before {
+			return socket.Hinted("registryd tenancies --building "+q.mandate.Request.Building+" shows the flats that have or had one; the mandate must name them as they stand there",
+				"no tenancy of flat %q was ever registered", flat)
 		}
 	}
 	return nil
@@ -177,6 +215,10 @@ func (q *question) answer(gateway string) (a answered, err error) {
 	named := map[wire.ID]bool{}
 	for _, l := range d.Logs {
 		o, err := q.open(d, l, zone)
+		if err == nil && len(o.Lost) > 0 {
+			err = socket.Hinted(fmt.Sprintf("give the records key of before, too: --key FILE --key OLD; this answer is counted: --again %d", d.Number),
+				"%s of %s were sealed to another records key", amount.Of(len(o.Lost), "entry"), d.Place.Address())
+		}
 		if err != nil {
 			return a, err
 		}
@@ -225,7 +267,7 @@ func (q *question) evidence(d api.Disclosed, l api.DisclosedLog, o unsealing.Ope
 		return sealedFile{}, err
 	}
 	f, err := q.seal(fmt.Sprintf("%s-%d-%s-%s-%016x.evidence", d.Reference.String()[:8], d.Number, d.Place.Building, d.Place.Gateway, l.Epoch), file.Bytes())
-	f.Entries, f.Lost = l.End-l.First, len(o.Lost)
+	f.Entries = l.End - l.First
 	for s := range o.Content.Entries {
 		if len(s.Who) > 0 {
 			f.Named++
@@ -245,7 +287,7 @@ func (q *question) names(d api.Disclosed, named map[wire.ID]bool) (sealedFile, e
 		}
 		p := Person{Tenancy: id.String(), Cards: []string{}}
 		for _, seal := range at.Seals {
-			if err := p.Add(q.Ctx, q.Front, q.records, seal); err != nil {
+			if err := q.person(&p, seal); err != nil {
 				return sealedFile{}, err
 			}
 		}
@@ -256,6 +298,16 @@ func (q *question) names(d api.Disclosed, named map[wire.ID]bool) (sealedFile, e
 		return sealedFile{}, err
 	}
 	return q.seal(fmt.Sprintf("%s-%d-%s-%s.names", d.Reference.String()[:8], d.Number, d.Place.Building, d.Place.Gateway), text)
+}
+
+// person opens a seal with the key that it was sealed to.
+func (q *question) person(p *Person, seal operator.Seal) (err error) {
+	for _, key := range q.records {
+		if err = p.Add(q.Ctx, q.Front, key, seal); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // seal writes what only the recipient opens.
@@ -298,13 +350,13 @@ func (a answered) write(w io.Writer) {
 		fmt.Fprintln(w, "  登记中心的时钟存疑，只答复这一次 the registry's clock is in doubt: this once only")
 	}
 	for _, f := range a.Files {
-		fmt.Fprintf(w, "  %s\n    %x\n", f.Path, f.SHA256)
+		fmt.Fprintf(w, "  %s\n    SHA-256 %x\n", f.Path, f.SHA256)
 		if f.Entries > 0 {
 			fmt.Fprintf(w, "    %d 条记录，%d 条有身份 %s, %d with who it was\n", f.Entries, f.Named, amount.Of(int(f.Entries), "entry"), f.Named)
 		}
-		if f.Lost > 0 {
-			fmt.Fprintf(w, "    %d 条打不开，可能要旧的密钥 %s not opened: perhaps by the records key before this one\n", f.Lost, amount.Of(f.Lost, "entry"))
-		}
+	}
+	if len(a.Files) > 0 {
+		fmt.Fprintln(w, "  收件人打开 the recipient opens each: gatehouse evidence open --key KEY --out OUT FILE")
 	}
 	for _, l := range a.Left {
 		why := "尚未共签，稍后再问 not cosigned yet: ask again later"

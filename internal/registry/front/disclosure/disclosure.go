@@ -14,7 +14,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"gatehouse/internal/evidence"
@@ -28,6 +30,7 @@ import (
 	"gatehouse/internal/trueclock"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
+	"gatehouse/sync/wire/mandates"
 )
 
 // Desk answers mandates. Safe for concurrent use.
@@ -44,8 +47,12 @@ type Desk struct {
 func (d Desk) Ask(ctx context.Context, a api.Asked) (api.Disclosed, error) {
 	trust := d.Active.Load()
 	m, refusal := mandate.Open(a.Mandate, trust.Trust)
-	if refusal != nil {
-		return api.Disclosed{Refusal: refusal}, nil
+	var err error
+	if refusal == nil {
+		refusal, err = d.withdrawn(ctx, m, a.Mandate)
+	}
+	if refusal != nil || err != nil {
+		return api.Disclosed{Refusal: refusal}, err
 	}
 	g := d.Roster.Find(m.Request.Building + "/" + a.Gateway)
 	if g == nil || !d.Roster.Look(g).Member {
@@ -60,6 +67,9 @@ func (d Desk) Ask(ctx context.Context, a api.Asked) (api.Disclosed, error) {
 	reached, err := query.Reach(ctx, d.Store, place.Building, place.Gateway, m.Request.Doors(place.Gateway),
 		time.Unix(int64(m.Request.From), 0), time.Unix(int64(m.Request.Until), 0))
 	if err != nil {
+		return api.Disclosed{}, err
+	}
+	if err := d.knowsDoors(m, place, reached); err != nil {
 		return api.Disclosed{}, err
 	}
 	first, last := d.Span()
@@ -90,6 +100,50 @@ func (d Desk) Ask(ctx context.Context, a api.Asked) (api.Disclosed, error) {
 		return add(tx, id, a.Mandate, out)
 	})
 	return out, err
+}
+
+// everyGateway is the gateway, and the number, of the row by which a mandate is known as withdrawn.
+const everyGateway = 0
+
+// withdrawn keeps a paper that withdraws a mandate, and refuses the mandate once one was shown.
+func (d Desk) withdrawn(ctx context.Context, m mandate.Mandate, envelope []byte) (refusal *mandate.Refusal, err error) {
+	err = d.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		known, err := tx.Disclosures.Find(m.Reference, everyGateway, everyGateway)
+		switch {
+		case err == nil:
+			_, refusal = mandate.Judge(known.Mandate, d.Active.Load().Trust, mandate.Question{})
+			return nil
+		case !errors.Is(err, store.ErrNotFound) || m.Status != mandates.Withdrawn:
+			return ignore(err, store.ErrNotFound)
+		}
+		_, last := d.Span()
+		return tx.Disclosures.Add(store.Disclosure{Reference: m.Reference, At: last, Mandate: envelope, Plan: []byte("{}")})
+	})
+	return refusal, err
+}
+
+// ignore returns no error instead of one that is expected.
+func ignore(err, expected error) error {
+	if errors.Is(err, expected) {
+		return nil
+	}
+	return err
+}
+
+// knowsDoors refuses a door that the house document does not name where nothing of any door of the
+// mandate is stored: a door by another name is no proof that nobody came.
+func (d Desk) knowsDoors(m mandate.Mandate, place wire.Place, reached []query.Reached) error {
+	g := d.Roster.Building(place.Building).House.Gateway(place.Gateway)
+	if len(reached) > 0 || g == nil {
+		return nil
+	}
+	for _, door := range m.Request.Doors(place.Gateway) {
+		if !slices.Contains(g.Doors, door) {
+			return socket.Refused(http.StatusNotFound, "the mandate must name doors as the gateway does: "+strings.Join(g.Doors, ", "),
+				"%s has no door %s, and nothing of the mandate's time is stored: nothing is counted", place.Address(), door)
+		}
+	}
+	return nil
 }
 
 // add stores an answer with what it is made of.
