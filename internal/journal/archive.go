@@ -179,9 +179,10 @@ func (a *archive) create(epoch uint64, start tree.Range, suffix string, first []
 }
 
 // rewrite rewrites a closed file without slack and, with erase, without who parts. The caller holds
-// upkeep.
+// upkeep, which is free while it pauses.
 func (a *archive) rewrite(ctx context.Context, f catalogue.File, erase bool) error {
-	return segment.Rewrite(f.Path, f.End, erase, func(path string) error { return a.o.Verify(ctx, path) })
+	check := func(path string) error { return a.o.Verify(ctx, path) }
+	return segment.Rewriting{Path: f.Path, End: f.End, Erase: erase, Held: &a.upkeep, Check: check}.Run(ctx)
 }
 
 func (a *archive) remove(path string) error {

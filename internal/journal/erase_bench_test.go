@@ -50,7 +50,9 @@ func BenchmarkEraseBesideDoors(b *testing.B) {
 				appendTime(b, j)
 			}
 		}
-		time.Sleep(3 * time.Second) // the closed file is rewritten
+		for !j.cat.Load().Files[0].Packed { // it is rewritten once after it is closed
+			time.Sleep(10 * time.Millisecond)
+		}
 		for range 1000 {
 			alone = append(alone, appendTime(b, j))
 		}

@@ -3,7 +3,6 @@ package segment
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 
@@ -11,7 +10,6 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
-	"gatehouse/internal/durable/boltfile"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire/journaled"
 )
@@ -35,7 +33,7 @@ func OpenWriter(path string) (*Writer, error) {
 	return w, nil
 }
 
-// SkipSync ends all syncing, for tests that must lose entries.
+// SkipSync ends the syncing of each Append, for a file that does not count yet and for tests that must lose entries.
 func (w *Writer) SkipSync() { w.db.NoSync = true }
 
 // Renamed notes that the file has another path now.
@@ -80,65 +78,12 @@ func (w *Writer) Has(seq uint64) bool {
 	return err != nil || has
 }
 
+// sync makes durable what was appended after SkipSync.
+func (w *Writer) sync() error { return durable.Guard("sync "+w.path, w.db.Sync) }
+
 // Close closes the file when all its readers are done. err is the last error of its use: after a
 // fault it stays open, since its locks may be held for ever.
 func (w *Writer) Close(err error) { closeUnlessFaulted(w.db, err) }
-
-// PackSuffix is that of a rewritten file that is not yet in place.
-const PackSuffix = ".pack"
-
-// Rewrite rewrites a closed file without slack and, with erase, without who parts, and puts it in
-// place after check has found it good. The tree must not change. end is where the counting entries
-// end, NoEnd where all count: fewer are damage, more are kept.
-func Rewrite(path string, end uint64, erase bool, check func(path string) error) error {
-	temp := path + PackSuffix
-	if err := durable.Remove(temp); err != nil {
-		return err
-	}
-	err := View(path, func(old Tx) error {
-		s, err := old.Segment()
-		if err != nil {
-			return err
-		}
-		if s.Size < end && end != NoEnd {
-			return fmt.Errorf("%w: it ends at %d, not at %d", durable.ErrDamaged, s.Size, end)
-		}
-		s.Packed = true
-		return boltfile.Create(temp, func(tx *bolt.Tx) error { return s.copy(tx, old, erase) })
-	})
-	if err != nil {
-		return fmt.Errorf("rewrite %s: %w", path, err)
-	}
-	if err := check(temp); err != nil {
-		os.Remove(temp)
-		return fmt.Errorf("rewrite %s: check the copy: %w", path, err)
-	}
-	return durable.Rename(temp, path)
-}
-
-func (s Segment) copy(tx *bolt.Tx, old Tx, erase bool) error {
-	if err := s.put(tx, s.Start); err != nil {
-		return err
-	}
-	var leaves []tlog.Hash
-	b := tx.Bucket(bucketEntries)
-	b.FillPercent = 1
-	err := old.split(s.Start.Size(), s.Size, func(seq uint64, stored []byte, e journaled.Stored, leaf tlog.Hash) error {
-		leaves = append(leaves, leaf)
-		if erase {
-			stored = e.Erase().Encode()
-		}
-		return b.Put(key(seq), stored)
-	})
-	if err != nil {
-		return err
-	}
-	end := s.Start.AddAll(leaves)
-	if end.Root() != s.Root {
-		return errOtherRoot
-	}
-	return putHead(tx, end)
-}
 
 // CountWhos returns how many entries of a file name somebody, and the first
 // sequence after its last.
