@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gatehouse/internal/keys"
+	"gatehouse/internal/mandate"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/approver"
 	"gatehouse/sync/wire/mandates"
@@ -193,6 +194,10 @@ func TestMandateRefused(t *testing.T) {
 	p.fails("too_wide", sign(change("answers", 200), "approver.key")...)
 	p.fails("incomplete", sign(change("case", ""), "approver.key")...)
 	p.fails("no_recipient", sign(change("recipient", nil), "approver.key")...)
+	p.fails("put in the text of FILE.pub", sign(change("recipient", p.at("inbox.key.pub")), "approver.key")...)
+	public, err := os.ReadFile(p.at("inbox.key.pub"))
+	must(t, err)
+	p.ok("", "new", "--form", change("recipient", string(public)), "--out", p.at("by-text.json"))
 	p.fails("wildcard", "new", "--form", change("gateways", map[string][]string{"gate-1": {"*"}}), "--out", p.at("out"))
 	p.fails("no_scope", "new", "--form", change("gateways", nil), "--out", p.at("out"))
 	p.fails(`unknown field "everybody"`, "new", "--form", change("everybody", true), "--out", p.at("out"))
@@ -208,6 +213,70 @@ func TestMandateRefused(t *testing.T) {
 	p.fails("withdrawn", append([]string{"status", p.at("back")}, p.judge()...)...)
 	p.trust() // the approver's seat is taken away
 	p.fails("unknown_approver", append([]string{"status", p.at("signed")}, p.judge()...)...)
+}
+
+// TestMandateShown: a mandate is called active only where the trust document says that it holds, and show
+// ends with 1 where it does not.
+func TestMandateShown(t *testing.T) {
+	p := newOffice(t)
+	sign := func(form, out, key string, more ...string) {
+		p.ok("", append([]string{"sign", p.at(form), "--out", p.at(out), "--key", p.at(key)}, more...)...)
+	}
+	sign("form.json", "signed", "approver.key")
+	sign("form.json", "strange", "other.key")
+	sign("signed", "back", "approver.key", "--withdraw", "案件撤销")
+	envelope, err := os.ReadFile(p.at("signed"))
+	must(t, err)
+	envelope[len(envelope)-1] ^= 1
+	must(t, os.WriteFile(p.at("altered"), envelope, 0o600))
+	old := time.Now().AddDate(0, 0, -9)
+	must(t, os.WriteFile(p.at("expired"), p.expired(old), 0o600))
+	for _, c := range []struct {
+		file, status string
+		trust        bool
+		exit         int
+	}{
+		{file: "form.json", status: "未签名 not signed"},
+		{file: "form.json", status: "无效 does NOT hold", trust: true, exit: 1},
+		{file: "signed", status: "未核验 not checked"},
+		{file: "signed", status: "有效 active", trust: true},
+		{file: "strange", status: "未核验 not checked"},
+		{file: "strange", status: "无效 does NOT hold", trust: true, exit: 1},
+		{file: "altered", status: "无效 does NOT hold", trust: true, exit: 1},
+		{file: "back", status: "已撤回 withdrawn: 案件撤销", trust: true},
+		{file: "expired", status: "已到期 expired", trust: true},
+	} {
+		args := []string{"mandate", "show", p.at(c.file)}
+		if c.trust {
+			args = append(args, p.judge()...)
+		}
+		out, errOut, exit := tool(t, "", args...)
+		if exit != c.exit || !strings.Contains(out, "状态 status: "+c.status+"\n") {
+			t.Errorf("%v: status %d\n%s%s", args, exit, out, errOut)
+		}
+	}
+	p.fails("is signed already\nhint: 要撤回的", "sign", p.at("signed"), "--out", p.at("no"), "--key", p.at("approver.key"))
+}
+
+// expired is a signed mandate of a day that ended five days after it began.
+func (p office) expired(from time.Time) []byte {
+	text, err := os.ReadFile(p.at("form.json"))
+	must(p.t, err)
+	form, err := mandate.ParseForm(text)
+	must(p.t, err)
+	form.From, form.Until, form.Issued, form.Expires = from.AddDate(0, 0, -1), from, from, from.AddDate(0, 0, 5)
+	text, err = json.Marshal(form)
+	must(p.t, err)
+	must(p.t, os.WriteFile(p.at("expired.json"), text, 0o600))
+	p.fails("expired (", append([]string{"sign", p.at("expired.json"), "--out", p.at("no"), "--key", p.at("approver.key")}, p.judge()...)...)
+	p.fails("expired (", "new", "--form", p.at("expired.json"), "--out", p.at("no"))
+	m, err := form.Mandate(from)
+	must(p.t, err)
+	key, err := keys.LoadPrivateKey(p.at("approver.key"))
+	must(p.t, err)
+	envelope, err := mandates.Sign(m, "city", key)
+	must(p.t, err)
+	return envelope
 }
 
 // TestMandateForms: what a signed mandate says is the form again.

@@ -50,17 +50,23 @@ func TestQuery(t *testing.T) {
 	must(t, os.WriteFile(b.path("mandate"), envelope, 0o600))
 
 	b.fails("", []string{"no such file"}, "query", "--mandate", b.path("none"), "--out", b.path("answer"))
+	// Nothing is counted where the answer can't be written: the only one is still there afterwards.
+	b.fails("", []string{"can't be written: no such file", "nothing is counted"}, "query", "--mandate", b.path("mandate"), "--out", b.path("none/answer"))
+	b.fails("", []string{"counts from 1", "hint: 新的查询不写 --use leave --use out"}, "query", "--mandate", b.path("mandate"), "--out", b.path("answer"), "--use", "0")
 	out := b.ok("", "query", "--mandate", b.path("mandate"), "--out", b.path("answer"))
-	if !strings.Contains(out, "第 1 次答复 answer 1") || !strings.Contains(out, "opened by the recipient's key alone") {
+	if !strings.Contains(out, "第 1 次答复 answer 1") || !strings.Contains(out, "opened by the recipient's key alone: gatehouse evidence open --key KEY --out NEW.zip FILE") {
 		t.Error(out)
 	}
 	b.fails("", []string{"is there already"}, "query", "--mandate", b.path("mandate"), "--out", b.path("answer"))
 	if status, out, errOut := b.tool("", "query", "--mandate", b.path("mandate"), "--out", b.path("more")); status != 1 || !strings.Contains(out, "不予答复 refused: used_up\n") || !strings.Contains(out, "次数用完") ||
-		!strings.Contains(out, "has given its 1 answers") || !strings.Contains(errOut, "does not answer the mandate: used_up\nhint: ") || !strings.Contains(errOut, "can be fetched again") {
+		!strings.Contains(out, "has given its 1 answers") || !strings.Contains(errOut, "does not answer the mandate: used_up\nhint: ") || !strings.Contains(errOut, "can be fetched again, not counted: gatehouse query --use N") {
 		t.Errorf("used up: %d\n%s%s", status, out, errOut)
 	}
 	if _, err := os.Stat(b.path("more")); err == nil {
 		t.Error("a refusal wrote a file")
+	}
+	if left, _ := filepath.Glob(b.path("*.new")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 	var again struct {
 		Use   uint64

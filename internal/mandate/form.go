@@ -3,8 +3,10 @@ package mandate
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +33,7 @@ type Form struct {
 	CardInHand bool                `json:"card_in_hand,omitempty"`
 	From       time.Time           `json:"from"`
 	Until      time.Time           `json:"until"`
-	Recipient  []byte              `json:"recipient"` // public key, base64
+	Recipient  PublicKey           `json:"recipient"`
 	Issuing    FormAuthority       `json:"issuing"`
 	Validating FormAuthority       `json:"validating"`
 	Officers   []FormOfficer       `json:"officers"`
@@ -55,6 +57,26 @@ type FormOfficer struct {
 	Unit  string `json:"unit"`
 	Badge string `json:"badge"`
 	Key   string `json:"key"` // id of the signing key, 16 hex digits
+}
+
+// PublicKey is what answers are sealed to: base64 in a form, or the whole text of the key's file.
+type PublicKey []byte
+
+// MarshalText implements encoding.TextMarshaler.
+func (k PublicKey) MarshalText() ([]byte, error) {
+	return base64.StdEncoding.AppendEncode(nil, k), nil
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler. An error never repeats the text.
+func (k *PublicKey) UnmarshalText(text []byte) (err error) {
+	if block, _ := pem.Decode(text); block != nil {
+		*k = block.Bytes
+		return nil
+	}
+	if *k, err = base64.StdEncoding.DecodeString(string(text)); err != nil {
+		return errors.New("recipient: put in the text of FILE.pub that gatehouse mandate key FILE --receive makes, not its name; 填入公钥文件 FILE.pub 的全文，不是文件名")
+	}
+	return nil
 }
 
 // ParseForm reads JSON strictly: a field that nobody knows is an error, since what it was meant to

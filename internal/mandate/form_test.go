@@ -1,7 +1,10 @@
 package mandate
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"reflect"
 	"strings"
@@ -81,6 +84,28 @@ func TestFormRefused(t *testing.T) {
 		if _, err := ParseForm([]byte(text)); err == nil {
 			t.Errorf("%s: read", name)
 		}
+	}
+}
+
+// TestRecipientAsText: the whole text of the public file and its base64 are the same key.
+func TestRecipientAsText(t *testing.T) {
+	text := pem.EncodeToMemory(&pem.Block{Type: "A KEY", Bytes: bytes.Repeat([]byte{7}, 1216)})
+	bare, err := json.Marshal(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 1216)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := json.Marshal(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, as := range [][]byte{bare, whole} {
+		f, err := ParseForm([]byte(`{"recipient":` + string(as) + `}`))
+		if err != nil || !bytes.Equal(f.Recipient, bytes.Repeat([]byte{7}, 1216)) {
+			t.Errorf("%.40s: %x, %v", as, f.Recipient, err)
+		}
+	}
+	if _, err := ParseForm([]byte(`{"recipient":"/home/a/inbox.key.pub"}`)); err == nil || !strings.Contains(err.Error(), "全文，不是文件名") || strings.Contains(err.Error(), "/home") {
+		t.Errorf("a path: %v", err)
 	}
 }
 

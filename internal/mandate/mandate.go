@@ -148,12 +148,21 @@ func meant(r mandates.Request, at wire.Place) *Refusal {
 	return nil
 }
 
+// Ended refuses a mandate that is not good any more at a time in Unix seconds.
+func Ended(m Mandate, now int64) *Refusal {
+	if int64(m.Expires) <= now {
+		return refuse(Expired, day(m.Expires))
+	}
+	return nil
+}
+
 // validNow judges time and use. The clock may be uncertain: then the gateway answers once, and says so.
 func validNow(m Mandate, q Question) (uncertain bool, refusal *Refusal) {
 	issued, expires := int64(m.Issued), int64(m.Expires)
+	if refusal := Ended(m, q.Now.Lo); refusal != nil {
+		return false, refusal
+	}
 	switch {
-	case expires <= q.Now.Lo:
-		return false, refuse(Expired, day(m.Expires))
 	case q.Now.Hi < issued:
 		return false, refuse(NotYet, day(m.Issued))
 	case q.Used >= int(m.Answers):

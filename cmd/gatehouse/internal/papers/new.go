@@ -37,6 +37,9 @@ func (c newCmd) Run(s *session.Session) error {
 	if refusal := mandate.Examine(m, approver.Approver{}); refusal != nil {
 		return saidNo(refusal)
 	}
+	if refusal := mandate.Ended(m, time.Now().Unix()); refusal != nil {
+		return saidNo(refusal)
+	}
 	form.Reference = m.Reference.String()
 	text, err := json.MarshalIndent(form, "", "  ")
 	if err == nil {

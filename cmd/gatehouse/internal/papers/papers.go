@@ -74,21 +74,30 @@ func read(s *session.Session, path string) (p paper, err error) {
 	if err != nil {
 		return p, err
 	}
+	p, signed, err := readSigned(raw)
+	if err != nil || signed {
+		return p, err
+	}
+	f, err := parse(raw)
+	if err != nil {
+		return p, err
+	}
+	p.mandate, err = filled(f)
+	p.registry = f.Registry
+	return p, err
+}
+
+// readSigned reads a signed mandate; not signed: the file is something else.
+func readSigned(raw []byte) (p paper, signed bool, err error) {
 	payload, protected, err := wire.Read(raw)
 	if err != nil || protected.Type != mandates.Type {
-		f, err := parse(raw)
-		if err != nil {
-			return p, err
-		}
-		p.mandate, err = filled(f)
-		p.registry = f.Registry
-		return p, err
+		return p, false, nil
 	}
 	p.registry, p.envelope, p.signer = protected.Address, raw, protected.KeyID
 	if p.mandate, err = mandates.Decode(payload); err != nil {
-		return p, socket.Hinted("make it anew with gatehouse mandate new", "%v", err)
+		err = socket.Hinted("make it anew with gatehouse mandate new", "%v", err)
 	}
-	return p, nil
+	return p, true, err
 }
 
 func parse(raw []byte) (mandate.Form, error) {

@@ -52,7 +52,10 @@ func (c showCmd) Run(s *session.Session) error {
 			return err
 		}
 	}
-	return s.Print(out, nil, func(w io.Writer) { out.write(w, p.mandate) })
+	if err := s.Print(out, nil, func(w io.Writer) { out.write(w, p.mandate) }); err != nil || out.Refusal == nil {
+		return err
+	}
+	return saidNo(out.Refusal)
 }
 
 // write prints the form of the field, Chinese beside English.
@@ -64,7 +67,7 @@ func (v shown) write(w io.Writer, m mandate.Mandate) {
 	line("文书号", "notice", "%s", m.Approval.Notice)
 	line("案号", "case", "%s", m.Approval.Case)
 	line("编号", "reference", "%s", v.Reference)
-	line("状态", "status", "%s", status(m))
+	line("状态", "status", "%s", v.status(m, time.Now().Unix()))
 	line("用途", "purpose", "%s", m.Approval.Purpose)
 	line("开具机关", "issuing authority", "%s (%s)", m.Approval.Issuing.Name, m.Approval.Issuing.File)
 	if m.Approval.Validating == (mandates.Authority{}) {
@@ -126,9 +129,21 @@ func (v shown) signature() string {
 	return "无效 does NOT hold: " + v.Refusal.Error()
 }
 
-func status(m mandate.Mandate) string {
-	if m.Status == mandates.Withdrawn {
+// status is active only where the trust document says that an approver has signed it.
+func (v shown) status(m mandate.Mandate, now int64) string {
+	switch {
+	case v.Refusal != nil:
+		return "无效 does NOT hold"
+	case m.Status == mandates.Withdrawn:
 		return "已撤回 withdrawn: " + m.StatusReason
+	case mandate.Ended(m, now) != nil:
+		return "已到期 expired"
+	case !v.Signed:
+		return "未签名 not signed"
+	case v.Verified == nil:
+		return "未核验 not checked"
+	case now < int64(m.Issued):
+		return "尚未生效 not good yet"
 	}
 	return "有效 active"
 }

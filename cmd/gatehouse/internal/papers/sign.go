@@ -26,7 +26,7 @@ import (
 )
 
 type signCmd struct {
-	Form     string   `arg:"" help:"The filled-in mandate, as gatehouse mandate new writes it."`
+	Form     string   `arg:"" help:"The filled-in mandate, as gatehouse mandate new writes it; with --withdraw the signed one."`
 	Out      string   `required:"" help:"New file for the signed mandate." placeholder:"FILE"`
 	Key      string   `help:"The approver's key file." placeholder:"FILE" xor:"key"`
 	SignWith string   `help:"Program that signs instead, as for a key in a token: it gets the bytes on standard input and answers with the 64 bytes of an Ed25519 signature. Words are split at spaces; no shell." placeholder:"CMD" xor:"key"`
@@ -53,16 +53,9 @@ func (c signCmd) Run(s *session.Session) error {
 }
 
 func (c signCmd) sign(s *session.Session) (signed, error) {
-	raw, err := input.ReadFile(s.Ctx, c.Form, mostForm)
+	form, err := c.form(s)
 	if err != nil {
 		return signed{}, err
-	}
-	form, err := parse(raw)
-	if err != nil {
-		return signed{}, err
-	}
-	if c.Withdraw != "" {
-		form.Withdrawn = c.Withdraw
 	}
 	m, err := filled(form)
 	if err != nil {
@@ -84,6 +77,28 @@ func (c signCmd) sign(s *session.Session) (signed, error) {
 		return signed{}, err
 	}
 	return signed{c.Out, m.Reference.String(), idText(wire.IDOf(by.Public[:])), by.Seat}, save(c.Out, envelope)
+}
+
+// form is what is to be signed. A signed mandate is signed again to withdraw it, and for nothing else.
+func (c signCmd) form(s *session.Session) (form mandate.Form, err error) {
+	raw, err := input.ReadFile(s.Ctx, c.Form, mostForm)
+	if err != nil {
+		return form, err
+	}
+	p, signed, err := readSigned(raw)
+	switch {
+	case err != nil:
+	case !signed:
+		form, err = parse(raw)
+	case c.Withdraw == "":
+		err = socket.Hinted("要撤回的，写明 --withdraw 理由 to take it back: --withdraw WHY", "%s 已经签名 is signed already", c.Form)
+	default:
+		form = mandate.FormOf(p.mandate, p.registry)
+	}
+	if c.Withdraw != "" {
+		form.Withdrawn = c.Withdraw
+	}
+	return form, err
 }
 
 // signer is the key, wherever it is.
@@ -131,6 +146,9 @@ func (c signCmd) examine(s *session.Session, form mandate.Form, m mandate.Mandat
 		return by, err
 	}
 	if refusal := mandate.Examine(m, by); refusal != nil {
+		return by, saidNo(refusal)
+	}
+	if refusal := mandate.Ended(m, time.Now().Unix()); refusal != nil {
 		return by, saidNo(refusal)
 	}
 	return by, nil

@@ -23,9 +23,9 @@ import (
 
 // Query is the command.
 type Query struct {
-	Mandate string `required:"" help:"The signed mandate." placeholder:"FILE"`
-	Out     string `required:"" help:"New file for the sealed answer; gatehouse evidence open reads it with the recipient's key." placeholder:"FILE"`
-	Use     uint64 `help:"The answer of this use again, from 1: the same, and nothing is counted." placeholder:"N"`
+	Mandate string  `required:"" help:"The signed mandate." placeholder:"FILE"`
+	Out     string  `required:"" help:"New file for the sealed answer; gatehouse evidence open reads it with the recipient's key." placeholder:"FILE"`
+	Use     *uint64 `help:"The answer of this use again, from 1: the same, and nothing is counted." placeholder:"N"`
 }
 
 // mostMandate is the most bytes of a mandate: one message.
@@ -51,10 +51,14 @@ func (c Query) Run(s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(c.Out); !errors.Is(err, fs.ErrNotExist) {
-		return socket.Hinted("name another file with --out", "%s is there already", c.Out)
+	use, err := c.use()
+	if err != nil {
+		return err
 	}
-	got, err := control.InquiryRequest{Mandate: envelope, Use: c.Use}.Ask(s.Ctx, s.Client)
+	if err := writable(c.Out); err != nil {
+		return err
+	}
+	got, err := control.InquiryRequest{Mandate: envelope, Use: use}.Ask(s.Ctx, s.Client)
 	if err != nil {
 		return err
 	}
@@ -62,7 +66,7 @@ func (c Query) Run(s *session.Session) error {
 	for i, f := range got.Files {
 		name := fileName(c.Out, i)
 		if err := save(name, f.Sealed); err != nil {
-			return socket.Hinted(fmt.Sprintf("the answer was counted: ask for it again with --use %d", got.Use), "%v", err)
+			return socket.Hinted(fmt.Sprintf("答复已计次，另取文件名再取 the answer was counted: ask for it again with --use %d and another --out", got.Use), "%v", err)
 		}
 		out.Files = append(out.Files, written{name, f.SHA256})
 	}
@@ -73,6 +77,41 @@ func (c Query) Run(s *session.Session) error {
 		return socket.Hinted(out.Refusal.Do.ZH+" "+out.Refusal.Do.EN, "网关不予答复 the gateway does not answer the mandate: %s", out.Refusal.Code)
 	}
 	return nil
+}
+
+// use is the number of the answer that is asked for again; 0: a new one.
+func (c Query) use() (uint64, error) {
+	if c.Use == nil {
+		return 0, nil
+	}
+	if *c.Use == 0 {
+		return 0, socket.Hinted("新的查询不写 --use leave --use out for a new answer", "--use 从 1 起 counts from 1")
+	}
+	return *c.Use, nil
+}
+
+// errTried ends a trial, which leaves no file.
+var errTried = errors.New("it can be written")
+
+// writable tries to write the file before the gateway is asked: what it answers is counted.
+func writable(out string) error {
+	err := durable.Create(out, func(temp string) error {
+		if err := os.WriteFile(temp, nil, 0o600); err != nil {
+			return err
+		}
+		return errTried
+	})
+	switch {
+	case errors.Is(err, errTried):
+		return nil
+	case errors.Is(err, fs.ErrExist):
+		return socket.Hinted("用 --out 另取文件名 name another file with --out", "%s 已经存在 is there already", out)
+	}
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		err = p.Err // the path is one that nobody named
+	}
+	return socket.Hinted("用 --out 指定可写目录中的新文件；尚未查询，未计次 name with --out a new file in a directory that is there and that you may write to: nothing was asked, and nothing is counted",
+		"%s 不能写入 can't be written: %v", out, err)
 }
 
 // fileName is the name of a file of the answer: FILE, FILE-2 and so on, with the ending kept.
@@ -108,5 +147,5 @@ func (a answered) write(w io.Writer) {
 	for _, f := range a.Files {
 		fmt.Fprintf(w, "已写入 written: %s\n  里面文件的 SHA-256 of the file within: %x\n", f.File, f.SHA256)
 	}
-	fmt.Fprintln(w, "只有接收人的私钥能打开 opened by the recipient's key alone: gatehouse evidence open --key KEY FILE")
+	fmt.Fprintln(w, "只有接收人的私钥能打开 opened by the recipient's key alone: gatehouse evidence open --key KEY --out NEW.zip FILE")
 }
