@@ -177,11 +177,11 @@ func (q *query) judge(use uint64) (mandate.Use, *mandate.Refusal) {
 // surveys it.
 func (q *query) findUses(ctx context.Context) error {
 	q.uses, q.found = map[uint64]sealed.Record{}, newSurvey(q.asked, q.Log.Head())
-	return q.found.walk(ctx, q.Log, journaled.Position{}, func(e journaled.Headed, g journaled.Glimpse) error {
-		if g.Kind != wire.KindSealed {
+	return q.found.walk(ctx, q.Log, journaled.Position{}, func(e journaled.Headed) error {
+		if e.Kind != wire.KindSealed {
 			return nil
 		}
-		if r, ok := sealed.OpenWith(q.reference, journaled.Detail(e.Header)); ok && r.What == sealed.Answer {
+		if r, ok := sealed.OpenWith(q.reference, e.Detail); ok && r.What == sealed.Answer {
 			q.uses[r.Use] = r
 		}
 		return nil

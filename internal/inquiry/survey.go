@@ -83,7 +83,7 @@ func (q *query) survey(ctx context.Context, s scope, afresh bool) (*surveyed, er
 		v = newSurvey(s.span, now)
 	}
 	v.scope = s
-	err := v.walk(ctx, q.Log, v.behind, func(e journaled.Headed, _ journaled.Glimpse) error {
+	err := v.walk(ctx, q.Log, v.behind, func(e journaled.Headed) error {
 		if e.Epoch == s.fixed.Epoch && e.Sequence >= s.fixed.Size {
 			return errEnough
 		}
@@ -94,21 +94,20 @@ func (q *query) survey(ctx context.Context, s scope, afresh bool) (*surveyed, er
 }
 
 // walk takes all entries from a place on, until use says that it is enough.
-func (v *surveyed) walk(ctx context.Context, log Log, from journaled.Position, use func(journaled.Headed, journaled.Glimpse) error) (err error) {
+func (v *surveyed) walk(ctx context.Context, log Log, from journaled.Position, use func(journaled.Headed) error) (err error) {
 	var batch journaled.Headers
 	v.behind, err = each(ctx, log, from, &batch, &batch.List, func(e journaled.Headed) error {
-		g, ok := journaled.Glance(e.Header)
-		if !ok {
+		if e.Kind == 0 {
 			return fmt.Errorf("entry %d of the log: %w", e.Sequence, wire.ErrMalformed)
 		}
-		if err := use(e, g); err != nil {
+		if err := use(e); err != nil {
 			return err
 		}
 		r := v.take(e)
-		if len(r.boots) == 0 || r.boots[len(r.boots)-1] != g.Boot {
-			r.boots = append(r.boots, g.Boot)
+		if len(r.boots) == 0 || r.boots[len(r.boots)-1] != e.Boot {
+			r.boots = append(r.boots, e.Boot)
 		}
-		v.next(moment{sequence: uint64(len(v.runs)-1)<<runShift | e.Sequence, boot: g.Boot, bootTime: g.BootTime, wall: g.Wall, quality: g.Clock})
+		v.next(moment{sequence: uint64(len(v.runs)-1)<<runShift | e.Sequence, boot: e.Boot, bootTime: e.BootTime, wall: e.Wall, quality: e.Clock})
 		return nil
 	})
 	return err

@@ -36,7 +36,10 @@ func Glance(header []byte) (g Glimpse, ok bool) {
 			g.Clock = wire.ClockQuality(r.Head(canonical.Uint, math.MaxUint8))
 		case 6: // keys stand in order: nothing after it is needed
 			g.Kind = wire.Kind(r.Head(canonical.Uint, math.MaxUint8))
-			return g, !r.Bad && g.Kind != 0
+			if r.Bad || g.Kind == 0 {
+				return Glimpse{}, false
+			}
+			return g, true
 		default:
 			r.Skip()
 		}

@@ -2,10 +2,8 @@ package journaled
 
 import (
 	"bytes"
-	"fmt"
 
 	"gatehouse/sync/wire"
-	"gatehouse/sync/wire/internal/canonical"
 )
 
 // Taker gets entries as they are read from a log's files.
@@ -50,15 +48,16 @@ func (b *Batch) Take(at Position, stored []byte) error {
 	return err
 }
 
-// Headed is an entry of which only the header was read.
+// Headed is what a walk over a whole log sees of an entry.
 type Headed struct {
 	Position
-	Header []byte
-	Erased bool // it names somebody who was erased
+	Glimpse        // of no kind: there is no header
+	Erased  bool   // it names somebody who was erased
+	Detail  []byte // of a sealed entry
 }
 
-// Headers is a Taker of headers alone, without a hash over who an entry names: for a walk over a whole
-// log. What it has is valid until it is used again, in the same memory.
+// Headers is a Taker of what is seen at a glance, without a hash over who an entry names: for a walk over a
+// whole log. What it has is valid until it is used again, in the same memory.
 type Headers struct {
 	List  []Headed
 	bytes []byte
@@ -67,17 +66,18 @@ type Headers struct {
 // Begin implements Taker.
 func (h *Headers) Begin(int) { h.List, h.bytes = h.List[:0], h.bytes[:0] }
 
-// Take implements Taker.
+// Take implements Taker. It refuses nothing: whoever uses the entry does.
 func (h *Headers) Take(at Position, stored []byte) error {
-	size := 0
+	e := Headed{Position: at}
 	if len(stored) > 0 && stored[0] >= arrayOf1 && stored[0] <= arrayOf3 {
-		size = canonical.ItemSize(stored[1:], 0)
+		e.Glimpse, _ = Glance(stored[1:])
+		e.Erased = stored[0] == arrayOf2
 	}
-	if size == 0 {
-		return fmt.Errorf("stored entry: header: %w", wire.ErrMalformed)
+	if e.Kind == wire.KindSealed {
+		from := len(h.bytes)
+		h.bytes = append(h.bytes, Detail(stored[1:])...)
+		e.Detail = h.bytes[from:len(h.bytes):len(h.bytes)]
 	}
-	from := len(h.bytes)
-	h.bytes = append(h.bytes, stored[1:1+size]...)
-	h.List = append(h.List, Headed{at, h.bytes[from:len(h.bytes):len(h.bytes)], stored[0] == arrayOf2})
+	h.List = append(h.List, e)
 	return nil
 }

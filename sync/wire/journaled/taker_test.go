@@ -6,12 +6,18 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"gatehouse/sync/wire"
 )
 
 // TestTakers: each has what Split finds in the bytes that it was given, also once these have changed, and
 // nothing of what was before Begin; bytes that are no entry are refused.
 func TestTakers(outer *testing.T) {
-	header, _, who := goldenParts(outer)
+	plain, _, who := goldenParts(outer)
+	sealed, err := wire.Header{Boot: 2, Kind: wire.KindSealed, Detail: make([]byte, wire.SealedSize)}.Encode()
+	if err != nil {
+		outer.Fatal(err)
+	}
 	rapid.Check(outer, func(t *rapid.T) {
 		var copies Copies
 		var batch Batch
@@ -23,6 +29,12 @@ func TestTakers(outer *testing.T) {
 				to.Begin(2)
 			}
 			for n := range rapid.IntRange(0, 6).Draw(t, "entries") {
+				header := rapid.SampledFrom([][]byte{plain, sealed}).Draw(t, "header")
+				glimpse, _ := Glance(header)
+				var detail []byte
+				if glimpse.Kind == wire.KindSealed {
+					detail = Detail(header)
+				}
 				s := New(header, [16]byte{byte(n)}, rapid.SampledFrom([][]byte{who, nil}).Draw(t, "who"))
 				if rapid.Bool().Draw(t, "erased") {
 					s = s.Erase()
@@ -35,7 +47,7 @@ func TestTakers(outer *testing.T) {
 					}
 					clear(b)
 				}
-				want, heads = append(want, Entry{at, s}), append(heads, Headed{at, header, s.Erased})
+				want, heads = append(want, Entry{at, s}), append(heads, Headed{at, glimpse, s.Erased, detail})
 			}
 			if len(copies) != len(want) || len(batch.List) != len(want) || len(headers.List) != len(want) {
 				t.Fatalf("%d, %d, %d entries; want %d", len(copies), len(batch.List), len(headers.List), len(want))
@@ -48,8 +60,12 @@ func TestTakers(outer *testing.T) {
 		}
 	})
 	for _, bad := range [][]byte{nil, {0x81}, {0x84, 0xa0}, {0x81, 0xa1}} {
-		if (&Headers{}).Take(Position{}, bad) == nil || (&Batch{}).Take(Position{}, bad) == nil || new(Copies).Take(Position{}, bad) == nil {
+		if (&Batch{}).Take(Position{}, bad) == nil || new(Copies).Take(Position{}, bad) == nil {
 			outer.Errorf("%x is taken for an entry", bad)
+		}
+		var headers Headers
+		if err := headers.Take(Position{}, bad); err != nil || headers.List[0].Kind != 0 {
+			outer.Errorf("%x has a header: %+v, %v", bad, headers.List, err)
 		}
 	}
 }

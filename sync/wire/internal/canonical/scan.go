@@ -175,6 +175,10 @@ func (r *Reader) Head(major byte, limit uint64) uint64 {
 		r.Bad = true
 		return 0
 	}
+	if v := uint64(r.B[0] & 0x1f); v < 24 && v <= limit { // most are: not worth a call
+		r.B = r.B[1:]
+		return v
+	}
 	v, least, size := argument(r.B)
 	if size == 0 || v < least || v > limit {
 		r.Bad = true
