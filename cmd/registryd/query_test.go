@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -144,6 +145,10 @@ func TestQuery(t *testing.T) {
 		t.Errorf("the look at a name is not recorded:\n%s", text)
 	}
 	r.refused("used_up", args...)
+	quarter := fmt.Sprintf("%dQ%d", now.UTC().Year(), (now.UTC().Month()+2)/3)
+	if text := r.ok("transparency", "--quarter", quarter, "--zone", "UTC"); !strings.Contains(text, "d1/t1") || !strings.Contains(text, "<5") || !strings.Contains(text, "1-4") {
+		t.Errorf("the answer is not counted:\n%s", text)
+	}
 	r.refused("no gateway", append(args, "--gateway", "gw-9")...)
 	wrong := slices.Clone(args)
 	wrong[3] = filepath.Join(r.dir, "offline", "escrow.key")

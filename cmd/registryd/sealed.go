@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"time"
 
+	"gatehouse/cmd/registryd/internal/answer"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/socket"
-	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/sealed"
 )
 
@@ -37,9 +37,6 @@ type query struct {
 	Approver  string    `json:"approver,omitempty"`
 }
 
-// sealedPage is how many entries are fetched at a time.
-const sealedPage = 10_000
-
 // Run shows what was asked of gateways on site. The key never leaves this process.
 func (c sealedCmd) Run(s *session) error {
 	key, err := keys.LoadSealKey(c.Key)
@@ -50,7 +47,7 @@ func (c sealedCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	f := api.EntryFilter{Building: c.Building, Gateway: c.Gateway, Kind: wire.KindSealed.String(), Limit: sealedPage}
+	f := api.EntryFilter{Building: c.Building, Gateway: c.Gateway}
 	if f.From, err = calendar.Moment(c.From, zone); err != nil {
 		return err
 	}
@@ -58,21 +55,9 @@ func (c sealedCmd) Run(s *session) error {
 		return err
 	}
 	var found []query
-	shut := 0
-	for more := true; more; more = f.After != "" {
-		f.After, err = s.front.Entries(s.ctx, f, func(e api.Entry) error {
-			r, err := sealed.Open(key, e.Building+"/"+e.Gateway, e.Detail)
-			switch {
-			case err != nil:
-				shut++
-			case r.What != sealed.Cover:
-				found = append(found, queryOf(e, r))
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
+	shut, err := answer.Sealed(s.ctx, s.front, key, f, func(e api.Entry, r sealed.Record) { found = append(found, queryOf(e, r)) })
+	if err != nil {
+		return err
 	}
 	if shut > 0 {
 		fmt.Fprintf(s.Err, "%s this key does not open\nhint: what was sealed before a new records key opens with the old one\n", amount.Of(shut, "entry"))

@@ -93,6 +93,9 @@ func (f *Front) serveOperator(s *socket.Server) {
 	socket.Handle(s, "POST /v1/disclosures", post(mandated.Ask))
 	socket.Handle(s, "POST /v1/disclosures/signature", post(mandated.Sign))
 	socket.Stream(s, "GET /v1/disclosures/batches", func(w http.ResponseWriter, r *http.Request, _ socket.None) error { return mandated.Batches(w, r) })
+	socket.Handle(s, "GET /v1/counts", get(func(ctx context.Context, q url.Values) (api.Counts, error) {
+		return query.Counts(ctx, f.store, f.page.Retention.Counts, q)
+	}))
 	socket.Handle(s, "GET /v1/person", f.getPerson)
 	socket.Handle(s, "GET /v1/gateways", get(func(ctx context.Context, q url.Values) ([]api.Gateway, error) {
 		return f.page.Gateways(ctx, q.Get("building"))

@@ -51,6 +51,11 @@ func (d Disclosures) Find(reference wire.ID, gateway int64, number int) (a Discl
 		`SELECT at, uncertain, mandate, plan FROM disclosures WHERE reference = $1 AND gateway = $2 AND number = $3`, reference[:], gateway, number)
 }
 
+// Answered yields the mandate of each answer that was given since one time and before another.
+func Answered(ctx context.Context, s *Store, from, to time.Time) iter.Seq2[[]byte, error] {
+	return rows(s.reading(ctx), "read answers", itself[[]byte], `SELECT mandate FROM disclosures WHERE at >= $1 AND at < $2`, from, to)
+}
+
 // Log yields the batches of an epoch that begin below a sequence number, in order, those without who parts too.
 func (s Seals) Log(ctx context.Context, gateway int64, epoch, below uint64) iter.Seq2[SealedBatch, error] {
 	fields := func(b *SealedBatch) []any { return append(b.fields(), &b.Sealed, &b.Encapsulated) }

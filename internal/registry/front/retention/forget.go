@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/registry/api"
@@ -56,10 +57,8 @@ func (e *Eraser) Forget(ctx context.Context, all []api.Forget) (f api.Forgotten,
 	e.one.Lock()
 	defer e.one.Unlock()
 	now, _ := e.o.Clock.Now()
-	for _, one := range all {
-		if err := e.add(ctx, line{At: now, Forgot: &one}); err != nil {
-			return f, err
-		}
+	if err := e.write(ctx, now, all); err != nil {
+		return f, err
 	}
 	if f, err = e.forget(ctx, all, e.ledger.holds(now)); err != nil {
 		return f, err
@@ -68,6 +67,22 @@ func (e *Eraser) Forget(ctx context.Context, all []api.Forget) (f api.Forgotten,
 		return f, err
 	}
 	return f, e.scrub(ctx, now)
+}
+
+// write has the ledger say what is forgotten, and that it was asked for: once, since all lists are of one building.
+func (e *Eraser) write(ctx context.Context, now time.Time, all []api.Forget) error {
+	if len(all) == 0 {
+		return nil
+	}
+	place, err := e.find(ctx, all[0].Gateway)
+	if err != nil {
+		return err
+	}
+	lines := []line{{At: now, Counted: &counted{forgotten, place.District, place.Town}}}
+	for _, one := range all {
+		lines = append(lines, line{At: now, Forgot: &one})
+	}
+	return e.add(ctx, lines...)
 }
 
 func check(all []api.Forget) error {

@@ -30,7 +30,8 @@ func (e *Eraser) Preserve(ctx context.Context, h api.Hold) (api.Hold, error) {
 	if err := checkHold(&h); err != nil {
 		return h, err
 	}
-	if err := e.knows(ctx, h.Gateway); err != nil {
+	place, err := e.find(ctx, h.Gateway)
+	if err != nil {
 		return h, err
 	}
 	e.one.Lock()
@@ -46,21 +47,24 @@ func (e *Eraser) Preserve(ctx context.Context, h api.Hold) (api.Hold, error) {
 			"%s are preserved for this officer, %s in all", amount.Of(n, "span"), amount.Of(len(all), "span"))
 	}
 	h.ID, h.Made, h.Ends = strings.ToLower(rand.Text()[:8]), now.UTC(), now.Add(holdFor).UTC()
-	if err := e.add(ctx, line{At: now, Hold: &h}); err != nil {
+	if err := e.add(ctx, line{At: now, Hold: &h}, line{At: now, Counted: &counted{preserved, place.District, place.Town}}); err != nil {
 		return h, err
 	}
 	e.o.Log.Info().Str("hold", h.ID).Msg("a span of the log is preserved on an officer's order")
 	return h, nil
 }
 
-// knows refuses the address of a gateway that never sent anything.
-func (e *Eraser) knows(ctx context.Context, address string) error {
+// find returns where a gateway is, and refuses the address of one that never sent anything.
+func (e *Eraser) find(ctx context.Context, address string) (wire.Place, error) {
 	building, _, _ := strings.Cut(address, "/")
 	all, err := e.o.Store.Gateways(ctx, building, time.Time{})
-	if err != nil || slices.ContainsFunc(all, func(g store.Gateway) bool { return g.Place.Address() == address }) {
-		return err
+	if err != nil {
+		return wire.Place{}, err
 	}
-	return socket.Refused(http.StatusNotFound, "registryd gateways shows them", "no gateway %s", address)
+	if i := slices.IndexFunc(all, func(g store.Gateway) bool { return g.Place.Address() == address }); i >= 0 {
+		return all[i].Place, nil
+	}
+	return wire.Place{}, socket.Refused(http.StatusNotFound, "registryd gateways shows them", "no gateway %s", address)
 }
 
 // Holds are the active orders.

@@ -61,6 +61,16 @@ func TestPreserves(t *testing.T) {
 	if b, err := os.ReadFile(o.path(api.FileErasures)); err != nil || len(o.eraser.Holds()) != 0 || strings.Contains(string(b), "440000-1") {
 		t.Errorf("the order is still there: %s, %v", b, err)
 	}
+	counts := func() api.TownCounts {
+		return o.eraser.Counts(begin, o.now.Add(day))[api.Town{District: place.District, Town: place.Town}]
+	}
+	if got := counts(); got.Preserved != 1 || got.Forgotten != 1 {
+		t.Errorf("counted %+v", got)
+	}
+	o.after(countedFor)
+	if got := counts(); got != (api.TownCounts{}) {
+		t.Errorf("two years later %+v are still counted", got)
+	}
 }
 
 // TestPreserveRefuses orders that are too wide, of nobody, or too many, each with what to do.

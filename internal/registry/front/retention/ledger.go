@@ -30,6 +30,8 @@ type line struct {
 	Forgot *api.Forget `json:"forgot,omitempty"`
 	// Hold keeps entries from erasing until it ends.
 	Hold *api.Hold `json:"hold,omitempty"`
+	// Counted is an act that is published as a count of its town: it stays when the hold or the list that it made is gone.
+	Counted *counted `json:"counted,omitempty"`
 	// Scrubbed says that the database was rewritten without them.
 	Scrubbed bool `json:"scrubbed,omitempty"`
 }
@@ -68,16 +70,15 @@ func readLedger(path string) (*ledger, error) {
 	return l, nil
 }
 
-// add appends a line durably, and numbers it.
-func (l *ledger) add(next line) error {
-	next.Number = l.last + 1
-	all := make([]line, 0, len(l.lines)+1)
-	for _, old := range l.lines {
-		if !next.replaces(old) {
-			all = append(all, old)
-		}
+// add appends lines durably, all or none, and numbers them.
+func (l *ledger) add(more ...line) error {
+	all, last := slices.Clone(l.lines), l.last
+	for _, next := range more {
+		last++
+		next.Number = last
+		all = slices.DeleteFunc(all, next.replaces)
+		all = append(all, next)
 	}
-	all = append(all, next)
 	var b bytes.Buffer
 	out := json.NewEncoder(&b)
 	for _, one := range all {
@@ -88,7 +89,7 @@ func (l *ledger) add(next line) error {
 	if err := durable.WriteFile(l.path, b.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("write the ledger of erasures: %w", err)
 	}
-	l.lines, l.last = all, next.Number
+	l.lines, l.last = all, last
 	return nil
 }
 
@@ -105,10 +106,8 @@ func (l *ledger) read() ([]byte, error) {
 // the newest counts, the counts are summed up, and entries of one epoch are one list.
 func (l *line) replaces(old line) bool {
 	switch {
-	case l.Over != nil && old.Hold != nil:
-		return old.Hold.Ends.Before(l.At)
-	case l.Over != nil && old.Forgot != nil:
-		return old.At.Before(l.Over.Late) // all of then is over
+	case l.Over != nil:
+		return old.Over != nil || l.ends(old)
 	case l.Erased > 0 && old.Erased > 0:
 		l.Erased += old.Erased
 		return true
@@ -118,7 +117,18 @@ func (l *line) replaces(old line) bool {
 		l.Forgot = &api.Forget{Gateway: old.Forgot.Gateway, Epoch: old.Forgot.Epoch, Sequences: slices.Compact(both)}
 		return true
 	}
-	return l.Over != nil && old.Over != nil || l.Scrubbed && old.Scrubbed
+	return l.Scrubbed && old.Scrubbed
+}
+
+// ends reports whether the time of an old line is over when that of the newer one has come, which says what is.
+func (l *line) ends(old line) bool {
+	switch {
+	case old.Hold != nil:
+		return old.Hold.Ends.Before(l.At)
+	case old.Forgot != nil:
+		return old.At.Before(l.Over.Late) // all of then is over
+	}
+	return old.Counted != nil && old.At.Before(l.At.Add(-countedFor))
 }
 
 // over is what was erased by age before; the zero times for nothing.

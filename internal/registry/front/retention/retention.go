@@ -92,9 +92,9 @@ func (e *Eraser) compare(ctx context.Context) error {
 	})
 }
 
-// add appends a line to the ledger, and tells the database how far that has come.
-func (e *Eraser) add(ctx context.Context, next line) error {
-	if err := e.ledger.add(next); err != nil {
+// add appends lines to the ledger, and tells the database how far that has come.
+func (e *Eraser) add(ctx context.Context, more ...line) error {
+	if err := e.ledger.add(more...); err != nil {
 		return err
 	}
 	if e.ledger.last <= e.mark {

@@ -584,7 +584,7 @@ func TestLedgerLost(t *testing.T) {
 		t.Errorf("nothing was lost: %q", said)
 	}
 	put(old)
-	if said := again(); len(said) != 1 || !strings.Contains(said[0], "has line 3, the database knows of line 6") {
+	if said := again(); len(said) != 1 || !strings.Contains(said[0], "has line 4, the database knows of line 8") {
 		t.Errorf("an older one: %q", said)
 	}
 	o.must(o.store.Update(t.Context(), func(tx *store.Tx) error { return tx.Backups.PutAway() }))
@@ -601,7 +601,7 @@ func TestLedgerLost(t *testing.T) {
 	}
 	o.forget(2)
 	o.must(os.Remove(o.path(api.FileErasures)))
-	if said := again(); len(said) != 1 || !strings.Contains(said[0], "is not there, the database knows of line 6") {
+	if said := again(); len(said) != 1 || !strings.Contains(said[0], "is not there, the database knows of line 8") {
 		t.Errorf("gone: %q", said)
 	}
 }

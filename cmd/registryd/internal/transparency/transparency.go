@@ -1,0 +1,215 @@
+package transparency
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"gatehouse/cmd/registryd/internal/answer"
+	"gatehouse/internal/command"
+	"gatehouse/internal/durable"
+	"gatehouse/internal/keys"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealed"
+)
+
+// Session is the environment of the command.
+type Session struct {
+	command.Console
+	Ctx   context.Context
+	Front *api.Client
+	Zone  func(name, building string) (*time.Location, error) // of that name, else of the gateways
+}
+
+// Publish shows or writes the counts of a quarter.
+type Publish struct {
+	Quarter   string `required:"" help:"As 2026Q4." placeholder:"YEARQN"`
+	Out       string `help:"Directory for what is published: page, JSON, text and the list of answered mandates." placeholder:"DIR"`
+	Oversight string `help:"Where what fills the list is written: for the oversight body alone, never published." placeholder:"FILE"`
+	Key       string `help:"records.key, on its stick: answers that gateways gave on site are counted, too." placeholder:"FILE"`
+	Zone      string `help:"Time zone of the quarter, as Asia/Shanghai; else that of the gateways, or of this machine." placeholder:"NAME"`
+}
+
+// report is what is published.
+type report struct {
+	quarter
+	Span  string  `json:"span"`
+	Towns []row   `json:"towns"`
+	Total numbers `json:"total"` // by what is shown of the towns
+	Notes []note  `json:"notes"`
+}
+
+// Run shows the counts, and writes them for publication once the quarter is over: who compared a first page with a
+// later one of the same quarter would read what was hidden.
+func (p Publish) Run(s *Session) error {
+	zone, err := s.Zone(p.Zone, "")
+	if err != nil {
+		return err
+	}
+	q, err := quarterOf(p.Quarter, zone)
+	if err != nil {
+		return err
+	}
+	over := !q.To.After(time.Now())
+	if err := p.check(over); err != nil {
+		return err
+	}
+	counts, err := s.Front.Mandated().Counts(s.Ctx, q.From, q.To)
+	if err != nil {
+		return err
+	}
+	site := onSite{}
+	if p.Key != "" {
+		if site, err = s.countOnSite(p.Key, q, &counts); err != nil {
+			return err
+		}
+	}
+	r := report{quarter: q, Span: q.span(), Notes: notes(over, site)}
+	var length int
+	r.Towns, r.Total, length = show(counts.Towns, site.towns)
+	if p.Out != "" {
+		if err := p.write(r, counts.Mandates, length); err != nil {
+			return err
+		}
+	}
+	return s.Print(r, nil, r.write)
+}
+
+// check refuses what can't be published.
+func (p Publish) check(over bool) error {
+	switch {
+	case p.Out == "" && p.Oversight == "":
+		return nil
+	case p.Out == "" || p.Oversight == "":
+		return socket.Hinted("--out has what anybody may read, --oversight what the oversight body alone gets", "--out and --oversight go together")
+	case !over:
+		return socket.Hinted("without --out it is shown as it stands", "the quarter %s is not over, and is published once", p.Quarter)
+	}
+	beside, err := filepath.Rel(p.Out, p.Oversight)
+	if err == nil && beside != ".." && !strings.HasPrefix(beside, ".."+string(filepath.Separator)) {
+		return socket.Hinted("another directory, which is not published", "--oversight lies in --out")
+	}
+	for _, path := range []string{p.Oversight, p.path(".html")} {
+		if _, err := os.Lstat(path); err == nil {
+			return socket.Hinted("move it away if it was never published", "%s is there: a quarter is published once", path)
+		}
+	}
+	return nil
+}
+
+// path returns a file of what is published.
+func (p Publish) path(ext string) string {
+	return filepath.Join(p.Out, "transparency-"+p.Quarter+ext)
+}
+
+// write writes what is published, the page last.
+func (p Publish) write(r report, sums []wire.Hash, length int) error {
+	list, padding := commit(sums, length)
+	var text, page bytes.Buffer
+	r.write(&text)
+	if err := r.page(&page); err != nil {
+		return err
+	}
+	object, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(p.Out, 0o755); err != nil {
+		return err
+	}
+	if err := durable.WriteFile(p.Oversight, padding, 0o600); err != nil {
+		return err
+	}
+	for _, f := range []struct {
+		ext  string
+		body []byte
+	}{{".mandates", list}, {".txt", text.Bytes()}, {".json", append(object, '\n')}, {".html", page.Bytes()}} {
+		if err := durable.WriteFile(p.path(f.ext), f.body, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// onSite is what gateways answered on site. towns is nil where nobody looked.
+type onSite struct {
+	towns map[api.Town]int
+	shut  int // sealed entries that the key does not open
+}
+
+// countOnSite counts the answers in sealed entries, and adds their mandates to those of the registry. The key never
+// leaves this process.
+func (s *Session) countOnSite(file string, q quarter, counts *api.Counts) (o onSite, err error) {
+	key, err := keys.LoadSealKey(file)
+	if err != nil {
+		return o, socket.Hinted("--key names records.key, which registryd init wrote into the offline directory", "%v", err)
+	}
+	o.towns = map[api.Town]int{}
+	o.shut, err = answer.Sealed(s.Ctx, s.Front, key, api.EntryFilter{From: q.From, To: q.To}, func(e api.Entry, r sealed.Record) {
+		if r.What != sealed.Answer || len(r.Mandate) != len(wire.Hash{}) {
+			return
+		}
+		o.towns[api.Town{District: e.District, Town: e.Town}]++
+		if sum := wire.Hash(r.Mandate); !slices.Contains(counts.Mandates, sum) {
+			counts.Mandates = append(counts.Mandates, sum)
+		}
+	})
+	for town := range o.towns {
+		if !slices.ContainsFunc(counts.Towns, func(t api.TownCounts) bool { return t.Town == town }) {
+			counts.Towns = append(counts.Towns, api.TownCounts{Town: town})
+		}
+	}
+	slices.SortFunc(counts.Towns, func(a, b api.TownCounts) int {
+		return cmp.Or(cmp.Compare(a.District, b.District), cmp.Compare(a.Town.Town, b.Town.Town))
+	})
+	return o, err
+}
+
+// write writes the report for a terminal.
+func (r report) write(w io.Writer) {
+	fmt.Fprintf(w, "%s %s\n%s: %s\n\n", title.ZH, title.EN, r.Name, r.Span)
+	head := make([]string, len(columns))
+	for i, c := range columns {
+		head[i] = c.ZH + " " + c.EN
+	}
+	all := append(slices.Clone(r.Towns), row{Town: api.Town{Town: together.ZH + " " + together.EN}, numbers: r.Total})
+	command.Table(w, all, head, func(t row) []string { return t.cells() })
+	for _, n := range r.Notes {
+		fmt.Fprintf(w, "\n- %s\n  %s\n", n.ZH, n.EN)
+	}
+}
+
+// cells are the row's columns.
+func (r row) cells() []string {
+	cells := r.numbers.cells()
+	cells[2] = cmp.Or(cells[2], unknown)
+	return append([]string{strings.TrimPrefix(r.District+"/"+r.Town.Town, "/")}, cells...)
+}
+
+//go:embed page.html
+var page string
+
+// page writes the page, which needs nothing beside it.
+func (r report) page(w io.Writer) error {
+	t, err := template.New("page").Parse(page)
+	if err != nil {
+		return err
+	}
+	towns := make([][]string, len(r.Towns))
+	for i, town := range r.Towns {
+		towns[i] = town.cells()
+	}
+	return t.Execute(w, map[string]any{"Title": title, "Report": r, "Columns": columns, "Towns": towns, "Total": row{numbers: r.Total}.cells()[1:], "All": together})
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/keys"
+	"gatehouse/internal/registry/api"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealed"
+	"gatehouse/sync/wire/sealing"
+)
+
+// countingFront answers with the counts and the sealed entries of a quarter.
+func countingFront(t *testing.T, dir string, counts api.Counts, entries []api.Entry) string {
+	path := filepath.Join(dir, "s")
+	l, err := net.Listen("unix", path)
+	must(t, err)
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q, enc := r.URL.Query(), json.NewEncoder(w)
+		switch from, _ := time.Parse(time.RFC3339, q.Get("from")); {
+		case r.URL.Path == "/v1/gateways":
+			_ = enc.Encode([]api.Gateway{{Place: entries[0].Place, Zone: "Asia/Shanghai"}})
+		case !from.Equal(time.Date(2026, 6, 30, 16, 0, 0, 0, time.UTC)):
+			w.WriteHeader(http.StatusBadRequest)
+			_ = enc.Encode(api.Error{Message: "asked for another quarter: " + q.Get("from")})
+		case r.URL.Path == "/v1/counts":
+			_ = enc.Encode(counts)
+		default:
+			for _, e := range entries {
+				_ = enc.Encode(e)
+			}
+		}
+	})}
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close(); <-ended })
+	return path
+}
+
+// TestTransparency: a quarter is published once, when it is over, with no number from 1 to 4; a page that needs nothing
+// beside it, and a list in which an answered mandate is found.
+func TestTransparency(t *testing.T) {
+	dir, err := os.MkdirTemp("", "front")
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	private, public, err := sealing.GenerateKey()
+	must(t, err)
+	key := filepath.Join(dir, "records.key")
+	must(t, keys.SaveSealKey(key, private))
+	central, local := sha256.Sum256([]byte("at the registry")), sha256.Sum256([]byte("on site"))
+	var entries []api.Entry
+	for i, what := range []sealed.What{sealed.Cover, sealed.Answer, sealed.Refusal} {
+		detail, err := sealed.Seal(public, "lane-9/gw1", local[:16], sealed.Record{What: what, Mandate: local[:], Use: 1})
+		must(t, err)
+		entries = append(entries, api.Entry{Place: api.Place{District: "d1", Town: "t2", Building: "lane-9", Gateway: "gw1"}, Sequence: uint64(i), Kind: "sealed", Detail: detail})
+	}
+	front := countingFront(t, dir, api.Counts{Mandates: []wire.Hash{central}, Towns: []api.TownCounts{
+		{Town: api.Town{District: "d1", Town: "t1"}, Answers: 3, Emergencies: 1, Preserved: 17},
+		{Town: api.Town{District: "d1", Town: "<t3>"}, Answers: 6, Forgotten: 5}}}, entries)
+	out, padding := filepath.Join(dir, "public"), filepath.Join(dir, "padding")
+	args := []string{"transparency", "--quarter", "2026Q3"}
+	status, text, errOut := call(front, args...)
+	if status != 0 || !strings.Contains(text, "7-10") || !strings.Contains(text, "网关在现场作出的答复不在内") || strings.Contains(text, "not for publication") {
+		t.Errorf("%d\n%s%s", status, text, errOut)
+	}
+	for want, more := range map[string][]string{"no quarter": {"--quarter", "2026Q7"}, "go together": {"--out", out}, "lies in --out": {"--out", out, "--oversight", filepath.Join(out, "p")},
+		"is not over": {"--quarter", "2099Q4", "--out", out, "--oversight", padding}, "no time zone": {"--zone", "Moon"}, "records.key": {"--key", filepath.Join(dir, "none")}} {
+		if status, _, errOut := call(front, append(slices.Clone(args), more...)...); status != 1 || !strings.Contains(errOut, want) || !strings.Contains(errOut, "hint: ") {
+			t.Errorf("%s: %d %s", want, status, errOut)
+		}
+	}
+	args = append(args, "--key", key, "--out", out, "--oversight", padding)
+	if status, text, errOut = call(front, args...); status != 0 {
+		t.Fatalf("%d\n%s%s", status, text, errOut)
+	}
+	read := func(ext string) string {
+		t.Helper()
+		b, err := os.ReadFile(filepath.Join(out, "transparency-2026Q3"+ext))
+		must(t, err)
+		return string(b)
+	}
+	if read(".txt") != text || !strings.Contains(text, "d1/t2") {
+		t.Errorf("%s\n%s", read(".txt"), text)
+	}
+	list := strings.Fields(read(".mandates"))
+	if len(list) != 14 || !slices.Contains(list, fmt.Sprintf("%x", central)) || !slices.Contains(list, fmt.Sprintf("%x", local)) {
+		t.Errorf("%d lines: %v", len(list), list)
+	}
+	if b, err := os.ReadFile(padding); err != nil || strings.Count(string(b), "\n") != 12 {
+		t.Errorf("%s %v", b, err)
+	}
+	var object struct {
+		Quarter string
+		Towns   []map[string]string
+		Total   map[string]string
+	}
+	must(t, json.Unmarshal([]byte(read(".json")), &object))
+	if object.Quarter != "2026Q3" || len(object.Towns) != 3 || object.Towns[1]["answers"] != "<5" || object.Total["on_site"] != "1-4" || object.Total["emergencies"] != "1-4" || object.Total["preserved"] != "17" {
+		t.Errorf("%+v", object)
+	}
+	page := read(".html")
+	if strings.Contains(page, "<t3>") || !strings.Contains(page, "&lt;t3&gt;") || !strings.Contains(page, "<td>&lt;5") ||
+		!strings.Contains(page, "合计<span lang=\"en\">All</span>") || strings.Contains(page, "http") || strings.Contains(page, "src=") {
+		t.Error(page)
+	}
+	if status, _, errOut := call(front, args...); status != 1 || !strings.Contains(errOut, "published once") {
+		t.Errorf("published again: %d %s", status, errOut)
+	}
+}

@@ -1,0 +1,63 @@
+package front
+
+import (
+	"crypto/sha256"
+	"slices"
+	"testing"
+	"time"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/mandates"
+)
+
+// TestCounts: what is published of a town is counted once where it was done, in its span of time alone, also after a new
+// start; a refusal, and an answer that is given again, are not.
+func TestCounts(t *testing.T) {
+	c := newCourt(t, 40, true)
+	now := c.front.clock.Likely()
+	m, envelope := c.mandate(2, wire.ID{2})
+	c.disclose(api.Asked{Mandate: envelope, Gateway: "g1"})
+	c.disclose(api.Asked{Mandate: envelope, Gateway: "g1", Again: 1})
+	c.disclose(api.Asked{Mandate: envelope, Gateway: "g1"})
+	if d := c.disclose(api.Asked{Mandate: envelope, Gateway: "g1"}); d.Refusal == nil {
+		t.Fatal("a third answer")
+	}
+	m.Reference, m.Emergency, m.Answers = wire.ID{10}, true, 1
+	m.Expires = m.Issued + 86400
+	m.Approval.Validating = mandates.Authority{}
+	urgent, err := mandates.Sign(m, "test-registry", c.approver)
+	c.must(err)
+	if d := c.disclose(api.Asked{Mandate: urgent, Gateway: "g1"}); d.Refusal != nil {
+		t.Fatal(d.Refusal)
+	}
+	_, err = c.front.client.Preserve(t.Context(), api.Hold{Gateway: "b1/g1", Door: "front", From: time.Unix(began, 0), To: time.Unix(began+3600, 0), Officer: "440000-1", Unit: "unit 1", Case: "case 1"})
+	c.must(err)
+	for range 2 {
+		_, err = c.front.client.Forget(t.Context(), []api.Forget{{Gateway: "b1/g1", Epoch: c.g.epoch, Sequences: []uint64{1, 3}}})
+		c.must(err)
+	}
+	_, err = c.front.client.Forget(t.Context(), nil) // nothing was there
+	c.must(err)
+	want := api.TownCounts{Town: api.Town{District: "d1", Town: "t1"}, Answers: 3, Emergencies: 1, Preserved: 1, Forgotten: 2}
+	sums := []wire.Hash{sha256.Sum256(envelope), sha256.Sum256(urgent)}
+	look := func(from, to time.Time, want api.TownCounts, sums int) api.Counts {
+		t.Helper()
+		got, err := c.front.client.Mandated().Counts(t.Context(), from, to)
+		c.must(err)
+		if !slices.Equal(got.Towns, []api.TownCounts{want}) || len(got.Mandates) != sums {
+			t.Errorf("%+v", got)
+		}
+		return got
+	}
+	got := look(now.Add(-time.Hour), now.Add(time.Hour), want, 2)
+	for _, sum := range sums {
+		if !slices.Contains(got.Mandates, sum) {
+			t.Errorf("%x is not in the list", sum)
+		}
+	}
+	look(now.Add(-time.Hour), now.Add(-time.Minute), api.TownCounts{Town: want.Town}, 0)
+	look(now.Add(time.Minute), now.Add(time.Hour), api.TownCounts{Town: want.Town}, 0)
+	c.restart()
+	look(now.Add(-time.Hour), now.Add(time.Hour), want, 2)
+}
