@@ -48,13 +48,14 @@ func journalCommand(args []string, stdout, stderr io.Writer) int {
 	flags.Usage = func() { fmt.Fprint(stderr, usage) }
 	lang := flags.String("lang", string(localeLanguage(os.Getenv)), "zh or en")
 	asJSON := flags.Bool("json", false, "dump: a JSON object for each entry")
-	if err := flags.Parse(args[1:]); errors.Is(err, flag.ErrHelp) {
+	dir, err := placeOf(flags, args[1:])
+	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
 		return 2
 	}
 	l := text.Language(*lang)
-	if flags.NArg() != 1 || l != text.Chinese && l != text.English {
+	if dir == "" || l != text.Chinese && l != text.English {
 		return complain(stderr, want)
 	}
 	words, err := text.Load()
@@ -65,7 +66,7 @@ func journalCommand(args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return complain(stderr, err)
 	}
-	b := &logbook{check: checkOf(flags.Arg(0), self), words: words, lang: l, asJSON: *asJSON, stdout: stdout, stderr: stderr}
+	b := &logbook{check: checkOf(dir, self), words: words, lang: l, asJSON: *asJSON, stdout: stdout, stderr: stderr}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	switch args[0] {
@@ -75,6 +76,18 @@ func journalCommand(args []string, stdout, stderr io.Writer) int {
 		return b.dump(ctx)
 	}
 	return complain(stderr, want)
+}
+
+// placeOf reads flags before and behind the one place that they are for; empty: there is none, or more than one.
+func placeOf(flags *flag.FlagSet, args []string) (place string, err error) {
+	if err = flags.Parse(args); err != nil || flags.NArg() < 2 {
+		return flags.Arg(0), err
+	}
+	place = flags.Arg(0)
+	if err = flags.Parse(flags.Args()[1:]); flags.NArg() > 0 {
+		place = ""
+	}
+	return place, err
 }
 
 // localeLanguage is that of the terminal, by the variables that every program goes by.
@@ -94,8 +107,11 @@ func localeLanguage(env func(string) string) text.Language {
 // it must have, and who signs.
 func checkOf(dir, self string) audit.Check {
 	dir = filepath.Clean(dir)
-	if info, err := os.Stat(filepath.Join(dir, "journal")); err == nil && info.IsDir() {
-		dir = filepath.Join(dir, "journal")
+	for _, sign := range []string{"journal", "grants"} { // grants: somebody took the journal away
+		if info, err := os.Stat(filepath.Join(dir, sign)); err == nil && info.IsDir() {
+			dir = filepath.Join(dir, "journal")
+			break
+		}
 	}
 	state := filepath.Dir(dir)
 	c := audit.Check{Dir: dir, Anchors: copies.ReadAnchors(filepath.Join(state, "grants")), Verify: segment.ReportBy(self, "verify")}
@@ -107,7 +123,7 @@ func checkOf(dir, self string) audit.Check {
 }
 
 // verify checks the log and says what it found. Exit status 0: all is whole; 1: something is missing, damaged or
-// changed; 75: not all could be checked.
+// changed; 75: not all could be checked; 2: there is no log at all.
 func (b *logbook) verify(ctx context.Context) int {
 	bar := newBar(b.stderr)
 	b.check.Read = bar.show
@@ -117,7 +133,9 @@ func (b *logbook) verify(ctx context.Context) int {
 	}
 	worst := b.check.Run(ctx)
 	bar.clear()
-	b.say(b.stdout, audit.Finding{Key: [...]string{audit.Note: "sum_good", audit.Unchecked: "sum_unchecked", audit.Damage: "sum_damaged"}[worst]})
+	if worst != audit.Absent {
+		b.say(b.stdout, audit.Finding{Key: [...]string{audit.Note: "sum_good", audit.Unchecked: "sum_unchecked", audit.Damage: "sum_damaged"}[worst]})
+	}
 	return exitOf(worst)
 }
 
@@ -127,6 +145,8 @@ func (b *logbook) say(to io.Writer, f audit.Finding) {
 
 func exitOf(l audit.Level) int {
 	switch l {
+	case audit.Absent:
+		return 2 // as for every wrong call
 	case audit.Damage:
 		return segment.ExitDamaged
 	case audit.Unchecked:

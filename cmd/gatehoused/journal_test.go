@@ -69,7 +69,9 @@ func (h *house) runs(status int, says string, args ...string) string {
 // checkpoint is printed as it is.
 func TestJournalVerify(t *testing.T) {
 	h := newHouse(t)
-	h.runs(75, "the daemon writes to it", "journal", "verify", h.state)
+	h.runs(75, "check a copy of the directory", "journal", "verify", h.state)
+	h.runs(75, "the daemon writes to it", "journal", "dump", h.state)
+	h.runs(75, "查复制的", "journal", "dump", h.state, "--lang", "zh")
 	h.j.SetCosigned("a note\n")
 	h.stop()
 	dir := filepath.Join(h.state, "journal")
@@ -100,6 +102,28 @@ func TestJournalVerify(t *testing.T) {
 	h.runs(1, "is missing", "journal", "dump", h.state)
 }
 
+// TestNoJournal: where there is no log, verify and dump were called wrongly, and say nothing of what was checked. A
+// log that was taken away whole is missing as long as the grants know of it.
+func TestNoJournal(t *testing.T) {
+	t.Setenv("GATEHOUSED_PLAY", "none")
+	h := &house{T: t, state: t.TempDir()}
+	for _, dir := range []string{h.state, filepath.Join(h.state, "nowhere")} {
+		for lang, want := range map[string]string{"zh": "请写出网关状态目录", "en": "name the state directory of a gateway"} {
+			for _, command := range []string{"verify", "dump"} {
+				if got := h.runs(2, want, "journal", command, "--lang", lang, dir); strings.Contains(got, "Result") || strings.Contains(got, "结果") {
+					t.Errorf("%s %s says %q", command, dir, got)
+				}
+			}
+		}
+	}
+	if err := os.Mkdir(filepath.Join(h.state, "grants"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if want, got := filepath.Join(h.state, "journal"), checkOf(h.state, "").Dir; got != want {
+		t.Errorf("beside grants it looks at %s, not at %s", got, want)
+	}
+}
+
 // stateOf are the names, sizes and times of all files.
 func stateOf(t *testing.T, dir string) string {
 	t.Helper()
@@ -122,6 +146,10 @@ func TestJournalDump(t *testing.T) {
 	h.stop()
 	lines := h.runs(0, " ntp      ", "journal", "dump", h.state)
 	objects := h.runs(0, `"who":"kept"`, "journal", "dump", "--json", h.state)
+	if behind := h.runs(0, "", "journal", "dump", h.state, "--json"); behind != objects {
+		t.Errorf("the flag behind the directory: %q", behind)
+	}
+	h.runs(2, "usage", "journal", "dump", h.state, "--json", h.state)
 	for _, id := range []string{someone.Credential.String(), someone.Grant.String(), someone.Tenancy.String(), "cafe", "beef", "dead"} {
 		if strings.Contains(lines+objects, id) {
 			t.Errorf("it prints %s", id)

@@ -11,11 +11,11 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"unicode"
 	"unicode/utf16"
 
 	"github.com/alecthomas/kong"
+	"golang.org/x/text/width"
 
 	"gatehouse/internal/socket"
 )
@@ -118,14 +118,41 @@ func (c Console) Encode(v any) error {
 	return nil
 }
 
-// Table writes a table of one row each under a head, for a Print's people.
+// Table writes a table of one row each under a head, for a Print's people; a row has a cell for each of the head. Its columns stand below each other also
+// where a terminal gives a Chinese letter two places.
 func Table[T any](w io.Writer, all []T, head []string, row func(T) []string) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.Join(head, "\t"))
+	lines := [][]string{head}
 	for _, v := range all {
-		fmt.Fprintln(t, strings.Join(row(v), "\t"))
+		lines = append(lines, row(v))
 	}
-	_ = t.Flush() // into a string
+	wide := make([]int, len(head))
+	for _, cells := range lines {
+		for i, cell := range cells {
+			wide[i] = max(wide[i], places(cell))
+		}
+	}
+	var b strings.Builder
+	for _, cells := range lines {
+		for i, cell := range cells {
+			b.WriteString(cell)
+			if i < len(cells)-1 {
+				b.WriteString(strings.Repeat(" ", wide[i]-places(cell)+2))
+			}
+		}
+		b.WriteByte('\n')
+	}
+	_, _ = io.WriteString(w, b.String()) // into a string
+}
+
+// places counts those that a terminal gives a text.
+func places(text string) (n int) {
+	for _, r := range text {
+		n++
+		if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
+			n++
+		}
+	}
+	return n
 }
 
 // Ended is the error of a command that has said on its output how it ended; the tool ends with this

@@ -75,3 +75,17 @@ func TestPrint(t *testing.T) {
 		}
 	}
 }
+
+// TestTable: columns stand below each other on a terminal, where a Chinese letter takes two places; the last is not
+// filled up.
+func TestTable(t *testing.T) {
+	var b strings.Builder
+	Table(&b, [][]string{{"刷卡", "front", "a"}, {"Card again", "", ""}, {"（半）", "x", "b"}}, []string{"事件", "门", "开门"}, func(r []string) []string { return r })
+	want := "事件        门     开门\n" +
+		"刷卡        front  a\n" +
+		"Card again         \n" +
+		"（半）      x      b\n"
+	if b.String() != want {
+		t.Errorf("got\n%swant\n%s", b.String(), want)
+	}
+}

@@ -443,6 +443,19 @@ func TestVerifyDirectory(t *testing.T) {
 	}
 }
 
+// TestVerifyNoDirectory: a directory that was taken away whole is missing by what the anchors know, and with no anchor
+// there is nothing to check.
+func TestVerifyNoDirectory(t *testing.T) {
+	l := newLosing(t, true)
+	gone := filepath.Join(t.TempDir(), "journal")
+	if level, said := checked(t, gone, l.shelf.Anchors()); level != audit.Damage || !strings.Contains(said, "nothing is there") {
+		t.Errorf("level %d:\n%s", level, said)
+	}
+	if level, said := checked(t, gone, nil); level != audit.Absent || !strings.Contains(said, "has no log") {
+		t.Errorf("level %d:\n%s", level, said)
+	}
+}
+
 // checked checks a whole journal in this process, and returns what is said of it in English.
 func checked(t *testing.T, dir string, anchors [][]byte) (audit.Level, string) {
 	t.Helper()

@@ -27,6 +27,7 @@ const (
 	Note      Level = iota // nothing is wrong
 	Unchecked              // something could not be checked
 	Damage                 // something is missing, damaged or changed
+	Absent                 // there is no log, and nothing that knows of one
 )
 
 // Finding is one thing that a check found. Its words are those of the key "journal."+Key in internal/web/text.
@@ -77,11 +78,11 @@ func (c *Check) Dump(ctx context.Context, each func(journaled.Position, journale
 func (c *Check) open(ctx context.Context) bool {
 	d, err := catalogue.Scan(c.Dir)
 	switch {
-	case err != nil:
+	case err != nil && !errors.Is(err, fs.ErrNotExist): // what is known of one that is gone tells
 		c.tell(Unchecked, "unreadable", c.Dir, err)
 		return false
 	case len(d.Files) == 0 && d.Newest() == 0 && len(c.Anchors) == 0 && !d.Bad:
-		c.tell(Unchecked, "none", c.Dir)
+		c.tell(Absent, "none", c.Dir)
 		return false
 	}
 	c.names(d)

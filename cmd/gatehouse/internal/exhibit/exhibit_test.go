@@ -180,6 +180,19 @@ func TestPrint(t *testing.T) {
 	}
 }
 
+// TestNotDone: a card that was held up for the desk was not refused a door, in neither language.
+func TestNotDone(t *testing.T) {
+	words, err := text.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lang, want := range map[text.Language]string{text.Chinese: "没有做", text.English: "not done"} {
+		if got := (opened{words: words, lang: lang}).named("outcome_", wire.OutcomeRefused.String()); got != want {
+			t.Errorf("%s: %q", lang, got)
+		}
+	}
+}
+
 // TestListed: a card outside the mandate's scope stands in the lists before what it opened, and they say how many
 // entries of the file they have.
 func TestListed(t *testing.T) {
