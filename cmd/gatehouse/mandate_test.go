@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -277,6 +278,72 @@ func (p office) expired(from time.Time) []byte {
 	envelope, err := mandates.Sign(m, "city", key)
 	must(p.t, err)
 	return envelope
+}
+
+// TestMandatePapers: what is handed out can be read by others and the rest can't; who asks for everybody is
+// told; a form without a reference shows none; another registry's paper is told as such.
+func TestMandatePapers(t *testing.T) {
+	p := newOffice(t)
+	sign := append([]string{"sign", p.at("form.json"), "--out", p.at("signed"), "--key", p.at("approver.key")}, p.judge()...)
+	const note = "注意：没有写明对象，调取的是时间段内经过的所有人 note: nobody is named"
+	if out := p.ok("", sign...); !strings.Contains(out, note) {
+		t.Errorf("sign: %s", out)
+	}
+	text, err := os.ReadFile(p.at("form.json"))
+	must(t, err)
+	form, err := mandate.ParseForm(text)
+	must(t, err)
+	put := func(name string) string {
+		b, err := json.Marshal(form)
+		must(t, err)
+		must(t, os.WriteFile(p.at(name), b, 0o600))
+		return p.at(name)
+	}
+	if out := p.ok("", "new", "--form", put("all.json"), "--out", p.at("all")); !strings.Contains(out, note) {
+		t.Errorf("new: %s", out)
+	}
+	form.Flats, form.Reference = []string{"101"}, ""
+	if out := p.ok("", "new", "--form", put("flat.json"), "--out", p.at("flat")); strings.Contains(out, "note:") {
+		t.Errorf("new: %s", out)
+	}
+	if out := p.ok("", "show", p.at("flat.json")); !strings.Contains(out, "编号 reference: 签发时生成 made when it is signed\n") {
+		t.Errorf("show: %s", out)
+	}
+	form.Registry = "village"
+	p.ok("", "sign", put("village.json"), "--out", p.at("village"), "--key", p.at("approver.key"))
+	p.fails("other_registry", append([]string{"status", p.at("village")}, p.judge()...)...)
+	p.fails("other_registry", append([]string{"show", p.at("village")}, p.judge()...)...)
+	p.fails("take trust.cose and root.pub", append([]string{"sign", p.at("village.json"), "--out", p.at("no"), "--key", p.at("approver.key")}, p.judge()...)...)
+	p.fails("hint: 看签名程序的提示", "sign", p.at("form.json"), "--out", p.at("no"), "--sign-with", "false", "--public", p.at("approver.key.pub"))
+	for name, mode := range map[string]os.FileMode{"inbox.key": 0o600, "inbox.key.pub": 0o644, "one.key": 0o600, "one.key.pub": 0o644, "form.json": 0o600, "signed": 0o600} {
+		if info, err := os.Stat(p.at(name)); err != nil || info.Mode().Perm() != mode && runtime.GOOS != "windows" {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
+}
+
+// TestMandateDraft: answers that are refused at the end are kept, and what the hint says works.
+func TestMandateDraft(t *testing.T) {
+	p := newOffice(t)
+	lines := strings.Split(p.answers(), "\n")
+	lines[len(lines)-3] = "200"
+	out, errOut, status := tool(t, strings.Join(lines, "\n"), "mandate", "new", "--out", p.at("wide.json"))
+	if status != 1 || !strings.Contains(errOut, "too_wide") || !strings.Contains(errOut, "the answers are in "+p.at("wide.json.draft")) {
+		t.Fatalf("status %d\n%s%s", status, out, errOut)
+	}
+	text, err := os.ReadFile(p.at("wide.json.draft"))
+	must(t, err)
+	form, err := mandate.ParseForm(text)
+	must(t, err)
+	form.Answers = 2
+	text, err = json.Marshal(form)
+	must(t, err)
+	must(t, os.WriteFile(p.at("wide.json.draft"), text, 0o600))
+	p.ok("", "new", "--form", p.at("wide.json.draft"), "--out", p.at("wide.json"))
+	lines[6] = "maybe"
+	if _, errOut, status := tool(t, strings.Join(lines, "\n"), "mandate", "new", "--out", p.at("maybe.json")); status != 1 || !strings.Contains(errOut, "this is no answer") {
+		t.Errorf("maybe an emergency: %d, %s", status, errOut)
+	}
 }
 
 // TestMandateForms: what a signed mandate says is the form again.

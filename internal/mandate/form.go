@@ -85,12 +85,24 @@ func ParseForm(text []byte) (f Form, err error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&f); err != nil {
-		return Form{}, fmt.Errorf("mandate: %w", err)
+		return Form{}, inWords(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return Form{}, errors.New("mandate: more than one form in the file")
 	}
 	return f, nil
+}
+
+// inWords says what is wrong with the JSON of a form, and never repeats what stands in it.
+func inWords(err error) error {
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.Is(err, io.EOF):
+		return errors.New("文件是空的 the file is empty")
+	case errors.As(err, &kind) && kind.Field != "":
+		return fmt.Errorf("%s: 类型或大小不对 of the wrong kind, or too large or too small", kind.Field)
+	}
+	return fmt.Errorf("mandate: %w", err)
 }
 
 // Mandate returns what the form says, signed at now unless it names a time. An error is a *Refusal
@@ -168,6 +180,12 @@ func (f Form) times(m *Mandate) error {
 			return fmt.Errorf("%s: no time, or none of this age; write it as 2026-11-30T08:00:00+08:00", t.name)
 		}
 		*t.into = uint32(unix)
+	}
+	switch {
+	case m.Request.Until <= m.Request.From:
+		return errors.New("until: 须晚于 from it has to be after from")
+	case m.Expires <= m.Issued:
+		return fmt.Errorf("expires: 须晚于签发 it has to be after the signing, %s", day(m.Issued))
 	}
 	return nil
 }

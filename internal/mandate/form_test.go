@@ -63,6 +63,8 @@ func TestFormRefused(t *testing.T) {
 		"tenancies: 32 hex": func(f *Form) { f.Tenancies = []string{"x"} },
 		"officers: 3":       func(f *Form) { f.Officers = append(f.Officers, FormOfficer{}) },
 		"officers.key: 16":  func(f *Form) { f.Officers[0].Key = "440106199003078888" },
+		"until: 须晚于 from":   func(f *Form) { f.Until = f.From },
+		"expires: 须晚于签发":    func(f *Form) { f.Expires = f.Issued },
 		"until: no time":    func(f *Form) { f.Until = time.Time{} },
 		"expires: no time":  func(f *Form) { f.Expires = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC) },
 		"malformed":         func(f *Form) { f.Answers = 0 },
@@ -78,6 +80,11 @@ func TestFormRefused(t *testing.T) {
 		var refusal *Refusal
 		if wild := strings.HasPrefix(want, "“"); errors.As(err, &refusal) != wild || wild && refusal.Code != Wildcard {
 			t.Errorf("%s: %v", want, refusal)
+		}
+	}
+	for text, want := range map[string]string{"": "文件是空的 the file is empty", `{"answers":-1}`: "answers: 类型或大小不对 of the wrong kind", `{"answers":440106199003078888}`: "answers: 类型"} {
+		if _, err := ParseForm([]byte(text)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "json") || strings.Contains(err.Error(), "440106") {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 	for name, text := range map[string]string{"nothing": "", "two forms": "{}{}", "an unknown field": `{"everybody":true}`, "a list": "[]"} {

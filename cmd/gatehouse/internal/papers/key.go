@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"os"
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/keys"
@@ -29,6 +30,9 @@ type madeKey struct {
 // Run makes a key pair. Neither file is ever written over another.
 func (c keyCmd) Run(s *session.Session) error {
 	made, err := c.make()
+	if err == nil {
+		err = os.Chmod(made.Public, 0o644) // it is handed out
+	}
 	return s.Print(made, err, func(w io.Writer) {
 		fmt.Fprintf(w, "私钥 private: %s\n公钥 public:  %s\n", made.Private, made.Public)
 		if made.ID != "" {

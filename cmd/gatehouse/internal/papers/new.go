@@ -1,6 +1,7 @@
 package papers
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/durable"
 	"gatehouse/internal/input"
 	"gatehouse/internal/mandate"
 	"gatehouse/internal/socket"
@@ -30,24 +32,65 @@ func (c newCmd) Run(s *session.Session) error {
 	if err != nil {
 		return err
 	}
+	made, err := c.write(form)
+	if err != nil && c.Form == "" {
+		err = c.keep(form, err)
+	}
+	return s.Print(made, err, func(w io.Writer) {
+		fmt.Fprint(w, made.Everybody)
+		fmt.Fprintf(w, "已填写 filled in: %s\n下一步 next: gatehouse mandate sign %s --out %s.mandate --key FILE\n", c.Out, c.Out, strings.TrimSuffix(c.Out, ".json"))
+	})
+}
+
+// made is the answer of `mandate new`.
+type made struct {
+	File      string    `json:"file"`
+	Reference string    `json:"reference"`
+	Everybody everybody `json:"everybody"`
+}
+
+// everybody is whether a mandate names nobody, and so asks for all who passed.
+type everybody bool
+
+// String warns of it, in a line.
+func (e everybody) String() string {
+	if !e {
+		return ""
+	}
+	return "注意：没有写明对象，调取的是时间段内经过的所有人 note: nobody is named: it asks for everybody's passages\n"
+}
+
+func (c newCmd) write(form mandate.Form) (made, error) {
 	m, err := filled(form)
 	if err != nil {
-		return err
+		return made{}, err
 	}
-	if refusal := mandate.Examine(m, approver.Approver{}); refusal != nil {
-		return saidNo(refusal)
-	}
-	if refusal := mandate.Ended(m, time.Now().Unix()); refusal != nil {
-		return saidNo(refusal)
+	if refusal := cmp.Or(mandate.Examine(m, approver.Approver{}), mandate.Ended(m, time.Now().Unix())); refusal != nil {
+		return made{}, saidNo(refusal)
 	}
 	form.Reference = m.Reference.String()
 	text, err := json.MarshalIndent(form, "", "  ")
 	if err == nil {
 		err = save(c.Out, append(text, '\n'))
 	}
-	return s.Print(map[string]string{"file": c.Out, "reference": form.Reference}, err, func(w io.Writer) {
-		fmt.Fprintf(w, "已填写 filled in: %s\n下一步 next: gatehouse mandate sign %s --out %s.mandate --key FILE\n", c.Out, c.Out, strings.TrimSuffix(c.Out, ".json"))
-	})
+	return made{c.Out, form.Reference, everybody(!m.Request.Named())}, err
+}
+
+// keep writes the answers of somebody at a terminal beside the file that was refused: nobody types them twice.
+func (c newCmd) keep(form mandate.Form, refused error) error {
+	draft := c.Out + ".draft"
+	text, err := json.MarshalIndent(form, "", "  ")
+	if err == nil {
+		err = durable.WriteFile(draft, append(text, '\n'), 0o600)
+	}
+	if err != nil {
+		return refused
+	}
+	hint := fmt.Sprintf("回答存于 the answers are in %s: 改正后 correct them, then gatehouse mandate new --form %s --out FILE", draft, draft)
+	if e := (*socket.Error)(nil); errors.As(refused, &e) {
+		hint = e.Hint + "; " + hint
+	}
+	return socket.Hinted(hint, "%v", refused)
 }
 
 func (c newCmd) form(s *session.Session) (mandate.Form, error) {
@@ -87,6 +130,21 @@ func (a *asking) text(question string, empty bool) (answer string) {
 		return nil
 	})
 	return answer
+}
+
+// yes asks for y or nothing.
+func (a *asking) yes(question string) (yes bool) {
+	a.take(question, func(s string) error {
+		switch strings.ToLower(s) {
+		case "y", "yes", "是":
+			yes = true
+		case "", "n", "no", "否":
+		default:
+			return socket.Hinted("y 或留空 y, or nothing", "不是回答 this is no answer")
+		}
+		return nil
+	})
+	return yes
 }
 
 // take asks once more where use refuses an answer.
@@ -132,7 +190,7 @@ func ask(of *session.Asker, now time.Time) (mandate.Form, error) {
 		Purpose:  a.text("用途 purpose", false),
 		Issuing:  mandate.FormAuthority{Name: a.text("开具机关 issuing authority", false), File: a.text("其文号 its file number", false)},
 	}
-	f.Emergency = a.text("紧急 emergency? (y，空为否 empty for no)", true) != ""
+	f.Emergency = a.yes("紧急 emergency? (y，空为否 empty for no)")
 	if !f.Emergency {
 		f.Validating = mandate.FormAuthority{Name: a.text("审核机关 validating authority", false), File: a.text("其文号 its file number", false)}
 	}

@@ -37,7 +37,7 @@ type trusted struct {
 	Root  string `help:"The root's public key, root.pub, that the trust document is checked by." placeholder:"FILE"`
 }
 
-// load returns the document; nil: none was given. The registry is whose mandate it is.
+// load returns the document; nil: none was given. The registry is whose it must be; empty: whose it is.
 func (t trusted) load(s *session.Session, registry string) (*wire.Trust, error) {
 	if t.Trust == "" && t.Root == "" {
 		return nil, nil
@@ -53,6 +53,10 @@ func (t trusted) load(s *session.Session, registry string) (*wire.Trust, error) 
 	if err != nil {
 		return nil, err
 	}
+	if registry == "" {
+		_, says, _ := wire.Read(envelope) // proved below
+		registry = says.Address
+	}
 	document, err := keys.OpenTrust(envelope, root, registry)
 	if err != nil {
 		return nil, socket.Hinted("take trust.cose and root.pub of the registry that the mandate names", "%v", err)
@@ -64,6 +68,7 @@ func (t trusted) load(s *session.Session, registry string) (*wire.Trust, error) 
 type paper struct {
 	mandate  mandate.Mandate
 	registry string
+	numbered bool       // false: the form has no reference yet
 	envelope []byte     // nil: nobody has signed it
 	signer   wire.KeyID // as the envelope says; nothing is proved by it
 }
@@ -83,7 +88,7 @@ func read(s *session.Session, path string) (p paper, err error) {
 		return p, err
 	}
 	p.mandate, err = filled(f)
-	p.registry = f.Registry
+	p.registry, p.numbered = f.Registry, f.Reference != ""
 	return p, err
 }
 
@@ -93,7 +98,7 @@ func readSigned(raw []byte) (p paper, signed bool, err error) {
 	if err != nil || protected.Type != mandates.Type {
 		return p, false, nil
 	}
-	p.registry, p.envelope, p.signer = protected.Address, raw, protected.KeyID
+	p.registry, p.numbered, p.envelope, p.signer = protected.Address, true, raw, protected.KeyID
 	if p.mandate, err = mandates.Decode(payload); err != nil {
 		err = socket.Hinted("make it anew with gatehouse mandate new", "%v", err)
 	}

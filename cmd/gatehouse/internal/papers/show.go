@@ -1,6 +1,7 @@
 package papers
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -37,11 +38,14 @@ func (c showCmd) Run(s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	trust, err := c.load(s, p.registry)
+	trust, err := c.load(s, "")
 	if err != nil {
 		return err
 	}
 	out := shown{Form: mandate.FormOf(p.mandate, p.registry), Signed: p.envelope != nil}
+	if !p.numbered {
+		out.Reference = ""
+	}
 	if out.Signed {
 		out.Signer = idText(p.signer)
 	}
@@ -66,7 +70,7 @@ func (v shown) write(w io.Writer, m mandate.Mandate) {
 	fmt.Fprintln(w, "调取证据通知书 Mandate (notice to produce evidence)")
 	line("文书号", "notice", "%s", m.Approval.Notice)
 	line("案号", "case", "%s", m.Approval.Case)
-	line("编号", "reference", "%s", v.Reference)
+	line("编号", "reference", "%s", cmp.Or(v.Reference, "签发时生成 made when it is signed"))
 	line("状态", "status", "%s", v.status(m, time.Now().Unix()))
 	line("用途", "purpose", "%s", m.Approval.Purpose)
 	line("开具机关", "issuing authority", "%s (%s)", m.Approval.Issuing.Name, m.Approval.Issuing.File)
@@ -192,7 +196,7 @@ func (c statusCmd) Run(s *session.Session) error {
 	if c.Trust == "" || c.Root == "" {
 		return socket.Hinted("gatehouse mandate show prints it without", "--trust and --root name the documents that it is judged by")
 	}
-	trust, err := c.load(s, p.registry)
+	trust, err := c.load(s, "")
 	if err != nil {
 		return err
 	}

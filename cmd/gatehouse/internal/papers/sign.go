@@ -38,16 +38,18 @@ type signCmd struct {
 
 // signed is the answer of `mandate sign`.
 type signed struct {
-	File      string `json:"file"`
-	Reference string `json:"reference"`
-	Approver  string `json:"approver"` // id of the key
-	Seat      string `json:"seat,omitempty"`
+	File      string    `json:"file"`
+	Reference string    `json:"reference"`
+	Approver  string    `json:"approver"` // id of the key
+	Seat      string    `json:"seat,omitempty"`
+	Everybody everybody `json:"everybody"`
 }
 
 // Run signs what a gateway would take, and nothing else.
 func (c signCmd) Run(s *session.Session) error {
 	done, err := c.sign(s)
 	return s.Print(done, err, func(w io.Writer) {
+		fmt.Fprint(w, done.Everybody)
 		fmt.Fprintf(w, "已签发 signed: %s\n编号 reference: %s\n审批人 approver: %s %s\n", done.File, done.Reference, done.Approver, done.Seat)
 	})
 }
@@ -71,12 +73,12 @@ func (c signCmd) sign(s *session.Session) (signed, error) {
 	}
 	envelope, err := mandates.Sign(m, form.Registry, signer)
 	if err != nil {
-		return signed{}, socket.Hinted("the form names it as registry; see also what the signing program said", "%v", err)
+		return signed{}, socket.Hinted("看签名程序的提示 see what the program of --sign-with said: 64 bytes of a signature on standard output, and exit code 0", "%v", err)
 	}
 	if err := c.prove(envelope, form.Registry, signer.Public().(ed25519.PublicKey)); err != nil {
 		return signed{}, err
 	}
-	return signed{c.Out, m.Reference.String(), idText(wire.IDOf(by.Public[:])), by.Seat}, save(c.Out, envelope)
+	return signed{c.Out, m.Reference.String(), idText(wire.IDOf(by.Public[:])), by.Seat, everybody(!m.Request.Named())}, save(c.Out, envelope)
 }
 
 // form is what is to be signed. A signed mandate is signed again to withdraw it, and for nothing else.
@@ -206,5 +208,5 @@ func save(path string, content []byte) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return socket.Hinted("name a new file", "%s is there already and stays as it is", path)
 	}
-	return durable.WriteFile(path, content, 0o644)
+	return durable.WriteFile(path, content, 0o600) // case and flats are nobody else's
 }
