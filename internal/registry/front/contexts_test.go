@@ -86,7 +86,7 @@ func (s *sealed) stands(what string, b wire.Batch, next uint64, context wire.ID)
 // database opens the front's, or a copy.
 func (s *sealed) database(name string) *sql.DB {
 	s.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.dir, name))
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.dir, name)+"?_pragma=busy_timeout(10000)") // the front writes meanwhile
 	s.must(err)
 	s.t.Cleanup(func() { _ = db.Close() })
 	return db
