@@ -365,3 +365,50 @@ func TestMandateForms(t *testing.T) {
 		}
 	}
 }
+
+// TestMandateValidate: a second authority's approver signs for an emergency, from the very file, and
+// nothing is signed that the registry would refuse; mandate show says what an emergency owes.
+func TestMandateValidate(t *testing.T) {
+	p := newOffice(t)
+	var form map[string]any
+	text, err := os.ReadFile(p.at("form.json"))
+	must(t, err)
+	must(t, json.Unmarshal(text, &form))
+	now := time.Now().Truncate(time.Second)
+	form["emergency"], form["answers"], form["validating"] = true, 1, map[string]string{}
+	form["from"], form["until"], form["expires"] = now.Add(-24*time.Hour), now.Add(-time.Hour), now.Add(20*time.Hour)
+	text, err = json.Marshal(form)
+	must(t, err)
+	must(t, os.WriteFile(p.at("urgent.json"), text, 0o600))
+	p.ok("", append([]string{"sign", p.at("urgent.json"), "--out", p.at("urgent"), "--key", p.at("approver.key")}, p.judge()...)...)
+	p.ok("", append([]string{"sign", p.at("form.json"), "--out", p.at("ordinary"), "--key", p.at("approver.key")}, p.judge()...)...)
+	if out := p.ok("", "show", p.at("urgent")); !strings.Contains(out, "逾期未审核满 3 份") || !strings.Contains(out, "with 3 that nobody did the registry answers the approver no further emergency") {
+		t.Errorf("show: %s", out)
+	}
+	validate := func(paper, key, authority string) []string {
+		return append([]string{"validate", p.at(paper), "--out", p.at("validation"), "--authority", authority, "--file", "440000-9", "--key", p.at(key)}, p.judge()...)
+	}
+	p.fails("unknown_approver", validate("urgent", "other.key", "北区分局")...)
+	approvers := func(town string) {
+		var all []approver.Approver
+		for seat, name := range []string{"approver.key", "other.key"} {
+			key, err := keys.LoadPrivateKey(p.at(name))
+			must(t, err)
+			all = append(all, approver.Approver{Seat: []string{"xin-1", "xin-2"}[seat], Public: [32]byte(key.Public().(ed25519.PublicKey)), District: "north", Town: []string{"xin", town}[seat]})
+		}
+		p.trust(all...)
+	}
+	approvers("lao")
+	p.fails("not_held", validate("urgent", "other.key", "北区分局")...)
+	approvers("xin")
+	p.fails("own_validation", validate("urgent", "approver.key", "北区分局")...)
+	p.fails("own_validation", validate("urgent", "other.key", "新镇派出所")...)
+	p.fails("no_emergency", validate("ordinary", "other.key", "北区分局")...)
+	p.fails("a form that nobody has signed", validate("urgent.json", "other.key", "北区分局")...)
+	if _, err := os.Stat(p.at("validation")); err == nil {
+		t.Error("a validation that the registry refuses is written")
+	}
+	if out := p.ok("", validate("urgent", "other.key", "北区分局")...); !strings.Contains(out, "已审核 validated: ") || !strings.Contains(out, "registryd mandate validate "+p.at("validation")) {
+		t.Errorf("it says %s", out)
+	}
+}

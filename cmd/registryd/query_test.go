@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -27,23 +28,59 @@ import (
 	"gatehouse/sync/wire/whos"
 )
 
-// appoint makes an approver known to the front, as the root's next trust document does.
-func (r *centre) appoint(reg *keys.Registry) ed25519.PrivateKey {
+// appoint makes two approvers of a town known to the front, as the root's next trust document does.
+func (r *centre) appoint(reg *keys.Registry) (first, second ed25519.PrivateKey) {
 	r.t.Helper()
-	public, key, err := ed25519.GenerateKey(rand.Reader)
+	public, first, err := ed25519.GenerateKey(rand.Reader)
+	must(r.t, err)
+	other, second, err := ed25519.GenerateKey(rand.Reader)
 	must(r.t, err)
 	root, err := keys.LoadPrivateKey(filepath.Join(r.dir, "offline", "root.key"))
 	must(r.t, err)
 	trust := reg.Trust
 	trust.Version++
-	trust.Approvers = []approver.Approver{{Seat: "t1-1", Public: [32]byte(public), District: "d1", Town: "t1"}}
+	trust.Approvers = []approver.Approver{{Seat: "t1-1", Public: [32]byte(public), District: "d1", Town: "t1"},
+		{Seat: "t1-2", Public: [32]byte(other), District: "d1", Town: "t1"}}
 	payload, err := wire.Encode(trust)
 	must(r.t, err)
 	envelope, err := wire.Sign(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: trust.Registry, Version: wire.VersionOf(trust)}, payload, root)
 	must(r.t, err)
 	_, err = api.NewClient(filepath.Join(r.dir, "front", api.FileSocket)).PutTrust(r.t.Context(), envelope)
 	must(r.t, err)
-	return key
+	return first, second
+}
+
+// validates asks for an emergency, which is listed until a second authority's word is handed in.
+func (r *centre) validates(reg *keys.Registry, m mandates.Mandate, by, second ed25519.PrivateKey, query []string) {
+	r.t.Helper()
+	m.Reference, m.Emergency, m.Expires, m.Approval.Validating = wire.ID{0xac}, true, m.Issued+86400, mandates.Authority{}
+	urgent, err := mandates.Sign(m, reg.Trust.Registry, by)
+	must(r.t, err)
+	file := func(name string, content []byte) string {
+		path := filepath.Join(r.t.TempDir(), name)
+		must(r.t, os.WriteFile(path, content, 0o600))
+		return path
+	}
+	if said := r.ok("mandate", "list"); said != "none\n" {
+		r.t.Errorf("before it, there are\n%s", said)
+	}
+	r.ok(append([]string{"query", file("urgent", urgent)}, query[2:]...)...)
+	if said := r.ok("mandate", "list"); !strings.HasPrefix(said, m.Reference.String()+"  seat t1-1  answered ") || !strings.HasSuffix(said, "  47 h left\n") || strings.Contains(said, "house-1") {
+		r.t.Errorf("the list says\n%s", said)
+	}
+	validation := func(key ed25519.PrivateKey) string {
+		v := mandates.Validation{Reference: m.Reference, Mandate: sha256.Sum256(urgent), By: mandates.Authority{Name: "乙分局", File: "440000-2"}}
+		envelope, err := v.Sign(reg.Trust.Registry, key)
+		must(r.t, err)
+		return file("validation", envelope)
+	}
+	r.refused("own_validation", "mandate", "validate", validation(by))
+	if said := r.ok("mandate", "validate", validation(second)); !strings.Contains(said, "is validated by 乙分局 (440000-2)") {
+		r.t.Errorf("it says %s", said)
+	}
+	if said := r.ok("mandate", "list"); said != "none\n" {
+		r.t.Errorf("after the validation there are\n%s", said)
+	}
 }
 
 // passage is a batch of one entry: a card of that tenancy at the front door.
@@ -95,7 +132,7 @@ func TestQuery(t *testing.T) {
 		say(reg.Place.Up(wire.TypeBatch), entry)
 		return strings.Contains(r.ok("tenancies"), tenancy.String()) && strings.Contains(r.ok("entries"), "front")
 	})
-	by := r.appoint(reg)
+	by, second := r.appoint(reg)
 	private, public, err := sealing.GenerateKey()
 	must(t, err)
 	m := mandates.Mandate{Reference: wire.ID{0xab}, Status: mandates.Active, Issued: uint32(now.Unix()) - 60, Expires: uint32(now.Unix()) + 86400, Answers: 1,
@@ -149,6 +186,7 @@ func TestQuery(t *testing.T) {
 	if text := r.ok("transparency", "--quarter", quarter, "--zone", "UTC"); !strings.Contains(text, "d1/t1") || !strings.Contains(text, "<5") || !strings.Contains(text, "1-4") {
 		t.Errorf("the answer is not counted:\n%s", text)
 	}
+	r.validates(reg, m, by, second, args)
 	r.refused("no gateway", append(args, "--gateway", "gw-9")...)
 	wrong := slices.Clone(args)
 	wrong[3] = filepath.Join(r.dir, "offline", "escrow.key")

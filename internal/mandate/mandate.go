@@ -97,10 +97,8 @@ func Examine(m Mandate, by approver.Approver) *Refusal {
 	if missing := incomplete(m); missing != "" {
 		return refuse(Incomplete, missing)
 	}
-	for _, o := range m.Approval.Officers {
-		if o.Key == wire.IDOf(by.Public[:]) {
-			return refuse(ApproverIsOfficer)
-		}
+	if refusal := officer(m, wire.IDOf(by.Public[:])); refusal != nil {
+		return refusal
 	}
 	if m.Approval.Officers[0].Key == m.Approval.Officers[1].Key {
 		return refuse(OneOfficer)
@@ -112,6 +110,16 @@ func Examine(m Mandate, by approver.Approver) *Refusal {
 		return refuse(NotHeld, r.Building, r.District, r.Town)
 	}
 	return width(m)
+}
+
+// officer refuses an approver who is one of those who ask.
+func officer(m Mandate, by wire.KeyID) *Refusal {
+	for _, o := range m.Approval.Officers {
+		if o.Key == by {
+			return refuse(ApproverIsOfficer)
+		}
+	}
+	return nil
 }
 
 // incomplete names the first field that the paper needs and does not have.

@@ -29,6 +29,10 @@ const (
 	UsedUp            Code = 20
 	UncertainClock    Code = 21 // answered once already while nobody knew the time
 	Wildcard          Code = 22 // of a form: a mandate names what it asks for
+	Unvalidated       Code = 23 // of an emergency: nobody has validated those that the approver signed before
+	NoEmergency       Code = 24 // of a validation: the mandate needs none
+	OtherMandate      Code = 25 // of a validation: it is for another one, or none that an approver has signed
+	OwnValidation     Code = 26 // of a validation: the same approver or authority once more
 )
 
 // Text is a sentence in both languages.

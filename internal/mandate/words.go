@@ -54,4 +54,12 @@ var sentences = map[Code]sentence{
 		Text{"等网关联网或校时后再来，或者向登记中心查询", "come back when the gateway knows the time, or ask the registry"}},
 	Wildcard: {"wildcard", Text{"“%s” 不是一个名称，调取令不接受通配符", "%q is no name: a mandate takes no wildcard"}, leastRule,
 		Text{"逐一写明网关、门和房号", "name each gateway, door and flat"}},
+	Unvalidated: {"unvalidated", Text{"审批人签发的紧急调取令中，有 %s 份在答复后超过 %s 小时仍未经第二机关审核", "of the emergencies that the approver has signed %s were answered more than %s hours ago, and no second authority has validated them"}, leastRule,
+		Text{"请第二机关用 gatehouse mandate validate 补审，交登记中心用 registryd mandate validate 登记；registryd mandate list 列出未审核的；普通调取令照常受理", "have a second authority validate them with gatehouse mandate validate, and hand that in with registryd mandate validate; registryd mandate list shows which; an ordinary mandate is answered as ever"}},
+	NoEmergency: {"no_emergency", Text{"这不是紧急调取令，不需要事后审核", "the mandate is no emergency, and needs no validation afterwards"}, evidenceRule,
+		Text{"直接用 registryd query 提交调取令", "show the mandate as it is, with registryd query"}},
+	OtherMandate: {"other_mandate", Text{"这不是现任审批人对本调取令的有效审核", "this is no validation of the mandate that an approver of today has signed"}, evidenceRule,
+		Text{"请用 gatehouse mandate validate 对原文件审核，原样交来；审批人名单用 registryd approver list 查看", "make it with gatehouse mandate validate from the very file that was answered, and bring it unchanged; registryd approver list names the approvers"}},
+	OwnValidation: {"own_validation", Text{"审核须由另一名审批人代表另一机关作出", "it takes another approver, for an authority other than the issuing one"}, leastRule,
+		Text{"请辖区内另一机关的审批人审核", "have an approver of another authority validate it, who holds the building's town, too"}},
 }

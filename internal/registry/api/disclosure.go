@@ -91,6 +91,29 @@ type ToSign struct {
 	Text      []byte  `json:"text"`
 }
 
+// Validating hands in a second authority's word on an emergency that was answered.
+type Validating struct {
+	Validation []byte `json:"validation"` // envelope
+}
+
+// Validated is what was taken. Of Refusal and the rest only one is there.
+type Validated struct {
+	Refusal   *mandate.Refusal `json:"refusal,omitempty"`
+	Reference wire.ID          `json:"reference"` // of the mandate
+	Authority string           `json:"authority,omitempty"`
+	File      string           `json:"file,omitempty"` // number of the authority's file
+}
+
+// Emergency is one that was answered and that no second authority has validated.
+type Emergency struct {
+	Reference wire.ID   `json:"reference"` // of the mandate
+	Seat      string    `json:"seat"`      // of the approver who signed it
+	Answered  time.Time `json:"answered"`
+	Due       time.Time `json:"due"`
+	HoursLeft int       `json:"hours_left"` // by the agreed time, rounded down; negative: overdue
+	Overdue   bool      `json:"overdue"`    // it counts against the approver; never while the clock is in doubt
+}
+
 // Mandated are the calls that answer a mandate.
 type Mandated struct{ socket *socket.Client }
 
@@ -105,6 +128,16 @@ func (c Mandated) Disclose(ctx context.Context, a Asked) (d Disclosed, err error
 // Sign returns the witness's signature of an answer.
 func (c Mandated) Sign(ctx context.Context, s ToSign) (signature []byte, err error) {
 	return signature, c.socket.Call(ctx, http.MethodPost, "/v1/disclosures/signature", s, &signature)
+}
+
+// Validate hands in a second authority's word.
+func (c Mandated) Validate(ctx context.Context, v Validating) (out Validated, err error) {
+	return out, c.socket.Call(ctx, http.MethodPost, "/v1/disclosures/validation", v, &out)
+}
+
+// Emergencies returns those that no second authority has validated, oldest first.
+func (c Mandated) Emergencies(ctx context.Context) (all []Emergency, err error) {
+	return all, c.socket.Call(ctx, http.MethodGet, "/v1/disclosures/emergencies", nil, &all)
 }
 
 // Batches yields the batches of a log of an answer: of all entries below its size, with the

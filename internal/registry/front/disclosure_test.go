@@ -30,19 +30,20 @@ const (
 type court struct {
 	*sealed
 	approver ed25519.PrivateKey
+	second   ed25519.PrivateKey // another approver of the same town
 	parts    []whos.Part
 	sent     uint64 // entries
 }
 
 func newCourt(t *testing.T, entries int, greets bool) *court {
 	t.Helper()
-	c := &court{sealed: newSealed(t), approver: newKey(t)}
+	c := &court{sealed: newSealed(t), approver: newKey(t), second: newKey(t)}
 	c.g = c.gateway("g1", 7)
 	_, err := c.front.client.PutHouse(t.Context(), c.house(2, c.g))
 	c.must(err)
 	trust := wire.Trust{Version: 2, Issued: began, Registry: "test-registry", Keys: []wire.RoleKey{{Role: wire.RoleIssuer, Epoch: 1, Public: public(c.issuer)},
 		{Role: wire.RoleWitness, Epoch: 1, Public: public(c.witness)}}, Records: c.public, Desk: c.kem, Escrow: c.kem, CAs: [][]byte{c.ca.Raw},
-		Approvers: []approver.Approver{{Seat: "t1-1", Public: public(c.approver), District: "d1", Town: "t1"}}}
+		Approvers: []approver.Approver{{Seat: "t1-1", Public: public(c.approver), District: "d1", Town: "t1"}, {Seat: "t1-2", Public: public(c.second), District: "d1", Town: "t1"}}}
 	envelope, err := wire.Sign(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: "test-registry", Version: wire.VersionOf(trust)}, c.encode(trust), c.root)
 	c.must(err)
 	_, err = c.front.client.PutTrust(t.Context(), envelope)

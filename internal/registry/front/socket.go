@@ -89,9 +89,11 @@ func (f *Front) serveOperator(s *socket.Server) {
 		return in, f.page.Retention.PutAway(ctx)
 	}))
 	f.serveSnapshots(s)
-	mandated := disclosure.Desk{Store: f.store, Roster: f.roster, Active: &f.active, Witness: f.keys.witness, Root: f.keys.root, Span: clock.Span}
+	mandated := disclosure.Desk{Store: f.store, Roster: f.roster, Active: &f.active, Witness: f.keys.witness, Root: f.keys.root, Span: clock.Span, Agreed: clock.Now}
 	socket.Handle(s, "POST /v1/disclosures", post(mandated.Ask))
 	socket.Handle(s, "POST /v1/disclosures/signature", post(mandated.Sign))
+	socket.Handle(s, "POST /v1/disclosures/validation", post(mandated.Validate))
+	socket.Handle(s, "GET /v1/disclosures/emergencies", get(mandated.Emergencies))
 	socket.Stream(s, "GET /v1/disclosures/batches", func(w http.ResponseWriter, r *http.Request, _ socket.None) error { return mandated.Batches(w, r) })
 	socket.Handle(s, "GET /v1/counts", get(func(ctx context.Context, q url.Values) (api.Counts, error) {
 		return query.Counts(ctx, f.store, f.page.Retention.Counts, q)

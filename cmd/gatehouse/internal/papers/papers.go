@@ -5,7 +5,9 @@ package papers
 
 import (
 	"crypto/ed25519"
+	"errors"
 	"fmt"
+	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/input"
@@ -15,15 +17,6 @@ import (
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/mandates"
 )
-
-// Mandate is the command of officers and approvers.
-type Mandate struct {
-	New    newCmd    `cmd:"" help:"Fill in a mandate as JSON, from a file or asked for: registry, place, doors, span, case, notice, officers, recipient."`
-	Sign   signCmd   `cmd:"" help:"Sign a filled-in mandate with an approver's key, here or in a token."`
-	Show   showCmd   `cmd:"" help:"Print a mandate, signed or not, in Chinese and English."`
-	Status statusCmd `cmd:"" help:"Judge a signed mandate as a gateway would now, by a trust document."`
-	Key    keyCmd    `cmd:"" help:"Make an officer's or approver's key to sign with, or a key to receive answers with."`
-}
 
 // Most bytes that are read of a form and of a trust document.
 const (
@@ -128,3 +121,18 @@ func publicKey(path string) (ed25519.PublicKey, error) {
 }
 
 func idText(id wire.KeyID) string { return fmt.Sprintf("%x", id[:]) }
+
+// filled returns what a form says, signed now where it names no time.
+func filled(f mandate.Form) (mandate.Mandate, error) {
+	m, err := f.Mandate(time.Now())
+	var refusal *mandate.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		return m, saidNo(refusal)
+	case err != nil:
+		return m, socket.Hinted("docs/mandate.md has the form, field by field", "%v", err)
+	case !wire.ValidName(f.Registry, false):
+		return m, socket.Hinted("registryd trust show says how the registry is called", "registry: no id of a registry")
+	}
+	return m, nil
+}

@@ -87,7 +87,7 @@ func (v shown) write(w io.Writer, m mandate.Mandate) {
 	line("有效期", "good", "%s – %s", local(m.Issued), local(m.Expires))
 	line("次数", "answers", "每个网关 %d 次 of each gateway", m.Answers)
 	if m.Emergency {
-		line("紧急", "emergency", "%s", "一扇门、24 小时、一次；48 小时内须由第二机关审核 one door, 24 hours, once; a second authority validates it within 48 hours")
+		line("紧急", "emergency", "%s", "一扇门、24 小时、一次；答复后 48 小时内须由第二机关审核，逾期未审核满 3 份的，登记中心不再受理该审批人的紧急调取 one door, 24 hours, once; a second authority validates it within 48 hours of the answer, and with 3 that nobody did the registry answers the approver no further emergency")
 	}
 	line("登记中心", "registry", "%s", v.Registry)
 	line("签名", "signature", "%s", v.signature())

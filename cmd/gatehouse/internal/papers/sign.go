@@ -26,14 +26,19 @@ import (
 )
 
 type signCmd struct {
-	Form     string   `arg:"" help:"The filled-in mandate, as gatehouse mandate new writes it; with --withdraw the signed one."`
-	Out      string   `required:"" help:"New file for the signed mandate." placeholder:"FILE"`
-	Key      string   `help:"The approver's key file." placeholder:"FILE" xor:"key"`
-	SignWith string   `help:"Program that signs instead, as for a key in a token: it gets the bytes on standard input and answers with the 64 bytes of an Ed25519 signature. Words are split at spaces; no shell." placeholder:"CMD" xor:"key"`
-	Public   string   `help:"The approver's public key, with --sign-with." placeholder:"FILE"`
+	Form string `arg:"" help:"The filled-in mandate, as gatehouse mandate new writes it; with --withdraw the signed one."`
+	Out  string `required:"" help:"New file for the signed mandate." placeholder:"FILE"`
+	signing
 	Officer  []string `help:"Certificates of the two officers: then each must show one." placeholder:"FILE"`
 	Withdraw string   `help:"Sign that the mandate is withdrawn, and why." placeholder:"WHY"`
 	trusted
+}
+
+// signing names the approver's key, wherever it is.
+type signing struct {
+	Key      string `help:"The approver's key file." placeholder:"FILE" xor:"key"`
+	SignWith string `help:"Program that signs instead, as for a key in a token: it gets the bytes on standard input and answers with the 64 bytes of an Ed25519 signature. Words are split at spaces; no shell." placeholder:"CMD" xor:"key"`
+	Public   string `help:"The approver's public key, with --sign-with." placeholder:"FILE"`
 }
 
 // signed is the answer of `mandate sign`.
@@ -103,8 +108,8 @@ func (c signCmd) form(s *session.Session) (form mandate.Form, err error) {
 	return form, err
 }
 
-// signer is the key, wherever it is.
-func (c signCmd) signer(s *session.Session) (crypto.Signer, error) {
+// signer is the key.
+func (c signing) signer(s *session.Session) (crypto.Signer, error) {
 	switch {
 	case c.Key != "":
 		key, err := keys.LoadPrivateKey(c.Key)
@@ -186,21 +191,6 @@ func (t token) Sign(_ io.Reader, message []byte, _ crypto.SignerOpts) ([]byte, e
 		return nil, fmt.Errorf("%s answered with %d bytes: the bare signature has %d", t.command[0], len(signature), ed25519.SignatureSize)
 	}
 	return signature, nil
-}
-
-// filled returns what a form says, signed now where it names no time.
-func filled(f mandate.Form) (mandate.Mandate, error) {
-	m, err := f.Mandate(time.Now())
-	var refusal *mandate.Refusal
-	switch {
-	case errors.As(err, &refusal):
-		return m, saidNo(refusal)
-	case err != nil:
-		return m, socket.Hinted("docs/mandate.md has the form, field by field", "%v", err)
-	case !wire.ValidName(f.Registry, false):
-		return m, socket.Hinted("registryd trust show says how the registry is called", "registry: no id of a registry")
-	}
-	return m, nil
 }
 
 // save writes a new file, and never over another.

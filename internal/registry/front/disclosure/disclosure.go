@@ -21,6 +21,7 @@ import (
 
 	"gatehouse/internal/evidence"
 	"gatehouse/internal/mandate"
+	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/front/document"
 	"gatehouse/internal/registry/front/query"
@@ -41,6 +42,7 @@ type Desk struct {
 	Witness ed25519.PrivateKey
 	Root    ed25519.PublicKey
 	Span    func() (first, last time.Time) // the time lies between them
+	Agreed  func() (time.Time, agreed.Doubt)
 }
 
 // Ask answers a mandate, after that was stored. A refusal of the mandate is no error.
@@ -76,17 +78,14 @@ func (d Desk) Ask(ctx context.Context, a api.Asked) (api.Disclosed, error) {
 	// The answer is stored even if whoever asked goes away: then it can be asked for again.
 	err = d.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		id, _, err := tx.Gateway(place)
-		if err == nil {
-			out.Number, err = tx.Disclosures.Count(m.Reference, id)
-		}
 		if err != nil {
 			return err
 		}
 		now := trueclock.Interval{Sure: first.Unix(), Lo: first.Unix(), Hi: last.Unix()}
-		use, refusal := mandate.Judge(a.Mandate, trust.Trust, mandate.Question{Place: place, Now: now, Used: out.Number})
-		if refusal != nil {
+		use, refusal, err := d.judge(tx, id, m.Reference, a.Mandate, mandate.Question{Place: place, Now: now})
+		if err != nil || refusal != nil {
 			out = api.Disclosed{Refusal: refusal}
-			return nil
+			return err
 		}
 		out.Number, out.At, out.Uncertain = use.Number, last.UTC().Truncate(time.Millisecond), use.Uncertain
 		out.Earliest, out.Latest = first.UTC(), last.UTC()
@@ -97,7 +96,7 @@ func (d Desk) Ask(ctx context.Context, a api.Asked) (api.Disclosed, error) {
 			out.Number = 0 // nothing is handed out yet: this is not one of the mandate's answers
 			return nil
 		}
-		return add(tx, id, a.Mandate, out)
+		return errors.Join(add(tx, id, a.Mandate, out), owe(tx, id, use, out.At))
 	})
 	return out, err
 }
