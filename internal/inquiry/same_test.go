@@ -178,8 +178,10 @@ func TestOnAJournal(t *testing.T) {
 	r := &s.mandate.Request
 	r.From, r.Until = noon-2*86400, noon-86400
 	all, raw := s.files(s.ask(0))
-	if len(all) != 1 || all[0].Size < 3000 || all[0].Manifest.Counts.Named != passagesADay/2 || all[0].Manifest.Counts.Entries > entriesADay+2 {
-		t.Fatalf("%d files: %d entries of %d", len(all), all[0].Manifest.Counts, all[0].Size)
+	// The journal's own goroutines ask the stepping clock too, so that a day has some entries more or less.
+	count := all[0].Manifest.Counts
+	if len(all) != 1 || all[0].Size < 3000 || count.Named < passagesADay/2-3 || count.Named > passagesADay/2+3 || count.Entries > entriesADay+20 {
+		t.Fatalf("%d files: %d entries of %d", len(all), count, all[0].Size)
 	}
 	for _, e := range all[0].Entries {
 		if e.State == evidence.Named && e.Header.Door != "front" {
