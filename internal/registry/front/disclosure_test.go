@@ -244,6 +244,31 @@ func TestDisclosureByAnotherKey(t *testing.T) {
 	}
 }
 
+// TestSealedOtherwise: a gateway that seals another name than its log has hashed keeps nobody's evidence
+// back, and its word is not taken.
+func TestSealedOtherwise(t *testing.T) {
+	c := newCourt(t, 40, true)
+	m, envelope := c.mandate(1)
+	d := c.disclose(api.Asked{Mandate: envelope, Gateway: "g1"})
+	var batches []api.SealedBatch
+	c.must(c.front.client.Mandated().Batches(t.Context(), d, d.Logs[0].Epoch, func(b api.SealedBatch) error { batches = append(batches, b); return nil }))
+	seals, err := whos.Begin(c.public, c.g.place.Address(), c.g.epoch)
+	c.must(err)
+	lie := at(c.parts, 10)
+	lie[4].Who = lie[5].Who
+	batches[1].Encapsulated = seals.Encapsulated()
+	batches[1].Sealed, err = seals.Seal(10, lie)
+	c.must(err)
+	o, err := unsealing.Answer{Disclosed: d, Log: d.Logs[0], Mandate: m, Envelope: envelope, Records: [][]byte{c.private}, Zone: "Asia/Shanghai", Software: "test"}.Open(batches, c.witness)
+	c.must(err)
+	var b bytes.Buffer
+	c.must(evidence.Write(&b, o.Content))
+	r, err := evidence.Verify(b.Bytes(), evidence.Trust{Root: c.root.Public().(ed25519.PublicKey)})
+	if err != nil || !r.Whole() || len(o.Lost) != 0 || !slices.Equal(o.Other, []uint64{14}) || r.Entries[14-12].State != evidence.Withheld {
+		t.Errorf("%v, lost %v, other %v, the entry is %v", err, o.Lost, o.Other, r.Entries[14-12].State)
+	}
+}
+
 // TestWithdrawn: who was shown the paper that withdraws a mandate answers it no more.
 func TestWithdrawn(t *testing.T) {
 	c := newCourt(t, 40, true)

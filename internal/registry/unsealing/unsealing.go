@@ -44,6 +44,9 @@ type Opened struct {
 	Content   evidence.Content
 	Tenancies []wire.ID // ascending
 	Lost      []uint64  // entries whose seals no key opened: the content would have them as withheld, which is not so
+	// Other are entries in whose seals the gateway put something else than it hashed into its log. They
+	// stand in the file as withheld: nothing proves whom they named.
+	Other []uint64
 }
 
 // Open opens the entries of an answer. The batches are those of the whole log, in order.
@@ -61,7 +64,7 @@ func (a Answer) Open(batches []api.SealedBatch, signer crypto.Signer) (Opened, e
 		return Opened{}, fmt.Errorf("the front has %s of the %d that are signed for", amount.Of(len(o.leaves), "entry"), a.Log.Size)
 	}
 	c, err := o.content(signer)
-	return Opened{Content: c, Tenancies: o.tenancies(), Lost: o.lost}, err
+	return Opened{Content: c, Tenancies: o.tenancies(), Lost: o.lost, Other: o.other}, err
 }
 
 // opening collects what one answer is made of.
@@ -72,6 +75,7 @@ type opening struct {
 	entries []journaled.Stored
 	erased  []evidence.Run
 	lost    []uint64
+	other   []uint64
 	named   map[wire.ID]bool
 	seen    seen
 }
@@ -131,8 +135,10 @@ func (o *opening) take(h wire.Header, s journaled.Stored, seq uint64, part whos.
 	opened := sealed && wire.WhoHash(part.Salt, part.Who) == s.WhoHash
 	switch {
 	case !s.Erased:
-	case failed || sealed && !opened:
+	case failed:
 		o.lost = append(o.lost, seq)
+	case sealed && !opened:
+		o.other = append(o.other, seq)
 	case !o.asked(h, seq): // and nothing shows whether it is erased
 	case !sealed:
 		o.erase(seq)

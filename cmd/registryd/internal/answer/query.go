@@ -67,6 +67,7 @@ type sealedFile struct {
 	SHA256  wire.Hash `json:"sha256"` // of what is inside
 	Entries uint64    `json:"entries,omitempty"`
 	Named   uint64    `json:"named,omitempty"`
+	Other   int       `json:"other,omitempty"` // entries whose seals hold something else than the log hashed
 }
 
 // question is a mandate that is being answered.
@@ -267,7 +268,7 @@ func (q *question) evidence(d api.Disclosed, l api.DisclosedLog, o unsealing.Ope
 		return sealedFile{}, err
 	}
 	f, err := q.seal(fmt.Sprintf("%s-%d-%s-%s-%016x.evidence", d.Reference.String()[:8], d.Number, d.Place.Building, d.Place.Gateway, l.Epoch), file.Bytes())
-	f.Entries = l.End - l.First
+	f.Entries, f.Other = l.End-l.First, len(o.Other)
 	for s := range o.Content.Entries {
 		if len(s.Who) > 0 {
 			f.Named++
@@ -353,6 +354,11 @@ func (a answered) write(w io.Writer) {
 		fmt.Fprintf(w, "  %s\n    SHA-256 %x\n", f.Path, f.SHA256)
 		if f.Entries > 0 {
 			fmt.Fprintf(w, "    %d 条记录，%d 条有身份 %s, %d with who it was\n", f.Entries, f.Named, amount.Of(int(f.Entries), "entry"), f.Named)
+		}
+	}
+	for _, f := range a.Files {
+		if f.Other > 0 {
+			fmt.Fprintf(w, "  %d 条的密封内容与日志不符，未列出身份 %s sealed otherwise than the log has it, and not named: look at this gateway\n", f.Other, amount.Of(f.Other, "entry"))
 		}
 	}
 	if len(a.Files) > 0 {
