@@ -14,10 +14,13 @@ import (
 
 	"gatehouse/internal/durable"
 	"gatehouse/internal/journal/catalogue"
+	"gatehouse/internal/journal/erasing"
+	"gatehouse/internal/journal/hints"
 	"gatehouse/internal/journal/intake"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 
 	"github.com/rs/zerolog"
 )
@@ -178,11 +181,28 @@ func (a *archive) create(epoch uint64, start tree.Range, suffix string, first []
 	return file, f, err
 }
 
-// rewrite rewrites a closed file without slack and, with erase, without who parts. The caller holds
-// upkeep, which is free while it pauses.
-func (a *archive) rewrite(ctx context.Context, f catalogue.File, erase bool) error {
+// rewrite rewrites a closed file without slack, and without the who parts that are to go. The caller holds upkeep, which
+// is free while it pauses.
+func (a *archive) rewrite(ctx context.Context, f catalogue.File, erase func(journaled.Stored) bool) error {
 	check := func(path string) error { return a.o.Verify(ctx, path) }
 	return segment.Rewriting{Path: f.Path, End: f.End, Erase: erase, Held: &a.upkeep, Check: check}.Run(ctx)
+}
+
+// erasing is what the eraser works with.
+func (a *archive) erasing(heard *hints.File) erasing.Options {
+	return erasing.Options{
+		Dir: a.o.Dir, After: a.o.EraseAfter, Uplink: a.o.Uplink, Clock: a.o.Clock, Files: a.cat.Load, Check: a.checkClosed,
+		Rewrite: func(ctx context.Context, f catalogue.File, erase func(journaled.Stored) bool) error {
+			a.upkeep.Lock()
+			defer a.upkeep.Unlock()
+			return a.rewrite(ctx, f, erase)
+		},
+		Append: func(ctx context.Context, h wire.Header) error {
+			_, err := a.in.Append(ctx, h, wire.Who{})
+			return err
+		},
+		SaveHints: heard.Save, Preserved: a.o.Preserved, Log: a.o.Log,
+	}
 }
 
 func (a *archive) remove(path string) error {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/journal/erasing"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
 )
@@ -254,7 +255,7 @@ func TestAgesAreOnlyAHint(t *testing.T) {
 			o := newOld(t, false)
 			o.pass(20*day, true, true)
 			o.stop()
-			if err := os.WriteFile(filepath.Join(o.o.Dir, agedName), []byte(text), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(o.o.Dir, erasing.AgedName), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			o.start()
@@ -288,5 +289,53 @@ func TestClockAheadWhenClosed(t *testing.T) {
 	}
 	if got := o.traces(); len(got) > 0 {
 		t.Errorf("%d people are left", len(got))
+	}
+}
+
+// TestPreservedStays: what is preserved is not erased with the rest of its file, over a restart, and goes by itself when
+// it is preserved no more.
+func TestPreservedStays(t *testing.T) {
+	var over atomic.Bool
+	o := &old{clock: newClock()}
+	o.rig = newRig(t, func(opts *Options) {
+		opts.MaxEntries, opts.Clock = 20, o.clock.stamp
+		opts.Preserved = func(h wire.Header) bool { return !over.Load() && h.Counter%3 == 0 }
+	})
+	o.start()
+	for i := range 50 {
+		o.append(granted(), somebody(byte(i+1)))
+	}
+	o.rounds()
+	n, kept := o.inClosed(), []int(nil)
+	for i, e := range o.all()[1:] {
+		if h, err := wire.DecodeHeader(e.Header); err == nil && h.Counter%3 == 0 && i < n {
+			kept = append(kept, i)
+		}
+	}
+	o.pass(40*day, true, true)
+	closed := func() []int { return slices.DeleteFunc(o.traces(), func(i int) bool { return i >= n }) }
+	if got := closed(); !slices.Equal(got, kept) || len(kept) < 10 {
+		t.Errorf("after 40 days these people are there: %v, preserved are %v", got, kept)
+	}
+	told := uint64(0)
+	for _, h := range o.headers() {
+		if h.Reason == wire.ReasonWhosErased {
+			told += h.Count
+		}
+	}
+	if told != uint64(n-len(kept)) {
+		t.Errorf("the log tells of %d", told)
+	}
+	o.stop()
+	o.start()
+	o.append(granted(), somebody(200))
+	o.pass(2*day, true, true)
+	if got := closed(); !slices.Equal(got, kept) {
+		t.Errorf("after a restart these people are there: %v", got)
+	}
+	over.Store(true)
+	o.pass(3*day, true, true)
+	if got := closed(); len(got) > 0 {
+		t.Errorf("nothing is preserved any more, and these people are there: %v", got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/journal/catalogue"
+	"gatehouse/internal/journal/erasing"
 	"gatehouse/internal/journal/hints"
 	"gatehouse/sync/wire"
 )
@@ -83,13 +84,19 @@ func TestHintsBeforeTheyCount(t *testing.T) {
 	must(os.MkdirAll(filepath.Join(path, "in the way"), 0o700))
 	r.ackAt(place(epoch, 50))
 	r.j.Safe(place(epoch, 50))
-	e := &eraser{files: r.j.files, hints: r.j.hints}
+	o, now := r.j.files.erasing(r.j.hints), r.o.Clock()
+	o.After, o.Clock = 1, func() Stamp {
+		now.Trusted, now.Wall, now.BootTime = true, now.Wall+day.Milliseconds(), now.BootTime+uint64(day)
+		return now
+	}
+	e := erasing.New(o)
+	must(e.Round(t.Context())) // knows the files
 	oldest := func() catalogue.File { return r.j.cat.Load().Files[0] }
 	over := r.o.MaxBytes + 512<<20 + 1
 	if err := r.j.space.prune(t.Context(), over); err == nil || oldest().First != 0 {
 		t.Errorf("a file was deleted by a cursor that is not on the disk: %v", err)
 	}
-	if err := e.erase(t.Context(), oldest()); err == nil || r.all()[1].Erased {
+	if err := e.Round(t.Context()); err == nil || r.all()[1].Erased {
 		t.Errorf("people were erased by a mark that is not on the disk: %v", err)
 	}
 	if _, err := r.j.NewEpoch(t.Context(), place(epoch, 50), headOf(place(epoch, 50))); err == nil {
@@ -99,7 +106,7 @@ func TestHintsBeforeTheyCount(t *testing.T) {
 		t.Fatalf("the epoch is %x", s.Epoch)
 	}
 	must(os.RemoveAll(path))
-	must(e.erase(t.Context(), oldest()))
+	must(e.Round(t.Context()))
 	if !r.all()[1].Erased || r.onDisk().Safe != place(epoch, 50) {
 		t.Error("nothing is erased")
 	}

@@ -29,6 +29,7 @@ import (
 	"gatehouse/internal/disk"
 	"gatehouse/internal/journal/ahead"
 	"gatehouse/internal/journal/catalogue"
+	"gatehouse/internal/journal/erasing"
 	"gatehouse/internal/journal/hints"
 	"gatehouse/internal/journal/intake"
 	"gatehouse/internal/tree"
@@ -84,7 +85,7 @@ func Open(o Options) (*Journal, error) {
 // is logged and lost. Call it once.
 func (j *Journal) Run(ctx context.Context) error {
 	w := &writer{files: j.files, anchors: j.anchors, space: j.space, tails: j.tails, retry: j.retry, buffer: j.files.newBuffer()}
-	k := &keeper{files: j.files, anchors: j.anchors, hints: j.hints, space: j.space, eraser: &eraser{files: j.files, hints: j.hints}}
+	k := &keeper{files: j.files, anchors: j.anchors, hints: j.hints, space: j.space, eraser: erasing.New(j.files.erasing(j.hints))}
 	var keeping sync.WaitGroup
 	keeping.Go(func() { k.run(ctx) })
 	w.loop(ctx)

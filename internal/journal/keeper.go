@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/internal/journal/catalogue"
+	"gatehouse/internal/journal/erasing"
 	"gatehouse/internal/journal/hints"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
@@ -21,7 +22,7 @@ type keeper struct {
 	anchors *anchors
 	hints   *hints.File
 	space   *space
-	eraser  *eraser
+	eraser  *erasing.Eraser
 }
 
 // run works when the writer pokes it, and checks the space once a minute; it writes nothing where
@@ -32,7 +33,7 @@ func (k *keeper) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			k.files.report("keep how long files have been closed", k.eraser.stop())
+			k.files.report("keep how long files have been closed", k.eraser.Stop())
 			return
 		case <-k.files.work:
 		case <-tick.C:
@@ -43,7 +44,7 @@ func (k *keeper) run(ctx context.Context) {
 		k.files.report("save hints", k.hints.Keep())
 		k.files.report("write leaf tiles", k.writeTiles(ctx))
 		k.files.report("rewrite closed files", k.packFiles(ctx))
-		k.files.report("erase who parts", k.eraser.round(ctx))
+		k.files.report("erase who parts", k.eraser.Round(ctx))
 		k.files.report("look after space", k.space.round(ctx))
 	}
 }
@@ -141,7 +142,7 @@ func (k *keeper) packFile(ctx context.Context, f catalogue.File) error {
 	defer k.files.upkeep.Unlock()
 	s, err := segment.Read(f.Path)
 	if err == nil && (!s.Packed || f.Spoilt) {
-		err = k.files.rewrite(ctx, f, false)
+		err = k.files.rewrite(ctx, f, nil)
 	}
 	if err == nil {
 		k.files.mark(f, func(f *catalogue.File) { f.Packed, f.Spoilt = true, false })

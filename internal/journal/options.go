@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/internal/journal/intake"
 	"gatehouse/internal/journal/segment"
+	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/journaled"
 )
 
@@ -54,6 +55,10 @@ type Options struct {
 	// never. Where the registry has them and never says that they are safe, 30 days
 	// more; what it does not have is not erased.
 	EraseAfter time.Duration
+	// Preserved reports whether an entry is kept from erasing: while it is, neither age nor
+	// a request takes its who part, and soon after it is not any more it goes as the others
+	// went. It must be safe for concurrent use and quick. Nil: nothing is preserved.
+	Preserved func(wire.Header) bool
 	// KeepEvery is how often the files are looked after when nothing else is the
 	// reason to: missing files, space, age; 1 min.
 	KeepEvery time.Duration

@@ -26,13 +26,13 @@ const (
 	longestGap = time.Second
 )
 
-// Rewriting rewrites a closed file without slack and, with Erase, without who parts. The tree must not change.
+// Rewriting rewrites a closed file without slack, and without the who parts that are to go. The tree must not change.
 type Rewriting struct {
 	Path  string
-	End   uint64 // where the counting entries end, NoEnd where all count: fewer are damage, more are kept
-	Erase bool
-	Held  sync.Locker             // the caller holds it; it is free during the pauses
-	Check func(path string) error // must find the new file good
+	End   uint64                      // where the counting entries end, NoEnd where all count: fewer are damage, more are kept
+	Erase func(journaled.Stored) bool // whose who part goes; nil: none
+	Held  sync.Locker                 // the caller holds it; it is free during the pauses
+	Check func(path string) error     // must find the new file good
 }
 
 // Run makes the new file beside the old one and puts it in place when it is complete, synced and found good. A file
@@ -96,7 +96,7 @@ func (r Rewriting) copy(ctx context.Context, old Tx, temp string) error {
 func (r Rewriting) copyParts(ctx context.Context, old Tx, s Segment, w *Writer) error {
 	p := part{end: s.Start}
 	err := old.split(s.Start.Size(), s.Size, func(_ uint64, stored []byte, e journaled.Stored, leaf tlog.Hash) error {
-		if r.Erase {
+		if r.Erase != nil && r.Erase(e) {
 			stored = e.Erase().Encode()
 		}
 		p.stored, p.leaves, p.bytes = append(p.stored, stored), append(p.leaves, leaf), p.bytes+len(stored)

@@ -84,7 +84,7 @@ func TestRewriteInParts(t *testing.T) {
 			}
 			size = info.Size()
 		}}
-		if err := (Rewriting{Path: path, End: NoEnd, Erase: erase, Held: held, Check: isGood}).Run(t.Context()); err != nil {
+		if err := (Rewriting{Path: path, End: NoEnd, Erase: func(journaled.Stored) bool { return erase }, Held: held, Check: isGood}).Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if held.n < 3 || !held.held {

@@ -85,21 +85,16 @@ func (w *Writer) sync() error { return durable.Guard("sync "+w.path, w.db.Sync) 
 // fault it stays open, since its locks may be held for ever.
 func (w *Writer) Close(err error) { closeUnlessFaulted(w.db, err) }
 
-// CountWhos returns how many entries of a file name somebody, and the first
-// sequence after its last.
-func CountWhos(path string) (n int, end uint64, err error) {
-	err = View(path, func(t Tx) error {
+// Walk calls each with the entries of a closed file. What they have is valid until each returns.
+func Walk(path string, each func(seq uint64, s journaled.Stored)) error {
+	return View(path, func(t Tx) error {
 		s, err := t.Segment()
 		if err != nil {
 			return err
 		}
-		end = s.Size
-		return t.split(s.Start.Size(), s.Size, func(_ uint64, _ []byte, e journaled.Stored, _ tlog.Hash) error {
-			if len(e.Who) > 0 {
-				n++
-			}
+		return t.split(s.Start.Size(), s.Size, func(seq uint64, _ []byte, e journaled.Stored, _ tlog.Hash) error {
+			each(seq, e)
 			return nil
 		})
 	})
-	return n, end, err
 }
