@@ -124,8 +124,13 @@ func BenchmarkAsk(b *testing.B) {
 	r.From, r.Until = noon-45*86400, noon-15*86400
 	walk := func() {
 		var batch journaled.Copies
-		at, err := each(b.Context(), j, journaled.Position{}, &batch, (*[]journaled.Entry)(&batch), func(journaled.Entry) error { return nil })
-		must(b, at, err)
+		for at := (journaled.Position{}); ; {
+			next, err := j.Read(b.Context(), at, entriesAtOnce, &batch)
+			if must(b, next, err); len(batch) == 0 {
+				break
+			}
+			at = next
+		}
 	}
 	walk()
 	var walking, busy time.Duration

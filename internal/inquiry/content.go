@@ -84,8 +84,7 @@ func (q *query) entries(ctx context.Context, found *surveyed, r run) iter.Seq2[j
 	var seen []bool // by the first of two walks
 	return func(yield func(journaled.Stored, error) bool) {
 		next, stopped := r.first, false
-		var batch journaled.Batch
-		_, err := each(ctx, q.Log, journaled.Position{Epoch: r.epoch, Sequence: r.first}, &batch, &batch.List, func(e journaled.Entry) error {
+		_, err := each(ctx, q.Log, journaled.Position{Epoch: r.epoch, Sequence: r.first}, whole, func(e *journaled.Entry) error {
 			at := next - r.first
 			if next == r.end || e.Position != (journaled.Position{Epoch: r.epoch, Sequence: next}) {
 				return errEnough

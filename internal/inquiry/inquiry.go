@@ -177,11 +177,12 @@ func (q *query) judge(use uint64) (mandate.Use, *mandate.Refusal) {
 // surveys it.
 func (q *query) findUses(ctx context.Context) error {
 	q.uses, q.found = map[uint64]sealed.Record{}, newSurvey(q.asked, q.Log.Head())
-	return q.found.walk(ctx, q.Log, journaled.Position{}, func(e journaled.Headed) error {
+	opener := sealed.NewOpener(q.reference)
+	return q.found.walk(ctx, q.Log, journaled.Position{}, func(e *journaled.Headed) error {
 		if e.Kind != wire.KindSealed {
 			return nil
 		}
-		if r, ok := sealed.OpenWith(q.reference, e.Detail); ok && r.What == sealed.Answer {
+		if r, ok := opener.Open(e.Detail); ok && r.What == sealed.Answer {
 			q.uses[r.Use] = r
 		}
 		return nil
@@ -305,32 +306,3 @@ func (q *query) collect(ctx context.Context, use mandate.Use, fixed sealed.Fixed
 
 // usualEntry is how many bytes of a file an entry takes at most where each passage is told of.
 const usualEntry = 128
-
-// each calls do for all entries from a place on, as they are taken into list, and returns the place behind
-// the last batch.
-func each[T any](ctx context.Context, log Log, at journaled.Position, to journaled.Taker, list *[]T, do func(T) error) (journaled.Position, error) {
-	for {
-		next, err := log.Read(ctx, at, entriesAtOnce, to)
-		if err != nil {
-			return at, fmt.Errorf("read the log: %w", err)
-		}
-		if len(*list) == 0 {
-			return next, nil
-		}
-		for _, e := range *list {
-			if err := do(e); errors.Is(err, errEnough) {
-				return at, nil
-			} else if err != nil {
-				return at, err
-			}
-		}
-		at = next
-	}
-}
-
-// entriesAtOnce is how many entries are read with an entry file open: opening one takes as long as some
-// hundred of them.
-const entriesAtOnce = 2000
-
-// errEnough ends each.
-var errEnough = errors.New("enough")

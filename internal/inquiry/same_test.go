@@ -60,7 +60,7 @@ func slowly(t *rapid.T, m *memory, s scope) *surveyed {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := v.take(journaled.Headed{Position: e.Position, Erased: e.Erased})
+		r := v.take(&journaled.Headed{Position: e.Position, Erased: e.Erased})
 		if len(r.boots) == 0 || r.boots[len(r.boots)-1] != h.Boot {
 			r.boots = append(r.boots, h.Boot)
 		}

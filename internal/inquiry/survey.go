@@ -83,7 +83,7 @@ func (q *query) survey(ctx context.Context, s scope, afresh bool) (*surveyed, er
 		v = newSurvey(s.span, now)
 	}
 	v.scope = s
-	err := v.walk(ctx, q.Log, v.behind, func(e journaled.Headed) error {
+	err := v.walk(ctx, q.Log, v.behind, func(e *journaled.Headed) error {
 		if e.Epoch == s.fixed.Epoch && e.Sequence >= s.fixed.Size {
 			return errEnough
 		}
@@ -94,9 +94,8 @@ func (q *query) survey(ctx context.Context, s scope, afresh bool) (*surveyed, er
 }
 
 // walk takes all entries from a place on, until use says that it is enough.
-func (v *surveyed) walk(ctx context.Context, log Log, from journaled.Position, use func(journaled.Headed) error) (err error) {
-	var batch journaled.Headers
-	v.behind, err = each(ctx, log, from, &batch, &batch.List, func(e journaled.Headed) error {
+func (v *surveyed) walk(ctx context.Context, log Log, from journaled.Position, use func(*journaled.Headed) error) (err error) {
+	v.behind, err = each(ctx, log, from, headers, func(e *journaled.Headed) error {
 		if e.Kind == 0 {
 			return fmt.Errorf("entry %d of the log: %w", e.Sequence, wire.ErrMalformed)
 		}
@@ -118,7 +117,7 @@ func (v *surveyed) walk(ctx context.Context, log Log, from journaled.Position, u
 const runShift = 48
 
 // take puts an entry into the last run, or begins one.
-func (v *surveyed) take(e journaled.Headed) *run {
+func (v *surveyed) take(e *journaled.Headed) *run {
 	if n := len(v.runs); n == 0 || v.runs[n-1].epoch != e.Epoch || v.runs[n-1].end != e.Sequence {
 		v.runs = append(v.runs, run{epoch: e.Epoch, first: e.Sequence, end: e.Sequence, from: math.MaxUint64, before: e.Sequence})
 	}
@@ -166,7 +165,7 @@ func (r run) cut(from, to uint64) run {
 
 // sees reports whether the file tells who an entry names: it is of one of the mandate's doors, within
 // its time, and of somebody whom it asks for.
-func (v *surveyed) sees(e journaled.Entry) (bool, error) {
+func (v *surveyed) sees(e *journaled.Entry) (bool, error) {
 	if len(e.Who) == 0 {
 		return false, nil
 	}

@@ -20,10 +20,14 @@ type Glimpse struct {
 // entries on. ok is false where there are none.
 func Glance(header []byte) (g Glimpse, ok bool) {
 	r := canonical.Reader{B: header}
-	for n := r.Head(canonical.Map, 23); n > 0; n-- {
-		switch r.Head(canonical.Uint, 23) {
+	for n := r.Head(canonical.Map, 23); n > 0 && len(r.B) > 0; n-- {
+		key := r.B[0] // a small number is its own head
+		r.B = r.B[1:]
+		switch key {
 		case 1:
 			g.Boot = r.Head(canonical.Uint, math.MaxUint64)
+		case 2:
+			r.Head(canonical.Uint, math.MaxUint64)
 		case 3:
 			g.BootTime = r.Head(canonical.Uint, math.MaxUint64)
 		case 4:

@@ -68,7 +68,8 @@ func (h *Headers) Begin(int) { h.List, h.bytes = h.List[:0], h.bytes[:0] }
 
 // Take implements Taker. It refuses nothing: whoever uses the entry does.
 func (h *Headers) Take(at Position, stored []byte) error {
-	e := Headed{Position: at}
+	h.List = append(h.List, Headed{Position: at})
+	e := &h.List[len(h.List)-1]
 	if len(stored) > 0 && stored[0] >= arrayOf1 && stored[0] <= arrayOf3 {
 		e.Glimpse, _ = Glance(stored[1:])
 		e.Erased = stored[0] == arrayOf2
@@ -78,6 +79,5 @@ func (h *Headers) Take(at Position, stored []byte) error {
 		h.bytes = append(h.bytes, Detail(stored[1:])...)
 		e.Detail = h.bytes[from:len(h.bytes):len(h.bytes)]
 	}
-	h.List = append(h.List, e)
 	return nil
 }

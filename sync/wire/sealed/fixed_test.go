@@ -28,7 +28,7 @@ func TestFixed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	read, ok := OpenWith(r.Reference, detail)
+	read, ok := NewOpener(r.Reference).Open(detail)
 	again, err := DecodeFixed(read.Fixed)
 	if err != nil || !ok {
 		t.Fatal(err, ok)

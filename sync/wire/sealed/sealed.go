@@ -23,6 +23,8 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
+	"hash"
+	"io"
 
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/internal/canonical"
@@ -103,7 +105,7 @@ func Seal(records []byte, address string, reference []byte, r Record) ([]byte, e
 	if len(detail) != wrapped {
 		return nil, fmt.Errorf("seal entry: %w: an encapsulated key of %d bytes", wire.ErrMalformed, len(detail))
 	}
-	wrap, err := referenceKey(reference, detail)
+	wrap, err := referenceKey(hmac.New(sha256.New, reference), detail)
 	if err != nil {
 		return nil, fmt.Errorf("seal entry: %w", err)
 	}
@@ -135,12 +137,19 @@ func Open(private []byte, address string, detail []byte) (Record, error) {
 	return read(secret, detail)
 }
 
-// OpenWith reads a detail with the reference that it was sealed with. ok is false for all others.
-func OpenWith(reference, detail []byte) (r Record, ok bool) {
+// Opener reads the details that were sealed with one reference: for a walk over a log, most of whose
+// details are of others. It is for one goroutine at a time.
+type Opener struct{ mac hash.Hash }
+
+// NewOpener returns the opener by a reference.
+func NewOpener(reference []byte) Opener { return Opener{hmac.New(sha256.New, reference)} }
+
+// Open reads a detail. ok is false for all that were sealed with another reference.
+func (o Opener) Open(detail []byte) (r Record, ok bool) {
 	if len(detail) != wire.SealedSize {
 		return r, false
 	}
-	wrap, err := referenceKey(reference, detail[:wrapped])
+	wrap, err := referenceKey(o.mac, detail[:wrapped])
 	if err != nil {
 		return r, false
 	}
@@ -175,20 +184,23 @@ func read(secret, detail []byte) (r Record, err error) {
 // nonce is that of every text: no key has a second one.
 var nonce [12]byte
 
-// referenceKey is the key that wraps the secret of one entry for whoever knows the reference.
-func referenceKey(reference, encapsulated []byte) (cipher.AEAD, error) {
-	return keyOf(reference, "gatehouse sealed reference v1", encapsulated)
+// referenceKey is the key that wraps the secret of one entry for whoever knows the reference, which is the
+// mac's.
+func referenceKey(reference hash.Hash, encapsulated []byte) (cipher.AEAD, error) {
+	return keyOf(reference, "gatehouse sealed reference v1\x00", encapsulated)
 }
 
 func recordKey(secret []byte) (cipher.AEAD, error) {
-	return keyOf(secret, "gatehouse sealed record v1", nil)
+	return keyOf(hmac.New(sha256.New, secret), "gatehouse sealed record v1\x00", nil)
 }
 
 // keyOf is AES-256-GCM by HMAC-SHA256 of a label, a zero byte and what the key is for.
-func keyOf(from []byte, label string, of []byte) (cipher.AEAD, error) {
-	mac := hmac.New(sha256.New, from)
-	mac.Write(append(append([]byte(label), 0), of...))
-	key := mac.Sum(nil)
+func keyOf(from hash.Hash, label string, of []byte) (cipher.AEAD, error) {
+	from.Reset()
+	_, _ = io.WriteString(from, label) // a hash takes everything
+	from.Write(of)
+	var sum [sha256.Size]byte
+	key := from.Sum(sum[:0])
 	defer clear(key)
 	block, err := aes.NewCipher(key)
 	if err != nil {

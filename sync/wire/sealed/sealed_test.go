@@ -2,6 +2,7 @@ package sealed
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -59,7 +60,7 @@ func TestSealed(t *testing.T) {
 	if got, err := Open(private, at, detail); err != nil || !same(got, r) {
 		t.Errorf("with the records key: %+v, %v", got, err)
 	}
-	if got, ok := OpenWith(r.Reference, detail); !ok || !same(got, r) {
+	if got, ok := NewOpener(r.Reference).Open(detail); !ok || !same(got, r) {
 		t.Errorf("with the reference: %+v, %v", got, ok)
 	}
 	if _, err := Open(others, at, detail); err == nil {
@@ -68,13 +69,13 @@ func TestSealed(t *testing.T) {
 	if _, err := Open(private, "building-1/gateway-2", detail); err == nil {
 		t.Error("it opens as another gateway's")
 	}
-	if _, ok := OpenWith(seq(0x41, 16), detail); ok {
+	if _, ok := NewOpener(seq(0x41, 16)).Open(detail); ok {
 		t.Error("another reference opens it")
 	}
 	for i := range detail {
 		changed := bytes.Clone(detail)
 		changed[i] ^= 1
-		if _, ok := OpenWith(r.Reference, changed); ok {
+		if _, ok := NewOpener(r.Reference).Open(changed); ok {
 			t.Errorf("byte %d was changed, and the reference opens it", i)
 		}
 		if i%97 == 0 || i >= wrapped && i%13 == 0 {
@@ -87,7 +88,7 @@ func TestSealed(t *testing.T) {
 		if _, err := Open(private, at, detail[:n]); err == nil {
 			t.Errorf("%d bytes of it open", n)
 		}
-		if _, ok := OpenWith(r.Reference, detail[:n]); ok {
+		if _, ok := NewOpener(r.Reference).Open(detail[:n]); ok {
 			t.Errorf("%d bytes of it open with the reference", n)
 		}
 	}
@@ -150,7 +151,7 @@ func TestRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wrap, _ := referenceKey(seq(0x40, 16), detail)
+		wrap, _ := referenceKey(hmac.New(sha256.New, seq(0x40, 16)), detail)
 		key, _ := recordKey(secret)
 		return key.Seal(wrap.Seal(detail, nonce[:], secret, nil), nonce[:], append(text, make([]byte, room-len(text))...), nil)
 	}
@@ -194,11 +195,11 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// FuzzOpenWith: no detail makes a reader fall, or is read without its reference.
-func FuzzOpenWith(f *testing.F) {
+// FuzzOpener: no detail makes a reader fall, or is read without its reference.
+func FuzzOpener(f *testing.F) {
 	f.Add(seq(0, wire.SealedSize))
 	f.Fuzz(func(t *testing.T, detail []byte) {
-		if r, ok := OpenWith(seq(0x40, 16), detail); ok {
+		if r, ok := NewOpener(seq(0x40, 16)).Open(detail); ok {
 			t.Errorf("%x says %+v", detail, r)
 		}
 	})
