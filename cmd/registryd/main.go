@@ -71,7 +71,7 @@ type cli struct {
 	House        houseCmd             `cmd:"" help:"House documents, for a registry that lost everything."`
 	Person       personCmd            `cmd:"" help:"Show who a tenancy is, with the records key; it is written down first."`
 	Query        answer.Query         `cmd:"" help:"Answer a mandate from the stored log, with the records key: evidence that only its recipient opens."`
-	Mandate      answer.Mandate       `cmd:"" help:"Emergencies that wait for a second authority: list them, take its word."`
+	Mandate      answer.Mandate       `cmd:"" help:"Emergencies that wait for a second authority: list them, take its word. Mandates that were refused."`
 	Sealed       sealedCmd            `cmd:"" help:"Show what was asked of gateways on site under a mandate, with the records key."`
 	Forget       forgetCmd            `cmd:"" help:"Erase whom the entries of a tenancy name, on a resident's request or a court's order."`
 	Preserve     preserveCmd          `cmd:"" help:"Keep a span of a door's entries from erasing for a week, on an officer's order."`

@@ -186,6 +186,9 @@ func TestQuery(t *testing.T) {
 	if text := r.ok("transparency", "--quarter", quarter, "--zone", "UTC"); !strings.Contains(text, "d1/t1") || !strings.Contains(text, "<5") || !strings.Contains(text, "1-4") {
 		t.Errorf("the answer is not counted:\n%s", text)
 	}
+	if text := r.ok("mandate", "refused"); !strings.Contains(text, "  d1/t1  used_up\n") || strings.Contains(text, "house-1") || r.ok("mandate", "refused", "--to", "2026-01-01") != "none\n" {
+		t.Errorf("the refusal is not shown, or with more than its town:\n%s", text)
+	}
 	r.validates(reg, m, by, second, args)
 	r.refused("no gateway", append(args, "--gateway", "gw-9")...)
 	wrong := slices.Clone(args)

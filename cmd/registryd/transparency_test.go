@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -21,13 +22,15 @@ import (
 )
 
 // countingFront answers with the counts and the sealed entries of a quarter.
-func countingFront(t *testing.T, dir string, counts api.Counts, entries []api.Entry) string {
+func countingFront(t *testing.T, dir string, trust []byte, counts api.Counts, entries []api.Entry) string {
 	path := filepath.Join(dir, "s")
 	l, err := net.Listen("unix", path)
 	must(t, err)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q, enc := r.URL.Query(), json.NewEncoder(w)
 		switch from, _ := time.Parse(time.RFC3339, q.Get("from")); {
+		case r.URL.Path == "/v1/trusts":
+			_ = enc.Encode([][]byte{trust})
 		case r.URL.Path == "/v1/gateways":
 			_ = enc.Encode([]api.Gateway{{Place: entries[0].Place, Zone: "Asia/Shanghai"}})
 		case !from.Equal(time.Date(2026, 6, 30, 16, 0, 0, 0, time.UTC)):
@@ -47,6 +50,16 @@ func countingFront(t *testing.T, dir string, counts api.Counts, entries []api.En
 	return path
 }
 
+// trustOf is a trust document with that records key. Who signed it is for the front to judge.
+func trustOf(t *testing.T, records []byte) []byte {
+	_, root, err := ed25519.GenerateKey(nil)
+	must(t, err)
+	envelope, err := wire.SignBody(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: "city"}, wire.Trust{Version: 1, Issued: 1_790_000_000, Registry: "city",
+		Records: records, Desk: records, Escrow: records, CAs: [][]byte{{1}}, Keys: []wire.RoleKey{{Role: wire.RoleIssuer, Epoch: 1, Public: [32]byte(root.Public().(ed25519.PublicKey))}}}, root)
+	must(t, err)
+	return envelope
+}
+
 // TestTransparency: a quarter is published once, when it is over, with no number from 1 to 4; a page that needs nothing
 // beside it, and a list in which an answered mandate is found.
 func TestTransparency(t *testing.T) {
@@ -64,8 +77,13 @@ func TestTransparency(t *testing.T) {
 		must(t, err)
 		entries = append(entries, api.Entry{Place: api.Place{District: "d1", Town: "t2", Building: "lane-9", Gateway: "gw1"}, Sequence: uint64(i), Kind: "sealed", Detail: detail})
 	}
-	front := countingFront(t, dir, api.Counts{Mandates: []wire.Hash{central}, Towns: []api.TownCounts{
-		{Town: api.Town{District: "d1", Town: "t1"}, Answers: 3, Emergencies: 1, Preserved: 17},
+	trust := trustOf(t, public)
+	strange, _, err := sealing.GenerateKey()
+	must(t, err)
+	foreign := filepath.Join(dir, "foreign.key")
+	must(t, keys.SaveSealKey(foreign, strange))
+	front := countingFront(t, dir, trust, api.Counts{Mandates: []wire.Hash{central}, Towns: []api.TownCounts{
+		{Town: api.Town{District: "d1", Town: "t1"}, Answers: 3, Emergencies: 1, Refused: 8, Preserved: 17}, {Refused: 2},
 		{Town: api.Town{District: "d1", Town: "<t3>"}, Answers: 6, Forgotten: 5}}}, entries)
 	out, padding := filepath.Join(dir, "public"), filepath.Join(dir, "padding")
 	args := []string{"transparency", "--quarter", "2026Q3"}
@@ -74,7 +92,8 @@ func TestTransparency(t *testing.T) {
 		t.Errorf("%d\n%s%s", status, text, errOut)
 	}
 	for want, more := range map[string][]string{"no quarter": {"--quarter", "2026Q7"}, "go together": {"--out", out}, "lies in --out": {"--out", out, "--oversight", filepath.Join(out, "p")},
-		"is not over": {"--quarter", "2099Q4", "--out", out, "--oversight", padding}, "no time zone": {"--zone", "Moon"}, "records.key": {"--key", filepath.Join(dir, "none")}} {
+		"is not over": {"--quarter", "2099Q4", "--out", out, "--oversight", padding}, "no time zone": {"--zone", "Moon"}, "records.key": {"--key", filepath.Join(dir, "none")},
+		"is no records key that a trust document of this registry names": {"--key", foreign}} {
 		if status, _, errOut := call(front, append(slices.Clone(args), more...)...); status != 1 || !strings.Contains(errOut, want) || !strings.Contains(errOut, "hint: ") {
 			t.Errorf("%s: %d %s", want, status, errOut)
 		}
@@ -89,7 +108,7 @@ func TestTransparency(t *testing.T) {
 		must(t, err)
 		return string(b)
 	}
-	if read(".txt") != text || !strings.Contains(text, "d1/t2") {
+	if read(".txt") != text || !strings.Contains(text, "d1/t2") || !strings.Contains(text, "无审批人签名 No approver signed") {
 		t.Errorf("%s\n%s", read(".txt"), text)
 	}
 	list := strings.Fields(read(".mandates"))
@@ -105,7 +124,8 @@ func TestTransparency(t *testing.T) {
 		Total   map[string]string
 	}
 	must(t, json.Unmarshal([]byte(read(".json")), &object))
-	if object.Quarter != "2026Q3" || len(object.Towns) != 3 || object.Towns[1]["answers"] != "<5" || object.Total["on_site"] != "1-4" || object.Total["emergencies"] != "1-4" || object.Total["preserved"] != "17" {
+	if object.Quarter != "2026Q3" || len(object.Towns) != 4 || object.Towns[2]["answers"] != "<5" || object.Total["on_site"] != "1-4" || object.Total["emergencies"] != "1-4" || object.Total["preserved"] != "17" ||
+		object.Total["refused"] != "9-12" {
 		t.Errorf("%+v", object)
 	}
 	page := read(".html")

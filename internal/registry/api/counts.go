@@ -9,7 +9,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Town is a town of a district.
+// Town is a town of a district. Without names it is that of mandates that no approver has signed.
 type Town struct {
 	District string `json:"district"`
 	Town     string `json:"town"`
@@ -20,6 +20,7 @@ type TownCounts struct {
 	Town
 	Answers     int `json:"answers"`     // under mandates, from what the registry has
 	Emergencies int `json:"emergencies"` // of them, under a mandate of an emergency
+	Refused     int `json:"refused"`     // mandates, by the registry
 	Preserved   int `json:"preserved"`   // orders
 	Forgotten   int `json:"forgotten"`   // requests
 }
@@ -32,6 +33,21 @@ type Counts struct {
 
 // Counts returns the counts since one time and before another.
 func (c Mandated) Counts(ctx context.Context, from, to time.Time) (all Counts, err error) {
-	q := url.Values{"from": {from.Format(time.RFC3339)}, "to": {to.Format(time.RFC3339)}}
-	return all, c.socket.Call(ctx, http.MethodGet, "/v1/counts?"+q.Encode(), nil, &all)
+	return all, c.socket.Call(ctx, http.MethodGet, "/v1/counts?"+span(from, to), nil, &all)
+}
+
+// Refused is a mandate that the registry refused, without what it asked for.
+type Refused struct {
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason"` // code
+	Town
+}
+
+// Refusals returns the refusals since one time and before another, oldest first.
+func (c Mandated) Refusals(ctx context.Context, from, to time.Time) (all []Refused, err error) {
+	return all, c.socket.Call(ctx, http.MethodGet, "/v1/disclosures/refusals?"+span(from, to), nil, &all)
+}
+
+func span(from, to time.Time) string {
+	return url.Values{"from": {from.Format(time.RFC3339)}, "to": {to.Format(time.RFC3339)}}.Encode()
 }

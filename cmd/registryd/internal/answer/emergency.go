@@ -10,9 +10,10 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// Mandate is the command of emergencies that wait for a second authority.
+// Mandate is the command of what happened to mandates: emergencies that wait for a second authority, and refusals.
 type Mandate struct {
 	Validate validateCmd    `cmd:"" help:"Take a second authority's word that a mandate of an emergency was right."`
+	Refused  refusedCmd     `cmd:"" help:"Show which mandates the registry refused: when, of which town, why. What they asked for was never kept."`
 	List     emergenciesCmd `cmd:"" help:"Show emergencies that were answered and that no second authority has validated: seat, when, hours left."`
 }
 

@@ -13,7 +13,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"gatehouse/internal/amount"
@@ -21,7 +20,6 @@ import (
 	"gatehouse/internal/durable"
 	"gatehouse/internal/evidence"
 	"gatehouse/internal/input"
-	"gatehouse/internal/keys"
 	"gatehouse/internal/mandate"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
@@ -119,7 +117,7 @@ func (c Query) Run(s *Session) error {
 
 // read reads mandate and key, and which tenancies the flats had.
 func (q *question) read() (err error) {
-	if err := q.readKeys(); err != nil {
+	if q.records, err = Keys(q.Ctx, q.Front, q.Key...); err != nil {
 		return err
 	}
 	if q.envelope, err = input.ReadFile(q.Ctx, q.Query.Mandate, mostMandate); err != nil {
@@ -140,39 +138,6 @@ func (q *question) read() (err error) {
 		return err
 	}
 	return q.readFlats()
-}
-
-// readKeys reads the records keys. A key that no trust document names would open nothing, and the
-// answer be counted.
-func (q *question) readKeys() error {
-	trusts, err := q.Front.Trusts(q.Ctx)
-	if err != nil {
-		return err
-	}
-	var known [][]byte
-	for _, envelope := range trusts {
-		payload, p, err := wire.Read(envelope)
-		if err != nil {
-			return err
-		}
-		t, err := wire.DecodeTrust(p.Version, payload)
-		if err != nil {
-			return err
-		}
-		known = append(known, t.Records)
-	}
-	for _, path := range q.Key {
-		key, err := keys.LoadSealKey(path)
-		if err != nil {
-			return socket.Hinted("--key names records.key, which registryd init wrote into the offline directory", "%v", err)
-		}
-		public, err := sealing.PublicOf(key)
-		if err != nil || !slices.ContainsFunc(known, func(k []byte) bool { return bytes.Equal(k, public) }) {
-			return socket.Hinted("records.key, from the stick of this registry", "%s is no records key that a trust document of this registry names", path)
-		}
-		q.records = append(q.records, key)
-	}
-	return nil
 }
 
 // readFlats reads which tenancies the flats of the mandate ever had.

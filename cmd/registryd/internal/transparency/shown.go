@@ -25,13 +25,14 @@ type numbers struct {
 	Answers     string `json:"answers"`
 	Emergencies string `json:"emergencies"`
 	OnSite      string `json:"on_site,omitempty"` // empty: not known without the records key
+	Refused     string `json:"refused"`
 	Preserved   string `json:"preserved"`
 	Forgotten   string `json:"forgotten"`
 }
 
 // cells are the numbers in the order of the columns.
 func (n numbers) cells() []string {
-	return []string{n.Answers, n.Emergencies, n.OnSite, n.Preserved, n.Forgotten}
+	return []string{n.Answers, n.Emergencies, n.OnSite, n.Refused, n.Preserved, n.Forgotten}
 }
 
 // span is what readers of a column know of its total.
@@ -57,16 +58,16 @@ func (s span) String() string {
 // show returns the towns' numbers and the totals as they are shown, and how long the list of mandates is: as long as
 // there may have been answers, by what is shown. onSite is nil where it is not known.
 func show(towns []api.TownCounts, onSite map[api.Town]int) (rows []row, total numbers, length int) {
-	var answers, emergencies, site, preserved, forgotten span
+	var answers, emergencies, site, refused, preserved, forgotten span
 	for _, t := range towns {
 		r := row{t.Town, numbers{Answers: answers.show(t.Answers), Emergencies: emergencies.show(t.Emergencies),
-			Preserved: preserved.show(t.Preserved), Forgotten: forgotten.show(t.Forgotten)}}
+			Refused: refused.show(t.Refused), Preserved: preserved.show(t.Preserved), Forgotten: forgotten.show(t.Forgotten)}}
 		if onSite != nil {
 			r.OnSite = site.show(onSite[t.Town])
 		}
 		rows = append(rows, r)
 	}
-	total = numbers{Answers: answers.String(), Emergencies: emergencies.String(), Preserved: preserved.String(), Forgotten: forgotten.String()}
+	total = numbers{Answers: answers.String(), Emergencies: emergencies.String(), Refused: refused.String(), Preserved: preserved.String(), Forgotten: forgotten.String()}
 	if onSite != nil {
 		total.OnSite = site.String()
 	}

@@ -57,9 +57,9 @@ func TestNothingHiddenShows(t *testing.T) {
 		siteA, siteB := map[api.Town]int{}, map[api.Town]int{}
 		for i := range n {
 			town := api.Town{District: "d", Town: fmt.Sprint(i)}
-			a[i] = api.TownCounts{Town: town, Answers: count.Draw(t, "answers"), Preserved: count.Draw(t, "preserved"), Forgotten: count.Draw(t, "forgotten")}
+			a[i] = api.TownCounts{Town: town, Answers: count.Draw(t, "answers"), Refused: count.Draw(t, "refused"), Preserved: count.Draw(t, "preserved"), Forgotten: count.Draw(t, "forgotten")}
 			a[i].Emergencies = rapid.IntRange(0, a[i].Answers).Draw(t, "emergencies")
-			b[i] = api.TownCounts{Town: town, Answers: other(a[i].Answers), Preserved: other(a[i].Preserved), Forgotten: other(a[i].Forgotten), Emergencies: other(a[i].Emergencies)}
+			b[i] = api.TownCounts{Town: town, Answers: other(a[i].Answers), Refused: other(a[i].Refused), Preserved: other(a[i].Preserved), Forgotten: other(a[i].Forgotten), Emergencies: other(a[i].Emergencies)}
 			siteA[town] = count.Draw(t, "on site")
 			siteB[town] = other(siteA[town])
 		}
@@ -132,7 +132,7 @@ func TestQuarterOf(t *testing.T) {
 // TestWords: each text is there in both languages.
 func TestWords(t *testing.T) {
 	t.Parallel()
-	said := append([]note{title, together}, columns...)
+	said := append([]note{title, together, nobodys}, columns...)
 	for _, over := range []bool{false, true} {
 		said = append(append(said, notes(over, onSite{})...), notes(over, onSite{towns: map[api.Town]int{}, shut: 2})...)
 	}

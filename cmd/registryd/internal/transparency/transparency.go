@@ -18,7 +18,6 @@ import (
 	"gatehouse/cmd/registryd/internal/answer"
 	"gatehouse/internal/command"
 	"gatehouse/internal/durable"
-	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
@@ -152,12 +151,12 @@ type onSite struct {
 // countOnSite counts the answers in sealed entries, and adds their mandates to those of the registry. The key never
 // leaves this process.
 func (s *Session) countOnSite(file string, q quarter, counts *api.Counts) (o onSite, err error) {
-	key, err := keys.LoadSealKey(file)
+	records, err := answer.Keys(s.Ctx, s.Front, file)
 	if err != nil {
-		return o, socket.Hinted("--key names records.key, which registryd init wrote into the offline directory", "%v", err)
+		return o, err
 	}
 	o.towns = map[api.Town]int{}
-	o.shut, err = answer.Sealed(s.Ctx, s.Front, key, api.EntryFilter{From: q.From, To: q.To}, func(e api.Entry, r sealed.Record) {
+	o.shut, err = answer.Sealed(s.Ctx, s.Front, records[0], api.EntryFilter{From: q.From, To: q.To}, func(e api.Entry, r sealed.Record) {
 		if r.What != sealed.Answer || len(r.Mandate) != len(wire.Hash{}) {
 			return
 		}
@@ -195,7 +194,7 @@ func (r report) write(w io.Writer) {
 func (r row) cells() []string {
 	cells := r.numbers.cells()
 	cells[2] = cmp.Or(cells[2], unknown)
-	return append([]string{strings.TrimPrefix(r.District+"/"+r.Town.Town, "/")}, cells...)
+	return append([]string{cmp.Or(strings.TrimPrefix(r.District+"/"+r.Town.Town, "/"), nobodys.ZH+" "+nobodys.EN)}, cells...)
 }
 
 //go:embed page.html

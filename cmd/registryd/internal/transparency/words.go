@@ -15,7 +15,8 @@ type note struct {
 var (
 	title    = note{"门禁记录调取公示", "How often the entry log was queried"}
 	together = note{"合计", "All"}
-	columns  = []note{{"镇街", "Town"}, {"凭令答复", "Answers under mandates"}, {"其中紧急", "Emergencies among them"}, {"现场答复", "Answers on site"},
+	nobodys  = note{"无审批人签名", "No approver signed"} // instead of a town
+	columns  = []note{{"镇街", "Town"}, {"凭令答复", "Answers under mandates"}, {"其中紧急", "Emergencies among them"}, {"现场答复", "Answers on site"}, {"不予提供", "Refused"},
 		{"保全", "Orders to preserve"}, {"应请求删除", "Erasures on request"}}
 )
 
@@ -27,8 +28,10 @@ func notes(over bool, site onSite) []note {
 	said := []note{
 		{"1 至 4 写作“<5”。合计只由表中所示的数得出，因此可能是一个范围，推不出被隐去的数。",
 			"A number from 1 to 4 is shown as <5. A total is made from the numbers shown alone, so it may be a range, and no hidden number follows from it."},
-		{"凭令答复：登记中心凭经批准的调取令作出的答复，按调取令所写的镇街和登记中心当时记下的时间计。被拒绝的调取、同一答复的再次提供不计。",
-			"Answers under mandates are those that the registry gave under mandates that an approver signed, by the town in the mandate and the time that the registry wrote down. What was refused, and the same answer given once more, is not counted."},
+		{"凭令答复：登记中心凭经批准的调取令作出的答复，按调取令所写的镇街和登记中心当时记下的时间计。同一答复的再次提供不计。",
+			"Answers under mandates are those that the registry gave under mandates that an approver signed, by the town in the mandate and the time that the registry wrote down. The same answer given once more is not counted."},
+		{"不予提供：登记中心拒绝的调取，每拒绝一次计一次，按调取令所写的镇街计；没有审批人签名的，镇街不可信，单列一行。拒绝时不读取任何记录。网关在现场的拒绝是封存的记录，不在内。",
+			"Refused: each time that the registry refused a mandate, by the town in the mandate; where no approver has signed it the town can't be believed, and it stands in a line of its own. Nothing of the log is read for a refusal. What gateways refused on site is in sealed entries, and is not counted."},
 	}
 	said = append(said, siteNotes(site)...)
 	said = append(said,

@@ -45,7 +45,7 @@ type Desk struct {
 	Agreed  func() (time.Time, agreed.Doubt)
 }
 
-// Ask answers a mandate, after that was stored. A refusal of the mandate is no error.
+// Ask answers a mandate, after that was stored. A refusal of the mandate is no error, and is counted.
 func (d Desk) Ask(ctx context.Context, a api.Asked) (api.Disclosed, error) {
 	trust := d.Active.Load()
 	m, refusal := mandate.Open(a.Mandate, trust.Trust)
@@ -54,7 +54,7 @@ func (d Desk) Ask(ctx context.Context, a api.Asked) (api.Disclosed, error) {
 		refusal, err = d.withdrawn(ctx, m, a.Mandate)
 	}
 	if refusal != nil || err != nil {
-		return api.Disclosed{Refusal: refusal}, err
+		return api.Disclosed{Refusal: refusal}, errors.Join(err, d.refused(ctx, m, refusal))
 	}
 	g := d.Roster.Find(m.Request.Building + "/" + a.Gateway)
 	if g == nil || !d.Roster.Look(g).Member {
@@ -85,7 +85,7 @@ func (d Desk) Ask(ctx context.Context, a api.Asked) (api.Disclosed, error) {
 		use, refusal, err := d.judge(tx, id, m.Reference, a.Mandate, mandate.Question{Place: place, Now: now})
 		if err != nil || refusal != nil {
 			out = api.Disclosed{Refusal: refusal}
-			return err
+			return errors.Join(err, count(tx, last, m, refusal))
 		}
 		out.Number, out.At, out.Uncertain = use.Number, last.UTC().Truncate(time.Millisecond), use.Uncertain
 		out.Earliest, out.Latest = first.UTC(), last.UTC()

@@ -22,10 +22,9 @@ import (
 // Counts answers with what is counted by town; others are the counts that do not stand in the store. An answer counts
 // in the town that its mandate names, at the time that was stored with it, whatever was known of the clock then.
 func Counts(ctx context.Context, s *store.Store, others func(from, to time.Time) map[api.Town]api.TownCounts, q url.Values) (all api.Counts, err error) {
-	from, err1 := time.Parse(time.RFC3339, q.Get("from"))
-	to, err2 := time.Parse(time.RFC3339, q.Get("to"))
-	if err1 != nil || err2 != nil {
-		return all, socket.Refused(http.StatusBadRequest, "", "want from=TIME and to=TIME, as 2026-10-01T00:00:00+08:00")
+	from, to, err := between(q)
+	if err != nil {
+		return all, err
 	}
 	towns := others(from, to)
 	gateways, err := s.Gateways(ctx, "", time.Time{})
@@ -47,6 +46,15 @@ func Counts(ctx context.Context, s *store.Store, others func(from, to time.Time)
 			return all, err
 		}
 		sums[sha256.Sum256(envelope)] = true
+	}
+	for r, err := range store.Refused(ctx, s, from, to) {
+		if err != nil {
+			return all, err
+		}
+		town := api.Town{District: r.District, Town: r.Town}
+		n := towns[town]
+		n.Refused++
+		towns[town] = n
 	}
 	for town, n := range towns {
 		n.Town = town
@@ -75,4 +83,29 @@ func countAnswer(towns map[api.Town]api.TownCounts, envelope []byte) error {
 	}
 	towns[town] = n
 	return nil
+}
+
+func between(q url.Values) (from, to time.Time, err error) {
+	from, err1 := time.Parse(time.RFC3339, q.Get("from"))
+	to, err2 := time.Parse(time.RFC3339, q.Get("to"))
+	if err1 != nil || err2 != nil {
+		err = socket.Refused(http.StatusBadRequest, "", "want from=TIME and to=TIME, as 2026-10-01T00:00:00+08:00")
+	}
+	return from, to, err
+}
+
+// Refusals answers with the mandates that the registry refused.
+func Refusals(ctx context.Context, s *store.Store, q url.Values) ([]api.Refused, error) {
+	from, to, err := between(q)
+	if err != nil {
+		return nil, err
+	}
+	all := []api.Refused{}
+	for r, err := range store.Refused(ctx, s, from, to) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, api.Refused{At: r.At.UTC(), Reason: r.Reason, Town: api.Town{District: r.District, Town: r.Town}})
+	}
+	return all, nil
 }
