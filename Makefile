@@ -4,7 +4,7 @@ GO ?= go
 LDFLAGS := -s -w -buildid=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: demo demo-page quick test simulate mutants crash bench screens build deb clean
+.PHONY: demo demo-page quick test simulate mutants crash long bench screens build deb clean
 
 demo: ## a whole building without hardware
 	$(GO) run ./cmd/gatesim demo
@@ -27,6 +27,9 @@ mutants: ## breaks one rule after the other, and shows that the simulation finds
 
 crash: ## the full crash proof of the journal: about an hour
 	.ci/crash
+
+long: ## what only a night has time for: all of the above but the tests, a million mandates, and long fuzzing
+	.ci/long
 
 bench: ## the figures of docs/benchmarks.md
 	.ci/bench
