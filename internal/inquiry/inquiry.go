@@ -281,7 +281,7 @@ func (s *spare) take(now time.Duration) bool {
 
 // collect makes the files of an answer.
 func (q *query) collect(ctx context.Context, use mandate.Use, fixed sealed.Fixed, a *Answer) error {
-	found, err := q.survey(ctx, newScope(use, fixed), a.Again || use.Mandate.Request.InHand)
+	found, err := q.survey(ctx, newScope(use, q.house.Place.Gateway, fixed), a.Again || use.Mandate.Request.InHand)
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func TestSameAsSlowly(outer *testing.T) {
 		fixed, err := q.count(outer.Context(), use)
 		must(outer, fixed, err)
 		s.log.add(at(50, access("front")), tenant(2))
-		want := slowly(t, s.log, newScope(use, fixed))
+		want := slowly(t, s.log, newScope(use, s.house.Place.Gateway, fixed))
 		for _, afresh := range []bool{false, true} {
 			got, err := q.survey(outer.Context(), want.scope, afresh)
 			must(outer, got, err)

@@ -17,36 +17,19 @@ import (
 
 // scope is what a mandate asks of this gateway.
 type scope struct {
-	fixed     sealed.Fixed
-	doors     map[string]bool
-	span      span // ms, both inclusive
-	named     bool // only those that follow, and not everybody who passed
-	tenancies map[wire.ID]bool
-	cards     map[wire.CredentialID]bool
+	mandate.Scope
+	fixed sealed.Fixed
+	span  span // ms, both inclusive
 }
 
-func newScope(use mandate.Use, f sealed.Fixed) scope {
+func newScope(use mandate.Use, gateway string, f sealed.Fixed) scope {
 	r := use.Mandate.Request
-	return scope{fixed: f, doors: setOf(use.Doors), span: spanOf(r), named: r.Named(),
-		tenancies: setOf(f.Tenancies), cards: setOf(f.Cards)}
+	return scope{Scope: mandate.ScopeOf(r, gateway, f.Tenancies, f.Cards), fixed: f, span: spanOf(r)}
 }
 
 func spanOf(r mandates.Request) span { return span{int64(r.From) * 1000, int64(r.Until)*1000 - 1} }
 
-func setOf[T comparable](all []T) map[T]bool {
-	set := make(map[T]bool, len(all))
-	for _, v := range all {
-		set[v] = true
-	}
-	return set
-}
-
 func (s scope) meets(t span) bool { return t.from <= s.span.to && t.to >= s.span.from }
-
-// names reports whether a mandate asks for who an entry at one of its doors names.
-func (s scope) names(who wire.Who) bool {
-	return !s.named || who.Tenancy != nil && s.tenancies[*who.Tenancy] || who.Credential != nil && s.cards[*who.Credential]
-}
 
 // run is entries of one epoch without a hole between them.
 type run struct {
@@ -170,14 +153,14 @@ func (v *surveyed) sees(e *journaled.Entry) (bool, error) {
 		return false, nil
 	}
 	h, err := wire.DecodeHeader(e.Header)
-	if err != nil || !v.doors[h.Door] {
+	if err != nil || !v.At(h.Door) {
 		return false, err
 	}
 	if sure(h.Clock) && !v.meets(span{h.Wall, h.Wall}) || !sure(h.Clock) && !v.unsure[e.Position] {
 		return false, nil
 	}
 	who, err := wire.DecodeWho(e.Who)
-	return err == nil && v.names(who), err
+	return err == nil && v.Names(who), err
 }
 
 // pinsOf are the pins of runs of the daemon, by number.

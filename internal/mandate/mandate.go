@@ -1,6 +1,6 @@
 // Package mandate judges the paper that allows a query of a building's log: whether an approver whom
-// the root certified has signed it, and whether this gateway may answer it now. It is pure: no clock,
-// no file, no log, no store. It refuses what is wider than a case needs, and each refusal says why,
+// the root certified has signed it, whether this gateway may answer it now, and whose entries it asks for. It
+// is pure: no clock, no file, no log, no store. It refuses what is wider than a case needs, and each refusal says why,
 // by which rule, and what to do, in Chinese and English. Its functions are safe for concurrent use.
 package mandate
 

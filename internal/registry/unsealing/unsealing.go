@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/evidence"
+	"gatehouse/internal/mandate"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
@@ -51,7 +53,8 @@ type Opened struct {
 
 // Open opens the entries of an answer. The batches are those of the whole log, in order.
 func (a Answer) Open(batches []api.SealedBatch, signer crypto.Signer) (Opened, error) {
-	o := opening{Answer: a, named: map[wire.ID]bool{}, seen: newSeen()}
+	scope := mandate.ScopeOf(a.Mandate.Request, a.Disclosed.Place.Gateway, slices.Collect(maps.Keys(a.Tenancies)), nil)
+	o := opening{Answer: a, people: people{scope, map[wire.ID]bool{}}, seen: newSeen()}
 	for _, key := range a.Records {
 		o.openers = append(o.openers, whos.Opener{Records: key})
 	}
@@ -70,14 +73,20 @@ func (a Answer) Open(batches []api.SealedBatch, signer crypto.Signer) (Opened, e
 // opening collects what one answer is made of.
 type opening struct {
 	Answer
+	people
 	openers []whos.Opener
 	leaves  []tlog.Hash // of the whole log
 	entries []journaled.Stored
 	erased  []evidence.Run
 	lost    []uint64
 	other   []uint64
-	named   map[wire.ID]bool
 	seen    seen
+}
+
+// people are whom the mandate asks for.
+type people struct {
+	mandate.Scope
+	named map[wire.ID]bool // those of them whom an entry names
 }
 
 // batch takes the entries of a batch that count.
@@ -143,7 +152,7 @@ func (o *opening) take(h wire.Header, s journaled.Stored, seq uint64, part whos.
 	case !sealed:
 		o.erase(seq)
 	default:
-		if who, err := wire.DecodeWho(part.Who); err == nil && o.admits(who) {
+		if who, err := wire.DecodeWho(part.Who); err == nil && o.Names(who) {
 			s = journaled.New(s.Header, part.Salt, part.Who)
 			if who.Tenancy != nil {
 				o.named[*who.Tenancy] = true
@@ -163,8 +172,8 @@ func (o *opening) erase(seq uint64) {
 }
 
 // tenancies returns who is named.
-func (o *opening) tenancies() (all []wire.ID) {
-	for id := range o.named {
+func (p people) tenancies() (all []wire.ID) {
+	for id := range p.named {
 		all = append(all, id)
 	}
 	slices.SortFunc(all, func(a, b wire.ID) int { return bytes.Compare(a[:], b[:]) })
@@ -203,14 +212,6 @@ func (o *opening) each() iter.Seq2[journaled.Stored, error] {
 }
 
 // asked reports whether an entry is of the mandate's doors and time.
-func (a Answer) asked(h wire.Header, seq uint64) bool {
-	return slices.Contains(a.Mandate.Request.Doors(a.Disclosed.Place.Gateway), h.Door) &&
-		slices.ContainsFunc(a.Log.Within, func(w api.Run) bool { return w.First <= seq && seq < w.End })
-}
-
-// admits reports whether the mandate has whom an entry names.
-func (a Answer) admits(who wire.Who) bool {
-	r := a.Mandate.Request
-	return !r.Named() || who.Tenancy != nil && (a.Tenancies[*who.Tenancy] || slices.Contains(r.Tenancies, *who.Tenancy)) ||
-		who.Credential != nil && slices.Contains(r.Cards, *who.Credential)
+func (o *opening) asked(h wire.Header, seq uint64) bool {
+	return o.At(h.Door) && slices.ContainsFunc(o.Log.Within, func(w api.Run) bool { return w.First <= seq && seq < w.End })
 }
