@@ -67,13 +67,13 @@ func (a Answer) Open(batches []api.SealedBatch, signer crypto.Signer) (Opened, e
 		return Opened{}, fmt.Errorf("the front has %s of the %d that are signed for", amount.Of(len(o.leaves), "entry"), a.Log.Size)
 	}
 	c, err := o.content(signer)
-	return Opened{Content: c, Tenancies: o.tenancies(), Lost: o.lost, Other: o.other}, err
+	return Opened{Content: c, Tenancies: o.people.tenancies(), Lost: o.lost, Other: o.other}, err
 }
 
 // opening collects what one answer is made of.
 type opening struct {
 	Answer
-	people
+	people  people
 	openers []whos.Opener
 	leaves  []tlog.Hash // of the whole log
 	entries []journaled.Stored
@@ -152,10 +152,10 @@ func (o *opening) take(h wire.Header, s journaled.Stored, seq uint64, part whos.
 	case !sealed:
 		o.erase(seq)
 	default:
-		if who, err := wire.DecodeWho(part.Who); err == nil && o.Names(who) {
+		if who, err := wire.DecodeWho(part.Who); err == nil && o.people.Names(who) {
 			s = journaled.New(s.Header, part.Salt, part.Who)
 			if who.Tenancy != nil {
-				o.named[*who.Tenancy] = true
+				o.people.named[*who.Tenancy] = true
 			}
 		}
 	}
@@ -213,5 +213,5 @@ func (o *opening) each() iter.Seq2[journaled.Stored, error] {
 
 // asked reports whether an entry is of the mandate's doors and time.
 func (o *opening) asked(h wire.Header, seq uint64) bool {
-	return o.At(h.Door) && slices.ContainsFunc(o.Log.Within, func(w api.Run) bool { return w.First <= seq && seq < w.End })
+	return o.people.At(h.Door) && slices.ContainsFunc(o.Log.Within, func(w api.Run) bool { return w.First <= seq && seq < w.End })
 }
