@@ -112,7 +112,7 @@ func (h *house) sealedEntries() (all []sealed.Record, at []uint64) {
 }
 
 // TestInquiry: a mandate gets what it asks for and nothing more, after the entry that says so; as often
-// as it says, and each answer as often as it is asked for, to the byte, also after a restart. Whoever
+// as it says, and each answer as often as it is asked for, to the byte, also after a restart, as it refuses one that was taken back. Whoever
 // looks at the house meanwhile sees nothing.
 func TestInquiry(t *testing.T) {
 	t.Parallel()
@@ -155,12 +155,17 @@ func TestInquiry(t *testing.T) {
 		t.Errorf("only %d views were looked at", len(look.seen))
 	}
 	o.journaled()
+	back := *o // a mandate that is taken back
+	back.mandate.Reference, back.mandate.Status, back.mandate.StatusReason = wire.ID{4, 5, 6}, mandates.Withdrawn, "案件撤销"
+	back.refused(back.signed(), "withdrawn")
+	back.mandate.Status, back.mandate.StatusReason = mandates.Active, ""
 	h.end()
 	h.startWith(w.dial(nil))
 	if again, _ := o.answered(2, 2); string(again) != string(second) {
 		t.Error("the second answer after a restart is another one")
 	}
 	o.refused(o.signed(), "used_up")
+	back.refused(back.signed(), "withdrawn")
 }
 
 // scope wants the tenant's passages at the front door, and nobody else's.

@@ -126,6 +126,9 @@ func (d *Desk) Ask(ctx context.Context, envelope []byte, use uint64) (a Answer, 
 		return a, ErrNoUse
 	}
 	allowed, refusal := q.judge(use)
+	if q.refused[mandate.Withdrawn.String()] {
+		refusal = mandate.TakenBack(refusal)
+	}
 	if refusal != nil {
 		return a, d.refuse(ctx, &q, refusal)
 	}
@@ -150,7 +153,8 @@ type query struct {
 	reference []byte // of a mandate that an approver has signed; nil: of none
 	asked     span   // of such a mandate
 	uses      map[uint64]sealed.Record
-	found     *surveyed // by the walk that found the uses; nil: the log was not walked yet
+	refused   map[string]bool // codes of the refusals that the log has of it
+	found     *surveyed       // by the walk that found the uses; nil: the log was not walked yet
 }
 
 func (q *query) read() *mandate.Refusal {
@@ -173,17 +177,21 @@ func (q *query) judge(use uint64) (mandate.Use, *mandate.Refusal) {
 	return mandate.Judge(q.envelope, q.house.Trust, mandate.Question{Place: q.house.Place, Now: q.Now().Interval, Used: int(used)})
 }
 
-// findUses reads the sealed entries that the mandate's reference opens. The log is long, so the same walk
+// findUses reads the sealed entries that the mandate's reference opens: how often it was used, and whether it was
+// refused, as one that was taken back is for good. The log is long, so the same walk
 // surveys it.
 func (q *query) findUses(ctx context.Context) error {
-	q.uses, q.found = map[uint64]sealed.Record{}, newSurvey(q.asked, q.Log.Head())
+	q.uses, q.refused, q.found = map[uint64]sealed.Record{}, map[string]bool{}, newSurvey(q.asked, q.Log.Head())
 	opener := sealed.NewOpener(q.reference)
 	return q.found.walk(ctx, q.Log, journaled.Position{}, func(e *journaled.Headed) error {
 		if e.Kind != wire.KindSealed {
 			return nil
 		}
-		if r, ok := opener.Open(e.Detail); ok && r.What == sealed.Answer {
+		switch r, ok := opener.Open(e.Detail); {
+		case ok && r.What == sealed.Answer:
 			q.uses[r.Use] = r
+		case ok && r.What == sealed.Refusal:
+			q.refused[r.Refusal] = true
 		}
 		return nil
 	})
@@ -248,14 +256,15 @@ func (q *query) write(ctx context.Context, r sealed.Record) error {
 }
 
 // refuse writes the entry of a refusal and returns it. It holds nothing of the log, so it is given whether
-// or not the disk takes the entry; but no more of them than covers hide.
+// or not the disk takes the entry; but no more of them than covers hide. That a mandate was taken back is
+// known by its entry alone, so who brings the withdrawal hears of a disk that does not take it.
 func (d *Desk) refuse(ctx context.Context, q *query, refusal *mandate.Refusal) error {
 	if !d.take(q.Now().BootTime) {
 		return ErrBusy
 	}
 	sum := sha256.Sum256(q.envelope)
 	err := q.write(ctx, sealed.Record{What: sealed.Refusal, Mandate: sum[:], Reference: q.reference, Refusal: refusal.Name})
-	if err != nil && !errors.Is(err, ErrNotDurable) {
+	if err != nil && (refusal.Code == mandate.Withdrawn || !errors.Is(err, ErrNotDurable)) {
 		return err
 	}
 	return refusal

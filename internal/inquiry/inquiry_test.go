@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/mandate"
 	"gatehouse/internal/trueclock"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/mandates"
 	"gatehouse/sync/wire/sealed"
 )
 
@@ -182,6 +183,36 @@ func TestRefused(t *testing.T) {
 		t.Errorf("a house without a registry: %v", err)
 	}
 }
+
+// TestWithdrawn: once a withdrawal was shown the mandate gets nothing more, no answer of before either, by a new desk on
+// the same log too; another mandate is answered. A disk that does not take the withdrawal is told of.
+func TestWithdrawn(t *testing.T) {
+	s := newScene(t)
+	s.log.add(at(200, access("front")), tenant(1))
+	must(t, 0, second(s.ask(0)))
+	paper := s.signed()
+	s.mandate.Status, s.mandate.StatusReason = mandates.Withdrawn, "案件撤销"
+	s.log.sick = errors.New("the disk takes nothing")
+	if _, err := s.ask(0); !errors.Is(err, ErrNotDurable) {
+		t.Errorf("a withdrawal that is not on the disk: %v", err)
+	}
+	if s.log.sick = nil; codeOf(second(s.desk.Ask(t.Context(), paper, 1))) != "" {
+		t.Error("it is taken back by what is not in the log")
+	}
+	if _, err := s.ask(0); codeOf(err) != "withdrawn" || !strings.Contains(err.Error(), "案件撤销") {
+		t.Error(err)
+	}
+	s.desk = New(s.desk.o)
+	for use := range uint64(2) {
+		if _, err := s.desk.Ask(t.Context(), paper, use); codeOf(err) != "withdrawn" || !strings.Contains(err.Error(), "the withdrawal was shown before") {
+			t.Errorf("use %d: %v", use, err)
+		}
+	}
+	s.mandate.Reference, s.mandate.Status, s.mandate.StatusReason = wire.ID{8}, mandates.Active, ""
+	must(t, 0, second(s.ask(0)))
+}
+
+func second(_ Answer, err error) error { return err }
 
 // TestTooMany: what one entry can't name is refused before it is counted, and as much as it can is not.
 func TestTooMany(t *testing.T) {

@@ -164,6 +164,14 @@ func Ended(m Mandate, now int64) *Refusal {
 	return nil
 }
 
+// TakenBack is the refusal of a mandate whose withdrawal was shown before; now: what else there is against it, nil: nothing.
+func TakenBack(now *Refusal) *Refusal {
+	if now != nil && now.Code == Withdrawn {
+		return now
+	}
+	return refuse(Withdrawn, "此前已出示撤回书 the withdrawal was shown before")
+}
+
 // validNow judges time and use. The clock may be uncertain: then the gateway answers once, and says so.
 func validNow(m Mandate, q Question) (uncertain bool, refusal *Refusal) {
 	issued, expires := int64(m.Issued), int64(m.Expires)
