@@ -97,8 +97,8 @@ var (
 	ErrNotDurable = errors.New("the log can't be written, and without an entry there is no answer")
 	// ErrNoUse means that nothing was answered under that number.
 	ErrNoUse = errors.New("the mandate was not used so often here")
-	// ErrBusy means that too many mandates were refused in the last hour.
-	ErrBusy = errors.New("too many mandates were refused here within the hour")
+	// ErrBusy means that too much was shown in the last hour that is no mandate for this house.
+	ErrBusy = errors.New("this is no mandate that an approver of this building has signed for it, and too many of such were shown within the hour")
 	// ErrTooMany means that flats, tenancies and cards are more than an entry can name.
 	ErrTooMany = errors.New("the flats, tenancies and cards of the mandate are too many for one query")
 )
@@ -117,7 +117,7 @@ func (d *Desk) Ask(ctx context.Context, envelope []byte, use uint64) (a Answer, 
 	defer d.turn.Unlock()
 	q := query{Sources: d.o, house: house, envelope: envelope}
 	if refusal := q.read(); refusal != nil {
-		return a, d.refuse(ctx, &q, refusal)
+		return a, d.turnAway(ctx, &q, refusal)
 	}
 	if err := q.findUses(ctx); err != nil {
 		return a, err
@@ -130,7 +130,7 @@ func (d *Desk) Ask(ctx context.Context, envelope []byte, use uint64) (a Answer, 
 		refusal = mandate.TakenBack(refusal)
 	}
 	if refusal != nil {
-		return a, d.refuse(ctx, &q, refusal)
+		return a, q.refuse(ctx, refusal)
 	}
 	var fixed sealed.Fixed
 	if use == 0 {
@@ -150,7 +150,7 @@ type query struct {
 	Sources
 	house     House
 	envelope  []byte
-	reference []byte // of a mandate that an approver has signed; nil: of none
+	reference []byte // of a mandate that an approver of this house has signed for it; nil: of none
 	asked     span   // of such a mandate
 	uses      map[uint64]sealed.Record
 	refused   map[string]bool // codes of the refusals that the log has of it
@@ -158,7 +158,7 @@ type query struct {
 }
 
 func (q *query) read() *mandate.Refusal {
-	m, refusal := mandate.Open(q.envelope, q.house.Trust)
+	m, refusal := mandate.Held(q.envelope, q.house.Trust, q.house.Place)
 	if refusal == nil {
 		q.reference, q.asked = m.Reference[:], spanOf(m.Request)
 	}
@@ -240,7 +240,7 @@ const lastSecond = 253_402_214_399
 func (q *query) write(ctx context.Context, r sealed.Record) error {
 	reference := q.reference
 	if reference == nil {
-		reference = r.Mandate // of what nobody signed there is no reference: the office alone reads of it
+		reference = r.Mandate // of what nobody signed for this house there is no reference: the office alone reads of it
 	}
 	detail, err := sealed.Seal(q.house.Trust.Records, q.house.Place.Address(), reference, r)
 	if err != nil {
@@ -255,12 +255,21 @@ func (q *query) write(ctx context.Context, r sealed.Record) error {
 	return nil
 }
 
-// refuse writes the entry of a refusal and returns it. It holds nothing of the log, so it is given whether
-// or not the disk takes the entry; but no more of them than covers hide. That a mandate was taken back is
-// known by its entry alone, so who brings the withdrawal hears of a disk that does not take it.
-func (d *Desk) refuse(ctx context.Context, q *query, refusal *mandate.Refusal) error {
+// turnAway refuses what nobody has signed who may sign for this house. No more of such refusals are given than covers hide,
+// and a mandate that somebody may sign here has no part in their number: nobody keeps an officer out with papers of his own.
+func (d *Desk) turnAway(ctx context.Context, q *query, refusal *mandate.Refusal) error {
 	if !d.take(q.Now().BootTime) {
 		return ErrBusy
+	}
+	return q.refuse(ctx, refusal)
+}
+
+// refuse writes the entry of a refusal and returns it; for one reason a mandate gets one entry, however often it is shown.
+// A refusal holds nothing of the log, so it is given whether or not the disk takes the entry. That a mandate was taken
+// back is known by its entry alone, so who brings the withdrawal hears of a disk that does not take it.
+func (q *query) refuse(ctx context.Context, refusal *mandate.Refusal) error {
+	if q.refused[refusal.Name] {
+		return refusal
 	}
 	sum := sha256.Sum256(q.envelope)
 	err := q.write(ctx, sealed.Record{What: sealed.Refusal, Mandate: sum[:], Reference: q.reference, Refusal: refusal.Name})
@@ -270,7 +279,7 @@ func (d *Desk) refuse(ctx context.Context, q *query, refusal *mandate.Refusal) e
 	return refusal
 }
 
-// spare is how many refusals are left: whoever may call could fill the log with what no mandate is.
+// spare is how many refusals of what is no mandate for this house are left: whoever may call could fill the log with them.
 type spare struct {
 	spent []time.Duration // CLOCK_BOOTTIME of the newest
 }

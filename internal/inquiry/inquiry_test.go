@@ -145,8 +145,9 @@ func codeOf(err error) string {
 	return ""
 }
 
-// TestRefused: each refusal is given with its code and is an entry that the office reads; more than a dozen
-// within the hour are not even looked into.
+// TestRefused: each refusal is given with its code and is an entry that the office reads, of a mandate for this house one
+// for each reason. More than a dozen papers within the hour that are no mandate for this house are not even looked into,
+// and keep no mandate out that is.
 func TestRefused(t *testing.T) {
 	s := newScene(t)
 	s.log.add(at(200, access("front")), tenant(1))
@@ -168,14 +169,26 @@ func TestRefused(t *testing.T) {
 	if len(all) != 3 || all[0].Refusal != "unsigned" || all[0].Reference != nil || all[2].Refusal != "expired" || wire.ID(all[2].Reference) != s.mandate.Reference || all[1].What != sealed.Refusal {
 		t.Errorf("the office reads %+v", all)
 	}
-	for range mostRefusals - 3 {
-		_, _ = s.ask(0)
+	for range mostRefusals { // two were shown
+		_, _ = s.desk.Ask(t.Context(), bad, 0)
+		if _, err := s.ask(0); codeOf(err) != "expired" {
+			t.Errorf("shown again: %v", err)
+		}
 	}
-	if _, err := s.ask(0); !errors.Is(err, ErrBusy) || len(s.said()) != mostRefusals {
+	if _, err := s.desk.Ask(t.Context(), bad, 0); !errors.Is(err, ErrBusy) || len(s.said()) != mostRefusals+1 {
 		t.Errorf("%v, and %d entries", err, len(s.said()))
 	}
+	s.mandate.Reference, s.mandate.Expires = wire.ID{8}, noon+3600
+	if _, err := s.ask(0); err != nil {
+		t.Errorf("an officer who comes then: %v", err)
+	}
+	foreign := s.signed()
+	s.house.Trust.Approvers[0].Town = "lao" // who signed is an approver of another town
+	if _, err := s.desk.Ask(t.Context(), foreign, 0); !errors.Is(err, ErrBusy) {
+		t.Errorf("signed by another town's approver: %v", err)
+	}
 	s.now.BootTime += time.Hour
-	if _, err := s.ask(0); codeOf(err) != "expired" {
+	if _, err := s.desk.Ask(t.Context(), foreign, 0); codeOf(err) != "not_held" {
 		t.Errorf("an hour later: %v", err)
 	}
 	s.house.Trust = wire.Trust{}

@@ -6,6 +6,7 @@ package mandate
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
@@ -66,6 +67,17 @@ func open(envelope []byte, trust wire.Trust) (Mandate, approver.Approver, *Refus
 	}
 	by := trust.Approvers[slices.IndexFunc(keys, func(k wire.Key) bool { return wire.IDOf(k.Public) == p.KeyID })]
 	return m, by, nil
+}
+
+// Held opens a mandate as Open does, and refuses it where it is not for the building of a place, or its approver does not
+// hold that: of those who hold it there are few, and of what anybody else signs there may be any number.
+func Held(envelope []byte, trust wire.Trust, at wire.Place) (Mandate, *Refusal) {
+	m, by, refusal := open(envelope, trust)
+	r := m.Request
+	if refusal == nil && (!by.Holds(at.District, at.Town) || r.District != at.District || r.Town != at.Town || r.Building != at.Building) {
+		refusal = cmp.Or(Examine(m, by), meant(r, at))
+	}
+	return m, refusal
 }
 
 // Judge says whether the gateway of the question may answer once under a mandate. The caller counts

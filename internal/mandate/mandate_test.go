@@ -133,7 +133,13 @@ func TestRefusals(t *testing.T) {
 		if c.ask != nil {
 			c.ask(&q)
 		}
-		use, refusal := Judge(sign(t, m, key(max(c.by, 1))), trust(), q)
+		envelope := sign(t, m, key(max(c.by, 1)))
+		use, refusal := Judge(envelope, trust(), q)
+		if _, held := Held(envelope, trust(), q.Place); held != nil && held.Code != c.code {
+			t.Errorf("%s: looked at alone it is refused for another reason, %s", c.name, held.Name)
+		} else if foreign := slices.Contains([]Code{UnknownApprover, NotHeld, WrongBuilding}, c.code); foreign && held == nil {
+			t.Errorf("%s: it is held to be for the house", c.name)
+		}
 		if refusal == nil || refusal.Code != c.code {
 			t.Errorf("%s: %v, want %s", c.name, refusal, c.code)
 		} else if use.Doors != nil || use.Number != 0 {
