@@ -41,11 +41,15 @@ var cddl []byte
 
 // Content is what a file is made of. The same content makes the same bytes.
 type Content struct {
-	Manifest Manifest // but for its format and counts
+	Manifest Manifest // but for its format, counts, and whether something is erased
 	// Entries are all of the log from Manifest.First on, without a gap, erased (journaled.Stored's
 	// Erase) where the mandate's scope does not have their who part. They are asked for twice, and
 	// must be the same both times.
-	Entries  iter.Seq2[journaled.Stored, error]
+	Entries iter.Seq2[journaled.Stored, error]
+	// Erased reports whether the mandate asks for entries whose who parts are not in the log any more. It
+	// is called when all entries were asked for; nil: it does not. Which they are no file says: among the
+	// entries of others they would show where somebody went whom the house was told to forget.
+	Erased   func() bool
 	Head     Proven            // newest checkpoint, signed by the log or cosigned
 	Cosigned *Proven           // newest cosigned one, with a proof of the entries below its size, where Head has no cosignature
 	Pins     []Pin             // of the runs of the span
@@ -101,17 +105,12 @@ type measured struct {
 
 // measure walks the entries for the first time: it counts, sums and proves them.
 func (c *Content) measure() (measured, error) {
-	if err := c.Manifest.checkRuns(); err != nil {
-		return measured{}, err
-	}
 	sha, other := &meter{Hash: sha256.New()}, sm3.New()
-	counter := counter{erased: c.Manifest.isErased, first: c.Manifest.First}
+	var counts Counts
 	tally := newTally(c.Head.Span, c.Cosigned)
 	var leaves []tlog.Hash
-	var erased []Run
 	err := eachStored(c.Entries, func(s journaled.Stored) {
-		state := counter.add(s)
-		erased = grow(erased, counter.first+counter.Entries-1, state)
+		counts.add(s)
 		leaves = append(leaves, tree.LeafHash(s.Header, s.WhoHash[:]))
 		if len(leaves) == batch {
 			tally.add(leaves)
@@ -128,47 +127,25 @@ func (c *Content) measure() (measured, error) {
 	if err == nil {
 		err = tally.check(c)
 	}
-	c.Manifest.Counts, c.Manifest.Erased = counter.Counts, erased
+	c.Manifest.Counts, c.Manifest.Erased = counts, c.Erased != nil && c.Erased()
 	return measured{member{name: nameEntries, crc: sha.crc, size: uint32(sha.size), sum: [32]byte(sha.Sum(nil))}, other.Sum(nil)}, err
 }
 
 // batch is how many entries are hashed into the tree, or written, at a time.
 const batch = 256
 
-// counter counts entries by what is known of whom they name.
-type counter struct {
-	Counts
-	first  uint64
-	erased func(sequence uint64) bool
-}
-
-func (c *counter) add(s journaled.Stored) State {
-	state := stateOf(s, c.first+c.Entries, c.erased)
+// add counts an entry by what is known of whom it names.
+func (c *Counts) add(s journaled.Stored) State {
 	c.Entries++
-	switch state {
-	case Named:
-		c.Named++
-	case Erased:
-		c.Erased++
-	case Withheld:
-		c.Withheld++
-	}
-	return state
-}
-
-// grow takes the next entry into the runs of erased ones: entries that name nobody part none, so that
-// the runs are few.
-func grow(runs []Run, sequence uint64, state State) []Run {
-	last := len(runs) - 1
 	switch {
-	case state == Erased && last >= 0 && runs[last].End == sequence:
-		runs[last].End++
-	case state == Erased:
-		return append(runs, Run{sequence, sequence + 1})
-	case state == Nobody && last >= 0 && runs[last].End == sequence:
-		runs[last].End++
+	case s.Erased:
+		c.Withheld++
+		return Withheld
+	case s.Who != nil:
+		c.Named++
+		return Named
 	}
-	return runs
+	return Nobody
 }
 
 // tally is the tree as it grows over the entries, through the end of each proof.
@@ -341,7 +318,7 @@ func eachBatch(entries iter.Seq2[journaled.Stored, error], to func([]byte) (int,
 
 // fill makes empty lists of missing ones, which JSON writes in another way.
 func (m *Manifest) fill() {
-	m.Erased, m.Scope.Doors, m.Doors, m.Boots, m.Epochs = some(m.Erased), some(m.Scope.Doors), some(m.Doors), some(m.Boots), some(m.Epochs)
+	m.Scope.Doors, m.Doors, m.Boots, m.Epochs = some(m.Scope.Doors), some(m.Doors), some(m.Boots), some(m.Epochs)
 }
 
 func some[T any](all []T) []T { return append(make([]T, 0, len(all)), slices.Clone(all)...) }

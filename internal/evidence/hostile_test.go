@@ -228,7 +228,7 @@ func TestForged(t *testing.T) {
 		"an entry less":             {own, nameEntries, entries(func(all []journaled.Stored) []journaled.Stored { return all[1:] }), BadManifest},
 		"an entry not whole":        {own, nameEntries, func(b []byte) []byte { return b[:len(b)-1] }, BadEntries},
 		"an entry of another form":  {own, nameEntries, func(b []byte) []byte { return append([]byte{0xc0}, b...) }, BadEntries},
-		"another number":            {own, nameManifest, replace(`"first": 5`, `"first": 500`), BadManifest},
+		"another number":            {own, nameManifest, replace(`"first": 5`, `"first": 500`), BadProof},
 		"other counts":              {own, nameManifest, replace(`"named": `, `"named": 1`), BadManifest},
 		"another gateway":           {own, nameManifest, replace("lane-7/gw1", "lane-7/gw2"), BadAuthority},
 		"another registry":          {own, nameManifest, replace(`"panyu"`, `"tianhe"`), BadAuthority},

@@ -2,7 +2,6 @@ package evidence
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -26,7 +25,7 @@ type Manifest struct {
 	Epoch    Epoch      `json:"epoch"`    // of the log
 	First    uint64     `json:"first"`    // sequence of the first entry
 	Counts   Counts     `json:"counts"`   // set by Write
-	Erased   []Run      `json:"erased"`   // where who parts are erased, ascending; elsewhere a missing one is out of scope
+	Erased   bool       `json:"erased"`   // set by Write: who parts that the mandate asks for were erased, perhaps; nothing says which
 	Scope    Scope      `json:"scope"`
 	Mandate  Mandate    `json:"mandate"`
 	TimeZone string     `json:"time_zone"` // of the building, an IANA name
@@ -57,19 +56,11 @@ func (e *Epoch) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Counts are the entries of a file: each names somebody, or nobody, or its who part is erased or
-// withheld.
+// Counts are the entries of a file: each names somebody, or nobody, or its who part is not here.
 type Counts struct {
 	Entries  uint64 `json:"entries"`
 	Named    uint64 `json:"named"`
-	Erased   uint64 `json:"erased"`
-	Withheld uint64 `json:"withheld"` // outside the mandate's scope
-}
-
-// Run is the sequences from First to before End.
-type Run struct {
-	First uint64 `json:"first"`
-	End   uint64 `json:"end"`
+	Withheld uint64 `json:"withheld"` // outside the mandate's scope, or erased
 }
 
 // Scope is what the mandate asked for of this gateway.
@@ -125,20 +116,6 @@ type Head struct {
 
 // End returns the sequence behind the last entry.
 func (m Manifest) End() uint64 { return m.First + m.Counts.Entries }
-
-// isErased reports whether the who part of an entry is one that was erased.
-func (m Manifest) isErased(sequence uint64) bool {
-	_, found := slices.BinarySearchFunc(m.Erased, sequence, func(r Run, sequence uint64) int {
-		switch {
-		case r.End <= sequence:
-			return -1
-		case r.First > sequence:
-			return 1
-		}
-		return 0
-	})
-	return found
-}
 
 // rootKey returns the root's public key, nil for a standalone house.
 func (m Manifest) rootKey() ([]byte, error) {
@@ -204,14 +181,5 @@ func (m Manifest) check() error {
 	case m.TimeZone == "":
 		return errors.New("no time zone")
 	}
-	return cmp.Or(rootErr, m.checkRuns())
-}
-
-func (m Manifest) checkRuns() error {
-	for i, r := range m.Erased {
-		if r.First >= r.End || i > 0 && r.First < m.Erased[i-1].End {
-			return errors.New("runs that are empty, or not in order")
-		}
-	}
-	return nil
+	return rootErr
 }

@@ -196,11 +196,11 @@ func (l logged) content(t testing.TB, k keys, first, end uint64) Content {
 	}
 	size := uint64(len(l.leaves))
 	return Content{
-		Manifest: Manifest{Registry: "panyu", Root: fmt.Sprintf("%x", public(k.root)), Gateway: "lane-7/gw1", Epoch: Epoch(l.epoch), First: first, Erased: []Run{{first, first + 4}},
+		Manifest: Manifest{Registry: "panyu", Root: fmt.Sprintf("%x", public(k.root)), Gateway: "lane-7/gw1", Epoch: Epoch(l.epoch), First: first,
 			Scope: Scope{Doors: []string{"front"}, From: from, Until: from.Add(24 * time.Hour)}, Mandate: Mandate{Reference: "440000-2026-7", SHA256: wire.Hash{9}}, TimeZone: "Asia/Shanghai",
 			Clock: ClockState{Quality: "ntp", Earliest: from.Add(time.Hour), Latest: from.Add(time.Hour + time.Second)}, Made: Making{At: from.Add(time.Hour), Software: "test", SiteFile: wire.Hash{8}},
 			Doors: []Door{{"back", false}, {"front", true}}, Boots: []Boot{{1, "test"}}, Epochs: []Head{{Epoch(l.epoch), size, l.checkpoint(size).Root}}},
-		Entries: sequence(entries), Head: Proven{k.cosign(l.checkpoint(size)), l.span(t, first, end, size)},
+		Entries: sequence(entries), Erased: func() bool { return true }, Head: Proven{k.cosign(l.checkpoint(size)), l.span(t, first, end, size)},
 		Pins: []Pin{{Boot: 1, BootTime: 5, Wall: start, Within: 20, By: "ntp"}}, Trust: trust, House: house, Log: public(k.gateway), Key: k.gateway,
 	}
 }

@@ -33,21 +33,8 @@ type State uint8
 const (
 	Nobody   State = iota // it names nobody
 	Named                 // the file says whom
-	Erased                // the who part was erased; its hash is left
-	Withheld              // outside the mandate's scope; only its hash is handed over
+	Withheld              // only the hash of its who part is here: it is outside the mandate's scope, or was erased
 )
-
-func stateOf(s journaled.Stored, sequence uint64, erased func(uint64) bool) State {
-	switch {
-	case s.Erased && erased(sequence):
-		return Erased
-	case s.Erased:
-		return Withheld
-	case s.Who != nil:
-		return Named
-	}
-	return Nobody
-}
 
 // Report is what a file proves.
 type Report struct {
@@ -158,15 +145,15 @@ func firstOther(covered []member, want, got []byte, sums string) string {
 // readEntries splits the entries and compares them with the manifest's counts.
 func (r *Report) readEntries(b []byte) error {
 	fail := func(err error) error { return refuse(BadEntries, nameEntries, err) }
-	c := counter{first: r.Manifest.First, erased: r.Manifest.isErased}
+	var c Counts
 	r.Entries = make([]Entry, 0, min(r.Manifest.Counts.Entries, uint64(len(b)/16)))
 	r.leaves = make([]tlog.Hash, 0, cap(r.Entries))
 	for len(b) > 0 {
 		s, rest, err := journaled.Next(b)
 		if err != nil {
-			return fail(fmt.Errorf("entry %d: %w", c.first+c.Entries, err))
+			return fail(fmt.Errorf("entry %d: %w", r.Manifest.First+c.Entries, err))
 		}
-		e := Entry{Sequence: c.first + c.Entries, Salt: s.Salt, WhoHash: s.WhoHash}
+		e := Entry{Sequence: r.Manifest.First + c.Entries, Salt: s.Salt, WhoHash: s.WhoHash}
 		e.State = c.add(s)
 		if e.Header, err = wire.DecodeHeader(s.Header); err != nil {
 			return fail(fmt.Errorf("entry %d: %w", e.Sequence, err))
@@ -178,7 +165,7 @@ func (r *Report) readEntries(b []byte) error {
 		}
 		r.Entries, r.leaves, b = append(r.Entries, e), append(r.leaves, tree.LeafHash(s.Header, s.WhoHash[:])), rest
 	}
-	if c.Counts != r.Manifest.Counts {
+	if c != r.Manifest.Counts {
 		return refuse(BadManifest, nameManifest, errors.New("it counts other entries than there are"))
 	}
 	return nil

@@ -23,17 +23,14 @@ import (
 func (q *query) content(ctx context.Context, use mandate.Use, f sealed.Fixed, found *surveyed, r run) (c evidence.Content, err error) {
 	h := q.house
 	unix := func(s int64) time.Time { return time.Unix(s, 0).In(h.Zone) }
-	asked := use.Mandate.Request
+	asked, cut := use.Mandate.Request, &passage{log: q.Log, of: r, found: found}
 	c = evidence.Content{
 		Manifest: evidence.Manifest{Registry: h.Trust.Registry, Root: hex.EncodeToString(h.Root), Gateway: h.Place.Address(), Epoch: evidence.Epoch(r.epoch), First: r.first,
 			Scope:   evidence.Scope{Doors: use.Doors, From: unix(int64(asked.From)), Until: unix(int64(asked.Until))},
 			Mandate: evidence.Mandate{Reference: hex.EncodeToString(q.reference), SHA256: use.Sum}, TimeZone: h.Zone.String(),
 			Clock: evidence.ClockState{Quality: f.Clock.String(), Earliest: unix(f.Earliest), Latest: unix(f.Latest)},
 			Made:  evidence.Making{At: time.UnixMilli(f.Wall).In(h.Zone), Software: h.Software, SiteFile: h.SiteFile}, Doors: h.Doors},
-		Entries: q.entries(ctx, found, r), Trust: h.Papers[0], House: h.Papers[1], Log: h.Key.Public().(ed25519.PublicKey), Key: h.Key}
-	for _, n := range r.erased {
-		c.Manifest.Erased = grow(c.Manifest.Erased, n)
-	}
+		Entries: cut.entries(ctx), Erased: func() bool { return cut.erased }, Trust: h.Papers[0], House: h.Papers[1], Log: h.Key.Public().(ed25519.PublicKey), Key: h.Key}
 	for _, boot := range r.boots {
 		b := evidence.Boot{Number: boot}
 		if boot == f.Boot {
@@ -48,15 +45,6 @@ func (q *query) content(ctx context.Context, use mandate.Use, f sealed.Fixed, fo
 		return c, err
 	}
 	return c, q.prove(ctx, &c, f, r)
-}
-
-// grow adds a number to runs of numbers that ascend.
-func grow(runs []evidence.Run, n uint64) []evidence.Run {
-	if last := len(runs) - 1; last >= 0 && runs[last].End == n {
-		runs[last].End++
-		return runs
-	}
-	return append(runs, evidence.Run{First: n, End: n + 1})
 }
 
 // epochs are the heads of all epochs that the log has, as far as it went when the mandate was used.
@@ -79,26 +67,26 @@ func (q *query) epochs(ctx context.Context, found *surveyed, f sealed.Fixed) (al
 	return all, nil
 }
 
-// entries are those of a run, without who parts that the mandate does not ask for.
-func (q *query) entries(ctx context.Context, found *surveyed, r run) iter.Seq2[journaled.Stored, error] {
-	var seen []bool // by the first of two walks
+// passage is a run as it goes into a file.
+type passage struct {
+	log    Log
+	of     run
+	found  *surveyed
+	seen   []bool // which of its entries the file tells who they name, by the first of two walks
+	erased bool   // an entry that the mandate asks for names somebody who was erased
+}
+
+// entries are those of the run, without who parts that the mandate does not ask for.
+func (p *passage) entries(ctx context.Context) iter.Seq2[journaled.Stored, error] {
 	return func(yield func(journaled.Stored, error) bool) {
-		next, stopped := r.first, false
-		_, err := each(ctx, q.Log, journaled.Position{Epoch: r.epoch, Sequence: r.first}, whole, func(e *journaled.Entry) error {
-			at := next - r.first
-			if next == r.end || e.Position != (journaled.Position{Epoch: r.epoch, Sequence: next}) {
+		next, stopped := p.of.first, false
+		_, err := each(ctx, p.log, journaled.Position{Epoch: p.of.epoch, Sequence: p.of.first}, whole, func(e *journaled.Entry) error {
+			if next == p.of.end || e.Position != (journaled.Position{Epoch: p.of.epoch, Sequence: next}) {
 				return errEnough
 			}
-			if at == uint64(len(seen)) {
-				sees, err := found.sees(e)
-				if err != nil {
-					return err
-				}
-				seen = append(seen, sees)
-			}
-			s := e.Stored
-			if !seen[at] {
-				s = s.Erase()
+			s, err := p.cut(e)
+			if err != nil {
+				return err
 			}
 			if next++; !yield(s, nil) {
 				stopped = true
@@ -106,13 +94,30 @@ func (q *query) entries(ctx context.Context, found *surveyed, r run) iter.Seq2[j
 			}
 			return nil
 		})
-		if err == nil && next < r.end && !stopped {
+		if err == nil && next < p.of.end && !stopped {
 			err = missing(next)
 		}
 		if err != nil {
 			yield(journaled.Stored{}, err)
 		}
 	}
+}
+
+// cut returns an entry as the file has it.
+func (p *passage) cut(e *journaled.Entry) (journaled.Stored, error) {
+	at := e.Sequence - p.of.first
+	if at == uint64(len(p.seen)) {
+		sees, err := p.found.sees(e)
+		if err != nil {
+			return journaled.Stored{}, err
+		}
+		p.seen = append(p.seen, sees)
+		p.erased = p.erased || sees && e.Erased
+	}
+	if !p.seen[at] {
+		return e.Stored.Erase(), nil
+	}
+	return e.Stored, nil
 }
 
 // missing says that an entry has gone since the log was looked at.

@@ -317,8 +317,8 @@ func TestUncertainClock(t *testing.T) {
 	}
 }
 
-// TestHoles: what is missing from the log parts an answer, epochs too; each part is proved, and what was
-// erased is told apart from what is left out.
+// TestHoles: what is missing from the log parts an answer, epochs too; each part is proved, and says
+// whether something of it was erased.
 func TestHoles(t *testing.T) {
 	s := newScene(t)
 	for n := range 12 {
@@ -329,7 +329,7 @@ func TestHoles(t *testing.T) {
 		s.log.all[6+i].Position.Epoch, s.log.all[6+i].Position.Sequence = 8, uint64(i)
 	}
 	all, _ := s.files(s.ask(0))
-	if len(all) != 2 || all[0].Manifest.Epoch != 7 || all[0].Manifest.Counts != (evidence.Counts{Entries: 6, Named: 5, Erased: 1}) ||
+	if len(all) != 2 || all[0].Manifest.Epoch != 7 || all[0].Manifest.Counts != (evidence.Counts{Entries: 6, Named: 5, Withheld: 1}) || !all[0].Manifest.Erased || all[1].Manifest.Erased ||
 		all[1].Manifest.Epoch != 8 || all[1].Manifest.Counts.Named != 6 || len(all[0].Manifest.Epochs) != 2 {
 		t.Errorf("%d files: %+v", len(all), all)
 	}
@@ -347,5 +347,50 @@ func TestCosigned(t *testing.T) {
 		if len(all) != 1 || all[0].Cosigned != want || all[0].Size != 9 {
 			t.Errorf("a witness has signed %d entries: the file proves %d of %d", size, all[0].Cosigned, all[0].Size)
 		}
+	}
+}
+
+// TestForgotten: once somebody was erased, nothing in a file tells an entry of theirs from those of other people
+// whom the mandate does not ask for; that something was erased is said where the mandate may have asked for it.
+func TestForgotten(t *testing.T) {
+	for name, c := range map[string]struct {
+		gone   int // the entry whose who part is erased; it is of tenant 2
+		change func(*scene)
+		named  []uint64
+		says   bool
+	}{
+		"nobody was forgotten":       {-1, func(*scene) {}, []uint64{0, 3}, false},
+		"somebody whom nobody wants": {1, func(*scene) {}, []uint64{0, 3}, true},
+		"at another door":            {2, func(*scene) {}, []uint64{0, 3}, false},
+		"at another time":            {4, func(*scene) {}, []uint64{0, 3}, false},
+		"whom the mandate asks for":  {1, func(s *scene) { s.mandate.Request.Tenancies = []wire.ID{{3, 2}} }, nil, true},
+		"everybody is asked for":     {1, func(s *scene) { s.mandate.Request.Tenancies = nil }, []uint64{0, 3}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.mandate.Request.Tenancies = []wire.ID{{3, 1}}
+			s.log.add(at(900, access("front")), tenant(1))
+			s.log.add(at(800, access("front")), tenant(2))
+			s.log.add(at(700, access("back")), tenant(2))
+			s.log.add(at(600, access("front")), tenant(1))
+			s.log.add(at(-100, access("front")), tenant(2))
+			if c.change(s); c.gone >= 0 {
+				s.log.all[c.gone].Stored = s.log.all[c.gone].Erase()
+			}
+			all, raw := s.files(s.ask(0))
+			if !slices.Equal(named(all[0]), c.named) || all[0].Manifest.Erased != c.says {
+				t.Errorf("named are %v, something erased %t; want %v, %t", named(all[0]), all[0].Manifest.Erased, c.named, c.says)
+			}
+			for _, e := range all[0].Entries {
+				if want := !slices.Contains(c.named, e.Sequence); (e.State == evidence.Withheld) != want {
+					t.Errorf("entry %d: %d", e.Sequence, e.State)
+				}
+			}
+			if again, err := s.ask(1); err != nil || string(must(t, again, err).Files[0]) == "" {
+				t.Error(err)
+			} else if _, same := s.files(again, err); string(same[0]) != string(raw[0]) {
+				t.Error("asked for again it is another file")
+			}
+		})
 	}
 }

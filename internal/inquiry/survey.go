@@ -36,7 +36,6 @@ type run struct {
 	epoch, first, end uint64
 	from, to          uint64 // the entries in the mandate's time, to exclusive; none: from is the largest number
 	before            uint64 // behind the last one that was surely before the mandate's time; first: there is none
-	erased            []uint64
 	boots             []uint64
 }
 
@@ -105,9 +104,7 @@ func (v *surveyed) take(e *journaled.Headed) *run {
 		v.runs = append(v.runs, run{epoch: e.Epoch, first: e.Sequence, end: e.Sequence, from: math.MaxUint64, before: e.Sequence})
 	}
 	r := &v.runs[len(v.runs)-1]
-	if r.end++; e.Erased {
-		r.erased = append(r.erased, e.Sequence)
-	}
+	r.end++
 	return r
 }
 
@@ -142,14 +139,13 @@ func (v *surveyed) parts() (all []run) {
 
 func (r run) cut(from, to uint64) run {
 	r.first, r.end = max(r.first, from-min(from, 1)), min(r.end, to+1)
-	r.erased = slices.DeleteFunc(slices.Clone(r.erased), func(n uint64) bool { return n < r.first || n >= r.end })
 	return r
 }
 
-// sees reports whether the file tells who an entry names: it is of one of the mandate's doors, within
-// its time, and of somebody whom it asks for.
+// sees reports whether the file tells who an entry names: it is of one of the mandate's doors, within its
+// time, and of somebody whom it asks for. Who was erased may be anybody.
 func (v *surveyed) sees(e *journaled.Entry) (bool, error) {
-	if len(e.Who) == 0 {
+	if len(e.Who) == 0 && !e.Erased {
 		return false, nil
 	}
 	h, err := wire.DecodeHeader(e.Header)
@@ -158,6 +154,9 @@ func (v *surveyed) sees(e *journaled.Entry) (bool, error) {
 	}
 	if sure(h.Clock) && !v.meets(span{h.Wall, h.Wall}) || !sure(h.Clock) && !v.unsure[e.Position] {
 		return false, nil
+	}
+	if e.Erased {
+		return true, nil
 	}
 	who, err := wire.DecodeWho(e.Who)
 	return err == nil && v.Names(who), err

@@ -151,16 +151,15 @@ def verify(b, trusted):
     need("\n".join(lines + [""]).encode() == has["tlog-policy"], "tlog-policy")
     text, _ = note(has["signature"], [(origin, 1, log)] + [(witness, 1, k) for k in witnesses])
     need(text == "gatehouse/evidence@v1\n%s\n%s\n" % (origin, base64.b64encode(hashlib.sha256(has["SHA256SUMS"]).digest()).decode()), "signature")
-    at, leaves, counts, e = 0, [], [0, 0, 0, 0], has["entries.cbor"]
+    at, leaves, counts, e = 0, [], [0, 0, 0], has["entries.cbor"]
     while at < len(e):
         first, parts = at + 1, e[at] & 31
         item, at = cbor(e, at)
         h = cbor(e, first)[1]
         hash_ = bytes(32) if parts == 1 else item[1] if parts == 2 else hashlib.sha256(item[1] + e[h + 17:at]).digest()
-        erased = parts == 2 and any(r["first"] <= m["first"] + len(leaves) < r["end"] for r in m["erased"])
-        counts[0] += 1; counts[1] += parts == 3; counts[2] += erased; counts[3] += parts == 2 and not erased
+        counts = [counts[0] + 1, counts[1] + (parts == 3), counts[2] + (parts == 2)]
         leaves.append(hashlib.sha256(b"\0" + e[first:h] + hash_).digest())
-    need(counts == [m["counts"][k] for k in ("entries", "named", "erased", "withheld")], "counts")
+    need(counts == [m["counts"][k] for k in ("entries", "named", "withheld")], "counts")
     through, cosigned = 0, None
     for name, proof in ("checkpoint", "range-proof"), ("earlier-checkpoint", "earlier-range-proof"):
         if name in has:

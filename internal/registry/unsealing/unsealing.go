@@ -77,7 +77,7 @@ type opening struct {
 	openers []whos.Opener
 	leaves  []tlog.Hash // of the whole log
 	entries []journaled.Stored
-	erased  []evidence.Run
+	erased  bool // a who part that the mandate may ask for is gone
 	lost    []uint64
 	other   []uint64
 	seen    seen
@@ -150,7 +150,7 @@ func (o *opening) take(h wire.Header, s journaled.Stored, seq uint64, part whos.
 		o.other = append(o.other, seq)
 	case !o.asked(h, seq): // and nothing shows whether it is erased
 	case !sealed:
-		o.erase(seq)
+		o.erased = true
 	default:
 		if who, err := wire.DecodeWho(part.Who); err == nil && o.people.Names(who) {
 			s = journaled.New(s.Header, part.Salt, part.Who)
@@ -160,15 +160,6 @@ func (o *opening) take(h wire.Header, s journaled.Stored, seq uint64, part whos.
 		}
 	}
 	o.entries = append(o.entries, s)
-}
-
-// erase adds an entry to the runs of those whose who parts are gone.
-func (o *opening) erase(seq uint64) {
-	if n := len(o.erased); n > 0 && o.erased[n-1].End == seq {
-		o.erased[n-1].End++
-		return
-	}
-	o.erased = append(o.erased, evidence.Run{First: seq, End: seq + 1})
 }
 
 // tenancies returns who is named.
@@ -191,13 +182,13 @@ func (o *opening) content(signer crypto.Signer) (evidence.Content, error) {
 	}
 	r := o.Mandate.Request
 	m := evidence.Manifest{Registry: d.Registry, Root: fmt.Sprintf("%x", d.Root), Gateway: d.Place.Address(), Epoch: evidence.Epoch(l.Epoch), First: l.First,
-		Erased: o.erased, TimeZone: o.Zone, Doors: o.seen.doors(r.Doors(d.Place.Gateway)), Boots: o.seen.boots(),
+		TimeZone: o.Zone, Doors: o.seen.doors(r.Doors(d.Place.Gateway)), Boots: o.seen.boots(),
 		Scope:   evidence.Scope{Doors: r.Doors(d.Place.Gateway), From: time.Unix(int64(r.From), 0).UTC(), Until: time.Unix(int64(r.Until), 0).UTC()},
 		Mandate: evidence.Mandate{Reference: d.Reference.String(), SHA256: sha256.Sum256(o.Envelope)},
 		Clock:   evidence.ClockState{Quality: "registry", Earliest: d.Earliest, Latest: d.Latest},
 		Made:    evidence.Making{At: d.At, Software: o.Software, SiteFile: o.seen.site},
 		Epochs:  []evidence.Head{{Epoch: evidence.Epoch(l.Epoch), Size: l.Size, Root: wire.Hash(tree.Range{}.AddAll(o.leaves).Root())}}}
-	return evidence.Content{Manifest: m, Entries: o.each(), Head: evidence.Proven{Note: l.Note, Span: span}, Pins: o.seen.pins(),
+	return evidence.Content{Manifest: m, Entries: o.each(), Erased: func() bool { return o.erased }, Head: evidence.Proven{Note: l.Note, Span: span}, Pins: o.seen.pins(),
 		Trust: d.Trust, House: d.House, Log: d.Key, Key: signer}, nil
 }
 

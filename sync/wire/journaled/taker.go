@@ -52,7 +52,6 @@ func (b *Batch) Take(at Position, stored []byte) error {
 type Headed struct {
 	Position
 	Glimpse        // of no kind: there is no header
-	Erased  bool   // it names somebody who was erased
 	Detail  []byte // of a sealed entry
 }
 
@@ -72,7 +71,6 @@ func (h *Headers) Take(at Position, stored []byte) error {
 	e := &h.List[len(h.List)-1]
 	if len(stored) > 0 && stored[0] >= arrayOf1 && stored[0] <= arrayOf3 {
 		e.Glimpse, _ = Glance(stored[1:])
-		e.Erased = stored[0] == arrayOf2
 	}
 	if e.Kind == wire.KindSealed {
 		from := len(h.bytes)

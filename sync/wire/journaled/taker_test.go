@@ -47,7 +47,7 @@ func TestTakers(outer *testing.T) {
 					}
 					clear(b)
 				}
-				want, heads = append(want, Entry{at, s}), append(heads, Headed{at, glimpse, s.Erased, detail})
+				want, heads = append(want, Entry{at, s}), append(heads, Headed{at, glimpse, detail})
 			}
 			if len(copies) != len(want) || len(batch.List) != len(want) || len(headers.List) != len(want) {
 				t.Fatalf("%d, %d, %d entries; want %d", len(copies), len(batch.List), len(headers.List), len(want))

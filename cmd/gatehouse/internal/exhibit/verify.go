@@ -173,8 +173,8 @@ func (o opened) notProved() (lines []string) {
 	say(true, "said_by_"+string(o.SignedBy))
 	bad, pinned := o.badClocks()
 	say(bad > 0, "times", bad, pinned)
-	say(m.Counts.Erased > 0, "erased", m.Counts.Erased)
 	say(m.Counts.Withheld > 0, "withheld", m.Counts.Withheld)
+	say(m.Erased, "erased")
 	others := o.otherEpochs()
 	say(len(others) > 0, "more_epochs", strings.Join(others, ", "))
 	return lines
