@@ -67,6 +67,7 @@ type cli struct {
 	Verify   exhibit.Verify      `cmd:"" help:"Say what an evidence file proves, and what not; needs no network and no daemon."`
 	Evidence exhibit.Evidence    `cmd:"" help:"Print what is in an evidence file."`
 	Mandate  papers.Mandate      `cmd:"" help:"The paper that allows a query of the log: fill it in, sign it, read it, judge it; works without the daemon."`
+	Preserve papers.Preserve     `cmd:"" help:"An officer's order to keep a part of the log from erasing for a week, until there is a mandate: sign it, show it to the gateway."`
 	Query    query.Query         `cmd:"" help:"Ask the gateway's log what a mandate allows; the answer is sealed to its recipient."`
 
 	Version kong.VersionFlag `help:"Print the version."`

@@ -30,7 +30,9 @@ type Writer struct {
 	Key func() (address string, records []byte)
 	// Next returns how long the next cover is away; nil: Gap.
 	Next func() time.Duration
-	Log  zerolog.Logger
+	// Beside does with each cover what is done with an entry that says something, as far as the disk shows it.
+	Beside func() error
+	Log    zerolog.Logger
 }
 
 // Run writes covers until ctx ends.
@@ -62,6 +64,9 @@ func (w Writer) write() {
 		return
 	}
 	w.Journal.Queue(wire.Header{Kind: wire.KindSealed, Detail: detail}, wire.Who{})
+	if err := w.Beside(); err != nil {
+		w.Log.Warn().Err(err).Msg("a file of the state directory")
+	}
 }
 
 // Covers come some 24 times a day. Who asks of a log often asks twice, so a part of them follow

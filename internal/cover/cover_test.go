@@ -50,7 +50,7 @@ func TestCovers(t *testing.T) {
 		var q queue
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
-		w := cover.Writer{Journal: &q, Key: func() (string, []byte) { return at, public }, Log: zerolog.Nop()}
+		w := cover.Writer{Journal: &q, Key: func() (string, []byte) { return at, public }, Log: zerolog.Nop(), Beside: func() error { return nil }}
 		go func() { w.Run(ctx); close(done) }()
 		time.Sleep(30 * 24 * time.Hour)
 		synctest.Wait()
@@ -76,7 +76,7 @@ func TestNobodyToSealTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var q queue
 		var enrolled atomic.Bool
-		w := cover.Writer{Journal: &q, Log: zerolog.Nop(), Next: func() time.Duration { return time.Hour }, Key: func() (string, []byte) {
+		w := cover.Writer{Journal: &q, Log: zerolog.Nop(), Beside: func() error { return nil }, Next: func() time.Duration { return time.Hour }, Key: func() (string, []byte) {
 			if enrolled.Load() {
 				return at, public
 			}
@@ -187,7 +187,7 @@ func disk(t *testing.T, covered, queried bool) string {
 		done := make(chan error)
 		go func() { done <- j.Run(ctx) }()
 		if covered {
-			go cover.Writer{Journal: j, Key: func() (string, []byte) { return at, public }, Log: zerolog.Nop()}.Run(ctx)
+			go cover.Writer{Journal: j, Key: func() (string, []byte) { return at, public }, Log: zerolog.Nop(), Beside: func() error { return nil }}.Run(ctx)
 		}
 		go func() { // some passages
 			for ctx.Err() == nil {

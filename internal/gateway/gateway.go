@@ -29,6 +29,7 @@ import (
 	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/gateway/exitbutton"
 	"gatehouse/internal/gateway/swipe"
+	"gatehouse/internal/holds"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
@@ -42,12 +43,12 @@ import (
 type Gateway struct {
 	Parts
 	o     Options
-	once  once
 	start start
 }
 
 // start is the result of a start.
 type start struct {
+	once
 	lock   *durable.Lock      // of the state directory, for as long as this process lives
 	key    ed25519.PrivateKey // signs what the gateway says; nil where it could not be read
 	mended []string           // key files that were repaired
@@ -71,6 +72,7 @@ type Parts struct {
 	Swipes  *swipe.Swipes
 	Desk    *desk.Desk
 	Backup  *keeper.Keeper
+	Holds   *holds.Book
 	Fire    *Fire    // nil: no fire input
 	Central *Central // nil: no registry
 	Doors   []*Door
@@ -109,7 +111,7 @@ func New(o Options) (*Gateway, error) {
 		return nil, errors.Join(err, letGo(g))
 	}
 	g.Backup = keeper.New(keeper.Options{Site: o.Site, Keyring: g.Keyring, Settle: g.Desk.Records.Settle, Now: g.Clock.Now, Software: o.Version, Log: o.Log})
-	g.once.passes = pass.New(g.Keyring)
+	g.start.passes = pass.New(g.Keyring)
 	g.openRegistry()
 	g.makeReaders()
 	for _, d := range g.Doors {
@@ -143,6 +145,7 @@ func (g *Gateway) open() error {
 	if err := g.openKeyring(); err != nil {
 		return err
 	}
+	openHolds(g)
 	if err := g.openJournal(); err != nil {
 		return err
 	}
@@ -268,6 +271,7 @@ func (g *Gateway) openJournal() (err error) {
 		Dir: g.Site.Path("journal"), Clock: g.Clock.Stamp, BootID: clock.BootID(), Log: g.o.Log,
 		MaxBytes: int64(g.Site.Journal.MaxMB) << 20, Verify: g.o.Verify, Uplink: g.hasRegistry(),
 		Anchors: g.Keyring.Copies, KeepEvery: g.o.Cadence.Journal, Sync: g.o.Sync, EraseAfter: time.Duration(g.Site.Journal.WhoDays) * 24 * time.Hour,
+		Preserved: g.Holds.Held,
 	})
 	if err != nil {
 		return fmt.Errorf("open journal: %w", err)
@@ -277,10 +281,10 @@ func (g *Gateway) openJournal() (err error) {
 
 // openDesk makes the desk on what the keyring and the journal hold.
 func (g *Gateway) openDesk() (err error) {
-	g.once.codes = doorcode.New(doorcode.Parts{Dir: g.Site.Path("grants"), Key: g.start.key, Epoch: func() uint64 { return g.Journal.Status().Epoch },
+	g.start.codes = doorcode.New(doorcode.Parts{Dir: g.Site.Path("grants"), Key: g.start.key, Epoch: func() uint64 { return g.Journal.Status().Epoch },
 		Grants: g.Keyring.Grants, Lost: func(id wire.CredentialID) bool { return g.Desk.Doors.Lost(id) }, Journal: g.Journal, Log: g.o.Log})
 	g.Desk, err = desk.New(desk.Parts{Dir: g.Site.Path("grants"), Keyring: g.Keyring, Journal: g.Journal, Key: g.start.key,
-		Clock: g.deskClock, Codes: desk.Codes{Store: g.once.codes, Doors: doorsWith(g.Site, takesTyped), Scanners: doorsWith(g.Site, takesScanned)}, Log: g.o.Log})
+		Clock: g.deskClock, Codes: desk.Codes{Store: g.start.codes, Doors: doorsWith(g.Site, takesTyped), Scanners: doorsWith(g.Site, takesScanned)}, Log: g.o.Log})
 	if err != nil {
 		return fmt.Errorf("open desk: %w", err)
 	}
@@ -331,8 +335,8 @@ func (g *Gateway) makeDoor(d *Door) {
 		d.signal = g.makeSignal(d, d.Config.Signal, "gatehouse-"+d.Config.ID+"-signal", beeps)
 	}
 	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: g.Journal, Granted: teller{g.Desk.Doors, d.Show, d.tells(), d.tested.Load}.tell, Keys: g.Keyring,
-		Clock: g.Clock.Decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.Swipes.Watch, Typed: g.Swipes.Typed, PINs: g.Desk.Doors, Codes: g.once.codes,
-		Passes: g.once.passes, Show: d.Show, Tick: g.o.Watchdog.Loop(), Log: g.o.Log})
+		Clock: g.Clock.Decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.Swipes.Watch, Typed: g.Swipes.Typed, PINs: g.Desk.Doors, Codes: g.start.codes,
+		Passes: g.start.passes, Show: d.Show, Tick: g.o.Watchdog.Loop(), Log: g.o.Log})
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
@@ -409,8 +413,8 @@ func (g *Gateway) Run(ctx context.Context, beside ...func(context.Context)) erro
 	devices.Go(func() { g.Backup.Run(ctx) })
 	devices.Go(func() { g.Central.run(ctx, g) })
 	devices.Go(func() { g.watchClock(ctx) })
-	devices.Go(func() { covers(g).Run(ctx) })
-	devices.Go(func() { recall{g.Journal, g.Clock, g.once.passes, g.once.codes, g.o.Log}.run(ctx) })
+	devices.Go(func() { runCovers(ctx, g) })
+	devices.Go(func() { recall{g.Journal, g.Clock, g.start.passes, g.start.codes, g.o.Log}.run(ctx) })
 	for _, run := range beside {
 		devices.Go(func() { run(ctx) })
 	}

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -112,8 +113,8 @@ func (h *house) sealedEntries() (all []sealed.Record, at []uint64) {
 }
 
 // TestInquiry: a mandate gets what it asks for and nothing more, after the entry that says so; as often
-// as it says, and each answer as often as it is asked for, to the byte, also after a restart, as it refuses one that was taken back. Whoever
-// looks at the house meanwhile sees nothing.
+// as it says, and each answer as often as it is asked for, to the byte, also after a restart, as it refuses one that was taken back. An
+// officer's order to preserve holds over a restart. Whoever looks at the house meanwhile sees nothing.
 func TestInquiry(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -144,6 +145,7 @@ func TestInquiry(t *testing.T) {
 	if _, err := o.ask(o.signed(), 3); err == nil {
 		t.Error("a use that there was not is answered")
 	}
+	o.preserves(false)
 	time.Sleep(2500 * time.Millisecond)
 	look.stop()
 	for view, answers := range look.seen {
@@ -166,6 +168,43 @@ func TestInquiry(t *testing.T) {
 	}
 	o.refused(o.signed(), "used_up")
 	back.refused(back.signed(), "withdrawn")
+	o.preserves(true)
+}
+
+// order is an enrolled officer's, of the mandate's hour at the front door.
+func (o *officer) order() []byte {
+	t, r, place := o.h.t, o.mandate.Request, o.town.place
+	t.Helper()
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	c, err := mandates.Certificate{Public: [32]byte(key.Public().(ed25519.PublicKey)), Unit: "一队", Badge: "000001", District: place.District, Town: place.Town, From: r.From, Until: r.Until + 3600}.Sign("town", 0, o.h.issuer)
+	must(t, err)
+	envelope, err := mandates.Order{Reference: wire.ID{4}, Gateway: place.Address(), Door: "front", From: r.From, Until: r.Until, Case: "A440000-2026-1", Signed: r.Until, Certificate: c}.Sign("town", key)
+	must(t, err)
+	return envelope
+}
+
+// preserves wants the officer's order to be taken, or to have been taken; forged it is refused.
+func (o *officer) preserves(again bool) {
+	t := o.h.t
+	t.Helper()
+	got, err := control.PreserveRequest{Order: o.order()}.Ask(t.Context(), o.h.client)
+	must(t, err)
+	if got.Refusal != nil || got.Again != again || got.Seconds < 7*86400-600 || got.Until == nil || time.Until(*got.Until) < 7*24*time.Hour-10*time.Minute {
+		t.Errorf("preserved: %+v", got)
+	}
+	if !o.h.gateway.Holds.Held(wire.Header{Kind: wire.KindAccess, Door: "front", Wall: int64(o.mandate.Request.From) * 1000, Clock: wire.ClockNTP}) {
+		t.Error("nothing is held")
+	}
+	if again {
+		return
+	}
+	forged := o.order()
+	forged[len(forged)-1] ^= 1
+	got, err = control.PreserveRequest{Order: forged}.Ask(t.Context(), o.h.client)
+	must(t, err)
+	if got.Refusal == nil || got.Refusal.Code != "order_unsigned" || got.Refusal.Reason.ZH == "" || got.Refusal.Do.EN == "" || got.Until != nil {
+		t.Errorf("a forged order: %+v", got)
+	}
 }
 
 // scope wants the tenant's passages at the front door, and nobody else's.
@@ -211,7 +250,7 @@ func (o *officer) journaled() {
 			t.Errorf("entry %d tells of an answer from %d entries", at[i], f.Size)
 		}
 	}
-	if want := []string{"refusal unsigned", "answer", "answer", "refusal used_up"}; !slices.Equal(said, want) {
+	if want := []string{"refusal unsigned", "answer", "answer", "refusal used_up", "preserved", "refusal order_unsigned"}; !slices.Equal(said, want) {
 		t.Errorf("the office reads %q, want %q", said, want)
 	}
 }

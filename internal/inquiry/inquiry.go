@@ -1,5 +1,6 @@
 // Package inquiry answers a mandate from a log: it judges the paper, writes the entry that says so,
 // and only then collects what the paper asks for into an evidence file that its recipient alone opens.
+// An officer's order to preserve a part of the log is taken in the same way, and shows nothing.
 //
 // It refuses to answer before the entry is durable, to answer more often than the mandate says, and to
 // leave in a file who somebody was of whom the mandate does not ask. It logs nothing and counts nothing
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"gatehouse/internal/evidence"
+	"gatehouse/internal/holds"
 	"gatehouse/internal/mandate"
 	"gatehouse/internal/tree"
 	"gatehouse/internal/trueclock"
@@ -64,6 +66,7 @@ type Sources struct {
 	Log   Log
 	House func() House // as it is now; without a trust document nobody can ask
 	Now   func() Moment
+	Holds *holds.Book // of this gateway
 	// Tenancies are those of flats, also of before, as far as the house remembers them.
 	Tenancies func(flats []string) []wire.ID
 	// Card waits for the card that an officer holds to a reader, and returns its ids.
@@ -97,8 +100,10 @@ var (
 	ErrNotDurable = errors.New("the log can't be written, and without an entry there is no answer")
 	// ErrNoUse means that nothing was answered under that number.
 	ErrNoUse = errors.New("the mandate was not used so often here")
-	// ErrBusy means that too much was shown in the last hour that is no mandate for this house.
-	ErrBusy = errors.New("this is no mandate that an approver of this building has signed for it, and too many of such were shown within the hour")
+	// ErrBusy means that too much was shown in the last hour that is no mandate for this house, and no order that it takes.
+	ErrBusy = errors.New("this is no mandate that an approver of this building has signed for it, nor an order that it takes, and too many of such were shown within the hour")
+	// ErrNotHeld means that the log says that an order was taken, and the disk did not take the hold.
+	ErrNotHeld = errors.New("nothing is preserved: the disk takes no hold")
 	// ErrTooMany means that flats, tenancies and cards are more than an entry can name.
 	ErrTooMany = errors.New("the flats, tenancies and cards of the mandate are too many for one query")
 )
@@ -134,7 +139,9 @@ func (d *Desk) Ask(ctx context.Context, envelope []byte, use uint64) (a Answer, 
 	}
 	var fixed sealed.Fixed
 	if use == 0 {
-		fixed, err = q.count(ctx, allowed)
+		if fixed, err = q.count(ctx, allowed); err == nil {
+			_ = d.o.Holds.Prolong(allowed.Mandate, allowed.Doors) // what it does not hold longer is answered all the same
+		}
 	} else {
 		fixed, err = sealed.DecodeFixed(q.uses[use].Fixed)
 	}
@@ -252,6 +259,7 @@ func (q *query) write(ctx context.Context, r sealed.Record) error {
 	if _, err := q.Log.Append(ctx, wire.Header{Kind: wire.KindSealed, Detail: detail}, wire.Who{}); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotDurable, err)
 	}
+	_ = q.Holds.Cover() // the next one of package cover tries again
 	return nil
 }
 

@@ -5,11 +5,13 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"gatehouse/internal/evidence"
+	"gatehouse/internal/holds"
 	"gatehouse/internal/tree"
 	"gatehouse/internal/trueclock"
 	"gatehouse/sync/wire"
@@ -137,6 +139,7 @@ type scene struct {
 	flats            map[string][]wire.ID
 	card             []wire.CredentialID
 	house            House
+	book             string // where holds are kept
 }
 
 func newScene(t testing.TB) *scene {
@@ -163,7 +166,8 @@ func newScene(t testing.TB) *scene {
 	s.house = House{Place: wire.Place{District: "north", Town: "xin", Building: "house-1", Gateway: "gate-1"}, Root: key(2).Public().(ed25519.PublicKey), Trust: trust,
 		Papers: [2][]byte{sign(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: "city"}, trust, key(2)), sign(wire.Protected{Type: wire.TypeHouse, Role: wire.RoleIssuer, Address: "house-1"}, house, key(3))},
 		Key:    key(4), Doors: []evidence.Door{{ID: "back"}, {ID: "front", Contact: true}}, Zone: time.FixedZone("Asia/Shanghai", 8*3600), Software: "test"}
-	s.desk = New(Sources{Log: s.log, House: func() House { return s.house }, Now: func() Moment { return s.now },
+	s.book = filepath.Join(t.TempDir(), "holds")
+	s.desk = New(Sources{Holds: s.holds(), Log: s.log, House: func() House { return s.house }, Now: func() Moment { return s.now },
 		Tenancies: func(flats []string) (ids []wire.ID) {
 			for _, f := range flats {
 				ids = append(ids, s.flats[f]...)
@@ -178,6 +182,16 @@ func newScene(t testing.TB) *scene {
 			Officers: [2]mandates.Officer{{Unit: "一队", Badge: "000001", Key: wire.KeyID{7}}, {Unit: "一队", Badge: "000002", Key: wire.KeyID{8}}},
 			Purpose:  "入室盗窃案侦查", Case: "A440000-2026-1", Notice: "调证-2026-1"}}
 	return s
+}
+
+// holds opens the book of what is held.
+func (s *scene) holds() *holds.Book {
+	s.t.Helper()
+	b, err := holds.OpenBook(holds.Options{Path: s.book, Doors: []string{"back", "front"}, Kept: 30 * 24 * time.Hour,
+		Now: func() holds.Moment {
+			return holds.Moment{Wall: s.now.Wall, Boot: s.now.BootTime, Interval: s.now.Interval}
+		}})
+	return must(s.t, b, err)
 }
 
 func (s *scene) signed() []byte {

@@ -57,6 +57,23 @@ func OpenCertificate(envelope []byte, trust wire.Trust) (c Certificate, err erro
 	if err != nil {
 		return c, fmt.Errorf("officer's certificate: %w", err)
 	}
+	return decodeCertificate(payload)
+}
+
+// ReadCertificate returns what an envelope says, and proves nothing of it.
+func ReadCertificate(envelope []byte) (c Certificate, registry string, err error) {
+	payload, p, err := wire.Read(envelope)
+	if err == nil && p.Type != TypeOfficer {
+		err = wire.ErrWrongType
+	}
+	if err != nil {
+		return c, "", fmt.Errorf("officer's certificate: %w", err)
+	}
+	c, err = decodeCertificate(payload)
+	return c, p.Address, err
+}
+
+func decodeCertificate(payload []byte) (c Certificate, err error) {
 	if err = canonical.Decode("officer's certificate", payload, &c); err == nil {
 		err = c.check()
 	}

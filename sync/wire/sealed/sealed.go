@@ -37,10 +37,11 @@ type What uint8
 const (
 	Cover   What = 1 // nothing happened
 	Answer  What = 2 // a mandate was used, and may be answered from now on
-	Refusal What = 3 // a mandate was not answered
+	Refusal What = 3 // a mandate was not answered, or an order not taken
+	Held    What = 4 // an officer's order to preserve was taken
 )
 
-var names = map[What]string{Cover: "cover", Answer: "answer", Refusal: "refusal"}
+var names = map[What]string{Cover: "cover", Answer: "answer", Refusal: "refusal", Held: "preserved"}
 
 // String returns the stable name.
 func (w What) String() string {
@@ -54,11 +55,20 @@ func (w What) String() string {
 type Record struct {
 	What      What   `cbor:"1,keyasint"`
 	Mandate   []byte `cbor:"2,keyasint,omitempty"` // SHA-256 of what was handed in
-	Reference []byte `cbor:"3,keyasint,omitempty"` // of the mandate, 16 random bytes
-	Approver  []byte `cbor:"4,keyasint,omitempty"` // id of the key that signed it, 8 bytes
+	Reference []byte `cbor:"3,keyasint,omitempty"` // of the mandate or order, 16 random bytes
+	Approver  []byte `cbor:"4,keyasint,omitempty"` // id of the key that signed it, of an order the officer's, 8 bytes
 	Use       uint64 `cbor:"5,keyasint,omitempty"` // which use of the mandate at this gateway, from 1
 	Refusal   string `cbor:"6,keyasint,omitempty"` // code of the reason; at most 64 bytes
 	Fixed     []byte `cbor:"7,keyasint,omitempty"` // the bytes of Fixed.Encode; at most MaxFixed
+	Span      *Span  `cbor:"8,keyasint,omitempty"` // what an order preserves
+}
+
+// Span is what one door's log says of some hours, preserved for a case.
+type Span struct {
+	_           struct{} `cbor:",toarray"`
+	Door        string
+	From, Until uint32 // unix s; Until exclusive
+	Case        string
 }
 
 // MaxFixed is the most bytes of Record.Fixed.
@@ -78,10 +88,14 @@ func (r Record) check() error {
 	switch {
 	case r.What == 0, len(r.Mandate) != 0 && len(r.Mandate) != sha256.Size, len(r.Approver) != 0 && len(r.Approver) != keySize,
 		len(r.Reference) != 0 && len(r.Reference) != len(wire.ID{}),
-		len(r.Refusal) > maxText, len(r.Fixed) > MaxFixed:
+		len(r.Refusal) > maxText, len(r.Fixed) > MaxFixed, r.Span != nil && !r.Span.valid():
 		return fmt.Errorf("sealed record: %w", wire.ErrMalformed)
 	}
 	return nil
+}
+
+func (s Span) valid() bool {
+	return wire.ValidName(s.Door, false) && s.From > 0 && s.From < s.Until && wire.ValidText(s.Case)
 }
 
 // Seal makes the detail of an entry of a gateway (its address) that the private records key opens,

@@ -44,6 +44,28 @@ func same(a, b Record) bool {
 	return bytes.Equal(one, two)
 }
 
+// TestPreserved: what an order preserves is read as it was sealed, and has the same size; what no order
+// says is not sealed.
+func TestPreserved(t *testing.T) {
+	private, public := keys(t)
+	longest := Record{What: Held, Mandate: seq(0xa0, sha256.Size), Reference: seq(0x40, 16), Approver: seq(0x10, 8),
+		Span: &Span{Door: strings.Repeat("d", 32), From: 1_790_000_000, Until: 1_790_086_400, Case: strings.Repeat("案", 64)}}
+	detail, err := Seal(public, at, longest.Reference, longest)
+	if err != nil || len(detail) != wire.SealedSize {
+		t.Fatalf("%d bytes, %v", len(detail), err)
+	}
+	if got, err := Open(private, at, detail); err != nil || !same(got, longest) || got.What.String() != "preserved" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, s := range []Span{{From: 1, Until: 2, Case: "A1"}, {Door: "front", From: 2, Until: 2, Case: "A1"}, {Door: "front", From: 1, Until: 2},
+		{Door: "*", From: 1, Until: 2, Case: "A1"}, {Door: "front", From: 1, Until: 2, Case: strings.Repeat("a", 65)}} {
+		longest.Span = &s
+		if _, err := Seal(public, at, longest.Reference, longest); !errors.Is(err, wire.ErrMalformed) {
+			t.Errorf("%+v: %v", s, err)
+		}
+	}
+}
+
 // TestSealed: whoever has the records key, or knows the reference, reads a record; nobody else does,
 // and no changed byte is read as something else.
 func TestSealed(t *testing.T) {

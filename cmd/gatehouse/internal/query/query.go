@@ -1,4 +1,5 @@
-// Package query has the command by which an officer asks the gateway on site what a mandate allows.
+// Package query has the commands by which an officer asks the gateway on site what a mandate allows, and to
+// preserve a part of the log until there is one.
 //
 // What is written is sealed to the recipient that the mandate names: this tool can't read it, and shows
 // nothing of it.
@@ -129,14 +130,9 @@ func save(name string, sealed []byte) error {
 
 // write prints the form of a refusal, or what was written.
 func (a answered) write(w io.Writer) {
-	if r := a.Refusal; r != nil {
-		fmt.Fprintf(w, "不予答复 refused: %s\n", r.Code)
-		for _, row := range []struct {
-			zh, en string
-			text   control.InLanguage
-		}{{"理由", "reason", r.Reason}, {"依据", "by", r.Article}, {"怎么办", "what to do", r.Do}} {
-			fmt.Fprintf(w, "%s %s:\n  %s\n  %s\n", row.zh, row.en, row.text.ZH, row.text.EN)
-		}
+	if a.Refusal != nil {
+		fmt.Fprintf(w, "不予答复 refused: %s\n", a.Refusal.Code)
+		writeRefusal(w, a.Refusal)
 		return
 	}
 	fmt.Fprintf(w, "第 %d 次答复 answer %d", a.Use, a.Use)
@@ -148,4 +144,14 @@ func (a answered) write(w io.Writer) {
 		fmt.Fprintf(w, "已写入 written: %s\n  里面文件的 SHA-256 of the file within: %x\n", f.File, f.SHA256)
 	}
 	fmt.Fprintln(w, "只有接收人的私钥能打开 opened by the recipient's key alone: gatehouse evidence open --key KEY --out NEW.zip FILE")
+}
+
+// writeRefusal prints the form of a refusal.
+func writeRefusal(w io.Writer, r *control.MandateRefusal) {
+	for _, row := range []struct {
+		zh, en string
+		text   control.InLanguage
+	}{{"理由", "reason", r.Reason}, {"依据", "by", r.Article}, {"怎么办", "what to do", r.Do}} {
+		fmt.Fprintf(w, "%s %s:\n  %s\n  %s\n", row.zh, row.en, row.text.ZH, row.text.EN)
+	}
 }

@@ -1,4 +1,4 @@
-// Package inquiries answers mandates over the daemon's socket: who may ask is on the paper and not who
+// Package inquiries answers mandates, and takes orders to preserve, over the daemon's socket: who may ask is on the paper and not who
 // calls.
 //
 // It refuses to tell anybody else that somebody asked: nothing is logged, and no status, view or count of
@@ -27,7 +27,10 @@ import (
 func Handle(s *socket.Server, g *gateway.Gateway, software string) {
 	all, _ := keys.LoadKeys(g.Site.Path("keys")) // what of them can't be read is told at the start; without a key nothing is answered
 	h := house{g, all.Gateway, software}
-	desk := inquiry.New(inquiry.Sources{Log: g.Journal, House: h.papers, Now: h.now, Tenancies: h.tenancies, Card: h.card})
+	desk := inquiry.New(inquiry.Sources{Log: g.Journal, House: h.papers, Now: h.now, Holds: g.Holds, Tenancies: h.tenancies, Card: h.card})
+	socket.Handle(s, "POST /v1/preserve", func(r *http.Request, in control.PreserveRequest) (control.Preserved, error) {
+		return preserve(desk.Preserve(r.Context(), in.Order))
+	})
 	socket.Handle(s, "POST /v1/inquiry", func(r *http.Request, in control.InquiryRequest) (control.Inquiry, error) {
 		a, err := desk.Ask(r.Context(), in.Mandate, in.Use)
 		if refusal := new(mandate.Refusal); errors.As(err, &refusal) {
@@ -44,6 +47,20 @@ func Handle(s *socket.Server, g *gateway.Gateway, software string) {
 	})
 }
 
+func preserve(k inquiry.Kept, err error) (p control.Preserved, _ error) {
+	if refusal := new(mandate.Refusal); errors.As(err, &refusal) {
+		return control.Preserved{Refusal: shown(refusal)}, nil
+	}
+	if err != nil {
+		return p, refused(err)
+	}
+	p.Seconds, p.Again = int64(k.Left/time.Second), k.Again
+	if !k.Until.IsZero() {
+		p.Until = &k.Until
+	}
+	return p, nil
+}
+
 func shown(r *mandate.Refusal) *control.MandateRefusal {
 	return &control.MandateRefusal{Code: r.Name, Reason: control.InLanguage(r.Reason), Article: control.InLanguage(r.Article), Do: control.InLanguage(r.Do)}
 }
@@ -56,6 +73,8 @@ func refused(err error) error {
 		status, hint = http.StatusConflict, "secure the gateway and its disk; a house with a registry: sudo gatehouse enrol"
 	case errors.Is(err, inquiry.ErrNotDurable):
 		hint = "see gatehouse status: once the disk is well, ask for the answer of this use again with --use, or ask anew"
+	case errors.Is(err, inquiry.ErrNotHeld):
+		hint = "see gatehouse status: once the disk is well, show the order again; or preserve it at the registry"
 	case errors.Is(err, inquiry.ErrNoUse):
 		status, hint = http.StatusConflict, "leave --use out for a new use"
 	case errors.Is(err, inquiry.ErrBusy):
