@@ -142,7 +142,7 @@ func (p office) answers() string {
 	day := func(days int) string { return time.Now().AddDate(0, 0, days).Format("2006-01-02 15:04") }
 	return strings.Join([]string{"city", "A440000-2026-1", "调证-2026-1", "入室盗窃案侦查", "新镇派出所", "440000-1", "", "北区分局", "440000-2",
 		"刑侦一队", "000001", p.at("one.key.pub"), "刑侦一队", "000002", p.at("two.key.pub"), "north", "xin", "house-1",
-		"gate-1: front", "", "", day(-7), day(0), p.at("inbox.key.pub"), "2", "7"}, "\n") + "\n"
+		"gate-1: front", "", "", day(-7), day(0), p.at("inbox.key.pub"), "2", "7", "60"}, "\n") + "\n"
 }
 
 // TestMandate: an officer fills in, an approver signs, anybody judges; with a key in a file and in a token.
@@ -153,7 +153,7 @@ func TestMandate(t *testing.T) {
 		t.Errorf("status: %s", out)
 	}
 	shown := p.ok("", append([]string{"show", p.at("signed")}, p.judge()...)...)
-	for _, want := range []string{"调取证据通知书", "A440000-2026-1", "刑侦一队, 警号 badge 000002", "everybody's who passed", "有效 holds", "根密钥指纹 root's fingerprint: "} {
+	for _, want := range []string{"调取证据通知书", "A440000-2026-1", "刑侦一队, 警号 badge 000002", "everybody's who passed", "有效 holds", "告知 telling: 自此可以告知当事人 who is asked about may be told from " + time.Now().AddDate(0, 0, 60).Format(time.DateOnly), "根密钥指纹 root's fingerprint: "} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("show lacks %q:\n%s", want, shown)
 		}
@@ -194,12 +194,21 @@ func TestMandateRefused(t *testing.T) {
 	p.fails("not_held", sign(change("town", "lao"), "approver.key")...)
 	p.fails("too_wide", sign(change("answers", 200), "approver.key")...)
 	p.fails("incomplete", sign(change("case", ""), "approver.key")...)
+	p.fails("told_late", sign(change("tell_from", time.Now().AddDate(3, 0, 0)), "approver.key")...)
+	p.fails("one of the two", sign(change("no_notice", "刑事诉讼法第五十四条"), "approver.key")...)
 	p.fails("no_recipient", sign(change("recipient", nil), "approver.key")...)
 	p.fails("put in the text of FILE.pub", sign(change("recipient", p.at("inbox.key.pub")), "approver.key")...)
 	public, err := os.ReadFile(p.at("inbox.key.pub"))
 	must(t, err)
 	p.ok("", "new", "--form", change("recipient", string(public)), "--out", p.at("by-text.json"))
 	p.fails("wildcard", "new", "--form", change("gateways", map[string][]string{"gate-1": {"*"}}), "--out", p.at("out"))
+	silent := change("tell_from", "0001-01-01T00:00:00Z")
+	p.fails("hint: 填写 tell_from", "new", "--form", silent, "--out", p.at("out"))
+	p.ok("", sign(silent, "approver.key")...) // a form of an older program
+	if out := p.ok("", "show", p.at("out")); !strings.Contains(out, "告知 telling: 未写明 not said\n") {
+		t.Errorf("show: %s", out)
+	}
+	must(t, os.Remove(p.at("out")))
 	p.fails("no_scope", "new", "--form", change("gateways", nil), "--out", p.at("out"))
 	p.fails(`unknown field "everybody"`, "new", "--form", change("everybody", true), "--out", p.at("out"))
 	if _, err := os.Stat(p.at("out")); err == nil {
@@ -326,7 +335,7 @@ func TestMandatePapers(t *testing.T) {
 func TestMandateDraft(t *testing.T) {
 	p := newOffice(t)
 	lines := strings.Split(p.answers(), "\n")
-	lines[len(lines)-3] = "200"
+	lines[len(lines)-4] = "200"
 	out, errOut, status := tool(t, strings.Join(lines, "\n"), "mandate", "new", "--out", p.at("wide.json"))
 	if status != 1 || !strings.Contains(errOut, "too_wide") || !strings.Contains(errOut, "the answers are in "+p.at("wide.json.draft")) {
 		t.Fatalf("status %d\n%s%s", status, out, errOut)
@@ -340,6 +349,13 @@ func TestMandateDraft(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(p.at("wide.json.draft"), text, 0o600))
 	p.ok("", "new", "--form", p.at("wide.json.draft"), "--out", p.at("wide.json"))
+	lines[len(lines)-4], lines[len(lines)-2] = "2", "0\n刑事诉讼法第五十四条"
+	if out, errOut, status := tool(t, strings.Join(lines, "\n"), "mandate", "new", "--out", p.at("never.json")); status != 0 {
+		t.Errorf("nobody is told: %s%s", out, errOut)
+	}
+	if out := p.ok("", "show", p.at("never.json")); !strings.Contains(out, "不告知，依据 nobody is told, by: 刑事诉讼法第五十四条\n") {
+		t.Errorf("show: %s", out)
+	}
 	lines[6] = "maybe"
 	if _, errOut, status := tool(t, strings.Join(lines, "\n"), "mandate", "new", "--out", p.at("maybe.json")); status != 1 || !strings.Contains(errOut, "this is no answer") {
 		t.Errorf("maybe an emergency: %d, %s", status, errOut)
@@ -376,6 +392,7 @@ func TestMandateValidate(t *testing.T) {
 	must(t, json.Unmarshal(text, &form))
 	now := time.Now().Truncate(time.Second)
 	form["emergency"], form["answers"], form["validating"] = true, 1, map[string]string{}
+	form["tell_from"] = now.AddDate(0, 0, 30)
 	form["from"], form["until"], form["expires"] = now.Add(-24*time.Hour), now.Add(-time.Hour), now.Add(20*time.Hour)
 	text, err = json.Marshal(form)
 	must(t, err)

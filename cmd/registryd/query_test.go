@@ -53,7 +53,7 @@ func (r *centre) appoint(reg *keys.Registry) (first, second ed25519.PrivateKey) 
 // validates asks for an emergency, which is listed until a second authority's word is handed in.
 func (r *centre) validates(reg *keys.Registry, m mandates.Mandate, by, second ed25519.PrivateKey, query []string) {
 	r.t.Helper()
-	m.Reference, m.Emergency, m.Expires, m.Approval.Validating = wire.ID{0xac}, true, m.Issued+86400, mandates.Authority{}
+	m.Reference, m.Emergency, m.Expires, m.Approval.Validating, m.Telling = wire.ID{0xac}, true, m.Issued+86400, mandates.Authority{}, &mandates.Telling{From: m.Issued + 86400}
 	urgent, err := mandates.Sign(m, reg.Trust.Registry, by)
 	must(r.t, err)
 	file := func(name string, content []byte) string {

@@ -44,6 +44,8 @@ type Form struct {
 	Expires    time.Time           `json:"expires"`
 	Answers    uint8               `json:"answers"` // of each gateway
 	Emergency  bool                `json:"emergency,omitempty"`
+	TellFrom   time.Time           `json:"tell_from,omitzero"`  // who is asked about may be told from then; zero: see NoNotice
+	NoNotice   string              `json:"no_notice,omitempty"` // the law by which nobody is told; both empty: the form is of an older program
 }
 
 // FormAuthority is a public body with the number of its file.
@@ -126,7 +128,7 @@ func (f Form) Mandate(now time.Time) (m Mandate, err error) {
 	if f.Issued.IsZero() {
 		f.Issued = now
 	}
-	for _, err := range []error{f.names(&m), f.times(&m), f.officers(&m)} {
+	for _, err := range []error{f.names(&m), f.times(&m), f.telling(&m), f.officers(&m)} {
 		if err != nil {
 			return Mandate{}, err
 		}
@@ -190,6 +192,22 @@ func (f Form) times(m *Mandate) error {
 	return nil
 }
 
+func (f Form) telling(m *Mandate) error {
+	unix := f.TellFrom.Unix()
+	switch {
+	case f.TellFrom.IsZero() && f.NoNotice == "":
+		return nil
+	case !f.TellFrom.IsZero() && f.NoNotice != "":
+		return errors.New("tell_from, no_notice: 只填一项 one of the two")
+	case f.TellFrom.IsZero():
+		unix = 0
+	case unix <= 0 || unix > 1<<32-1:
+		return errors.New("tell_from: no time of this age; write it as 2026-12-31T08:00:00+08:00")
+	}
+	m.Telling = &mandates.Telling{From: uint32(unix), Basis: f.NoNotice}
+	return nil
+}
+
 func (f Form) officers(m *Mandate) error {
 	if len(f.Officers) > len(m.Approval.Officers) {
 		return fmt.Errorf("officers: %d, a mandate names two", len(f.Officers))
@@ -228,6 +246,11 @@ func FormOf(m Mandate, registry string) Form {
 		Gateways: map[string][]string{}, Flats: r.Flats, CardInHand: r.InHand, From: utc(r.From), Until: utc(r.Until), Recipient: m.Delivery.Recipient,
 		Issuing: FormAuthority{a.Issuing.Name, a.Issuing.File}, Validating: FormAuthority{a.Validating.Name, a.Validating.File},
 		Purpose: a.Purpose, Case: a.Case, Notice: a.Notice, Issued: utc(m.Issued), Expires: utc(m.Expires), Answers: m.Answers, Emergency: m.Emergency}
+	if t := m.Telling; t != nil && t.From != 0 {
+		f.TellFrom = utc(t.From)
+	} else if t != nil {
+		f.NoNotice = t.Basis
+	}
 	for _, g := range r.Gateways {
 		f.Gateways[g.ID] = g.Doors
 	}

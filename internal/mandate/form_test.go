@@ -29,6 +29,7 @@ func TestFormSaysTheSame(t *testing.T) {
 		if rapid.Bool().Draw(t, "subjects") {
 			m.Request.Cards, m.Request.Tenancies = []wire.CredentialID{{1}, {0xab}}, []wire.ID{{1}, {0xcd}}
 		}
+		m.Telling = rapid.SampledFrom([]*mandates.Telling{nil, {From: noon + 86400}, {Basis: "刑事诉讼法第五十四条"}}).Draw(t, "telling")
 		if rapid.Bool().Draw(t, "withdrawn") {
 			m.Status, m.StatusReason = mandates.Withdrawn, "案件撤销"
 		}
@@ -58,18 +59,20 @@ func TestFormSaysTheSame(t *testing.T) {
 // TestFormRefused: what a form may not say is told by its field, and never repeats a number.
 func TestFormRefused(t *testing.T) {
 	for want, change := range map[string]func(f *Form){
-		"reference: 32 hex": func(f *Form) { f.Reference = "440000199003078888" },
-		"cards: 34 hex":     func(f *Form) { f.Cards = []string{"440000199003078888"} },
-		"tenancies: 32 hex": func(f *Form) { f.Tenancies = []string{"x"} },
-		"officers: 3":       func(f *Form) { f.Officers = append(f.Officers, FormOfficer{}) },
-		"officers.key: 16":  func(f *Form) { f.Officers[0].Key = "440000199003078888" },
-		"until: 须晚于 from":   func(f *Form) { f.Until = f.From },
-		"expires: 须晚于签发":    func(f *Form) { f.Expires = f.Issued },
-		"until: no time":    func(f *Form) { f.Until = time.Time{} },
-		"expires: no time":  func(f *Form) { f.Expires = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC) },
-		"malformed":         func(f *Form) { f.Answers = 0 },
-		"“*”":               func(f *Form) { f.Flats = []string{"*"} },
-		"“所有”":              func(f *Form) { f.Gateways["所有"] = []string{"front"} },
+		"reference: 32 hex":  func(f *Form) { f.Reference = "440000199003078888" },
+		"cards: 34 hex":      func(f *Form) { f.Cards = []string{"440000199003078888"} },
+		"tenancies: 32 hex":  func(f *Form) { f.Tenancies = []string{"x"} },
+		"officers: 3":        func(f *Form) { f.Officers = append(f.Officers, FormOfficer{}) },
+		"officers.key: 16":   func(f *Form) { f.Officers[0].Key = "440000199003078888" },
+		"until: 须晚于 from":    func(f *Form) { f.Until = f.From },
+		"expires: 须晚于签发":     func(f *Form) { f.Expires = f.Issued },
+		"until: no time":     func(f *Form) { f.Until = time.Time{} },
+		"expires: no time":   func(f *Form) { f.Expires = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"只填一项":               func(f *Form) { f.TellFrom, f.NoNotice = f.Until, "法" },
+		"tell_from: no time": func(f *Form) { f.TellFrom = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"malformed":          func(f *Form) { f.Answers = 0 },
+		"“*”":                func(f *Form) { f.Flats = []string{"*"} },
+		"“所有”":               func(f *Form) { f.Gateways["所有"] = []string{"front"} },
 	} {
 		f := FormOf(sample(t), "city")
 		change(&f)

@@ -52,17 +52,19 @@ func open(envelope []byte, trust wire.Trust) (Mandate, approver.Approver, *Refus
 	for i, a := range trust.Approvers {
 		keys[i] = wire.Key{Role: wire.RoleApprover, Public: a.Public[:]}
 	}
-	payload, p, err := wire.Open(envelope, wire.Expect{Type: mandates.Type, Role: wire.RoleApprover, Address: trust.Registry}, keys)
+	payload, p, err := wire.Open(envelope, wire.Expect{Type: mandates.Type, Role: wire.RoleApprover, Address: trust.Registry, Newest: mandates.Newest}, keys)
 	switch {
 	case errors.Is(err, wire.ErrUnknownKey):
 		return Mandate{}, approver.Approver{}, refuse(UnknownApprover)
 	case errors.Is(err, wire.ErrWrongAddress):
 		return Mandate{}, approver.Approver{}, refuse(OtherRegistry, p.Address, trust.Registry)
+	case errors.Is(err, wire.ErrWrongVersion):
+		return Mandate{}, approver.Approver{}, refuse(Malformed)
 	case err != nil:
 		return Mandate{}, approver.Approver{}, refuse(Unsigned)
 	}
 	m, err := mandates.Decode(payload)
-	if err != nil {
+	if err != nil || p.Version != m.Version() {
 		return Mandate{}, approver.Approver{}, refuse(Malformed)
 	}
 	by := trust.Approvers[slices.IndexFunc(keys, func(k wire.Key) bool { return wire.IDOf(k.Public) == p.KeyID })]
@@ -121,7 +123,7 @@ func Examine(m Mandate, by approver.Approver) *Refusal {
 	if r := m.Request; by.District != "" && !by.Holds(r.District, r.Town) {
 		return refuse(NotHeld, r.Building, r.District, r.Town)
 	}
-	return width(m)
+	return cmp.Or(width(m), telling(m))
 }
 
 // officer refuses an approver who is one of those who ask.

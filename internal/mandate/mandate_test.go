@@ -45,7 +45,7 @@ func TestJudge(t *testing.T) {
 
 // emergencyOf is one door, one day, one answer, and no second authority yet.
 func emergencyOf(m *Mandate) {
-	m.Emergency, m.Answers, m.Expires = true, 1, noon+86400
+	m.Emergency, m.Answers, m.Expires, m.Telling = true, 1, noon+86400, &mandates.Telling{From: noon + 30*86400}
 	m.Request.From, m.Request.Gateways = noon-86400, []mandates.Gateway{{ID: "gate-1", Doors: []string{"front"}}}
 	m.Approval.Validating = mandates.Authority{}
 }
@@ -102,6 +102,10 @@ func theScopes() []refused {
 		{name: "an emergency twice", code: EmergencyTooWide, change: func(m *Mandate) { emergencyOf(m); m.Answers = 2 }},
 		{name: "an emergency of more than a day", code: EmergencyTooWide, change: func(m *Mandate) { emergencyOf(m); m.Request.From-- }},
 		{name: "an emergency good for longer", code: EmergencyTooWide, change: func(m *Mandate) { emergencyOf(m); m.Expires++ }},
+		{name: "nobody is told for years", code: ToldLate, change: func(m *Mandate) { m.Telling = &mandates.Telling{From: noon + 730*86400 + 1} }},
+		{name: "an emergency that is told of late", code: ToldLate, change: func(m *Mandate) { emergencyOf(m); m.Telling.From++ }},
+		{name: "an emergency that is never told of", code: ToldLate, change: func(m *Mandate) { emergencyOf(m); m.Telling = &mandates.Telling{Basis: "法"} }},
+		{name: "an emergency that says nothing of it", code: ToldLate, change: func(m *Mandate) { emergencyOf(m); m.Telling = nil }},
 		{name: "another building", code: WrongBuilding, change: func(m *Mandate) { m.Request.Building = "house-2" }},
 		{name: "the same name in another town", code: WrongBuilding, by: 2, change: func(m *Mandate) { m.Request.Town = "lao" }},
 		{name: "another gateway", code: WrongGateway, ask: func(q *Question) { q.Place.Gateway = "gate-9" }},
@@ -163,7 +167,13 @@ func TestEnvelopes(t *testing.T) {
 		return b
 	}
 	proper := wire.Protected{Type: mandates.Type, Role: wire.RoleApprover, Address: "city"}
-	other, issuer, old := proper, proper, proper
+	m.Telling = &mandates.Telling{From: noon}
+	told, err := mandates.Encode(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, issuer, old, newer, newest := proper, proper, proper, proper, proper
+	newer.Version, newest.Version = mandates.Newest, mandates.Newest+1
 	other.Address, issuer.Role, old.Epoch = "town", wire.RoleIssuer, 1
 	for _, c := range []struct {
 		name     string
@@ -173,6 +183,7 @@ func TestEnvelopes(t *testing.T) {
 		{"nothing", nil, Unsigned}, {"the bare payload", payload, Unsigned}, {"text", []byte("please"), Unsigned},
 		{"another registry's", as(other, payload), OtherRegistry}, {"an issuer's word", as(issuer, payload), Unsigned},
 		{"another epoch", as(old, payload), UnknownApprover},
+		{"a field more than its version has", as(proper, told), Malformed}, {"a field less", as(newer, payload), Malformed}, {"a version of tomorrow", as(newest, told), Malformed},
 		{"something else, well signed", as(proper, []byte{0xa0}), Malformed}, {"more than a mandate", as(proper, append(bytes.Clone(payload), 0)), Malformed},
 	} {
 		if _, refusal := Open(c.envelope, trust()); refusal == nil || refusal.Code != c.code {
@@ -181,6 +192,9 @@ func TestEnvelopes(t *testing.T) {
 	}
 	if got, refusal := Open(as(proper, payload), trust()); refusal != nil || got.Reference != m.Reference {
 		t.Errorf("the proper one: %v", refusal)
+	}
+	if got, refusal := Open(as(newer, told), trust()); refusal != nil || got.Telling == nil || got.Telling.From != noon {
+		t.Errorf("the proper one of version 2: %v", refusal)
 	}
 }
 

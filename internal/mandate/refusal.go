@@ -33,6 +33,7 @@ const (
 	NoEmergency       Code = 24 // of a validation: the mandate needs none
 	OtherMandate      Code = 25 // of a validation: it is for another one, or none that an approver has signed
 	OwnValidation     Code = 26 // of a validation: the same approver or authority once more
+	ToldLate          Code = 27 // when who is asked about may be told: not said, or too late
 )
 
 // Text is a sentence in both languages.

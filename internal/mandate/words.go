@@ -6,6 +6,7 @@ var (
 	officersRule = Text{"《关于办理刑事案件收集提取和审查判断电子数据若干问题的规定》第七条", "Rules on electronic data in criminal cases (2016), art. 7"}
 	dataRule     = Text{"《关于办理刑事案件收集提取和审查判断电子数据若干问题的规定》第十三条", "Rules on electronic data in criminal cases (2016), art. 13"}
 	leastRule    = Text{"《个人信息保护法》第六条", "Personal Information Protection Law, art. 6"}
+	tellingRule  = Text{"《个人信息保护法》第十八条、第三十五条", "Personal Information Protection Law, arts. 18 and 35"}
 	powersRule   = Text{"《个人信息保护法》第三十四条", "Personal Information Protection Law, art. 34"}
 )
 
@@ -60,6 +61,8 @@ var sentences = map[Code]sentence{
 		Text{"直接用 registryd query 提交调取令", "show the mandate as it is, with registryd query"}},
 	OtherMandate: {"other_mandate", Text{"这不是现任审批人对本调取令的有效审核", "this is no validation of the mandate that an approver of today has signed"}, evidenceRule,
 		Text{"请用 gatehouse mandate validate 对原文件审核，原样交来；审批人名单用 registryd approver list 查看", "make it with gatehouse mandate validate from the very file that was answered, and bring it unchanged; registryd approver list names the approvers"}},
+	ToldLate: {"told_late", Text{"没有写明何时可以告知当事人，或者写得太晚：最迟为签发后 %s 天", "it does not say from when who is asked about may be told, or says too late: at most %s days after the signing"}, tellingRule,
+		Text{"填写 tell_from；不是紧急调取的，依法不告知的在 no_notice 写明法律依据", "fill in tell_from; what is no emergency and not to be told by law says which law in no_notice"}},
 	OwnValidation: {"own_validation", Text{"审核须由另一名审批人代表另一机关作出", "it takes another approver, for an authority other than the issuing one"}, leastRule,
 		Text{"请辖区内另一机关的审批人审核", "have an approver of another authority validate it, who holds the building's town, too"}},
 }

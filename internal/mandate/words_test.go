@@ -15,7 +15,7 @@ var stable = regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
 // languages, with a place for each blank in both.
 func TestWords(t *testing.T) {
 	names := map[string]bool{}
-	for c := Unsigned; c <= OwnValidation; c++ {
+	for c := Unsigned; c <= ToldLate; c++ {
 		s, ok := sentences[c]
 		if !ok || !stable.MatchString(s.name) || names[s.name] {
 			t.Errorf("code %d: %q", c, s.name)
@@ -30,8 +30,8 @@ func TestWords(t *testing.T) {
 			t.Errorf("%s: %d blanks in Chinese, %d in English", s.name, zh, en)
 		}
 	}
-	if len(sentences) != int(OwnValidation) {
-		t.Errorf("%d codes have words, there are %d", len(sentences), OwnValidation)
+	if len(sentences) != int(ToldLate) {
+		t.Errorf("%d codes have words, there are %d", len(sentences), ToldLate)
 	}
 	if got := Code(200).String(); got != "mandate_200" {
 		t.Errorf("a code of a newer program: %s", got)

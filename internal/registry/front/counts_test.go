@@ -26,7 +26,7 @@ func TestCounts(t *testing.T) {
 	if d := c.disclose(api.Asked{Mandate: envelope[1:], Gateway: "g1"}); d.Refusal == nil || d.Refusal.Name != "unsigned" {
 		t.Fatalf("no envelope: %+v", d.Refusal)
 	}
-	m.Reference, m.Emergency, m.Answers = wire.ID{10}, true, 1
+	m.Reference, m.Emergency, m.Answers, m.Telling = wire.ID{10}, true, 1, &mandates.Telling{From: m.Issued}
 	m.Expires = m.Issued + 86400
 	m.Approval.Validating = mandates.Authority{}
 	urgent, err := mandates.Sign(m, "test-registry", c.approver)

@@ -24,7 +24,7 @@ func (c *court) by(m *machine) {
 func (c *court) urgent(reference byte, by ed25519.PrivateKey) []byte {
 	c.t.Helper()
 	m, _ := c.mandate(1)
-	m.Reference, m.Emergency, m.Expires, m.Approval.Validating = wire.ID{reference}, true, m.Issued+86400, mandates.Authority{}
+	m.Reference, m.Emergency, m.Expires, m.Approval.Validating, m.Telling = wire.ID{reference}, true, m.Issued+86400, mandates.Authority{}, &mandates.Telling{From: m.Issued + 86400}
 	envelope, err := mandates.Sign(m, "test-registry", by)
 	c.must(err)
 	return envelope

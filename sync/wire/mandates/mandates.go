@@ -55,6 +55,26 @@ type Mandate struct {
 	Expires      uint32   `cbor:"8,keyasint"`  // unix s, exclusive
 	Answers      uint8    `cbor:"9,keyasint"`  // that each of the gateways may give; at least 1
 	Emergency    bool     `cbor:"10,keyasint"` // a second authority validates it later
+	// Telling stands in mandates of version 2; nil: the mandate is of version 1, which says nothing of it.
+	Telling *Telling `cbor:"11,keyasint,omitempty"`
+}
+
+// Newest is the version of the envelope of a mandate that has all fields.
+const Newest = 2
+
+// Version returns that of a mandate's envelope.
+func (m Mandate) Version() uint64 {
+	if m.Telling == nil {
+		return 1
+	}
+	return Newest
+}
+
+// Telling says from when on whoever is asked about may be told of it, or why never.
+type Telling struct {
+	_     struct{} `cbor:",toarray"`
+	From  uint32   // unix s; 0: never
+	Basis string   // the law that says never; else empty
 }
 
 // Request is what is asked for: all passages of the doors in the span, or only those of the subjects.
@@ -148,7 +168,7 @@ func Sign(m Mandate, registry string, key crypto.Signer) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wire.Sign(wire.Protected{Type: Type, Role: wire.RoleApprover, Address: registry}, payload, key)
+	return wire.Sign(wire.Protected{Type: Type, Role: wire.RoleApprover, Address: registry, Version: m.Version()}, payload, key)
 }
 
 func (m Mandate) check() error {
@@ -161,6 +181,8 @@ func (m Mandate) check() error {
 		return fmt.Errorf("%w: good from %d to %d for %d answers", wire.ErrMalformed, m.Issued, m.Expires, m.Answers)
 	case len(m.Delivery.Recipient) > maxKEM || m.Delivery.Format != EvidenceFile:
 		return fmt.Errorf("%w: recipient's key of %d bytes, format %d", wire.ErrMalformed, len(m.Delivery.Recipient), m.Delivery.Format)
+	case m.Telling != nil && ((m.Telling.From == 0) != (m.Telling.Basis != "") || !text(m.Telling.Basis)):
+		return fmt.Errorf("%w: it says from when who is asked about may be told, or by which law never, of the two one", wire.ErrMalformed)
 	}
 	return cmp.Or(m.Request.check(), m.Approval.check())
 }

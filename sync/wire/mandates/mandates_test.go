@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -34,16 +35,22 @@ func sample() Mandate {
 	}
 }
 
-// TestGolden: the payload is the bytes of golden.txt, and is read back to itself.
+// TestGolden: the payloads are the bytes of golden.txt, and are read back to themselves, each by its version.
 func TestGolden(t *testing.T) {
-	b, err := Encode(sample())
-	if err != nil {
-		t.Fatal(err)
-	}
-	isGolden(t, "mandate", b)
-	m, err := Decode(b)
-	if err != nil || !m.Request.Named() || len(m.Request.Doors("gate-1")) != 2 || m.Request.Doors("gate-2") != nil {
-		t.Errorf("%+v, %v", m, err)
+	for rule, telling := range map[string]*Telling{"mandate": nil, "mandate-two": {From: 1_790_604_800}, "": {Basis: "刑事诉讼法第五十四条"}} {
+		said := sample()
+		said.Telling = telling
+		b, err := Encode(said)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rule != "" {
+			isGolden(t, rule, b)
+		}
+		m, err := Decode(b)
+		if err != nil || !m.Request.Named() || len(m.Request.Doors("gate-1")) != 2 || m.Request.Doors("gate-2") != nil || !reflect.DeepEqual(m.Telling, telling) || m.Version() != said.Version() {
+			t.Errorf("%s: %+v, %v", rule, m, err)
+		}
 	}
 }
 
@@ -88,6 +95,9 @@ func TestRefuses(t *testing.T) {
 		"a tenancy twice":          func(m *Mandate) { m.Request.Tenancies = []wire.ID{{2}, {2}} },
 		"too many flats":           func(m *Mandate) { m.Request.Flats = make([]string, MaxSubjects+1) },
 		"a long purpose":           func(m *Mandate) { m.Approval.Purpose = strings.Repeat("案", 65) },
+		"told and never told":      func(m *Mandate) { m.Telling = &Telling{From: 1, Basis: "法"} },
+		"neither":                  func(m *Mandate) { m.Telling = &Telling{} },
+		"a law in two lines":       func(m *Mandate) { m.Telling = &Telling{Basis: "一\n二"} },
 		"a badge in two lines":     func(m *Mandate) { m.Approval.Officers[1].Badge = "1\n2" },
 	} {
 		m := sample()

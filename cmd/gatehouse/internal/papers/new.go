@@ -68,6 +68,10 @@ func (c newCmd) write(form mandate.Form) (made, error) {
 	if refusal := cmp.Or(mandate.Examine(m, approver.Approver{}), mandate.Ended(m, time.Now().Unix())); refusal != nil {
 		return made{}, saidNo(refusal)
 	}
+	if m.Telling == nil {
+		return made{}, socket.Hinted("填写 tell_from；依法不告知的，在 no_notice 写明法律依据 fill in tell_from, or the law by which nobody is told in no_notice",
+			"没有写明何时可以告知当事人 it does not say from when who is asked about may be told")
+	}
 	form.Reference = m.Reference.String()
 	text, err := json.MarshalIndent(form, "", "  ")
 	if err == nil {
@@ -209,7 +213,28 @@ func ask(of *session.Asker, now time.Time) (mandate.Form, error) {
 		f.Answers = uint8(a.number("每个网关答复几次 answers of each gateway", 255))
 		f.Expires = now.AddDate(0, 0, a.number("有效几天 good for how many days", 90)).Truncate(time.Minute)
 	}
+	a.telling(&f, now)
 	return f, a.err
+}
+
+// telling asks in how many days who is asked about may be told, or by which law never.
+func (a *asking) telling(f *mandate.Form, now time.Time) {
+	most, never := int(mandate.LatestTelling/(24*time.Hour)), "，0 为依法不告知 0: never, by law"
+	if f.Emergency {
+		most, never = int(mandate.LatestEmergencyTelling/(24*time.Hour)), ""
+	}
+	days := 0
+	a.take(fmt.Sprintf("几天后可以告知当事人 in how many days may who is asked about be told (1-%d%s)", most, never), func(s string) (err error) {
+		if days, err = strconv.Atoi(s); err != nil || days < 0 || days > most || days == 0 && f.Emergency {
+			return socket.Hinted("a number of days, at most "+strconv.Itoa(most), "this is none")
+		}
+		return nil
+	})
+	if days > 0 {
+		f.TellFrom = now.AddDate(0, 0, days).Truncate(time.Minute)
+		return
+	}
+	f.NoNotice = a.text("不告知的法律依据 by which law is nobody told", false)
 }
 
 // doors asks for gateways and their doors until the answer is empty.

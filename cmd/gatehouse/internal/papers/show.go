@@ -89,6 +89,7 @@ func (v shown) write(w io.Writer, m mandate.Mandate) {
 	if m.Emergency {
 		line("紧急", "emergency", "%s", "一扇门、24 小时、一次；答复后 48 小时内须由第二机关审核，逾期未审核满 3 份的，登记中心不再受理该审批人的紧急调取 one door, 24 hours, once; a second authority validates it within 48 hours of the answer, and with 3 that nobody did the registry answers the approver no further emergency")
 	}
+	line("告知", "telling", "%s", told(m.Telling))
 	line("登记中心", "registry", "%s", v.Registry)
 	line("签名", "signature", "%s", v.signature())
 	if v.Root != "" {
@@ -150,6 +151,17 @@ func (v shown) status(m mandate.Mandate, now int64) string {
 		return "尚未生效 not good yet"
 	}
 	return "有效 active"
+}
+
+// told says when who is asked about may be told.
+func told(t *mandates.Telling) string {
+	switch {
+	case t == nil:
+		return "未写明 not said"
+	case t.From == 0:
+		return "不告知，依据 nobody is told, by: " + t.Basis
+	}
+	return "自此可以告知当事人 who is asked about may be told from " + local(t.From)
 }
 
 func recipientText(key []byte) string {
