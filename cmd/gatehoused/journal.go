@@ -16,12 +16,11 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/term"
-
 	"gatehouse/internal/journal/audit"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/keyring/copies"
 	"gatehouse/internal/keys"
+	"gatehouse/internal/progress"
 	"gatehouse/internal/web/text"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
@@ -125,14 +124,14 @@ func checkOf(dir, self string) audit.Check {
 // verify checks the log and says what it found. Exit status 0: all is whole; 1: something is missing, damaged or
 // changed; 75: not all could be checked; 2: there is no log at all.
 func (b *logbook) verify(ctx context.Context) int {
-	bar := newBar(b.stderr)
-	b.check.Read = bar.show
+	bar := progress.NewBar(b.stderr)
+	b.check.Read = bar.Show
 	b.check.Tell = func(f audit.Finding) {
-		bar.clear()
+		bar.Clear()
 		b.say(b.stdout, f)
 	}
 	worst := b.check.Run(ctx)
-	bar.clear()
+	bar.Clear()
 	if worst != audit.Absent {
 		b.say(b.stdout, audit.Finding{Key: [...]string{audit.Note: "sum_good", audit.Unchecked: "sum_unchecked", audit.Damage: "sum_damaged"}[worst]})
 	}
@@ -251,23 +250,3 @@ func (l logLine) String() string {
 	}
 	return line + " who=" + l.Who
 }
-
-// bar shows on a terminal how far a check is; elsewhere it shows nothing.
-type bar struct{ to io.Writer }
-
-func newBar(to io.Writer) bar {
-	if f, ok := to.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return bar{to}
-	}
-	return bar{io.Discard}
-}
-
-const barWidth = 30 // characters
-
-func (b bar) show(done, all int64) {
-	full := int(done * barWidth / max(all, 1))
-	fmt.Fprintf(b.to, "\r\x1b[K[%s%s] %3d %%", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), done*100/max(all, 1))
-}
-
-// clear leaves the terminal's line to what comes next.
-func (b bar) clear() { fmt.Fprint(b.to, "\r\x1b[K") }

@@ -71,6 +71,7 @@ type cli struct {
 	House        houseCmd             `cmd:"" help:"House documents, for a registry that lost everything."`
 	Person       personCmd            `cmd:"" help:"Show who a tenancy is, with the records key; it is written down first."`
 	Query        answer.Query         `cmd:"" help:"Answer a mandate from the stored log, with the records key: evidence that only its recipient opens."`
+	Answers      answer.Answers       `cmd:"" help:"List the answers that were given under mandates: reference, when, which use, complete or not; never what they have."`
 	Mandate      answer.Mandate       `cmd:"" help:"Emergencies that wait for a second authority: list them, take its word. Mandates that were refused."`
 	Sealed       sealedCmd            `cmd:"" help:"Show what was asked of gateways on site under a mandate, with the records key."`
 	Forget       forgetCmd            `cmd:"" help:"Erase whom the entries of a tenancy name, on a resident's request or a court's order."`
@@ -101,10 +102,14 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	s := &session{ctx: ctx, front: api.NewClient(c.Front), issuer: operator.NewClient(c.Issuer), states: []string{filepath.Dir(c.Front), filepath.Dir(c.Issuer)}, raw: out,
 		Console: command.Console{Name: tool.Name, JSON: c.JSON, In: input.Reader{Ctx: ctx, From: in}, Out: command.Screen{To: out}, Err: command.Screen{To: errOut}}}
-	if err := cmd.Run(s, &certify.Session{Console: s.Console, Ctx: ctx, Issuer: s.issuer}, &answer.Session{Console: s.Console, Ctx: ctx, Front: s.front, Issuer: s.issuer, Version: version, Zone: s.zoneOfGateways},
+	if err := cmd.Run(s, &certify.Session{Console: s.Console, Ctx: ctx, Issuer: s.issuer}, &answer.Session{Console: s.Console, Ctx: ctx, Front: s.front, Issuer: s.issuer, Version: version, Zone: s.zoneOfGateways, Screen: errOut},
 		&transparency.Session{Console: s.Console, Ctx: ctx, Front: s.front, Zone: s.zone}); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted")
+		}
+		var ended command.Ended
+		if errors.As(err, &ended) {
+			return ended.Status
 		}
 		s.Complain(err)
 		return 1

@@ -83,10 +83,10 @@ func (r *centre) validates(reg *keys.Registry, m mandates.Mandate, by, second ed
 	}
 }
 
-// passage is a batch of one entry: a card of that tenancy at the front door.
-func passage(t *testing.T, reg *keys.Registry, keys *keys.Keys, tenancy wire.ID, at time.Time) wire.Batch {
+// passage is a batch of one entry: a card, of a tenancy or of none, at the front door.
+func passage(t *testing.T, reg *keys.Registry, keys *keys.Keys, tenancy *wire.ID, at time.Time) wire.Batch {
 	t.Helper()
-	who, err := wire.Who{Credential: &wire.CredentialID{1, 7, 7}, Tenancy: &tenancy, Method: wire.MethodCard}.Encode()
+	who, err := wire.Who{Credential: &wire.CredentialID{1, 7, 7}, Tenancy: tenancy, Method: wire.MethodCard}.Encode()
 	must(t, err)
 	header, err := wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeGranted, Reason: wire.ReasonGranted, Door: "front", Source: "reader-1",
 		Direction: wire.DirectionIn, Boot: 1, Counter: 1, BootTime: 1e9, Wall: at.UnixMilli(), Clock: wire.ClockNTP}.Encode()
@@ -100,6 +100,17 @@ func passage(t *testing.T, reg *keys.Registry, keys *keys.Keys, tenancy wire.ID,
 	root := wire.Hash(tree.Range{}.Add(tree.LeafHash(header, hash[:])).Root())
 	c := checkpoint.Checkpoint{Address: reg.Place.Address(), Epoch: 1, Size: 1, Root: root}
 	return wire.Batch{Epoch: 1, Headers: [][]byte{header}, Whos: [][]byte{hash[:]}, Root: root, Sealed: sealed, Context: seals.Encapsulated(), Signature: c.Sign(keys.Gateway)}
+}
+
+// requisition is a mandate for a flat's passages at the front door of the first gateway, of the two hours before.
+func requisition(now time.Time, recipient []byte) mandates.Mandate {
+	return mandates.Mandate{Reference: wire.ID{0xab}, Status: mandates.Active, Issued: uint32(now.Unix()) - 60, Expires: uint32(now.Unix()) + 86400, Answers: 1,
+		Request: mandates.Request{District: "d1", Town: "t1", Building: "house-1", Flats: []string{"3b"}, From: uint32(now.Unix()) - 7200, Until: uint32(now.Unix()) - 1800,
+			Gateways: []mandates.Gateway{{ID: "gw-1", Doors: []string{"front"}}}},
+		Delivery: mandates.Delivery{Recipient: recipient, Format: mandates.EvidenceFile},
+		Approval: mandates.Approval{Issuing: mandates.Authority{Name: "甲派出所", File: "440000-1"}, Validating: mandates.Authority{Name: "乙分局", File: "440000-2"},
+			Officers: [2]mandates.Officer{{Unit: "一队", Badge: "000001", Key: wire.KeyID{7}}, {Unit: "一队", Badge: "000002", Key: wire.KeyID{8}}},
+			Purpose:  "盗窃案侦查", Case: "A440000-2026-1", Notice: "调证-2026-1"}}
 }
 
 // TestQuery: a mandate for a flat gets the passages of who lives there and their names, sealed to its
@@ -120,7 +131,7 @@ func TestQuery(t *testing.T) {
 	}
 	topic, message, _, tenancy := checkIn(t, reg, &own)
 	now := time.Now()
-	batch := passage(t, reg, &own, tenancy, now.Add(-time.Hour))
+	batch := passage(t, reg, &own, &tenancy, now.Add(-time.Hour))
 	payload, err := wire.Encode(batch)
 	must(t, err)
 	entry, err := wire.Sign(wire.Protected{Type: wire.TypeBatch, Role: wire.RoleGateway, Address: reg.Place.Address(), Version: wire.VersionOf(batch)}, payload, own.Gateway)
@@ -135,13 +146,7 @@ func TestQuery(t *testing.T) {
 	by, second := r.appoint(reg)
 	private, public, err := sealing.GenerateKey()
 	must(t, err)
-	m := mandates.Mandate{Reference: wire.ID{0xab}, Status: mandates.Active, Issued: uint32(now.Unix()) - 60, Expires: uint32(now.Unix()) + 86400, Answers: 1,
-		Request: mandates.Request{District: "d1", Town: "t1", Building: "house-1", Flats: []string{"3b"}, From: uint32(now.Unix()) - 7200, Until: uint32(now.Unix()) - 1800,
-			Gateways: []mandates.Gateway{{ID: "gw-1", Doors: []string{"front"}}}},
-		Delivery: mandates.Delivery{Recipient: public, Format: mandates.EvidenceFile},
-		Approval: mandates.Approval{Issuing: mandates.Authority{Name: "甲派出所", File: "440000-1"}, Validating: mandates.Authority{Name: "乙分局", File: "440000-2"},
-			Officers: [2]mandates.Officer{{Unit: "一队", Badge: "000001", Key: wire.KeyID{7}}, {Unit: "一队", Badge: "000002", Key: wire.KeyID{8}}},
-			Purpose:  "盗窃案侦查", Case: "A440000-2026-1", Notice: "调证-2026-1"}}
+	m := requisition(now, public)
 	envelope, err := mandates.Sign(m, reg.Trust.Registry, by)
 	must(t, err)
 	paper := filepath.Join(t.TempDir(), "mandate.cose")

@@ -17,6 +17,9 @@ type Asked struct {
 	Mandate []byte `json:"mandate"` // envelope
 	Gateway string `json:"gateway"`
 	Again   int    `json:"again,omitempty"` // number of an answer that is to be made once more; 0: a new one
+	// Last asks for the newest answer that was given under this very mandate, with what has come since; a new
+	// one is counted only where there is none.
+	Last bool `json:"last,omitempty"`
 }
 
 // Disclosed is what an answer is made of. It is stored before it is handed out, and has nothing of
@@ -27,18 +30,58 @@ type Disclosed struct {
 	// Number is that of the answer, from 1; 0: what was asked for is stored and all of it left out, and no answer was counted.
 	Number    int            `json:"number"`
 	At        time.Time      `json:"at"`       // when it was stored
-	Earliest  time.Time      `json:"earliest"` // by the front\'s clock the time was between
+	Earliest  time.Time      `json:"earliest"` // by the front's clock the time was between
 	Latest    time.Time      `json:"latest"`
 	Uncertain bool           `json:"uncertain"` // the clock could not tell whether the mandate was valid
 	Place     Place          `json:"place"`
 	Registry  string         `json:"registry"`
 	Root      []byte         `json:"root"`    // public key
-	Key       []byte         `json:"key"`     // the gateway\'s public key
+	Key       []byte         `json:"key"`     // the gateway's public key
 	Trust     []byte         `json:"trust"`   // envelope
 	House     []byte         `json:"house"`   // envelope
 	Witness   []byte         `json:"witness"` // public key that signs the answer
 	Logs      []DisclosedLog `json:"logs"`
 	Left      []LeftOut      `json:"left"`
+	// Lacks is what the registry has not got, or may not have got, of the time asked for; nil: it has all of it.
+	Lacks *Lacks `json:"lacks,omitempty"`
+	// Part is 0 as the answer was first given, and then counts its supplements: each has all that there is by then, and counts no use.
+	Part int `json:"part,omitempty"`
+	Told
+}
+
+// Told is what is said beside an answer or a refusal, as it is now. It is not stored.
+type Told struct {
+	Fresh     bool             `json:"fresh,omitempty"`     // this very call has stored the answer, or the supplement
+	Closed    *mandate.Refusal `json:"closed,omitempty"`    // why an answer that is not complete gets no supplement any more
+	OnSite    []UsedOnSite     `json:"on_site,omitempty"`   // uses at the building's gateways, as far as their entries have come
+	Elsewhere int              `json:"elsewhere,omitempty"` // answers that the registry gave under this reference for gateways that the mandate does not name
+}
+
+// UsedOnSite is how often a mandate's reference was used at a gateway, by that gateway's log.
+type UsedOnSite struct {
+	Place Place     `json:"place"`
+	Uses  int       `json:"uses"`
+	Other int       `json:"other,omitempty"` // of these: by another paper that has the same reference
+	Heard time.Time `json:"heard"`           // when the registry got the newest of these entries
+}
+
+// Lacks says what the registry has not got of a gateway's log.
+type Lacks struct {
+	Online      bool       `json:"online"`
+	Heard       *time.Time `json:"heard,omitempty"`        // when the gateway was heard last; nil: never
+	Behind      uint64     `json:"behind,omitempty"`       // entries that it has announced and that have not come
+	NotCosigned uint64     `json:"not_cosigned,omitempty"` // entries that have come, and that the witness has not signed for yet
+}
+
+// Given is an answer that the registry gave: under which mandate and when, and nothing of what was asked for.
+type Given struct {
+	Reference wire.ID    `json:"reference"`
+	Number    int        `json:"number"` // which use of the mandate for that gateway
+	At        time.Time  `json:"at"`
+	Uncertain bool       `json:"uncertain,omitempty"`
+	Complete  bool       `json:"complete"`          // by the newest part
+	Part      int        `json:"part,omitempty"`    // supplements so far
+	PartAt    *time.Time `json:"part_at,omitempty"` // of the newest
 }
 
 // LeftOut are entries that are stored and not in the answer.
@@ -86,6 +129,7 @@ type SealedBatch struct {
 type ToSign struct {
 	Reference wire.ID `json:"reference"`
 	Number    int     `json:"number"`
+	Part      int     `json:"part,omitempty"`
 	Place     Place   `json:"place"`
 	Epoch     uint64  `json:"epoch,string"`
 	Text      []byte  `json:"text"`
@@ -140,11 +184,17 @@ func (c Mandated) Emergencies(ctx context.Context) (all []Emergency, err error) 
 	return all, c.socket.Call(ctx, http.MethodGet, "/v1/disclosures/emergencies", nil, &all)
 }
 
+// Given lists the answers of [from, to), oldest first.
+func (c Mandated) Given(ctx context.Context, from, to time.Time) (all []Given, err error) {
+	q := url.Values{"from": {from.Format(time.RFC3339Nano)}, "to": {to.Format(time.RFC3339Nano)}}
+	return all, c.socket.Call(ctx, http.MethodGet, "/v1/disclosures?"+q.Encode(), nil, &all)
+}
+
 // Batches yields the batches of a log of an answer: of all entries below its size, with the
 // seals of those that are asked for.
 func (c Mandated) Batches(ctx context.Context, d Disclosed, epoch uint64, each func(SealedBatch) error) error {
 	q := url.Values{"reference": {d.Reference.String()}, "number": {strconv.Itoa(d.Number)}, "building": {d.Place.Building},
-		"gateway": {d.Place.Gateway}, "epoch": {strconv.FormatUint(epoch, 10)}}
+		"gateway": {d.Place.Gateway}, "part": {strconv.Itoa(d.Part)}, "epoch": {strconv.FormatUint(epoch, 10)}}
 	body, err := c.socket.Open(ctx, http.MethodGet, "/v1/disclosures/batches?"+q.Encode(), nil)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -32,7 +33,10 @@ type court struct {
 	approver ed25519.PrivateKey
 	second   ed25519.PrivateKey // another approver of the same town
 	parts    []whos.Part
+	seals    *whos.Context
 	sent     uint64 // entries
+
+	greetings byte
 }
 
 func newCourt(t *testing.T, entries int, greets bool) *court {
@@ -55,30 +59,42 @@ func newCourt(t *testing.T, entries int, greets bool) *court {
 		}
 		c.pass(at, wire.ID{byte(1 + i%2)})
 	}
-	seals := c.begin(c.g)
+	c.seals = c.begin(c.g)
 	if greets {
 		c.greet()
 	}
-	for first := 0; first < entries; first += 10 {
-		b := c.g.batch(first, 10)
-		id := seals.ID()
-		if b.Context = id[:]; first == 0 {
-			b.Context = seals.Encapsulated()
-		}
-		b.Sealed, err = seals.Seal(b.First, at(c.parts, first))
-		c.must(err)
-		if k, _ := c.say(wire.TypeBatch, b); k.Next != uint64(first+10) {
-			t.Fatalf("stored through %d", k.Next)
-		}
-		c.sent += 10
+	for range entries / 10 {
+		c.send()
 	}
 	return c
 }
 
-// greet says the gateway's hello, before which nothing of it is cosigned.
-func (c *court) greet() {
+// send sends the next ten entries.
+func (c *court) send() {
 	c.t.Helper()
-	c.say(wire.TypeHello, wire.Hello2{Hello: wire.Hello{Nonce: wire.Nonce{3}, Boot: 1, Epoch: c.g.epoch, Next: c.sent, Root: wire.Hash(c.g.ranges[c.sent].Root()),
+	first := int(c.sent)
+	b := c.g.batch(first, 10)
+	id := c.seals.ID()
+	if b.Context = id[:]; first == 0 {
+		b.Context = c.seals.Encapsulated()
+	}
+	var err error
+	b.Sealed, err = c.seals.Seal(b.First, at(c.parts, first))
+	c.must(err)
+	if k, _ := c.say(wire.TypeBatch, b); k.Next != uint64(first+10) {
+		c.t.Fatalf("stored through %d", k.Next)
+	}
+	c.sent += 10
+}
+
+// greet says the gateway's hello, before which nothing of it is cosigned.
+func (c *court) greet() { c.announce(c.sent) }
+
+// announce says a hello of a gateway that has so many entries.
+func (c *court) announce(entries uint64) {
+	c.t.Helper()
+	c.greetings++
+	c.say(wire.TypeHello, wire.Hello2{Hello: wire.Hello{Nonce: wire.Nonce{3, c.greetings}, Boot: 1, Epoch: c.g.epoch, Next: entries, Root: wire.Hash(c.g.ranges[entries].Root()),
 		Trust: 1, Wall: 1, Software: "test"}, Formats: []uint64{1, 2, 3}})
 }
 
@@ -284,6 +300,10 @@ func TestWithdrawn(t *testing.T) {
 		if d := c.disclose(api.Asked{Mandate: paper, Gateway: "g1"}); d.Refusal == nil || d.Refusal.Name != "withdrawn" {
 			t.Errorf("%+v", d)
 		}
+	}
+	now := c.front.clock.Likely()
+	if n, err := c.front.client.Mandated().Counts(t.Context(), now.Add(-time.Hour), now.Add(time.Hour)); err != nil || n.Towns[0].Answers != 1 {
+		t.Errorf("%v, counted %+v", err, n.Towns)
 	}
 }
 

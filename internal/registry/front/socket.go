@@ -91,6 +91,7 @@ func (f *Front) serveOperator(s *socket.Server) {
 	f.serveSnapshots(s)
 	mandated := disclosure.Desk{Store: f.store, Roster: f.roster, Active: &f.active, Witness: f.keys.witness, Root: f.keys.root, Span: clock.Span, Agreed: clock.Now}
 	socket.Handle(s, "POST /v1/disclosures", post(mandated.Ask))
+	socket.Handle(s, "GET /v1/disclosures", get(mandated.Given))
 	socket.Handle(s, "POST /v1/disclosures/signature", post(mandated.Sign))
 	socket.Handle(s, "POST /v1/disclosures/validation", post(mandated.Validate))
 	socket.Handle(s, "GET /v1/disclosures/emergencies", get(mandated.Emergencies))

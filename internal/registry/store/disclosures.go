@@ -18,11 +18,21 @@ var disclosures = []string{
 		PRIMARY KEY (reference, gateway, number))`,
 }
 
+// supplements creates schema version 11: what was handed out of an answer later, when more of it had
+// come. An answer is counted once, whatever its parts.
+var supplements = []string{
+	`CREATE TABLE supplements (
+		reference BYTEA NOT NULL, gateway BIGINT NOT NULL, number BIGINT NOT NULL, part BIGINT NOT NULL,
+		at BIGINT NOT NULL, plan BYTEA NOT NULL,
+		PRIMARY KEY (reference, gateway, number, part))`,
+}
+
 // Disclosure is one answer under a mandate.
 type Disclosure struct {
 	Reference wire.ID // of the mandate
 	Gateway   int64
 	Number    int // from 1
+	Part      int // 0: as it was first given; then of each supplement, from 1
 	At        time.Time
 	Uncertain bool   // the clock could not tell whether the mandate was valid
 	Mandate   []byte // envelope
@@ -32,10 +42,16 @@ type Disclosure struct {
 // Disclosures are the answers under mandates.
 type Disclosures struct{ conn }
 
-// Count returns how many answers were given for a gateway under a mandate.
-func (d Disclosures) Count(reference wire.ID, gateway int64) (int, error) {
-	n, err := d.number("count answers", `SELECT COUNT(*) FROM disclosures WHERE reference = $1 AND gateway = $2`, reference[:], gateway)
-	return int(n), err
+// Uses returns how many answers were given under a mandate, by gateway.
+func (d Disclosures) Uses(reference wire.ID) (map[int64]int, error) {
+	uses := map[int64]int{}
+	for id, err := range rows(d.conn, "count answers", itself[int64], `SELECT gateway FROM disclosures WHERE reference = $1 AND number > 0`, reference[:]) {
+		if err != nil {
+			return nil, err
+		}
+		uses[id]++
+	}
+	return uses, nil
 }
 
 // Add stores an answer; one with the number of another is an error.
@@ -44,16 +60,55 @@ func (d Disclosures) Add(a Disclosure) error {
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`, a.Reference[:], a.Gateway, a.Number, a.At, a.Uncertain, a.Mandate, a.Plan))
 }
 
-// Find returns an answer, or ErrNotFound.
+// Supplement stores a later part of an answer; one with the number of another is an error.
+func (d Disclosures) Supplement(a Disclosure) error {
+	return wrap(fmt.Sprintf("store supplement %d of answer %d", a.Part, a.Number), d.exec(`INSERT INTO supplements (reference, gateway, number, part, at, plan)
+		VALUES ($1, $2, $3, $4, $5, $6)`, a.Reference[:], a.Gateway, a.Number, a.Part, a.At, a.Plan))
+}
+
+// Find returns an answer as it was first given, or ErrNotFound.
 func (d Disclosures) Find(reference wire.ID, gateway int64, number int) (a Disclosure, err error) {
 	a.Reference, a.Gateway, a.Number = reference, gateway, number
 	return a, d.need("read answer", []any{&a.At, &a.Uncertain, &a.Mandate, &a.Plan},
 		`SELECT at, uncertain, mandate, plan FROM disclosures WHERE reference = $1 AND gateway = $2 AND number = $3`, reference[:], gateway, number)
 }
 
+// Part returns an answer with the plan of one of its parts, or ErrNotFound.
+func (d Disclosures) Part(reference wire.ID, gateway int64, number, part int) (a Disclosure, err error) {
+	if a, err = d.Find(reference, gateway, number); err != nil || part == 0 {
+		return a, err
+	}
+	a.Part = part
+	return a, d.need("read supplement", []any{&a.At, &a.Plan},
+		`SELECT at, plan FROM supplements WHERE reference = $1 AND gateway = $2 AND number = $3 AND part = $4`, reference[:], gateway, number, part)
+}
+
+// Newest returns an answer with the plan of its newest part, or ErrNotFound.
+func (d Disclosures) Newest(reference wire.ID, gateway int64, number int) (Disclosure, error) {
+	part, err := d.number("count supplements", `SELECT COUNT(*) FROM supplements WHERE reference = $1 AND gateway = $2 AND number = $3`, reference[:], gateway, number)
+	if err != nil {
+		return Disclosure{}, err
+	}
+	return d.Part(reference, gateway, number, int(part))
+}
+
+// Last returns the number of the newest answer that was given under this very mandate; 0: none.
+func (d Disclosures) Last(reference wire.ID, gateway int64, mandate []byte) (int, error) {
+	n, err := d.number("read the newest answer", `SELECT COALESCE(MAX(number), 0) FROM disclosures WHERE reference = $1 AND gateway = $2 AND mandate = $3`,
+		reference[:], gateway, mandate)
+	return int(n), err
+}
+
+// Beyond reports whether entries of a gateway are stored that were made at a time or later, by a clock that was right then.
+func (d Disclosures) Beyond(gateway int64, at time.Time) (bool, error) {
+	n, err := d.number("look for later entries", `SELECT EXISTS (SELECT 1 FROM batches WHERE gateway = $1 AND wall_from >= $2 AND wall_from <= stored_at + $3)`,
+		gateway, at, Ahead.Milliseconds())
+	return n > 0, err
+}
+
 // Answered yields the mandate of each answer that was given since one time and before another.
 func Answered(ctx context.Context, s *Store, from, to time.Time) iter.Seq2[[]byte, error] {
-	return rows(s.reading(ctx), "read answers", itself[[]byte], `SELECT mandate FROM disclosures WHERE at >= $1 AND at < $2`, from, to)
+	return rows(s.reading(ctx), "read answers", itself[[]byte], `SELECT mandate FROM disclosures WHERE number > 0 AND at >= $1 AND at < $2`, from, to)
 }
 
 // Log yields the batches of an epoch that begin below a sequence number, in order, those without who parts too.
@@ -62,4 +117,39 @@ func (s Seals) Log(ctx context.Context, gateway int64, epoch, below uint64) iter
 	return rows(s.s.reading(ctx), readBatches, fields, `SELECT `+batchColumns+`, b.sealed, c.encapsulated
 		FROM batches b LEFT JOIN contexts c ON c.number = b.context WHERE b.gateway = $1 AND b.epoch = $2 AND b.first < $3 ORDER BY b.first`,
 		gateway, epoch, below)
+}
+
+// Since yields the batches of a building's gateways that were stored at a time or later and have bodies of so many bytes or more.
+func Since(ctx context.Context, s *Store, building string, at time.Time, least int) iter.Seq2[Batch, error] {
+	return rows(s.reading(ctx), readBatches, func(b *Batch) []any { return append(placeFields(&b.Place), b.fields()...) },
+		`SELECT g.district, g.town, g.building, g.gateway, `+batchColumns+` FROM gateways g JOIN batches b ON b.gateway = g.id
+		WHERE g.building = $1 AND b.stored_at >= $2 AND length(b.body) >= $3 ORDER BY b.gateway, b.stored_at`, building, at, least)
+}
+
+// Given is an answer with the time and the plan of its newest part.
+type Given struct {
+	Disclosure
+	PartAt time.Time // of the newest supplement; else of the answer
+}
+
+// GivenWithin yields the answers of [from, to), oldest first.
+func GivenWithin(ctx context.Context, s *Store, from, to time.Time) iter.Seq2[Given, error] {
+	type row struct {
+		Given
+		reference []byte
+	}
+	found := rows(s.reading(ctx), "read answers", func(r *row) []any {
+		return []any{&r.reference, &r.Gateway, &r.Number, &r.Part, &r.At, &r.PartAt, &r.Uncertain, &r.Plan}
+	}, `SELECT d.reference, d.gateway, d.number, COALESCE(s.part, 0), d.at, COALESCE(s.at, d.at), d.uncertain, COALESCE(s.plan, d.plan)
+		FROM disclosures d LEFT JOIN supplements s ON s.reference = d.reference AND s.gateway = d.gateway AND s.number = d.number AND s.part =
+			(SELECT MAX(part) FROM supplements n WHERE n.reference = d.reference AND n.gateway = d.gateway AND n.number = d.number)
+		WHERE d.number > 0 AND d.at >= $1 AND d.at < $2 ORDER BY d.at, d.reference, d.gateway, d.number`, from, to)
+	return func(yield func(Given, error) bool) {
+		for r, err := range found {
+			copy(r.Reference[:], r.reference)
+			if !yield(r.Given, err) {
+				return
+			}
+		}
+	}
 }

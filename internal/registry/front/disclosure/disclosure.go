@@ -7,6 +7,8 @@
 package disclosure
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
@@ -47,8 +49,7 @@ type Desk struct {
 
 // Ask answers a mandate, after that was stored. A refusal of the mandate is no error, and is counted.
 func (d Desk) Ask(ctx context.Context, a api.Asked) (api.Disclosed, error) {
-	trust := d.Active.Load()
-	m, refusal := mandate.Open(a.Mandate, trust.Trust)
+	m, refusal := mandate.Open(a.Mandate, d.Active.Load().Trust)
 	var err error
 	if refusal == nil {
 		refusal, err = d.withdrawn(ctx, m, a.Mandate)
@@ -60,45 +61,102 @@ func (d Desk) Ask(ctx context.Context, a api.Asked) (api.Disclosed, error) {
 	if g == nil || !d.Roster.Look(g).Member {
 		return api.Disclosed{}, socket.Refused(http.StatusNotFound, "registryd gateways --building shows them", "no gateway %s/%s", m.Request.Building, a.Gateway)
 	}
-	place := d.Roster.Look(g).Place
+	q := question{Asked: a, mandate: m, gateway: d.Roster.Look(g)}
+	place := q.gateway.Place
 	if a.Again > 0 {
-		return d.again(ctx, m.Reference, place, a.Again)
+		return d.again(ctx, q)
 	}
-	out := api.Disclosed{Reference: m.Reference, Place: api.Place(place), Registry: trust.Trust.Registry, Root: d.Root, Key: d.Roster.Look(g).Key.Public,
-		Trust: trust.Envelope, House: d.Roster.Building(place.Building).Document.Envelope, Witness: d.Witness.Public().(ed25519.PublicKey)}
-	reached, err := query.Reach(ctx, d.Store, place.Building, place.Gateway, m.Request.Doors(place.Gateway),
+	q.reached, err = query.Reach(ctx, d.Store, place.Building, place.Gateway, m.Request.Doors(place.Gateway),
 		time.Unix(int64(m.Request.From), 0), time.Unix(int64(m.Request.Until), 0))
 	if err != nil {
 		return api.Disclosed{}, err
 	}
-	if err := d.knowsDoors(m, place, reached); err != nil {
+	if err := d.knowsDoors(m, place, q.reached); err != nil {
 		return api.Disclosed{}, err
 	}
-	first, last := d.Span()
+	if q.onSite, err = d.onSite(ctx, m, a.Mandate); err != nil {
+		return api.Disclosed{}, err
+	}
+	q.first, q.last = d.Span()
+	var out api.Disclosed
 	// The answer is stored even if whoever asked goes away: then it can be asked for again.
 	err = d.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
-		id, _, err := tx.Gateway(place)
-		if err != nil {
-			return err
+		if q.id, _, err = tx.Gateway(place); err == nil {
+			out, err = d.answer(tx, &q)
 		}
-		now := trueclock.Interval{Sure: first.Unix(), Lo: first.Unix(), Hi: last.Unix()}
-		use, refusal, err := d.judge(tx, id, m.Reference, a.Mandate, mandate.Question{Place: place, Now: now})
-		if err != nil || refusal != nil {
-			out = api.Disclosed{Refusal: refusal}
-			return errors.Join(err, count(tx, last, m, refusal))
-		}
-		out.Number, out.At, out.Uncertain = use.Number, last.UTC().Truncate(time.Millisecond), use.Uncertain
-		out.Earliest, out.Latest = first.UTC(), last.UTC()
-		if err := d.cut(tx, &out, reached); err != nil {
-			return err
-		}
-		if len(out.Logs) == 0 && len(out.Left) > 0 {
-			out.Number = 0 // nothing is handed out yet: this is not one of the mandate's answers
-			return nil
-		}
-		return errors.Join(add(tx, id, a.Mandate, out), owe(tx, id, use, out.At))
+		return err
 	})
 	return out, err
+}
+
+// question is a mandate that is shown for a gateway.
+type question struct {
+	api.Asked
+	mandate     mandate.Mandate
+	gateway     roster.State
+	id          int64 // of the gateway, in the store
+	reached     []query.Reached
+	onSite      []uses
+	first, last time.Time // it is between them
+}
+
+// now is the time as the judge of mandates wants it.
+func (q *question) now() trueclock.Interval {
+	return trueclock.Interval{Sure: q.first.Unix(), Lo: q.first.Unix(), Hi: q.last.Unix()}
+}
+
+// answer gives the newest answer with what has come since, where that is asked for, or a new one.
+func (d Desk) answer(tx *store.Tx, q *question) (out api.Disclosed, err error) {
+	counts, err := d.usesOf(tx, q)
+	if err != nil {
+		return out, err
+	}
+	number := 0
+	if q.Last {
+		number, err = tx.Disclosures.Last(q.mandate.Reference, q.id, q.Mandate)
+	}
+	switch {
+	case err != nil:
+	case number > 0:
+		out, err = d.supplemented(tx, q, number)
+	default:
+		out, err = d.fresh(tx, q, counts.used)
+	}
+	out.OnSite, out.Elsewhere = counts.onSite, counts.elsewhere
+	return out, err
+}
+
+// fresh gives a new answer, and stores it.
+func (d Desk) fresh(tx *store.Tx, q *question, used int) (api.Disclosed, error) {
+	use, refusal, err := d.judge(tx, q.Mandate, mandate.Question{Place: q.gateway.Place, Now: q.now(), Used: used})
+	if err != nil || refusal != nil {
+		return api.Disclosed{Refusal: refusal}, errors.Join(err, count(tx, q.last, q.mandate, refusal))
+	}
+	out, err := d.made(tx, q)
+	if err != nil {
+		return out, err
+	}
+	if out.Uncertain = use.Uncertain; len(out.Logs) == 0 && (len(out.Left) > 0 || out.Lacks != nil) {
+		return out, nil // nothing is handed out yet: this is not one of the mandate's answers
+	}
+	out.Number = use.Number
+	if err := add(tx, q, out); err != nil {
+		return out, err
+	}
+	out.Fresh = true
+	return out, owe(tx, q.id, use, out.At)
+}
+
+// made is what an answer is made of now, without its number.
+func (d Desk) made(tx *store.Tx, q *question) (api.Disclosed, error) {
+	trust, place := d.Active.Load(), q.gateway.Place
+	out := api.Disclosed{Reference: q.mandate.Reference, Place: api.Place(place), Registry: trust.Trust.Registry, Root: d.Root, Key: q.gateway.Key.Public,
+		Trust: trust.Envelope, House: d.Roster.Building(place.Building).Document.Envelope, Witness: d.Witness.Public().(ed25519.PublicKey),
+		At: q.last.UTC().Truncate(time.Millisecond), Earliest: q.first.UTC(), Latest: q.last.UTC()}
+	if err := d.cut(tx, &out, q.reached); err != nil {
+		return out, err
+	}
+	return out, d.lacks(tx, q, &out)
 }
 
 // everyGateway is the gateway, and the number, of the row by which a mandate is known as withdrawn.
@@ -145,14 +203,18 @@ func (d Desk) knowsDoors(m mandate.Mandate, place wire.Place, reached []query.Re
 	return nil
 }
 
-// add stores an answer with what it is made of.
-func add(tx *store.Tx, gateway int64, envelope []byte, out api.Disclosed) error {
+// add stores an answer, or a part of it, with what it is made of.
+func add(tx *store.Tx, q *question, out api.Disclosed) error {
+	out.Told = api.Told{}
 	plan, err := json.Marshal(out)
 	if err != nil {
 		return err
 	}
-	return tx.Disclosures.Add(store.Disclosure{Reference: out.Reference, Gateway: gateway, Number: out.Number, At: out.At,
-		Uncertain: out.Uncertain, Mandate: envelope, Plan: plan})
+	a := store.Disclosure{Reference: out.Reference, Gateway: q.id, Number: out.Number, Part: out.Part, At: out.At, Uncertain: out.Uncertain, Mandate: q.Mandate, Plan: plan}
+	if out.Part > 0 {
+		return tx.Disclosures.Supplement(a)
+	}
+	return tx.Disclosures.Add(a)
 }
 
 // cut takes what was reached up to the newest cosigned checkpoint of each epoch: what is behind it is
@@ -206,58 +268,77 @@ func (d Desk) note(tx *store.Tx, r query.Reached, c checkpoint.Checkpoint, unix 
 	return c.Note(key, b.Signature, w), c.Verify(key, b.Signature), nil
 }
 
-// again returns an answer as it was given.
-func (d Desk) again(ctx context.Context, reference wire.ID, place wire.Place, number int) (out api.Disclosed, err error) {
-	out, _, err = d.find(ctx, reference, place, number)
-	return out, err
-}
-
-func (d Desk) find(ctx context.Context, reference wire.ID, place wire.Place, number int) (out api.Disclosed, gateway int64, err error) {
+// again returns an answer as its newest part was given.
+func (d Desk) again(ctx context.Context, q question) (out api.Disclosed, err error) {
 	var a store.Disclosure
 	err = d.Store.Update(ctx, func(tx *store.Tx) error {
-		if gateway, _, err = tx.Gateway(place); err == nil {
-			a, err = tx.Disclosures.Find(reference, gateway, number)
+		if q.id, _, err = tx.Gateway(q.gateway.Place); err == nil {
+			a, err = tx.Disclosures.Newest(q.mandate.Reference, q.id, q.Again)
 		}
 		return err
 	})
+	if err == nil && !bytes.Equal(a.Mandate, q.Mandate) {
+		return out, socket.Refused(http.StatusConflict, "show the file with which it was asked for: an answer has what that one allows",
+			"answer %d was given under another paper that has the same reference", q.Again)
+	}
+	return readPlan(a, err)
+}
+
+// readPlan reads what an answer is made of; err is that of looking it up.
+func readPlan(a store.Disclosure, err error) (out api.Disclosed, _ error) {
 	if errors.Is(err, store.ErrNotFound) {
-		return out, 0, socket.Refused(http.StatusNotFound, "without --again a new answer is given, if the mandate has one left", "no answer %d of this gateway under that mandate", number)
+		return out, socket.Refused(http.StatusNotFound, "without --again a new answer is given, if the mandate has one left", "no answer %d of this gateway under that mandate", a.Number)
 	}
 	if err == nil {
 		err = json.Unmarshal(a.Plan, &out)
 	}
-	return out, gateway, err
+	return out, err
+}
+
+// part says which part of which answer is meant.
+type part struct {
+	reference wire.ID
+	place     wire.Place
+	number    int
+	part      int
+	epoch     uint64
 }
 
 // log returns the part of an epoch of an answer, and the gateway's number in the store.
-func (d Desk) log(ctx context.Context, reference wire.ID, place wire.Place, number int, epoch uint64) (api.DisclosedLog, int64, error) {
-	out, gateway, err := d.find(ctx, reference, place, number)
+func (d Desk) log(ctx context.Context, p part) (l api.DisclosedLog, gateway int64, err error) {
+	var a store.Disclosure
+	err = d.Store.Update(ctx, func(tx *store.Tx) error {
+		if gateway, _, err = tx.Gateway(p.place); err == nil {
+			a, err = tx.Disclosures.Part(p.reference, gateway, p.number, p.part)
+		}
+		return err
+	})
+	out, err := readPlan(a, err)
 	if err != nil {
-		return api.DisclosedLog{}, 0, err
+		return l, 0, err
 	}
 	for _, l := range out.Logs {
-		if l.Epoch == epoch {
+		if l.Epoch == p.epoch {
 			return l, gateway, nil
 		}
 	}
-	return api.DisclosedLog{}, 0, socket.Refused(http.StatusNotFound, "", "that answer has nothing of epoch %016x", epoch)
+	return l, 0, socket.Refused(http.StatusNotFound, "", "that answer has nothing of epoch %016x", p.epoch)
 }
 
 // Batches writes the batches of a log of an answer, one object a line: all that are below its size,
 // since the proof needs their hashes, and the seals of those that were asked for.
 func (d Desk) Batches(w http.ResponseWriter, r *http.Request) error {
-	q := r.URL.Query()
-	place, reference, number, epoch, err := d.asked(q)
+	p, err := d.asked(r.URL.Query())
 	if err != nil {
 		return socket.Refused(http.StatusBadRequest, "", "%v", err)
 	}
-	l, gateway, err := d.log(r.Context(), reference, place, number, epoch)
+	l, gateway, err := d.log(r.Context(), p)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out := json.NewEncoder(w)
-	for b, err := range d.Store.Seals().Log(r.Context(), gateway, epoch, l.Size) {
+	for b, err := range d.Store.Seals().Log(r.Context(), gateway, p.epoch, l.Size) {
 		if err != nil {
 			_ = out.Encode(api.Error{Message: err.Error()})
 			return nil
@@ -273,22 +354,24 @@ func (d Desk) Batches(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (d Desk) asked(q url.Values) (place wire.Place, reference wire.ID, number int, epoch uint64, err error) {
+func (d Desk) asked(q url.Values) (p part, err error) {
 	g := d.Roster.Find(q.Get("building") + "/" + q.Get("gateway"))
 	if g == nil {
-		return place, reference, 0, 0, errors.New("no such gateway")
+		return p, errors.New("no such gateway")
 	}
-	place = d.Roster.Look(g).Place
-	idErr := reference.UnmarshalText([]byte(q.Get("reference")))
-	number, numberErr := strconv.Atoi(q.Get("number"))
-	epoch, epochErr := strconv.ParseUint(q.Get("epoch"), 10, 64)
-	return place, reference, number, epoch, errors.Join(idErr, numberErr, epochErr)
+	var errs [4]error
+	p.place = d.Roster.Look(g).Place
+	errs[0] = p.reference.UnmarshalText([]byte(q.Get("reference")))
+	p.number, errs[1] = strconv.Atoi(q.Get("number"))
+	p.epoch, errs[2] = strconv.ParseUint(q.Get("epoch"), 10, 64)
+	p.part, errs[3] = strconv.Atoi(cmp.Or(q.Get("part"), "0"))
+	return p, errors.Join(errs[:]...)
 }
 
 // Sign signs, as the witness, the sums of an evidence file of an answer that was given, and nothing
 // else: no checkpoint and no cosignature reads like it.
 func (d Desk) Sign(ctx context.Context, s api.ToSign) ([]byte, error) {
-	if _, _, err := d.log(ctx, s.Reference, wire.Place(s.Place), s.Number, s.Epoch); err != nil {
+	if _, _, err := d.log(ctx, part{s.Reference, wire.Place(s.Place), s.Number, s.Part, s.Epoch}); err != nil {
 		return nil, err
 	}
 	log := checkpoint.Checkpoint{Address: s.Place.Address(), Epoch: s.Epoch}

@@ -17,12 +17,9 @@ import (
 	"gatehouse/sync/wire/mandates"
 )
 
-// judge says whether a mandate may be answered now: by itself and the answers that were given under
-// it, and by what its approver left open.
-func (d Desk) judge(tx *store.Tx, gateway int64, reference wire.ID, envelope []byte, q mandate.Question) (use mandate.Use, refusal *mandate.Refusal, err error) {
-	if q.Used, err = tx.Disclosures.Count(reference, gateway); err != nil {
-		return use, nil, err
-	}
+// judge says whether a mandate may be answered now: by itself and its uses so far, and by what its
+// approver left open.
+func (d Desk) judge(tx *store.Tx, envelope []byte, q mandate.Question) (use mandate.Use, refusal *mandate.Refusal, err error) {
 	use, refusal = mandate.Judge(envelope, d.Active.Load().Trust, q)
 	if refusal != nil || !use.Mandate.Emergency {
 		return use, refusal, nil

@@ -92,8 +92,8 @@ func (p *Page) Gateways(ctx context.Context, building string) ([]api.Gateway, er
 	}
 	all := []api.Gateway{}
 	for _, g := range p.Roster.Gateways() {
-		if of := p.Roster.Look(g); building == "" || of.Place.Building == building {
-			all = append(all, show(of, stored[g.Address()], now))
+		if building == "" || strings.HasPrefix(g.Address(), building+"/") {
+			all = append(all, show(p.Roster.Look(g), stored[g.Address()], now))
 		}
 	}
 	slices.SortFunc(all, func(a, b api.Gateway) int { return strings.Compare(a.Address(), b.Address()) })
