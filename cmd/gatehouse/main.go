@@ -68,6 +68,7 @@ type cli struct {
 	Evidence exhibit.Evidence    `cmd:"" help:"Print what is in an evidence file."`
 	Mandate  papers.Mandate      `cmd:"" help:"The paper that allows a query of the log: fill it in, sign it, read it, judge it; works without the daemon."`
 	Preserve papers.Preserve     `cmd:"" help:"An officer's order to keep a part of the log from erasing for a week, until there is a mandate: sign it, show it to the gateway."`
+	Forget   operate.Forget      `cmd:"" help:"Erase whom the log names of a tenancy, by the registry's signed order."`
 	Query    query.Query         `cmd:"" help:"Ask the gateway's log what a mandate allows; the answer is sealed to its recipient."`
 
 	Version kong.VersionFlag `help:"Print the version."`

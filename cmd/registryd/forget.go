@@ -1,12 +1,17 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"time"
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
+	"gatehouse/internal/command"
+	"gatehouse/internal/durable"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
@@ -19,6 +24,7 @@ type forgetCmd struct {
 	Key     string `required:"" help:"records.key, on its stick." placeholder:"FILE"`
 	Reason  string `required:"" help:"resident or order."`
 	Case    string `required:"" help:"File number of the resident's request or the court's order." placeholder:"TEXT"`
+	Order   string `help:"New file for an order to the building's gateways: gatehouse forget takes it there." placeholder:"FILE"`
 }
 
 // Run erases whom the entries of a tenancy name. Which entries they are is found here, with the key, and shown to nobody;
@@ -28,10 +34,16 @@ func (c forgetCmd) Run(s *session) error {
 	if err != nil {
 		return socket.Hinted("--key names records.key, which registryd init wrote into the offline directory", "%v", err)
 	}
+	if _, err := os.Lstat(c.Order); c.Order != "" && !errors.Is(err, fs.ErrNotExist) {
+		return socket.Hinted("name another file", "%s is there already", c.Order)
+	}
 	if c.Tenancy, err = s.tenancyID(c.Tenancy); err != nil {
 		return err
 	}
-	home, err := s.issuer.Forget(s.ctx, operator.Forget{Tenancy: c.Tenancy, Reason: c.Reason, Case: c.Case})
+	home, err := s.issuer.Forget(s.ctx, operator.Forget{Tenancy: c.Tenancy, Reason: c.Reason, Case: c.Case, Order: c.Order != ""})
+	if err == nil && c.Order != "" {
+		err = durable.WriteFile(c.Order, home.Order, 0o600)
+	}
 	if err != nil {
 		return err
 	}
@@ -44,7 +56,8 @@ func (c forgetCmd) Run(s *session) error {
 	}
 	done, err := s.front.Forget(s.ctx, found.Entries())
 	return s.Print(map[string]any{"building": home.Building, "erased": done.Erased, "later": done.Later, "shut": found.Shut}, err, func(w io.Writer) {
-		fmt.Fprintf(w, "%s of building %s erased; its gateways keep theirs until their time is over\n", amount.Of(done.Erased, "who part"), home.Building)
+		fmt.Fprintf(w, "%s of building %s erased; its gateways keep theirs until their time is over%s\n", amount.Of(done.Erased, "who part"), home.Building,
+			command.Choose(c.Order == "", "", ", or at each: gatehouse forget "+c.Order))
 		if done.Later > 0 {
 			fmt.Fprintf(w, "%s more by themselves, within some weeks\n", amount.Of(done.Later, "who part"))
 		}

@@ -2,15 +2,19 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"gatehouse/internal/keys"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
+	"gatehouse/sync/wire/erasures"
 	"gatehouse/sync/wire/whos"
 )
 
@@ -50,11 +54,14 @@ func passages(t *testing.T, reg *keys.Registry, keys *keys.Keys, tenancies ...wi
 func (r *centre) has(text []byte) (found bool) {
 	r.t.Helper()
 	must(r.t, filepath.WalkDir(filepath.Join(r.dir, "front"), func(path string, d os.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
+		if err == nil && d.Type().IsRegular() {
+			var b []byte
+			b, err = os.ReadFile(path)
+			found = found || bytes.Contains(b, text)
 		}
-		b, err := os.ReadFile(path)
-		found = found || bytes.Contains(b, text)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // a temporary file, by now
+		}
 		return err
 	}))
 	return found
@@ -62,7 +69,7 @@ func (r *centre) has(text []byte) (found bool) {
 
 // forgets: of one of two tenants the log names nobody any more, with every byte in the front's files; of the other it
 // does; the entries stay, and nothing shows which of them were whose.
-func (r *centre) forgets(tenancy wire.ID, seals [][]byte) {
+func (r *centre) forgets(trust wire.Trust, tenancy wire.ID, seals [][]byte) {
 	t := r.t
 	t.Helper()
 	records, short := filepath.Join(r.dir, "offline", "records.key"), tenancy.String()[:8]
@@ -85,8 +92,15 @@ func (r *centre) forgets(tenancy wire.ID, seals [][]byte) {
 			t.Errorf("seal of entry %d is in the files: %t", i, there)
 		}
 	}
-	if out := r.ok("forget", short, "--key", records, "--reason", "resident", "--case", "file 13"); !strings.Contains(out, "0 who parts") {
+	paper := filepath.Join(r.dir, "order")
+	if out := r.ok("forget", short, "--key", records, "--reason", "resident", "--case", "file 13", "--order", paper); !strings.Contains(out, "0 who parts") || !strings.Contains(out, "at each: gatehouse forget "+paper) {
 		t.Error(out)
+	}
+	r.refused("is there already", "forget", short, "--key", records, "--reason", "resident", "--case", "file 14", "--order", paper)
+	envelope, err := os.ReadFile(paper)
+	must(t, err)
+	if o, err := erasures.Open(envelope, "house-1", trust.Keyset(wire.RoleIssuer)); err != nil || o.Tenancy != tenancy || time.Since(time.Unix(int64(o.Made), 0)).Abs() > time.Hour {
+		t.Errorf("the order is %+v, %v", o, err)
 	}
 	if after := r.ok("entries"); after != before {
 		t.Errorf("the entries show what was erased:\n%s\n%s", before, after)

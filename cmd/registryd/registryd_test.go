@@ -250,7 +250,7 @@ func TestRegistry(t *testing.T) {
 	r.names(tenancy)
 	seals := r.brings(parts.link, reg, &keys, tenancy, wire.ID{7, 7}, tenancy)
 	r.preserves()
-	r.forgets(tenancy, seals)
+	r.forgets(reg.Trust, tenancy, seals)
 	r.rest(dir)
 }
 

@@ -43,6 +43,9 @@ type archive struct {
 	index  sync.Mutex    // held while the epochs file is read or changed
 	upkeep sync.Mutex    // held while closed files are moved, rewritten or deleted
 
+	forgetting *erasing.Queue // what is to be forgotten
+
+	turn      atomic.Bool              // the open file is to be closed soon
 	copying   atomic.Uint64            // the epoch that NewEpoch makes, or 0; its files do not count yet
 	indexTold atomic.Bool              // the fault of the epochs file was reported
 	noSync    bool                     // for tests that must lose entries
@@ -191,7 +194,7 @@ func (a *archive) rewrite(ctx context.Context, f catalogue.File, erase func(jour
 // erasing is what the eraser works with.
 func (a *archive) erasing(heard *hints.File) erasing.Options {
 	return erasing.Options{
-		Dir: a.o.Dir, After: a.o.EraseAfter, Uplink: a.o.Uplink, Clock: a.o.Clock, Files: a.cat.Load, Check: a.checkClosed,
+		Queue: a.forgetting, Dir: a.o.Dir, After: a.o.EraseAfter, Uplink: a.o.Uplink, Clock: a.o.Clock, Files: a.cat.Load, Check: a.checkClosed,
 		Rewrite: func(ctx context.Context, f catalogue.File, erase func(journaled.Stored) bool) error {
 			a.upkeep.Lock()
 			defer a.upkeep.Unlock()
@@ -201,7 +204,10 @@ func (a *archive) erasing(heard *hints.File) erasing.Options {
 			_, err := a.in.Append(ctx, h, wire.Who{})
 			return err
 		},
-		SaveHints: heard.Save, Preserved: a.o.Preserved, Log: a.o.Log,
+		SaveHints: heard.Save, Preserved: a.o.Preserved, Log: a.o.Log, Each: func(ctx context.Context, do func(Entry) error) error { return each(ctx, a, do) },
+		Turn:    func() { a.turn.Store(true); a.in.Poke() },
+		Again:   func() { poke(a.work) },
+		Copying: func() bool { return a.copying.Load() != 0 },
 	}
 }
 

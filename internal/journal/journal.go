@@ -67,6 +67,8 @@ func Open(o Options) (*Journal, error) {
 	in := intake.New(boot, o.Queue, o.Clock, o.Log)
 	files := &archive{o: o, in: in, losses: losses{o.Dir, in, o.Log}, work: make(chan struct{}, 1),
 		ahead: ahead.Size, fault: func(string) error { return nil }}
+	files.forgetting, err = erasing.OpenQueue(o.Dir)
+	files.report("read what is to be forgotten: the order has to be given again", err)
 	heard, cat, err := hints.Open(o.Dir)
 	files.report("read what the registry has; it is asked again", err)
 	files.cat = cat
@@ -155,6 +157,36 @@ func (j *Journal) Root(ctx context.Context, p Position) (tlog.Hash, error) {
 // the epoch or the leaves are not here. ErrAhead: the epoch ends before.
 func (j *Journal) Range(ctx context.Context, p Position) (tree.Range, error) {
 	return j.files.treeOf(ctx, p)
+}
+
+// Forget has the who parts erased that of is true for, of entries that are durable now: from every file, soon, by no clock,
+// also what the registry does not have, and what is preserved when that has ended. order is the SHA-256 of the paper that
+// allows it: the log has it, and nothing that says of whom. Nil means that no stop and no power cut keeps them. It reads the
+// whole log.
+func (j *Journal) Forget(ctx context.Context, order wire.Hash, of func(wire.Header, wire.Who) bool) error {
+	if _, err := j.in.Append(ctx, wire.Header{Kind: wire.KindSpace, Reason: wire.ReasonForget, Detail: order[:]}, wire.Who{}); err != nil {
+		return fmt.Errorf("journal the order to forget: %w", err)
+	}
+	var found []wire.Ref
+	err := each(ctx, j.files, func(e Entry) error {
+		if len(e.Who) == 0 {
+			return nil
+		}
+		h, err := wire.DecodeHeader(e.Header)
+		if err != nil {
+			return err
+		}
+		if who, err := wire.DecodeWho(e.Who); err != nil || !of(h, who) {
+			return err
+		}
+		found = append(found, wire.Ref{Boot: h.Boot, Counter: h.Counter})
+		return nil
+	})
+	if err == nil {
+		err = j.files.forgetting.Add(found)
+	}
+	poke(j.files.work)
+	return err
 }
 
 // Lost returns what the journal found to be lost or changed, a sentence each,

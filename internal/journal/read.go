@@ -71,6 +71,24 @@ func (a *archive) read(ctx context.Context, from Position, n int, to journaled.T
 	return from, errors.New("read journal: its files keep changing")
 }
 
+// each calls do with all entries of a log, those of the open file included. What they have is valid until it returns.
+func each(ctx context.Context, a *archive, do func(Entry) error) error {
+	const some = 500 // that the writer is held up for
+	var batch journaled.Batch
+	for at := (Position{}); ; {
+		next, err := a.read(ctx, at, some, &batch)
+		if err != nil || len(batch.List) == 0 {
+			return err
+		}
+		for _, e := range batch.List {
+			if err := do(e); err != nil {
+				return err
+			}
+		}
+		at = next
+	}
+}
+
 // readFile reads up to n entries of one file, those that are not in it yet from memory. The place was
 // taken before the file is read: what has come into the file since is in both, and nothing in neither.
 func (a *archive) readFile(ctx context.Context, at catalogue.Place, n int, to journaled.Taker) (next uint64, err error) {

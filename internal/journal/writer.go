@@ -144,7 +144,7 @@ func (w *writer) write(ctx context.Context, batch []*intake.Item) error {
 	return nil
 }
 
-// due reports whether the current file is full or old enough.
+// due reports whether the current file is full, old enough, or to be closed for what it has.
 func (w *writer) due() bool {
 	first, next := w.f.First, w.tree.Size()
 	if next == first || next < w.later {
@@ -155,7 +155,7 @@ func (w *writer) due() bool {
 		w.f.Made = stamp.Wall
 	}
 	old := stamp.Trusted && time.Duration(stamp.Wall-w.f.Made)*time.Millisecond >= w.files.o.MaxAge
-	return next-first >= w.files.o.MaxEntries || old
+	return next-first >= w.files.o.MaxEntries || old || w.files.turn.Load()
 }
 
 // idle does what is due although nothing is written: who parts must be erased in time.
@@ -221,6 +221,7 @@ func (w *writer) rotate() error {
 // use makes file the current one; closed updates the files before it in the catalogue.
 func (w *writer) use(file *segment.Writer, f catalogue.File, closed func(*catalogue.Catalogue)) {
 	f.End, f.Checked = segment.NoEnd, true
+	w.files.turn.Store(false)
 	w.file, w.f, w.later = file, f, 0
 	if w.files.noSync {
 		file.SkipSync()

@@ -488,7 +488,7 @@ func TestCodesInWords(t *testing.T) {
 		want("log.outcome_", o.String())
 	}
 	// Of passages, as the first hundred are, and what no owner sees.
-	hidden := []string{wire.Reason(wire.ReasonCard).String(), wire.Reason(wire.ReasonExit).String(), wire.Reason(wire.ReasonOwnEntries).String()}
+	hidden := []string{wire.Reason(wire.ReasonCard).String(), wire.Reason(wire.ReasonExit).String(), wire.Reason(wire.ReasonOwnEntries).String(), wire.Reason(wire.ReasonForget).String()}
 	for r := wire.Reason(100); r < 2000; r++ {
 		if n := r.String(); !strings.HasPrefix(n, "reason_") && !words.Has("todo.fault_"+n) && !slices.Contains(hidden, n) {
 			want("log.reason_", n)

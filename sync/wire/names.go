@@ -167,10 +167,10 @@ const (
 	ReasonUnproved     Reason = 534 // a list does not prove that it descends from the active one: it only takes
 	ReasonTooFar       Reason = 535 // a list's number is too far beyond the active one
 
-	ReasonSetBack    Reason = 540 // the journal had more than it has
-	ReasonMissing    Reason = 541 // a file that should be there is not
-	ReasonCitesNone  Reason = 542 // an epoch that does not cite the one before; the registry's own word
-	ReasonWhosErased Reason = 543 // who parts were erased when their time was over
+	ReasonSetBack                  Reason = 540      // the journal had more than it has
+	ReasonMissing                  Reason = 541      // a file that should be there is not
+	ReasonCitesNone                Reason = 542      // an epoch that does not cite the one before; the registry's own word
+	ReasonWhosErased, ReasonForget Reason = 543, 544 // who parts were erased, as their time was over or by an order; an order to erase (detail: its SHA-256)
 
 	ReasonCheckIn  Reason = 601 // 600 + Op
 	ReasonBind     Reason = 602
@@ -221,7 +221,7 @@ var reasonNames = map[uint16]string{
 	524: "rolled_back", 525: "too_large", 526: "malformed", 527: "no_answer", 528: "no_link",
 	529: "registry_ahead", 530: "other_root", 531: "second_signature_needed", 532: "too_much",
 	533: "given_back", 534: "unproved_list", 535: "too_far_ahead",
-	540: "set_back", 541: "missing_file", 542: "cites_none", 543: "who_parts_erased",
+	540: "set_back", 541: "missing_file", 542: "cites_none", 543: "who_parts_erased", 544: "forget",
 	601: "check_in", 602: "bind", 603: "suspend", 604: "resume", 605: "end", 606: "notice", 607: "dispute", 608: "withdraw", 620: "wrong_pin", 621: "pin_chosen", 622: "own_entries", 630: "guest_given", 631: "guest_ended",
 }
 

@@ -62,7 +62,7 @@ type sealedPayload struct {
 
 func (sealedPayload) check() error { return nil }
 
-// recorded is a sample of package mandates, as its line of golden.txt has it: a map of whatever is
+// recorded is a sample of package mandates or erasures, as its line of golden.txt has it: a map of whatever is
 // in it, since the package of its types is above this one.
 func recorded(t testing.TB, rule string) sample {
 	return sample{rule, func() ([]byte, error) {
@@ -280,7 +280,7 @@ func samples(t testing.TB) []sample {
 		of("sealed-record", sealedPayload{2, seq(0xa0, 32), seq(0x40, 16), seq(0x10, 8), 2, seq(0, 100)}),
 		of("snapshot", snapshotPayload{Hash(seq(0xa0, 32)), 81_920, 1_790_000_000}), items("who-seals", sampleSeal(t)),
 		of("batch", with(sampleBatch(t), func(b *Batch) { b.Context = seq(0x30, 16) })),
-		of("ack-two", sampleAck3()), of("trust", sampleTrust4()), recorded(t, "mandate"), recorded(t, "mandate-two"), recorded(t, "validation"), recorded(t, "order"), recorded(t, "officer"))
+		of("ack-two", sampleAck3()), of("trust", sampleTrust4()), recorded(t, "mandate"), recorded(t, "mandate-two"), recorded(t, "validation"), recorded(t, "order"), recorded(t, "officer"), recorded(t, "erasure"))
 }
 
 // golden reads testdata/golden.txt: a line "rule:" and then its hex, on lines

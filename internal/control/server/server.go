@@ -16,6 +16,7 @@ import (
 
 	"gatehouse/internal/acceptance"
 	"gatehouse/internal/control/server/exits"
+	"gatehouse/internal/control/server/forgetting"
 	"gatehouse/internal/control/server/gate"
 	"gatehouse/internal/control/server/inquiries"
 	"gatehouse/internal/control/server/keyfile"
@@ -113,7 +114,7 @@ func (srv *Server) routes(g *gateway.Gateway) {
 	takeover.Handle(s, g)
 	exits.Handle(s, g)
 	inquiries.Handle(s, g, srv.o.Version)
-
+	forgetting.Handle(s, g)
 	turn := new(keyfile.Turn)
 	socket.Stream(s, "POST /v1/enrol", enrolling{g, srv.o, turn}.streamEnrol)
 	keyfile.Handle(s, g, log, srv.o.Again, turn)

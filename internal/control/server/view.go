@@ -46,11 +46,11 @@ var actKinds = map[wire.Kind]bool{
 }
 
 // shown reports whether an owner may see an entry. Hidden are those that tell of somebody's coming home: wrong
-// PINs at a door, a resident who read the own entries, an entry that the registry did not confirm, who parts that were erased, and a slow disk,
+// PINs at a door, a resident who read the own entries, an entry that the registry did not confirm, who parts that were or are to be erased, and a slow disk,
 // for which hardly anything but a door waits.
 func shown(h wire.Header) bool {
 	switch {
-	case h.Kind == wire.KindTenancy && h.Reason == wire.ReasonWrongPIN && h.Count > 0, h.Reason == wire.ReasonOwnEntries, h.Reason == wire.ReasonWhosErased,
+	case h.Kind == wire.KindTenancy && h.Reason == wire.ReasonWrongPIN && h.Count > 0, h.Reason == wire.ReasonOwnEntries, h.Reason == wire.ReasonWhosErased, h.Reason == wire.ReasonForget,
 		h.Kind == wire.KindUplink && h.Source == uplink.EntriesAlone, h.Kind == wire.KindJournal && h.Reason == wire.ReasonSlowDisk:
 		return false
 	case h.Kind == wire.KindAdopt: // who was met at a door is not shown, that somebody switched it is

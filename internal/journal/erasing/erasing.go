@@ -3,11 +3,13 @@
 // inside a bbolt file would leave the bytes; their hashes stay, and so does the tree.
 //
 // It refuses to erase by one clock alone: a file must have been closed for long enough by the wall clock, while that is
-// trusted, and by CLOCK_BOOTTIME while the daemon ran. It erases nothing that is preserved, as long as it is.
+// trusted, and by CLOCK_BOOTTIME while the daemon ran. What an order has forgotten goes by no clock. It erases
+// nothing that is preserved, as long as it is.
 package erasing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -35,12 +37,13 @@ const (
 	unsafeMore = 30 * 24 * time.Hour
 	// eraseAgain is the pause after a file that could not be rewritten.
 	eraseAgain = 24 * time.Hour
-	// lookAgain is the pause after a look at a file of which something is preserved.
+	// lookAgain is the pause after a look that left something, as it is preserved.
 	lookAgain = time.Hour
 )
 
 // Options are what an eraser needs of its journal. All but Preserved are required.
 type Options struct {
+	Queue  *Queue
 	Dir    string
 	After  time.Duration // that a file has been closed; negative: nothing is erased by age
 	Uplink bool          // a registry is to have all entries first
@@ -52,9 +55,14 @@ type Options struct {
 	Rewrite func(ctx context.Context, f catalogue.File, erase func(journaled.Stored) bool) error
 	// Append returns nil once the entry is durable.
 	Append    func(context.Context, wire.Header) error
-	SaveHints func() error           // durably: it goes by them
-	Preserved func(wire.Header) bool // whether an entry is kept from erasing; nil: none is
-	Log       zerolog.Logger
+	SaveHints func() error // durably: it goes by them
+	// Each calls each with all durable entries, also those of the open file.
+	Each func(ctx context.Context, each func(journaled.Entry) error) error
+	// Turn has the open file closed soon, and Again another round made soon.
+	Turn, Again func()
+	Copying     func() bool            // whether a new epoch is being made from closed files
+	Preserved   func(wire.Header) bool // whether an entry is kept from erasing; nil: none is
+	Log         zerolog.Logger
 }
 
 // closedFor is how long a file has been closed.
@@ -77,6 +85,7 @@ type Eraser struct {
 	boot   uint64               // CLOCK_BOOTTIME of the last round, ns
 	saved  uint64               // CLOCK_BOOTTIME when closed was written
 	again  uint64               // no erasing before this
+	asked  look                 // of Queue
 }
 
 // New makes the eraser of a journal. It touches nothing yet.
@@ -113,14 +122,21 @@ func (e *Eraser) age(stamp journaled.Stamp, closed []catalogue.File) {
 	e.closed = next
 }
 
-// Round erases the who parts of at most one file.
+// Round erases the who parts of at most two files: of one what is to be forgotten, of one what is over.
 func (e *Eraser) Round(ctx context.Context) error {
-	now := e.o.Files()
-	if e.o.After < 0 || now.Open == nil {
+	now, stamp := e.o.Files(), e.o.Clock()
+	if now.Open == nil {
+		return nil
+	}
+	return errors.Join(e.orders(ctx, now, stamp.BootTime), e.ages(ctx, now, stamp))
+}
+
+// ages erases the who parts of at most one file that is over.
+func (e *Eraser) ages(ctx context.Context, now *catalogue.Catalogue, stamp journaled.Stamp) error {
+	if e.o.After < 0 {
 		return nil
 	}
 	acked, safe := now.WholeBefore(now.Acked), now.WholeBefore(now.Safe)
-	stamp := e.o.Clock()
 	e.age(stamp, now.Closed())
 	for i, f := range now.Closed() {
 		c := e.closed[filepath.Base(f.Path)]
@@ -145,11 +161,14 @@ func (e *Eraser) Round(ctx context.Context) error {
 
 // over erases what is not preserved of a file that is over.
 func (e *Eraser) over(ctx context.Context, f catalogue.File, boot uint64) error {
-	kept, err := e.erase(ctx, f, func(journaled.Stored) bool { return true })
+	n, kept, err := e.erase(ctx, f, func(journaled.Stored) bool { return true })
 	if err != nil {
 		return err
 	}
 	name := filepath.Base(f.Path)
+	if n > 0 { // of all who came: an order's would be how often one person did
+		e.o.Log.Info().Str("file", name).Int("entries", n).Msg("journal: who parts erased")
+	}
 	c := e.closed[name]
 	if c.erased = kept == 0; !c.erased {
 		c.look = boot + uint64(lookAgain)
@@ -158,13 +177,13 @@ func (e *Eraser) over(ctx context.Context, f catalogue.File, boot uint64) error 
 	return nil
 }
 
-// erase rewrites a closed file without the who parts that are due and not preserved, and returns how many are due and
-// kept. The entry about it is durable first.
-func (e *Eraser) erase(ctx context.Context, f catalogue.File, due func(journaled.Stored) bool) (kept int, err error) {
+// erase rewrites a closed file without the who parts that are due and not preserved, and returns how many of those that
+// are due went and how many were kept. The entry about it is durable first.
+func (e *Eraser) erase(ctx context.Context, f catalogue.File, due func(journaled.Stored) bool) (n, kept int, err error) {
 	if err := e.o.Check(ctx, f); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	n, end := 0, f.First
+	end := f.First
 	goes := func(s journaled.Stored) bool { return len(s.Who) > 0 && due(s) && !e.preserved(s) }
 	err = segment.Walk(f.Path, func(seq uint64, s journaled.Stored) {
 		switch end = seq + 1; {
@@ -175,20 +194,19 @@ func (e *Eraser) erase(ctx context.Context, f catalogue.File, due func(journaled
 		}
 	})
 	if err != nil || n == 0 {
-		return kept, err
+		return 0, kept, err
 	}
 	if err := e.o.SaveHints(); err != nil {
-		return kept, err
+		return 0, kept, err
 	}
 	h := wire.Header{Kind: wire.KindSpace, Reason: wire.ReasonWhosErased, Count: uint64(n), Detail: audit.Numbers(f.Epoch, f.First, end)}
 	if err := e.o.Append(ctx, h); err != nil {
-		return kept, fmt.Errorf("journal the erasing in %s: %w", f.Path, err)
+		return 0, kept, fmt.Errorf("journal the erasing in %s: %w", f.Path, err)
 	}
 	if err := e.o.Rewrite(ctx, f, goes); err != nil {
-		return kept, err
+		return 0, kept, err
 	}
-	e.o.Log.Info().Str("file", filepath.Base(f.Path)).Int("entries", n).Msg("journal: who parts erased")
-	return kept, nil
+	return n, kept, nil
 }
 
 // preserved reports whether an entry is kept from erasing. One that can't be read is not: no order can mean it.

@@ -14,6 +14,7 @@ import (
 	"gatehouse/internal/registry/issuer/ledger"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/erasures"
 	"gatehouse/sync/wire/qrpass"
 )
 
@@ -142,16 +143,33 @@ func grounds(act, said, reason string, file *string) error {
 	return nil
 }
 
-// Forget returns the building of a tenancy whose entries shall name it no more. That is recorded in the same transaction;
-// which entries they are is not for the issuer to know.
+// Forget returns the building of a tenancy whose entries shall name it no more, and the order for its gateways. That is
+// recorded in the same transaction; which entries they are is not for the issuer to know.
 func Forget(c *ledger.Change, who string, f operator.Forget) (h operator.Home, err error) {
 	if err := grounds("forget", "erase who entries name", f.Reason, &f.Case); err != nil {
 		return h, err
 	}
-	b, _, err := find(c, operator.Act{Tenancy: f.Tenancy})
+	b, grants, err := find(c, operator.Act{Tenancy: f.Tenancy})
 	if err != nil {
 		return h, err
 	}
+	h.Building = b.ID
+	if f.Order {
+		if h.Order, err = orderFor(c, b.ID, b.Tenancies.Grants[grants[0]].Tenancy); err != nil {
+			return operator.Home{}, err
+		}
+	}
 	c.Audit(who, "forget", b.ID, f.Tenancy, f.Reason+": "+f.Case)
-	return operator.Home{Building: b.ID}, nil
+	return h, nil
+}
+
+// orderFor has the gateways of a building forget whom entries of until now name.
+func orderFor(c *ledger.Change, building string, tenancy wire.ID) ([]byte, error) {
+	now, sure := c.Clock.Agreed()
+	if !sure {
+		return nil, api.Hinted("registryd clock says why; without --order the registry's own are erased all the same", "the clock is in doubt, and an order says until when it counts")
+	}
+	o := erasures.Order{Tenancy: tenancy, Made: now}
+	_, _ = rand.Read(o.Number[:]) // never fails
+	return o.Sign(building, c.Keys.Epoch, c.Keys.Issuer)
 }

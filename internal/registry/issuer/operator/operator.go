@@ -208,11 +208,13 @@ type Forget struct {
 	Tenancy string `json:"tenancy"`
 	Reason  string `json:"reason"` // of Reasons("forget")
 	Case    string `json:"case"`   // file number of the resident's request or the court's order
+	Order   bool   `json:"order"`  // make an order for the building's gateways, too
 }
 
 // Home is the building of a tenancy.
 type Home struct {
 	Building string `json:"building"`
+	Order    []byte `json:"order,omitempty"` // envelope of package erasures
 }
 
 // Person says where the sealed person is, and whom it was sealed for.

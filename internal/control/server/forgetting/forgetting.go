@@ -1,0 +1,52 @@
+// Package forgetting takes a registry's orders to erase over the daemon's socket. Who may have entries forgotten is on the
+// paper and not who calls: the landlord carries it, and can erase nothing without it.
+//
+// It refuses to say how many entries an order is for, and whether one of them is kept for somebody else.
+package forgetting
+
+import (
+	"crypto/sha256"
+	"errors"
+	"net/http"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/gateway"
+	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/erasures"
+)
+
+// Handle registers the route.
+func Handle(s *socket.Server, g *gateway.Gateway) {
+	socket.Handle(s, "POST /v1/forget", func(r *http.Request, in control.ForgetRequest) (out control.Forgotten, err error) {
+		registry := g.Keyring.Keys.Registry()
+		if registry == nil {
+			return out, socket.Refused(http.StatusConflict, "a standalone house keeps no tenancies; whom its entries name goes by itself after journal.who_days",
+				"this house has no registry whose order it could take")
+		}
+		order, err := erasures.Open(in.Order, registry.Place.Building, registry.Trust.Keyset(wire.RoleIssuer))
+		if err != nil {
+			return out, refused(err)
+		}
+		last := (int64(order.Made)+1)*1000 - 1
+		err = g.Journal.Forget(r.Context(), sha256.Sum256(in.Order), func(h wire.Header, who wire.Who) bool {
+			return h.Wall <= last && who.Tenancy != nil && *who.Tenancy == order.Tenancy
+		})
+		if err != nil {
+			return out, socket.Refused(http.StatusServiceUnavailable, "gatehouse status tells whether the disk is well; then give the order again", "%v", err)
+		}
+		return out, nil
+	})
+}
+
+// refused says what to do with a paper that is no order for this house.
+func refused(err error) error {
+	hint := "registryd forget TENANCY --order FILE writes one for the gateways of a building"
+	switch {
+	case errors.Is(err, wire.ErrWrongAddress):
+		hint = "it is for the gateways of another building"
+	case errors.Is(err, wire.ErrUnknownKey):
+		hint = "no issuer whom the trust document names has signed it: is it of this house's registry?"
+	}
+	return socket.Refused(http.StatusUnprocessableEntity, hint, "%v", err)
+}

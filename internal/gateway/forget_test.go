@@ -1,0 +1,93 @@
+package gateway_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/journal/erasing"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/erasures"
+)
+
+// remembers reports whether any byte of any file of the house speaks of somebody.
+func (h *house) remembers(who wire.Who) (found bool) {
+	h.t.Helper()
+	must(h.t, filepath.WalkDir(h.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil // it went meanwhile, or is a socket
+		}
+		b, err := os.ReadFile(path)
+		found = found || bytes.Contains(b, who.Tenancy[:]) || bytes.Contains(b, who.Credential[:]) || bytes.Contains(b, []byte(who.Tenancy.String()))
+		return nil
+	}))
+	return found
+}
+
+// TestForgetByOrder: the registry's order, and no other paper, has a gateway forget whom entries name of before it was
+// made, in every file, without network; the landlord's views show nothing of it.
+func TestForgetByOrder(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	w := h.enrol()
+	h.start()
+	came := func(n byte) wire.Who {
+		who := wire.Who{Credential: &wire.CredentialID{1, n, 77, n, 88, n, 99, n}, Tenancy: &wire.ID{n, 11, n, 22, n, 33, n, 44}}
+		for range 5 {
+			_, err := h.gateway.Journal.Append(t.Context(), wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeGranted, Reason: wire.ReasonGranted, Door: "front"}, who)
+			must(t, err)
+		}
+		return who
+	}
+	one, other := came(1), came(2)
+	made := uint32(time.Now().Unix())
+	time.Sleep(time.Until(time.Unix(int64(made)+1, 0).Add(10 * time.Millisecond)))
+	order := func(building string, key ed25519.PrivateKey) []byte {
+		b, err := erasures.Order{Number: wire.ID{9}, Tenancy: *one.Tenancy, Made: made}.Sign(building, 0, key)
+		must(t, err)
+		return b
+	}
+	send := func(b []byte) error { return control.ForgetRequest{Order: b}.Send(t.Context(), h.client) }
+	good := order(w.place.Building, h.issuer)
+	_, stranger, err := ed25519.GenerateKey(nil)
+	must(t, err)
+	for why, paper := range map[string][]byte{"another building": order("lane-8", h.issuer), "is it of this house's registry": order(w.place.Building, stranger),
+		"registryd forget TENANCY --order FILE": good[:len(good)-1]} {
+		err := send(paper)
+		var refused *control.Error
+		if refused, _ = err.(*control.Error); refused == nil || !strings.Contains(refused.Hint, why) {
+			t.Errorf("%s: %v", why, err)
+		}
+	}
+	h.settles()
+	if !h.remembers(one) || !h.remembers(other) {
+		t.Fatal("the files speak of nobody")
+	}
+	look := h.watched()
+	must(t, send(good))
+	h.eventually("the person is forgotten", func() bool { return !h.remembers(one) })
+	if !h.remembers(other) {
+		t.Error("somebody else is forgotten")
+	}
+	look.stop()
+	for view, answers := range look.seen {
+		if len(answers) != 1 {
+			t.Errorf("%s tells of it:\n%s", view, strings.Join(answers, "\n"))
+		}
+	}
+	if k := h.kinds(); k["space forget"] != 1 || k["space who_parts_erased"] != 1 || k["front access granted granted"] != 10 {
+		t.Errorf("the log has %v", k)
+	}
+	came(1) // and later entries are not for who has kept the order
+	must(t, send(good))
+	if _, err := os.Stat(filepath.Join(h.dir, "state", "journal", erasing.QueueName)); !errors.Is(err, fs.ErrNotExist) || !h.remembers(one) {
+		t.Errorf("an order erases what came after it: %v", err)
+	}
+}
