@@ -24,6 +24,7 @@ require (
 	github.com/chromedp/cdproto v0.160.1 // tests: what chromedp sends
 	github.com/chromedp/chromedp v0.23.0 // tests: the page in a real Chromium
 	github.com/creack/pty v1.1.24 // ptys of the simulated readers; not linked into gatehoused
+	github.com/digitorus/timestamp v0.0.0-20250524132541-c45532741eea // tests: plays a time-stamping authority; the newest that Go 1.26 builds
 	github.com/nats-io/nats-server/v2 v2.15.2 // the registry's broker; not linked into gatehoused
 	github.com/nats-io/nats.go v1.55.0 // the registry's own connection to it
 	github.com/transparency-dev/formats v0.1.1 // tests: a stock verifier opens our cosigned checkpoints
@@ -38,6 +39,7 @@ require (
 require (
 	filippo.io/mldsa v0.0.0-20260215214346-43d0283efc3e // indirect
 	github.com/antithesishq/antithesis-sdk-go v0.8.0-default-no-op // indirect
+	github.com/digitorus/pkcs7 v0.0.0-20230713084857-e76b763bdc49 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/google/go-tpm v0.9.8 // indirect

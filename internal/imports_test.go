@@ -146,7 +146,7 @@ func TestDirections(t *testing.T) {
 // TestEdgeLinksNoServer: the daemon on the gateway carries no broker, no SQL
 // store, and nothing of the tool or the simulator.
 func TestEdgeLinksNoServer(t *testing.T) {
-	linksNone(t, "gatehoused", "nats-io", "sqlite", "creack/pty", "alecthomas/kong", "go-gpiosim", "devicetest", "osdptest", "idcardtest", "pn532test", "pgregory.net", "gonum.org")
+	linksNone(t, "gatehoused", "digitorus", "nats-io", "sqlite", "creack/pty", "alecthomas/kong", "go-gpiosim", "devicetest", "osdptest", "idcardtest", "pn532test", "pgregory.net", "gonum.org")
 }
 
 // TestPageLinksNoDaemon: the landlord's page is for hostile networks, and carries nothing
@@ -166,7 +166,7 @@ func TestToolLinksNoDaemon(t *testing.T) {
 // TestRegistryLinksNoGateway: the registry makes, signs and counts lists by the rules
 // that gateways go by, and carries nothing of a gateway.
 func TestRegistryLinksNoGateway(t *testing.T) {
-	linksNone(t, "registryd", "internal/keyring", "internal/journal", "internal/door", "internal/desk", "internal/gateway", "sync/uplink",
+	linksNone(t, "registryd", "digitorus", "internal/keyring", "internal/journal", "internal/door", "internal/desk", "internal/gateway", "sync/uplink",
 		"device/gpio", "go-gpiocdev", "devicetest", "osdptest", "idcardtest", "pn532test", "pgregory.net")
 }
 

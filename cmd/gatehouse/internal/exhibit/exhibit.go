@@ -18,6 +18,7 @@ import (
 
 	"gatehouse/internal/command"
 	"gatehouse/internal/evidence"
+	"gatehouse/internal/evidence/stamp"
 	"gatehouse/internal/input"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/text"
@@ -30,7 +31,7 @@ type Caller struct {
 }
 
 // Exit statuses besides 0 (all is proved), 1 (refused) and 2 (called wrongly).
-const partly = 3 // good as far as it goes, but no root was given, or no witness has signed all of it
+const partly = 3 // good as far as it goes, but no root was given, no witness has signed all of it, or nobody knows who stamped it
 
 // Source is the file and what the caller believes.
 type Source struct {
@@ -43,12 +44,14 @@ type Source struct {
 // Verify is the command that says what a file proves.
 type Verify struct {
 	Source
+	Stamped
 }
 
 // Evidence are the commands that show what is in a file.
 type Evidence struct {
 	Open  openCmd  `cmd:"" help:"Open a sealed answer of a gateway or a registry with the recipient's key; what comes out is the evidence file, or a registry's list of names."`
 	Print printCmd `cmd:"" help:"Print the entries of a file that is proved: a table, --csv, or --html as a page to print and sign."`
+	Stamp stampCmd `cmd:"" help:"Get a time stamp over a file from an authority of your choice: it says that the file existed before that time."`
 	Proof proofCmd `cmd:"" help:"Print the proof of one entry as a C2SP tlog-proof, which tells nobody's card."`
 }
 
@@ -64,6 +67,7 @@ type opened struct {
 	say   func(key string, args ...any) string
 	lang  text.Language
 	size  int
+	stamp *stamp.Stamp // nil: none was given
 }
 
 // open reads and judges the file.
@@ -194,7 +198,7 @@ func (s Source) refusal(file []byte, err error, say func(string, ...any) string)
 
 // status is the exit status that the report deserves.
 func (o opened) status() error {
-	if o.Whole() {
+	if o.Whole() && (o.stamp == nil || o.stamp.Known) {
 		return nil
 	}
 	return command.Ended{Status: partly}

@@ -53,7 +53,7 @@ func TestVerify(t *testing.T) {
 		"not all cosigned": {"sample.zip", rootDigits, "zh", partly, []string{"已证明", "第 31 号以前的记录，从 2026-11-23 08:01:40 +0800 起没有改过", "第 31 号起的 4 条还没有见证方签名", "卡或码被接受：文件中所有的门共 8 次，其中 3 次文件写明了是谁的", "期限已到，或者依申请、命令删除", "门磁看到门打开：2 次", "没有看到门打开：2 次",
 			"网关和登记中心串通", "不在调取范围内，或者人员信息已删除"}, []string{"Proved", "evidence."}},
 	} {
-		says, err := called(t, false, Verify{Source{File: sampleFile(c.file), Root: c.root, Lang: c.lang}}.Run)
+		says, err := called(t, false, Verify{Source: Source{File: sampleFile(c.file), Root: c.root, Lang: c.lang}}.Run)
 		var ended command.Ended
 		if errors.As(err, &ended); ended.Status != c.status || c.status == 0 && err != nil {
 			t.Errorf("%s: ends with %v", name, err)
@@ -73,7 +73,7 @@ func TestVerify(t *testing.T) {
 
 // TestVerifyJSON: programs get the same as one object.
 func TestVerifyJSON(t *testing.T) {
-	says, err := called(t, true, Verify{Source{File: sampleFile("whole.zip"), Root: rootDigits}}.Run)
+	says, err := called(t, true, Verify{Source: Source{File: sampleFile("whole.zip"), Root: rootDigits}}.Run)
 	var s summary
 	if err != nil || json.Unmarshal([]byte(says), &s) != nil || !s.Whole || !s.Anchored || s.Accepted != 8 || s.Named != 3 || s.Openings["seen"] != 2 || s.Openings["not_seen"] != 2 || s.Manifest.Counts.Entries != 30 {
 		t.Errorf("%v\n%s", err, says)
@@ -248,7 +248,7 @@ func TestHTML(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		whole, _ := called(t, true, Verify{Source{File: path, Root: rootDigits}}.Run)
+		whole, _ := called(t, true, Verify{Source: Source{File: path, Root: rootDigits}}.Run)
 		var s summary
 		_ = json.Unmarshal([]byte(whole), &s)
 		for _, want := range append(strings.Fields(c.also), rootDigits, "440000-2026-7", fmt.Sprintf("%x", s.SHA256), fmt.Sprintf("%x", s.SM3), "&lt;script&gt;.zip", "lang=\""+lang+"\"") {
@@ -292,7 +292,7 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	for _, root := range []string{rootDigits, strings.ReplaceAll(rootDigits, " ", ""), strings.ToUpper(rootDigits), digits, pemFile} {
-		if _, err := called(t, false, Verify{Source{File: sampleFile("whole.zip"), Root: root}}.Run); err != nil {
+		if _, err := called(t, false, Verify{Source: Source{File: sampleFile("whole.zip"), Root: root}}.Run); err != nil {
 			t.Errorf("--root %s: %v", root, err)
 		}
 	}
@@ -306,7 +306,7 @@ func TestKeys(t *testing.T) {
 	if err := errors.Join(err, os.WriteFile(trust, document, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := called(t, false, Verify{Source{File: sampleFile("whole.zip"), Trust: trust}}.Run); err != nil {
+	if _, err := called(t, false, Verify{Source: Source{File: sampleFile("whole.zip"), Trust: trust}}.Run); err != nil {
 		t.Errorf("--trust: %v", err)
 	}
 }

@@ -51,7 +51,7 @@ func TestSealedAnswer(t *testing.T) {
 	} {
 		for _, plain := range [][]byte{whole, names} {
 			sealed, key := answer(t, plain)
-			_, err := called(t, false, Verify{Source{File: sealed, Lang: lang}}.Run)
+			_, err := called(t, false, Verify{Source: Source{File: sealed, Lang: lang}}.Run)
 			if want := "gatehouse evidence open " + sealed + " --key "; err == nil || !strings.Contains(err.Error(), c.sealed) || !strings.Contains(hintOf(err), want) {
 				t.Errorf("%s: %v, hint %q", lang, err, hintOf(err))
 			}
@@ -60,7 +60,7 @@ func TestSealedAnswer(t *testing.T) {
 			if isList := len(plain) == len(names); err != nil || strings.Contains(says, c.names) != isList || strings.Contains(says, c.evidence) == isList {
 				t.Errorf("%s: %v\n%s", lang, err, says)
 			}
-			if _, err = called(t, false, Verify{Source{File: out, Root: rootDigits, Lang: lang}}.Run); len(plain) == len(whole) {
+			if _, err = called(t, false, Verify{Source: Source{File: out, Root: rootDigits, Lang: lang}}.Run); len(plain) == len(whole) {
 				if err != nil {
 					t.Errorf("%s: %v", lang, err)
 				}

@@ -17,6 +17,9 @@ func (v Verify) Run(c *Caller) error {
 	if err != nil {
 		return err
 	}
+	if o.stamp, err = v.judge(c, o); err != nil {
+		return err
+	}
 	if err := c.Print(o.summary(), nil, func(w io.Writer) { o.explain(w, v.File) }); err != nil {
 		return err
 	}
@@ -38,7 +41,17 @@ type summary struct {
 	Accepted   int               `json:"accepted"`       // cards and codes, whoever had them
 	Named      int               `json:"accepted_named"` // those of them of which the file says whose
 	Openings   map[string]int    `json:"openings"`
+	Stamp      *stamped          `json:"stamp,omitempty"`
 	Manifest   evidence.Manifest `json:"manifest"`
+}
+
+// stamped is a time stamp for programs.
+type stamped struct {
+	Known     bool      `json:"known"` // its authority is one that was named; else it proves nothing
+	Authority string    `json:"authority"`
+	Time      time.Time `json:"time"`      // the file existed before
+	Within    float64   `json:"within_s"`  // that it can be off; 0: the authority does not say
+	Until     time.Time `json:"cert_ends"` // of the authority
 }
 
 // openingNames are the names of what is known of an opening, for programs.
@@ -50,6 +63,9 @@ func (o opened) summary() summary {
 	if !o.CosignedAt.IsZero() {
 		at := o.CosignedAt.In(o.zone())
 		s.CosignedAt = &at
+	}
+	if t := o.stamp; t != nil {
+		s.Stamp = &stamped{t.Known, t.Name, t.Time, t.Accuracy.Seconds(), t.Until}
 	}
 	var known [len(openingNames)]int
 	s.Accepted, s.Named, known = o.accepted()
@@ -145,6 +161,8 @@ func (o opened) proved() []string {
 	case o.Cosigned > 0:
 		lines = append(lines, o.say("cosigned_some", o.Cosigned, o.local(o.CosignedAt), witness))
 	}
+	stamp, _ := o.stampProved()
+	lines = append(lines, stamp...)
 	all, named, known := o.accepted()
 	lines = append(lines, o.say("accepted", all, named))
 	for kind, n := range known {
@@ -168,6 +186,8 @@ func (o opened) notProved() (lines []string) {
 	say(o.Cosigned == 0, "not_cosigned")
 	say(o.Cosigned > 0 && o.Cosigned < m.End(), "not_cosigned_some", o.Cosigned, m.End()-o.Cosigned)
 	say(!o.LogSigned, "log_not_signed")
+	_, stamp := o.stampProved()
+	lines = append(lines, stamp...)
 	say(m.Registry != "", "only_registry")
 	say(true, "not_entered")
 	say(true, "said_by_"+string(o.SignedBy))
