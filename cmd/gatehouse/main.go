@@ -14,6 +14,7 @@ import (
 	"gatehouse/cmd/gatehouse/internal/exhibit"
 	"gatehouse/cmd/gatehouse/internal/frames"
 	"gatehouse/cmd/gatehouse/internal/keylist"
+	"gatehouse/cmd/gatehouse/internal/mine"
 	"gatehouse/cmd/gatehouse/internal/operate"
 	"gatehouse/cmd/gatehouse/internal/papers"
 	"gatehouse/cmd/gatehouse/internal/query"
@@ -51,7 +52,7 @@ type cli struct {
 	Checkout reception.CheckOut  `cmd:"" help:"End a tenancy: at once with the tenant's card or PIN, else by a notice."`
 	Card     reception.Card      `cmd:"" help:"A tenant's lost, found and further cards."`
 	Tenancy  reception.Tenancy   `cmd:"" help:"The tenancies of the house."`
-	Mine     reception.Mine      `cmd:"" help:"A resident reads the entries of the own card, by that card and the own PIN."`
+	Mine     mine.Mine           `cmd:"" help:"A resident reads what the gateway holds about them, by own PIN and card, takes a copy along, or asks for a correction."`
 	Guest    reception.Guest     `cmd:"" help:"Codes that a tenant gives to a visitor, for hours or days."`
 	Grant    keylist.Grant       `cmd:"" help:"Give, end, suspend and list keys of a standalone house."`
 	Import   keylist.Import      `cmd:"" help:"Take over the cards of an old system from a CSV file."`

@@ -55,7 +55,11 @@ func (c sealedCmd) Run(s *session) error {
 		return err
 	}
 	var found []query
-	shut, err := answer.Sealed(s.ctx, s.front, key, f, func(e api.Entry, r sealed.Record) { found = append(found, queryOf(e, r)) })
+	shut, err := answer.Sealed(s.ctx, s.front, key, f, func(e api.Entry, r sealed.Record) {
+		if r.What != sealed.Correct { // registryd corrections has those
+			found = append(found, queryOf(e, r))
+		}
+	})
 	if err != nil {
 		return err
 	}

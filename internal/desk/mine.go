@@ -5,8 +5,10 @@ import (
 	"slices"
 	"time"
 
+	"gatehouse/device"
 	"gatehouse/internal/caller"
 	"gatehouse/internal/desk/tenancy"
+	"gatehouse/internal/doorcode"
 	"gatehouse/sync/wire"
 )
 
@@ -16,40 +18,52 @@ const (
 	readingsIn   = time.Hour
 )
 
+// ownEntries is the act of who wants to read the own entries.
+const ownEntries = "mine"
+
 // Mine is who reads their own entries: those of one card, while it was this tenancy's. A partner's card in the same
 // flat, and whoever had this card before, have others.
 type Mine struct {
 	Tenancy     tenancy.View // with that card alone
 	Credentials []wire.CredentialID
+	Guests      []doorcode.Guest
 }
 
-// Mine proves a resident by the one card that was held up in a visit as proof and by the PIN that the tenant has chosen
-// with a card, typed there or given. That it was read is in the log, durably, when it returns; the landlord sees nothing
-// of it.
-func (d *Residents) Mine(ctx context.Context, session, pin string) (Mine, error) {
+// Known finds the tenancy of a resident by flat and own PIN, and its cards: one of them has to be held up next. It
+// shows nothing yet. Wrong PINs are counted with those of other acts of residents, apart from the desk's and the doors'.
+func (d *Residents) Known(ctx context.Context, flat, pin string) (id wire.ID, cards map[wire.CredentialID]bool, err error) {
 	d.book.Lock()
 	defer d.book.Unlock()
-	s, err := d.at(session)
+	if _, err := d.Records.registry(); err != nil {
+		return id, nil, err
+	}
+	t, err := d.living(ctx, ResidentRequest{Act: ownEntries, Flat: flat, PIN: pin})
+	if err != nil {
+		return id, nil, err
+	}
+	cards = map[wire.CredentialID]bool{}
+	for _, h := range d.book.held()[t.ID] {
+		if h.State != wire.GrantRevoked {
+			cards[h.Credential] = true
+		}
+	}
+	return t.ID, cards, nil
+}
+
+// Mine lets a resident whom Known has found read by the card that was held up. That it was read is in the log, durably,
+// when it returns; the landlord sees nothing of it.
+func (d *Residents) Mine(ctx context.Context, of wire.ID, held device.Card) (Mine, error) {
+	d.book.Lock()
+	defer d.book.Unlock()
+	ids, err := d.keyring.IdentifyAll(held)
 	if err != nil {
 		return Mine{}, err
 	}
-	if len(s.typed) == 1 {
-		pin = s.typed[0].Digits()
-	}
-	held := s.proof
-	s.empty() // the next reading takes card and PIN anew
-	ids, err := d.identify(held)
-	switch {
-	case err != nil:
-		return Mine{}, err
-	case len(held) != 1:
-		return Mine{}, tenancy.Refuse("hold up the card whose entries are to be read, and no other", "want one card, and %d were held up", len(held))
-	}
-	t, grants, err := d.holder(held[0])
+	t, grants, err := d.holder(held)
 	if err != nil {
 		return Mine{}, err
 	}
-	if err := d.mayRead(ctx, t, ids, pin); err != nil {
+	if err := d.mayRead(t, of, ids); err != nil {
 		return Mine{}, err
 	}
 	v := t.Show(d.book.standing(t, grants), d.clock(), 0)
@@ -59,21 +73,16 @@ func (d *Residents) Mine(ctx context.Context, session, pin string) (Mine, error)
 	if _, err := d.Doors.journal.Append(ctx, header, who); err != nil {
 		return Mine{}, err
 	}
-	return Mine{v, ids}, nil
+	return Mine{v, ids, d.Guests.of(t.ID)}, nil
 }
 
-// mayRead refuses who does not show that the tenancy is theirs, and too many readings.
-func (d *Residents) mayRead(ctx context.Context, t *tenancy.Tenancy, ids []wire.CredentialID, pin string) error {
+// mayRead refuses a card that is not of the tenancy, or that the tenant has not confirmed, and too many readings.
+func (d *Residents) mayRead(t *tenancy.Tenancy, of wire.ID, ids []wire.CredentialID) error {
 	switch {
-	case t == nil:
-		return tenancy.Refuse("hold up a card of the tenancy", "no tenancy has this card")
+	case t == nil || t.ID != of:
+		return tenancy.Refuse("hold up a card of the tenancy whose PIN was typed", "no tenancy has this card")
 	case slices.ContainsFunc(ids, func(id wire.CredentialID) bool { return d.Doors.seen.Load().unproven[id] }):
 		return tenancy.Refuse("confirm it first: gatehouse card confirm", "this card came on the landlord's word, and proves nothing until the tenant confirms it")
-	case t.PIN == nil || !t.PIN.Own:
-		return tenancy.Refuse("choose one: gatehouse tenancy pin --by card", "this takes a PIN that the tenant has chosen with a card")
-	}
-	if err := d.pins.check(t, pin, caller.Of(ctx).String()); err != nil {
-		return err
 	}
 	now := time.Now()
 	recent := slices.DeleteFunc(d.readings[t.ID], func(at time.Time) bool { return now.Sub(at) >= readingsIn })

@@ -9,16 +9,17 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// mine reads as a resident who has held up cards and typed a PIN.
-func (o *office) mine(pin string, held ...device.Card) (Mine, error) {
+// mine reads as a resident of 3B who has typed a PIN and then held up a card.
+func (o *office) mine(pin string, held device.Card) (Mine, error) {
 	o.t.Helper()
-	session := o.begin()
-	for _, c := range held {
-		if _, _, err := o.Show(session, true, c); err != nil {
-			return Mine{}, err
-		}
+	id, cards, err := o.Desk.Residents.Known(o.t.Context(), "3b", pin)
+	if err != nil {
+		return Mine{}, err
 	}
-	return o.Desk.Residents.Mine(o.t.Context(), session, pin)
+	if ids, err := o.keyring.IdentifyAll(held); err != nil || !slices.ContainsFunc(ids, func(c wire.CredentialID) bool { return cards[c] }) {
+		return Mine{}, tenancy.Refuse("", "no reader takes this card")
+	}
+	return o.Desk.Residents.Mine(o.t.Context(), id, held)
 }
 
 // TestMine: the card held up and the own PIN name whose entries are read: those of that card in that tenancy. A
@@ -42,14 +43,14 @@ func TestMine(t *testing.T) {
 	if n := o.journal.entries(wire.KindTenancy, wire.ReasonOwnEntries); n != 2 {
 		t.Errorf("%d readings are in the log", n)
 	}
-	_, err = o.mine("150926", em(1))
-	refused(t, err, "wrong PIN")
-	_, err = o.mine("471108")
-	refused(t, err, "0 were held up")
-	_, err = o.mine("471108", em(1), em(2))
-	refused(t, err, "2 were held up")
-	_, err = o.mine("471108", em(9))
-	refused(t, err, "no tenancy has this card")
+	_, err = o.mine("999998", em(1))
+	refused(t, err, "flat and PIN do not fit")
+	for _, other := range []device.Card{em(2), em(9)} { // the partner's, and nobody's
+		_, err = o.mine("471108", other)
+		refused(t, err, "no reader takes this card")
+		_, err = o.Desk.Residents.Mine(t.Context(), one.Tenancy.ID, other)
+		refused(t, err, "no tenancy has this card")
+	}
 	if n := o.journal.entries(wire.KindTenancy, wire.ReasonOwnEntries); n != 2 {
 		t.Errorf("%d readings are in the log, some of which were refused", n)
 	}
@@ -75,7 +76,7 @@ func TestMineNeedsTheTenantsWord(t *testing.T) {
 	must(t, err)
 	_, err = o.mine("471108", em(5))
 	refused(t, err, "came on the landlord's word")
-	_, err = o.arrive(em(7), func(a *tenancy.Arrival) { a.Flat, a.Label, a.PIN = "3A", "", "808182" })
+	_, err = o.arrive(em(7), func(a *tenancy.Arrival) { a.Flat, a.Label, a.PIN = "3B", "", "808182" })
 	must(t, err)
 	_, err = o.mine("808182", em(7))
 	refused(t, err, "chosen with a card")
@@ -87,28 +88,33 @@ func TestMineNeedsTheTenantsWord(t *testing.T) {
 // first is the id of the first tenancy that was checked in.
 func (o *office) first() string { return o.Desk.book.Tenancies[0].ID.String() }
 
-// TestMineIsBounded: card and PIN are wanted each time, guessing waits, and so does who reads all day.
+// TestMineIsBounded: card and PIN are wanted each time, who reads all day waits, and so does who guesses, which holds
+// neither the neighbour off nor the tenant at a door or at the desk.
 func TestMineIsBounded(t *testing.T) {
 	o := sharedFlat(t)
-	session := o.begin()
-	_, _, err := o.Show(session, true, em(1))
-	must(t, err)
-	_, err = o.Desk.Residents.Mine(t.Context(), session, "471108")
-	must(t, err)
-	_, err = o.Desk.Residents.Mine(t.Context(), session, "471108")
-	refused(t, err, "0 were held up")
-	for range readingsMost - 1 {
-		_, err = o.mine("471108", em(1))
+	for range readingsMost {
+		_, err := o.mine("471108", em(1))
 		must(t, err)
 	}
-	_, err = o.mine("471108", em(1))
+	_, err := o.mine("471108", em(1))
 	refused(t, err, "often enough")
 	_, err = o.mine("150926", em(2))
 	must(t, err)
-	for range tenancy.PINTries {
-		_, err = o.mine("000000", em(2))
-		refused(t, err, "wrong PIN")
+	for range atFlat.Burst {
+		_, err = o.mine("999998", em(2))
+		refused(t, err, "do not fit")
 	}
 	_, err = o.mine("150926", em(2))
-	refused(t, err, "too many wrong PINs")
+	refused(t, err, "too many tries")
+	o.wants("front", em(2), wire.ReasonGranted)
+	typed, _ := device.NewPIN("150926")
+	ids, err := o.keyring.IdentifyAll(em(2))
+	must(t, err)
+	for _, d := range o.Desk.book.Tenancies {
+		if right, err := o.Desk.Doors.CheckPIN(wire.Who{Credential: &ids[0], Tenancy: &d.ID}, typed); err != nil || right != (d.PIN.Own && d != o.Desk.book.Tenancies[0]) {
+			t.Errorf("a door takes the PIN: %v, %v", right, err)
+		}
+	}
+	_, err = o.ask(Request{Action: tenancy.Suspend, Proof: "pin", Tenancy: o.Desk.book.Tenancies[1].ID.String(), PIN: "150926"}, nil, nil)
+	must(t, err)
 }

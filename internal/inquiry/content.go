@@ -11,6 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/evidence"
+	"gatehouse/internal/inquiry/when"
 	"gatehouse/internal/mandate"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
@@ -39,7 +40,7 @@ func (q *query) content(ctx context.Context, use mandate.Use, f sealed.Fixed, fo
 		c.Manifest.Boots = append(c.Manifest.Boots, b)
 	}
 	for _, m := range found.pinsOf(r.boots) {
-		c.Pins = append(c.Pins, m.pin())
+		c.Pins = append(c.Pins, evidence.Pin{Boot: m.Boot, BootTime: m.BootTime, Wall: m.Wall, Within: uint64(when.Pinned(0)), By: m.Clock.String()})
 	}
 	if c.Manifest.Epochs, err = q.epochs(ctx, found, f); err != nil {
 		return c, err

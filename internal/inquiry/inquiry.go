@@ -20,6 +20,7 @@ import (
 
 	"gatehouse/internal/evidence"
 	"gatehouse/internal/holds"
+	"gatehouse/internal/inquiry/when"
 	"gatehouse/internal/mandate"
 	"gatehouse/internal/tree"
 	"gatehouse/internal/trueclock"
@@ -157,8 +158,8 @@ type query struct {
 	Sources
 	house     House
 	envelope  []byte
-	reference []byte // of a mandate that an approver of this house has signed for it; nil: of none
-	asked     span   // of such a mandate
+	reference []byte    // of a mandate that an approver of this house has signed for it; nil: of none
+	asked     when.Span // of such a mandate
 	uses      map[uint64]sealed.Record
 	refused   map[string]bool // codes of the refusals that the log has of it
 	found     *surveyed       // by the walk that found the uses; nil: the log was not walked yet
@@ -234,13 +235,10 @@ func (q *query) fix(ctx context.Context, use mandate.Use) (f sealed.Fixed, err e
 	}
 	now, head := q.Now(), q.Log.Head()
 	f.Epoch, f.Size, f.Root, f.Boot = head.Epoch, head.Sequence, head.Root, head.Boot
-	f.Wall, f.BootTime, f.Clock, f.Earliest, f.Latest = now.Wall.UnixMilli(), uint64(now.BootTime), now.Quality, max(now.Interval.Lo, 0), min(now.Interval.Hi, lastSecond)
+	f.Wall, f.BootTime, f.Clock, f.Earliest, f.Latest = now.Wall.UnixMilli(), uint64(now.BootTime), now.Quality, max(now.Interval.Lo, 0), min(now.Interval.Hi, when.LastSecond)
 	f.Cosigned = q.cosigned(f)
 	return f, nil
 }
-
-// lastSecond is the latest time that RFC 3339 can write in every time zone, unix s: the year 9999 but its last day.
-const lastSecond = 253_402_214_399
 
 // write makes a sealed entry durable. It waits with no deadline of its context: a slow disk would be told
 // to the landlord, who could ask what had waited for it.

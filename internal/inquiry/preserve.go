@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatehouse/internal/holds"
+	"gatehouse/internal/inquiry/when"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/sealed"
 )
@@ -51,7 +52,7 @@ func (d *Desk) Preserve(ctx context.Context, envelope []byte) (k Kept, err error
 
 func (d *Desk) kept(t holds.Taken, again bool) Kept {
 	k := Kept{Left: d.o.Holds.Left(t.Order.Reference), Again: again}
-	if now := d.o.Now(); sure(now.Quality) {
+	if now := d.o.Now(); when.Sure(now.Quality) {
 		k.Until = now.Wall.Add(k.Left)
 	}
 	return k

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gatehouse/internal/evidence"
+	"gatehouse/internal/inquiry/when"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
@@ -64,7 +65,7 @@ func slowly(t *rapid.T, m *memory, s scope) *surveyed {
 		if len(r.boots) == 0 || r.boots[len(r.boots)-1] != h.Boot {
 			r.boots = append(r.boots, h.Boot)
 		}
-		v.next(moment{sequence: uint64(len(v.runs)-1)<<runShift | e.Sequence, boot: h.Boot, bootTime: h.BootTime, wall: h.Wall, quality: h.Clock})
+		v.Next(when.Moment{Number: uint64(len(v.runs)-1)<<runShift | e.Sequence, Boot: h.Boot, BootTime: h.BootTime, Wall: h.Wall, Clock: h.Clock})
 	}
 	v.settleAt(s.fixed)
 	return v
@@ -95,8 +96,8 @@ func TestSameAsSlowly(outer *testing.T) {
 		for _, afresh := range []bool{false, true} {
 			got, err := q.survey(outer.Context(), want.scope, afresh)
 			must(outer, got, err)
-			if !reflect.DeepEqual(got.runs, want.runs) || !maps.Equal(got.unsure, want.unsure) || !maps.Equal(got.pins, want.pins) {
-				t.Fatalf("afresh %v: %+v, %v, %v; want %+v, %v, %v", afresh, got.runs, got.unsure, got.pins, want.runs, want.unsure, want.pins)
+			if !reflect.DeepEqual(got.runs, want.runs) || !maps.Equal(got.unsure, want.unsure) || !maps.Equal(got.Pins, want.Pins) {
+				t.Fatalf("afresh %v: %+v, %v, %v; want %+v, %v, %v", afresh, got.runs, got.unsure, got.Pins, want.runs, want.unsure, want.Pins)
 			}
 		}
 		for _, r := range want.parts() {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 
+	"gatehouse/internal/inquiry/when"
 	"gatehouse/internal/mandate"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/journaled"
@@ -19,7 +20,7 @@ import (
 type scope struct {
 	mandate.Scope
 	fixed sealed.Fixed
-	span  span // ms, both inclusive
+	span  when.Span // ms, both inclusive
 }
 
 func newScope(use mandate.Use, gateway string, f sealed.Fixed) scope {
@@ -27,9 +28,11 @@ func newScope(use mandate.Use, gateway string, f sealed.Fixed) scope {
 	return scope{Scope: mandate.ScopeOf(r, gateway, f.Tenancies, f.Cards), fixed: f, span: spanOf(r)}
 }
 
-func spanOf(r mandates.Request) span { return span{int64(r.From) * 1000, int64(r.Until)*1000 - 1} }
+func spanOf(r mandates.Request) when.Span {
+	return when.Span{From: int64(r.From) * 1000, To: int64(r.Until)*1000 - 1}
+}
 
-func (s scope) meets(t span) bool { return t.from <= s.span.to && t.to >= s.span.from }
+func (s scope) meets(t when.Span) bool { return t.From <= s.span.To && t.To >= s.span.From }
 
 // run is entries of one epoch without a hole between them.
 type run struct {
@@ -45,14 +48,14 @@ type surveyed struct {
 	runs []run
 	// unsure are those of the mandate's time that do not know their own, by epoch and sequence.
 	unsure map[journaled.Position]bool
-	timeline
+	when.Line
 	began  journaled.Head     // of the log, before the walk
 	behind journaled.Position // how far the walk has come
 }
 
-func newSurvey(asked span, head journaled.Head) *surveyed {
+func newSurvey(asked when.Span, head journaled.Head) *surveyed {
 	v := &surveyed{scope: scope{span: asked}, unsure: map[journaled.Position]bool{}, began: head}
-	v.timeline = newTimeline(v.place)
+	v.Line = when.NewLine(v.place)
 	return v
 }
 
@@ -88,7 +91,7 @@ func (v *surveyed) walk(ctx context.Context, log Log, from journaled.Position, u
 		if len(r.boots) == 0 || r.boots[len(r.boots)-1] != e.Boot {
 			r.boots = append(r.boots, e.Boot)
 		}
-		v.next(moment{sequence: uint64(len(v.runs)-1)<<runShift | e.Sequence, boot: e.Boot, bootTime: e.BootTime, wall: e.Wall, quality: e.Clock})
+		v.Next(when.Moment{Number: uint64(len(v.runs)-1)<<runShift | e.Sequence, Boot: e.Boot, BootTime: e.BootTime, Wall: e.Wall, Clock: e.Clock})
 		return nil
 	})
 	return err
@@ -108,16 +111,25 @@ func (v *surveyed) take(e *journaled.Headed) *run {
 	return r
 }
 
+// settleAt settles what waits at the end of the log by the moment of the query.
+func (v *surveyed) settleAt(f sealed.Fixed) {
+	var now *when.Moment
+	if when.Sure(f.Clock) {
+		now = &when.Moment{Boot: f.Boot, BootTime: f.BootTime, Wall: f.Wall, Clock: f.Clock}
+	}
+	v.Settle(now, f.Latest*1000)
+}
+
 // place notes when an entry was made.
-func (v *surveyed) place(at uint64, t span) {
+func (v *surveyed) place(at uint64, t when.Span) {
 	r, sequence := &v.runs[at>>runShift], at&(1<<runShift-1)
 	switch {
 	case v.meets(t):
 		r.from, r.to = min(r.from, sequence), max(r.to, sequence+1)
-		if t.from != t.to {
+		if t.From != t.To {
 			v.unsure[journaled.Position{Epoch: r.epoch, Sequence: sequence}] = true
 		}
-	case t.to < v.span.from:
+	case t.To < v.span.From:
 		r.before = sequence + 1
 	}
 }
@@ -152,7 +164,7 @@ func (v *surveyed) sees(e *journaled.Entry) (bool, error) {
 	if err != nil || !v.At(h.Door) {
 		return false, err
 	}
-	if sure(h.Clock) && !v.meets(span{h.Wall, h.Wall}) || !sure(h.Clock) && !v.unsure[e.Position] {
+	if when.Sure(h.Clock) && !v.meets(when.Span{From: h.Wall, To: h.Wall}) || !when.Sure(h.Clock) && !v.unsure[e.Position] {
 		return false, nil
 	}
 	if e.Erased {
@@ -163,12 +175,12 @@ func (v *surveyed) sees(e *journaled.Entry) (bool, error) {
 }
 
 // pinsOf are the pins of runs of the daemon, by number.
-func (v *surveyed) pinsOf(boots []uint64) (all []moment) {
-	for _, boot := range slices.Sorted(maps.Keys(v.pins)) {
+func (v *surveyed) pinsOf(boots []uint64) (all []when.Moment) {
+	for _, boot := range slices.Sorted(maps.Keys(v.Pins)) {
 		if slices.Contains(boots, boot) {
-			all = append(all, v.pins[boot])
+			all = append(all, v.Pins[boot])
 		}
 	}
-	slices.SortFunc(all, func(a, b moment) int { return cmp.Compare(a.boot, b.boot) })
+	slices.SortFunc(all, func(a, b when.Moment) int { return cmp.Compare(a.Boot, b.Boot) })
 	return all
 }

@@ -79,6 +79,28 @@ func Label(text string) (string, error) {
 	return text, err
 }
 
+// MaxRequest is the most characters of Request.
+const MaxRequest = 140
+
+// Request normalises what a resident asks to have put right, also over several lines. It refuses a text with so many digits
+// in a row that it may be a telephone, card or identity number.
+func Request(text string) (string, error) {
+	text, err := seen("request", strings.Join(strings.Fields(text), " "), MaxRequest)
+	if err != nil {
+		return "", err
+	}
+	row := 0
+	for _, r := range norm.NFKC.String(text) {
+		if row++; !unicode.IsDigit(r) {
+			row = 0
+		}
+		if row >= digitsInARow {
+			return "", errors.New("the request has so many digits in a row that it may be a card's, telephone or identity number (refusal N12): write no numbers, the registry's people ask for them")
+		}
+	}
+	return text, nil
+}
+
 // seen composes a text (NFC) and normalises its spaces. It refuses invisible characters and more
 // than most characters.
 func seen(what, text string, most int) (string, error) {

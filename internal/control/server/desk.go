@@ -13,7 +13,6 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/control"
 	"gatehouse/internal/control/server/guests"
-	"gatehouse/internal/control/server/mine"
 	"gatehouse/internal/desk"
 	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/gateway"
@@ -173,19 +172,6 @@ func (g counter) postChange(r *http.Request, in control.Change) (any, error) {
 	done, err := g.Desk.Change(r.Context(), desk.Request{Session: r.PathValue("session"), Action: in.Action, Tenancy: in.Tenancy,
 		Proof: in.Proof, PIN: in.PIN, Cause: in.Cause, Card: in.Card, NewPIN: in.NewPIN, Typed: in.Typed, Guest: terms})
 	return g.done(done), err
-}
-
-// postMine answers a resident who is proved by card and PIN.
-func (g counter) postMine(r *http.Request, in control.MineRequest) (any, error) {
-	of, err := g.Desk.Residents.Mine(r.Context(), r.PathValue("session"), in.PIN)
-	if err != nil {
-		return nil, err
-	}
-	zone := g.Site.Zone()
-	entries, err := mine.Entries(r.Context(), g.Journal, of.Credentials, of.Tenancy.ID, zone)
-	now := g.Clock.Read()
-	return control.Mine{Building: g.Site.Building, Gateway: g.Site.Gateway, Zone: zone.String(), Time: g.Clock.Now().In(zone), Clock: now.Quality.String(),
-		Tenancy: tenancyOf(of.Tenancy, zone), Entries: entries}, err
 }
 
 func (g counter) done(d desk.Done) control.Done {

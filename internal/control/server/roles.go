@@ -60,6 +60,11 @@ var routeRoles = map[string][]caller.Role{
 	"POST /v1/backup":                     landlord,
 	"POST /v1/pass":                       visitors,
 	"POST /v1/resident/{act}":             residents,
+	"POST /v1/mine":                       residents,
+	"POST /v1/mine/{session}/card":        residents,
+	"GET /v1/mine/{session}":              residents,
+	"POST /v1/mine/{session}/correction":  residents,
+	"DELETE /v1/mine/{session}":           residents,
 
 	"GET /v1/readers": proving,
 	"POST /v1/doors/{door}/readers/{reader}/install":   proving,

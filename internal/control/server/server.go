@@ -20,6 +20,7 @@ import (
 	"gatehouse/internal/control/server/gate"
 	"gatehouse/internal/control/server/inquiries"
 	"gatehouse/internal/control/server/keyfile"
+	"gatehouse/internal/control/server/mine"
 	"gatehouse/internal/control/server/profiles"
 	"gatehouse/internal/control/server/rescue"
 	"gatehouse/internal/control/server/todo"
@@ -125,7 +126,6 @@ func (srv *Server) routes(g *gateway.Gateway) {
 	socket.Handle(s, "POST /v1/desk/{session}/pin", atDesk(desk.postDeskPIN))
 	socket.Handle(s, "POST /v1/desk/{session}/checkin", atDesk(desk.postCheckIn))
 	socket.Handle(s, "POST /v1/desk/{session}/change", atDesk(desk.postChange))
-	socket.Handle(s, "POST /v1/desk/{session}/mine", atDesk(desk.postMine))
 	socket.Handle(s, "GET /v1/tenancies", atDesk(desk.getTenancies))
 	socket.Handle(s, "GET /v1/tenancy", atDesk(desk.getTenancy))
 
@@ -133,6 +133,7 @@ func (srv *Server) routes(g *gateway.Gateway) {
 	socket.Handle(s, "POST /v1/guests/{id}/end", atDesk(desk.guests().PostEnd))
 	socket.Handle(s, "POST /v1/pass", atDesk(desk.guests().PostPass))
 	socket.Handle(s, "POST /v1/resident/{act}", atDesk(desk.postResident))
+	mine.Handle(s, mine.New(g, tenancyOf), deskFailure)
 
 	srv.readerRoutes(g)
 	if srv.o.Profiles {

@@ -38,6 +38,7 @@ type Swipes struct {
 
 	mu      sync.Mutex
 	waiting *capture
+	own     []*capture // residents who wait for a card of their own
 	typing  *typing
 	kept    []time.Time // when cards were taken that were held up twice, within the last hour, oldest first
 }
@@ -64,7 +65,8 @@ type typing struct {
 // capture waits for one card at a reader; empty names match any.
 type capture struct {
 	door, reader string
-	twice        bool // every card must be held up twice, not only those of the list
+	twice        bool                       // every card must be held up twice, not only those of the list
+	only         map[wire.CredentialID]bool // nil: any card
 	taken        chan Card
 	held         map[wire.CredentialID]*heldUp
 }
@@ -120,13 +122,14 @@ func (d *Swipes) take(s door.Seen) *capture {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c, now := d.waiting, time.Now()
+	if own := d.takeOwn(s, now); own != nil {
+		return own
+	}
 	switch {
 	case c == nil || s.Reason == wire.ReasonNotReady && !d.Listening:
 		return nil
 	case c.door != "" && c.door != s.Door || c.reader != "" && c.reader != s.Reader:
-		if h := c.held[s.Credential]; h != nil {
-			h.walks = true
-		}
+		c.elsewhere(s)
 		return nil
 	case !c.twice && !inUse(s.Reason) && !d.Listening:
 		if s.Held {
@@ -137,6 +140,34 @@ func (d *Swipes) take(s door.Seen) *capture {
 	}
 	d.waiting = nil
 	return c
+}
+
+// takeOwn returns the wait of a resident that the card completes; nil: none. It comes before the desk's, where a card that
+// a resident waits for counts no more in this wait: what is held up to read the own entries, before and after, proves
+// nothing that somebody else waits to do. The caller holds mu.
+func (d *Swipes) takeOwn(s door.Seen, now time.Time) *capture {
+	for i, c := range d.own {
+		if !c.only[s.Credential] {
+			continue
+		}
+		if d.waiting != nil {
+			d.waiting.held[s.Credential] = &heldUp{seen: now, walks: true}
+		}
+		if c.door != "" && c.door != s.Door {
+			c.elsewhere(s)
+		} else if c.again(s, now, d.Rest(s.Door)) {
+			d.own = slices.Delete(d.own, i, i+1)
+			return c
+		}
+	}
+	return nil
+}
+
+// elsewhere notes that a card was held up at another reader, and counts no more in this wait if it was here before.
+func (c *capture) elsewhere(s door.Seen) {
+	if h := c.held[s.Credential]; h != nil {
+		h.walks = true
+	}
 }
 
 // inUse reports whether a card with this answer opens for somebody, or may again.
@@ -196,6 +227,24 @@ func (d *Swipes) Next(ctx context.Context, doorID, reader string, twice bool) (C
 // log tells of the wait.
 func (d *Swipes) Found(ctx context.Context) (Card, error) {
 	return d.next(ctx, "", "", false, func() {})
+}
+
+// Own waits until one of some cards is held up twice at a reader (empty: any), as a resident's who is known by PIN. Several
+// may wait, beside a desk that waits as well, and no log tells of it.
+func (d *Swipes) Own(ctx context.Context, doorID string, cards map[wire.CredentialID]bool) (device.Card, error) {
+	c := &capture{door: doorID, only: cards, taken: make(chan Card, 1), held: map[wire.CredentialID]*heldUp{}}
+	d.mu.Lock()
+	d.own = append(d.own, c)
+	d.mu.Unlock()
+	select {
+	case got := <-c.taken:
+		return got.Read, nil
+	case <-ctx.Done():
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.own = slices.DeleteFunc(d.own, func(o *capture) bool { return o == c })
+	return device.Card{}, ctx.Err()
 }
 
 func (d *Swipes) next(ctx context.Context, doorID, reader string, twice bool, waits func()) (Card, error) {

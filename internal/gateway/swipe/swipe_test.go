@@ -105,7 +105,7 @@ func waiting(twice bool) *Swipes {
 }
 
 func (d *Swipes) wait(twice bool) {
-	d.waiting = &capture{door: "front", twice: twice, held: map[wire.CredentialID]*heldUp{}}
+	d.waiting = &capture{door: "front", twice: twice, taken: make(chan Card, 1), held: map[wire.CredentialID]*heldUp{}}
 }
 
 // TestCardsInUse: a card that nobody has is taken at once where a new one is waited
@@ -238,4 +238,63 @@ func TestEndedWaitLeavesTheNext(t *testing.T) {
 	if _, err := await(ctx, &mu, &place, next, make(chan Card)); err == nil || place != nil {
 		t.Errorf("who gave up keeps the place: %v", err)
 	}
+}
+
+// TestOwnCards: a resident's wait takes the own card held up twice, and nobody else's; what it takes proves nothing at a
+// desk that waits at the same reader, which knows nothing of it; and who gives up waits no more.
+func TestOwnCards(t *testing.T) {
+	key, err := keys.GenerateBuildingKey(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := keyring.Open(keyring.Options{Dir: t.TempDir(), Building: "x", Keys: keys.Keys{Building: key}, Log: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	synctest.Test(t, func(t *testing.T) {
+		d := New(k.Keys, k.Adopt, &site.Site{Doors: []site.Door{{ID: "front", ReleaseSeconds: 5}}}, 10*time.Second, zerolog.Nop())
+		d.wait(true)
+		desk := d.waiting
+		wait := func(n byte) (func(), chan error) {
+			ctx, cancel := context.WithCancel(t.Context())
+			got := make(chan error, 1)
+			go func() {
+				c, err := d.Own(ctx, "", map[wire.CredentialID]bool{{1, n}: true})
+				if err == nil && c != device.CardOf(uint64(n), 26) {
+					t.Errorf("resident %d gets %v", n, c)
+				}
+				got <- err
+			}()
+			synctest.Wait()
+			return cancel, got
+		}
+		_, one := wait(1)
+		giveUp, two := wait(2)
+		seen := func(n byte) bool {
+			return d.Watch(door.Seen{Door: "front", Reader: "in", Card: device.CardOf(uint64(n), 26), Reason: wire.ReasonGranted, Credential: wire.CredentialID{1, n}})
+		}
+		if seen(1) || seen(2) {
+			t.Error("a card that is held up once is taken")
+		}
+		time.Sleep(20 * time.Second)
+		if !seen(1) || <-one != nil || d.waiting != desk {
+			t.Errorf("the own card is not taken, or by the desk: %v", d.waiting)
+		}
+		for range 3 { // the resident reads again, or comes home
+			time.Sleep(20 * time.Second)
+			if seen(1) {
+				t.Error("the own card proves something at the desk afterwards")
+			}
+		}
+		giveUp()
+		if err := <-two; !errors.Is(err, context.Canceled) || len(d.own) != 0 {
+			t.Errorf("who gave up: %v, %d wait", err, len(d.own))
+		}
+		seen(3)
+		time.Sleep(20 * time.Second)
+		if seen(2) || !seen(3) || len(desk.taken) != 1 {
+			t.Error("the desk gets a card that a resident waited for, or none")
+		}
+	})
 }

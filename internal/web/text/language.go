@@ -1,6 +1,10 @@
 package text
 
-import "net/http"
+import (
+	"net/http"
+	"os"
+	"strings"
+)
 
 // Cookie is the name of the cookie with the chosen language.
 const Cookie = "gatehouse-language"
@@ -11,4 +15,18 @@ func Of(r *http.Request) Language {
 		return Language(c.Value)
 	}
 	return Choose(r.Header.Get("Accept-Language"))
+}
+
+// System returns the wanted language of a command, or the system's: Chinese where it does not say.
+func System(wanted string) Language {
+	for _, said := range []string{wanted, os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")} {
+		switch {
+		case said == "":
+			continue
+		case strings.HasPrefix(strings.ToLower(said), "zh"):
+			return Chinese
+		}
+		return English
+	}
+	return Chinese
 }

@@ -14,12 +14,12 @@ import (
 
 // refusing are the packages whose refusals and remarks a person at the page can meet: at an import,
 // at a visit at the desk, at a restore, at the registry's token.
-var refusing = []string{"cardlist", "takeover", "cardnumber", "naming", "idnumber", "desk", "desk/tenancy", "backup", "backup/recovery", "backup/restore", "enrol", "control/server/setup"}
+var refusing = []string{"cardlist", "takeover", "cardnumber", "naming", "idnumber", "desk", "desk/tenancy", "backup", "backup/recovery", "backup/restore", "enrol", "control/server/setup", "control/server/mine"}
 
 // never has the texts that nobody at the page meets, by their beginnings, and why.
 var never = map[string]string{
 	"no field ": byForm, "document %d": byForm, "this is no cause": byForm, "the proof is missing": byForm, "a guest code needs": byForm, "no act ": byForm, "there has to be a legal basis": byForm,
-	"the person has not been told": byForm, "no such document": byForm, "no door %q here": byForm, "no action ": byForm, "a check-out needs": byForm, "card %d is": byForm, "%q names": byForm, "nobody listens for": byForm,
+	"the person has not been told": byForm, "no such document": byForm, "no such thing to put right": byForm, "a PIN at a door's keys": byForm, "no door %q here": byForm, "no action ": byForm, "a check-out needs": byForm, "card %d is": byForm, "%q names": byForm, "nobody listens for": byForm,
 	"key %s has no form": byTool, "%q is no address": byTool, "%d addresses were added": byTool, "%q was not added": byTool, "this gateway is a standalone house and has no registry": byTool,
 	"record of gateway": byPrograms, "open desk": byPrograms, "load backup key": byPrograms, "load client key": byPrograms, "load certificate": byPrograms,
 	"%s (refusal N3)": byOthers, "a web page": byOthers, "somebody has been at the desk for": byOthers,

@@ -1,5 +1,5 @@
 // Package sealed has the details of sealed entries of a journal: what was asked of the log, and by
-// which mandate, readable by whoever has the records key, or knows the mandate's random reference. Most
+// which mandate, and what residents ask the registry to put right, readable by whoever has the records key, or knows the mandate's random reference. Most
 // of them are covers, which say nothing: nobody else can tell them apart, since all have one size and are
 // made in the same way.
 //
@@ -39,9 +39,10 @@ const (
 	Answer  What = 2 // a mandate was used, and may be answered from now on
 	Refusal What = 3 // a mandate was not answered, or an order not taken
 	Held    What = 4 // an officer's order to preserve was taken
+	Correct What = 5 // a resident asks for a correction: see Correction
 )
 
-var names = map[What]string{Cover: "cover", Answer: "answer", Refusal: "refusal", Held: "preserved"}
+var names = map[What]string{Cover: "cover", Answer: "answer", Refusal: "refusal", Held: "preserved", Correct: "correction"}
 
 // String returns the stable name.
 func (w What) String() string {
@@ -59,7 +60,7 @@ type Record struct {
 	Approver  []byte `cbor:"4,keyasint,omitempty"` // id of the key that signed it, of an order the officer's, 8 bytes
 	Use       uint64 `cbor:"5,keyasint,omitempty"` // which use of the mandate at this gateway, from 1
 	Refusal   string `cbor:"6,keyasint,omitempty"` // code of the reason; at most 64 bytes
-	Fixed     []byte `cbor:"7,keyasint,omitempty"` // the bytes of Fixed.Encode; at most MaxFixed
+	Fixed     []byte `cbor:"7,keyasint,omitempty"` // the bytes of Fixed.Encode, or of a Correction; at most MaxFixed
 	Span      *Span  `cbor:"8,keyasint,omitempty"` // what an order preserves
 }
 

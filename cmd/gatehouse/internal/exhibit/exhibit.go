@@ -13,7 +13,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"io/fs"
-	"os"
 	"strings"
 
 	"gatehouse/internal/command"
@@ -76,7 +75,7 @@ func (s Source) open(c *Caller) (o opened, err error) {
 	if err != nil {
 		return o, err
 	}
-	o.words, o.lang = words, language(s.Lang)
+	o.words, o.lang = words, text.System(s.Lang)
 	o.say = func(key string, args ...any) string { return words.Say(o.lang, "evidence."+key, args...) }
 	trust, err := s.trust(c, o.say)
 	if err != nil {
@@ -91,20 +90,6 @@ func (s Source) open(c *Caller) (o opened, err error) {
 		return o, s.refusal(file, err, o.say)
 	}
 	return o, nil
-}
-
-// language returns the wanted language, or the system's: Chinese where it does not say.
-func language(wanted string) text.Language {
-	for _, said := range []string{wanted, os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")} {
-		switch {
-		case said == "":
-			continue
-		case strings.HasPrefix(strings.ToLower(said), "zh"):
-			return text.Chinese
-		}
-		return text.English
-	}
-	return text.Chinese
 }
 
 // trust reads what the caller believes; nothing is given: nothing.

@@ -310,18 +310,3 @@ func TestKeys(t *testing.T) {
 		t.Errorf("--trust: %v", err)
 	}
 }
-
-// TestLanguage: the flag, then the system's settings, then Chinese.
-func TestLanguage(t *testing.T) {
-	for _, c := range []struct {
-		flag, all, lang string
-		want            text.Language
-	}{{"", "", "", text.Chinese}, {"", "", "zh_CN.UTF-8", text.Chinese}, {"", "", "en_US.UTF-8", text.English}, {"", "C", "zh_CN.UTF-8", text.English}, {"zh", "C", "", text.Chinese}, {"en", "", "zh_CN.UTF-8", text.English}} {
-		t.Setenv("LC_ALL", c.all)
-		t.Setenv("LC_MESSAGES", "")
-		t.Setenv("LANG", c.lang)
-		if got := language(c.flag); got != c.want {
-			t.Errorf("%+v: %s", c, got)
-		}
-	}
-}

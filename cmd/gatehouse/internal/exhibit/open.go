@@ -39,7 +39,7 @@ func (o openCmd) Run(c *Caller) error {
 	if err != nil {
 		return err
 	}
-	say := func(key string, args ...any) string { return words.Say(language(o.Lang), "evidence."+key, args...) }
+	say := func(key string, args ...any) string { return words.Say(text.System(o.Lang), "evidence."+key, args...) }
 	raw, err := input.ReadFile(c.Ctx, o.Key, mostKey)
 	if err != nil {
 		return err
