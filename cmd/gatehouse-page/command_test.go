@@ -59,7 +59,7 @@ func TestAccountsByCommand(t *testing.T) {
 	}
 }
 
-// TestLabel: the label has the code, the page and the Wi-Fi as pictures; without a Wi-Fi it has one picture, and of a
+// TestLabel: the label has the code, and the page, the way in for officers and the Wi-Fi as pictures; without a Wi-Fi there is no picture of one, and of a
 // house with an owner there is none.
 func TestLabel(t *testing.T) {
 	state, file := t.TempDir(), filepath.Join(t.TempDir(), "label.html")
@@ -73,11 +73,11 @@ func TestLabel(t *testing.T) {
 		return string(raw)
 	}
 	call(t, "pass;word\n", "label", file, "--wifi", "lane <9>", "--state", state).has(t, 0, "", "as secret as the code")
-	if s := sheet(); strings.Count(s, "<svg") != 2 || !strings.Contains(s, code) || !strings.Contains(s, "lane &lt;9&gt;") || strings.Contains(s, "pass;word") {
+	if s := sheet(); strings.Count(s, "<svg") != 3 || !strings.Contains(s, code) || !strings.Contains(s, "lane &lt;9&gt;") || strings.Contains(s, "pass;word") {
 		t.Error(s)
 	}
 	call(t, "", "label", file, "--state", state).has(t, 0, "", "")
-	if s := sheet(); strings.Count(s, "<svg") != 1 || !strings.Contains(s, "https://gatehouse.local") {
+	if s := sheet(); strings.Count(s, "<svg") != 2 || !strings.Contains(s, "https://gatehouse.local<") || !strings.Contains(s, "https://gatehouse.local/officer<") {
 		t.Error(s)
 	}
 	call(t, "", "label", file, "--wifi", "lane", "--state", state).has(t, 1, "", "no password of the Wi-Fi")

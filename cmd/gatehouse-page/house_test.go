@@ -84,6 +84,7 @@ type house struct {
 	building   *keys.BuildingKey
 	clock      *gatewaytest.Clock
 	running    *gatewaytest.Running
+	log        gatewaytest.Log // of daemon and page
 }
 
 func must(t testing.TB, err error) {
@@ -97,12 +98,18 @@ func must(t testing.TB, err error) {
 func newHouse(t testing.TB) *house {
 	t.Helper()
 	h := bareHouse(t, 0)
-	_, err := issue.Issuer{Client: h.client, Key: h.issuer}.Edit(t.Context(), func(e *grantlist.Editor) error {
-		_, err := e.Add(grantlist.NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{h.building.Identify(card(t))}, Label: "3B"})
+	h.resident()
+	return h
+}
+
+// resident gives a resident's card a grant for the front door.
+func (h *house) resident() {
+	h.t.Helper()
+	_, err := issue.Issuer{Client: h.client, Key: h.issuer}.Edit(h.t.Context(), func(e *grantlist.Editor) error {
+		_, err := e.Add(grantlist.NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{h.building.Identify(card(h.t))}, Label: "3B"})
 		return err
 	})
-	must(t, err)
-	return h
+	must(h.t, err)
 }
 
 // bareHouse starts a gateway of a house in which nobody has a key yet, with clocks that
@@ -164,7 +171,7 @@ func (h *house) serveSite(text string) {
 	h.t.Helper()
 	parsed, err := site.Parse(fmt.Appendf(nil, text, h.dir))
 	must(h.t, err)
-	h.running = gatewaytest.Run(h.t, gatewaytest.Setup{Site: parsed, Board: h.board, Clock: h.clock, Change: func(o *gateway.Options) { o.Cadence.Rest = 100 * time.Millisecond }})
+	h.running = gatewaytest.Run(h.t, gatewaytest.Setup{Site: parsed, Board: h.board, Clock: h.clock, Log: &h.log, Change: func(o *gateway.Options) { o.Cadence.Rest = 100 * time.Millisecond }})
 	h.eventually("the gateway is in service", func() bool {
 		st, err := h.client.Status(context.Background())
 		return err == nil && gatewaytest.Online(st)
@@ -203,7 +210,7 @@ func (h *house) page() (base string) {
 	h.t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(h.t, err)
-	p, err := web.New(web.Options{Daemon: control.NewClient(h.socket), Accounts: h.accounts, Plain: []string{l.Addr().String()}, Version: "test", Log: zerolog.Nop(),
+	p, err := web.New(web.Options{Daemon: control.NewClient(h.socket), Accounts: h.accounts, Plain: []string{l.Addr().String()}, Version: "test", Log: zerolog.New(&h.log),
 		Network: network.Network{Listener: func(context.Context, string, string) (net.Listener, error) { return l, nil }}})
 	must(h.t, err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/internal/durable"
 	"gatehouse/internal/socket"
+	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/qrcode"
 )
 
@@ -23,9 +24,12 @@ type labelCmd struct {
 
 // label is what stands on it.
 type label struct {
-	Page, Code, Wifi string
-	Join, Open       template.HTML // pictures; Join is empty without a Wi-Fi
+	Page, Code, Wifi    string
+	Join, Open, Officer template.HTML // pictures; Join is empty without a Wi-Fi
 }
+
+// Show is where an officer shows a mandate.
+func (l label) Show() string { return strings.TrimSuffix(l.Page, "/") + page.OfficerPath }
 
 var labelSheet = template.Must(template.New("label").Parse(`<!doctype html>
 <html lang="zh"><meta charset="utf-8"><title>网关标签 Label</title>
@@ -33,6 +37,7 @@ var labelSheet = template.Must(template.New("label").Parse(`<!doctype html>
 {{with .Join}}<div>{{.}}<p>1　手机用相机扫，连上 {{$.Wifi}}<br><span lang="en">Point the camera here to join {{$.Wifi}}</span></p></div>{{end}}
 <div>{{.Open}}<p>{{if .Join}}2　{{end}}再扫这个，打开 {{.Page}}<br><span lang="en">Then here, to open {{.Page}}</span></p></div>
 <div><b>{{.Code}}</b><p>代码：第一个输入它的人就是房主，之后作废。装好之前收在盒子里。<br><span lang="en">The code: whoever types it first is the owner, and it is void then. Keep it inside the box until the house is set up.</span></p></div>
+<div>{{.Officer}}<p>办案人员凭调取令：{{.Show}}<br><span lang="en">Officers with a mandate: {{.Show}}</span></p></div>
 </html>
 `))
 
@@ -43,6 +48,9 @@ func (c labelCmd) Run(s *session) (err error) {
 	}
 	if l.Open, err = qrcode.Draw(c.Page); err != nil {
 		return fmt.Errorf("draw the page's address: %w", err)
+	}
+	if l.Officer, err = qrcode.Draw(l.Show()); err != nil {
+		return fmt.Errorf("draw the address for officers: %w", err)
 	}
 	if c.Wifi != "" {
 		password, err := bufio.NewReader(io.LimitReader(s.In, 1024)).ReadString('\n')

@@ -10,6 +10,7 @@ import (
 	"gatehouse/internal/network"
 	"gatehouse/internal/web/account"
 	"gatehouse/internal/web/athand"
+	"gatehouse/internal/web/officer"
 	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/reception"
 )
@@ -36,5 +37,6 @@ type Server struct {
 	base    *page.Page
 	counter *reception.Counter
 	hand    *athand.Watches // who has the gateway at hand at the first run
+	officer *officer.Officer
 	handler http.Handler
 }

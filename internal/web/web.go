@@ -21,6 +21,7 @@ import (
 	"gatehouse/internal/web/address"
 	"gatehouse/internal/web/athand"
 	"gatehouse/internal/web/guard"
+	"gatehouse/internal/web/officer"
 	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/reception"
 	"gatehouse/internal/web/rescue"
@@ -34,10 +35,10 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, base: p, counter: reception.NewCounter(o.Daemon), hand: &athand.Watches{}}
+	s := &Server{o: o, base: p, counter: reception.NewCounter(o.Daemon), hand: &athand.Watches{}, officer: officer.New(p)}
 	pages := p.Handler(entry{p, s.counter, s.hand}.routes(), home{p}.routes(), doors{p}.routes(), todo{p}.routes(), people{p, s.counter}.routes(), desk{p, s.counter}.routes(), more{p, o.Version}.routes(),
-		access{p}.routes(), setup.Routes(p), resident{p, tries.New(tries.ResidentEvery)}.routes(), pass{p, tries.New(tries.PassEvery)}.routes())
-	s.handler = guard.Guard{Words: p.Words, Names: o.Names, Upload: rescue.Path, MostUpload: rescue.MostUpload}.Before(pages) // before the sessions: requests of another site prolong none
+		access{p}.routes(), setup.Routes(p), resident{p, tries.New(tries.ResidentEvery)}.routes(), pass{p, tries.New(tries.PassEvery)}.routes(), s.officer.Routes())
+	s.handler = guard.Guard{Words: p.Words, Names: o.Names, Upload: rescue.Path, MostUpload: rescue.MostUpload, Most: map[string]int64{page.OfficerPath: officer.MostForm}}.Before(pages) // before the sessions: requests of another site prolong none
 	return s, nil
 }
 
@@ -86,6 +87,7 @@ func (s *Server) Run(ctx context.Context) error {
 	running.Wait()
 	s.counter.Close(context.WithoutCancel(ctx))
 	s.hand.Close()
+	s.officer.Close()
 	close(failed)
 	var errs []error
 	for err := range failed {

@@ -15,6 +15,7 @@ var (
 	residents = []caller.Role{caller.Resident}
 	visitors  = []caller.Role{caller.Page} // of whom nobody knows but that they have a code
 	firstRun  = []caller.Role{caller.Page} // for nobody who has an account
+	officers  = []caller.Role{caller.Page} // who may ask is on the paper
 )
 
 // routeRoles says which roles may call which route through the page. A route that is not listed is
@@ -58,6 +59,7 @@ var routeRoles = map[string][]caller.Role{
 	"POST /v1/recovery":                   landlord,
 	"POST /v1/recovery/rehearse":          landlord,
 	"POST /v1/backup":                     landlord,
+	"POST /v1/inquiry":                    officers,
 	"POST /v1/pass":                       visitors,
 	"POST /v1/resident/{act}":             residents,
 	"POST /v1/mine":                       residents,

@@ -4,6 +4,7 @@
 package guard
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strings"
@@ -27,6 +28,8 @@ type Guard struct {
 	// reads it, since it knows the sender.
 	Upload     string
 	MostUpload int64
+	// Most are bytes of the forms at paths that need less than a list of cards.
+	Most map[string]int64
 }
 
 // Before puts the check before a handler.
@@ -49,7 +52,7 @@ func (g Guard) Before(next http.Handler) http.Handler {
 		}
 		if r.Method == http.MethodPost && r.URL.Path == g.Upload {
 			r.Body = http.MaxBytesReader(w, r.Body, g.MostUpload)
-		} else if err := readForm(w, r); err != nil {
+		} else if err := g.readForm(w, r); err != nil {
 			g.refuseForm(w, r, err)
 			return
 		}
@@ -61,8 +64,8 @@ func (g Guard) Before(next http.Handler) http.Handler {
 }
 
 // readForm reads the form of a request.
-func readForm(w http.ResponseWriter, r *http.Request) error {
-	r.Body = http.MaxBytesReader(w, r.Body, mostBody)
+func (g Guard) readForm(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, cmp.Or(g.Most[r.URL.Path], mostBody))
 	if err := r.ParseForm(); err != nil {
 		return err
 	}

@@ -115,9 +115,12 @@ func (f frame) PassLink(digits string) string {
 	return qrcode.Address(f.v.TLS != nil, f.v.Host, PassPath+"#"+digits)
 }
 
-// ResidentAddress is where a resident acts, as the page is reached now.
-func (f frame) ResidentAddress() string {
-	return qrcode.Address(f.v.TLS != nil, f.v.Host, "/resident")
+// OfficerPath is the path where an officer shows a mandate.
+const OfficerPath = "/officer"
+
+// Address is that of a path, as the page is reached now: where a resident acts, where an officer shows a mandate.
+func (f frame) Address(path string) string {
+	return qrcode.Address(f.v.TLS != nil, f.v.Host, path)
 }
 
 // Has reports whether a key has words.

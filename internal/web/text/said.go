@@ -282,6 +282,12 @@ var said = [][2]string{
 	{"can't be read: write it with the year first", "oldcards.said_date"},
 	{"which no key can hold", "oldcards.said_range"},
 	{"the file has more than", "oldcards.said_large"},
+	{"nobody is named who may sign a mandate for it", "officer.said_no_registry"},
+	{"without an entry there is no answer", "officer.said_not_durable"},
+	{"the mandate was not used so often here", "officer.said_no_use"},
+	{"too many of such were shown within the hour", "officer.said_busy"},
+	{"are too many for one query", "officer.said_too_many"},
+	{"the mandate is for the card in hand", "officer.said_no_card"},
 	{" is over", "desk.said_ended"},
 }
 

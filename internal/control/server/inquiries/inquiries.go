@@ -34,12 +34,12 @@ func Handle(s *socket.Server, g *gateway.Gateway, software string) {
 	socket.Handle(s, "POST /v1/inquiry", func(r *http.Request, in control.InquiryRequest) (control.Inquiry, error) {
 		a, err := desk.Ask(r.Context(), in.Mandate, in.Use)
 		if refusal := new(mandate.Refusal); errors.As(err, &refusal) {
-			return control.Inquiry{Refusal: shown(refusal)}, nil
+			return control.Inquiry{Refusal: shown(refusal), Reference: h.reference(in.Mandate)}, nil
 		}
 		if err != nil {
 			return control.Inquiry{}, refused(err)
 		}
-		out := control.Inquiry{Use: a.Use, Again: a.Again}
+		out := control.Inquiry{Reference: h.reference(in.Mandate), Use: a.Use, Again: a.Again}
 		for i, file := range a.Files {
 			out.Files = append(out.Files, control.SealedFile{Sealed: file, SHA256: a.Sums[i]})
 		}
@@ -63,6 +63,16 @@ func preserve(k inquiry.Kept, err error) (p control.Preserved, _ error) {
 
 func shown(r *mandate.Refusal) *control.MandateRefusal {
 	return &control.MandateRefusal{Code: r.Name, Reason: control.InLanguage(r.Reason), Article: control.InLanguage(r.Article), Do: control.InLanguage(r.Do)}
+}
+
+// reference is that of a mandate; nil: no approver of the house has signed it for it.
+func (h house) reference(envelope []byte) *wire.ID {
+	house := h.papers()
+	m, refusal := mandate.Held(envelope, house.Trust, house.Place)
+	if refusal != nil {
+		return nil
+	}
+	return &m.Reference
 }
 
 // refused says what to do where it is not the mandate's fault.
