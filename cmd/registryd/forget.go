@@ -1,22 +1,29 @@
 package main
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"time"
+	"slices"
+	"strings"
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/command"
 	"gatehouse/internal/durable"
+	"gatehouse/internal/holds"
+	"gatehouse/internal/input"
 	"gatehouse/internal/keys"
+	"gatehouse/internal/mandate"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/registry/whose"
 	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/mandates"
 )
 
 type forgetCmd struct {
@@ -68,42 +75,64 @@ func (c forgetCmd) Run(s *session) error {
 }
 
 type preserveCmd struct {
-	Building string `arg:"" help:"Id of the building."`
-	Gateway  string `arg:"" help:"Id of the gateway."`
-	Door     string `arg:"" help:"One door."`
-	From     string `required:"" help:"From this time on: 2026-01-31T08:00:00+08:00." placeholder:"TIME"`
-	To       string `required:"" help:"Until this time, 24 hours later at most." placeholder:"TIME"`
-	Officer  string `required:"" help:"Number of the officer who orders it." placeholder:"TEXT"`
-	Unit     string `required:"" help:"The officer's unit." placeholder:"TEXT"`
-	Case     string `required:"" help:"Case number." placeholder:"TEXT"`
-	Zone     string `help:"Time zone of days and times, as Asia/Shanghai; else that of the building, or of this machine." placeholder:"NAME"`
+	Order string `arg:"" help:"The signed order of an enrolled officer, as gatehouse preserve sign writes it."`
 }
 
 func (c preserveCmd) Run(s *session) error {
-	zone, err := s.zone(c.Zone, c.Building)
-	if err != nil {
-		return err
-	}
-	h := api.Hold{Gateway: c.Building + "/" + c.Gateway, Door: c.Door, Officer: c.Officer, Unit: c.Unit, Case: c.Case}
-	for text, into := range map[string]*time.Time{c.From: &h.From, c.To: &h.To} {
-		if *into, err = calendar.Moment(text, zone); err != nil {
-			return err
-		}
-	}
-	if h, err = s.front.Preserve(s.ctx, h); err == nil {
-		s.warnEmpty(c, h)
+	h, err := c.preserve(s)
+	if err == nil {
+		s.warnEmpty(h)
 	}
 	return s.Print(h, err, func(w io.Writer) {
+		zone, err := s.zoneOfGateways(strings.Split(h.Gateway, "/")[0])
+		if err != nil {
+			zone = calendar.Here()
+		}
 		fmt.Fprintf(w, "%s: nothing of %s at %s from %s to %s is erased before %s\n", h.ID, h.Door, h.Gateway, h.From.In(zone).Format(stamp), h.To.In(zone).Format(stamp), h.Ends.In(zone).Format(stamp))
 	})
 }
 
+// preserve shows the order to the front, if the issuer has its officer on the list.
+func (c preserveCmd) preserve(s *session) (h api.Hold, err error) {
+	envelope, err := input.ReadFile(s.ctx, c.Order, wire.MaxMessage)
+	if err != nil {
+		return h, err
+	}
+	got := api.Preserved{}
+	if got.Refusal, err = s.enrolled(envelope); err == nil && got.Refusal == nil {
+		got, err = s.front.Preserve(s.ctx, api.Order{Envelope: envelope})
+	}
+	switch {
+	case err != nil:
+		return h, err
+	case got.Refusal != nil:
+		return h, socket.Hinted(got.Refusal.Do.ZH+" "+got.Refusal.Do.EN, "the order is refused: %s: %v", got.Refusal.Name, got.Refusal)
+	}
+	return *got.Hold, nil
+}
+
+// enrolled refuses an order by who is not on the list of officers. What is no order is the front's to refuse.
+func (s *session) enrolled(envelope []byte) (*mandate.Refusal, error) {
+	o, _, err := mandates.ReadOrder(envelope)
+	if err != nil {
+		return nil, nil
+	}
+	officer, _, err := mandates.ReadCertificate(o.Certificate)
+	if err != nil {
+		return nil, nil
+	}
+	all, err := s.issuer.Officers(s.ctx)
+	key := wire.IDOf(officer.Public[:])
+	return holds.Enrolled(slices.ContainsFunc(all, func(o operator.Officer) bool { return o.ID == hex.EncodeToString(key[:]) && !o.Revoked })), err
+}
+
 // warnEmpty tells of a span with nothing in it: perhaps the door has another name.
-func (s *session) warnEmpty(c preserveCmd, h api.Hold) {
+func (s *session) warnEmpty(h api.Hold) {
+	building, gateway, _ := strings.Cut(h.Gateway, "/")
 	found := false
-	f := api.EntryFilter{Building: c.Building, Gateway: c.Gateway, Door: c.Door, From: h.From, To: h.To, Limit: 1}
+	f := api.EntryFilter{Building: building, Gateway: gateway, Door: h.Door, From: h.From, To: h.To, Limit: 1}
 	if _, err := s.front.Entries(s.ctx, f, func(api.Entry) error { found = true; return nil }); err == nil && !found {
-		fmt.Fprintf(s.Err, "nothing of door %s in that time is stored here yet\nhint: registryd entries --building %s --gateway %s shows the names of its doors\n", c.Door, c.Building, c.Gateway)
+		fmt.Fprintf(s.Err, "nothing of door %s in that time is stored here yet\nhint: registryd entries --building %s --gateway %s shows the names of its doors\n", h.Door, building, gateway)
 	}
 }
 

@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"io/fs"
 	"os"
@@ -15,6 +18,7 @@ import (
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
 	"gatehouse/sync/wire/erasures"
+	"gatehouse/sync/wire/mandates"
 	"gatehouse/sync/wire/whos"
 )
 
@@ -110,18 +114,54 @@ func (r *centre) forgets(trust wire.Trust, tenancy wire.ID, seals [][]byte) {
 	}
 }
 
-// preserves: an officer's order keeps an entry that is to be forgotten, and shows in no list but its own.
+// preserves: an enrolled officer's order keeps an entry that is to be forgotten, and shows in no list but its own; that of
+// an officer who was revoked does not, nor one that is too wide or for a gateway that is not there.
 func (r *centre) preserves() {
 	t := r.t
 	t.Helper()
-	order := []string{"preserve", "house-1", "gw-1", "front", "--officer", "440000-1", "--unit", "unit 1", "--case", "case 1", "--zone", "Asia/Shanghai"}
-	r.refused("2 days of the log", append(order, "--from", "2026-11-01", "--to", "2026-11-03")...)
-	r.refused("no gateway", append([]string{"preserve", "house-1", "gw-9"}, append(order[3:], "--from", "2026-11-01", "--to", "2026-11-02")...)...)
-	before := r.ok("entries") + r.ok("status")
-	if out := r.ok(append(order, "--from", "2026-11-01", "--to", "2026-11-02")...); !strings.Contains(out, "nothing of front at house-1/gw-1 from 2026-11-01 00:00:00 +08:00") {
-		t.Error(out)
+	at := func(name string) string { return filepath.Join(r.dir, name) }
+	now := time.Now()
+	officer := func(name string) ed25519.PrivateKey {
+		public, key, err := ed25519.GenerateKey(nil)
+		must(t, err)
+		must(t, keys.SaveIssuer(at(name+".pub"), wire.Key{Public: public}))
+		r.ok("officer", "add", "--unit", "刑侦一队", "--badge", name, "--district", "d1", "--town", "t1", "--key", at(name+".pub"), "--out", at(name+".cert"))
+		return key
 	}
-	if out := r.ok("preserved"); !strings.Contains(out, "case 1") || !strings.Contains(out, "house-1/gw-1") {
+	order := func(name string, key ed25519.PrivateKey, change func(o *mandates.Order)) string {
+		certificate, err := os.ReadFile(at(name + ".cert"))
+		must(t, err)
+		o := mandates.Order{Gateway: "house-1/gw-1", Door: "front", From: uint32(now.AddDate(0, 0, -29).Unix()), Until: uint32(now.AddDate(0, 0, -28).Unix()), Case: "case 1",
+			Signed: uint32(now.Unix()), Certificate: certificate}
+		_, err = rand.Read(o.Reference[:])
+		must(t, err)
+		if change != nil {
+			change(&o)
+		}
+		envelope, err := o.Sign("registry-1", key)
+		must(t, err)
+		path := at("order-" + o.Reference.String())
+		must(t, os.WriteFile(path, envelope, 0o600))
+		return path
+	}
+	one, two := officer("000001"), officer("000002")
+	r.refused("span_too_wide", "preserve", order("000001", one, func(o *mandates.Order) { o.From-- }))
+	r.refused("no gateway", "preserve", order("000001", one, func(o *mandates.Order) { o.Gateway = "house-1/gw-9" }))
+	r.refused("order_unsigned", "preserve", order("000001", two, nil))
+	r.refused("order_unsigned", "preserve", at("000001.cert"))
+	id := wire.IDOf(two.Public().(ed25519.PublicKey))
+	r.ok("officer", "revoke", hex.EncodeToString(id[:]), "--reason", "left")
+	r.refused("officer_revoked", "preserve", order("000002", two, nil))
+	before := r.ok("entries") + r.ok("status")
+	good := order("000001", one, nil)
+	first := r.ok("preserve", good)
+	if !strings.Contains(first, "nothing of front at house-1/gw-1 from ") {
+		t.Error(first)
+	}
+	if again := r.ok("preserve", good); again != first {
+		t.Errorf("the same order again: %s, before %s", again, first)
+	}
+	if out := r.ok("preserved"); !strings.Contains(out, "case 1") || !strings.Contains(out, "house-1/gw-1") || !strings.Contains(out, "000001") || strings.Count(out, "case 1") != 1 {
 		t.Error(out)
 	}
 	if after := r.ok("entries") + r.ok("status"); after != before {

@@ -77,7 +77,7 @@ type cli struct {
 	Sealed       sealedCmd            `cmd:"" help:"Show what was asked of gateways on site under a mandate, with the records key."`
 	Corrections  corrections.List     `cmd:"" help:"Show what residents ask to have put right, with the records key."`
 	Forget       forgetCmd            `cmd:"" help:"Erase whom the entries of a tenancy name, on a resident's request or a court's order."`
-	Preserve     preserveCmd          `cmd:"" help:"Keep a span of a door's entries from erasing for a week, on an officer's order."`
+	Preserve     preserveCmd          `cmd:"" help:"Take an enrolled officer's signed order: a span of a door's entries is not erased for a week."`
 	Preserved    preservedCmd         `cmd:"" help:"Show the orders to preserve that are active."`
 	Transparency transparency.Publish `cmd:"" help:"Publish how often the log was queried in a quarter, by town, and a list that shows which mandates were answered."`
 	BuildingKey  buildingKeyCmd       `cmd:"" help:"Take a building's key out of escrow, for a house that lost its last gateway."`

@@ -23,7 +23,7 @@ type sealedCmd struct {
 	Zone     string `help:"Time zone of days and times, as Asia/Shanghai; else that of the gateways asked for, or of this machine." placeholder:"NAME"`
 }
 
-// query is a sealed entry that is no cover: a mandate came to a gateway.
+// query is a sealed entry that is no cover: a mandate or an order to preserve came to a gateway.
 type query struct {
 	api.Place
 	Epoch     string    `json:"epoch"`
@@ -35,6 +35,15 @@ type query struct {
 	Use       uint64    `json:"use,omitempty"`
 	Mandate   string    `json:"mandate"` // SHA-256 of what was handed in
 	Approver  string    `json:"approver,omitempty"`
+	Preserved *span     `json:"preserved,omitempty"` // by an officer's order
+}
+
+// span is what an order preserves.
+type span struct {
+	Door string    `json:"door"`
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+	Case string    `json:"case"`
 }
 
 // Run shows what was asked of gateways on site. The key never leaves this process.
@@ -66,12 +75,24 @@ func (c sealedCmd) Run(s *session) error {
 	if shut > 0 {
 		fmt.Fprintf(s.Err, "%s this key does not open\nhint: what was sealed before a new records key opens with the old one\n", amount.Of(shut, "entry"))
 	}
-	return table(s, found, nil, "none", []string{"TIME", "GATEWAY", "ENTRY", "WHAT", "MANDATE", "USE"}, func(q query) []string {
-		return []string{q.Time.In(zone).Format(stamp), q.Building + "/" + q.Gateway, fmt.Sprintf("%s:%d", q.Epoch, q.Sequence), happened(q.What, "", q.Refusal), q.Reference, fmt.Sprint(q.Use)}
+	return table(s, found, nil, "none", []string{"TIME", "GATEWAY", "ENTRY", "WHAT", "PAPER", "USE", "PRESERVED"}, func(q query) []string {
+		return []string{q.Time.In(zone).Format(stamp), q.Building + "/" + q.Gateway, fmt.Sprintf("%s:%d", q.Epoch, q.Sequence), happened(q.What, "", q.Refusal), q.Reference, fmt.Sprint(q.Use), q.Preserved.text(zone)}
 	})
 }
 
+// text is the span in a zone; nothing where nothing was preserved.
+func (p *span) text(zone *time.Location) string {
+	if p == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s, %s to %s, %s", p.Door, p.From.In(zone).Format(stamp), p.To.In(zone).Format(stamp), p.Case)
+}
+
 func queryOf(e api.Entry, r sealed.Record) query {
-	return query{Place: e.Place, Epoch: e.Epoch, Sequence: e.Sequence, Time: e.Time, What: r.What.String(), Refusal: r.Refusal,
+	q := query{Place: e.Place, Epoch: e.Epoch, Sequence: e.Sequence, Time: e.Time, What: r.What.String(), Refusal: r.Refusal,
 		Reference: hex.EncodeToString(r.Reference), Use: r.Use, Mandate: hex.EncodeToString(r.Mandate), Approver: hex.EncodeToString(r.Approver)}
+	if p := r.Span; p != nil {
+		q.Preserved = &span{p.Door, time.Unix(int64(p.From), 0), time.Unix(int64(p.Until), 0), p.Case}
+	}
+	return q
 }

@@ -63,8 +63,9 @@ func TestSealed(t *testing.T) {
 	key := filepath.Join(dir, "records.key")
 	must(t, keys.SaveSealKey(key, private))
 	reference := wire.ID{0x40, 1, 2}
-	details := make([][]byte, 5)
-	for i, r := range []sealed.Record{{What: sealed.Cover}, {What: sealed.Answer, Reference: reference[:], Use: 2}, {What: sealed.Cover}, {What: sealed.Refusal, Refusal: "expired"}, {What: sealed.Answer}} {
+	details := make([][]byte, 6)
+	for i, r := range []sealed.Record{{What: sealed.Cover}, {What: sealed.Answer, Reference: reference[:], Use: 2}, {What: sealed.Cover}, {What: sealed.Refusal, Refusal: "expired"}, {What: sealed.Answer},
+		{What: sealed.Held, Reference: reference[:], Span: &sealed.Span{Door: "front", From: 1_796_000_000, Until: 1_796_003_600, Case: "A440000-2026-1"}}} {
 		to := public
 		if i == 4 {
 			to = older
@@ -73,8 +74,8 @@ func TestSealed(t *testing.T) {
 		must(t, err)
 	}
 	status, out, errOut := call(sealedFront(t, dir, details), "sealed", "--key", key, "--zone", "Asia/Shanghai")
-	if status != 0 || strings.Count(out, "\n") != 3 || !strings.Contains(out, "0000000000000e12:1  answer") || !strings.Contains(out, reference.String()) ||
-		!strings.Contains(out, "refusal expired") || !strings.Contains(errOut, "1 entry this key does not open") {
+	if status != 0 || strings.Count(out, "\n") != 4 || !strings.Contains(out, "0000000000000e12:1  answer") || !strings.Contains(out, reference.String()) ||
+		!strings.Contains(out, "refusal expired") || !strings.Contains(out, "front, 2026-11-30 08:53:20 +08:00 to 2026-11-30 09:53:20 +08:00, A440000-2026-1") || !strings.Contains(errOut, "1 entry this key does not open") {
 		t.Errorf("%d\n%s%s", status, out, errOut)
 	}
 	if status, _, errOut := call("", "sealed", "--key", filepath.Join(dir, "none")); status != 1 || !strings.Contains(errOut, "hint: --key names records.key") {

@@ -110,6 +110,15 @@ func (b *Book) Room(officer mandates.Certificate) *mandate.Refusal {
 	return RoomFor(held, PerOfficer, full)
 }
 
+// Enrolled refuses the order of an officer who is not on the registry's list, or was revoked there: a gateway
+// without network can't know.
+func Enrolled(is bool) *mandate.Refusal {
+	if is {
+		return nil
+	}
+	return refuse(revoked)
+}
+
 // RoomFor refuses another hold where an officer has as many as one may have, or there is no place.
 func RoomFor(held, most int, full bool) *mandate.Refusal {
 	switch {

@@ -13,6 +13,7 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
+	"gatehouse/internal/mandate"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
@@ -359,16 +360,29 @@ type Forgotten struct {
 
 // Hold is an officer's order to preserve a span of a door's entries.
 type Hold struct {
-	ID      string    `json:"id"`
-	Gateway string    `json:"gateway"` // its address, building/gateway
-	Door    string    `json:"door"`
-	From    time.Time `json:"from"`
-	To      time.Time `json:"to"`
-	Officer string    `json:"officer"` // number of the officer
-	Unit    string    `json:"unit"`
-	Case    string    `json:"case"`
-	Made    time.Time `json:"made"`
-	Ends    time.Time `json:"ends"`
+	ID        string    `json:"id"`
+	Reference wire.ID   `json:"reference"` // of the signed order
+	Gateway   string    `json:"gateway"`   // its address, building/gateway
+	Door      string    `json:"door"`
+	From      time.Time `json:"from"`
+	To        time.Time `json:"to"`
+	Key       string    `json:"key"`     // id of the officer's, hex
+	Officer   string    `json:"officer"` // badge number
+	Unit      string    `json:"unit"`
+	Case      string    `json:"case"`
+	Made      time.Time `json:"made"`
+	Ends      time.Time `json:"ends"`
+}
+
+// Order is an officer's signed order to preserve.
+type Order struct {
+	Envelope []byte `json:"envelope"`
+}
+
+// Preserved is what an order gets: one of the two.
+type Preserved struct {
+	Hold    *Hold            `json:"hold,omitempty"`
+	Refusal *mandate.Refusal `json:"refusal,omitempty"`
 }
 
 // Remark is what a start or a restore has shown.

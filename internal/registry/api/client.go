@@ -114,9 +114,9 @@ func (c *Client) Forget(ctx context.Context, all []Forget) (f Forgotten, err err
 	return f, c.socket.Call(ctx, http.MethodPost, "/v1/forget", all, &f)
 }
 
-// Preserve keeps a span of the log from erasing for a week.
-func (c *Client) Preserve(ctx context.Context, h Hold) (out Hold, err error) {
-	return out, c.socket.Call(ctx, http.MethodPost, "/v1/holds", h, &out)
+// Preserve shows an officer's order, which keeps a span of the log from erasing for a week.
+func (c *Client) Preserve(ctx context.Context, o Order) (out Preserved, err error) {
+	return out, c.socket.Call(ctx, http.MethodPost, "/v1/holds", o, &out)
 }
 
 // Holds lists the active orders.

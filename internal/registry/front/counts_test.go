@@ -34,8 +34,7 @@ func TestCounts(t *testing.T) {
 	if d := c.disclose(api.Asked{Mandate: urgent, Gateway: "g1"}); d.Refusal != nil {
 		t.Fatal(d.Refusal)
 	}
-	_, err = c.front.client.Preserve(t.Context(), api.Hold{Gateway: "b1/g1", Door: "front", From: time.Unix(began, 0), To: time.Unix(began+3600, 0), Officer: "440000-1", Unit: "unit 1", Case: "case 1"})
-	c.must(err)
+	c.preserves(began, began+3600)
 	for range 2 {
 		_, err = c.front.client.Forget(t.Context(), []api.Forget{{Gateway: "b1/g1", Epoch: c.g.epoch, Sequences: []uint64{1, 3}}})
 		c.must(err)

@@ -27,6 +27,7 @@ import (
 	"gatehouse/internal/registry/front/witness"
 	"gatehouse/internal/registry/ratelog"
 	"gatehouse/internal/registry/store"
+	"gatehouse/sync/wire"
 )
 
 // load makes the parts, and loads the documents and the state of the gateways into them.
@@ -38,7 +39,8 @@ func (f *Front) load(ctx context.Context) (err error) {
 	if f.safety, err = backup.Load(ctx, f.store, o.Config.path(api.FileDatabase), o.Now(), o.Log); err != nil {
 		return err
 	}
-	eraser, err := retention.Open(ctx, retention.Options{Periods: o.Config.periods(), Store: f.store, Clock: f.clock, Path: o.Config.path(api.FileErasures), Log: o.Log})
+	eraser, err := retention.Open(ctx, retention.Options{Periods: o.Config.periods(), Store: f.store, Clock: f.clock,
+		Trust: func() wire.Trust { return f.active.Load().Trust }, Path: o.Config.path(api.FileErasures), Log: o.Log})
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func (f *Front) serveOperator(s *socket.Server) {
 		return in, f.page.Retention.PutAway(ctx)
 	}))
 	f.serveSnapshots(s)
-	mandated := disclosure.Desk{Store: f.store, Roster: f.roster, Active: &f.active, Witness: f.keys.witness, Root: f.keys.root, Span: clock.Span, Agreed: clock.Now}
+	mandated := disclosure.Desk{Store: f.store, Roster: f.roster, Active: &f.active, Witness: f.keys.witness, Root: f.keys.root, Span: clock.Span, Agreed: clock.Now, Prolong: f.page.Retention.Prolong}
 	socket.Handle(s, "POST /v1/disclosures", post(mandated.Ask))
 	socket.Handle(s, "GET /v1/disclosures", get(mandated.Given))
 	socket.Handle(s, "POST /v1/disclosures/signature", post(mandated.Sign))

@@ -58,8 +58,8 @@ type ordered struct {
 func (c preserveCmd) Run(s *session.Session) error {
 	done, err := c.sign(s)
 	return s.Print(done, err, func(w io.Writer) {
-		fmt.Fprintf(w, "已签名 signed: %s\n编号 reference: %s\n%s %s %s – %s\n三天内提交 show it within three days: gatehouse preserve %s\n", done.File, done.Reference,
-			done.Gateway, done.Door, session.Local(done.From), session.Local(done.To), done.File)
+		fmt.Fprintf(w, "已签名 signed: %s\n编号 reference: %s\n%s %s %s – %s\n三天内提交 show it within three days: gatehouse preserve %s; registryd preserve %s\n", done.File, done.Reference,
+			done.Gateway, done.Door, session.Local(done.From), session.Local(done.To), done.File, done.File)
 	})
 }
 

@@ -45,9 +45,12 @@ type Desk struct {
 	Root    ed25519.PublicKey
 	Span    func() (first, last time.Time) // the time lies between them
 	Agreed  func() (time.Time, agreed.Doubt)
+	// Prolong makes what an officer has ordered to preserve at a gateway, and the mandate covers, last longer.
+	Prolong func(ctx context.Context, gateway string, m mandates.Mandate) error
 }
 
-// Ask answers a mandate, after that was stored. A refusal of the mandate is no error, and is counted.
+// Ask answers a mandate, after that was stored, and makes what it covers of officers' orders last until it expires. A
+// refusal of the mandate is no error, and is counted.
 func (d Desk) Ask(ctx context.Context, a api.Asked) (api.Disclosed, error) {
 	m, refusal := mandate.Open(a.Mandate, d.Active.Load().Trust)
 	var err error
@@ -86,6 +89,9 @@ func (d Desk) Ask(ctx context.Context, a api.Asked) (api.Disclosed, error) {
 		}
 		return err
 	})
+	if err == nil && out.Number > 0 {
+		err = d.Prolong(context.WithoutCancel(ctx), place.Address(), m)
+	}
 	return out, err
 }
 

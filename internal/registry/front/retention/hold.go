@@ -3,55 +3,98 @@ package retention
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
-	"gatehouse/internal/amount"
+	"gatehouse/internal/holds"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/store"
 	"gatehouse/internal/socket"
+	"gatehouse/internal/trueclock"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/mandates"
 )
 
-// Bounds of orders to preserve.
+// Bounds of orders to preserve. How wide one is, and how old, package holds judges.
 const (
-	holdFor    = 7 * 24 * time.Hour
-	holdMost   = 24 * time.Hour // of the log
-	perOfficer = 10             // active ones
+	perOfficer = 10 // active ones
 	holdsMost  = 200
-	holdText   = 64 // bytes of what names officer, unit and case
 )
 
-// Preserve keeps a span of a door's entries from every erasing for a week, on an officer's order. It is in the ledger, in
-// no list of entries and in nothing that goes to a building.
-func (e *Eraser) Preserve(ctx context.Context, h api.Hold) (api.Hold, error) {
-	if err := checkHold(&h); err != nil {
-		return h, err
+// Preserve keeps a span of a door's entries from every erasing for a week, on an officer's signed order. It is in the ledger, in
+// no list of entries and in nothing that goes to a building. A refusal is no error; whether the officer is still enrolled is
+// for who has the list of the officers.
+func (e *Eraser) Preserve(ctx context.Context, o api.Order) (api.Preserved, error) {
+	order, refusal := holds.Open(o.Envelope, e.o.Trust())
+	if refusal != nil {
+		return api.Preserved{Refusal: refusal}, nil
 	}
-	place, err := e.find(ctx, h.Gateway)
+	place, err := e.find(ctx, order.Order.Gateway)
 	if err != nil {
-		return h, err
+		return api.Preserved{}, err
+	}
+	first, last := e.o.Clock.Span()
+	order, refusal = holds.Judge(o.Envelope, e.o.Trust(), holds.Question{Place: place, Now: trueclock.Interval{Sure: first.Unix(), Lo: first.Unix(), Hi: last.Unix()}})
+	if refusal != nil {
+		return api.Preserved{Refusal: refusal}, nil
 	}
 	e.one.Lock()
 	defer e.one.Unlock()
+	return e.preserve(ctx, place, holdOf(order))
+}
+
+func holdOf(t holds.Taken) api.Hold {
+	o, c := t.Order, t.Officer
+	key := wire.IDOf(c.Public[:])
+	return api.Hold{Reference: o.Reference, Gateway: o.Gateway, Door: o.Door, From: time.Unix(int64(o.From), 0).UTC(), To: time.Unix(int64(o.Until), 0).UTC(),
+		Key: hex.EncodeToString(key[:]), Officer: c.Badge, Unit: c.Unit, Case: o.Case}
+}
+
+// preserve writes an order down, unless it is there already.
+func (e *Eraser) preserve(ctx context.Context, place wire.Place, h api.Hold) (api.Preserved, error) {
 	now, _ := e.o.Clock.Now()
-	if h.From.After(now) {
-		return h, socket.Refused(http.StatusBadRequest, "order it again when it was", "the span begins in the future")
-	}
 	all := e.ledger.holds(now)
-	same := func(other api.Hold) bool { return other.Officer == h.Officer }
-	if n := len(slices.DeleteFunc(slices.Clone(all), func(o api.Hold) bool { return !same(o) })); n >= perOfficer || len(all) >= holdsMost {
-		return h, socket.Refused(http.StatusTooManyRequests, "registryd preserved shows them; the oldest ends within a week; a mandate for what is needed longer",
-			"%s are preserved for this officer, %s in all", amount.Of(n, "span"), amount.Of(len(all), "span"))
+	if i := slices.IndexFunc(all, func(o api.Hold) bool { return o.Reference == h.Reference }); i >= 0 {
+		return api.Preserved{Hold: &all[i]}, nil
 	}
-	h.ID, h.Made, h.Ends = strings.ToLower(rand.Text()[:8]), now.UTC(), now.Add(holdFor).UTC()
+	mine := 0
+	for _, o := range all {
+		if o.Key == h.Key {
+			mine++
+		}
+	}
+	if refusal := holds.RoomFor(mine, perOfficer, len(all) >= holdsMost); refusal != nil {
+		return api.Preserved{Refusal: refusal}, nil
+	}
+	h.ID, h.Made, h.Ends = strings.ToLower(rand.Text()[:8]), now.UTC(), now.Add(holds.For).UTC()
 	if err := e.add(ctx, line{At: now, Hold: &h}, line{At: now, Counted: &counted{preserved, place.District, place.Town}}); err != nil {
-		return h, err
+		return api.Preserved{}, err
 	}
 	e.o.Log.Info().Str("hold", h.ID).Msg("a span of the log is preserved on an officer's order")
-	return h, nil
+	return api.Preserved{Hold: &h}, nil
+}
+
+// Prolong makes the orders for a gateway that a mandate covers last until that expires, which is answered for it now.
+func (e *Eraser) Prolong(ctx context.Context, gateway string, m mandates.Mandate) error {
+	_, id, _ := strings.Cut(gateway, "/")
+	doors, from, until, expires := m.Request.Doors(id), time.Unix(int64(m.Request.From), 0), time.Unix(int64(m.Request.Until), 0), time.Unix(int64(m.Expires), 0).UTC()
+	e.one.Lock()
+	defer e.one.Unlock()
+	now, _ := e.o.Clock.Now()
+	var longer []line
+	for _, h := range e.ledger.holds(now) {
+		if h.Gateway == gateway && slices.Contains(doors, h.Door) && !h.From.Before(from) && !h.To.After(until) && h.Ends.Before(expires) {
+			h.Ends = expires
+			longer = append(longer, line{At: now, Hold: &h})
+		}
+	}
+	if len(longer) == 0 {
+		return nil
+	}
+	return e.add(ctx, longer...)
 }
 
 // find returns where a gateway is, and refuses the address of one that never sent anything.
@@ -73,24 +116,6 @@ func (e *Eraser) Holds() []api.Hold {
 	defer e.one.Unlock()
 	now, _ := e.o.Clock.Now()
 	return e.ledger.holds(now)
-}
-
-func checkHold(h *api.Hold) error {
-	if _, err := placeOf(h.Gateway); err != nil {
-		return err
-	}
-	if !wire.ValidName(h.Door, false) {
-		return socket.Refused(http.StatusBadRequest, "one door, by its name in the site file; another order for another door", "door %q", h.Door)
-	}
-	if !h.From.Before(h.To) || h.To.Sub(h.From) > holdMost {
-		return socket.Refused(http.StatusBadRequest, "from before to, 24 hours at most; a mandate for more", "%s of the log", amount.Span(h.To.Sub(h.From)))
-	}
-	for what, text := range map[string]*string{"officer": &h.Officer, "unit": &h.Unit, "case number": &h.Case} {
-		if *text = strings.TrimSpace(*text); *text == "" || len(*text) > holdText {
-			return socket.Refused(http.StatusBadRequest, "officer, unit and case number as the order has them, at most 64 characters each", "no %s", what)
-		}
-	}
-	return nil
 }
 
 // holdsEntry reports whether an order keeps an entry of a batch. One whose clock was not known to be good may be of any time

@@ -106,6 +106,8 @@ func (l *ledger) read() ([]byte, error) {
 // the newest counts, the counts are summed up, and entries of one epoch are one list.
 func (l *line) replaces(old line) bool {
 	switch {
+	case l.Hold != nil:
+		return old.Hold != nil && old.Hold.ID == l.Hold.ID // it is prolonged
 	case l.Over != nil:
 		return old.Over != nil || l.ends(old)
 	case l.Erased > 0 && old.Erased > 0:

@@ -38,7 +38,8 @@ type Options struct {
 	Periods
 	Store *store.Store
 	Clock *agreed.Clock
-	Path  string // of the ledger
+	Trust func() wire.Trust // the document of today; safe for concurrent use
+	Path  string            // of the ledger
 	Log   zerolog.Logger
 }
 
