@@ -16,7 +16,7 @@ import (
 )
 
 // newestBackup returns the newest backup in a directory.
-func newestBackup(t *testing.T, dir string) string {
+func newestBackup(t testing.TB, dir string) string {
 	t.Helper()
 	all, err := os.ReadDir(dir)
 	if err != nil || len(all) == 0 {

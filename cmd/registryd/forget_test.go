@@ -24,7 +24,7 @@ import (
 
 // passages is the batch with which a gateway begins its log: one card at the door of each tenancy. seals are what
 // names them.
-func passages(t *testing.T, reg *keys.Registry, keys *keys.Keys, tenancies ...wire.ID) (b wire.Batch, seals [][]byte) {
+func passages(t testing.TB, reg *keys.Registry, keys *keys.Keys, tenancies ...wire.ID) (b wire.Batch, seals [][]byte) {
 	t.Helper()
 	address := reg.Place.Address()
 	sealer, err := whos.Begin(reg.Trust.Records, address, 1)

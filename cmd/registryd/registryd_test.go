@@ -28,12 +28,12 @@ import (
 
 // centre is a whole registry, started by its own commands.
 type centre struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 }
 
 // newCentre makes and starts one: front and issuer, on ports of their own.
-func newCentre(t *testing.T) *centre {
+func newCentre(t testing.TB) *centre {
 	t.Helper()
 	r := emptyCentre(t)
 	r.start("serve", "--config", filepath.Join(r.dir, "front", api.FileConfig))
@@ -46,7 +46,7 @@ func newCentre(t *testing.T) *centre {
 }
 
 // emptyCentre makes one and starts nothing.
-func emptyCentre(t *testing.T) *centre {
+func emptyCentre(t testing.TB) *centre {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "reg") // short: a socket's path has 107 bytes at most
 	if err != nil {
@@ -171,7 +171,7 @@ func (r *centre) gateway(id string, more ...string) (dir string) {
 const tenantName = "Test Tenant"
 
 // sign puts a message of the gateway's into its envelope.
-func sign(t *testing.T, reg *keys.Registry, keys *keys.Keys, kind string, p wire.Payload) []byte {
+func sign(t testing.TB, reg *keys.Registry, keys *keys.Keys, kind string, p wire.Payload) []byte {
 	t.Helper()
 	payload, err := wire.Encode(p)
 	if err != nil {
@@ -185,7 +185,7 @@ func sign(t *testing.T, reg *keys.Registry, keys *keys.Keys, kind string, p wire
 }
 
 // checkIn is what a gateway sends for one tenant.
-func checkIn(t *testing.T, reg *keys.Registry, keys *keys.Keys) (topic string, message []byte, grant, tenancy wire.ID) {
+func checkIn(t testing.TB, reg *keys.Registry, keys *keys.Keys) (topic string, message []byte, grant, tenancy wire.ID) {
 	t.Helper()
 	grant, tenancy = wire.ID{1, 2, 3}, wire.ID{4, 5, 6}
 	address := reg.Place.Address()

@@ -1,7 +1,8 @@
 package api
 
 import (
-	"cmp"
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -209,31 +210,37 @@ func (c *Client) Entries(ctx context.Context, f EntryFilter, each func(Entry) er
 	return more, err
 }
 
-// eachLine reads objects, one a line. An object with an error is the front's word that it could not
-// go on.
+// eachLine reads objects, one a line. An object that begins with an error is the front's word that it could
+// not go on.
 func eachLine[T any](body io.Reader, what string, each func(T) error) error {
-	for dec := json.NewDecoder(body); ; {
-		var line json.RawMessage
-		if err := dec.Decode(&line); errors.Is(err, io.EOF) {
+	for lines := bufio.NewReaderSize(body, 64<<10); ; {
+		line, err := lines.ReadBytes('\n')
+		switch {
+		case errors.Is(err, io.EOF) && len(line) == 0:
 			return nil
-		} else if err != nil {
-			return fmt.Errorf("read %s from the front: %w", what, err)
-		}
-		var fail struct {
-			Error string `json:"error"`
+		case errors.Is(err, io.EOF):
+			err = io.ErrUnexpectedEOF
+		case err == nil && bytes.HasPrefix(line, failed):
+			var fail Error
+			if err = json.Unmarshal(line, &fail); err == nil {
+				return &Error{Message: fail.Message, Status: http.StatusInternalServerError}
+			}
 		}
 		var v T
-		if err := cmp.Or(json.Unmarshal(line, &fail), json.Unmarshal(line, &v)); err != nil {
-			return fmt.Errorf("read %s from the front: %w", what, err)
+		if err == nil {
+			err = json.Unmarshal(line, &v)
 		}
-		if fail.Error != "" {
-			return &Error{Message: fail.Error, Status: http.StatusInternalServerError}
+		if err != nil {
+			return fmt.Errorf("read %s from the front: %w", what, err)
 		}
 		if err := each(v); err != nil {
 			return err
 		}
 	}
 }
+
+// failed begins an Error in JSON.
+var failed = []byte(`{"error":`)
 
 func (f EntryFilter) query() url.Values {
 	q := url.Values{}

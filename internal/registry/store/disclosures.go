@@ -42,6 +42,14 @@ type Disclosure struct {
 // Disclosures are the answers under mandates.
 type Disclosures struct{ conn }
 
+// Handed returns the answers for reading, without a turn among those who write.
+func Handed(ctx context.Context, s *Store) Disclosures { return Disclosures{s.reading(ctx)} }
+
+// Gateway returns the number of a gateway, or ErrNotFound.
+func (d Disclosures) Gateway(p wire.Place) (id int64, err error) {
+	return id, d.need("read number of "+p.Address(), []any{&id}, `SELECT id FROM gateways WHERE building = $1 AND gateway = $2`, p.Building, p.Gateway)
+}
+
 // Uses returns how many answers were given under a mandate, by gateway.
 func (d Disclosures) Uses(reference wire.ID) (map[int64]int, error) {
 	uses := map[int64]int{}
@@ -111,12 +119,15 @@ func Answered(ctx context.Context, s *Store, from, to time.Time) iter.Seq2[[]byt
 	return rows(s.reading(ctx), "read answers", itself[[]byte], `SELECT mandate FROM disclosures WHERE number > 0 AND at >= $1 AND at < $2`, from, to)
 }
 
-// Log yields the batches of an epoch that begin below a sequence number, in order, those without who parts too.
-func (s Seals) Log(ctx context.Context, gateway int64, epoch, below uint64) iter.Seq2[SealedBatch, error] {
+// Log yields the batches of an epoch that begin below a sequence number, in order, those without who parts too. Who parts
+// are read only of batches with entries of [first, end): they are longer than all else.
+func (s Seals) Log(ctx context.Context, gateway int64, epoch, below, first, end uint64) iter.Seq2[SealedBatch, error] {
 	fields := func(b *SealedBatch) []any { return append(b.fields(), &b.Sealed, &b.Encapsulated) }
-	return rows(s.s.reading(ctx), readBatches, fields, `SELECT `+batchColumns+`, b.sealed, c.encapsulated
-		FROM batches b LEFT JOIN contexts c ON c.number = b.context WHERE b.gateway = $1 AND b.epoch = $2 AND b.first < $3 ORDER BY b.first`,
-		gateway, epoch, below)
+	return rows(s.s.reading(ctx), readBatches, fields, `SELECT `+batchColumns+`,
+		CASE WHEN b.next > $1 AND b.first < $2 THEN b.sealed END,
+		CASE WHEN b.next > $3 AND b.first < $4 THEN (SELECT c.encapsulated FROM contexts c WHERE c.number = b.context) END
+		FROM batches b WHERE b.gateway = $5 AND b.epoch = $6 AND b.first < $7 ORDER BY b.first`,
+		first, end, first, end, gateway, epoch, below)
 }
 
 // Since yields the batches of a building's gateways that were stored at a time or later and have bodies of so many bytes or more.
