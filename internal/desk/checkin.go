@@ -61,7 +61,7 @@ func (d *Desk) CheckIn(ctx context.Context, session string, a tenancy.Arrival) (
 		return Done{}, err
 	}
 	// Label and PIN are in no record, so they are written first.
-	t := &tenancy.Tenancy{ID: c.Tenancy, Lease: tenancy.Lease{Flat: c.Flat, Label: j.Label, Since: c.At}, PIN: chosen}
+	t := &tenancy.Tenancy{ID: c.Tenancy, Lease: tenancy.Lease{Flat: c.Flat, Label: j.Label, Since: c.At}, PIN: chosen, Brief: j.Child}
 	d.book.Tenancies = append(d.book.Tenancies, t)
 	remarks, err := d.Records.record(ctx, reg, c, sealed)
 	if err != nil {

@@ -287,7 +287,7 @@ func TestEntryLater(t *testing.T) {
 func TestFieldsKept(t *testing.T) {
 	allowed := []string{"line", "number", "stored", "tenancies", "id", "flat", "label", "doors", "since", "until", "notice", "noticed", "objected",
 		"withdrew", "cause", "ended", "end_cause", "gone", "was_told", "pin", "cards", "salt", "hash", "rounds", "wrong", "grant", "credentials",
-		"format", "ahead", "unproven", "word", "stopped", "reported", "stop", "left", "used", "own", "against"}
+		"format", "ahead", "unproven", "word", "stopped", "reported", "stop", "left", "used", "own", "against", "brief"}
 	var all pages
 	fill(reflect.ValueOf(&all).Elem())
 	text, err := json.Marshal(all)

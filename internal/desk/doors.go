@@ -43,6 +43,7 @@ type seen struct {
 	marks    map[*tenancy.Stop]*atomic.Bool     // the same marks, by the file's record of the stop
 	unproven map[wire.CredentialID]bool         // cards that came on the landlord's word
 	lost     map[wire.CredentialID]bool         // cards that are stopped by a desk's word alone
+	brief    map[wire.ID]bool                   // tenancies whom the log names for a shorter time
 }
 
 func newDoors(j Journal) *Doors {
@@ -56,8 +57,9 @@ func newDoors(j Journal) *Doors {
 // registry has suspended besides.
 func (d *Doors) publish(all tenancy.List, notices map[wire.ID]bool, barred map[wire.CredentialID]bool) {
 	was := d.seen.Load()
-	is := &seen{notices, map[wire.ID]*tenancy.PIN{}, map[wire.CredentialID]*atomic.Bool{}, map[*tenancy.Stop]*atomic.Bool{}, map[wire.CredentialID]bool{}, map[wire.CredentialID]bool{}}
+	is := &seen{notices, map[wire.ID]*tenancy.PIN{}, map[wire.CredentialID]*atomic.Bool{}, map[*tenancy.Stop]*atomic.Bool{}, map[wire.CredentialID]bool{}, map[wire.CredentialID]bool{}, map[wire.ID]bool{}}
 	for _, t := range all {
+		is.brief[t.ID] = t.Brief
 		if p := t.PIN; p != nil {
 			is.pins[t.ID] = &tenancy.PIN{Salt: p.Salt, Hash: p.Hash, Rounds: p.Rounds}
 		}
@@ -85,6 +87,9 @@ func (d *Doors) publish(all tenancy.List, notices map[wire.ID]bool, barred map[w
 	}
 	d.seen.Store(is)
 }
+
+// KeptBriefly reports whether the log names a tenancy for a shorter time: that of somebody under 14.
+func (d *Doors) KeptBriefly(tenancy wire.ID) bool { return d.seen.Load().brief[tenancy] }
 
 // Lost reports whether a card is stopped by a desk's word alone, so that who has lost it still
 // lives here. It is one atomic load.

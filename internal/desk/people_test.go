@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -51,5 +52,27 @@ func TestChildIsRemarked(t *testing.T) {
 				t.Errorf("born %s, clock trusted %v: %q", born, trusted, remarks)
 			}
 		}
+	}
+}
+
+// TestChildIsKeptBriefly: of whom the log forgets sooner is known from the check-in on, over a restart, and shown nowhere.
+func TestChildIsKeptBriefly(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	var shown []string
+	for i, born := range []string{"20160317", "20160318"} {
+		done, err := o.arrive(em(uint64(i+1)), func(a *tenancy.Arrival) { a.Number = bornOn(born) })
+		must(t, err)
+		for range 2 {
+			if child := i == 1; o.Doors.KeptBriefly(done.Tenancy.ID) != child {
+				t.Errorf("born %s: kept briefly is %v", born, !child)
+			}
+			o.restart()
+		}
+		v, err := json.Marshal(done.Tenancy)
+		must(t, err)
+		shown = append(shown, string(v))
+	}
+	if strings.Contains(shown[1], "rief") || strings.Contains(shown[0], "rief") {
+		t.Errorf("it shows: %s", shown)
 	}
 }

@@ -271,7 +271,7 @@ func (g *Gateway) openJournal() (err error) {
 		Dir: g.Site.Path("journal"), Clock: g.Clock.Stamp, BootID: clock.BootID(), Log: g.o.Log,
 		MaxBytes: int64(g.Site.Journal.MaxMB) << 20, Verify: g.o.Verify, Uplink: g.hasRegistry(),
 		Anchors: g.Keyring.Copies, KeepEvery: g.o.Cadence.Journal, Sync: g.o.Sync, EraseAfter: time.Duration(g.Site.Journal.WhoDays) * 24 * time.Hour,
-		Preserved: g.Holds.Held,
+		Preserved: g.Holds.Held, Brief: func(w wire.Who) bool { return w.Tenancy != nil && g.Desk.Doors.KeptBriefly(*w.Tenancy) },
 	})
 	if err != nil {
 		return fmt.Errorf("open journal: %w", err)

@@ -339,3 +339,52 @@ func TestPreservedStays(t *testing.T) {
 		t.Errorf("nothing is preserved any more, and these people are there: %v", got)
 	}
 }
+
+// TestKeptBriefly: who parts that are kept briefly go a week after their file was closed, only these, once a registry can't
+// lose them; the others in their time.
+func TestKeptBriefly(t *testing.T) {
+	for name, uplink := range map[string]bool{"standalone": false, "with a registry": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o, brief := &old{clock: newClock()}, map[wire.ID]bool{}
+			o.rig = newRig(t, func(opts *Options) {
+				opts.MaxEntries, opts.Clock, opts.Uplink = 20, o.clock.stamp, uplink
+				opts.Brief = func(w wire.Who) bool { return brief[*w.Tenancy] }
+			})
+			for i := range 50 {
+				brief[*somebody(byte(i + 1)).Tenancy] = i%4 == 0
+			}
+			o.start()
+			for i := range 50 {
+				o.append(granted(), somebody(byte(i+1)))
+			}
+			o.rounds()
+			n := o.inClosed()
+			if uplink {
+				o.pass(10*day, true, true)
+				if got := o.traces(); len(got) != 50 {
+					t.Errorf("%d people are left of what no registry has", len(got))
+				}
+				o.ack()
+				o.j.Safe(o.j.Status().Position)
+			}
+			o.pass(6*day, true, true)
+			if got := o.traces(); !uplink && len(got) != 50 {
+				t.Errorf("%d people after 6 days", len(got))
+			}
+			o.stop()
+			o.start()
+			o.append(granted(), somebody(200))
+			o.pass(5*day, true, true)
+			for i := range n {
+				if there := slices.Contains(o.traces(), i); there == (i%4 == 0) {
+					t.Errorf("after two weeks person %d is there: %v", i, there)
+				}
+			}
+			o.pass(24*day, true, true)
+			if i := slices.IndexFunc(o.traces(), func(i int) bool { return i < n }); i >= 0 {
+				t.Errorf("in the end: %v", o.traces())
+			}
+		})
+	}
+}

@@ -55,6 +55,9 @@ type Options struct {
 	// never. Where the registry has them and never says that they are safe, 30 days
 	// more; what it does not have is not erased.
 	EraseAfter time.Duration
+	// Brief reports whether a who part is kept for a shorter time, 7 days in place of EraseAfter,
+	// or for that where it is shorter. It must be safe for concurrent use. Nil: none is.
+	Brief func(wire.Who) bool
 	// Preserved reports whether an entry is kept from erasing: while it is, neither age nor
 	// a request takes its who part, and soon after it is not any more it goes as the others
 	// went. It must be safe for concurrent use and quick. Nil: nothing is preserved.

@@ -32,6 +32,7 @@ type Judged struct {
 	Change  wire.Change
 	Person  wire.Person
 	Label   string
+	Child   bool     // under 14 by the document's number, or the clock can't tell
 	Remarks []string // for whoever asked for it
 }
 
@@ -85,6 +86,7 @@ func (j *Judged) judgePerson(a Arrival, clock Time) (err error) {
 		j.Remarks = append(j.Remarks, "document \"other\": its number follows no rule that could be checked; read it once more")
 	}
 	if born, ok := idnumber.Born(p.Document, p.Number, today); ok && born.AddDate(idnumber.Childhood, 0, 0).After(today) {
+		j.Child = true
 		j.Remarks = append(j.Remarks, "the number is of somebody under 14, or the clock can't tell: a parent or other guardian has to agree, and is told what is kept; "+
 			"without that a child gets no tenancy, but a further card of the guardian's")
 	}

@@ -21,6 +21,7 @@ type Tenancy struct {
 	Notice
 	End
 	Told  bool       `json:"was_told,omitempty"` // its tenant was told of the notice at a door
+	Brief bool       `json:"brief,omitempty"`    // whom the log names of it goes sooner; no view has it
 	PIN   *PIN       `json:"pin,omitempty"`      // nil: none
 	Cards []KeptCard `json:"cards,omitempty"`
 

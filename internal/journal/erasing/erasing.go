@@ -37,11 +37,13 @@ const (
 	unsafeMore = 30 * 24 * time.Hour
 	// eraseAgain is the pause after a file that could not be rewritten.
 	eraseAgain = 24 * time.Hour
+	// briefAfter is how long a file has been closed when the who parts in it go that are kept briefly.
+	briefAfter = 7 * 24 * time.Hour
 	// lookAgain is the pause after a look that left something, as it is preserved.
 	lookAgain = time.Hour
 )
 
-// Options are what an eraser needs of its journal. All but Preserved are required.
+// Options are what an eraser needs of its journal. All but Preserved and Brief are required.
 type Options struct {
 	Queue  *Queue
 	Dir    string
@@ -62,6 +64,7 @@ type Options struct {
 	Turn, Again func()
 	Copying     func() bool            // whether a new epoch is being made from closed files
 	Preserved   func(wire.Header) bool // whether an entry is kept from erasing; nil: none is
+	Brief       func(wire.Who) bool    // whether a who part is kept for a shorter time; nil: none is
 	Log         zerolog.Logger
 }
 
@@ -70,7 +73,8 @@ type closedFor struct {
 	ran    time.Duration // by CLOCK_BOOTTIME, while the daemon ran
 	since  int64         // ms, by the trusted clock that first saw it closed; 0: none yet
 	erased bool          // nothing is left to erase
-	look   uint64        // CLOCK_BOOTTIME before which it is not looked at, since something of it is preserved
+	brief  bool          // of what is kept briefly nothing is left; found out once a run
+	look   uint64        // CLOCK_BOOTTIME before which it is not looked at, since what is left has to stay for now
 }
 
 // isOlder reports whether a file has been closed for so long, by both clocks.
@@ -140,17 +144,19 @@ func (e *Eraser) ages(ctx context.Context, now *catalogue.Catalogue, stamp journ
 	e.age(stamp, now.Closed())
 	for i, f := range now.Closed() {
 		c := e.closed[filepath.Base(f.Path)]
-		after := e.o.After
+		var more time.Duration
 		switch {
 		case e.o.Uplink && i >= acked:
 			continue // nobody else has these who parts
 		case e.o.Uplink && i >= safe:
-			after += unsafeMore
+			more = unsafeMore
 		}
-		if c.erased || stamp.BootTime < max(e.again, c.look) || !c.isOlder(after, stamp) {
+		all := c.isOlder(e.o.After+more, stamp)
+		some := e.o.Brief != nil && !c.brief && c.isOlder(briefAfter+more, stamp)
+		if c.erased || stamp.BootTime < max(e.again, c.look) || !all && !some {
 			continue
 		}
-		if err := e.over(ctx, f, stamp.BootTime); err != nil {
+		if err := e.over(ctx, f, all, stamp.BootTime); err != nil {
 			e.again = stamp.BootTime + uint64(eraseAgain)
 			return err
 		}
@@ -159,9 +165,9 @@ func (e *Eraser) ages(ctx context.Context, now *catalogue.Catalogue, stamp journ
 	return e.save(false)
 }
 
-// over erases what is not preserved of a file that is over.
-func (e *Eraser) over(ctx context.Context, f catalogue.File, boot uint64) error {
-	n, kept, err := e.erase(ctx, f, func(journaled.Stored) bool { return true })
+// over erases what is not preserved of a file that is over: all who parts, or those that are kept briefly.
+func (e *Eraser) over(ctx context.Context, f catalogue.File, all bool, boot uint64) error {
+	n, kept, err := e.erase(ctx, f, func(s journaled.Stored) bool { return all || e.brief(s) })
 	if err != nil {
 		return err
 	}
@@ -170,7 +176,7 @@ func (e *Eraser) over(ctx context.Context, f catalogue.File, boot uint64) error 
 		e.o.Log.Info().Str("file", name).Int("entries", n).Msg("journal: who parts erased")
 	}
 	c := e.closed[name]
-	if c.erased = kept == 0; !c.erased {
+	if c.brief, c.erased = kept == 0, all && kept == 0; kept > 0 {
 		c.look = boot + uint64(lookAgain)
 	}
 	e.closed[name] = c
@@ -207,6 +213,12 @@ func (e *Eraser) erase(ctx context.Context, f catalogue.File, due func(journaled
 		return 0, kept, err
 	}
 	return n, kept, nil
+}
+
+// brief reports whether an entry's who part is kept for a shorter time.
+func (e *Eraser) brief(s journaled.Stored) bool {
+	w, err := wire.DecodeWho(s.Who)
+	return err == nil && e.o.Brief(w)
 }
 
 // preserved reports whether an entry is kept from erasing. One that can't be read is not: no order can mean it.
