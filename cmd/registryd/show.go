@@ -20,7 +20,8 @@ func (statusCmd) Run(s *session) error {
 		fmt.Fprintf(w, "broker     %s, %s\n", st.Broker, command.Choose(st.Linked, "connected", "NOT CONNECTED"))
 		fmt.Fprintf(w, "issuer     %s; newest tenancy record %d; trust document %d\n", command.Choose(st.Issuer, "asks for work", "does not ask for work"), st.LastWork, st.Trust)
 		fmt.Fprintf(w, "gateways   %d of %d online, in %s\n", st.Online, st.Gateways, amount.Of(st.Buildings, "building"))
-		fmt.Fprintf(w, "entries    %d stored, in %s, %.1f MB\n", st.Entries, amount.Of(st.Batches, "batch"), float64(st.Bytes)/1e6)
+		fmt.Fprintf(w, "entries    %d stored, in %s, %.1f MB%s; the disk is %d %% full\n", st.Entries, amount.Of(st.Batches, "batch"), float64(st.Bytes)/1e6,
+			command.Choose(st.Full == 0, "", fmt.Sprintf(", %d %% of max_mb", st.Full)), st.Disk)
 		fmt.Fprintf(w, "messages   %d waiting, %d dropped (queue full), %d refused\n", st.Queued, st.Dropped, st.Refused)
 		fmt.Fprintf(w, "backup     %s\n", backupState(st.Backup, st.PutBack))
 		fmt.Fprintf(w, "erasing    %s\n", st.Retention)

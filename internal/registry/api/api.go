@@ -299,6 +299,8 @@ type Status struct {
 	Entries   uint64    `json:"entries"` // stored
 	Batches   uint64    `json:"batches"`
 	Bytes     int64     `json:"bytes"`     // of the database
+	Full      int       `json:"full"`      // percent of max_mb; 0 where there is none
+	Disk      int       `json:"disk"`      // percent of the file system that it is on
 	Queued    int       `json:"queued"`    // messages that wait
 	Dropped   uint64    `json:"dropped"`   // messages that came while the queue was full, since start
 	Refused   uint64    `json:"refused"`   // messages that nobody trusted had signed, since start

@@ -33,6 +33,7 @@ type Config struct {
 	EnrolListen    string `toml:"enrol_listen"`     // default :8443
 	EnrolPerMinute int    `toml:"enrol_per_minute"` // requests from one address; default 20
 	GatewayPerDay  int    `toml:"gateway_per_day"`  // MiB of new entries from one gateway; default 256
+	MaxMB          int64  `toml:"max_mb"`           // of the database, from which on the operator is told; default: what the disk has
 	WhoDays        int    `toml:"who_days"`         // for how long it is kept who passed; default 180
 	AdminDays      int    `toml:"admin_days"`       // and who did what else; default 200
 	// Witness are the logs of others whose checkpoints the front cosigns; none: it cosigns only gateways'.
@@ -95,6 +96,9 @@ func (c Config) check() error {
 	}
 	if err := witness.Check(c.Witness); err != nil {
 		f.Add("%w", err)
+	}
+	if c.MaxMB < 0 || c.MaxMB > 1<<30 {
+		f.Add("max_mb %d: want 1 to 1073741824, or none for what the disk has", c.MaxMB)
 	}
 	if c.GatewayPerDay < 1 || c.GatewayPerDay > 1<<20 {
 		f.Add("gateway_per_day %d: want 1 to 1048576", c.GatewayPerDay)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,7 +48,7 @@ func TestFrontForgets(t *testing.T) {
 		link, make := newMemory()
 		s.link = link
 		c := s.config()
-		c.WhoDays = 10
+		c.WhoDays, c.MaxMB = 10, 1
 		s.front = s.start(Options{Config: c, Link: make, Now: func() time.Time { return time.UnixMilli(now.Load()) }})
 		var st api.Status
 		s.until("it looks for what is over", func() bool {
@@ -65,6 +66,9 @@ func TestFrontForgets(t *testing.T) {
 		t.Errorf("after 11 days %+v", r)
 	}
 	s.until("the bytes go", func() bool { return !s.has() })
+	if st, err := s.front.client.Status(t.Context()); err != nil || st.Disk == 0 || st.Full != int(st.Bytes*100>>20) || (st.Full >= 80) != strings.Contains(strings.Join(st.Problems, " "), "of max_mb in front.toml") {
+		t.Errorf("it says %d %% of 1 MiB, disk %d %%, %q, %v", st.Full, st.Disk, st.Problems, err)
+	}
 	pass()
 	if all := s.entries(api.EntryFilter{}); len(all) != 2 || !bytes.Equal(all[0].WhoHash, s.g.whos[0]) || !s.has() {
 		t.Errorf("entries %+v", all)

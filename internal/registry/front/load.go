@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"sync"
 
+	"gatehouse/internal/disk"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/front/backup"
@@ -88,7 +89,8 @@ func (f *Front) makeParts(eraser *retention.Eraser) (err error) {
 		endings.Broker = own
 	}
 	f.page = &status.Page{Store: f.store, Roster: f.roster, Active: &f.active, Committer: f.committer, Inbox: f.inbox,
-		Safety: f.safety, Clock: f.clock, Now: o.Now, Endings: endings, Retention: eraser}
+		Safety: f.safety, Clock: f.clock, Now: o.Now, Endings: endings, Retention: eraser,
+		Room: status.Room{Most: o.Config.MaxMB << 20, Dir: o.Config.State, Space: disk.Space}}
 	return nil
 }
 

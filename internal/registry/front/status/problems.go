@@ -36,6 +36,7 @@ func (p *Page) problems(s api.Status) []string {
 	if !s.Issuer {
 		lines = append(lines, "no issuer asks for work: start registryd issue; where it runs, registryd issuer says why")
 	}
+	lines = append(lines, p.Room.lines(s)...)
 	lines = append(lines, p.Endings.Lines()...)
 	lines = append(lines, p.ofGateways()...)
 	if since, failed := p.Committer.Failing(); since > 0 {

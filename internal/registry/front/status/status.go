@@ -34,6 +34,7 @@ type Page struct {
 	Now       func() time.Time
 	Endings   *Endings
 	Retention *retention.Eraser
+	Room      Room
 }
 
 // Status completes a status in which the front has set the fields from Registry to Queued.
@@ -65,6 +66,7 @@ func (p *Page) Status(ctx context.Context, s api.Status) (api.Status, error) {
 	}
 	s.Backup, s.PutBack = when(p.Safety.Last()), when(p.Safety.PutBack())
 	s.Retention = p.Retention.State()
+	p.Room.look(&s)
 	s.Problems = p.problems(s)
 	return s, nil
 }
