@@ -42,6 +42,7 @@ type Disclosed struct {
 	Witness   []byte         `json:"witness"` // public key that signs the answer
 	Logs      []DisclosedLog `json:"logs"`
 	Left      []LeftOut      `json:"left"`
+	Epochs    []EpochHead    `json:"epochs"` // all that the registry knows of the gateway, oldest first
 	// Lacks is what the registry has not got, or may not have got, of the time asked for; nil: it has all of it.
 	Lacks *Lacks `json:"lacks,omitempty"`
 	// Part is 0 as the answer was first given, and then counts its supplements: each has all that there is by then, and counts no use.
@@ -107,6 +108,13 @@ type DisclosedLog struct {
 	Note  string `json:"note"`  // the checkpoint of that size, signed by gateway and witness
 	// Within are the entries that may be from the time asked for, of any door, ascending.
 	Within []Run `json:"within"`
+}
+
+// EpochHead is how far an epoch of a gateway's log had come when the answer was stored.
+type EpochHead struct {
+	Epoch uint64    `json:"epoch,string"`
+	Size  uint64    `json:"size"`
+	Root  wire.Hash `json:"root"`
 }
 
 // Run is the entries from First to before End.

@@ -219,6 +219,34 @@ func TestDisclosureOfEverybody(t *testing.T) {
 	}
 }
 
+// TestDisclosureOfEpochs: a file names all epochs that the registry knows of the gateway, with their heads, and
+// asked for again those that it knew then.
+func TestDisclosureOfEpochs(t *testing.T) {
+	c := newCourt(t, 40, true)
+	first := *c.g
+	next := func(epoch uint64) evidence.Head {
+		c.g.epoch, c.g.headers, c.g.whos, c.g.ranges, c.parts, c.sent = epoch, nil, nil, c.g.ranges[:1], nil, 0
+		for i := range 10 {
+			c.pass(100+i, wire.ID{1})
+		}
+		c.seals = c.begin(c.g)
+		c.greet()
+		c.send()
+		return evidence.Head{Epoch: evidence.Epoch(epoch), Size: 10, Root: wire.Hash(c.g.ranges[10].Root())}
+	}
+	second := next(8)
+	m, envelope := c.mandate(1)
+	file, r := c.open(m, envelope, c.disclose(api.Asked{Mandate: envelope, Gateway: "g1"}))
+	want := []evidence.Head{{Epoch: 7, Size: 40, Root: wire.Hash(first.ranges[40].Root())}, second}
+	if !slices.Equal(r.Manifest.Epochs, want) || r.Manifest.Epoch != 7 {
+		t.Errorf("%+v, want %+v", r.Manifest.Epochs, want)
+	}
+	next(9)
+	if same, _ := c.open(m, envelope, c.disclose(api.Asked{Mandate: envelope, Gateway: "g1", Again: 1})); !bytes.Equal(same, file) {
+		t.Error("with another epoch the answer is another one when it is asked for again")
+	}
+}
+
 // TestDisclosureByAnotherKey: what the records key does not open is withheld, and told.
 func TestDisclosureByAnotherKey(t *testing.T) {
 	c := newCourt(t, 40, true)

@@ -107,6 +107,17 @@ func (d Disclosures) Last(reference wire.ID, gateway int64, mandate []byte) (int
 	return int(n), err
 }
 
+// EpochHead is how far an epoch of a gateway has come.
+type EpochHead struct {
+	Epoch uint64
+	Tree  []byte // its compact range, encoded
+}
+
+// Epochs returns all epochs that a gateway ever had, as far as they have come, oldest first.
+func (d Disclosures) Epochs(gateway int64) ([]EpochHead, error) {
+	return list(d.conn, "read heads of epochs", func(h *EpochHead) []any { return []any{&h.Epoch, &h.Tree} }, `SELECT epoch, tree FROM epochs WHERE gateway = $1 ORDER BY number`, gateway)
+}
+
 // Beyond reports whether entries of a gateway are stored that were made at a time or later, by a clock that was right then.
 func (d Disclosures) Beyond(gateway int64, at time.Time) (bool, error) {
 	n, err := d.number("look for later entries", `SELECT EXISTS (SELECT 1 FROM batches WHERE gateway = $1 AND wall_from >= $2 AND wall_from <= stored_at + $3)`,

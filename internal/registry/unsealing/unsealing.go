@@ -187,9 +187,25 @@ func (o *opening) content(signer crypto.Signer) (evidence.Content, error) {
 		Mandate: evidence.Mandate{Reference: d.Reference.String(), SHA256: sha256.Sum256(o.Envelope)},
 		Clock:   evidence.ClockState{Quality: "registry", Earliest: d.Earliest, Latest: d.Latest},
 		Made:    evidence.Making{At: d.At, Software: o.Software, SiteFile: o.seen.site},
-		Epochs:  []evidence.Head{{Epoch: evidence.Epoch(l.Epoch), Size: l.Size, Root: wire.Hash(tree.Range{}.AddAll(o.leaves).Root())}}}
+		Epochs:  o.epochs()}
 	return evidence.Content{Manifest: m, Entries: o.each(), Erased: func() bool { return o.erased }, Head: evidence.Proven{Note: l.Note, Span: span}, Pins: o.seen.pins(),
 		Trust: d.Trust, House: d.House, Log: d.Key, Key: signer}, nil
+}
+
+// epochs are those that the front knows of the gateway; of the file's own one the head that is proved.
+func (o *opening) epochs() (all []evidence.Head) {
+	own := evidence.Head{Epoch: evidence.Epoch(o.Log.Epoch), Size: o.Log.Size, Root: wire.Hash(tree.Range{}.AddAll(o.leaves).Root())}
+	for _, e := range o.Disclosed.Epochs {
+		if e.Epoch == o.Log.Epoch {
+			all = append(all, own)
+		} else {
+			all = append(all, evidence.Head{Epoch: evidence.Epoch(e.Epoch), Size: e.Size, Root: e.Root})
+		}
+	}
+	if len(all) == 0 { // an answer that was stored by the version before
+		all = []evidence.Head{own}
+	}
+	return all
 }
 
 func (o *opening) each() iter.Seq2[journaled.Stored, error] {

@@ -30,6 +30,7 @@ import (
 	"gatehouse/internal/registry/front/roster"
 	"gatehouse/internal/registry/store"
 	"gatehouse/internal/socket"
+	"gatehouse/internal/tree"
 	"gatehouse/internal/trueclock"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
@@ -161,10 +162,30 @@ func (d Desk) made(tx *store.Tx, q *question) (api.Disclosed, error) {
 	out := api.Disclosed{Reference: q.mandate.Reference, Place: api.Place(place), Registry: trust.Trust.Registry, Root: d.Root, Key: q.gateway.Key.Public,
 		Trust: trust.Envelope, House: d.Roster.Building(place.Building).Document.Envelope, Witness: d.Witness.Public().(ed25519.PublicKey),
 		At: q.last.UTC().Truncate(time.Millisecond), Earliest: q.first.UTC(), Latest: q.last.UTC()}
-	if err := d.cut(tx, &out, q.reached); err != nil {
+	err := d.cut(tx, &out, q.reached)
+	if err == nil {
+		out.Epochs, err = epochs(tx, q.id)
+	}
+	if err != nil {
 		return out, err
 	}
 	return out, d.lacks(tx, q, &out)
+}
+
+// epochs are all that is known of a gateway: who has its key could begin another one to hide what the last has.
+func epochs(tx *store.Tx, gateway int64) (all []api.EpochHead, err error) {
+	stored, err := tx.Disclosures.Epochs(gateway)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range stored {
+		r, err := tree.Decode(e.Tree)
+		if err != nil {
+			return nil, fmt.Errorf("tree of epoch %016x: %w", e.Epoch, err)
+		}
+		all = append(all, api.EpochHead{Epoch: e.Epoch, Size: r.Size(), Root: wire.Hash(r.Root())})
+	}
+	return all, nil
 }
 
 // everyGateway is the gateway, and the number, of the row by which a mandate is known as withdrawn.
