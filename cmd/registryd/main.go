@@ -21,6 +21,7 @@ import (
 	"gatehouse/cmd/registryd/internal/answer"
 	"gatehouse/cmd/registryd/internal/certify"
 	"gatehouse/cmd/registryd/internal/corrections"
+	"gatehouse/cmd/registryd/internal/notices"
 	"gatehouse/cmd/registryd/internal/transparency"
 	"gatehouse/internal/command"
 	"gatehouse/internal/input"
@@ -74,6 +75,8 @@ type cli struct {
 	Query        answer.Query         `cmd:"" help:"Answer a mandate from the stored log, with the records key: evidence that only its recipient opens."`
 	Answers      answer.Answers       `cmd:"" help:"List the answers that were given under mandates: reference, when, which use, complete or not; never what they have."`
 	Mandate      answer.Mandate       `cmd:"" help:"Emergencies that wait for a second authority: list them, take its word. Mandates that were refused."`
+	Notices      notices.Notices      `cmd:"" help:"Tell those whom a mandate asked about, once its approver allows it: what is due, sheets to print, what is done."`
+	Told         notices.Told         `cmd:"" help:"Show a resident at the counter which inquiries concern the tenancy, of those that may be told of now; it is written down first."`
 	Sealed       sealedCmd            `cmd:"" help:"Show what was asked of gateways on site under a mandate, with the records key."`
 	Corrections  corrections.List     `cmd:"" help:"Show what residents ask to have put right, with the records key."`
 	Forget       forgetCmd            `cmd:"" help:"Erase whom the entries of a tenancy name, on a resident's request or a court's order."`
@@ -105,7 +108,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	s := &session{ctx: ctx, front: api.NewClient(c.Front), issuer: operator.NewClient(c.Issuer), states: []string{filepath.Dir(c.Front), filepath.Dir(c.Issuer)}, raw: out,
 		Console: command.Console{Name: tool.Name, JSON: c.JSON, In: input.Reader{Ctx: ctx, From: in}, Out: command.Screen{To: out}, Err: command.Screen{To: errOut}}}
 	if err := cmd.Run(s, &certify.Session{Console: s.Console, Ctx: ctx, Issuer: s.issuer}, &answer.Session{Console: s.Console, Ctx: ctx, Front: s.front, Issuer: s.issuer, Version: version, Zone: s.zoneOfGateways, Screen: errOut},
-		&transparency.Session{Console: s.Console, Ctx: ctx, Front: s.front, Zone: s.zone}, &corrections.Session{Console: s.Console, Ctx: ctx, Front: s.front, Issuer: s.issuer, Zone: s.zone}); err != nil {
+		&transparency.Session{Console: s.Console, Ctx: ctx, Front: s.front, Zone: s.zone}, &corrections.Session{Console: s.Console, Ctx: ctx, Front: s.front, Issuer: s.issuer, Zone: s.zone},
+		&notices.Session{Console: s.Console, Ctx: ctx, Front: s.front, Issuer: s.issuer, Zone: s.zoneOfGateways, Tenancy: s.tenancyID}); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted")
 		}

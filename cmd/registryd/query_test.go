@@ -147,6 +147,7 @@ func TestQuery(t *testing.T) {
 	private, public, err := sealing.GenerateKey()
 	must(t, err)
 	m := requisition(now, public)
+	m.Telling, m.Request.Tenancies = &mandates.Telling{From: m.Issued}, []wire.ID{tenancy} // it was registered after the time that is asked for
 	envelope, err := mandates.Sign(m, reg.Trust.Registry, by)
 	must(t, err)
 	paper := filepath.Join(t.TempDir(), "mandate.cose")
@@ -195,6 +196,7 @@ func TestQuery(t *testing.T) {
 		t.Errorf("the refusal is not shown, or with more than its town:\n%s", text)
 	}
 	r.validates(reg, m, by, second, args)
+	r.tells(m, tenancy)
 	r.refused("no gateway", append(args, "--gateway", "gw-9")...)
 	wrong := slices.Clone(args)
 	wrong[3] = filepath.Join(r.dir, "offline", "escrow.key")

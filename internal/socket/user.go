@@ -3,6 +3,8 @@ package socket
 import (
 	"context"
 	"net"
+	"os/user"
+	"strconv"
 )
 
 // UnknownUser is the user of a caller that the kernel does not name.
@@ -16,6 +18,19 @@ func User(ctx context.Context) uint32 {
 		return uid
 	}
 	return UnknownUser
+}
+
+// UserName names the user who made the request of a context: the login where the machine knows one, else the number.
+func UserName(ctx context.Context) string {
+	uid := User(ctx)
+	if uid == UnknownUser {
+		return "unknown"
+	}
+	id := strconv.FormatUint(uint64(uid), 10)
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return id
 }
 
 // withUser stores the user at the other end of a connection, for User.

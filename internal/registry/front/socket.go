@@ -98,6 +98,8 @@ func (f *Front) serveOperator(s *socket.Server) {
 	socket.Handle(s, "GET /v1/disclosures/refusals", get(func(ctx context.Context, q url.Values) ([]api.Refused, error) {
 		return query.Refusals(ctx, f.store, q)
 	}))
+	socket.Handle(s, "GET /v1/disclosures/notices", get(mandated.Notices))
+	socket.Handle(s, "POST /v1/disclosures/told", post(mandated.Told))
 	socket.Stream(s, "GET /v1/disclosures/batches", func(w http.ResponseWriter, r *http.Request, _ socket.None) error { return mandated.Batches(w, r) })
 	socket.Handle(s, "GET /v1/counts", get(func(ctx context.Context, q url.Values) (api.Counts, error) {
 		return query.Counts(ctx, f.store, f.page.Retention.Counts, q)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"os/user"
-	"strconv"
 	"time"
 
 	"gatehouse/internal/registry/issuer/act"
@@ -165,14 +163,4 @@ func (i *Issuer) postPublish(r *http.Request) (any, error) {
 }
 
 // who returns the name of the user who made a request, or the id.
-func who(r *http.Request) string {
-	uid := socket.User(r.Context())
-	if uid == socket.UnknownUser {
-		return "unknown"
-	}
-	id := strconv.FormatUint(uint64(uid), 10)
-	if u, err := user.LookupId(id); err == nil {
-		return u.Username
-	}
-	return id
-}
+func who(r *http.Request) string { return socket.UserName(r.Context()) }

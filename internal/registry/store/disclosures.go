@@ -161,8 +161,8 @@ func GivenWithin(ctx context.Context, s *Store, from, to time.Time) iter.Seq2[Gi
 		reference []byte
 	}
 	found := rows(s.reading(ctx), "read answers", func(r *row) []any {
-		return []any{&r.reference, &r.Gateway, &r.Number, &r.Part, &r.At, &r.PartAt, &r.Uncertain, &r.Plan}
-	}, `SELECT d.reference, d.gateway, d.number, COALESCE(s.part, 0), d.at, COALESCE(s.at, d.at), d.uncertain, COALESCE(s.plan, d.plan)
+		return []any{&r.reference, &r.Gateway, &r.Number, &r.Part, &r.At, &r.PartAt, &r.Uncertain, &r.Mandate, &r.Plan}
+	}, `SELECT d.reference, d.gateway, d.number, COALESCE(s.part, 0), d.at, COALESCE(s.at, d.at), d.uncertain, d.mandate, COALESCE(s.plan, d.plan)
 		FROM disclosures d LEFT JOIN supplements s ON s.reference = d.reference AND s.gateway = d.gateway AND s.number = d.number AND s.part =
 			(SELECT MAX(part) FROM supplements n WHERE n.reference = d.reference AND n.gateway = d.gateway AND n.number = d.number)
 		WHERE d.number > 0 AND d.at >= $1 AND d.at < $2 ORDER BY d.at, d.reference, d.gateway, d.number`, from, to)

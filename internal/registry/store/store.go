@@ -84,7 +84,7 @@ func (s *Store) open(ctx context.Context, log zerolog.Logger) error {
 	if err == nil {
 		err = dbfile.Migrate(ctx, log, s.write, s.path, dbfile.Statements(schema...), dbfile.Statements(snapshots), dbfile.Statements(searches...),
 			dbfile.Statements(marks), dbfile.Statements(contexts...), dbfile.Statements(seals...), dbfile.Statements(witnessed), dbfile.Statements(disclosures...),
-			dbfile.Statements(emergencies...), dbfile.Statements(refusals...), dbfile.Statements(supplements...))
+			dbfile.Statements(emergencies...), dbfile.Statements(refusals...), dbfile.Statements(supplements...), dbfile.Statements(told))
 	}
 	if err == nil {
 		err = dbfile.Stamp(ctx, s.write, s.path)
@@ -154,6 +154,7 @@ type Tx struct {
 	Disclosures Disclosures
 	Emergencies Emergencies
 	Refusals    Refusals
+	Tellings    Tellings
 }
 
 // Snapshots returns the gateways' backups, for reading.
@@ -174,7 +175,7 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	}
 	defer func() { _ = tx.Rollback() }() // no effect after a commit
 	c := conn{ctx, compiled{tx, &s.compiled}}
-	if err := f(&Tx{c, Documents{c}, Backups{c}, Snapshots{c}, Witnessed{c}, Disclosures{c}, Emergencies{c}, Refusals{c}}); err != nil {
+	if err := f(&Tx{c, Documents{c}, Backups{c}, Snapshots{c}, Witnessed{c}, Disclosures{c}, Emergencies{c}, Refusals{c}, Tellings{c}}); err != nil {
 		return fmt.Errorf("write database %s: %w", s.path, dbfile.Explain(s.path, err))
 	}
 	if err := tx.Commit(); err != nil {
