@@ -173,28 +173,31 @@ func (b *Book) lasts(held slot, officer wire.KeyID, life time.Duration, now Mome
 }
 
 // Cover writes the file as if something had been ordered, since its times would tell; and one time in some, puts a
-// span into it that nobody ordered: of one of the doors, at some time since, and so young that nothing of it will be
-// over before it ends, where who parts are kept for so long.
+// span into it that nobody ordered.
 func (b *Book) Cover() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.pass()
-	if rand.IntN(decoyOneIn) != 0 {
-		return b.write(b.slots)
+	if rand.IntN(decoyOneIn) == 0 {
+		if err := b.put(b.decoy(now), now); !errors.Is(err, errFull) {
+			return err
+		}
 	}
+	return b.write(b.slots)
+}
+
+// decoy is a span that nobody ordered: of one of the doors, at some time since, and so young that nothing of it will
+// be over before it ends, where who parts are kept for so long. What a resident wants forgotten waits for it, too, so
+// none lasts for more than two weeks.
+func (b *Book) decoy(now Moment) slot {
 	spare := max(b.o.Kept-For-24*time.Hour, 24*time.Hour) // a file is closed after its last entry, and its age counts from then
-	age := rand.N(spare)
-	life := For
+	age, life := rand.N(spare), For
 	if rand.IntN(lastingOne) == 0 {
-		life += rand.N(max(spare-age, time.Hour))
+		life += rand.N(max(min(spare-age, For), time.Hour))
 	}
 	until := uint32(now.Wall.Add(-age).Unix()/hour) * hour
 	from := until - uint32(1+rand.IntN(25))*hour
-	err := b.put(newSlot(b.o.Doors[rand.IntN(len(b.o.Doors))], from, until, life, now.Interval), now)
-	if errors.Is(err, errFull) {
-		return b.write(b.slots)
-	}
-	return err
+	return newSlot(b.o.Doors[rand.IntN(len(b.o.Doors))], from, until, life, now.Interval)
 }
 
 // Save writes how long holds have lasted, for the next run.

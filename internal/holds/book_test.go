@@ -3,7 +3,9 @@ package holds
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -47,7 +49,7 @@ func TestEnds(t *testing.T) {
 		"a week":           {nil, week, false},
 		"a jump ahead":     {nil, func(s *scene) { s.now.Wall, s.now.Interval.Hi = time.Unix(noon+1e9, 0), noon+1e9 }, true},
 		"a jump back":      {nil, func(s *scene) { s.sets(noon - 1e6); week(s) }, false},
-		"made in the dark": {func(s *scene) { s.now.Interval = trueclock.Interval{Hi: trueclock.Unknown} }, func(s *scene) { s.sets(noon + 1e8) }, true},
+		"made in the dark": {func(s *scene) { s.now.Interval = trueclock.Interval{Sure: 1000, Lo: 1000, Hi: trueclock.Unknown} }, func(s *scene) { s.sets(noon + 1e8) }, true},
 		"dark for a week":  {func(s *scene) { s.now.Interval = trueclock.Interval{Hi: trueclock.Unknown} }, week, false},
 		"clock far behind": {func(s *scene) { s.sets(1000); s.now.Interval.Hi = noon + 60 }, func(s *scene) { s.sets(noon + 86400) }, true},
 		"off for a week":   {nil, func(s *scene) { s.now.Boot = 0; s.sets(noon + 7*86400); s.restart() }, false},
@@ -241,4 +243,69 @@ func TestTakeFails(t *testing.T) {
 	must(t, 0, s.Take(Taken{Order: sample().order, Officer: sample().officer}))
 	s.restart()
 	s.wants("taken, over a restart", true)
+}
+
+// wins is how often somebody who has the files of two houses, in one of which an officer was, says in which: by how many
+// spans are held, and by the youngest, the oldest, the longest and the newest of them. The best of these guesses counts.
+func wins(t *testing.T, decoys bool) float64 {
+	s := newScene(t)
+	house := func(ordered bool) (all []slot) {
+		if decoys {
+			for at := rand.ExpFloat64() * decoyOneIn; at < 15*24; at += rand.ExpFloat64() * decoyOneIn { // hours ago
+				m := s.now
+				m.Wall = m.Wall.Add(-time.Duration(at * float64(time.Hour)))
+				one := s.decoy(m)
+				one.Ran = time.Duration(at * float64(time.Hour))
+				all = append(all, one)
+			}
+		}
+		if ordered {
+			until := noon - rand.N(int64(18*86400))
+			from := until - 3600 - rand.N(int64(23*3600))
+			one := newSlot("front", uint32(from)/hour*hour, upToHour(uint32(until)), For, s.now.Interval)
+			one.Ran = rand.N(For)
+			all = append(all, one)
+		}
+		return slices.DeleteFunc(all, func(s slot) bool { return s.Ran >= s.Life })
+	}
+	marks := []func(all []slot) int64{
+		func(all []slot) int64 { return int64(len(all)) },
+		func(all []slot) int64 { return most(all, func(s slot) int64 { return int64(s.Until) }) },
+		func(all []slot) int64 { return most(all, func(s slot) int64 { return -int64(s.Until) }) },
+		func(all []slot) int64 { return most(all, func(s slot) int64 { return int64(s.Until - s.From) }) },
+		func(all []slot) int64 { return most(all, func(s slot) int64 { return -int64(s.Ran) }) },
+	}
+	const pairs = 2000
+	right := make([]float64, len(marks))
+	for range pairs {
+		with, without := house(true), house(false)
+		for i, mark := range marks {
+			switch a, b := mark(with), mark(without); {
+			case a > b:
+				right[i]++
+			case a == b:
+				right[i] += 0.5
+			}
+		}
+	}
+	return slices.Max(right) / pairs
+}
+
+func most(all []slot, of func(slot) int64) int64 {
+	highest := int64(-1 << 62)
+	for _, s := range all {
+		highest = max(highest, of(s))
+	}
+	return highest
+}
+
+// TestDistinguisher: who has the disk guesses among decoys little better than by a coin (three times in five, by counting), and
+// without decoys wins always.
+func TestDistinguisher(t *testing.T) {
+	if got := wins(t, true); got > 0.66 {
+		t.Errorf("among decoys the guess is right in %.0f %% of all cases", 100*got)
+	}
+	if got := wins(t, false); got < 0.99 {
+		t.Errorf("without decoys the guess is right in %.0f %% of all cases only", 100*got)
+	}
 }
