@@ -22,6 +22,13 @@ type MineBegun struct {
 	Pause   map[string]int `json:"pause"` // seconds until the card is held up there again
 }
 
+// MineNow is a reading as it stands.
+type MineNow struct {
+	MineBegun
+	Left int   `json:"left"`           // seconds until it ends
+	Held *Mine `json:"held,omitempty"` // none: the card was not held up yet
+}
+
 // MineCard waits for a card of the tenancy, held up twice at the readers of a door; empty: of any.
 type MineCard struct {
 	Door string `json:"door,omitempty"`
@@ -92,8 +99,8 @@ func (r Reading) Card(ctx context.Context, in MineCard) (m Mine, err error) {
 	return m, r.Daemon.socket.Wait(ctx, http.MethodPost, r.path()+"/card", in, &m)
 }
 
-// Held returns what Card returned.
-func (r Reading) Held(ctx context.Context) (m Mine, err error) {
+// Now returns how the reading stands.
+func (r Reading) Now(ctx context.Context) (m MineNow, err error) {
 	return m, r.Daemon.socket.Call(ctx, http.MethodGet, r.path(), nil, &m)
 }
 

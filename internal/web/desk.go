@@ -205,7 +205,7 @@ func (d desk) choose(v *page.Visit, at *reception.Visit) error {
 	if err != nil {
 		card = 0 // the only card
 	}
-	at.Choose(v.Context(), reception.Choice{Proof: v.FormValue("proof"), Card: card, Cause: v.FormValue("cause"), Only: v.FormValue("only") == "1", Guest: guestForm(v)})
+	at.Choose(v.Context(), reception.Choice{Proof: v.FormValue("proof"), Card: card, Cause: v.FormValue("cause"), Only: v.FormValue("only") == "1", Guest: reception.GuestFormOf(v.Request)})
 	return nil
 }
 

@@ -88,7 +88,7 @@ func TestResidentPage(t *testing.T) {
 	p.send("/resident", append(fields, "act", "guests")...).wants(`value="5f0c21aa"`).wants("(used)")
 	p.send("/resident", append(fields, "act", "guest_end", "guest", "5f0c21aa")...).wants("The guest code is ended")
 	p.send("/resident", append(fields, "act", "guest_end", "guest", "x")...).wants("is over, or was ended")
-	p.send("/resident/front", append(fields, "act", "kept")...).wants("All that the box has of you").wants("Entries, and who asked for them, are not here")
+	p.send("/resident/front", append(fields, "act", "kept")...).wants("All that the box has of you").wants("hold up your own card")
 	p.send("/resident/front", "flat", "3B", "pin", "999998", "act", "open").wants("Flat and PIN do not fit")
 	if strings.Contains(p.seen.String(), "471108") || strings.Contains(p.page, "gatehouse tenancy") {
 		t.Error("a page has the PIN, or names a command")

@@ -25,6 +25,7 @@ import (
 	"gatehouse/internal/web/page"
 	"gatehouse/internal/web/reception"
 	"gatehouse/internal/web/rescue"
+	"gatehouse/internal/web/resident"
 	"gatehouse/internal/web/setup"
 	"gatehouse/internal/web/tries"
 )
@@ -37,7 +38,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{o: o, base: p, counter: reception.NewCounter(o.Daemon), hand: &athand.Watches{}, officer: officer.New(p)}
 	pages := p.Handler(entry{p, s.counter, s.hand}.routes(), home{p}.routes(), doors{p}.routes(), todo{p}.routes(), people{p, s.counter}.routes(), desk{p, s.counter}.routes(), more{p, o.Version}.routes(),
-		access{p}.routes(), setup.Routes(p), resident{p, tries.New(tries.ResidentEvery)}.routes(), pass{p, tries.New(tries.PassEvery)}.routes(), s.officer.Routes())
+		access{p}.routes(), setup.Routes(p), resident.Routes(p), pass{p, tries.New(tries.PassEvery)}.routes(), s.officer.Routes())
 	s.handler = guard.Guard{Words: p.Words, Names: o.Names, Upload: rescue.Path, MostUpload: rescue.MostUpload, Most: map[string]int64{page.OfficerPath: officer.MostForm}}.Before(pages) // before the sessions: requests of another site prolong none
 	return s, nil
 }

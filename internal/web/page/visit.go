@@ -157,6 +157,13 @@ func (v *Visit) ShowStatus(status int, screen string, data any) error {
 	return v.answer(status, screen, v.frame(screen, data))
 }
 
+// ShowPassing answers a form with a screen that is kept nowhere: a reload and the other language lead to a path.
+func (v *Visit) ShowPassing(path string, status int, screen string, data any) error {
+	f := v.frame(screen, data)
+	f.again = path
+	return v.send(status, screen, f)
+}
+
 // frame returns the data of a screen, with what its head and foot say of the house at this moment.
 func (v *Visit) frame(screen string, data any) frame {
 	f := frame{v: v, Data: data, Kept: kept{v}, Tab: tabOf[screen], Bare: screen == "desk_tenant" || strings.HasPrefix(screen, "setup_")}
@@ -177,19 +184,25 @@ func (v *Visit) frame(screen string, data any) frame {
 
 // answer sends a screen, or who sent a form to where its answer is kept.
 func (v *Visit) answer(status int, screen string, f frame) error {
-	whole, err := v.page.screens.whole(screen, f)
-	if err != nil {
-		return err
-	}
 	if v.Method == http.MethodPost {
+		whole, err := v.page.screens.whole(screen, f)
+		if err != nil {
+			return err
+		}
 		f.again = v.keep(status, screen, f.Data, len(whole))
 		if f.again != "" && status == http.StatusOK {
 			v.Redirect(f.again)
 			return nil
 		}
-		if whole, err = v.page.screens.whole(screen, f); err != nil {
-			return err
-		}
+	}
+	return v.send(status, screen, f)
+}
+
+// send sends a screen.
+func (v *Visit) send(status int, screen string, f frame) error {
+	whole, err := v.page.screens.whole(screen, f)
+	if err != nil {
+		return err
 	}
 	v.W.Header().Set("Content-Type", "text/html; charset=utf-8")
 	v.W.WriteHeader(status)

@@ -3,6 +3,8 @@ package reception
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +30,15 @@ type GuestForm struct {
 	From  string // day and time in the building's zone; empty: from now on
 	Hours int    // from then on; 0: to the midnight that follows
 	Once  bool   // it opens once; else any number of times until its end
+}
+
+// GuestFormOf parses the form of a guest code: until midnight if it has no number of hours.
+func GuestFormOf(r *http.Request) GuestForm {
+	hours, err := strconv.Atoi(r.FormValue("hours"))
+	if err != nil {
+		hours = 0
+	}
+	return GuestForm{From: strings.TrimSpace(r.FormValue("from")), Hours: hours, Once: r.FormValue("once") == "1"}
 }
 
 // Lengths returns the hours that can be chosen.

@@ -43,7 +43,7 @@ func New(g *gateway.Gateway, shown func(tenancy.View, *time.Location) control.Te
 func Handle(s *socket.Server, c *Counter, failure func(error) error) {
 	socket.Handle(s, "POST /v1/mine", failing(failure, c.begin))
 	socket.Handle(s, "POST /v1/mine/{session}/card", failing(failure, c.card))
-	socket.Handle(s, "GET /v1/mine/{session}", failing(failure, c.held))
+	socket.Handle(s, "GET /v1/mine/{session}", failing(failure, c.now))
 	socket.Handle(s, "POST /v1/mine/{session}/correction", failing(failure, c.correct))
 	socket.Handle(s, "DELETE /v1/mine/{session}", failing(failure, c.end))
 }
@@ -68,12 +68,17 @@ func (c *Counter) begin(r *http.Request, in control.MineRequest) (control.MineBe
 		return control.MineBegun{}, err
 	}
 	token, err := c.readings.begin(id, cards)
+	return c.begun(token), err
+}
+
+// begun says where the card of a reading may be held up.
+func (c *Counter) begun(token string) control.MineBegun {
 	out := control.MineBegun{Session: token, Doors: []string{}, Pause: map[string]int{}}
 	for _, d := range c.Doors {
 		out.Doors = append(out.Doors, d.Config.ID)
 		out.Pause[d.Config.ID] = c.Swipes.Pause(d.Config.ID)
 	}
-	return out, err
+	return out
 }
 
 // typedWithin is how long a PIN may take that is typed at a door.
@@ -153,16 +158,13 @@ func (c *Counter) rest(door string) (longest time.Duration) {
 	return longest
 }
 
-func (c *Counter) held(r *http.Request, _ socket.None) (control.Mine, error) {
+func (c *Counter) now(r *http.Request, _ socket.None) (control.MineNow, error) {
 	at, err := c.readings.of(r.PathValue("session"))
 	if err != nil {
-		return control.Mine{}, err
+		return control.MineNow{}, err
 	}
-	held := at.shown()
-	if held == nil {
-		return control.Mine{}, errNoCard
-	}
-	return *held, nil
+	left, held := at.stands()
+	return control.MineNow{MineBegun: c.begun(at.token), Left: int(left/time.Second) + 1, Held: held}, nil
 }
 
 func (c *Counter) end(r *http.Request, _ socket.None) (struct{}, error) {

@@ -43,6 +43,7 @@ type reading struct {
 	timer   *time.Timer
 
 	mu   sync.Mutex
+	ends time.Time
 	held *control.Mine     // nil: no card was held up yet
 	card wire.CredentialID // that was
 }
@@ -69,7 +70,7 @@ func (a *readings) begin(of wire.ID, cards map[wire.CredentialID]bool) (string, 
 		return "", errFull
 	}
 	over, end := context.WithCancel(context.Background())
-	r := &reading{token: rand.Text(), since: time.Now(), tenancy: of, cards: cards, over: over, close: end}
+	r := &reading{token: rand.Text(), since: time.Now(), tenancy: of, cards: cards, over: over, close: end, ends: time.Now().Add(cardComes)}
 	r.timer = time.AfterFunc(cardComes, func() { a.end(r.token) })
 	a.all[r.token] = r
 	return r.token, nil
@@ -95,7 +96,7 @@ func (a *readings) show(r *reading, held control.Mine, card wire.CredentialID) e
 	r.timer.Reset(readFor)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.held, r.card = &held, card
+	r.held, r.card, r.ends = &held, card, time.Now().Add(readFor)
 	return nil
 }
 
@@ -104,6 +105,13 @@ func (r *reading) shown() *control.Mine {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.held
+}
+
+// stands returns how long it goes on, and what was read.
+func (r *reading) stands() (left time.Duration, held *control.Mine) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return max(time.Until(r.ends), 0), r.held
 }
 
 // end forgets a reading.

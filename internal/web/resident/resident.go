@@ -1,4 +1,9 @@
-package web
+// Package resident has the page for residents' own phones (R1): what is done by flat and own PIN, and, with the own card
+// held up as well, what the gateway holds about them.
+//
+// It refuses to show anybody's movements but those of the card held up, and keeps nothing of them: the daemon has what was
+// read, for some minutes. There is no account, and the landlord's screens do not lead here.
+package resident
 
 import (
 	"errors"
@@ -16,22 +21,23 @@ import (
 	"gatehouse/internal/web/tries"
 )
 
-// resident has the page for a resident's own phone (R1), to which the sticker at a door leads: flat
-// and own PIN, no account and no session. It shows what belongs to that PIN, and nobody's
-// movements, not even the resident's own.
-type resident struct {
+// acts has what is done by flat and own PIN, without a session: the sticker at a door leads there. It shows what belongs
+// to that PIN, and nobody's movements: mine does, of the card that is held up.
+type acts struct {
 	*page.Page
 	pins *tries.Tries // limits tries of residents' PINs
 }
 
-func (r resident) routes() []page.Route {
-	return []page.Route{
+// Routes are those of the page for residents.
+func Routes(p *page.Page) []page.Route {
+	r := acts{p, tries.New(tries.ResidentEvery)}
+	return append(mine{p, r.pins}.routes(), []page.Route{
 		page.At("GET /resident", page.Anybody, r.page),
 		page.At("GET /resident/{door}", page.Anybody, r.page),
 		page.At("POST /resident", page.Anybody, r.act),
 		page.At("POST /resident/{door}", page.Anybody, r.act),
 		page.At("GET /stickers", page.EveryRole, r.stickers),
-	}
+	}...)
 }
 
 // residentActs are the buttons, in order; open only at a door.
@@ -59,8 +65,8 @@ type residentView struct {
 
 // view returns the screen at a door, or at none. gone: the sticker is of a door that is not here, so
 // nothing is done, and the screen is the one without a door.
-func (r resident) view(v *page.Visit) (shown residentView, gone bool) {
-	shown = residentView{Door: v.PathValue("door"), Acts: residentActs, Guest: guestForm(v)}
+func (r acts) view(v *page.Visit) (shown residentView, gone bool) {
+	shown = residentView{Door: v.PathValue("door"), Acts: residentActs, Guest: reception.GuestFormOf(v.Request)}
 	if st, err := r.Watch.Now(v.Context()); err == nil {
 		shown.Alone, shown.zone = st.Registry == "none", st.Clock.Zone
 		gone = shown.Door != "" && !slices.ContainsFunc(st.Doors, func(d control.Door) bool { return d.ID == shown.Door })
@@ -74,7 +80,7 @@ func (r resident) view(v *page.Visit) (shown residentView, gone bool) {
 	return shown, gone
 }
 
-func (r resident) page(v *page.Visit) error {
+func (r acts) page(v *page.Visit) error {
 	shown, gone := r.view(v)
 	if gone {
 		return v.ShowStatus(http.StatusNotFound, "resident", shown)
@@ -82,7 +88,7 @@ func (r resident) page(v *page.Visit) error {
 	return v.Show("resident", shown)
 }
 
-func (r resident) act(v *page.Visit) error {
+func (r acts) act(v *page.Visit) error {
 	shown, gone := r.view(v)
 	if gone {
 		return v.ShowStatus(http.StatusNotFound, "resident", shown)
@@ -149,16 +155,7 @@ func tookPIN(err error) bool {
 	return err == nil || errors.As(err, &no) && no.Status == http.StatusUnprocessableEntity
 }
 
-// guestForm parses the form of a guest code: until midnight if it has no number of hours.
-func guestForm(v *page.Visit) reception.GuestForm {
-	hours, err := strconv.Atoi(v.FormValue("hours"))
-	if err != nil {
-		hours = 0
-	}
-	return reception.GuestForm{From: strings.TrimSpace(v.FormValue("from")), Hours: hours, Once: v.FormValue("once") == "1"}
-}
-
-func (r resident) stickers(v *page.Visit) error {
+func (r acts) stickers(v *page.Visit) error {
 	st, err := r.Watch.Now(v.Context())
 	if err != nil {
 		return v.Told(err)
