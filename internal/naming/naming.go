@@ -85,7 +85,11 @@ const MaxRequest = 140
 // Request normalises what a resident asks to have put right, also over several lines. It refuses a text with so many digits
 // in a row that it may be a telephone, card or identity number.
 func Request(text string) (string, error) {
-	text, err := seen("request", strings.Join(strings.Fields(text), " "), MaxRequest)
+	text = strings.Join(strings.Fields(text), " ")
+	if text == "" {
+		return "", errors.New("the request is empty")
+	}
+	text, err := seen("request", text, MaxRequest)
 	if err != nil {
 		return "", err
 	}

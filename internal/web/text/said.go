@@ -164,8 +164,6 @@ var said = [][2]string{
 	{"too many residents read their entries", "mine.said_full"},
 	{"this reading is over", "mine.over"},
 	{"too many wrong PINs", "desk.said_pin_pause"},
-	{"want one card, and ", "desk.said_one_card"},
-	{"this takes a PIN that the tenant has chosen with a card", "desk.said_own_pin"},
 	{"this was read often enough", "desk.said_read_enough"},
 	{"wrong PIN", "desk.said_wrong_pin"},
 	{"this tenancy has no PIN here", "desk.said_without_pin"},
