@@ -120,8 +120,7 @@ func (d Disclosures) Epochs(gateway int64) ([]EpochHead, error) {
 
 // Beyond reports whether entries of a gateway are stored that were made at a time or later, by a clock that was right then.
 func (d Disclosures) Beyond(gateway int64, at time.Time) (bool, error) {
-	n, err := d.number("look for later entries", `SELECT EXISTS (SELECT 1 FROM batches WHERE gateway = $1 AND wall_from >= $2 AND wall_from <= stored_at + $3)`,
-		gateway, at, Ahead.Milliseconds())
+	n, err := d.number("look for later entries", beyond, gateway, at.Add(-Ahead), at, Ahead.Milliseconds())
 	return n > 0, err
 }
 
@@ -141,12 +140,19 @@ func (s Seals) Log(ctx context.Context, gateway int64, epoch, below, first, end 
 		first, end, first, end, gateway, epoch, below)
 }
 
-// Since yields the batches of a building's gateways that were stored at a time or later and have bodies of so many bytes or more.
+// Since yields the batches of a building's gateways that were stored at a time or later and have bodies of so many bytes or more, in no order.
 func Since(ctx context.Context, s *Store, building string, at time.Time, least int) iter.Seq2[Batch, error] {
 	return rows(s.reading(ctx), readBatches, func(b *Batch) []any { return append(placeFields(&b.Place), b.fields()...) },
-		`SELECT g.district, g.town, g.building, g.gateway, `+batchColumns+` FROM gateways g JOIN batches b ON b.gateway = g.id
-		WHERE g.building = $1 AND b.stored_at >= $2 AND length(b.body) >= $3 ORDER BY b.gateway, b.stored_at`, building, at, least)
+		since, building, at, least)
 }
+
+// The two queries read an index of batches, and the rows themselves only of what they find.
+const (
+	since = `SELECT g.district, g.town, g.building, g.gateway, ` + batchColumns + ` FROM gateways g JOIN batches b ON b.gateway = g.id
+		WHERE g.building = $1 AND b.stored_at >= $2 AND length(b.body) >= $3`
+	beyond = `SELECT EXISTS (SELECT 1 FROM batches b WHERE b.gateway = $1 AND b.stored_at >= $2 AND b.wall_from >= $3 AND b.wall_from <= b.stored_at + $4
+		ORDER BY b.stored_at DESC)`
+)
 
 // Given is an answer with the time and the plan of its newest part.
 type Given struct {

@@ -83,12 +83,12 @@ func (c *theCase) read(files []string) {
 	for _, path := range files {
 		q, err := c.counter.read(path)
 		if err != nil {
-			l := &line{File: path}
+			l := &line{File: path, answered: nothing()}
 			l.fail(err)
 			c.lines = append(c.lines, l)
 			continue
 		}
-		first := line{File: path, Reference: q.mandate.Reference.String(), Sum: sha256.Sum256(q.envelope), State: NotAsked, q: q}
+		first := line{File: path, Reference: q.mandate.Reference.String(), Sum: sha256.Sum256(q.envelope), State: NotAsked, answered: nothing(), q: q}
 		if other, again := seen[first.Sum]; again {
 			first.State, first.Why, first.Building = Twice, "the same as "+other, q.mandate.Request.Building
 			c.lines = append(c.lines, &first)

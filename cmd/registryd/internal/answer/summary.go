@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/amount"
 	"gatehouse/internal/command"
 	"gatehouse/internal/mandate"
+	"gatehouse/internal/registry/api"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
@@ -43,15 +44,18 @@ type line struct {
 	q *question
 }
 
+// nothing is an answer that was not given.
+func nothing() answered { return answered{Files: []sealedFile{}, Left: []api.LeftOut{}} }
+
 // fail notes an error, which stops no other line.
 func (l *line) fail(err error) {
 	if errors.Is(err, context.Canceled) {
 		return // the run is interrupted, and it is as if nobody had asked
 	}
-	l.State, l.Why = Failed, err.Error()
+	l.State, l.Why, l.Do = Failed, err.Error(), "改正后再运行一次，已答复的不另计次 mend that and run it again: what was answered is not counted twice"
 	var known *socket.Error
 	if errors.As(err, &known) {
-		if l.Do = known.Hint; known.Status == http.StatusNotFound {
+		if l.Do = cmp.Or(known.Hint, l.Do); known.Status == http.StatusNotFound {
 			l.State = Unknown
 		}
 	}
@@ -95,7 +99,7 @@ var states = []struct {
 
 // tell writes how many lines stand how, and in a table those whose state is to be shown.
 func tell(w io.Writer, lines []*line, shows func(State) bool) {
-	fmt.Fprintf(w, "案件 case: %d 个网关 %s\n", len(lines), amount.Of(len(lines), "gateway"))
+	fmt.Fprintf(w, "案件 case: 共 %d 项 %s\n", len(lines), amount.Of(len(lines), "item"))
 	var shown []*line
 	for _, s := range states {
 		n := 0

@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"gatehouse/internal/mandate"
@@ -53,13 +55,16 @@ func (d Desk) onSite(ctx context.Context, m mandate.Mandate, envelope []byte) (a
 	return all, nil
 }
 
-// addUse adds one to those of its gateway, whose batches follow on each other.
+// addUse adds one to those of its gateway.
 func addUse(all []uses, row store.Batch, other bool) []uses {
-	if n := len(all); n == 0 || all[n-1].gateway != row.Gateway {
-		all = append(all, uses{gateway: row.Gateway, UsedOnSite: api.UsedOnSite{Place: api.Place{Building: row.Place.Building, Gateway: row.Place.Gateway}}})
+	i := slices.IndexFunc(all, func(u uses) bool { return u.gateway == row.Gateway })
+	if i < 0 {
+		i, all = len(all), append(all, uses{gateway: row.Gateway, UsedOnSite: api.UsedOnSite{Place: api.Place{Building: row.Place.Building, Gateway: row.Place.Gateway}}})
 	}
-	u := &all[len(all)-1]
-	u.Heard = row.Stored.UTC()
+	u := &all[i]
+	if row.Stored.After(u.Heard) {
+		u.Heard = row.Stored.UTC()
+	}
 	if u.Uses++; other {
 		u.Other++
 	}
@@ -108,6 +113,7 @@ func (d Desk) usesOf(tx *store.Tx, q *question) (c counts, err error) {
 			others += u.Uses
 		}
 	}
+	slices.SortFunc(c.onSite, func(a, b api.UsedOnSite) int { return strings.Compare(a.Place.Address(), b.Place.Address()) })
 	c.used += max(0, others-int(q.mandate.Answers)*(len(q.mandate.Request.Gateways)-1))
 	return c, nil
 }
