@@ -227,6 +227,9 @@ func (o *officer) scope(r evidence.Report) {
 	if seen == 0 || withheld < 2 {
 		t.Errorf("%d passages of the tenant, %d of others whose who parts are left out", seen, withheld)
 	}
+	if boots := r.Manifest.Boots; len(boots) == 0 || boots[0].Software != "test" {
+		t.Errorf("the runs are %+v", boots)
+	}
 	if r.Manifest.Erased || !slices.Equal(r.Manifest.Scope.Doors, []string{"front"}) {
 		t.Errorf("the file says %+v, scope %+v", r.Manifest.Counts, r.Manifest.Scope)
 	}

@@ -33,11 +33,7 @@ func (q *query) content(ctx context.Context, use mandate.Use, f sealed.Fixed, fo
 			Made:  evidence.Making{At: time.UnixMilli(f.Wall).In(h.Zone), Software: h.Software, SiteFile: h.SiteFile}, Doors: h.Doors},
 		Entries: cut.entries(ctx), Erased: func() bool { return cut.erased }, Trust: h.Papers[0], House: h.Papers[1], Log: h.Key.Public().(ed25519.PublicKey), Key: h.Key}
 	for _, boot := range r.boots {
-		b := evidence.Boot{Number: boot}
-		if boot == f.Boot {
-			b.Software = h.Software
-		}
-		c.Manifest.Boots = append(c.Manifest.Boots, b)
+		c.Manifest.Boots = append(c.Manifest.Boots, evidence.Boot{Number: boot, Software: found.software[boot]})
 	}
 	for _, m := range found.pinsOf(r.boots) {
 		c.Pins = append(c.Pins, evidence.Pin{Boot: m.Boot, BootTime: m.BootTime, Wall: m.Wall, Within: uint64(when.Pinned(0)), By: m.Clock.String()})

@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/mandate"
 	"gatehouse/internal/trueclock"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 	"gatehouse/sync/wire/mandates"
 	"gatehouse/sync/wire/sealed"
 )
@@ -392,5 +393,36 @@ func TestForgotten(t *testing.T) {
 				t.Error("asked for again it is another file")
 			}
 		})
+	}
+}
+
+// TestBoots: a file says which software ran, of each run that has entries in it and whose boot entry is still here,
+// also after an update.
+func TestBoots(t *testing.T) {
+	s := newScene(t)
+	boot := func(n uint64, detail []byte) {
+		h := at(int64(950-100*n), wire.Header{Kind: wire.KindBoot, Detail: detail})
+		h.Boot = n
+		s.log.add(h, wire.Who{})
+		h = at(int64(940-100*n), access("front"))
+		h.Boot = n
+		s.log.add(h, tenant(1))
+	}
+	id := wire.ID{1}
+	boot(1, id[:]) // as versions before wrote it
+	boot(2, journaled.BootDetail(id, "v1.0"))
+	boot(3, journaled.BootDetail(id, "v1.1"))
+	all, raw := s.files(s.ask(0))
+	if want := []evidence.Boot{{Number: 1}, {Number: 2, Software: "v1.0"}, {Number: 3, Software: "v1.1"}}; !slices.Equal(all[0].Manifest.Boots, want) {
+		t.Errorf("%+v, want %+v", all[0].Manifest.Boots, want)
+	}
+	boot(4, journaled.BootDetail(id, "v1.2"))
+	if _, again := s.files(s.ask(1)); string(again[0]) != string(raw[0]) {
+		t.Error("asked for again it is another file")
+	}
+	s.log.gone = map[journaled.Position]bool{{Epoch: 7}: true, {Epoch: 7, Sequence: 1}: true, {Epoch: 7, Sequence: 2}: true}
+	all, _ = s.files(s.ask(0))
+	if all[0].Manifest.Boots[0] != (evidence.Boot{Number: 2}) {
+		t.Errorf("a boot whose entry is gone: %+v", all[0].Manifest.Boots)
 	}
 }

@@ -47,14 +47,15 @@ type surveyed struct {
 	scope
 	runs []run
 	// unsure are those of the mandate's time that do not know their own, by epoch and sequence.
-	unsure map[journaled.Position]bool
+	unsure   map[journaled.Position]bool
+	software map[uint64]string // that ran, by the boot's number, where its entry is still here
 	when.Line
 	began  journaled.Head     // of the log, before the walk
 	behind journaled.Position // how far the walk has come
 }
 
 func newSurvey(asked when.Span, head journaled.Head) *surveyed {
-	v := &surveyed{scope: scope{span: asked}, unsure: map[journaled.Position]bool{}, began: head}
+	v := &surveyed{scope: scope{span: asked}, unsure: map[journaled.Position]bool{}, software: map[uint64]string{}, began: head}
 	v.Line = when.NewLine(v.place)
 	return v
 }
@@ -86,6 +87,9 @@ func (v *surveyed) walk(ctx context.Context, log Log, from journaled.Position, u
 		}
 		if err := use(e); err != nil {
 			return err
+		}
+		if e.Kind == wire.KindBoot {
+			v.software[e.Boot] = journaled.Software(e.Detail)
 		}
 		r := v.take(e)
 		if len(r.boots) == 0 || r.boots[len(r.boots)-1] != e.Boot {

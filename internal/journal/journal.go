@@ -77,7 +77,7 @@ func Open(o Options) (*Journal, error) {
 		retry: backoff.New(100*time.Millisecond, 30*time.Second),
 	}
 	j.space = &space{files: files, anchors: j.anchors, hints: heard, free: disk.Space}
-	in.Note(wire.Header{Kind: wire.KindBoot, Detail: o.BootID[:]})
+	in.Note(wire.Header{Kind: wire.KindBoot, Detail: o.Boot})
 	return j, nil
 }
 

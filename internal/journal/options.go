@@ -36,7 +36,7 @@ var (
 type Options struct {
 	Dir        string       // made if it is not there
 	Clock      func() Stamp // called for each entry, under a lock: it must be quick and must not call the journal
-	BootID     [16]byte     // the kernel's boot id, for the boot entry
+	Boot       []byte       // detail of the boot entry: journaled.BootDetail
 	Log        zerolog.Logger
 	MaxEntries uint64        // of a file; 50,000
 	MaxAge     time.Duration // of a file, by the trusted clock; 7 days

@@ -43,7 +43,7 @@ const (
 type Kind uint8
 
 const (
-	KindBoot         Kind = 1  // a run of the daemon began; detail: the kernel's boot id
+	KindBoot         Kind = 1  // a run of the daemon began; detail: the kernel's boot id, then the software's version
 	KindStop         Kind = 2  // it ended in order
 	KindSite         Kind = 3  // detail: SHA-256 of the active site file
 	KindAccess       Kind = 4  // a card was decided on

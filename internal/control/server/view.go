@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/journal"
 	"gatehouse/sync/uplink"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // What an owner sees of a house: faults, alarms, fire, and what was done at the
@@ -75,9 +76,17 @@ func viewed(h wire.Header, zone *time.Location) control.LogEntry {
 		out.Count = h.Count
 	}
 	if detailed[h.Kind] && len(h.Detail) > 0 {
-		out.Detail = fmt.Sprintf("%x", h.Detail)
+		out.Detail = detailOf(h)
 	}
 	return out
+}
+
+// detailOf is the detail of an entry as text: a hash, or the name of a boot and the version that ran.
+func detailOf(h wire.Header) string {
+	if version := journaled.Software(h.Detail); h.Kind == wire.KindBoot && version != "" {
+		return fmt.Sprintf("%x %s", h.Detail[:len(wire.ID{})], version)
+	}
+	return fmt.Sprintf("%x", h.Detail)
 }
 
 // writeShown writes those of some entries that a view shows, with times of a zone.

@@ -14,6 +14,7 @@ import (
 	"gatehouse/internal/registry/unsealing"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/approver"
+	"gatehouse/sync/wire/journaled"
 	"gatehouse/sync/wire/mandates"
 	"gatehouse/sync/wire/sealing"
 	"gatehouse/sync/wire/whos"
@@ -121,6 +122,9 @@ func (c *court) pass(minute int, tenancy wire.ID) {
 	if i == aside+1 { // and that door has a contact
 		h.Kind, h.Outcome, h.Reason, h.Door = wire.KindOpened, 0, 0, "back"
 	}
+	if i == 0 {
+		h = wire.Header{Boot: 1, Kind: wire.KindBoot, Wall: h.Wall, Clock: h.Clock, Detail: journaled.BootDetail(wire.ID{5}, "v1.2.3")}
+	}
 	header, err := h.Encode()
 	c.must(err)
 	part := whos.Part{Salt: [16]byte{byte(i), 1}, Who: who}
@@ -187,6 +191,9 @@ func TestDisclosure(t *testing.T) {
 		if named := e.Who.Tenancy != nil; named != (e.Sequence%2 == 1 && e.Header.Door == "front") || named && *e.Who.Tenancy != (wire.ID{2}) {
 			t.Errorf("entry %d names %v", e.Sequence, e.Who.Tenancy)
 		}
+	}
+	if want := []evidence.Boot{{Number: 1, Software: "v1.2.3"}}; !slices.Equal(r.Manifest.Boots, want) {
+		t.Errorf("the boots are %+v, want %+v", r.Manifest.Boots, want)
 	}
 	// The same answer again is the same file, also behind later entries, and after a new start.
 	for i := range 10 {

@@ -6,12 +6,14 @@ import (
 
 	"gatehouse/internal/evidence"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // seen is what the headers of a log say of the gateway, for the manifest and the clock notes.
 type seen struct {
 	contacts map[string]bool // doors whose contact was ever heard
 	runs     map[uint64]*run // by the boot's number
+	software map[uint64]string
 	asked    map[uint64]bool // boots with entries that were asked for
 	site     wire.Hash       // of the site file, newest before the end of what was asked for
 	over     bool
@@ -21,7 +23,7 @@ type seen struct {
 type run struct{ first, last *evidence.Pin }
 
 func newSeen() seen {
-	return seen{contacts: map[string]bool{}, runs: map[uint64]*run{}, asked: map[uint64]bool{}}
+	return seen{contacts: map[string]bool{}, runs: map[uint64]*run{}, software: map[uint64]string{}, asked: map[uint64]bool{}}
 }
 
 // add takes the header of an entry; asked: it is one of those asked for.
@@ -29,6 +31,8 @@ func (s *seen) add(h wire.Header, asked bool) {
 	switch h.Kind {
 	case wire.KindOpened, wire.KindClosed, wire.KindHeld, wire.KindForced:
 		s.contacts[h.Door] = true
+	case wire.KindBoot:
+		s.software[h.Boot] = journaled.Software(h.Detail)
 	case wire.KindSite:
 		if !s.over && len(h.Detail) == len(s.site) {
 			s.site = wire.Hash(h.Detail)
@@ -61,10 +65,10 @@ func (s *seen) doors(ids []string) (all []evidence.Door) {
 	return all
 }
 
-// boots are those with entries that were asked for, by number. What software ran is in no header.
+// boots are those with entries that were asked for, by number.
 func (s *seen) boots() (all []evidence.Boot) {
 	for _, n := range s.numbers() {
-		all = append(all, evidence.Boot{Number: n})
+		all = append(all, evidence.Boot{Number: n, Software: s.software[n]})
 	}
 	return all
 }

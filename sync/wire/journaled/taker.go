@@ -72,7 +72,7 @@ func (h *Headers) Take(at Position, stored []byte) error {
 	if len(stored) > 0 && stored[0] >= arrayOf1 && stored[0] <= arrayOf3 {
 		e.Glimpse, _ = Glance(stored[1:])
 	}
-	if e.Kind == wire.KindSealed {
+	if e.Kind == wire.KindSealed || e.Kind == wire.KindBoot {
 		from := len(h.bytes)
 		h.bytes = append(h.bytes, Detail(stored[1:])...)
 		e.Detail = h.bytes[from:len(h.bytes):len(h.bytes)]

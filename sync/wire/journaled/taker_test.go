@@ -18,6 +18,10 @@ func TestTakers(outer *testing.T) {
 	if err != nil {
 		outer.Fatal(err)
 	}
+	boot, err := wire.Header{Boot: 2, Kind: wire.KindBoot, Detail: BootDetail(wire.ID{3}, "v1")}.Encode()
+	if err != nil {
+		outer.Fatal(err)
+	}
 	rapid.Check(outer, func(t *rapid.T) {
 		var copies Copies
 		var batch Batch
@@ -29,10 +33,10 @@ func TestTakers(outer *testing.T) {
 				to.Begin(2)
 			}
 			for n := range rapid.IntRange(0, 6).Draw(t, "entries") {
-				header := rapid.SampledFrom([][]byte{plain, sealed}).Draw(t, "header")
+				header := rapid.SampledFrom([][]byte{plain, sealed, boot}).Draw(t, "header")
 				glimpse, _ := Glance(header)
 				var detail []byte
-				if glimpse.Kind == wire.KindSealed {
+				if glimpse.Kind != wire.KindAccess {
 					detail = Detail(header)
 				}
 				s := New(header, [16]byte{byte(n)}, rapid.SampledFrom([][]byte{who, nil}).Draw(t, "who"))
