@@ -2,8 +2,10 @@ package gateway_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/journal"
 	"gatehouse/internal/journal/erasing"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/erasures"
@@ -89,5 +92,73 @@ func TestForgetByOrder(t *testing.T) {
 	must(t, send(good))
 	if _, err := os.Stat(filepath.Join(h.dir, "state", "journal", erasing.QueueName)); !errors.Is(err, fs.ErrNotExist) || !h.remembers(one) {
 		t.Errorf("an order erases what came after it: %v", err)
+	}
+}
+
+// childNumber is the made-up number of a document whose holder was born a year ago.
+func childNumber() string {
+	digits := "440000" + time.Now().AddDate(-1, 0, 0).Format("20060102") + "123"
+	sum := 0
+	for i := range digits {
+		sum += int(digits[i]-'0') * (1 << (17 - i) % 11)
+	}
+	return digits + string("10X98765432"[sum%11])
+}
+
+// named counts the entries that name a tenancy.
+func (h *house) named(tenancy wire.ID) (n int) {
+	h.t.Helper()
+	all, _, err := h.gateway.Journal.Entries(context.WithoutCancel(h.t.Context()), journal.Position{}, 1<<20)
+	must(h.t, err)
+	for _, e := range all {
+		if len(e.Who) == 0 {
+			continue
+		}
+		who, err := wire.DecodeWho(e.Who)
+		must(h.t, err)
+		if who.Tenancy != nil && *who.Tenancy == tenancy {
+			n++
+		}
+	}
+	return n
+}
+
+// TestChildIsForgottenSooner: of a file that is closed for long enough for a child, and not for others, the who parts of the
+// tenancy go that the desk has checked in with a child's number.
+func TestChildIsForgottenSooner(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	w := h.enrol()
+	h.startWith(w.dial(nil))
+	d, err := h.client.OpenDesk(t.Context(), control.DeskRequest{})
+	must(t, err)
+	_, _, err = h.gateway.Desk.Show(d.Session, false, cardOne(t))
+	must(t, err)
+	done, err := h.client.CheckIn(t.Context(), d.Session, control.CheckIn{Document: "resident_id", Number: childNumber(), Name: "Test Person", Flat: "3B", Basis: "consent", Informed: true})
+	must(t, err)
+	var child wire.ID
+	must(t, child.UnmarshalText([]byte(done.Tenancy.ID)))
+	other, gone := wire.ID{8}, wire.ID{9}
+	for _, id := range []wire.ID{child, other, gone} {
+		_, err := h.gateway.Journal.Append(t.Context(), wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeGranted, Reason: wire.ReasonGranted, Door: "front"}, wire.Who{Tenancy: &id})
+		must(t, err)
+	}
+	order, err := erasures.Order{Number: wire.ID{9}, Tenancy: gone, Made: uint32(time.Now().Unix()) + 60}.Sign(w.place.Building, 0, h.issuer)
+	must(t, err)
+	must(t, control.ForgetRequest{Order: order}.Send(t.Context(), h.client)) // so that the file is closed
+	h.eventually("the file is closed", func() bool { return h.named(gone) == 0 })
+	h.eventually("the registry has it", func() bool { return h.gateway.Journal.Acked() == h.gateway.Journal.Status().Position })
+	if h.named(child) == 0 || h.named(other) != 1 {
+		t.Fatal("the log names nobody")
+	}
+	h.end()
+	closed, err := filepath.Glob(filepath.Join(h.dir, "state", "journal", "*-00000000000000000000.db"))
+	must(t, err)
+	const days = 40 * 24 * time.Hour // 30 of them as no backup of the registry has it
+	must(t, os.WriteFile(filepath.Join(h.dir, "state", "journal", erasing.AgedName), fmt.Appendf(nil, "%s %d %d false\n", filepath.Base(closed[0]), days.Milliseconds(), time.Now().Add(-days).UnixMilli()), 0o600))
+	h.startWith(w.dial(nil))
+	h.eventually("the child is forgotten", func() bool { return h.named(child) == 0 })
+	if h.named(other) != 1 {
+		t.Error("somebody else is forgotten, too")
 	}
 }
