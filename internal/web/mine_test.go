@@ -74,7 +74,7 @@ func withOwnEntries(s *site) *ownEntries {
 	socket.Handle(s.daemon.socket, "POST /v1/mine/{session}/card", func(r *http.Request, in control.MineCard) (m control.Mine, err error) {
 		return m, serve(r, func(session string) error {
 			if o.left == 1 {
-				return &socket.Error{Status: http.StatusRequestTimeout, Message: "no card was held up twice", Hint: "x"}
+				return &socket.Error{Status: http.StatusRequestTimeout, Message: "the own card was not held up twice", Hint: "x"}
 			}
 			o.held[session] = mineOf(session[len("session-of-"):][:6])
 			m = *o.held[session]
@@ -179,7 +179,7 @@ func TestOwnEntriesEnd(t *testing.T) {
 	p.wants(`name="pin"`)
 	p.send("/mine/card").wants("its time is over")
 	o.left = 1
-	p.send("/mine", "flat", "3B", "pin", "471108").send("/mine/card").wants("No card was held up twice").wants("Now hold up your own card")
+	p.send("/mine", "flat", "3B", "pin", "471108").send("/mine/card").wants("Your own card was not held up twice").wants("Now hold up your own card")
 }
 
 // TestOwnEntriesTakenAlong: the copy is the one that the tool writes, for no cache, and only for who may see it.

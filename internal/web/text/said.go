@@ -145,6 +145,7 @@ var said = [][2]string{
 	{"can't be driven", "prove.said_lock"},
 	{"this visit at the desk is over", "desk.said_over"},
 	{"no registry, so it keeps no tenancies", "desk.said_alone"},
+	{"the own card was not held up twice", "mine.said_not_twice"},
 	{"no card was held up twice", "desk.said_not_twice"},
 	{"no card came", "desk.said_no_card"},
 	{"no PIN came", "desk.said_no_keys"},

@@ -135,7 +135,7 @@ func (c *Counter) card(r *http.Request, in control.MineCard) (control.Mine, erro
 	case at.over.Err() != nil:
 		return control.Mine{}, errOver
 	case err != nil:
-		return control.Mine{}, socket.Refused(http.StatusRequestTimeout, "hold up your own card, wait as long as is said there with the door shut, and hold it up there again; gatehouse status shows whether the reader is online", "no card was held up twice")
+		return control.Mine{}, socket.Refused(http.StatusRequestTimeout, "hold up your own card, wait as long as is said there with the door shut, and hold it up there again; gatehouse status shows whether the reader is online", "the own card was not held up twice")
 	}
 	of, err := c.Desk.Residents.Mine(r.Context(), at.tenancy, card)
 	if err != nil {
