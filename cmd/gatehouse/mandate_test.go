@@ -153,7 +153,7 @@ func TestMandate(t *testing.T) {
 		t.Errorf("status: %s", out)
 	}
 	shown := p.ok("", append([]string{"show", p.at("signed")}, p.judge()...)...)
-	for _, want := range []string{"调取证据通知书", "A440000-2026-1", "刑侦一队, 警号 badge 000002", "everybody's who passed", "有效 holds", "告知 telling: 自此可以告知当事人 who is asked about may be told from " + time.Now().AddDate(0, 0, 60).Format(time.DateOnly), "根密钥指纹 root's fingerprint: "} {
+	for _, want := range []string{"调取证据通知书", "A440000-2026-1", "刑侦一队, 警号 badge 000002", "everybody's who passed", "有效 holds", "时间 times: 按本机时区 by this machine's time zone, " + time.Now().Format("MST -07:00") + "\n", "告知 telling: 自此可以告知当事人 who is asked about may be told from " + time.Now().AddDate(0, 0, 60).Format(time.DateOnly), "根密钥指纹 root's fingerprint: "} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("show lacks %q:\n%s", want, shown)
 		}
@@ -355,6 +355,18 @@ func TestMandateDraft(t *testing.T) {
 	}
 	if out := p.ok("", "show", p.at("never.json")); !strings.Contains(out, "不告知，依据 nobody is told, by: 刑事诉讼法第五十四条\n") {
 		t.Errorf("show: %s", out)
+	}
+	short := strings.Join(strings.Split(p.answers(), "\n")[:25], "\n") // the last answers are missing
+	if _, errOut, status := tool(t, short, "mandate", "new", "--out", p.at("cut.json")); status != 1 || !strings.Contains(errOut, "as --help has it") {
+		t.Errorf("cut off: %d, %s", status, errOut)
+	}
+	out, _, _ = tool(t, "", "mandate", "new", "--help")
+	help := strings.Join(strings.Fields(out), " ")
+	for _, asked := range []string{"registry", "purpose", "emergency", "validating", "officers", "district", "flats", "until", "recipient", "days", "may be told"} {
+		_, after, has := strings.Cut(help, asked)
+		if help = after; !has {
+			t.Errorf("the help lacks %q, or has it too early", asked)
+		}
 	}
 	lines[6] = "maybe"
 	if _, errOut, status := tool(t, strings.Join(lines, "\n"), "mandate", "new", "--out", p.at("maybe.json")); status != 1 || !strings.Contains(errOut, "this is no answer") {

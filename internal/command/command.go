@@ -125,9 +125,18 @@ func Table[T any](w io.Writer, all []T, head []string, row func(T) []string) {
 	for _, v := range all {
 		lines = append(lines, row(v))
 	}
-	wide := make([]int, len(head))
+	Columns(w, lines)
+}
+
+// Columns writes lines of cells like a Table without a head. A line may have fewer cells than another; its last one
+// widens no column.
+func Columns(w io.Writer, lines [][]string) {
+	var wide []int
 	for _, cells := range lines {
-		for i, cell := range cells {
+		for i, cell := range cells[:max(0, len(cells)-1)] {
+			if i == len(wide) {
+				wide = append(wide, 0)
+			}
 			wide[i] = max(wide[i], places(cell))
 		}
 	}

@@ -89,3 +89,16 @@ func TestTable(t *testing.T) {
 		t.Errorf("got\n%swant\n%s", b.String(), want)
 	}
 }
+
+// TestColumns: a line may have fewer cells than the others, and its last widens no column.
+func TestColumns(t *testing.T) {
+	var b strings.Builder
+	Columns(&b, [][]string{{"门 front", "已锁", "lock secured"}, {"fire", "no signal for an hour"}, {"", "x", "y"}, {"a line alone, which is long"}, {}})
+	want := "门 front  已锁  lock secured\n" +
+		"fire      no signal for an hour\n" +
+		"          x     y\n" +
+		"a line alone, which is long\n\n"
+	if b.String() != want {
+		t.Errorf("got\n%swant\n%s", b.String(), want)
+	}
+}

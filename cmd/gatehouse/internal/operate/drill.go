@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
@@ -63,17 +62,14 @@ func report(s *session.Session, d control.FireDrill, err error) error {
 
 func writeDrill(w io.Writer, d control.FireDrill) {
 	fmt.Fprintf(w, "fire drill of %s, %s\n", session.Local(d.Begun), command.Choose(d.On, "it is on", "over"))
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "DOOR\tINPUT\tRELEASED\tINPUT IDLE\tRESET\tLOCKED AGAIN\t")
 	clock := func(at *time.Time) string {
 		if at == nil {
 			return "-"
 		}
 		return at.Format("15:04:05.000")
 	}
-	for _, r := range d.Doors {
+	command.Table(w, d.Doors, []string{"DOOR", "INPUT", "RELEASED", "INPUT IDLE", "RESET", "LOCKED AGAIN", "RESULT"}, func(r control.FireDrilling) []string {
 		released := command.Choose(r.Refused, "LOCK DID NOT OBEY", clock(r.Released))
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Door, clock(r.Active), released, clock(r.Idle), clock(r.Reset), clock(r.Relocked), command.Choose(r.Worked, "worked", command.Choose(d.On, "not yet", "DID NOT WORK")))
-	}
-	_ = t.Flush()
+		return []string{r.Door, clock(r.Active), released, clock(r.Idle), clock(r.Reset), clock(r.Relocked), command.Choose(r.Worked, "worked", command.Choose(d.On, "not yet", "DID NOT WORK"))}
+	})
 }

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"text/tabwriter"
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/acceptance"
+	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/socket"
 )
@@ -59,18 +59,18 @@ func writeAcceptance(w io.Writer, a control.Acceptance) {
 		fmt.Fprintln(w, "this house does not ask for proofs; gatehouse prove begin makes it ask")
 		return
 	}
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	var t [][]string
 	for _, d := range a.Doors {
 		ready := "NOT READY"
 		if d.Ready {
 			ready = "ready"
 		}
-		fmt.Fprintf(t, "door %s\t%s\n", d.Door, ready)
+		t = append(t, []string{"door " + d.Door, ready})
 		for _, p := range d.Parts {
-			fmt.Fprintf(t, "  %s\t%s\n", p.Part, proofWord(p))
+			t = append(t, []string{"  " + p.Part, proofWord(p)})
 		}
 	}
-	_ = t.Flush()
+	command.Columns(w, t)
 }
 
 type proveDoorCmd struct {

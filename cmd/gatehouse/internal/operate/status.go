@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
@@ -29,31 +28,33 @@ func (Status) Run(s *session.Session) error {
 
 func writeStatus(w io.Writer, st control.Status) {
 	fmt.Fprintf(w, "%s / %s   gatehoused %s, up since %s\n\n", st.Building, st.Gateway, st.Version, session.Local(st.Started))
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	for _, d := range st.Doors {
-		fmt.Fprintf(t, "door %s\t%s\tlock %s\n", d.ID, d.State, command.Choose(st.Listening != nil, "of the old controller", d.Lock))
-		for _, dev := range d.Devices {
-			fmt.Fprintf(t, "  %s\t%s\t%s\n", dev.ID, dev.Type, session.DeviceState(dev.Online, dev.Fault))
-		}
-	}
-	if f := st.Fire; f != nil {
-		fmt.Fprintf(t, "fire\t%s\n", fireState(*f))
-	}
-	fmt.Fprintf(t, "clock\t%s\t%s\n", session.Local(st.Clock.Now), clockState(st.Clock))
-	fmt.Fprintf(t, "grants\t%s\t%s\n", amount.Of(st.Grants.Count, "card form"), grantsState(st.Grants))
-	fmt.Fprintf(t, "log\tepoch %s\t%s\n", st.Journal.Epoch, journalState(st.Journal))
-	if st.Uplink == nil {
-		fmt.Fprintf(t, "registry\tnone\ta standalone house\n")
-	} else {
-		fmt.Fprintf(t, "registry\t%s\t%s\n", st.Uplink.Registry, uplinkState(*st.Uplink))
-	}
-	_ = t.Flush()
+	command.Columns(w, statusLines(st))
 	for i, p := range st.Problems {
 		if i == 0 {
 			fmt.Fprintln(w, "\nto do:")
 		}
 		fmt.Fprintf(w, "  - %s%s\n", p, since(st, i))
 	}
+}
+
+// statusLines are the table of a status.
+func statusLines(st control.Status) (t [][]string) {
+	for _, d := range st.Doors {
+		t = append(t, []string{"door " + d.ID, d.State, "lock " + command.Choose(st.Listening != nil, "of the old controller", d.Lock)})
+		for _, dev := range d.Devices {
+			t = append(t, []string{"  " + dev.ID, dev.Type, session.DeviceState(dev.Online, dev.Fault)})
+		}
+	}
+	if f := st.Fire; f != nil {
+		t = append(t, []string{"fire", fireState(*f)})
+	}
+	t = append(t, []string{"clock", session.Local(st.Clock.Now), clockState(st.Clock)},
+		[]string{"grants", amount.Of(st.Grants.Count, "card form"), grantsState(st.Grants)},
+		[]string{"log", "epoch " + st.Journal.Epoch, journalState(st.Journal)})
+	if st.Uplink == nil {
+		return append(t, []string{"registry", "none", "a standalone house"})
+	}
+	return append(t, []string{"registry", st.Uplink.Registry, uplinkState(*st.Uplink)})
 }
 
 // since returns since when the daemon knows of a problem, if it says so.

@@ -26,6 +26,16 @@ type newCmd struct {
 	Out  string `required:"" help:"New file for the filled-in mandate." placeholder:"FILE"`
 }
 
+// Help has the order of the questions.
+func (newCmd) Help() string {
+	return `Without --form it asks, in this order: registry, case number, notice number, purpose,
+issuing authority and its file number, emergency, validating authority and its file
+number (not in an emergency), of each of the two officers unit, badge number and key;
+district, town, building, gateways with their doors (an empty line ends them), flats,
+from, until, the recipient's public key, answers and days (not in an emergency), and
+in how many days who is asked about may be told, or where that is 0 by which law never.`
+}
+
 // Run writes a form that an approver can sign: what a gateway would refuse is refused here.
 func (c newCmd) Run(s *session.Session) error {
 	form, err := c.form(s)

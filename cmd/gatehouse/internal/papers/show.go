@@ -90,6 +90,7 @@ func (v shown) write(w io.Writer, m mandate.Mandate) {
 		line("紧急", "emergency", "%s", "一扇门、24 小时、一次；答复后 48 小时内须由第二机关审核，逾期未审核满 3 份的，登记中心不再受理该审批人的紧急调取 one door, 24 hours, once; a second authority validates it within 48 hours of the answer, and with 3 that nobody did the registry answers the approver no further emergency")
 	}
 	line("告知", "telling", "%s", told(m.Telling))
+	line("时间", "times", "按本机时区 by this machine's time zone, %s", time.Unix(int64(m.Issued), 0).Format("MST -07:00"))
 	line("登记中心", "registry", "%s", v.Registry)
 	line("签名", "signature", "%s", v.signature())
 	if v.Root != "" {

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"text/tabwriter"
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/amount"
+	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/socket"
 )
@@ -101,18 +101,18 @@ func (c LearnFormat) learn(s *session.Session) (t control.LearnedFormat, err err
 // writeLearned shows the formats that fit, what to do next, and the likeliest format as a line of
 // the site file.
 func writeLearned(w io.Writer, t control.LearnedFormat) {
-	tab := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	var lines [][]string
 	for i, p := range t.Proposals {
 		why := p.Why
 		if i == 0 {
 			why = "likeliest: " + why
 		}
-		fmt.Fprintf(tab, "%s\t%s\n", p.Format, why)
+		lines = append(lines, []string{p.Format, why})
 		for n, f := range p.Fields {
-			fmt.Fprintf(tab, "  card %d\t%s\n", n+1, f)
+			lines = append(lines, []string{fmt.Sprintf("  card %d", n+1), f})
 		}
 	}
-	_ = tab.Flush()
+	command.Columns(w, lines)
 	for _, r := range t.Remarks {
 		fmt.Fprintln(w, r)
 	}

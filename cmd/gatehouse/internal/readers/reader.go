@@ -9,7 +9,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
@@ -36,11 +35,11 @@ func (readerListCmd) Run(s *session.Session) error {
 
 func writeReaders(w io.Writer, all []control.Reader) {
 	var table strings.Builder // text of an OSDP reader must not widen the columns
-	t := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
+	var cells [][]string
 	for _, r := range all {
-		fmt.Fprintf(t, "%s/%s\t%s\tline %s\t%s\n", r.Door, r.ID, r.Type, r.Line, session.DeviceState(r.Online, r.Fault))
+		cells = append(cells, []string{r.Door + "/" + r.ID, r.Type, fmt.Sprintf("line %s", r.Line), session.DeviceState(r.Online, r.Fault)})
 	}
-	_ = t.Flush()
+	command.Columns(&table, cells)
 	lines := strings.Split(table.String(), "\n")
 	for i, r := range all {
 		fmt.Fprintln(w, lines[i])
