@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"archive/zip"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -83,7 +84,9 @@ func TestStrangerAgrees(t *testing.T) {
 	}
 	all := membersOf(t, file)
 	other := membersOf(t, written(t, l.content(t, k, 2, 20)))
-	for name, bad := range map[string][]byte{"cut": file[:len(file)-1], "longer": slices.Concat(file, []byte{0}), "two as one": slices.Concat(file, file), "packed again": packed(t, all, 0), "another order": assembled(t, slices.Concat(all[1:2], all[:1], all[2:])),
+	bomb := append(slices.Clone(all[:3]), slices.Concat([]member{{name: nameEntries, data: make([]byte, 64<<20)}}, all[4:])...)
+	for name, bad := range map[string][]byte{"cut": file[:len(file)-1], "longer": slices.Concat(file, []byte{0}), "two as one": slices.Concat(file, file), "packed again": packed(t, all, 0), "a bomb": packed(t, bomb, zip.Deflate), "a path": assembled(t, append(slices.Clone(all), member{name: "../x"})),
+		"another order":     assembled(t, slices.Concat(all[1:2], all[:1], all[2:])),
 		"another's entries": assembled(t, swapped(all, other, nameEntries)), "another's signature": assembled(t, swapped(all, other, nameSignature))} {
 		if says, taken := stranger(t, bad); taken {
 			t.Errorf("%s: the stranger takes it: %s", name, says)

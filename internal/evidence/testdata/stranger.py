@@ -66,8 +66,8 @@ NAMES = """read-me.zh.txt read-me.en.txt manifest.json entries.cbor entries.cddl
 OPTIONAL = {"earlier-checkpoint", "earlier-range-proof", "trust.cose", "house.cose"}
 def unzip(b):
     z = zipfile.ZipFile(io.BytesIO(b))
+    need([n for n in NAMES if n in z.namelist() or n not in OPTIONAL] == z.namelist(), "members")
     has = {i.filename: z.read(i) for i in z.infolist() if i.compress_type == zipfile.ZIP_STORED}
-    need([n for n in NAMES if n in has or n not in OPTIONAL] == list(has), "members")
     members = directory = b""
     for name, data in has.items():
         common = struct.pack("<HHHHHIIIHH", 20, 0, 0, 0, 33, zlib.crc32(data), len(data), len(data), len(name), 0)
