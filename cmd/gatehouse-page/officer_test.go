@@ -72,17 +72,35 @@ func (o *officer) signed() []byte {
 	return envelope
 }
 
-// shows uploads a mandate, waits as a browser without scripts does, and returns the page that comes of it.
+// order is one to preserve the mandate's hour at the front door, of an officer who is enrolled.
+func (o *officer) order() []byte {
+	t, r, place := o.h.t, o.mandate.Request, gatewaytest.Town{}.Place()
+	t.Helper()
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	c, err := mandates.Certificate{Public: [32]byte(key.Public().(ed25519.PublicKey)), Unit: "一队", Badge: "000001", District: place.District, Town: place.Town, From: r.From, Until: r.Until + 3600}.Sign("town", 0, o.h.issuer)
+	must(t, err)
+	envelope, err := mandates.Order{Reference: wire.ID{4}, Gateway: place.Address(), Door: "front", From: r.From, Until: r.Until, Case: "A440000-2026-1", Signed: r.Until, Certificate: c}.Sign("town", key)
+	must(t, err)
+	return envelope
+}
+
+// shows uploads a mandate, and returns the page that comes of it.
 func (o *officer) shows(mandate []byte, use string) (path, page string) {
+	o.h.t.Helper()
+	return o.uploads("/officer", "mandate", mandate, use)
+}
+
+// uploads sends a file, and waits as a browser without scripts does.
+func (o *officer) uploads(to, field string, envelope []byte, use string) (path, page string) {
 	o.h.t.Helper()
 	var b bytes.Buffer
 	form := multipart.NewWriter(&b)
-	file, err := form.CreateFormFile("mandate", "case1.mandate")
+	file, err := form.CreateFormFile(field, "case1")
 	must(o.h.t, err)
-	_, _ = file.Write(mandate)
+	_, _ = file.Write(envelope)
 	must(o.h.t, form.WriteField("use", use))
 	must(o.h.t, form.Close())
-	resp, err := o.phone.Post(o.base+"/officer", form.FormDataContentType(), &b)
+	resp, err := o.phone.Post(o.base+to, form.FormDataContentType(), &b)
 	must(o.h.t, err)
 	must(o.h.t, resp.Body.Close())
 	if path = resp.Header.Get("Location"); path == "" {
@@ -154,7 +172,7 @@ func (o *officer) views(owner *http.Client, paths []string) map[string]string {
 }
 
 // TestOfficersPage is an officer's way on site with a phone alone: over the very daemon that gatehouse query asks the
-// mandate is answered, counted, refused and answered again, and whoever looks at the house sees nothing of it (law W7).
+// mandate is answered, counted, refused and answered again, an order to preserve is taken, and whoever looks at the house sees nothing of it (law W7).
 func TestOfficersPage(t *testing.T) {
 	t.Parallel()
 	o := newOfficer(t)
@@ -186,6 +204,11 @@ func TestOfficersPage(t *testing.T) {
 	path, page = o.shows(o.signed(), "1")
 	if again := o.opened(path, page); again.SHA256 != first.SHA256 {
 		t.Error("the answer, fetched again, is another one")
+	}
+	for _, want := range []string{"至少到", "期限从第一次提交起算"} {
+		if _, page := o.uploads("/officer/preserve", "order", o.order(), ""); !strings.Contains(page, "已保全") || !strings.Contains(page, want) {
+			t.Errorf("an order, want %s:\n%s", want, page)
+		}
 	}
 	time.Sleep(2 * time.Second)
 	for view, said := range differ(before, o.views(owner, paths)) {

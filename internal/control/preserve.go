@@ -20,7 +20,7 @@ type Preserved struct {
 	Again   bool            `json:"again,omitempty"`   // the order was taken before, and counts from then
 }
 
-// Ask shows an order to the gateway.
+// Ask shows an order to the gateway. It waits for a mandate that is answered meanwhile, which may take the minute of a card.
 func (r PreserveRequest) Ask(ctx context.Context, c *Client) (p Preserved, err error) {
-	return p, c.socket.Call(ctx, http.MethodPost, "/v1/preserve", r, &p)
+	return p, c.socket.Wait(ctx, http.MethodPost, "/v1/preserve", r, &p)
 }

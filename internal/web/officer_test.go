@@ -60,6 +60,22 @@ func withInquiries(s *site) *inquiries {
 	return q
 }
 
+// withOrders lets the daemon of a site take orders to preserve.
+func withOrders(s *site) {
+	until := time.Date(2026, 12, 7, 10, 0, 0, 0, time.UTC)
+	socket.Handle(s.daemon.socket, "POST /v1/preserve", func(r *http.Request, in control.PreserveRequest) (control.Preserved, error) {
+		switch string(in.Order) {
+		case "order":
+			return control.Preserved{Seconds: 7 * 24 * 3600, Until: &until}, nil
+		case "again":
+			return control.Preserved{Seconds: 100*3600 + 1, Again: true}, nil
+		case "full":
+			return control.Preserved{}, socket.Refused(http.StatusServiceUnavailable, "see gatehouse status", "nothing is preserved: the disk takes no hold")
+		}
+		return control.Preserved{Refusal: &control.MandateRefusal{Code: "span_too_wide", Do: control.InLanguage{ZH: "缩短", EN: "make it shorter"}}}, nil
+	})
+}
+
 // all is what the daemon was asked.
 func (q *inquiries) all() []string {
 	q.mu.Lock()
@@ -67,12 +83,12 @@ func (q *inquiries) all() []string {
 	return slices.Clone(q.asked)
 }
 
-// paper is the form with a mandate, as a browser without scripts sends it.
-func paper(mandate, use string) (body []byte, kind string) {
+// paper is the form with a mandate or an order, as a browser without scripts sends it.
+func paper(field, envelope, use string) (body []byte, kind string) {
 	var b bytes.Buffer
 	form := multipart.NewWriter(&b)
-	file, _ := form.CreateFormFile("mandate", "case1.mandate")
-	_, _ = file.Write([]byte(mandate))
+	file, _ := form.CreateFormFile(field, "case1")
+	_, _ = file.Write([]byte(envelope))
 	_ = form.WriteField("use", use)
 	_ = form.Close()
 	return b.Bytes(), form.FormDataContentType()
@@ -81,8 +97,20 @@ func paper(mandate, use string) (body []byte, kind string) {
 // shows sends a mandate, and follows to what came of it.
 func (s *site) shows(t *testing.T, c *http.Client, mandate, use string) (answer, string) {
 	t.Helper()
-	body, kind := paper(mandate, use)
-	r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+page.OfficerPath, bytes.NewReader(body))
+	body, kind := paper("mandate", mandate, use)
+	return s.uploads(t, c, page.OfficerPath, body, kind)
+}
+
+// orders sends an order to preserve, and follows to what came of it.
+func (s *site) orders(t *testing.T, c *http.Client, order string) (answer, string) {
+	t.Helper()
+	body, kind := paper("order", order, "")
+	return s.uploads(t, c, officer.PreservePath, body, kind)
+}
+
+func (s *site) uploads(t *testing.T, c *http.Client, path string, body []byte, kind string) (answer, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+path, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,6 +172,36 @@ func TestOfficer(t *testing.T) {
 	}
 }
 
+// TestOfficerPreserves: an order goes up before there is a mandate, and the page says until when it holds, in the building's
+// time, or for how long where the gateway knows no time, or why it does not. It shows nothing of the log.
+func TestOfficerPreserves(t *testing.T) {
+	t.Parallel()
+	s := claimed(t)
+	withOrders(s)
+	s.daemon.status.Clock.Now = time.Now().In(time.FixedZone("", 8*3600))
+	c := browser(t)
+	a, path := s.orders(t, c, "order")
+	a.says(t, "已保全", "2026-12-07 18:00", "lane-7/gw1", "data-print")
+	if got := s.get(t, c, path+"/1"); got.status != http.StatusNotFound {
+		t.Errorf("a file of an order: %d", got.status)
+	}
+	s.post(t, c, "/language", "to", "en")
+	a, _ = s.orders(t, c, "again")
+	a.says(t, "Hours from now, at least: 100", "counts from then")
+	a, _ = s.orders(t, c, "full")
+	a.says(t, "Nothing is preserved", "Show the order again in some minutes")
+	a, _ = s.orders(t, c, "wide")
+	a.says(t, "Not preserved", "span_too_wide", "缩短", "make it shorter")
+	if strings.Contains(a.body, "lane-7") {
+		t.Error("who shows no order is told where it is")
+	}
+	a, _ = s.orders(t, c, "")
+	a.says(t, "No file came")
+	if a, _ = s.orders(t, c, strings.Repeat("x", officer.MostForm)); a.status != http.StatusRequestEntityTooLarge {
+		t.Errorf("a large order: %d", a.status)
+	}
+}
+
 // TestOfficerForm: what is wrong with a form is said, and the daemon is not asked; what is wrong with the gateway is said
 // in the page's words, which name no command of the tool where the page does it.
 func TestOfficerForm(t *testing.T) {
@@ -156,7 +214,7 @@ func TestOfficerForm(t *testing.T) {
 		mandate, use, want string
 		status             int
 	}{
-		{"", "", "No mandate came", http.StatusUnprocessableEntity},
+		{"", "", "No file came", http.StatusUnprocessableEntity},
 		{"good", "0", "counts from 1", http.StatusUnprocessableEntity},
 		{"good", "-1", "counts from 1", http.StatusUnprocessableEntity},
 		{"good", "99999999999", "counts from 1", http.StatusUnprocessableEntity},
@@ -172,7 +230,7 @@ func TestOfficerForm(t *testing.T) {
 	if a := s.post(t, c, page.OfficerPath, "mandate", "good"); a.status != http.StatusUnprocessableEntity {
 		t.Errorf("a form without a file: %d", a.status)
 	}
-	body, kind := paper("good", "")
+	body, kind := paper("mandate", "good", "")
 	r := httptest.NewRequest("POST", "http://127.0.0.1"+page.OfficerPath, bytes.NewReader(body))
 	r.Header.Set("Content-Type", kind)
 	r.Header.Set("Origin", "http://elsewhere.example")
@@ -218,7 +276,7 @@ func TestOfficerTries(t *testing.T) {
 	s := claimed(t)
 	q := withInquiries(s)
 	from := func(address, mandate string) int {
-		body, kind := paper(mandate, "")
+		body, kind := paper("mandate", mandate, "")
 		r := httptest.NewRequest("POST", "http://127.0.0.1"+page.OfficerPath, bytes.NewReader(body))
 		r.Header.Set("Content-Type", kind)
 		r.RemoteAddr = address + ":1000"
@@ -252,6 +310,7 @@ func TestOfficerIsHidden(t *testing.T) {
 	t.Parallel()
 	s := claimed(t)
 	q := withInquiries(s)
+	withOrders(s)
 	var log bytes.Buffer
 	people := map[string]*http.Client{"owner": s.as(t, "owner"), "helper": s.as(t, "helper"), "installer": s.as(t, "installer")}
 	stranger := browser(t)
@@ -274,6 +333,9 @@ func TestOfficerIsHidden(t *testing.T) {
 	s.get(t, stranger, path+"/9")
 	for _, mandate := range []string{"forged", "used", "often", "nobody", "", strings.Repeat("x", officer.MostForm)} {
 		s.shows(t, stranger, mandate, "")
+	}
+	for _, order := range []string{"order", "again", "full", "wide", ""} {
+		s.orders(t, stranger, order)
 	}
 	for range tries.Burst {
 		s.shows(t, stranger, "forged", "x")
@@ -323,4 +385,7 @@ func TestScreensOfTheOfficer(t *testing.T) {
 	camera.Take(refused, "officer-refused")
 	_, answer := s.shows(t, c, "good", "")
 	camera.Take(answer, "officer-answer")
+	withOrders(s)
+	_, kept := s.orders(t, c, "order")
+	camera.Take(kept, "officer-preserved")
 }

@@ -39,7 +39,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{o: o, base: p, counter: reception.NewCounter(o.Daemon), hand: &athand.Watches{}, officer: officer.New(p)}
 	pages := p.Handler(entry{p, s.counter, s.hand}.routes(), home{p}.routes(), doors{p}.routes(), todo{p}.routes(), people{p, s.counter}.routes(), desk{p, s.counter}.routes(), more{p, o.Version}.routes(),
 		access{p}.routes(), setup.Routes(p), resident.Routes(p), pass{p, tries.New(tries.PassEvery)}.routes(), s.officer.Routes())
-	s.handler = guard.Guard{Words: p.Words, Names: o.Names, Upload: rescue.Path, MostUpload: rescue.MostUpload, Most: map[string]int64{page.OfficerPath: officer.MostForm}}.Before(pages) // before the sessions: requests of another site prolong none
+	s.handler = guard.Guard{Words: p.Words, Names: o.Names, Upload: rescue.Path, MostUpload: rescue.MostUpload, Most: map[string]int64{page.OfficerPath: officer.MostForm, officer.PreservePath: officer.MostForm}}.Before(pages) // before the sessions: requests of another site prolong none
 	return s, nil
 }
 

@@ -60,6 +60,7 @@ var routeRoles = map[string][]caller.Role{
 	"POST /v1/recovery/rehearse":          landlord,
 	"POST /v1/backup":                     landlord,
 	"POST /v1/inquiry":                    officers,
+	"POST /v1/preserve":                   officers,
 	"POST /v1/pass":                       visitors,
 	"POST /v1/resident/{act}":             residents,
 	"POST /v1/mine":                       residents,

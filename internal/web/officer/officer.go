@@ -1,8 +1,8 @@
 // Package officer is the page on which an officer shows a mandate at the house, by the own phone and with no
 // other network (O1): the signed paper goes up as a file, and the sealed answer comes down, or the refusal
-// with its reason, by which rule, and what to do.
+// with its reason, by which rule, and what to do. An order to preserve goes up in the same way.
 //
-// It judges nothing: the daemon does, by the code that gatehouse query asks. It refuses to tell anybody that
+// It judges nothing: the daemon does, by the code that gatehouse query and gatehouse preserve ask. It refuses to tell anybody that
 // somebody was here: it has no account and no session, logs nothing and counts nothing that others see, and
 // what it holds is in memory alone, for ten minutes, under an address that nobody guesses.
 package officer
@@ -25,7 +25,10 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// MostForm is the most bytes of the form with a mandate, which is one message.
+// PreservePath is where an order to preserve is shown.
+const PreservePath = page.OfficerPath + "/preserve"
+
+// MostForm is the most bytes of a form with a mandate or an order, which is one message.
 const MostForm = wire.MaxMessage + 8<<10
 
 // every is how often an address gets another try after the first ones: by itself it can't use up the refusals that the
@@ -50,6 +53,7 @@ func (o *Officer) Routes() []page.Route {
 	return []page.Route{
 		page.At("GET "+page.OfficerPath, page.Anybody, func(v *page.Visit) error { return v.Show("officer", form{}) }),
 		page.At("POST "+page.OfficerPath, page.Anybody, o.ask),
+		page.At("POST "+PreservePath, page.Anybody, o.preserve),
 		page.At("GET "+page.OfficerPath+"/{visit}", page.Anybody, o.look),
 		page.At("GET "+page.OfficerPath+"/{visit}/{file}", page.Anybody, o.download),
 	}
@@ -77,22 +81,47 @@ const soon = 2 * time.Second
 
 // ask shows the gateway a mandate.
 func (o *Officer) ask(v *page.Visit) error {
-	in, wrong := read(v)
+	use, wrong := number(v)
 	if wrong != "" {
 		return o.again(v, http.StatusUnprocessableEntity, wrong)
 	}
-	if !o.tries.Allow(v.RemoteAddr, "") {
+	return o.show(v, aMandate, func(ctx context.Context, envelope []byte) (got outcome, err error) {
+		got.Inquiry, err = control.InquiryRequest{Mandate: envelope, Use: use}.AskAtMost(ctx, o.Daemon, mostAnswer)
+		return got, err
+	})
+}
+
+// preserve shows the gateway an order to preserve, which shows nothing of the log.
+func (o *Officer) preserve(v *page.Visit) error {
+	return o.show(v, anOrder, func(ctx context.Context, envelope []byte) (got outcome, err error) {
+		kept, err := control.PreserveRequest{Order: envelope}.Ask(ctx, o.Daemon)
+		if got.Refusal = kept.Refusal; got.Refusal == nil {
+			got.kept = &kept
+		}
+		return got, err
+	})
+}
+
+// show shows the gateway a paper, for nobody who is signed in, and leads to what comes of it. A paper that is taken uses no
+// try.
+func (o *Officer) show(v *page.Visit, what paper, ask func(context.Context, []byte) (outcome, error)) error {
+	envelope, wrong := upload(v, string(what))
+	if wrong != "" {
+		return o.again(v, http.StatusUnprocessableEntity, wrong)
+	}
+	from := v.RemoteAddr
+	if !o.tries.Allow(from, "") {
 		return o.again(v, http.StatusTooManyRequests, wordTooMany)
 	}
-	id, x, err := o.visits.begin(func(ctx context.Context) (control.Inquiry, error) {
-		got, err := in.AskAtMost(caller.With(ctx, caller.Caller{Role: caller.Page}), o.Daemon, mostAnswer)
-		if err == nil && got.Refusal == nil || errors.Is(err, control.ErrLarge) {
-			o.tries.Back(v.RemoteAddr, "")
+	id, x, err := o.visits.begin(func(ctx context.Context) (outcome, error) {
+		got, err := ask(caller.With(ctx, caller.Caller{Role: caller.Page}), envelope)
+		if got.of = what; err == nil && got.Refusal == nil || errors.Is(err, control.ErrLarge) {
+			o.tries.Back(from, "")
 		}
 		return got, err
 	})
 	if err != nil {
-		o.tries.Back(v.RemoteAddr, "")
+		o.tries.Back(from, "")
 		return o.again(v, http.StatusServiceUnavailable, wordBusy)
 	}
 	wait(v, x, soon)
@@ -105,28 +134,34 @@ func (o *Officer) again(v *page.Visit, status int, wrong string) error {
 	return v.ShowStatus(status, "officer", form{v.Words(wrong, 0), strings.TrimSpace(v.FormValue("use"))})
 }
 
-// read reads a form; wrong is the key of what is wrong with it.
-func read(v *page.Visit) (in control.InquiryRequest, wrong string) {
-	if use := strings.TrimSpace(v.FormValue("use")); use != "" {
-		n, err := strconv.ParseUint(use, 10, 32)
-		if err != nil || n == 0 {
-			return in, wordNumber
-		}
-		in.Use = n
+// number reads the number of an answer to fetch again, 0 for a new one; wrong is the key of what is wrong with it.
+func number(v *page.Visit) (use uint64, wrong string) {
+	typed := strings.TrimSpace(v.FormValue("use"))
+	if typed == "" {
+		return 0, ""
 	}
-	file, _, err := v.FormFile("mandate")
+	n, err := strconv.ParseUint(typed, 10, 32)
+	if err != nil || n == 0 {
+		return 0, wordNumber
+	}
+	return n, ""
+}
+
+// upload reads the file of a form; wrong is the key of what is wrong with it.
+func upload(v *page.Visit, field string) (envelope []byte, wrong string) {
+	file, _, err := v.FormFile(field)
 	if err != nil {
-		return in, wordNoFile
+		return nil, wordNoFile
 	}
 	defer file.Close()
-	in.Mandate, err = io.ReadAll(io.LimitReader(file, wire.MaxMessage+1))
+	envelope, err = io.ReadAll(io.LimitReader(file, wire.MaxMessage+1))
 	switch {
-	case err != nil || len(in.Mandate) == 0:
-		return in, wordNoFile
-	case len(in.Mandate) > wire.MaxMessage:
-		return in, wordLarge
+	case err != nil || len(envelope) == 0:
+		return nil, wordNoFile
+	case len(envelope) > wire.MaxMessage:
+		return nil, wordLarge
 	}
-	return in, ""
+	return envelope, ""
 }
 
 // wait waits for the answer, so long at most.
@@ -162,6 +197,8 @@ func (o *Officer) look(v *page.Visit) error {
 		return v.ShowStatus(page.StatusOf(x.err), "officer", form{Said: said(v, x.err)})
 	case x.got.Refusal != nil:
 		return v.Show("officer_refused", shown)
+	case x.got.kept != nil:
+		return v.Show("officer_kept", shown)
 	default:
 		return v.Show("officer_answer", shown)
 	}
@@ -180,10 +217,16 @@ type shown struct {
 	control.Inquiry
 	Path      string // of the visit
 	Reference string
-	Place     string // building and gateway; empty: no approver has signed the paper, and nobody is told where it was shown
+	Place     string // building and gateway; empty: the paper is of nobody who may sign for the house, and nobody is told where it was shown
 	At, Until time.Time
 	Parts     []part
+	Order     bool               // an order to preserve was shown, and no mandate
+	Kept      *control.Preserved // of one that was taken
+	KeptUntil *time.Time         // its end, in the building's zone; nil: the gateway does not know the time
 }
+
+// Hours is for how long at least nothing of an order's span is erased, from when it was shown.
+func (s shown) Hours() int64 { return s.Kept.Seconds / 3600 }
 
 // part is one file of an answer.
 type part struct {
@@ -194,13 +237,20 @@ type part struct {
 }
 
 func (o *Officer) shown(v *page.Visit, x *visit) shown {
-	s := shown{Inquiry: x.got, Path: page.OfficerPath + "/" + v.PathValue("visit"), At: x.at, Until: x.at.Add(keepFor)}
-	if x.got.Reference == nil {
+	s := shown{Inquiry: x.got.Inquiry, Path: page.OfficerPath + "/" + v.PathValue("visit"), At: x.at, Until: x.at.Add(keepFor), Order: x.got.of == anOrder, Kept: x.got.kept}
+	switch {
+	case x.got.Reference != nil:
+		s.Reference = x.got.Reference.String()
+	case s.Kept == nil:
 		return s
 	}
-	s.Reference = x.got.Reference.String()
 	if st, err := o.Watch.Now(v.Context()); err == nil {
-		s.Place, s.At, s.Until = st.Building+"/"+st.Gateway, s.At.In(st.Clock.Now.Location()), s.Until.In(st.Clock.Now.Location())
+		zone := st.Clock.Now.Location()
+		s.Place, s.At, s.Until = st.Building+"/"+st.Gateway, s.At.In(zone), s.Until.In(zone)
+		if s.Kept != nil && s.Kept.Until != nil {
+			until := s.Kept.Until.In(zone)
+			s.KeptUntil = &until
+		}
 	}
 	for i, f := range x.got.Files {
 		p := part{Number: i + 1, Of: len(x.got.Files), Kilobytes: (len(f.Sealed) + 1023) / 1024, SHA256: fmt.Sprintf("%x", f.SHA256[:])}

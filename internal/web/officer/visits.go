@@ -23,10 +23,26 @@ const (
 // errBusy: too many mandates are being asked about.
 var errBusy = errors.New("too many ask at this moment")
 
-// visit is one mandate that was shown. Its fields are set before done is closed, and not changed then.
+// outcome is what a paper gets: a mandate or an order to preserve.
+type outcome struct {
+	control.Inquiry
+	kept *control.Preserved // of an order that was taken; nil: none was
+	of   paper
+}
+
+// paper is what was shown.
+type paper string
+
+// The papers.
+const (
+	aMandate paper = "mandate"
+	anOrder  paper = "order"
+)
+
+// visit is one paper that was shown. Its fields are set before done is closed, and not changed then.
 type visit struct {
 	done chan struct{} // closed: the daemon has answered
-	got  control.Inquiry
+	got  outcome
 	err  error
 	at   time.Time // when it was answered
 }
@@ -69,7 +85,7 @@ func newVisits() *visits {
 
 // begin has the daemon asked, also if whoever showed the mandate goes away meanwhile. It returns the id of
 // the visit, which nobody else guesses.
-func (s *visits) begin(ask func(context.Context) (control.Inquiry, error)) (string, *visit, error) {
+func (s *visits) begin(ask func(context.Context) (outcome, error)) (string, *visit, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.asking == mostAsking || s.closed {
@@ -87,7 +103,7 @@ func (s *visits) begin(ask func(context.Context) (control.Inquiry, error)) (stri
 	return id, x, nil
 }
 
-func (s *visits) take(ctx context.Context, ask func(context.Context) (control.Inquiry, error)) (q control.Inquiry, err error) {
+func (s *visits) take(ctx context.Context, ask func(context.Context) (outcome, error)) (q outcome, err error) {
 	select {
 	case s.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -98,7 +114,7 @@ func (s *visits) take(ctx context.Context, ask func(context.Context) (control.In
 }
 
 // end keeps what a visit got, for some minutes.
-func (s *visits) end(id string, x *visit, got control.Inquiry, err error) {
+func (s *visits) end(id string, x *visit, got outcome, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asking--

@@ -11,19 +11,19 @@ import (
 )
 
 // answered is an answer of one file.
-func answered(bytes int) func(context.Context) (control.Inquiry, error) {
-	return func(context.Context) (control.Inquiry, error) {
-		return control.Inquiry{Use: 1, Files: []control.SealedFile{{Sealed: make([]byte, bytes)}}}, nil
+func answered(bytes int) func(context.Context) (outcome, error) {
+	return func(context.Context) (outcome, error) {
+		return outcome{Inquiry: control.Inquiry{Use: 1, Files: []control.SealedFile{{Sealed: make([]byte, bytes)}}}}, nil
 	}
 }
 
 // refused is a refusal, as anybody gets it.
-func refused(context.Context) (control.Inquiry, error) {
-	return control.Inquiry{Refusal: &control.MandateRefusal{Code: "unsigned"}}, nil
+func refused(context.Context) (outcome, error) {
+	return outcome{Inquiry: control.Inquiry{Refusal: &control.MandateRefusal{Code: "unsigned"}}}, nil
 }
 
 // show has a mandate answered, and returns the id of the visit. Some time passes.
-func show(t *testing.T, s *visits, ask func(context.Context) (control.Inquiry, error)) string {
+func show(t *testing.T, s *visits, ask func(context.Context) (outcome, error)) string {
 	t.Helper()
 	id, x, err := s.begin(ask)
 	if err != nil {
@@ -66,10 +66,10 @@ func TestVisitsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newVisits()
 		asked := 0
-		waits := func(ctx context.Context) (control.Inquiry, error) {
+		waits := func(ctx context.Context) (outcome, error) {
 			asked++
 			<-ctx.Done()
-			return control.Inquiry{}, ctx.Err()
+			return outcome{}, ctx.Err()
 		}
 		var all []*visit
 		for range mostAsking {
@@ -104,7 +104,7 @@ func TestVisitsEnd(t *testing.T) {
 		s := newVisits()
 		defer s.close()
 		began := time.Now()
-		_, x, err := s.begin(func(ctx context.Context) (control.Inquiry, error) { <-ctx.Done(); return control.Inquiry{}, ctx.Err() })
+		_, x, err := s.begin(func(ctx context.Context) (outcome, error) { <-ctx.Done(); return outcome{}, ctx.Err() })
 		if err != nil {
 			t.Fatal(err)
 		}

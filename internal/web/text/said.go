@@ -283,6 +283,7 @@ var said = [][2]string{
 	{"the file has more than", "oldcards.said_large"},
 	{"nobody is named who may sign a mandate for it", "officer.said_no_registry"},
 	{"without an entry there is no answer", "officer.said_not_durable"},
+	{"nothing is preserved: the disk takes no hold", "officer.said_not_held"},
 	{"the mandate was not used so often here", "officer.said_no_use"},
 	{"too many of such were shown within the hour", "officer.said_busy"},
 	{"are too many for one query", "officer.said_too_many"},
