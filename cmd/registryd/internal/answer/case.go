@@ -169,7 +169,9 @@ func (c *theCase) do(l *line) {
 	was := l.answered
 	d, err := c.asked(l)
 	if err != nil {
-		l.fail(err)
+		if !l.open() { // one that waits is asked again: the front may be away for a moment
+			l.fail(err)
+		}
 		return
 	}
 	if l.answered = told(d); d.Refusal == nil {
