@@ -18,7 +18,7 @@ func openHolds(g *Gateway) {
 		doors = append(doors, d.ID)
 	}
 	var err error
-	g.Holds, err = holds.OpenBook(holds.Options{Path: g.Site.Path(holdsFile), Doors: doors, Kept: time.Duration(g.Site.Journal.WhoDays) * 24 * time.Hour,
+	g.Holds, err = holds.OpenBook(holds.Options{Path: g.Site.Path(holdsFile), Doors: doors, Kept: time.Duration(g.Site.Journal.WhoDays) * 24 * time.Hour, Chance: g.o.Cadence.Decoys,
 		Now: func() holds.Moment {
 			r := g.Clock.Read()
 			return holds.Moment{Wall: r.Wall, Boot: r.Boot, Interval: r.Interval}

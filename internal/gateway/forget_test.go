@@ -27,7 +27,7 @@ func (h *house) remembers(who wire.Who) (found bool) {
 		if err != nil || !d.Type().IsRegular() {
 			return nil // it went meanwhile, or is a socket
 		}
-		b, err := os.ReadFile(path)
+		b, _ := os.ReadFile(path) // nothing, where it went meanwhile
 		found = found || bytes.Contains(b, who.Tenancy[:]) || bytes.Contains(b, who.Credential[:]) || bytes.Contains(b, []byte(who.Tenancy.String()))
 		return nil
 	}))

@@ -94,6 +94,8 @@ type Cadence struct {
 	Rest time.Duration
 	// Cover returns how long the next entry that says nothing is away; nil: cover.Gap.
 	Cover func() time.Duration
+	// Decoys draws a random time below a limit, for holds that nobody ordered; nil: by chance.
+	Decoys func(limit time.Duration) time.Duration
 }
 
 func (c Cadence) filled() Cadence {

@@ -42,12 +42,14 @@ type Moment struct {
 	Interval trueclock.Interval
 }
 
-// Options of a book. All are required.
+// Options of a book. All but Chance are required.
 type Options struct {
 	Path  string
 	Now   func() Moment // safe for concurrent use; it must not call the book
 	Doors []string      // of the gateway, at least one
 	Kept  time.Duration // how long who parts are kept
+
+	Chance func(below time.Duration) time.Duration // by which decoys are made; nil: rand.N
 }
 
 // Book has the holds of a gateway. Safe for concurrent use; make it with OpenBook.
@@ -61,6 +63,9 @@ type Book struct {
 // OpenBook reads the book; none is an empty one. With an error, which means that the file is damaged, all is held for as long
 // as an order holds: what it held can't be known.
 func OpenBook(o Options) (*Book, error) {
+	if o.Chance == nil {
+		o.Chance = rand.N
+	}
 	m := o.Now()
 	b := &Book{o: o, boot: m.Boot}
 	all, err := read(o.Path)
@@ -178,7 +183,7 @@ func (b *Book) Cover() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.pass()
-	if rand.IntN(decoyOneIn) == 0 {
+	if b.chance(decoyOneIn) == 0 {
 		if err := b.put(b.decoy(now), now); !errors.Is(err, errFull) {
 			return err
 		}
@@ -191,14 +196,17 @@ func (b *Book) Cover() error {
 // none lasts for more than two weeks.
 func (b *Book) decoy(now Moment) slot {
 	spare := max(b.o.Kept-For-24*time.Hour, 24*time.Hour) // a file is closed after its last entry, and its age counts from then
-	age, life := rand.N(spare), For
-	if rand.IntN(lastingOne) == 0 {
-		life += rand.N(max(min(spare-age, For), time.Hour))
+	age, life := b.o.Chance(spare), For
+	if b.chance(lastingOne) == 0 {
+		life += b.o.Chance(max(min(spare-age, For), time.Hour))
 	}
 	until := uint32(now.Wall.Add(-age).Unix()/hour) * hour
-	from := until - uint32(1+rand.IntN(25))*hour
-	return newSlot(b.o.Doors[rand.IntN(len(b.o.Doors))], from, until, life, now.Interval)
+	from := until - uint32(1+b.chance(25))*hour
+	return newSlot(b.o.Doors[b.chance(len(b.o.Doors))], from, until, life, now.Interval)
 }
+
+// chance draws a number below n.
+func (b *Book) chance(n int) int { return int(b.o.Chance(time.Duration(n))) }
 
 // Save writes how long holds have lasted, for the next run.
 func (b *Book) Save() error {

@@ -187,7 +187,14 @@ func (a *archive) create(epoch uint64, start tree.Range, suffix string, first []
 // rewrite rewrites a closed file without slack, and without the who parts that are to go. The caller holds upkeep, which
 // is free while it pauses.
 func (a *archive) rewrite(ctx context.Context, f catalogue.File, erase func(journaled.Stored) bool) error {
-	check := func(path string) error { return a.o.Verify(ctx, path) }
+	check := func(path string) error {
+		if a.o.Sync != nil {
+			a.upkeep.Unlock() // as in any pause
+			a.o.Sync()
+			a.upkeep.Lock()
+		}
+		return a.o.Verify(ctx, path)
+	}
 	return segment.Rewriting{Path: f.Path, End: f.End, Erase: erase, Held: &a.upkeep, Check: check}.Run(ctx)
 }
 

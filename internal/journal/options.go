@@ -65,8 +65,8 @@ type Options struct {
 	// KeepEvery is how often the files are looked after when nothing else is the
 	// reason to: missing files, space, age; 1 min.
 	KeepEvery time.Duration
-	// Sync is called before each commit, by the goroutine that makes it: it may
-	// wait, as a slow disk does. Nil: nothing is called.
+	// Sync is called before each commit, and before a rewritten file takes its place, by the
+	// goroutine that does it: it may wait, as a slow disk does. Nil: nothing is called.
 	Sync func()
 }
 

@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/faultnet"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/simulate/frontdb"
 	"gatehouse/internal/simulate/laws"
 	"gatehouse/internal/simulate/model"
 	"gatehouse/internal/simulate/plan"
@@ -51,7 +52,9 @@ func (r *run) close() {
 	r.atLast()
 	r.settled()
 	r.agree()
+	r.police.AtLast()
 	r.complete()
+	r.erased()
 	r.told()
 	r.certificates.Renewed()
 }
@@ -190,6 +193,28 @@ func (r *run) complete() {
 	}
 	for _, b := range r.w.Bed.Gateways {
 		r.w.Entries.Judge(b.Name, have[b.Name], func() bool { return r.alarmed(b) }, r.w.Report)
+	}
+	r.audited(have)
+}
+
+// audited is law W9: no answer without its audit entry.
+func (r *run) audited(have map[string]map[testbed.Spot]int) {
+	there, err := frontdb.Read(r.w.Bed.Ctx, r.w.Bed.Registry.Front.Disk, r.w.Bed.Dir)
+	if err != nil {
+		r.w.Report.Breach("W9", "the front's database can't be read: %v", err)
+		return
+	}
+	lost := func(gateway string) bool {
+		return r.w.Model.Minds[gateway].Damaged || r.alarmed(r.w.Bed.Gateway(gateway))
+	}
+	r.w.Answers.Judge(have, there, lost, r.w.Report)
+}
+
+// erased is law W10: what was erased is nowhere, and what is preserved stays.
+func (r *run) erased() {
+	r.police.Registry()
+	for _, b := range r.w.Bed.Gateways {
+		r.police.Gateway(b)
 	}
 }
 

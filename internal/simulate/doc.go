@@ -11,8 +11,8 @@
 //
 // Plans are made by package plan and what programs stand on is played by package
 // virtual; testbed has the programs. People (package people), the registry's office
-// and those who follow hints (office), faults and enemies (faults, hostile) act in
-// one world (package world), each with a table of the events that it knows; model
+// and those who follow hints (office), those who ask under mandates (officers), faults and
+// enemies (faults, hostile) act in one world (package world), each with a table of the events that it knows; model
 // holds what people know, laws judges by it, and report is told. This package wires
 // them, runs plans in processes of their own, and closes each run.
 //

@@ -10,6 +10,7 @@ import (
 	"gatehouse/internal/simulate/hostile"
 	"gatehouse/internal/simulate/laws"
 	"gatehouse/internal/simulate/office"
+	"gatehouse/internal/simulate/officers"
 	"gatehouse/internal/simulate/people"
 	"gatehouse/internal/simulate/plan"
 	"gatehouse/internal/simulate/report"
@@ -24,6 +25,7 @@ type run struct {
 	desk   *people.Desk
 	op     *office.Operator
 	hints  *office.Hints
+	police *officers.Officers
 
 	machines     *faults.Machines
 	clocks       *faults.Clocks
@@ -42,8 +44,11 @@ func newRun(p plan.Plan, dir string) *run {
 	if left, ends := p.CAEnds(); ends {
 		setup.CALeft = &left
 	}
+	if strings.Contains(p.Climate, "mandates") {
+		setup.WhoDays = officers.Days
+	}
 	w := world.New(p, testbed.NewBed(setup))
-	r := &run{w: w, events: map[string]func(n [4]int){}, desk: people.NewDesk(w), op: office.NewOperator(w),
+	r := &run{w: w, events: map[string]func(n [4]int){}, desk: people.NewDesk(w), op: office.NewOperator(w), police: officers.NewOfficers(w),
 		machines: faults.NewMachines(w), clocks: faults.NewClocks(w), certificates: faults.NewCertificates(w), thief: hostile.NewThief(w)}
 	r.hints, r.disks = office.NewHints(w, r.op), faults.NewDisks(w, r.op)
 	r.stranger, r.broker = hostile.NewStranger(w, r.hints), hostile.NewBroker(w, r.thief)
@@ -53,7 +58,7 @@ func newRun(p plan.Plan, dir string) *run {
 	}{
 		people.NewResidents(w, r.desk), people.NewLandlord(w, r.desk), people.NewVisitors(w), r.op, r.hints,
 		r.machines, r.clocks, links, faults.NewLosses(w, r.hints), r.disks, r.certificates, faults.NewYear(w, r.machines, links, r.op),
-		r.thief, r.stranger, r.broker,
+		r.thief, r.stranger, r.broker, r.police,
 	} {
 		maps.Copy(r.events, who.Events())
 	}

@@ -35,6 +35,8 @@ func (l *Losses) restore(theIssuer, theFront bool) {
 	if theFront {
 		l.w.Bed.Registry.StopFront()
 		put(&l.w.Bed.Registry.Front, api.FileDatabase)
+		l.w.Answers.PutBack(l.w.BackedUp)
+		l.w.Erased.PutBack(l.w.Now())
 	}
 	if theIssuer {
 		l.w.Bed.Registry.Issuer.End()
@@ -88,6 +90,7 @@ func (l *Losses) oldImage(n [4]int) {
 	l.w.Report.Say("%s gets an old image of its card", b.Name)
 	had := b.Entries()
 	l.w.Must(b.Name, b.SetBack("backup"))
+	l.w.Erased.Another(b.Name)
 	l.w.Model.Minds[b.Name] = l.w.Model.Images[b.Name].Clone()
 	signs := l.setBackSigns(b, had)
 	l.w.Boot(b)

@@ -126,7 +126,7 @@ func TestEntries(t *testing.T) {
 	if fresh := e.Note("gw1", []testbed.Entry{one}, 0); len(fresh) != 1 {
 		t.Errorf("new are %v", fresh)
 	}
-	if fresh := e.Note("gw1", []testbed.Entry{one, two}, 0); len(fresh) != 1 || fresh[0] != two {
+	if fresh := e.Note("gw1", []testbed.Entry{one, two}, 0); len(fresh) != 1 || fresh[0].At != two.At {
 		t.Errorf("new are %v", fresh)
 	}
 	judge := func(alarmed bool, ones, twos int) func(*report.Report) {

@@ -33,6 +33,7 @@ func (h *Hints) Replace(b *testbed.Gateway) {
 	}
 	h.w.Lost(began, b.Name+" is a new machine")
 	h.w.Entries.Forget(b.Name, h.w.Shown)
+	h.w.Erased.Another(b.Name)
 }
 
 // keyElsewhere reports whether another gateway has the building's key, to send it.

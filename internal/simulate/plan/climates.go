@@ -50,6 +50,13 @@ var rarer = []rare{
 		{"visitors", "clocks"},
 		{"visitors", "machines"},
 	}},
+	{0x6d616e6461accd, 8, [][]string{
+		{"mandates"},
+		{"mandates", "machines"},
+		{"mandates", "restores"},
+		{"mandates", "links"},
+		{"mandates", "losses"},
+	}},
 	{0x656e656d79, 6, [][]string{{"hostile gateway"}, {"hostile broker"}, {"hostile witness"}, {"hostile issuer"}}},
 }
 
@@ -138,6 +145,14 @@ var drawn = map[string][]share{
 		{"pass", 4, ending{}},
 		{"visitor", 3, ending{}},
 		{"visitor swipes", 6, ending{}},
+	},
+	"mandates": {
+		{"ask on site", 4, ending{}},
+		{"ask registry", 4, ending{}},
+		{"preserve", 1, ending{}},
+		{"preserve on site", 1, ending{}},
+		{"forget", 3, ending{}},
+		{"search", 1, ending{}},
 	},
 	"hostile gateway": {
 		{"strange hello", 4, ending{}},

@@ -40,7 +40,7 @@ var scenarios = map[int]scenario{
 	6:  {name: "a revocation, a power cut at once, three weeks without a line", days: 24, events: threeWeeks},
 	7:  {name: "the primary is killed, the old issuer wakes", words: "it comes with the city's replicas"},
 	8:  {name: "notice, a clock confirmed a year ahead, an old image", days: 6, events: landlordsClock},
-	9:  {name: "erase, court order and hold in one file", words: "it comes with the mandate"},
+	9:  {name: "mandates: erase, court order and hold in one file", days: 12, events: oneFile},
 	10: {name: "a gateway a version behind, a flood at the other, disk full, certificates over, clock 1970", days: 5, events: versionBehind},
 	11: {name: "links that die in silence", days: 2, events: silentLinks},
 	12: {name: "each file of a gateway is lost, one after the other", days: 13, events: eachFile},

@@ -10,6 +10,7 @@ var starts = map[string]func(p *Plan, dice *rand.Rand){
 	"certificates":    (*Plan).wear,
 	"year":            (*Plan).silence,
 	"landlord":        (*Plan).lieInWait,
+	"mandates":        (*Plan).keepTwoWeeks,
 	"hostile gateway": (*Plan).stealCard,
 	"hostile witness": (*Plan).stealKeys,
 	"hostile issuer":  (*Plan).stealKeys,
@@ -59,6 +60,24 @@ func (p *Plan) silence(dice *rand.Rand) {
 		p.add(from+after.Truncate(time.Microsecond), "wake", which, dice.IntN(3), dice.IntN(20))
 	}
 	p.add(from+longSilence-4*time.Hour, "silence ends", which, dice.IntN(1<<20), dice.IntN(2))
+}
+
+// quietWeeks is how long nothing happens but that people come home, so that what may be kept for two days is over at both ends.
+const quietWeeks = 13 * Day
+
+// keepTwoWeeks has an approver from the first hour on, and puts quiet weeks with good backups in the middle of a plan.
+func (p *Plan) keepTwoWeeks(dice *rand.Rand) {
+	from := time.Duration(max(1, p.Days/2))*Day + 137
+	for i := range p.Events {
+		if p.Events[i].At >= from {
+			p.Events[i].At += quietWeeks
+		}
+	}
+	p.add(30*time.Minute+137, "appoint")
+	for _, quiet := range []time.Duration{0, Day, 8 * Day} {
+		p.Events = append(p.Events, Event{At: from + quiet + time.Hour, Kind: "swipe", N: numbers(dice)})
+		p.add(from+quiet+4*time.Hour, "safe backup")
+	}
 }
 
 // lieInWait has the landlord wait at a door for tenants who only come home, twice a day.

@@ -41,6 +41,8 @@ var laws = []struct{ law, text string }{
 	{"W6", "desk, door and registry say the same"},
 	{"W7", "who walks shows to nobody who may not know"},
 	{"W8", "the landlord alone stops nobody before the notice's end, and an enemy of one part does no more than he can"},
+	{"W9", "no answer under a mandate without its audit entry"},
+	{"W10", "what was erased is nowhere, and what is preserved stays"},
 }
 
 // DayByDay is a run told day by day.

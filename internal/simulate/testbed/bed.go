@@ -25,6 +25,7 @@ type Setup struct {
 	Gateways int
 	Scans    bool           // there are scanners of codes at the doors
 	OwnDisks bool           // each disk is a file system of its own, where this process may
+	WhoDays  int            // for how long both ends keep who passed; 0: as ever
 	CALeft   *time.Duration // after how long the registry's CA ends; nil: 20 years
 }
 

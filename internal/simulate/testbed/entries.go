@@ -17,6 +17,13 @@ type Entry struct {
 	Kind  string
 	Words string
 	Why   string // its reason
+	Door  string
+	Clock wire.ClockQuality
+
+	Detail []byte // of its header
+	Salt   []byte // with which its who part is stored; nil: it has none here
+	Who    wire.Who
+	Erased bool // it had a who part
 }
 
 // Spot is the place of an entry in a gateway's log.
@@ -34,7 +41,13 @@ func (b *Gateway) Entries() (all []Entry) {
 			return nil // what can't be read is no entry
 		}
 		words := strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s %s", h.Kind, h.Outcome, h.Reason, h.Door, h.Source)), " ")
-		all = append(all, Entry{Spot{fmt.Sprintf("%016x", e.Epoch), e.Sequence}, h.Time(), h.Kind.String(), words, h.Reason.String()})
+		one := Entry{At: Spot{fmt.Sprintf("%016x", e.Epoch), e.Sequence}, Time: h.Time(), Kind: h.Kind.String(), Words: words, Why: h.Reason.String(),
+			Door: h.Door, Clock: h.Clock, Detail: h.Detail, Erased: e.Erased}
+		if len(e.Who) > 0 {
+			one.Salt = e.Salt[:]
+			one.Who, _ = wire.DecodeWho(e.Who)
+		}
+		all = append(all, one)
 		return nil
 	})
 	return all

@@ -15,10 +15,12 @@ import (
 	"gatehouse/internal/faultnet"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/clock"
+	"gatehouse/internal/holds"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/simulate/virtual"
 	"gatehouse/internal/site"
+	"gatehouse/internal/trueclock"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
@@ -98,6 +100,9 @@ func (b *Gateway) parse() (*site.Site, error) {
 	if b.scans {
 		text = append(text, scanner...)
 	}
+	if days := b.Bed.setup.WhoDays; days > 0 {
+		text = fmt.Appendf(text, "[journal]\nwho_days = %d\n", days)
+	}
 	return site.Parse(text)
 }
 
@@ -165,7 +170,7 @@ func (b *Gateway) Start() error {
 			l.link = &gatewayLink{Link: n, name: b.Name, config: c, server: b.Bed.Registry, again: make(chan struct{}, 1), deaf: make(chan struct{}, 1), chance: b.Bed.chances(b.Name).UpTo}
 			return l.link, nil
 		},
-		Sync: b.Disk.Wait, Formats: b.Formats, Network: b.Bed.LAN.Sockets(), Cadence: gateway.Cadence{Clock: time.Minute, Journal: 15 * time.Minute, Gather: time.Millisecond, Cover: b.covers},
+		Sync: b.Disk.Wait, Formats: b.Formats, Network: b.Bed.LAN.Sockets(), Cadence: gateway.Cadence{Clock: time.Minute, Journal: 15 * time.Minute, Gather: time.Millisecond, Cover: b.covers, Decoys: b.Bed.chances(b.Name + " decoys").UpTo},
 		Chance: b.Bed.chances(b.Name + " waits").UpTo})
 	if err != nil {
 		return fmt.Errorf("%s: %w", b.Name, err)
@@ -279,6 +284,15 @@ func (b *Gateway) Linked() bool { return b.life != nil && b.life.link != nil }
 
 // HalfOpen makes the connection half-open: nobody notices, and nothing passes.
 func (b *Gateway) HalfOpen() { b.life.link.Blind() }
+
+// Held reports whether a hold of the gateway's own keeps an entry: of an order, or one that nobody ordered.
+func (b *Gateway) Held(e Entry) bool {
+	now := time.Now()
+	book, err := holds.OpenBook(holds.Options{Path: b.Disk.Path("state", "holds"), Now: func() holds.Moment {
+		return holds.Moment{Wall: now, Boot: b.Clock.Boot(), Interval: trueclock.Interval{Sure: now.Unix(), Lo: now.Unix(), Hi: now.Unix()}}
+	}})
+	return err != nil || book.Held(wire.Header{Door: e.Door, Wall: e.Time.UnixMilli(), Clock: e.Clock})
+}
 
 // Running reports whether the daemon runs.
 func (b *Gateway) Running() bool { return b.life != nil }

@@ -81,8 +81,11 @@ func newRegistry(w *Bed) (*Registry, error) {
 	if old {
 		now = now.AddDate(-20, 0, 0).Add(*w.setup.CALeft)
 	}
-	err := authority.Init(made, authority.Setup{Registry: "town", Hosts: []string{Host}, Enrol: EnrolPort, Broker: brokerPort,
-		Config: fmt.Appendf(nil, "mqtt_listen = \"%[1]s:%[2]d\"\nenrol_listen = \"%[1]s:%[3]d\"\nenrol_per_minute = 1000\n", Host, brokerPort, EnrolPort), Now: now})
+	config := fmt.Appendf(nil, "mqtt_listen = \"%[1]s:%[2]d\"\nenrol_listen = \"%[1]s:%[3]d\"\nenrol_per_minute = 1000\n", Host, brokerPort, EnrolPort)
+	if days := w.setup.WhoDays; days > 0 {
+		config = fmt.Appendf(config, "who_days = %[1]d\nadmin_days = %[1]d\n", days)
+	}
+	err := authority.Init(made, authority.Setup{Registry: "town", Hosts: []string{Host}, Enrol: EnrolPort, Broker: brokerPort, Config: config, Now: now})
 	if err == nil && old {
 		_, err = authority.RenewServer(filepath.Join(made, authority.DirIssuer), filepath.Join(made, authority.DirFront), nil, time.Now())
 	}

@@ -3,6 +3,7 @@ package virtual
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -67,6 +68,18 @@ func (d *Disk) Image(name string) error {
 		return err
 	}
 	return CopyTree(d.Dir(), to)
+}
+
+// Keep puts a file into an image, and ends what it comes from.
+func (d *Disk) Keep(image, name string, from io.ReadCloser) error {
+	b, err := io.ReadAll(from)
+	if err := errors.Join(err, from.Close()); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(d.ImageDir(image), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(d.ImageDir(image), name), b, 0o600)
 }
 
 // Next makes a new generation, a copy of the present one or of an image.

@@ -78,7 +78,9 @@ func (w *World) NoteTime(b *testbed.Gateway) {
 // of one instant are told in the order of their words: they come from parts that
 // do not wait for each other.
 func (w *World) noteEntries(b *testbed.Gateway) {
-	fresh := w.Entries.Note(b.Name, b.Entries(), w.Now())
+	all := b.Entries()
+	w.Erased.Note(b.Name, all, w.Now(), w.Report)
+	fresh := w.Entries.Note(b.Name, all, w.Now())
 	if !w.Plan.Trace {
 		return
 	}

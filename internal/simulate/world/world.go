@@ -24,7 +24,11 @@ type World struct {
 	Report  *report.Report
 	Shown   *laws.Shown
 	Entries *laws.Entries
+	Answers *laws.Answers
+	Erased  *laws.Erased
 	Keys    Theft
+
+	BackedUp time.Duration // when the front's database was copied last
 
 	lastLoss time.Duration
 	listHash map[string]string // by gateway: the list that it applied when it was looked at last
@@ -41,7 +45,8 @@ const (
 
 // New is a world in which nothing has happened and nothing runs.
 func New(p plan.Plan, bed *testbed.Bed) *World {
-	return &World{Bed: bed, Plan: p, Model: model.NewModel(), Report: &report.Report{}, Shown: laws.NewShown(), Entries: laws.NewEntries(), listHash: map[string]string{}}
+	return &World{Bed: bed, Plan: p, Model: model.NewModel(), Report: &report.Report{}, Shown: laws.NewShown(), Entries: laws.NewEntries(),
+		Answers: &laws.Answers{}, Erased: laws.NewErased(), listHash: map[string]string{}}
 }
 
 // Now is the true time since the beginning.
