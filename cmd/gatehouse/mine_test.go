@@ -114,6 +114,8 @@ func TestMine(t *testing.T) {
 	if status, _, said := b.tool("471109\n", "mine", "3B", "--lang", "zh"); status == 0 || !strings.Contains(said, "房号和密码对不上") {
 		t.Errorf("a wrong PIN: %d, %s", status, said)
 	}
+	b.fails("471109\n", []string{"too many tries", "after a start of the gateway a flat has one try"}, "mine", "3B", "--lang", "en")
+	b.fails("471109\n", []string{"试得太多了", "网关刚启动时只能试一次"}, "mine", "3B", "--lang", "zh")
 	stop()
 	b.nobody(out + zh)
 }
@@ -149,6 +151,29 @@ func TestMineTakenAlong(t *testing.T) {
 	status, _, said := b.mine(tenantCard, "mine", "3B", "--reader", "yard", "--export", b.path("mine.csv"), "--lang", "en")
 	if again, err := os.ReadFile(b.path("mine.csv")); err != nil || status == 0 || string(again) != string(table) || !strings.Contains(said, "is there already") {
 		t.Errorf("a file that was there: %d, %s", status, said)
+	}
+}
+
+// TestMineLooksFirst: what is wrong with text, door or file is said before the PIN is asked for, so it costs no try and no
+// reading; and who takes a copy along and has something put right sees all the same what is held.
+func TestMineLooksFirst(t *testing.T) {
+	t.Parallel()
+	b, stop := resident(t)
+	defer stop()
+	must(t, os.WriteFile(b.path("there"), nil, 0o600))
+	for _, bad := range [][]string{
+		{"so many digits", "这里连着的数字太多", "--correct", "call 13800000000"},
+		{"no door cellar at this gateway\nhint: gatehouse status lists the doors", "没有“cellar”这扇门", "--reader", "cellar"},
+		{"no door cellar at this gateway", "没有“cellar”这扇门", "--keypad", "cellar"},
+		{"can't be written: no such file or directory\nhint: name with --export", "写不进去", "--export", b.path("none/mine.csv")},
+		{"is there already", "已经存在", "--export", b.path("there")},
+	} {
+		b.fails("", []string{bad[0]}, append([]string{"mine", "3B", "--lang", "en"}, bad[2:]...)...)
+		b.fails("", []string{bad[1]}, append([]string{"mine", "3B", "--lang", "zh"}, bad[2:]...)...)
+	}
+	out := b.read("--export", b.path("mine.csv"), "--about", "flat", "--correct", "it is another flat", "--lang", "en")
+	if !strings.Contains(out, "Card accepted · ") || !strings.Contains(out, "Your request is in the log") {
+		t.Errorf("a copy and a request: %s", out)
 	}
 }
 

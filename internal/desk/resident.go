@@ -168,7 +168,7 @@ func (d *Residents) living(ctx context.Context, r ResidentRequest) (*tenancy.Ten
 	}
 	there, place := d.inFlat(flat, r.Act), d.place(flat)
 	if !d.tries.Take(place, time.Now()) {
-		return nil, unknown("wait a quarter of an hour; cards and one-time codes go on opening", "too many tries")
+		return nil, unknown("wait a quarter of an hour: after a start of the gateway a flat has one try, else five; cards and one-time codes go on opening", "too many tries")
 	}
 	var found []*tenancy.Tenancy
 	for _, t := range there {

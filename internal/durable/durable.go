@@ -50,6 +50,27 @@ func Create(path string, fill func(temp string) error) error {
 	return Rename(temp, path)
 }
 
+// errTried ends the trial of CanCreate.
+var errTried = errors.New("it can be created")
+
+// CanCreate tells before something is done whose result goes into a new file whether Create can make it. The error wraps
+// fs.ErrExist where the file is there, and else says why it can't be made, without a path. Nothing is left behind.
+func CanCreate(path string) error {
+	err := Create(path, func(temp string) error {
+		if err := os.WriteFile(temp, nil, 0o600); err != nil {
+			return err
+		}
+		return errTried
+	})
+	if errors.Is(err, errTried) {
+		return nil
+	}
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		return p.Err // the path is one that nobody named
+	}
+	return err
+}
+
 // Guard runs f, which uses a file that is mapped into memory, and turns a panic or a memory fault
 // in it into ErrDamaged. It guards the calling goroutine only. The error names what.
 func Guard(what string, f func() error) (err error) {

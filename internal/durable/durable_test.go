@@ -51,3 +51,23 @@ func TestMakeDir(t *testing.T) {
 		t.Fatal("a directory below a file gave no error")
 	}
 }
+
+func TestCanCreate(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	if err := CanCreate(path); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("it leaves %v, %v", left, err)
+	}
+	if err := CanCreate(filepath.Join(dir, "none", "f")); err == nil || err.Error() != "no such file or directory" {
+		t.Errorf("no directory: %v", err)
+	}
+	if err := WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := CanCreate(path); !errors.Is(err, os.ErrExist) {
+		t.Errorf("a file that is there: %v", err)
+	}
+}

@@ -11,11 +11,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/control"
 	"gatehouse/internal/durable"
+	"gatehouse/internal/naming"
 	"gatehouse/internal/resident"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/text"
@@ -54,6 +56,9 @@ func (c Mine) Run(s *session.Session) error {
 }
 
 func (c Mine) read(s *session.Session, t resident.Teller) error {
+	if err := c.check(s, t); err != nil {
+		return err
+	}
 	at, door, err := c.begin(s, t)
 	if err != nil {
 		return err
@@ -74,8 +79,10 @@ func (c Mine) read(s *session.Session, t resident.Teller) error {
 		}
 		fmt.Fprintln(s.Err, t.Say("tool_copy", c.Export))
 	}
-	if c.Correct == "" {
-		return s.Print(m, nil, func(w io.Writer) { show(w, t, m) })
+	if c.Correct == "" || !s.JSON {
+		if err := s.Print(m, nil, func(w io.Writer) { show(w, t, m) }); err != nil || c.Correct == "" {
+			return err
+		}
 	}
 	in := control.MineCorrection{About: c.About, Text: c.Correct}
 	if c.Entry != "" {
@@ -83,6 +90,40 @@ func (c Mine) read(s *session.Session, t resident.Teller) error {
 	}
 	taken, err := at.Correct(s.Ctx, in)
 	return s.Print(taken, err, func(w io.Writer) { fmt.Fprintln(w, t.Say("corrected", taken.Number)) })
+}
+
+// check looks at what was typed before the PIN is asked for: a wrong PIN is counted, and so is a reading.
+func (c Mine) check(s *session.Session, t resident.Teller) error {
+	if c.Correct != "" {
+		if _, err := naming.Request(c.Correct); err != nil {
+			return socket.Hinted("", "%v", err)
+		}
+	}
+	if c.Export != "" {
+		switch err := durable.CanCreate(c.Export); {
+		case errors.Is(err, os.ErrExist):
+			return c.exists(t)
+		case err != nil:
+			return socket.Hinted(t.Say("tool_unwritable_do"), "%s", t.Say("tool_unwritable", c.Export, err))
+		}
+	}
+	if c.Reader == "" && c.Keypad == "" {
+		return nil
+	}
+	st, err := s.Client.Status(s.Ctx)
+	if err != nil {
+		return err
+	}
+	for _, named := range []string{c.Reader, c.Keypad} {
+		if named != "" && !slices.ContainsFunc(st.Doors, func(d control.Door) bool { return d.ID == named }) {
+			return socket.Hinted(t.Say("tool_no_door_do"), "%s", t.Say("tool_no_door", named))
+		}
+	}
+	return nil
+}
+
+func (c Mine) exists(t resident.Teller) error {
+	return socket.Hinted(t.Words.Say(t.Lang, "evidence.do_exists"), "%s", t.Words.Say(t.Lang, "evidence.exists", c.Export))
 }
 
 // begin takes flat and PIN, and says where the card is held up.
@@ -120,7 +161,7 @@ func (c Mine) export(t resident.Teller, m control.Mine) error {
 	}
 	err := durable.Create(c.Export, func(temp string) error { return os.WriteFile(temp, all.Bytes(), 0o600) })
 	if errors.Is(err, os.ErrExist) {
-		return socket.Hinted(t.Words.Say(t.Lang, "evidence.do_exists"), "%s", t.Words.Say(t.Lang, "evidence.exists", c.Export))
+		return c.exists(t)
 	}
 	return err
 }

@@ -91,25 +91,14 @@ func (c Query) use() (uint64, error) {
 	return *c.Use, nil
 }
 
-// errTried ends a trial, which leaves no file.
-var errTried = errors.New("it can be written")
-
 // writable tries to write the file before the gateway is asked: what it answers is counted.
 func writable(out string) error {
-	err := durable.Create(out, func(temp string) error {
-		if err := os.WriteFile(temp, nil, 0o600); err != nil {
-			return err
-		}
-		return errTried
-	})
+	err := durable.CanCreate(out)
 	switch {
-	case errors.Is(err, errTried):
+	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrExist):
 		return socket.Hinted("用 --out 另取文件名 name another file with --out", "%s 已经存在 is there already", out)
-	}
-	if p := (*fs.PathError)(nil); errors.As(err, &p) {
-		err = p.Err // the path is one that nobody named
 	}
 	return socket.Hinted("用 --out 指定可写目录中的新文件；尚未查询，未计次 name with --out a new file in a directory that is there and that you may write to: nothing was asked, and nothing is counted",
 		"%s 不能写入 can't be written: %v", out, err)

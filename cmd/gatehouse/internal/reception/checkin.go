@@ -89,10 +89,18 @@ func (c CheckIn) Run(s *session.Session) error {
 			if in.From != nil && in.From.After(time.Now()) {
 				when = "from " + a.From + " on"
 			}
-			fmt.Fprintf(w, "tenancy %s: its card opens %s %s; the registry hears of it as soon as it can be reached\n",
-				called(done.Tenancy), strings.Join(done.Tenancy.Doors, ", "), when)
+			fmt.Fprintf(w, "tenancy %s: its card opens %s; the registry hears of it as soon as it can be reached\n", called(done.Tenancy), opening(done.Tenancy.Doors, missing, when))
 		})
 	})
+}
+
+// opening says which doors a card opens: those of the tenancy without those that do not read it yet.
+func opening(doors, missing []string, when string) string {
+	opens := slices.DeleteFunc(slices.Clone(doors), func(d string) bool { return slices.Contains(missing, d) })
+	if len(opens) == 0 {
+		return "no door yet"
+	}
+	return strings.Join(opens, ", ") + " " + when
 }
 
 func (c CheckIn) gather(v visit) (a answers, err error) {
