@@ -86,7 +86,10 @@ func approverRefused(r *centre, at func(string) string, rooted []string) {
 	if err := os.WriteFile(at("short"), []byte("xin-1 north two.pub\n"), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
+	r.refused("open "+at("nowhere/root.pub"), "approver", "list", "--dir", at("nowhere"))
+	r.refused("open "+at("nowhere/root.pub"), "trust", "show", "--dir", at("nowhere"))
 	for want, args := range map[string][]string{
+		"load public key: ":                            {"approver", "add", "--seat", "xin-1", "--district", "north", "--key", at("offline/root.key")},
 		"an approver has a seat, a district and a key": {"approver", "add", "--seat", "xin-1"},
 		"--list goes with no other approver":           {"approver", "add", "--seat", "xin-1", "--list", at("list")},
 		"line 1 has 3 words":                           {"approver", "add", "--list", at("short")},

@@ -37,6 +37,9 @@ type forgetCmd struct {
 // Run erases whom the entries of a tenancy name. Which entries they are is found here, with the key, and shown to nobody;
 // it is written down first that it was done, by whom and why.
 func (c forgetCmd) Run(s *session) error {
+	if err := operator.CheckFile(c.Case); err != nil {
+		return err
+	}
 	key, err := keys.LoadSealKey(c.Key)
 	if err != nil {
 		return socket.Hinted("--key names records.key, which registryd init wrote into the offline directory", "%v", err)
@@ -63,16 +66,25 @@ func (c forgetCmd) Run(s *session) error {
 	}
 	done, err := s.front.Forget(s.ctx, found.Entries())
 	return s.Print(map[string]any{"building": home.Building, "erased": done.Erased, "later": done.Later, "shut": found.Shut}, err, func(w io.Writer) {
-		fmt.Fprintf(w, "%s of building %s erased; its gateways keep theirs until their time is over%s\n", amount.Of(done.Erased, "who part"), home.Building,
-			command.Choose(c.Order == "", "", ", or at each: gatehouse forget "+c.Order))
-		if done.Later > 0 {
-			fmt.Fprintf(w, "%s more by themselves, within some weeks\n", amount.Of(done.Later, "who part"))
-		}
-		if found.Shut > 0 {
-			fmt.Fprintf(w, "NOT LOOKED AT: %s that this key does not open; what was sealed before a new records key opens with the old one\n", amount.Of(found.Shut, "batch"))
-		}
+		c.write(w, home.Building, done, found.Shut)
 	})
 }
+
+// write says what was done; shut is the number of batches that the key does not open.
+func (c forgetCmd) write(w io.Writer, building string, done api.Forgotten, shut int) {
+	fmt.Fprintf(w, "%s of building %s erased; its gateways keep theirs until their time is over%s\n", amount.Of(done.Erased, "who part"), building,
+		command.Choose(c.Order == "", "", ", or at each: gatehouse forget "+c.Order))
+	if done.Later > 0 {
+		fmt.Fprintf(w, "%s more by themselves, within some weeks\n%s\n", amount.Of(done.Later, "who part"), notForResident)
+	}
+	if shut > 0 {
+		fmt.Fprintf(w, "NOT LOOKED AT: %s that this key does not open; what was sealed before a new records key opens with the old one\n", amount.Of(shut, "batch"))
+	}
+}
+
+// notForResident keeps the operator from repeating that some parts stay, from which follows that an officer wants them.
+const notForResident = "这一行只供登记中心内部：不要告知住户。可以答复：请求已经办理，其余按期自动删除\n" +
+	"the line before is for the registry alone: do not pass it on. Say that the request was carried out, and that what is left goes by its age"
 
 type preserveCmd struct {
 	Order string `arg:"" help:"The signed order of an enrolled officer, as gatehouse preserve sign writes it."`

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gatehouse/internal/keys"
+	"gatehouse/internal/registry/api"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
@@ -79,6 +80,7 @@ func (r *centre) forgets(trust wire.Trust, tenancy wire.ID, seals [][]byte) {
 	records, short := filepath.Join(r.dir, "offline", "records.key"), tenancy.String()[:8]
 	before := r.ok("entries")
 	r.refused("no reason to erase", "forget", short, "--key", records, "--reason", "arrears", "--case", "12")
+	r.refused("somebody's name", "forget", short, "--key", records, "--reason", "order", "--case", "张三")
 	r.refused("no case", "forget", short, "--key", records, "--reason", "order", "--case", " ")
 	r.refused("no tenancy", "forget", wire.ID{8}.String(), "--key", records, "--reason", "order", "--case", "12")
 	r.refused("PEM", "forget", short, "--key", filepath.Join(r.dir, "offline", "root.key"), "--reason", "order", "--case", "12")
@@ -111,6 +113,20 @@ func (r *centre) forgets(trust wire.Trust, tenancy wire.ID, seals [][]byte) {
 	}
 	if out := r.ok("audit"); !strings.Contains(out, "order: file 12") || !strings.Contains(out, tenancy.String()) {
 		t.Error(out)
+	}
+}
+
+// TestForgetLater: what an officer's order keeps is told to the registry, with a word not to repeat it to the resident.
+func TestForgetLater(t *testing.T) {
+	said := func(later int) string {
+		var b strings.Builder
+		forgetCmd{}.write(&b, "house-1", api.Forgotten{Erased: 1, Later: later}, 0)
+		return b.String()
+	}
+	for _, want := range []string{"2 who parts more by themselves", "不要告知住户", "do not pass it on"} {
+		if all, some := said(0), said(2); strings.Contains(all, want) || !strings.Contains(some, want) {
+			t.Errorf("%q is missing, or there where nothing is kept:\n%s\n%s", want, all, some)
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ func (r *centre) tells(m mandates.Mandate, tenancy wire.ID) {
 	}
 	sheets, err := os.ReadFile(page)
 	must(t, err)
-	for _, want := range []string{"门禁记录调取告知书", "<td>" + tenancy.String(), "<td>3b", "<td>调证-2026-1", "甲派出所", "the police have had entries of the door log about your tenancy"} {
+	for _, want := range []string{"门禁记录调取告知书", "<td>" + tenancy.String(), "<td>3b", "<td>调证-2026-1", "甲派出所", "the police have asked for entries of the door log about your tenancy"} {
 		if !strings.Contains(string(sheets), want) {
 			t.Errorf("the sheet lacks %q:\n%s", want, sheets)
 		}
@@ -37,6 +37,7 @@ func (r *centre) tells(m mandates.Mandate, tenancy wire.ID) {
 	if text := r.ok(append(counter, records)...); !strings.Contains(text, reference+"\n  甲派出所，文书号 notice 调证-2026-1") || strings.Contains(text, "3b") {
 		t.Errorf("the resident hears\n%s", text)
 	}
+	r.refused("somebody's name", "told", tenancy.String()[:8], "--case", "张三", "--key", records)
 	r.refused("is no records key", append(counter, filepath.Join(r.dir, "offline", "escrow.key"))...)
 	if text := r.ok("audit"); !strings.Contains(text, "resident: 咨询-7") {
 		t.Errorf("that the resident asked is not written down:\n%s", text)
@@ -44,6 +45,8 @@ func (r *centre) tells(m mandates.Mandate, tenancy wire.ID) {
 	r.refused("nobody may be told", "notices", "done", wire.ID{0xac}.String()[:8])
 	r.refused("nobody may be told", "notices", "print", wire.ID{0xac}.String()[:8], "--out", page)
 	r.refused("0 references", "notices", "done", "ffff")
+	r.refused("hint: four digits of it at least", "notices", "done", reference[:3])
+	r.refused("hint: four digits of it at least", "notices", "print", reference[:3], "--out", page+"2")
 	if text := r.ok("notices", "done", reference[:8]); !strings.Contains(text, "mandate "+reference+": told ") {
 		t.Error(text)
 	}

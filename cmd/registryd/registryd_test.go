@@ -291,6 +291,7 @@ func (r *centre) names(tenancy wire.ID) {
 	t := r.t
 	t.Helper()
 	records := filepath.Join(r.dir, "offline", "records.key")
+	r.refused("somebody's name", "person", tenancy.String(), "--key", records, "--reason", "mandate", "--case", "张三")
 	r.refused("no reason to look", "person", tenancy.String(), "--key", records, "--reason", "curious", "--case", "7")
 	r.refused("PEM", "person", tenancy.String(), "--key", filepath.Join(r.dir, "offline", "root.key"), "--reason", "mandate", "--case", "7")
 	if out := r.ok("person", tenancy.String(), "--key", records, "--reason", "mandate", "--case", "case 7"); !strings.Contains(out, tenantName) {

@@ -116,6 +116,9 @@ type personCmd struct {
 // Run shows the person of a tenancy: the only way to see a name. The look is recorded before
 // anything is fetched; the key never leaves this process.
 func (c personCmd) Run(s *session) error {
+	if err := operator.CheckFile(c.Case); err != nil {
+		return err
+	}
 	key, err := keys.LoadSealKey(c.Key)
 	if err != nil {
 		return socket.Hinted("--key names records.key, which registryd init wrote into the offline directory", "%v", err)

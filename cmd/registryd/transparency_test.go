@@ -60,6 +60,9 @@ func trustOf(t *testing.T, records []byte) []byte {
 	return envelope
 }
 
+// quarter names the one that a time is in.
+func quarter(at time.Time) string { return fmt.Sprintf("%dQ%d", at.Year(), (at.Month()+2)/3) }
+
 // TestTransparency: a quarter is published once, when it is over, with no number from 1 to 4; a page that needs nothing
 // beside it, and a list in which an answered mandate is found.
 func TestTransparency(t *testing.T) {
@@ -92,7 +95,8 @@ func TestTransparency(t *testing.T) {
 		t.Errorf("%d\n%s%s", status, text, errOut)
 	}
 	for want, more := range map[string][]string{"no quarter": {"--quarter", "2026Q7"}, "go together": {"--out", out}, "lies in --out": {"--out", out, "--oversight", filepath.Join(out, "p")},
-		"is not over": {"--quarter", "2099Q4", "--out", out, "--oversight", padding}, "no time zone": {"--zone", "Moon"}, "records.key": {"--key", filepath.Join(dir, "none")},
+		"has not begun": {"--quarter", "2099Q4"},
+		"is not over":   {"--quarter", quarter(time.Now().UTC()), "--zone", "UTC", "--out", out, "--oversight", padding}, "no time zone": {"--zone", "Moon"}, "records.key": {"--key", filepath.Join(dir, "none")},
 		"is no records key that a trust document of this registry names": {"--key", foreign}} {
 		if status, _, errOut := call(front, append(slices.Clone(args), more...)...); status != 1 || !strings.Contains(errOut, want) || !strings.Contains(errOut, "hint: ") {
 			t.Errorf("%s: %d %s", want, status, errOut)

@@ -162,14 +162,19 @@ func OpenHouse(envelope []byte, trust wire.Trust, building string) (wire.House, 
 }
 
 // LoadRoot reads the root's public key.
-func LoadRoot(path string) (ed25519.PublicKey, error) {
+func LoadRoot(path string) (ed25519.PublicKey, error) { return loadPublic("root", path) }
+
+// LoadPublic reads the public Ed25519 key of anybody else.
+func LoadPublic(path string) (ed25519.PublicKey, error) { return loadPublic("public", path) }
+
+func loadPublic(what, path string) (ed25519.PublicKey, error) {
 	block, err := readBlock(path, publicBlock)
 	if err != nil {
-		return nil, fmt.Errorf("load root key: %w", err)
+		return nil, fmt.Errorf("load %s key: %w", what, err)
 	}
 	public, err := publicKey(block)
 	if err != nil {
-		return nil, fmt.Errorf("load root key: %s: %w", path, err)
+		return nil, fmt.Errorf("load %s key: %s: %w", what, path, err)
 	}
 	return public, nil
 }

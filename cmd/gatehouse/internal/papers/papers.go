@@ -113,7 +113,7 @@ func saidNo(r *mandate.Refusal) error {
 
 // publicKey reads the file beside a key.
 func publicKey(path string) (ed25519.PublicKey, error) {
-	public, err := keys.LoadRoot(path) // any Ed25519 key in PKIX
+	public, err := keys.LoadPublic(path)
 	if err != nil {
 		return nil, socket.Hinted("gatehouse mandate key makes FILE and FILE.pub; this wants FILE.pub", "%v", err)
 	}

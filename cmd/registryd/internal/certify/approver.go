@@ -66,7 +66,7 @@ func (c approverAddCmd) Run(s *Session) error {
 }
 
 func certified(seat, district, town, file string) (approver.Approver, error) {
-	public, err := keys.LoadRoot(file) // any Ed25519 key in PKIX
+	public, err := keys.LoadPublic(file)
 	if err != nil {
 		return approver.Approver{}, socket.Hinted("the .pub beside the key of gatehouse mandate key", "seat %s: %v", seat, err)
 	}

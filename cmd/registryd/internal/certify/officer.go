@@ -36,7 +36,7 @@ func (c officerAddCmd) Run(s *Session) error {
 	if _, err := os.Lstat(c.Out); !errors.Is(err, fs.ErrNotExist) {
 		return socket.Hinted("name another file", "%s is there already", c.Out)
 	}
-	public, err := keys.LoadRoot(c.Key) // any Ed25519 key in PKIX
+	public, err := keys.LoadPublic(c.Key)
 	if err != nil {
 		return socket.Hinted("the .pub beside the key of gatehouse mandate key", "%v", err)
 	}

@@ -62,14 +62,20 @@ func (s *Session) notices() (all []notice, err error) {
 	return all, err
 }
 
+// leastDigits of a reference name a mandate: with fewer a slip of the finger names one, too.
+const leastDigits = 4
+
 // find returns the only notice whose reference begins with text.
 func (s *Session) find(text string) (notice, error) {
+	if len(text) < leastDigits {
+		return notice{}, socket.Hinted("four digits of it at least: registryd notices list --all shows them", "%q is too short for a reference", text)
+	}
 	all, err := s.notices()
 	if err != nil {
 		return notice{}, err
 	}
 	all = slices.DeleteFunc(all, func(n notice) bool {
-		return text == "" || !strings.HasPrefix(n.Reference.String(), strings.ToLower(text))
+		return !strings.HasPrefix(n.Reference.String(), strings.ToLower(text))
 	})
 	if len(all) != 1 {
 		return notice{}, socket.Hinted("registryd notices list --all shows the references", "%s of an answered mandate begin with %q", amount.Of(len(all), "reference"), text)
@@ -177,7 +183,7 @@ func (v shown) state() string {
 }
 
 type doneCmd struct {
-	Reference string `arg:"" help:"Of the mandate, or its first digits."`
+	Reference string `arg:"" help:"Of the mandate, or its first digits, four at least."`
 }
 
 // Run marks a mandate as told of.

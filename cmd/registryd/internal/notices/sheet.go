@@ -18,7 +18,7 @@ import (
 )
 
 type printCmd struct {
-	Reference string `arg:"" help:"Of the mandate, or its first digits."`
+	Reference string `arg:"" help:"Of the mandate, or its first digits, four at least."`
 	Out       string `required:"" help:"New file for the page." placeholder:"FILE.html"`
 }
 

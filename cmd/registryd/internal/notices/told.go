@@ -35,6 +35,9 @@ type concerned struct {
 // had that, and those that asked for everybody or a card, and have an entry of it in the answer. It is written down first that somebody asked.
 // The key, and what it opens, never leave this process.
 func (c Told) Run(s *Session) error {
+	if err := operator.CheckFile(c.Case); err != nil {
+		return err
+	}
 	records, err := answer.Keys(s.Ctx, s.Front, c.Key...)
 	if err != nil {
 		return err

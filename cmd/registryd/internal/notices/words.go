@@ -14,10 +14,10 @@ var sheetWords = words{
 
 // What a sheet says, by whom it is for.
 var (
-	forTenancy = text{"公安机关依法凭经批准的调取令，调取了与您的租约有关的门禁出入记录。现在可以告知您。",
-		"Under a mandate that was approved by law the police have had entries of the door log about your tenancy. You may be told of it now."}
-	forBuilding = text{"公安机关依法凭经批准的调取令，调取了下列时间内经过下列门的所有人的出入记录。现在可以告知各位住户。",
-		"Under a mandate that was approved by law the police have had the entries of everybody who passed these doors in this time. The residents may be told of it now."}
+	forTenancy = text{"公安机关依法凭经批准的调取令，要求提供与您的租约有关的门禁出入记录。现在可以告知您。",
+		"Under a mandate that was approved by law the police have asked for entries of the door log about your tenancy. You may be told of it now."}
+	forBuilding = text{"公安机关依法凭经批准的调取令，要求提供下列时间内经过下列门的所有人的出入记录。现在可以告知各位住户。",
+		"Under a mandate that was approved by law the police have asked for the entries of everybody who passed these doors in this time. The residents may be told of it now."}
 )
 
 // The rows of a sheet.
@@ -30,6 +30,6 @@ var (
 	rowPurpose   = text{"用途", "purpose"}
 	rowIssuing   = text{"开具机关", "issuing authority"}
 	rowNotice    = text{"文书号", "notice number"}
-	rowAnswered  = text{"调取时间", "answered"}
+	rowAnswered  = text{"答复时间", "answered"}
 	rowReference = text{"编号", "reference"}
 )

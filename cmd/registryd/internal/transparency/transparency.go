@@ -61,7 +61,11 @@ func (p Publish) Run(s *Session) error {
 	if err != nil {
 		return err
 	}
-	over := !q.To.After(time.Now())
+	now := time.Now()
+	if q.From.After(now) {
+		return socket.Hinted("the one before can be looked at, or published once it is over", "the quarter %s has not begun", q.Name)
+	}
+	over := !q.To.After(now)
 	if err := p.check(over); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/x509"
 	"errors"
@@ -136,12 +137,17 @@ func idOfCA(der []byte) string { return fmt.Sprintf("%x", wire.IDOf(der)) }
 
 // rootOf returns the root's public key from the first directory that has one.
 func rootOf(dirs ...string) (root ed25519.PublicKey, err error) {
+	var failed error // of the first: what --dir names, or its default
 	for _, dir := range dirs {
+		if dir == "" {
+			continue
+		}
 		if root, err = keys.LoadRoot(filepath.Join(dir, api.FileRoot)); err == nil {
 			return root, nil
 		}
+		failed = cmp.Or(failed, err)
 	}
-	return nil, api.Hinted("--dir names the issuer's directory", "%v", err)
+	return nil, api.Hinted("--dir names the issuer's directory, which registryd init made", "%v", failed)
 }
 
 // newestTrust finds the newest trust document among directories, so that an older backup of one
