@@ -46,4 +46,7 @@ func TestLabelNowhere(t *testing.T) {
 	if status != 1 || !strings.HasPrefix(out, "GH") || !strings.Contains(said, "good all the same") {
 		t.Errorf("status %d: %q, %s", status, out, said)
 	}
+	if _, err := os.Stat(r.dir + ".new"); err == nil {
+		t.Error("the label, which has the token, was left beside the directory")
+	}
 }

@@ -118,11 +118,15 @@ func KeepAside(path string, data []byte) error {
 // content or the new. It works under path + ".new". One writer a path.
 func WriteFile(path string, data []byte, mode os.FileMode) error {
 	temp := path + newSuffix
-	if err := writeSynced(temp, data, mode); err != nil {
-		os.Remove(temp) // best effort: the next WriteFile truncates it
+	err := writeSynced(temp, data, mode)
+	if err == nil {
+		err = Rename(temp, path)
+	}
+	if err != nil {
+		os.Remove(temp) // it may be secret; best effort: the next WriteFile truncates it
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return Rename(temp, path)
+	return nil
 }
 
 func writeSynced(path string, data []byte, mode os.FileMode) error {

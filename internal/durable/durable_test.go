@@ -31,6 +31,13 @@ func TestWriteFile(t *testing.T) {
 	if err := WriteFile(filepath.Join(path, "below a file"), nil, 0o600); err == nil {
 		t.Fatal("writing below a file gave no error")
 	}
+	dir := t.TempDir()
+	if err := WriteFile(dir, []byte("secret"), 0o600); err == nil {
+		t.Fatal("writing over a directory gave no error")
+	}
+	if _, err := os.Stat(dir + newSuffix); err == nil {
+		t.Error("what could not be written was left beside the directory")
+	}
 }
 
 func TestMakeDir(t *testing.T) {
