@@ -36,7 +36,9 @@ func (m *Mark) fields() []any { return []any{&m.Gateway, &m.Kind, &m.Number, &m.
 
 // Copy writes a consistent copy of the database to a path that must not exist. Writers are not
 // blocked.
-func (s *Store) Copy(ctx context.Context, path string) error { return dbfile.Copy(ctx, s.read, path) }
+func (s *Store) Copy(ctx context.Context, path string) error {
+	return dbfile.Copy(ctx, s.read.DB, path)
+}
 
 // MarksOf returns how much of each stream a copy has.
 func MarksOf(ctx context.Context, path string) ([]Mark, error) {

@@ -23,6 +23,14 @@ type conn struct {
 	}
 }
 
+// atOnce returns the connection for a query whose rows are read before another one begins.
+func (c conn) atOnce() conn {
+	if tx, writes := c.db.(compiled); writes {
+		c.db = atOnce{tx}
+	}
+	return c
+}
+
 func (c conn) exec(text string, args ...any) error {
 	_, err := c.changed(text, args...)
 	return err
@@ -39,10 +47,7 @@ func (c conn) changed(text string, args ...any) (int64, error) {
 
 // row reads the first row of a query, and reports whether there is one.
 func (c conn) row(doing string, into []any, text string, args ...any) (found bool, err error) {
-	if tx, writes := c.db.(compiled); writes {
-		c.db = first{tx}
-	}
-	for _, err = range rows(c, doing, func(*struct{}) []any { return into }, text, args...) {
+	for _, err = range rows(c.atOnce(), doing, func(*struct{}) []any { return into }, text, args...) {
 		return err == nil, err
 	}
 	return false, nil
@@ -92,7 +97,7 @@ func rows[T any](c conn, doing string, fields func(*T) []any, text string, args 
 // list reads all rows of a query. The result is never nil.
 func list[T any](c conn, doing string, fields func(*T) []any, text string, args ...any) ([]T, error) {
 	all := []T{}
-	for row, err := range rows(c, doing, fields, text, args...) {
+	for row, err := range rows(c.atOnce(), doing, fields, text, args...) {
 		if err != nil {
 			return nil, err
 		}

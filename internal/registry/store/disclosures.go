@@ -52,14 +52,12 @@ func (d Disclosures) Gateway(p wire.Place) (id int64, err error) {
 
 // Uses returns how many answers were given under a mandate, by gateway.
 func (d Disclosures) Uses(reference wire.ID) (map[int64]int, error) {
+	all, err := list(d.conn, "count answers", itself[int64], `SELECT gateway FROM disclosures WHERE reference = $1 AND number > 0`, reference[:])
 	uses := map[int64]int{}
-	for id, err := range rows(d.conn, "count answers", itself[int64], `SELECT gateway FROM disclosures WHERE reference = $1 AND number > 0`, reference[:]) {
-		if err != nil {
-			return nil, err
-		}
+	for _, id := range all {
 		uses[id]++
 	}
-	return uses, nil
+	return uses, err
 }
 
 // Add stores an answer; one with the number of another is an error.

@@ -63,7 +63,7 @@ func (tx *Tx) Range(gateway int64, epoch uint64) (r tree.Range, err error) {
 // Overlapping returns the batches of an epoch that have entries of [from, to), in order, at most
 // the last `most`. Batches do not overlap, so that the search stops at the first one before from.
 func (tx *Tx) Overlapping(gateway int64, epoch, from, to uint64, most int) (all []Batch, err error) {
-	for b, err := range rows(tx.conn, readBatches, (*Batch).fields, `SELECT `+batchColumns+` FROM batches b
+	for b, err := range rows(tx.atOnce(), readBatches, (*Batch).fields, `SELECT `+batchColumns+` FROM batches b
 		WHERE gateway = $1 AND epoch = $2 AND first < $3 ORDER BY first DESC LIMIT $4`, gateway, epoch, to, most) {
 		if err != nil {
 			return nil, err
@@ -104,7 +104,7 @@ func (s *Store) Around(ctx context.Context, gateway int64, epoch, sequence uint6
 	} else {
 		query += `first >= $3 ORDER BY first`
 	}
-	return rows(s.reading(ctx), readBatches, (*Batch).fields, query, gateway, epoch, sequence)
+	return rows(conn{ctx, s.among}, readBatches, (*Batch).fields, query, gateway, epoch, sequence)
 }
 
 const (

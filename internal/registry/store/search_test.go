@@ -160,7 +160,7 @@ var scanned = regexp.MustCompile(`SCAN (b|batches|e|epochs|g|gateways)\b|TEMP B-
 // mustUseKeys checks how each query of a search is executed. The bounds in time are found in
 // indexes, without a look at the batches.
 func mustUseKeys(t *testing.T, s *Store, f Filter) {
-	heard := &listener{DB: s.read}
+	heard := &listener{DB: s.read.DB}
 	c := search{conn{t.Context(), heard}, f}
 	found := c.oldest()
 	if f.Newest {

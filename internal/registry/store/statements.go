@@ -3,7 +3,30 @@ package store
 import (
 	"context"
 	"database/sql"
+	"sync"
 )
+
+// prepared are the readers' connections. Each compiles a query once: that costs as much as a query for one row. Its rows
+// keep their connection to themselves until they are read, so that no other query moves their cursor.
+type prepared struct {
+	*sql.DB
+	known sync.Map // *sql.Stmt by its text; the texts are those of this program, so that they are few
+}
+
+// QueryContext begins a query.
+func (p *prepared) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	stmt, known := p.known.Load(text)
+	if !known {
+		fresh, err := p.PrepareContext(ctx, text)
+		if err != nil {
+			return nil, err
+		}
+		if stmt, known = p.known.LoadOrStore(text, fresh); known {
+			_ = fresh.Close() // another one came first
+		}
+	}
+	return stmt.(*sql.Stmt).QueryContext(ctx, args...)
+}
 
 // statements are the compiled statements of the writing connection: compiling one costs as much as
 // executing it. It is for one Update at a time.
@@ -26,9 +49,9 @@ func (s *statements) learn(ctx context.Context, db *sql.DB) {
 	s.missed = s.missed[:0]
 }
 
-// compiled is a transaction that executes known statements. Of queries only those are among them of which
-// the first row is all: the driver has one cursor for each compiled statement, and another query may be
-// repeated while its rows are read.
+// compiled is a transaction that executes known statements. Of queries only those are among them whose rows
+// are read before anything else: the driver has one cursor for each compiled statement, and another query may
+// be repeated while its rows are read.
 type compiled struct {
 	*sql.Tx
 	statements *statements
@@ -51,13 +74,13 @@ func (c compiled) known(ctx context.Context, text string) *sql.Stmt {
 	return nil
 }
 
-// first is a transaction whose queries end with their first row.
-type first struct{ compiled }
+// atOnce is a transaction of which all rows of a query are read, or the first one, before the next query begins.
+type atOnce struct{ compiled }
 
 // QueryContext begins a query, with the compiled statement if there is one.
-func (f first) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	if stmt := f.known(ctx, text); stmt != nil {
+func (a atOnce) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	if stmt := a.known(ctx, text); stmt != nil {
 		return stmt.QueryContext(ctx, args...)
 	}
-	return f.Tx.QueryContext(ctx, text, args...)
+	return a.Tx.QueryContext(ctx, text, args...)
 }

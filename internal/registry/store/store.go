@@ -30,15 +30,20 @@ type Store struct {
 	lock  *durable.Lock // on the database; nil: released
 	Found dbfile.Found  // the state of the file before it was opened
 	write *sql.DB       // one connection
-	read  *sql.DB
+	read  *prepared
+	among *prepared // queries while the rows of one of read are read
 
 	mu       sync.Mutex // one Update at a time
 	compiled statements
 	closed   bool
 }
 
-// readers is the number of queries that may run at a time beside the writer.
-const readers = 4
+// Numbers of queries that may run at a time beside the writer. Those among the rows of another query have connections of
+// their own: with those of read, as many of the outer ones would wait for each other for ever.
+const (
+	readers = 4
+	amongst = 2
+)
 
 // reading returns the connections for queries outside a transaction.
 func (s *Store) reading(ctx context.Context) conn { return conn{ctx, s.read} }
@@ -90,13 +95,26 @@ func (s *Store) open(ctx context.Context, log zerolog.Logger) error {
 		err = dbfile.Stamp(ctx, s.write, s.path)
 	}
 	if err == nil {
-		s.read, err = sql.Open("sqlite", source(s.path, "deferred"))
+		s.read, err = openReaders(s.path, readers)
+	}
+	if err == nil {
+		s.among, err = openReaders(s.path, amongst)
 	}
 	if err != nil {
 		return fmt.Errorf("open database %s: %w", s.path, dbfile.Explain(s.path, err))
 	}
-	s.read.SetMaxOpenConns(readers)
 	return nil
+}
+
+// openReaders opens connections for queries. They stay open: a new one reads the schema and compiles its queries anew.
+func openReaders(path string, n int) (*prepared, error) {
+	db, err := sql.Open("sqlite", source(path, "deferred"))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(n)
+	return &prepared{DB: db}, nil
 }
 
 // source returns the data source name. Its write-ahead log is brought into the file by every 16 MiB: pages have 4 KiB. What
@@ -112,10 +130,12 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
-	stamped := s.read != nil && !s.closed
+	stamped := s.among != nil && !s.closed
 	s.closed = true
-	if s.read != nil {
-		errs = append(errs, s.read.Close())
+	for _, p := range []*prepared{s.read, s.among} {
+		if p != nil {
+			errs = append(errs, p.Close())
+		}
 	}
 	if stamped { // copies made during this run are older from now on
 		errs = append(errs, dbfile.Stamp(context.Background(), s.write, s.path))
