@@ -150,7 +150,7 @@ func (h Header) Encode() ([]byte, error) {
 // DecodeHeader reads a header and refuses all but the bytes that Encode makes.
 func DecodeHeader(b []byte) (Header, error) {
 	var h Header
-	if err := canonical.Decode("entry header", b, &h); err != nil {
+	if err := canonical.DecodeBy("entry header", b, &h, func() ([]byte, error) { return h.encode(), nil }); err != nil {
 		return Header{}, err
 	}
 	if err := h.check(); err != nil {

@@ -53,10 +53,15 @@ func Marshal(v any) ([]byte, error) { return modes.enc.Marshal(v) }
 
 // Decode fills v from b and refuses b unless v encodes to b again.
 func Decode(what string, b []byte, v any) error {
+	return DecodeBy(what, b, v, func() ([]byte, error) { return modes.enc.Marshal(v) })
+}
+
+// DecodeBy is Decode for a v that is encoded by hand.
+func DecodeBy(what string, b []byte, v any, encode func() ([]byte, error)) error {
 	if err := modes.dec.Unmarshal(b, v); err != nil {
 		return fmt.Errorf("%s: %w: %w", what, ErrMalformed, err)
 	}
-	again, err := modes.enc.Marshal(v)
+	again, err := encode()
 	if err != nil {
 		return fmt.Errorf("%s: %w: %w", what, ErrMalformed, err)
 	}
