@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"gatehouse/internal/evidence"
 	"gatehouse/internal/keys"
@@ -88,6 +89,7 @@ func TestCase(t *testing.T) {
 		m.Expires = m.Issued + 60
 	})
 	paper("6.flat", 6, func(m *mandates.Mandate) { m.Request.Flats = []string{"9z"} })
+	paper("8.house", 8, func(m *mandates.Mandate) { m.Request.Building, m.Request.Flats = "house-9", []string{"9z"} })
 	must(t, os.WriteFile(filepath.Join(papers, "7.form"), []byte("{}"), 0o600))
 	records := filepath.Join(r.dir, "offline", "records.key")
 	args := []string{"query", "--case", papers, "--out", out, "--key", records}
@@ -106,7 +108,7 @@ func TestCase(t *testing.T) {
 		t.Fatalf("before the case:\n%s", text)
 	}
 
-	want := []string{"answered", "twice", "waiting", "unknown", "expired", "failed", "failed"}
+	want := []string{"answered", "twice", "waiting", "unknown", "expired", "failed", "failed", "unknown"}
 	look := func(said string) {
 		t.Helper()
 		all := r.summary(out)
@@ -115,6 +117,9 @@ func TestCase(t *testing.T) {
 			states = append(states, l.State)
 			if l.State != "answered" && l.State != "waiting" && l.State != "partial" && (l.Why == "" || l.Do == "" && l.State != "twice") {
 				t.Errorf("%+v does not say why, or what to do", l)
+			}
+			if l.Why != "" && !bilingual(l.Why) || l.Do != "" && !bilingual(l.Do) {
+				t.Errorf("%+v is not in both languages", l)
 			}
 		}
 		if !slices.Equal(states, want) || len(all[0].Files) != 1 || all[0].Files[0].Entries != 0 || all[0].Number != 1 || all[0].Part != 0 {
@@ -147,7 +152,7 @@ func TestCase(t *testing.T) {
 	if after, err := os.ReadFile(file); err != nil || string(after) != string(before) {
 		t.Errorf("the answer was written anew, %v", err)
 	}
-	must(t, os.Remove(file))
+	must(t, os.WriteFile(file, []byte("tamper"), 0o600))
 	_, said, _ = r.call(args...)
 	look(said)
 	sealed, err := os.ReadFile(file)
@@ -188,4 +193,36 @@ func TestCase(t *testing.T) {
 	if text := r.ok("answers"); strings.Contains(text, "house-1") || !strings.Contains(text, "完整 complete") {
 		t.Errorf("the list says\n%s", text)
 	}
+
+	// A run with one of them, whose directory is the same, leaves the others' lines.
+	one := slices.Clone(args)
+	one[2] = filepath.Join(papers, "1.mandate")
+	if said = r.ok(one...); !strings.Contains(said, "7 项是以前的结果，本次未查询 7 of them as an earlier run has left them") || !strings.Contains(said, "no tenancy of flat") {
+		t.Errorf("it says\n%s", said)
+	}
+	slices.Sort(want)
+	var states []string
+	for _, l := range r.summary(out) {
+		states = append(states, l.State)
+	}
+	if slices.Sort(states); !slices.Equal(states, want) {
+		t.Errorf("the summary has %v, want %v", states, want)
+	}
+
+	// What was answered before it was withdrawn stands in the summary with its files.
+	paper("back", 1, func(m *mandates.Mandate) { m.Status, m.StatusReason = mandates.Withdrawn, "案件撤销" })
+	r.refused("withdrawn", "query", filepath.Join(papers, "back"), "--key", records, "--out", t.TempDir())
+	r.call(one...)
+	line := r.summary(out)[0]
+	text, err := os.ReadFile(filepath.Join(out, "summary.txt"))
+	must(t, err)
+	if line.State != "refused" || line.Number != 1 || len(line.Files) != 1 || line.Files[0].Path != file ||
+		!strings.Contains(string(text), "早先的第 1 次答复已写入文件 answered before, as 1, into:\n    "+file+"\n") {
+		t.Errorf("%+v\n%s", line, text)
+	}
+}
+
+// bilingual reports whether a text has Chinese and English.
+func bilingual(text string) bool {
+	return strings.ContainsFunc(text, func(c rune) bool { return unicode.Is(unicode.Han, c) }) && strings.ContainsFunc(text, unicode.IsLower)
 }

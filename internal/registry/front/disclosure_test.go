@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -349,8 +350,9 @@ func TestUnknownDoor(t *testing.T) {
 	m.Request.Gateways[0].Doors = []string{"frnt"}
 	envelope, err := mandates.Sign(m, "test-registry", c.approver)
 	c.must(err)
-	if d, err := c.front.client.Mandated().Disclose(t.Context(), api.Asked{Mandate: envelope, Gateway: "g1"}); err == nil {
-		t.Errorf("%+v", d)
+	d, err := c.front.client.Mandated().Disclose(t.Context(), api.Asked{Mandate: envelope, Gateway: "g1"})
+	if err == nil || !strings.Contains(err.Error(), "g1 没有门 has no door frnt") || !strings.Contains(err.Error(), "no entry of a door of that name is stored") {
+		t.Errorf("%v %+v", err, d)
 	}
 }
 

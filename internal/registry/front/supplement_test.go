@@ -236,6 +236,13 @@ func TestUsedOnSite(t *testing.T) {
 	if d := c.last(envelope); d.Number != 2 || d.Fresh || len(d.OnSite) != 1 || d.OnSite[0].Uses != 2 {
 		t.Errorf("heard of later: answer %d, on site %+v", d.Number, d.OnSite)
 	}
+	// The paper that takes the mandate back is no other one.
+	m.Status, m.StatusReason = mandates.Withdrawn, "案件撤销"
+	back, err := mandates.Sign(m, "test-registry", c.approver)
+	c.must(err)
+	if d := c.disclose(api.Asked{Mandate: back, Gateway: "g1"}); d.Refusal == nil || d.Refusal.Name != "withdrawn" || len(d.OnSite) != 1 || d.OnSite[0].Uses != 2 || d.OnSite[0].Other != 0 {
+		t.Errorf("withdrawn: %s", sketch(d))
+	}
 }
 
 // TestSplit: papers with one reference, for one gateway each, have no more answers than one of them; of two gateways

@@ -47,6 +47,7 @@ func (c *counter) answerCase(paths []string, wait time.Duration) error {
 		_ = json.Unmarshal(text, &all.before) // what it does not say is made again
 	}
 	all.read(files)
+	all.keep()
 	err = all.stay(wait)
 	if werr := all.write(); werr != nil {
 		return werr
@@ -90,7 +91,7 @@ func (c *theCase) read(files []string) {
 		}
 		first := line{File: path, Reference: q.mandate.Reference.String(), Sum: sha256.Sum256(q.envelope), State: NotAsked, answered: nothing(), q: q}
 		if other, again := seen[first.Sum]; again {
-			first.State, first.Why, first.Building = Twice, "the same as "+other, q.mandate.Request.Building
+			first.State, first.Why, first.Building = Twice, "同一份文件 the same as "+other, q.mandate.Request.Building
 			c.lines = append(c.lines, &first)
 			continue
 		}
@@ -98,7 +99,23 @@ func (c *theCase) read(files []string) {
 		for _, g := range q.mandate.Request.Gateways {
 			l := first
 			l.Place = api.Place{District: q.mandate.Request.District, Town: q.mandate.Request.Town, Building: q.mandate.Request.Building, Gateway: g.ID}
+			for _, b := range c.before {
+				if b.Sum == l.Sum && b.Gateway == l.Gateway && b.Number > 0 {
+					l.Number, l.Part, l.Files = b.Number, b.Part, b.Files
+				}
+			}
 			c.lines = append(c.lines, &l)
+		}
+	}
+}
+
+// keep adds what an earlier run has left, and this one was not given: the summary is of the whole case.
+func (c *theCase) keep() {
+	asked := c.lines
+	for _, b := range c.before {
+		if !slices.ContainsFunc(asked, func(l *line) bool { return l.supersedes(b) }) {
+			b.Earlier = true
+			c.lines = append(c.lines, &b)
 		}
 	}
 }
@@ -174,17 +191,18 @@ func (c *theCase) do(l *line) {
 		}
 		return
 	}
-	if l.answered = told(d); d.Refusal == nil {
-		files, made := c.madeBefore(l, was)
-		if !made {
-			l.answered, err = l.q.answer(d)
-			files = l.Files
-		}
-		if err != nil {
+	l.answered = told(d)
+	switch {
+	case d.Refusal != nil: // what was answered before is with its recipient all the same
+		l.Number, l.Part, l.Files = was.Number, was.Part, was.Files
+	case was.stands(d):
+		l.Files = was.Files
+	default:
+		if l.answered, err = l.q.answer(d); err != nil {
+			l.Files = nothing().Files // the next run makes all of them
 			l.fail(err)
 			return
 		}
-		l.Files = files
 	}
 	l.State, l.Why, l.Do = stateOf(l.answered), "", ""
 	if r := d.Refusal; r != nil {
@@ -200,29 +218,6 @@ func (c *theCase) asked(l *line) (api.Disclosed, error) {
 		}
 	}
 	return l.q.ask(api.Asked{Gateway: l.Gateway, Last: true})
-}
-
-// madeBefore returns the files of the same part of an answer, where they are still there: of this run or an earlier one.
-func (c *theCase) madeBefore(l *line, was answered) ([]sealedFile, bool) {
-	if l.Fresh || l.Number == 0 {
-		return nil, false
-	}
-	earlier := slices.IndexFunc(c.before, func(b line) bool {
-		return b.Sum == l.Sum && b.Gateway == l.Gateway && b.Number == l.Number && b.Part == l.Part
-	})
-	switch {
-	case was.Number == l.Number && was.Part == l.Part && len(was.Files) > 0:
-	case earlier >= 0:
-		was = c.before[earlier].answered
-	default:
-		return nil, false
-	}
-	for _, f := range was.Files {
-		if _, err := os.Stat(f.Path); err != nil {
-			return nil, false
-		}
-	}
-	return was.Files, true
 }
 
 // write writes the summary, for programs and for people.
@@ -250,8 +245,8 @@ func (c *theCase) shown() []line {
 	return all
 }
 
-// ended prints how the case stands. The status is 1 where something was refused or failed, 3 where something
-// is still missing.
+// ended prints how the case stands. The status is 1 where something that was asked for was refused or failed, 3 where
+// something is still missing.
 func (c *theCase) ended() error {
 	var err error
 	if c.JSON {
@@ -266,9 +261,9 @@ func (c *theCase) ended() error {
 	}
 	status := 0
 	for _, l := range c.lines {
-		switch l.State {
-		case Answered, Twice:
-		case Partial, Waiting:
+		switch {
+		case l.Earlier, l.State == Answered, l.State == Twice:
+		case l.State == Partial, l.State == Waiting:
 			status = max(status, stillMissing)
 		default:
 			return command.Ended{Status: 1}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -52,18 +53,21 @@ func (c *counter) read(path string) (*question, error) {
 	q := &question{at: c}
 	var err error
 	if q.envelope, err = input.ReadFile(c.Ctx, path, mostMandate); err != nil {
-		return nil, err
+		if c.Ctx.Err() != nil {
+			return nil, err
+		}
+		return nil, socket.Hinted("看路径是否正确、本用户能否读取 see that the path is right, and that you may read it", "不能读取调取令 can't read the mandate: %v", err)
 	}
 	payload, _, err := wire.Read(q.envelope)
 	if err == nil {
 		q.mandate, err = mandates.Decode(payload)
 	}
 	if err != nil {
-		return nil, socket.Hinted("gatehouse mandate sign makes one", "%s is no signed mandate: %v", path, err)
+		return nil, socket.Hinted("用 gatehouse mandate sign 签名 gatehouse mandate sign makes one", "%s 不是已签名的调取令 is no signed mandate: %v", path, err)
 	}
 	r := q.mandate.Request
 	if r.InHand && len(r.Flats)+len(r.Cards)+len(r.Tenancies) == 0 {
-		return nil, socket.Hinted("gatehouse query in the building waits for the card", "the mandate asks for a card that is held to a reader, and here is none")
+		return nil, socket.Hinted("在楼内用 gatehouse query 刷卡 gatehouse query in the building waits for the card", "调取令要求当场刷卡，此处没有读卡器 the mandate asks for a card that is held to a reader, and here is none")
 	}
 	return q, nil
 }
@@ -96,6 +100,9 @@ func (q *question) readFlats() error {
 		return nil
 	}
 	all, err := q.at.Issuer.Tenancies(q.at.Ctx, q.mandate.Request.Building)
+	if known := (*socket.Error)(nil); errors.As(err, &known) && known.Status == http.StatusNotFound {
+		return socket.Refused(known.Status, "登记中心用 registryd gateway list 查看楼栋 registryd gateway list shows the buildings at the registry", "没有这栋楼 no building %q", q.mandate.Request.Building)
+	}
 	if err != nil {
 		return err
 	}
@@ -108,8 +115,8 @@ func (q *question) readFlats() error {
 			}
 		}
 		if len(q.flats) == before {
-			return socket.Hinted("registryd tenancies --building "+q.mandate.Request.Building+" shows the flats that have or had one; the mandate must name them as they stand there",
-				"no tenancy of flat %q was ever registered", flat)
+			return socket.Hinted("用 registryd tenancies --building "+q.mandate.Request.Building+" 查看房号，调取令须照写 that shows the flats that have or had a tenancy; the mandate must name them as they stand there",
+				"该房从未登记租约 no tenancy of flat %q was ever registered", flat)
 		}
 	}
 	return nil
@@ -137,16 +144,16 @@ func (q *question) answer(d api.Disclosed) (a answered, err error) {
 	named := map[wire.ID]bool{}
 	for _, l := range d.Logs {
 		o, err := q.open(d, l, zone)
-		if err == nil && len(o.Lost) > 0 {
-			err = socket.Hinted(fmt.Sprintf("give the records key of before, too: --key FILE --key OLD; this answer is counted: --again %d", d.Number),
-				"%s of %s were sealed to another records key", amount.Of(len(o.Lost), "entry"), d.Place.Address())
-		}
 		if err != nil {
-			return a, err
+			return a, fmt.Errorf("不能取得或打开记录 can't get or open the entries: %w", err)
+		}
+		if len(o.Lost) > 0 {
+			return a, socket.Hinted(fmt.Sprintf("同时给出以前的存档密钥，本次答复已计次 give the records key of before, too: --key FILE --key OLD; this answer is counted: --again %d", d.Number),
+				"有记录用另一把存档密钥密封 %s of %s were sealed to another records key", amount.Of(len(o.Lost), "entry"), d.Place.Address())
 		}
 		f, err := q.evidence(d, l, o)
 		if err != nil {
-			return a, err
+			return a, fmt.Errorf("不能制作文件 can't make the file: %w", err)
 		}
 		a.Files = append(a.Files, f)
 		for _, id := range o.Tenancies {
@@ -156,7 +163,7 @@ func (q *question) answer(d api.Disclosed) (a answered, err error) {
 	if len(named) > 0 {
 		f, err := q.names(d, named)
 		if err != nil {
-			return a, fmt.Errorf("the entries are in %s, but not the names: %w", q.at.out, err)
+			return a, fmt.Errorf("记录已写入，姓名没有 the entries are in %s, but not the names: %w", q.at.out, err)
 		}
 		a.Files = append(a.Files, f)
 	}
@@ -251,6 +258,7 @@ func (q *question) seal(name string, plain []byte) (sealedFile, error) {
 	if err != nil {
 		return f, err
 	}
+	f.File = sha256.Sum256(b)
 	return f, durable.WriteFile(f.Path, b, 0o600)
 }
 

@@ -40,6 +40,7 @@ type line struct {
 	State     State     `json:"state"`
 	Why       string    `json:"why,omitempty"`
 	Do        string    `json:"do,omitempty"`
+	Earlier   bool      `json:"earlier,omitempty"` // as an earlier run has left it: this one was not given its mandate
 	answered
 	q *question
 }
@@ -54,10 +55,14 @@ func (l *line) fail(err error) {
 	}
 	l.State, l.Why, l.Do = Failed, err.Error(), "改正后再运行一次，已答复的不另计次 mend that and run it again: what was answered is not counted twice"
 	var known *socket.Error
-	if errors.As(err, &known) {
-		if l.Do = cmp.Or(known.Hint, l.Do); known.Status == http.StatusNotFound {
-			l.State = Unknown
-		}
+	if !errors.As(err, &known) {
+		return
+	}
+	if known.Hint != "" {
+		l.Do = known.Hint + "; " + l.Do
+	}
+	if known.Status == http.StatusNotFound {
+		l.State = Unknown
 	}
 }
 
@@ -76,9 +81,15 @@ func stateOf(a answered) State {
 	return Answered
 }
 
+// supersedes reports whether a line says anew what an earlier one says: of the same mandate and gateway, or of a
+// file from which nothing was answered.
+func (l *line) supersedes(earlier line) bool {
+	return l.Sum == earlier.Sum && l.Gateway == earlier.Gateway && l.Sum != wire.Hash{} || l.File == earlier.File && earlier.Number == 0
+}
+
 // open reports whether more of a line may come.
 func (l *line) open() bool {
-	return (l.State == Partial || l.State == Waiting) && l.Lacks != nil && l.Closed == nil
+	return l.q != nil && (l.State == Partial || l.State == Waiting) && l.Lacks != nil && l.Closed == nil
 }
 
 // states are the words for a line's state, in the order in which they are counted.
@@ -97,9 +108,28 @@ var states = []struct {
 	{NotAsked, "尚未查询", "not asked yet"},
 }
 
+// words are a state in both languages.
+func (s State) words() string {
+	for _, w := range states {
+		if w.State == s {
+			return w.zh + " " + w.en
+		}
+	}
+	return string(s)
+}
+
 // tell writes how many lines stand how, and in a table those whose state is to be shown.
 func tell(w io.Writer, lines []*line, shows func(State) bool) {
 	fmt.Fprintf(w, "案件 case: 共 %d 项 %s\n", len(lines), amount.Of(len(lines), "item"))
+	earlier := 0
+	for _, l := range lines {
+		if l.Earlier {
+			earlier++
+		}
+	}
+	if earlier > 0 {
+		fmt.Fprintf(w, "  其中 %d 项是以前的结果，本次未查询 %d of them as an earlier run has left them: this one was not given their mandates\n", earlier, earlier)
+	}
 	var shown []*line
 	for _, s := range states {
 		n := 0
@@ -149,12 +179,18 @@ func (l *line) explain(w io.Writer) {
 	if l.State == Answered && len(l.OnSite) == 0 && l.Elsewhere == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\n%s %s\n", l.address(), l.File)
+	fmt.Fprintf(w, "\n%s %s: %s\n", l.address(), l.File, l.State.words())
 	if l.Why != "" {
 		fmt.Fprintf(w, "  %s\n", l.Why)
 	}
 	if l.Do != "" {
 		fmt.Fprintf(w, "  怎么办 what to do: %s\n", l.Do)
+	}
+	if l.State != Answered && l.State != Partial && len(l.Files) > 0 {
+		fmt.Fprintf(w, "  早先的第 %s 次答复已写入文件 answered before, as %s, into:\n", l.use(), l.use())
+		for _, f := range l.Files {
+			fmt.Fprintf(w, "    %s\n", f.Path)
+		}
 	}
 	if l.Lacks != nil && l.Refusal == nil {
 		fmt.Fprintf(w, "  缺 missing: %s\n", lacking(*l.Lacks))

@@ -1,8 +1,10 @@
 package answer
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"gatehouse/internal/amount"
@@ -27,7 +29,8 @@ type answered struct {
 // sealedFile is a file that only the recipient opens.
 type sealedFile struct {
 	Path    string    `json:"path"`
-	SHA256  wire.Hash `json:"sha256"` // of what is inside
+	SHA256  wire.Hash `json:"sha256"`      // of what is inside
+	File    wire.Hash `json:"file_sha256"` // of the file as it was written
 	Entries uint64    `json:"entries,omitempty"`
 	Named   uint64    `json:"named,omitempty"`
 	Other   int       `json:"other,omitempty"` // entries whose seals hold something else than the log hashed
@@ -36,6 +39,19 @@ type sealedFile struct {
 // told is an answer without its files.
 func told(d api.Disclosed) answered {
 	return answered{Place: d.Place, Number: d.Number, Part: d.Part, Refusal: d.Refusal, Uncertain: d.Uncertain, Left: d.Left, Lacks: d.Lacks, Told: d.Told, Files: []sealedFile{}}
+}
+
+// stands reports whether the files of the part that the front gives are here, as they were written.
+func (a answered) stands(d api.Disclosed) bool {
+	if d.Fresh || d.Number == 0 || a.Number != d.Number || a.Part != d.Part || len(a.Files) < len(d.Logs) {
+		return false
+	}
+	for _, f := range a.Files {
+		if b, err := os.ReadFile(f.Path); err != nil || sha256.Sum256(b) != f.File {
+			return false
+		}
+	}
+	return true
 }
 
 func (a answered) write(w io.Writer) {

@@ -66,7 +66,8 @@ func (d Desk) Ask(ctx context.Context, a api.Asked) (api.Disclosed, error) {
 	}
 	g := d.Roster.Find(m.Request.Building + "/" + a.Gateway)
 	if g == nil || !d.Roster.Look(g).Member {
-		return api.Disclosed{}, socket.Refused(http.StatusNotFound, "registryd gateways --building shows them", "no gateway %s/%s", m.Request.Building, a.Gateway)
+		return api.Disclosed{}, socket.Refused(http.StatusNotFound, "登记中心用 registryd gateways --building 查看 registryd gateways --building shows them at the registry",
+			"没有这个网关 no gateway %s/%s", m.Request.Building, a.Gateway)
 	}
 	q := question{Asked: a, mandate: m, gateway: d.Roster.Look(g)}
 	place := q.gateway.Place
@@ -222,8 +223,8 @@ func (d Desk) knowsDoors(m mandate.Mandate, place wire.Place, reached []query.Re
 	}
 	for _, door := range m.Request.Doors(place.Gateway) {
 		if !slices.Contains(g.Doors, door) {
-			return socket.Refused(http.StatusNotFound, "the mandate must name doors as the gateway does: "+strings.Join(g.Doors, ", "),
-				"%s has no door %s, and nothing of the mandate's time is stored: nothing is counted", place.Address(), door)
+			return socket.Refused(http.StatusNotFound, "调取令须按网关的写法写明门 the mandate must name doors as the gateway does: "+strings.Join(g.Doors, ", "),
+				"%s 没有门 has no door %s，该时间内也没有这个名称的门的记录，未计次 and no entry of a door of that name is stored in the mandate's time: nothing is counted", place.Address(), door)
 		}
 	}
 	return nil

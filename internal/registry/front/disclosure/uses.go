@@ -13,6 +13,7 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/mandates"
 	"gatehouse/sync/wire/sealed"
 )
 
@@ -28,7 +29,8 @@ const before = 24 * time.Hour
 
 // onSite finds the uses of a mandate in the logs of its building's gateways, also of those that it does not
 // name. Its reference, which nobody guesses, opens their sealed entries; all others stay shut. An entry that
-// came twice, since a disk was set back, is one use.
+// came twice, since a disk was set back, is one use. A paper that takes a mandate back has its own signature, and with that
+// another sum than the mandate has that was used: what it takes back is the reference, under whichever paper.
 func (d Desk) onSite(ctx context.Context, m mandate.Mandate, envelope []byte) (all []uses, err error) {
 	sum, seen, opener := sha256.Sum256(envelope), map[[sha256.Size]byte]bool{}, sealed.NewOpener(m.Reference[:])
 	for row, err := range store.Since(ctx, d.Store, m.Request.Building, time.Unix(int64(m.Issued), 0).Add(-before), wire.SealedSize) {
@@ -49,7 +51,7 @@ func (d Desk) onSite(ctx context.Context, m mandate.Mandate, envelope []byte) (a
 				continue
 			}
 			seen[sha256.Sum256(h.Detail)] = true
-			all = addUse(all, row, !bytes.Equal(r.Mandate, sum[:]))
+			all = addUse(all, row, m.Status != mandates.Withdrawn && !bytes.Equal(r.Mandate, sum[:]))
 		}
 	}
 	return all, nil

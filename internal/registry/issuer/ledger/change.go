@@ -3,6 +3,7 @@ package ledger
 import (
 	"crypto/rand"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"gatehouse/internal/registry/issuer/building"
 	"gatehouse/internal/registry/issuer/fold"
 	"gatehouse/internal/registry/issuer/store"
+	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
 
@@ -55,7 +57,7 @@ func (c *Change) Open(id string) (*building.Building, error) {
 }
 
 func noBuilding(id string) error {
-	return api.Hinted("registryd gateway list shows the buildings", "no building %q", id)
+	return socket.Refused(http.StatusNotFound, "registryd gateway list shows the buildings", "no building %q", id)
 }
 
 // Make adds a building that is new.
