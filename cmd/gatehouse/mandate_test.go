@@ -132,7 +132,7 @@ func TestMandateOfficers(t *testing.T) {
 		t.Log(name)
 		p.fails("badge 000002: no certificate shows this officer", sign("no", one, second)...)
 	}
-	p.fails("signed by an unknown key", sign("no", one, p.certificate("two.key", "000002", "xin", issuerOf(7), soon))...)
+	p.fails("no officer's certificate of the registry", sign("no", one, p.certificate("two.key", "000002", "xin", issuerOf(7), soon))...)
 	p.fails("good from", sign("no", one, p.certificate("two.key", "000002", "xin", issuerOf(8), time.Now().AddDate(0, 0, -1)))...)
 	p.fails("checked by the trust document", "sign", p.at("form.json"), "--out", p.at("no"), "--key", p.at("approver.key"), "--officer", one)
 }

@@ -77,14 +77,18 @@ func TestPreserve(t *testing.T) {
 
 	b.fails("", []string{"is there already"}, sign("order")...)
 	b.fails("", []string{"span_too_wide", "24h0m1s", "hint: "}, sign("no", "--from", now.Add(-25*time.Hour-time.Second).Format(time.RFC3339))...)
-	b.fails("", []string{"span_future"}, sign("no", "--from", now.Add(time.Hour).Format(time.RFC3339), "--to", now.Add(2*time.Hour).Format(time.RFC3339))...)
+	b.fails("", []string{"span_future", "时间段须在签名之前开始，可以在签名之后结束", "may end after it"}, sign("no", "--from", now.Add(time.Hour).Format(time.RFC3339), "--to", now.Add(2*time.Hour).Format(time.RFC3339))...)
 	b.fails("", []string{"no_case"}, sign("no", "--case", "")...)
 	b.fails("", []string{"certificate_over"}, sign("no", "--officer", certificate(now.AddDate(0, 0, -1)))...)
 	b.fails("", []string{"is of another key", "hint: --officer FILE and --key FILE of the same officer"}, sign("no", "--key", b.path("other.key"))...)
-	b.fails("", []string{"building, gateway and door must be", "hint: --gateway BUILDING/GATEWAY"}, sign("no", "--gateway", "lane-7")...)
-	b.fails("", []string{"hint: the operator of the registry makes it: registryd officer add"}, sign("no", "--officer", b.path("order"))...)
-	b.fails("", []string{"write it as 2026-01-31"}, sign("no", "--from", "yesterday")...)
-	b.fails("", []string{"no such file"}, "preserve", b.path("no"))
+	b.fails("", []string{"is not in order: --gateway BUILDING/GATEWAY"}, sign("no", "--gateway", "lane-7")...)
+	b.fails("", []string{"order 不是登记中心签发的侦查人员证书 is no officer's certificate of the registry\nhint: 由登记中心的管理人员制作 the operator of the registry makes it: registryd officer add"}, sign("no", "--officer", b.path("order"))...)
+	b.ok("", sign("ahead", "--from", now.Add(-time.Hour).Format(time.RFC3339), "--to", now.Add(time.Hour).Format(time.RFC3339))...)
+	for _, bad := range []string{"yesterday", now.Add(-time.Hour).Format("2006-01-02 15:04"), now.Add(-time.Hour).Format("2006-01-02T15:04:05")} {
+		b.fails("", []string{"不是带时区的时间 no time with a zone: \"" + bad, "hint: 连同时区写 write it with its zone: 2026-01-31T08:00:00+08:00"}, sign("no", "--from", bad)...)
+	}
+	b.fails("", []string{"楼栋、网关、门、时间段或案号不对", "door, span or case number is not in order", "hint: 门的名称", "gatehouse status in the house shows them"}, sign("no", "--door", "前门")...)
+	b.fails("", []string{"no 读不了 can't be read: no such file", "hint: 写明 gatehouse preserve sign --out 写出的保全令"}, "preserve", b.path("no"))
 
 	self, err := os.Executable()
 	must(t, err)

@@ -49,7 +49,7 @@ func TestQuery(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(b.path("mandate"), envelope, 0o600))
 
-	b.fails("", []string{"no such file"}, "query", "--mandate", b.path("none"), "--out", b.path("answer"))
+	b.fails("", []string{"none 读不了 can't be read: no such file", "hint: 用 --mandate 写明审批人签名的调取令", "the signed mandate"}, "query", "--mandate", b.path("none"), "--out", b.path("answer"))
 	// Nothing is counted where the answer can't be written: the only one is still there afterwards.
 	b.fails("", []string{"can't be written: no such file", "nothing is counted"}, "query", "--mandate", b.path("mandate"), "--out", b.path("none/answer"))
 	b.fails("", []string{"counts from 1", "hint: 新的查询不写 --use leave --use out"}, "query", "--mandate", b.path("mandate"), "--out", b.path("answer"), "--use", "0")
@@ -77,7 +77,7 @@ func TestQuery(t *testing.T) {
 	if again.Use != 1 || !again.Again || len(again.Files) != 1 {
 		t.Errorf("%+v", again)
 	}
-	b.fails("", []string{"was not used so often", "hint: leave --use out"}, "query", "--mandate", b.path("mandate"), "--out", b.path("more"), "--use", "2")
+	b.fails("", []string{"按这份调取令没有答复过这么多次。 the mandate was not used so often here\nhint: 新的查询请把次数留空。 leave --use out"}, "query", "--mandate", b.path("mandate"), "--out", b.path("more"), "--use", "2")
 
 	opened := b.ok("", "evidence", "open", b.path("answer"), "--key", b.path("officer.key"), "--out", b.path("one.zip"), "--lang", "en")
 	b.ok("", "evidence", "open", b.path("again"), "--key", b.path("officer.key"), "--out", b.path("two.zip"))

@@ -56,7 +56,7 @@ var (
 	tooWide = reason{"span_too_wide", mandate.Text{ZH: "时间段为 %s，最多 24 小时", EN: "the span is of %s; at most 24 hours"}, leastRule,
 		mandate.Text{ZH: "缩短时间段，或者分成几份保全令；更多的凭调取令调取", EN: "make it shorter, or several orders; what is more takes a mandate"}}
 	future = reason{"span_future", mandate.Text{ZH: "时间段在签名之后才开始", EN: "the span begins after the signing"}, leastRule,
-		mandate.Text{ZH: "保全令只针对已经发生的记录；届时再签", EN: "an order is for what has happened: sign another one then"}}
+		mandate.Text{ZH: "时间段须在签名之前开始，可以在签名之后结束；届时再签", EN: "the span begins before the signing, and may end after it: sign another one then"}}
 	wrongGateway = reason{"order_wrong_gateway", mandate.Text{ZH: "保全令针对 %s，这里是 %s", EN: "the order is for %s, and this is %s"}, paperRule,
 		mandate.Text{ZH: "到写明的网关提交；写错的请重新签名", EN: "show it at the gateway that it names; if that is a mistake, sign another one"}}
 	notHeld = reason{"not_officers_town", mandate.Text{ZH: "楼栋在 %s/%s，不在侦查人员的辖区内", EN: "the building is in %s/%s, which is not the officer's town"}, powersRule,

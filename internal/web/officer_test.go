@@ -275,6 +275,7 @@ func TestOfficerTries(t *testing.T) {
 	t.Parallel()
 	s := claimed(t)
 	q := withInquiries(s)
+	said := ""
 	from := func(address, mandate string) int {
 		body, kind := paper("mandate", mandate, "")
 		r := httptest.NewRequest("POST", "http://127.0.0.1"+page.OfficerPath, bytes.NewReader(body))
@@ -282,6 +283,7 @@ func TestOfficerTries(t *testing.T) {
 		r.RemoteAddr = address + ":1000"
 		w := httptest.NewRecorder()
 		s.page.Handler().ServeHTTP(w, r)
+		said = w.Body.String()
 		return w.Code
 	}
 	for range 3 * tries.Burst {
@@ -296,8 +298,8 @@ func TestOfficerTries(t *testing.T) {
 	if n := len(q.all()) - before; n != tries.Burst {
 		t.Errorf("%d papers of a stranger went to the daemon, want %d", n, tries.Burst)
 	}
-	if code := from("192.168.4.66", "good"); code != http.StatusTooManyRequests {
-		t.Errorf("the stranger's next: %d", code)
+	if code := from("192.168.4.66", "good"); code != http.StatusTooManyRequests || !strings.Contains(said, "暂时一律不受理，正确的调取令也一样") {
+		t.Errorf("the stranger's next: %d\n%s", code, said)
 	}
 	if code := from("192.168.4.7", "good"); code != http.StatusSeeOther {
 		t.Errorf("the officer's next: %d", code)

@@ -1,6 +1,7 @@
 package exhibit
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
@@ -10,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"unicode/utf8"
 
 	"crypto/sha256"
 
@@ -54,18 +56,31 @@ func (o openCmd) Run(c *Caller) error {
 	}
 	file, err := sealing.Unseal(block.Bytes, sealing.Answer, "", sealed)
 	if err != nil {
-		return socket.Hinted(say("do_not_for_key"), "%s", say("not_for_key", o.Sealed))
+		return o.shut(sealed, say)
+	}
+	if err := writable(o.Out, say); err != nil {
+		return err
 	}
 	if err := writeNew(o.Out, file); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return socket.Hinted(say("do_exists"), "%s", say("exists", o.Out))
-		}
 		return err
 	}
 	sum := sha256.Sum256(file)
 	done := openedFile{o.Out, hex.EncodeToString(sum[:])}
 	key := command.Choose(isNames(file), "opened_names", "opened")
 	return c.Print(done, nil, func(w io.Writer) { fmt.Fprintf(w, "%s\nSHA-256 %s\n", say(key, done.File), done.SHA256) })
+}
+
+// shut says why a file does not open: one that is open already, and what is no answer, ask for no other key.
+func (o openCmd) shut(file []byte, say func(string, ...any) string) error {
+	switch {
+	case bytes.HasPrefix(file, []byte("PK\x03\x04")):
+		return socket.Hinted(say("do_open_already", o.Sealed), "%s", say("open_already", o.Sealed))
+	case isNames(file):
+		return socket.Hinted(say("do_names"), "%s", say("open_already", o.Sealed))
+	case utf8.Valid(file): // the key and the cipher text of an answer are random
+		return socket.Hinted(say("do_no_answer"), "%s", say("no_answer", o.Sealed))
+	}
+	return socket.Hinted(say("do_not_for_key"), "%s", say("not_for_key", o.Sealed))
 }
 
 // isNames reports whether a file is the list of names that a registry's answer has beside its evidence.
@@ -76,6 +91,20 @@ func isNames(file []byte) bool {
 
 // sealKey is the kind of the recipient's key file.
 const sealKey = "GATEHOUSE SEAL KEY"
+
+// writable refuses a file that can't be made, before anybody is asked for what goes into it.
+func writable(out string, say func(string, ...any) string) error {
+	err := writeNew(out, nil)
+	switch p := (*fs.PathError)(nil); {
+	case err == nil:
+		return os.Remove(out)
+	case errors.Is(err, fs.ErrExist):
+		return socket.Hinted(say("do_exists"), "%s", say("exists", out))
+	case errors.As(err, &p):
+		err = p.Err
+	}
+	return socket.Hinted(say("do_unwritable"), "%s", say("unwritable", out, err))
+}
 
 // writeNew writes a file that is not there yet, whole or not at all.
 func writeNew(name string, data []byte) error {

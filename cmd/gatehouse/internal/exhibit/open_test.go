@@ -82,3 +82,28 @@ func TestAnotherKey(t *testing.T) {
 		}
 	}
 }
+
+// TestNoSealedAnswer: what is open already, and a page that was saved instead of the answer, ask for no other key; and
+// where the opened file can't be written, that is said with what to do.
+func TestNoSealedAnswer(t *testing.T) {
+	page, list := filepath.Join(t.TempDir(), "officer.sealed"), filepath.Join(t.TempDir(), "list.names")
+	err := errors.Join(os.WriteFile(page, []byte("<!DOCTYPE html><title>凭调取令查询</title>"), 0o600), os.WriteFile(list, []byte(`[{"tenancy": "030f0000000000000000000000000000"}]`), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, key := answer(t, []byte("any"))
+	for name, c := range map[string]struct{ file, out, zh, en, hint string }{
+		"evidence":     {sampleFile("whole.zip"), "", "已经打开了", "is open already", "gatehouse verify " + sampleFile("whole.zip")},
+		"names":        {list, "", "已经打开了", "is open already", ".evidence"},
+		"a page":       {page, "", "不是网关或登记中心的加密答复", "is no sealed answer of a gateway or a registry", ".sealed"},
+		"not writable": {sealed, "none/out", "写不进去", "can't be written: no such file", "--out"},
+	} {
+		for lang, want := range map[string]string{"zh": c.zh, "en": c.en} {
+			out := filepath.Join(t.TempDir(), c.out, "out")
+			_, err := called(t, false, openCmd{Sealed: c.file, Key: key, Out: out, Lang: lang}.Run)
+			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(hintOf(err), c.hint) {
+				t.Errorf("%s, %s: %v, hint %q", name, lang, err, hintOf(err))
+			}
+		}
+	}
+}

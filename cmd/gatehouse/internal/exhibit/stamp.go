@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"time"
@@ -41,13 +40,14 @@ func (s stampCmd) Run(c *Caller) error {
 	if at, err := url.Parse(s.TSA); err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "" {
 		return socket.Hinted(o.say("do_tsa_url"), "%s", o.say("tsa_url", s.TSA))
 	}
+	if err := writable(s.Out, o.say); err != nil {
+		return err
+	}
 	answer, got, err := stamp.Ask(c.Ctx, o.SHA256, s.post)
 	if err != nil {
 		return socket.Hinted(o.say("do_tsa"), "%s", o.say("tsa_failed", s.TSA, o.why(err)))
 	}
-	if err := writeNew(s.Out, answer); errors.Is(err, fs.ErrExist) {
-		return socket.Hinted(o.say("do_exists"), "%s", o.say("exists", s.Out))
-	} else if err != nil {
+	if err := writeNew(s.Out, answer); err != nil {
 		return err
 	}
 	done := stampedFile{s.Out, fmt.Sprintf("%x", o.SHA256), got.Time, got.Name}

@@ -201,6 +201,8 @@ func TestNoStamp(t *testing.T) {
 	d.write("whole.zip.tsr", []byte("mine"))
 	_, says, err := d.get("en")
 	told(t, "a file that is there", "en", "there", says, err)
+	says, err = called(t, false, stampCmd{Source: Source{File: sampleFile("whole.zip"), Lang: "en"}, TSA: closed.URL, Out: filepath.Join(d.path, "none", "x")}.Run)
+	told(t, "a file that can't be written, before anybody is asked", "en", "can't be written", says, err)
 	says, err = called(t, false, stampCmd{Source: Source{File: d.write("text", []byte("hello")), Lang: "en"}, TSA: d.url, Out: filepath.Join(d.path, "x")}.Run)
 	told(t, "no evidence", "en", "no evidence file", says, err)
 }

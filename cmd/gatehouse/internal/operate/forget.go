@@ -6,8 +6,6 @@ import (
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/control"
-	"gatehouse/internal/input"
-	"gatehouse/sync/wire"
 )
 
 // Forget is the command that gives a gateway the registry's order to erase.
@@ -24,7 +22,7 @@ Nothing shows how many entries it is for. An order is not needed twice.`
 
 // Run gives the order.
 func (c Forget) Run(s *session.Session) error {
-	order, err := input.ReadFile(s.Ctx, c.Order, wire.MaxMessage)
+	order, err := s.Paper(c.Order, "写明登记中心给的命令，即 registryd forget 租约 --order 文件 写出的文件 name the order, which registryd forget TENANCY --order FILE wrote")
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,12 @@ import (
 	"gatehouse/sync/wire/mandates"
 )
 
-const enrolHint = "the operator of the registry makes it: registryd officer add"
+const enrolHint = "由登记中心的管理人员制作 the operator of the registry makes it: registryd officer add"
+
+// noCertificate says what a file is not, and who has one that is.
+func noCertificate(file string) error {
+	return socket.Hinted(enrolHint, "%s 不是登记中心签发的侦查人员证书 is no officer's certificate of the registry", file)
+}
 
 // enrolled refuses a mandate whose two officers do not show their certificates, where any is shown:
 // the approver then knows whose keys are on the paper.
@@ -30,7 +35,7 @@ func enrolled(s *session.Session, m mandate.Mandate, files []string, trust *wire
 		}
 		c, err := mandates.OpenCertificate(envelope, *trust)
 		if err != nil {
-			return socket.Hinted(enrolHint, "%s: %v", file, err)
+			return noCertificate(file)
 		}
 		if unix := now.Unix(); unix < int64(c.From) || unix >= int64(c.Until) {
 			return socket.Hinted(enrolHint, "%s: good from %s to %s", file, local(c.From), local(c.Until))

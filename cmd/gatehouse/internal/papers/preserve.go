@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/query"
 	"gatehouse/cmd/gatehouse/internal/session"
-	"gatehouse/internal/calendar"
 	"gatehouse/internal/holds"
 	"gatehouse/internal/input"
 	"gatehouse/internal/socket"
@@ -70,7 +70,7 @@ func (c preserveCmd) sign(s *session.Session) (ordered, error) {
 	}
 	officer, registry, err := mandates.ReadCertificate(certificate)
 	if err != nil {
-		return ordered{}, socket.Hinted(enrolHint, "%s: %v", c.Officer, err)
+		return ordered{}, noCertificate(c.Officer)
 	}
 	trust, err := c.load(s, registry)
 	if err != nil {
@@ -93,7 +93,7 @@ func (c preserveCmd) sign(s *session.Session) (ordered, error) {
 	}
 	envelope, err := o.Sign(registry, signer)
 	if err != nil {
-		return ordered{}, socket.Hinted("--gateway BUILDING/GATEWAY and --door as registryd entries shows them; --from before --to; with --sign-with see what that program said", "%v", err)
+		return ordered{}, unsigned(err)
 	}
 	if _, err := officer.Open(envelope, registry); err != nil {
 		return ordered{}, socket.Hinted("does --public belong to the key that signed?", "the signature does not hold: nothing is written")
@@ -106,6 +106,16 @@ func (c preserveCmd) sign(s *session.Session) (ordered, error) {
 	return ordered{c.Out, o.Reference.String(), o.Gateway, o.Door, time.Unix(int64(o.From), 0), time.Unix(int64(o.Until), 0)}, save(c.Out, envelope)
 }
 
+// unsigned says what is wrong with an order that can't be signed, or that the signing program was.
+func unsigned(err error) error {
+	if !errors.Is(err, wire.ErrMalformed) {
+		return socket.Hinted("看签名程序的提示 see what the program of --sign-with said: 64 bytes of a signature on standard output, and exit code 0", "%v", err)
+	}
+	return socket.Hinted("门的名称用小写字母、数字和连字符，楼里的人用 gatehouse status 能看到，登记中心也知道；--from 早于 --to；案号最多 64 字 "+
+		"names have a-z, 0-9 and -, as front: gatehouse status in the house shows them, and the registry's operator knows them; --from before --to; a case number of 64 characters at most",
+		"楼栋、网关、门、时间段或案号不对 building, gateway, door, span or case number is not in order: --gateway BUILDING/GATEWAY --door DOOR")
+}
+
 // order is what the officer signs now.
 func (c preserveCmd) order(certificate []byte, now time.Time) (o mandates.Order, err error) {
 	o = mandates.Order{Gateway: c.Gateway, Door: c.Door, Case: c.Case, Signed: uint32(now.Unix()), Certificate: certificate}
@@ -114,12 +124,9 @@ func (c preserveCmd) order(certificate []byte, now time.Time) (o mandates.Order,
 		text string
 		into *uint32
 	}{{c.From, &o.From}, {c.To, &o.Until}} {
-		at, err := calendar.Moment(one.text, time.Local)
-		if err != nil {
-			return o, err
-		}
-		if unix := at.Unix(); unix <= 0 || unix > 1<<32-1 {
-			return o, socket.Hinted("a time as 2026-01-31T08:00:00+08:00", "%s is no time that a log has", one.text)
+		at, err := time.Parse(time.RFC3339, one.text) // with its zone: that of this machine may be another than the house's
+		if unix := at.Unix(); err != nil || unix <= 0 || unix > 1<<32-1 {
+			return o, socket.Hinted("连同时区写 write it with its zone: 2026-01-31T08:00:00+08:00", "不是带时区的时间 no time with a zone: %q", one.text)
 		}
 		*one.into = uint32(at.Unix())
 	}

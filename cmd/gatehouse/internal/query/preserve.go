@@ -7,7 +7,6 @@ import (
 
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/control"
-	"gatehouse/internal/input"
 	"gatehouse/internal/socket"
 )
 
@@ -21,13 +20,13 @@ type preserved control.Preserved
 
 // Run shows the order, and says how long it holds. Nothing of the log is told.
 func (c Preserve) Run(s *session.Session) error {
-	envelope, err := input.ReadFile(s.Ctx, c.Order, mostMandate)
+	envelope, err := s.Paper(c.Order, "写明 gatehouse preserve sign --out 写出的保全令 name the signed order, which gatehouse preserve sign --out wrote")
 	if err != nil {
 		return err
 	}
 	got, err := control.PreserveRequest{Order: envelope}.Ask(s.Ctx, s.Client)
 	if err != nil {
-		return err
+		return session.InBoth(err)
 	}
 	if err := s.Print(got, nil, preserved(got).write); err != nil {
 		return err

@@ -17,7 +17,6 @@ import (
 	"gatehouse/cmd/gatehouse/internal/session"
 	"gatehouse/internal/control"
 	"gatehouse/internal/durable"
-	"gatehouse/internal/input"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
@@ -28,9 +27,6 @@ type Query struct {
 	Out     string  `required:"" help:"New file for the sealed answer; gatehouse evidence open reads it with the recipient's key." placeholder:"FILE"`
 	Use     *uint64 `help:"The answer of this use again, from 1: the same, and nothing is counted." placeholder:"N"`
 }
-
-// mostMandate is the most bytes of a mandate: one message.
-const mostMandate = wire.MaxMessage
 
 // answered is what the command prints.
 type answered struct {
@@ -48,7 +44,7 @@ type written struct {
 
 // Run asks, and writes what comes.
 func (c Query) Run(s *session.Session) error {
-	envelope, err := input.ReadFile(s.Ctx, c.Mandate, mostMandate)
+	envelope, err := s.Paper(c.Mandate, "用 --mandate 写明审批人签名的调取令，即 gatehouse mandate sign --out 写出的文件 name with --mandate the signed mandate, which gatehouse mandate sign --out wrote")
 	if err != nil {
 		return err
 	}
@@ -61,7 +57,7 @@ func (c Query) Run(s *session.Session) error {
 	}
 	got, err := control.InquiryRequest{Mandate: envelope, Use: use}.Ask(s.Ctx, s.Client)
 	if err != nil {
-		return err
+		return session.InBoth(err)
 	}
 	out := answered{Refusal: got.Refusal, Use: got.Use, Again: got.Again}
 	for i, f := range got.Files {

@@ -41,12 +41,15 @@ func Handle(s *socket.Server, g *gateway.Gateway) {
 
 // refused says what to do with a paper that is no order for this house.
 func refused(err error) error {
-	hint := "registryd forget TENANCY --order FILE writes one for the gateways of a building"
+	message, hint := "这不是登记中心签名的抹除命令 this is no order to erase that a registry has signed",
+		"由登记中心用 registryd forget 租约 --order 文件 写出，原样带来 registryd forget TENANCY --order FILE writes one: bring the file unchanged"
 	switch {
 	case errors.Is(err, wire.ErrWrongAddress):
-		hint = "it is for the gateways of another building"
+		message, hint = "抹除命令的楼栋不对 the order to erase is for another house",
+			"它针对别的楼栋，请登记中心为本楼另写一份 it is for the gateways of another building: have the registry write one for this one"
 	case errors.Is(err, wire.ErrUnknownKey):
-		hint = "no issuer whom the trust document names has signed it: is it of this house's registry?"
+		message, hint = "抹除命令不是本楼的登记中心签发的 no issuer whom the trust document names has signed the order to erase",
+			"它是不是本楼所属登记中心的？ is it of this house's registry?"
 	}
-	return socket.Refused(http.StatusUnprocessableEntity, hint, "%v", err)
+	return socket.Refused(http.StatusUnprocessableEntity, hint, "%s", message)
 }
