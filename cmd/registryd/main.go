@@ -39,6 +39,7 @@ type cli struct {
 	Ceremony    ceremonyCmd      `cmd:"" help:"The same with two people: keys on sticks that are proved, and a record to sign; the yearly look; back from a stick."`
 	Trust       certify.Trust    `cmd:"" help:"Whose signatures count: show it, or say it anew with the root's key."`
 	Approver    certify.Approver `cmd:"" help:"Who signs mandates, each for a town or a district: certified and revoked with the root's key."`
+	Policy      certify.Policy   `cmd:"" help:"For how long it is kept who passed, at most: signed with the root's key for front and gateways."`
 	RenewServer renewServerCmd   `cmd:"" help:"Give the front its next certificate."`
 
 	Clock    clockCmd    `cmd:"" help:"What time the registry goes by, and what speaks against it."`

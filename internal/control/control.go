@@ -109,7 +109,7 @@ type Device struct {
 type Journal struct {
 	Epoch    string `json:"epoch"`
 	Degraded string `json:"degraded,omitempty"`
-	WhoDays  int    `json:"who_days"` // journal.who_days of the site file
+	WhoDays  int    `json:"who_days"` // journal.who_days of the site file, or fewer by the registry's policy
 }
 
 // Grants is the state of the list of grants.

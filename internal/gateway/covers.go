@@ -6,6 +6,7 @@ import (
 
 	"gatehouse/internal/cover"
 	"gatehouse/internal/holds"
+	"gatehouse/sync/wire/periods"
 )
 
 // holdsFile is what the holds of officers' orders are kept in, within the state directory.
@@ -18,7 +19,7 @@ func openHolds(g *Gateway) {
 		doors = append(doors, d.ID)
 	}
 	var err error
-	g.Holds, err = holds.OpenBook(holds.Options{Path: g.Site.Path(holdsFile), Doors: doors, Kept: time.Duration(g.Site.Journal.WhoDays) * 24 * time.Hour, Chance: g.o.Cadence.Decoys,
+	g.Holds, err = holds.OpenBook(holds.Options{Path: g.Site.Path(holdsFile), Doors: doors, Kept: func() time.Duration { return periods.Days(Periods(g).Whos) }, Chance: g.o.Cadence.Decoys,
 		Now: func() holds.Moment {
 			r := g.Clock.Read()
 			return holds.Moment{Wall: r.Wall, Boot: r.Boot, Interval: r.Interval}

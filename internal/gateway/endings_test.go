@@ -104,7 +104,7 @@ func TestEndOfTheCA(t *testing.T) {
 	ca, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
 	must(t, err)
 	h := newHouse(t)
-	h.enrolAt(ca)
+	h.enrolAt(ca, nil)
 	h.startWith(deadLink{mqtt.Status{Err: errors.New("no"), Advice: "unexpected"}}.dial)
 	const want = "can be believed here: enrol the gateway with a new token (at the registry registryd gateway add --replace --district panyu --town shiqiao --building lane-7 --gateway gw1, here gatehouse enrol)"
 	if text := h.toDo(); !strings.Contains(text, want) || strings.Contains(text, "empty directory") || strings.Contains(text, "away") {

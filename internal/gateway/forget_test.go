@@ -18,6 +18,7 @@ import (
 	"gatehouse/internal/journal/erasing"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/erasures"
+	"gatehouse/sync/wire/periods"
 )
 
 // remembers reports whether any byte of any file of the house speaks of somebody.
@@ -117,6 +118,49 @@ func (h *house) named(tenancy wire.ID) (n int) {
 		who, err := wire.DecodeWho(e.Who)
 		must(h.t, err)
 		if who.Tenancy != nil && *who.Tenancy == tenancy {
+			n++
+		}
+	}
+	return n
+}
+
+// TestPolicyOfTheRegistry: by a policy of 10 days the who parts go of a file that has been closed for 10 days, and for 30 more as no backup
+// of the registry has it, although the site file says 30; and people are told of 10.
+func TestPolicyOfTheRegistry(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	w := h.enrolAt([]byte{0}, &periods.Periods{Whos: 10, Passages: 90})
+	h.startWith(w.dial(nil))
+	somebody, gone := wire.ID{8}, wire.ID{9}
+	for _, id := range []wire.ID{somebody, gone} {
+		_, err := h.gateway.Journal.Append(t.Context(), wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeGranted, Reason: wire.ReasonGranted, Door: "front"}, wire.Who{Tenancy: &id})
+		must(t, err)
+	}
+	order, err := erasures.Order{Number: wire.ID{9}, Tenancy: gone, Made: uint32(time.Now().Unix()) + 60}.Sign(w.place.Building, 0, h.issuer)
+	must(t, err)
+	must(t, control.ForgetRequest{Order: order}.Send(t.Context(), h.client)) // so that the file is closed
+	h.eventually("the file is closed", func() bool { return h.named(gone) == 0 })
+	h.eventually("the registry has it", func() bool { return h.gateway.Journal.Acked() == h.gateway.Journal.Status().Position })
+	if st, err := h.client.Status(t.Context()); err != nil || h.gateway.Site.Journal.WhoDays != 30 || st.Journal.WhoDays != 10 {
+		t.Errorf("the site file says %d days, people are told of %d, %v", h.gateway.Site.Journal.WhoDays, st.Journal.WhoDays, err)
+	}
+	h.end()
+	closed, err := filepath.Glob(filepath.Join(h.dir, "state", "journal", "*-00000000000000000000.db"))
+	must(t, err)
+	const days = (10 + 30) * 24 * time.Hour
+	must(t, os.WriteFile(filepath.Join(h.dir, "state", "journal", erasing.AgedName), fmt.Appendf(nil, "%s %d %d false\n", filepath.Base(closed[0]), days.Milliseconds(), time.Now().Add(-days).UnixMilli()), 0o600))
+	h.startWith(w.dial(nil))
+	// Before the files are open the log has no entries at all; then one is erased already.
+	h.eventually("it is erased who came", func() bool { return h.erased() >= 2 && h.named(somebody) == 0 })
+}
+
+// erased counts the entries whose who parts are gone.
+func (h *house) erased() (n int) {
+	h.t.Helper()
+	all, _, err := h.gateway.Journal.Entries(context.WithoutCancel(h.t.Context()), journal.Position{}, 1<<20)
+	must(h.t, err)
+	for _, e := range all {
+		if e.Erased {
 			n++
 		}
 	}

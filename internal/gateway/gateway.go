@@ -38,6 +38,7 @@ import (
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/journaled"
+	"gatehouse/sync/wire/periods"
 )
 
 // Gateway is the daemon of one building. Make it with New, run it once with Run.
@@ -271,7 +272,10 @@ func (g *Gateway) openJournal() (err error) {
 	g.Journal, err = journal.Open(journal.Options{
 		Dir: g.Site.Path("journal"), Clock: g.Clock.Stamp, Boot: journaled.BootDetail(clock.BootID(), g.o.Version), Log: g.o.Log,
 		MaxBytes: int64(g.Site.Journal.MaxMB) << 20, Verify: g.o.Verify, Uplink: g.hasRegistry(),
-		Anchors: g.Keyring.Copies, KeepEvery: g.o.Cadence.Journal, Sync: g.o.Sync, EraseAfter: time.Duration(g.Site.Journal.WhoDays) * 24 * time.Hour,
+		Anchors: g.Keyring.Copies, KeepEvery: g.o.Cadence.Journal, Sync: g.o.Sync, EraseAfter: func() (all, brief time.Duration) {
+			p := Periods(g)
+			return periods.Days(p.Whos), periods.Days(p.Children)
+		},
 		Preserved: g.Holds.Held, Brief: func(w wire.Who) bool { return w.Tenancy != nil && g.Desk.Doors.KeptBriefly(*w.Tenancy) },
 	})
 	if err != nil {

@@ -25,6 +25,7 @@ import (
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
+	"gatehouse/sync/wire/periods"
 )
 
 // town is a registry in this process: it commits to memory and signs acks.
@@ -47,17 +48,17 @@ type town struct {
 
 // enrol makes the house known to a registry, as gatehouse enrol does, and
 // starts that.
-func (h *house) enrol() *town { return h.enrolAt([]byte{0}) }
+func (h *house) enrol() *town { return h.enrolAt([]byte{0}, nil) }
 
-// enrolAt does so at a registry with a CA; what is none is never over.
-func (h *house) enrolAt(ca []byte) *town {
+// enrolAt does so at a registry with a CA; what is none is never over; and with a policy, or none.
+func (h *house) enrolAt(ca []byte, policy *periods.Periods) *town {
 	h.t.Helper()
 	state := filepath.Join(h.dir, "state")
 	witness, witnessKey, err := ed25519.GenerateKey(rand.Reader)
 	must(h.t, err)
 	approver, approverKey, err := ed25519.GenerateKey(rand.Reader)
 	must(h.t, err)
-	about := gatewaytest.Town{Issuer: h.issuer, CA: ca, Witness: witness, Approver: approver, Doors: []string{"front", "yard"}}
+	about := gatewaytest.Town{Issuer: h.issuer, CA: ca, Witness: witness, Approver: approver, Policy: policy, Doors: []string{"front", "yard"}}
 	about.Enrol(h.t, state)
 	h.clientCertificate(time.Now().AddDate(1, 0, 0))
 	keyset, err := keys.LoadKeys(filepath.Join(state, "keys"))

@@ -45,9 +45,9 @@ type Moment struct {
 // Options of a book. All but Chance are required.
 type Options struct {
 	Path  string
-	Now   func() Moment // safe for concurrent use; it must not call the book
-	Doors []string      // of the gateway, at least one
-	Kept  time.Duration // how long who parts are kept
+	Now   func() Moment        // safe for concurrent use; it must not call the book
+	Doors []string             // of the gateway, at least one
+	Kept  func() time.Duration // how long who parts are kept now; safe for concurrent use
 
 	Chance func(below time.Duration) time.Duration // by which decoys are made; nil: rand.N
 }
@@ -195,7 +195,7 @@ func (b *Book) Cover() error {
 // be over before it ends, where who parts are kept for so long. What a resident wants forgotten waits for it, too, so
 // none lasts for more than two weeks.
 func (b *Book) decoy(now Moment) slot {
-	spare := max(b.o.Kept-For-24*time.Hour, 24*time.Hour) // a file is closed after its last entry, and its age counts from then
+	spare := max(b.o.Kept()-For-24*time.Hour, 24*time.Hour) // a file is closed after its last entry, and its age counts from then
 	age, life := b.o.Chance(spare), For
 	if b.chance(lastingOne) == 0 {
 		life += b.o.Chance(max(min(spare-age, For), time.Hour))

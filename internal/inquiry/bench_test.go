@@ -38,7 +38,8 @@ func longLog(b testing.TB, s *scene, n int, o journal.Options) *journal.Journal 
 		at := time.Duration(made.Add(1)) * step
 		return journaled.Stamp{BootTime: uint64(at), Wall: (noon-3600)*1000 + (at - time.Duration(n)*step).Milliseconds(), Quality: wire.ClockNTP, Trusted: true}
 	}
-	o.Dir, o.Clock, o.Ballast, o.EraseAfter = filepath.Join(dir, "journal"), clock, -1, -1
+	o.Dir, o.Clock, o.Ballast = filepath.Join(dir, "journal"), clock, -1
+	o.EraseAfter = func() (all, brief time.Duration) { return -1, -1 }
 	j, err := journal.Open(o)
 	must(b, j, err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -187,7 +187,7 @@ func newScene(t testing.TB) *scene {
 // holds opens the book of what is held.
 func (s *scene) holds() *holds.Book {
 	s.t.Helper()
-	b, err := holds.OpenBook(holds.Options{Path: s.book, Doors: []string{"back", "front"}, Kept: 30 * 24 * time.Hour,
+	b, err := holds.OpenBook(holds.Options{Path: s.book, Doors: []string{"back", "front"}, Kept: func() time.Duration { return 30 * 24 * time.Hour },
 		Now: func() holds.Moment {
 			return holds.Moment{Wall: s.now.Wall, Boot: s.now.BootTime, Interval: s.now.Interval}
 		}})

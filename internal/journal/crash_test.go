@@ -48,7 +48,7 @@ const (
 // childWriter is the writer. It runs the journal on a thread of its own and
 // appends on another, since strace counts the calls of each thread.
 func childWriter() {
-	o := Options{Dir: os.Getenv(envDir), Clock: newClock().stamp, Ballast: -1, Anchors: besides(os.Getenv(envDir)), EraseAfter: 1,
+	o := Options{Dir: os.Getenv(envDir), Clock: newClock().stamp, Ballast: -1, Anchors: besides(os.Getenv(envDir)), EraseAfter: after(1),
 		Log: zerolog.New(os.Stderr).Level(zerolog.ErrorLevel)}
 	o.MaxEntries, _ = strconv.ParseUint(os.Getenv(envFile), 10, 64)
 	count, _ := strconv.Atoi(os.Getenv(envCount))
@@ -199,7 +199,7 @@ func readAcks(r io.Reader, each func()) (acks []wire.Ref) {
 // a sequence number or a counter missing, an epoch given up that was not asked for,
 // a file set aside. The acks of a run are all that it made, in their order.
 func survive(dir string, acks []wire.Ref) error {
-	j, err := Open(Options{Dir: dir, Clock: newClock().stamp, Ballast: -1, Anchors: besides(dir), EraseAfter: 1})
+	j, err := Open(Options{Dir: dir, Clock: newClock().stamp, Ballast: -1, Anchors: besides(dir), EraseAfter: after(1)})
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func TestHeldStays(t *testing.T) {
 	var book *holds.Book
 	open := func() {
 		var err error
-		book, err = holds.OpenBook(holds.Options{Path: path, Doors: []string{"front", "yard"}, Kept: 30 * day, Now: func() holds.Moment {
+		book, err = holds.OpenBook(holds.Options{Path: path, Doors: []string{"front", "yard"}, Kept: func() time.Duration { return 30 * day }, Now: func() holds.Moment {
 			s := o.clock.stamp()
 			unix := s.Wall / 1000
 			return holds.Moment{Wall: time.Unix(unix, 0), Boot: time.Duration(s.BootTime), Interval: trueclock.Interval{Sure: unix, Lo: unix, Hi: unix}}

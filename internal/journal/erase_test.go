@@ -18,6 +18,11 @@ import (
 
 const day = 24 * time.Hour
 
+// after is a period for all who parts, and 7 days for those that are kept briefly.
+func after(all time.Duration) erasing.After {
+	return func() (time.Duration, time.Duration) { return all, 7 * day }
+}
+
 // old is a journal with closed files, at a clock that the test moves.
 type old struct {
 	*rig
@@ -71,6 +76,34 @@ func (o *old) inClosed() int {
 	list := files(o.t, o.o.Dir, "*-*.db")
 	_, first, _ := segment.ParseName(filepath.Base(list[len(list)-1]))
 	return int(first) - 1 // the boot entry names nobody
+}
+
+// TestPeriodsChange: a period that becomes shorter while the journal is open counts from the next round on.
+func TestPeriodsChange(t *testing.T) {
+	o := &old{clock: newClock()}
+	var days atomic.Int64
+	days.Store(30)
+	o.rig = newRig(t, func(opts *Options) {
+		opts.MaxEntries, opts.Clock = 20, o.clock.stamp
+		opts.EraseAfter = func() (all, brief time.Duration) { return time.Duration(days.Load()) * day, 7 * day }
+	})
+	o.start()
+	for i := range 50 {
+		o.append(granted(), somebody(byte(i+1)))
+	}
+	o.rounds()
+	n := o.inClosed()
+	o.pass(12*day, true, true)
+	if got := o.traces(); len(got) != 50 {
+		t.Fatalf("%d people after 12 of 30 days", len(got))
+	}
+	days.Store(10)
+	o.pass(4*day, true, true) // one file a round
+	for _, i := range o.traces() {
+		if i < n {
+			t.Errorf("person %d, of a file that is closed for 16 days, is there after 10", i)
+		}
+	}
 }
 
 // TestWhoPartsGo: 30 days after a file is closed no byte in the directory tells who came,
@@ -168,7 +201,7 @@ func TestNothingIsErased(t *testing.T) {
 	})
 	keep("never", false, func(o *old) {
 		o.stop()
-		o.o.EraseAfter = -1
+		o.o.EraseAfter = after(-1)
 		o.start()
 		o.append(granted(), somebody(1))
 		o.pass(40*day, true, true)

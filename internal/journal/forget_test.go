@@ -113,7 +113,7 @@ func (f forgetful) waits() bool {
 // of all others it does; the tree is as it was, all proofs hold, the log says that it was ordered and how many
 // went, and nothing is left that says of whom. No clock is needed.
 func TestForget(t *testing.T) {
-	f := newForgetful(t, func(o *Options) { o.EraseAfter, o.Uplink = -1, true })
+	f := newForgetful(t, func(o *Options) { o.EraseAfter, o.Uplink = after(-1), true })
 	f.clock.untrusted.Store(true)
 	f.expect("before", others())
 	at := f.j.Status().Position
@@ -222,7 +222,7 @@ func TestForgetIsPreserved(t *testing.T) {
 // childForgetter runs the journal of a directory, gives it the order to forget person 3, says so once that is durable, and
 // goes on until it is killed.
 func childForgetter() {
-	j, err := Open(Options{Dir: os.Getenv(envDir), Clock: newClock().stamp, Ballast: -1, MaxEntries: 20, EraseAfter: -1})
+	j, err := Open(Options{Dir: os.Getenv(envDir), Clock: newClock().stamp, Ballast: -1, MaxEntries: 20, EraseAfter: after(-1)})
 	if err != nil {
 		panic(err)
 	}

@@ -85,7 +85,7 @@ func TestHintsBeforeTheyCount(t *testing.T) {
 	r.ackAt(place(epoch, 50))
 	r.j.Safe(place(epoch, 50))
 	o, now := r.j.files.erasing(r.j.hints), r.o.Clock()
-	o.After, o.Clock = 1, func() Stamp {
+	o.After, o.Clock = after(1), func() Stamp {
 		now.Trusted, now.Wall, now.BootTime = true, now.Wall+day.Milliseconds(), now.BootTime+uint64(day)
 		return now
 	}

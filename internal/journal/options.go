@@ -7,6 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/journal/erasing"
 	"gatehouse/internal/journal/intake"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
@@ -50,13 +51,13 @@ type Options struct {
 	// checked. A fault while checking can end the process, so give it one of
 	// its own: segment.VerifyBy. Nil checks in this process (for tests).
 	Verify func(ctx context.Context, path string) error
-	// EraseAfter is how long a file has to be closed, and with Uplink what is in it
-	// safe at the registry, before its who parts are erased; 0: 30 days, negative:
-	// never. Where the registry has them and never says that they are safe, 30 days
-	// more; what it does not have is not erased.
-	EraseAfter time.Duration
-	// Brief reports whether a who part is kept for a shorter time, 7 days in place of EraseAfter,
-	// or for that where it is shorter. It must be safe for concurrent use. Nil: none is.
+	// EraseAfter says how long a file has to be closed, and with Uplink what is in it
+	// safe at the registry, before its who parts are erased; nil: 30 days, and 7 of
+	// those that Brief is true for. Where the registry has them and never says that they
+	// are safe, 30 days more; what it does not have is not erased.
+	EraseAfter erasing.After
+	// Brief reports whether a who part is kept for the shorter of these times. It must be
+	// safe for concurrent use. Nil: none is.
 	Brief func(wire.Who) bool
 	// Preserved reports whether an entry is kept from erasing: while it is, neither age nor
 	// a request takes its who part, and soon after it is not any more it goes as the others
@@ -85,8 +86,10 @@ func (o Options) withDefaults() Options {
 	o.MaxBytes = cmp.Or(o.MaxBytes, 512<<20)
 	o.Ballast = cmp.Or(o.Ballast, 4<<20)
 	o.Queue = cmp.Or(o.Queue, 10_000)
-	o.EraseAfter = cmp.Or(o.EraseAfter, 30*24*time.Hour)
 	o.KeepEvery = cmp.Or(max(o.KeepEvery, 0), time.Minute)
+	if o.EraseAfter == nil {
+		o.EraseAfter = func() (all, brief time.Duration) { return 30 * 24 * time.Hour, 7 * 24 * time.Hour }
+	}
 	if o.Verify == nil {
 		o.Verify = func(_ context.Context, path string) error {
 			_, err := segment.Verify(path)

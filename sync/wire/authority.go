@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"gatehouse/sync/wire/approver"
+	"gatehouse/sync/wire/periods"
 	"gatehouse/sync/wire/typed"
 )
 
@@ -29,10 +30,11 @@ type Trust struct {
 	Escrow   []byte    `cbor:"7,keyasint"` // HPKE public key: building keys, offline
 	CAs      [][]byte  `cbor:"8,keyasint"` // certificates (DER) that the broker's and the gateways' are checked by
 	// False lists role epochs whose keys said what is not so: whatever they alone vouched for is
-	// void. False and Addresses are of format 2, Approvers of format 4; a document without is of format 1.
+	// void. False and Addresses are of format 2, Approvers of format 4, Retention of format 5; a document without is of format 1.
 	False     []RoleEpoch         `cbor:"9,keyasint,omitempty"`
 	Addresses []string            `cbor:"10,keyasint,omitempty"` // more of the registry's: https://host:port of enrolment, mqtts://host:port of the broker
 	Approvers []approver.Approver `cbor:"11,keyasint,omitempty"` // by seat, ascending: who signs mandates
+	Retention *periods.Periods    `cbor:"12,keyasint,omitempty"` // for how long who parts stay at most; nil: nothing is said
 }
 
 // RoleEpoch names the keys of a role that were certified under one number.
@@ -280,7 +282,7 @@ func (t Trust) check() error {
 			return fmt.Errorf("%w: trust without a key to seal to", ErrMalformed)
 		}
 	}
-	return cmp.Or(t.checkKeys(), t.checkFormat2(), approver.Check(t.Approvers))
+	return cmp.Or(t.checkKeys(), t.checkFormat2(), approver.Check(t.Approvers), t.Retention.Check())
 }
 
 func (t Trust) checkKeys() error {
@@ -353,18 +355,13 @@ func (h House) checkGateways() error {
 }
 
 func (t Token) check() error {
-	if !ValidName(t.Registry, false) || t.Enrol == "" || t.Broker == "" || len(t.Enrol) > 255 || len(t.Broker) > 255 {
-		return fmt.Errorf("%w: token without registry or hosts", ErrMalformed)
-	}
-	return t.At().Check()
+	return cmp.Or(malformedIf(!ValidName(t.Registry, false) || t.Enrol == "" || t.Broker == "" || len(t.Enrol) > 255 || len(t.Broker) > 255,
+		"token without registry or hosts"), t.At().Check())
 }
 
 func (r EnrolRequest) check() error {
-	if len(r.KEM) == 0 || len(r.KEM) > maxKEM || len(r.CSR) == 0 || len(r.CSR) > maxKEM || len(r.Software) > maxText ||
-		len(r.Escrow) > maxKEM || (r.Number == 0) != (len(r.Escrow) == 0) || r.Number == 255 {
-		return fmt.Errorf("%w: enrolment without keys", ErrMalformed)
-	}
-	return checkDoors(r.Doors)
+	return cmp.Or(malformedIf(len(r.KEM) == 0 || len(r.KEM) > maxKEM || len(r.CSR) == 0 || len(r.CSR) > maxKEM || len(r.Software) > maxText ||
+		len(r.Escrow) > maxKEM || (r.Number == 0) != (len(r.Escrow) == 0) || r.Number == 255, "enrolment without keys"), checkDoors(r.Doors))
 }
 
 func (r RenewRequest) check() error {

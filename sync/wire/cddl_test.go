@@ -71,5 +71,5 @@ func TestCDDL(t *testing.T) {
 var partOfOthers = map[string]bool{"uint": true, "int": true, "bytes": true, "text": true, "bool": true, "true": true,
 	"name": true, "id": true, "credential-id": true, "hash": true, "nonce": true, "public-key": true, "signature": true, "kem-key": true,
 	"seconds": true, "clock": true, "places": true, "protected": true, "grant": true, "seen": true, "register": true, "line": true, "role-key": true,
-	"house-gateway": true, "doors": true, "who-hash": true, "sealed-who": true, "who-seal": true, "raw-card": true, "label": true, "floor": true, "fixed": true, "correction": true, "approver": true,
+	"house-gateway": true, "doors": true, "who-hash": true, "sealed-who": true, "who-seal": true, "raw-card": true, "label": true, "floor": true, "fixed": true, "correction": true, "approver": true, "retention": true,
 	"mandate-request": true, "mandate-delivery": true, "mandate-approval": true, "mandate-authority": true, "mandate-officer": true, "mandate-telling": true}

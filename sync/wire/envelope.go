@@ -18,12 +18,13 @@ const MaxMessage = 64 << 10
 // Formats is how many formats of messages this package writes and reads: those
 // from 1 to this one. A message of format 2 has an envelope of version 2; a type
 // that no format has changed stays in envelopes of version 1.
-const Formats = ApproverFormat
+const Formats = RetentionFormat
 
-// Formats from 3 on: who parts of many batches are sealed in one context; trust names approvers.
+// Formats from 3 on: who parts of many batches are sealed in one context; trust names approvers; it says for how long who parts stay.
 const (
-	ContextFormat  = 3
-	ApproverFormat = 4
+	ContextFormat   = 3
+	ApproverFormat  = 4
+	RetentionFormat = 5
 )
 
 // Role says what a key is certified for. A signature counts only in its role.

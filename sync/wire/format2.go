@@ -124,7 +124,9 @@ func VersionOf(p Payload) uint64 {
 	case Hello2:
 		return 2
 	case Trust:
-		if len(m.Approvers) > 0 {
+		if m.Retention != nil {
+			return RetentionFormat
+		} else if len(m.Approvers) > 0 {
 			return ApproverFormat
 		} else if len(m.False)+len(m.Addresses) > 0 {
 			return 2

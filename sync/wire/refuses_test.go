@@ -8,6 +8,7 @@ import (
 
 	"gatehouse/sync/wire/approver"
 	"gatehouse/sync/wire/internal/canonical"
+	"gatehouse/sync/wire/periods"
 )
 
 // refused has the same message twice: good, and wrong in one thing.
@@ -83,6 +84,8 @@ func TestRefuses(t *testing.T) {
 		{"trust: an approver without a key", with(sampleTrust4(), func(x *Trust) { x.Approvers[0].Public = [32]byte{} })},
 		{"trust: an approver without a seat", with(sampleTrust4(), func(x *Trust) { x.Approvers[0].Seat = "" })},
 		{"trust: too many approvers", with(sampleTrust4(), func(x *Trust) { x.Approvers = make([]approver.Approver, approver.Most+1) })},
+		{"trust: a policy that says nothing", with(sampleTrust5(), func(x *Trust) { x.Retention = &periods.Periods{} })},
+		{"trust: a policy of 401 days", with(sampleTrust5(), func(x *Trust) { x.Retention = &periods.Periods{Acts: periods.Most + 1} })},
 		{"trust: an address of none", with(sampleTrust2(), func(x *Trust) { x.Addresses = []string{"https://registry.example.org"} })},
 		{"house: version", with(sampleHouse(), func(h *House) { h.Version = 0 })}, {"house: time", with(sampleHouse(), func(h *House) { h.Issued = 0 })},
 		{"house: district", with(sampleHouse(), func(h *House) { h.District = "" })}, {"house: town", with(sampleHouse(), func(h *House) { h.Town = "a/b" })},

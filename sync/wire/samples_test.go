@@ -11,6 +11,7 @@ import (
 
 	"gatehouse/sync/wire/approver"
 	"gatehouse/sync/wire/internal/canonical"
+	"gatehouse/sync/wire/periods"
 )
 
 // sample is one message made of fixed test values. What a seal holds is fixed
@@ -141,6 +142,12 @@ func sampleTrust4() Trust {
 	return with(sampleTrust2(), func(t *Trust) {
 		t.Version = 5
 		t.Approvers = []approver.Approver{{Seat: "north", Public: [32]byte(seq(7, 32)), District: "north"}, {Seat: "xin-1", Public: [32]byte(seq(8, 32)), District: "north", Town: "xin"}}
+	})
+}
+
+func sampleTrust5() Trust {
+	return with(sampleTrust4(), func(t *Trust) {
+		t.Version, t.Retention = 6, &periods.Periods{Whos: 10, Children: 5, Passages: 90, Acts: 200}
 	})
 }
 
@@ -280,7 +287,7 @@ func samples(t testing.TB) []sample {
 		of("sealed-record", sealedPayload{2, seq(0xa0, 32), seq(0x40, 16), seq(0x10, 8), 2, seq(0, 100)}),
 		of("snapshot", snapshotPayload{Hash(seq(0xa0, 32)), 81_920, 1_790_000_000}), items("who-seals", sampleSeal(t)),
 		of("batch", with(sampleBatch(t), func(b *Batch) { b.Context = seq(0x30, 16) })),
-		of("ack-two", sampleAck3()), of("trust", sampleTrust4()), recorded(t, "mandate"), recorded(t, "mandate-two"), recorded(t, "validation"), recorded(t, "order"), recorded(t, "officer"), recorded(t, "erasure"))
+		of("ack-two", sampleAck3()), of("trust", sampleTrust4()), of("trust", sampleTrust5()), recorded(t, "mandate"), recorded(t, "mandate-two"), recorded(t, "validation"), recorded(t, "order"), recorded(t, "officer"), recorded(t, "erasure"))
 }
 
 // golden reads testdata/golden.txt: a line "rule:" and then its hex, on lines

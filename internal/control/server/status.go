@@ -59,7 +59,7 @@ func (g report) watch(ctx context.Context, every time.Duration) {
 
 func journalStatus(g *gateway.Gateway) control.Journal {
 	s := g.Journal.Status()
-	j := control.Journal{Epoch: fmt.Sprintf("%016x", s.Epoch), WhoDays: g.Site.Journal.WhoDays}
+	j := control.Journal{Epoch: fmt.Sprintf("%016x", s.Epoch), WhoDays: int(gateway.Periods(g).Whos)}
 	if s.Degraded && !s.Passing {
 		j.Degraded = fmt.Sprintf("%s (%s)", s.Reason, s.Problem)
 	}

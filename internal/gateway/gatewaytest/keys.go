@@ -10,6 +10,7 @@ import (
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/approver"
+	"gatehouse/sync/wire/periods"
 	"gatehouse/sync/wire/sealing"
 )
 
@@ -31,6 +32,7 @@ type Town struct {
 	CA       []byte            // what is none is never over
 	Witness  ed25519.PublicKey // nil: none
 	Approver ed25519.PublicKey // of mandates for the gateway's town; nil: none
+	Policy   *periods.Periods  // of how long who parts stay; nil: none
 	House    wire.House        // what is said of the house besides its place
 	Doors    []string          // of the gateway
 }
@@ -58,6 +60,7 @@ func (w Town) Enrol(t testing.TB, state string) {
 	if w.Approver != nil {
 		trust.Approvers = []approver.Approver{{Seat: "shiqiao-1", Public: [32]byte(w.Approver), District: w.Place().District, Town: w.Place().Town}}
 	}
+	trust.Retention = w.Policy
 	house, place := w.House, w.Place()
 	house.Version, house.Issued, house.District, house.Town = 1, 1, place.District, place.Town
 	house.Gateways = []wire.HouseGateway{{ID: place.Gateway, Public: [32]byte(own), KEM: public, Doors: w.Doors}}

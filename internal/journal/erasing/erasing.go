@@ -37,18 +37,20 @@ const (
 	unsafeMore = 30 * 24 * time.Hour
 	// eraseAgain is the pause after a file that could not be rewritten.
 	eraseAgain = 24 * time.Hour
-	// briefAfter is how long a file has been closed when the who parts in it go that are kept briefly.
-	briefAfter = 7 * 24 * time.Hour
 	// lookAgain is the pause after a look that left something, as it is preserved.
 	lookAgain = time.Hour
 )
+
+// After returns for how long a file has been closed when its who parts go, and those that are kept briefly. It is asked each
+// round, since a policy may change it. Negative: nothing goes by age.
+type After func() (all, brief time.Duration)
 
 // Options are what an eraser needs of its journal. All but Preserved and Brief are required.
 type Options struct {
 	Queue  *Queue
 	Dir    string
-	After  time.Duration // that a file has been closed; negative: nothing is erased by age
-	Uplink bool          // a registry is to have all entries first
+	After  After
+	Uplink bool // a registry is to have all entries first
 	Clock  func() journaled.Stamp
 	Files  func() *catalogue.Catalogue // as they are now
 	// Check verifies a closed file.
@@ -137,7 +139,8 @@ func (e *Eraser) Round(ctx context.Context) error {
 
 // ages erases the who parts of at most one file that is over.
 func (e *Eraser) ages(ctx context.Context, now *catalogue.Catalogue, stamp journaled.Stamp) error {
-	if e.o.After < 0 {
+	after, briefAfter := e.o.After()
+	if after < 0 {
 		return nil
 	}
 	acked, safe := now.WholeBefore(now.Acked), now.WholeBefore(now.Safe)
@@ -151,7 +154,7 @@ func (e *Eraser) ages(ctx context.Context, now *catalogue.Catalogue, stamp journ
 		case e.o.Uplink && i >= safe:
 			more = unsafeMore
 		}
-		all := c.isOlder(e.o.After+more, stamp)
+		all := c.isOlder(after+more, stamp)
 		some := e.o.Brief != nil && !c.brief && c.isOlder(briefAfter+more, stamp)
 		if c.erased || stamp.BootTime < max(e.again, c.look) || !all && !some {
 			continue

@@ -23,7 +23,7 @@ func kept(directory string) []string {
 	if directory == authority.DirFront {
 		return append(both, api.FileWitnessKey, api.FileServerKey, api.FileServerCert, api.FileConfig)
 	}
-	return append(both, authority.FileTrustPlain, authority.FileTrustTwo, authority.FilePlace, authority.FileIssuer, authority.FileCAKey, authority.FileDesk)
+	return append(both, authority.FileTrustPlain, authority.FileTrustTwo, authority.FileTrustFour, authority.FilePlace, authority.FileIssuer, authority.FileCAKey, authority.FileDesk)
 }
 
 // content is what FileCopy holds: front and issuer, each with its files.

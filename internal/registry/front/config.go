@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"time"
 
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
@@ -17,6 +16,7 @@ import (
 	"gatehouse/internal/registry/front/retention"
 	"gatehouse/internal/registry/front/witness"
 	"gatehouse/internal/strict"
+	"gatehouse/sync/wire/periods"
 
 	"github.com/rs/zerolog"
 )
@@ -116,10 +116,10 @@ func isBroker(address string) bool {
 	return err == nil && u.Host != "" && (u.Scheme == "mqtts" || u.Scheme == "mqtt")
 }
 
-// periods are for how long who parts stay.
-func (c Config) periods() retention.Periods {
-	const day = 24 * time.Hour
-	return retention.Periods{Passages: time.Duration(c.WhoDays) * day, Acts: time.Duration(c.AdminDays) * day}
+// periods are for how long who parts stay: as set here, or by a policy where that says less; nil: there is none.
+func (c Config) periods(policy *periods.Periods) retention.Periods {
+	p := policy.Least(periods.Periods{Passages: uint16(c.WhoDays), Acts: uint16(c.AdminDays)})
+	return retention.Periods{Passages: periods.Days(p.Passages), Acts: periods.Days(p.Acts)}
 }
 
 // path returns a path in the state directory.

@@ -40,7 +40,7 @@ func (f *Front) load(ctx context.Context) (err error) {
 	if f.safety, err = backup.Load(ctx, f.store, o.Config.path(api.FileDatabase), o.Now(), o.Log); err != nil {
 		return err
 	}
-	eraser, err := retention.Open(ctx, retention.Options{Periods: o.Config.periods(), Store: f.store, Clock: f.clock,
+	eraser, err := retention.Open(ctx, retention.Options{Periods: func() retention.Periods { return o.Config.periods(f.active.Load().Trust.Retention) }, Store: f.store, Clock: f.clock,
 		Trust: func() wire.Trust { return f.active.Load().Trust }, Path: o.Config.path(api.FileErasures), Log: o.Log})
 	if err != nil {
 		return err

@@ -5,10 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/approver"
+	"gatehouse/sync/wire/periods"
 )
 
 // trustTwo is a trust document of format 2.
@@ -122,6 +124,55 @@ func TestTrustOfFourFormats(t *testing.T) {
 	told(5, 9, 9)
 	s.restart()
 	told(5, 9, 9)
+}
+
+// trustFive is a trust document with a policy.
+func (r *rig) trustFive(version uint64, p periods.Periods) []byte {
+	payload, err := wire.PayloadOf(r.trustFour(version))
+	r.must(err)
+	t, err := wire.DecodeTrust(4, payload)
+	r.must(err)
+	t.Retention = &p
+	b, err := wire.Sign(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: "test-registry", Version: wire.VersionOf(t)}, r.encode(t), r.root)
+	r.must(err)
+	return b
+}
+
+// TestPolicyOfTheFront: a policy shortens the front's periods with the document that brings it, lengthens none, and an older document
+// brings no longer ones back. Who reads format 4 alone gets the twin.
+func TestPolicyOfTheFront(t *testing.T) {
+	s := newScene(t)
+	put := func(envelope []byte, ok bool) {
+		t.Helper()
+		if _, err := s.front.client.PutTrust(t.Context(), envelope); (err == nil) != ok {
+			t.Fatal(err)
+		}
+	}
+	kept := func(passages, acts int) {
+		t.Helper()
+		st, err := s.front.client.Status(t.Context())
+		s.must(err)
+		if got := st.Retention; got.Passages != time.Duration(passages)*24*time.Hour || got.Acts != time.Duration(acts)*24*time.Hour {
+			t.Errorf("%v and %v, want %d and %d days", got.Passages, got.Acts, passages, acts)
+		}
+	}
+	kept(180, 200)
+	put(s.trustFive(5, periods.Periods{Passages: 20, Acts: 400}), true)
+	kept(20, 200)
+	put(s.trustFour(4), true) // its twin
+	kept(20, 200)
+	for formats, want := range map[int]uint64{4: 4, 5: 5} {
+		s.g.nonce[15]++
+		if got := s.ask(wire.TypeHello, wire.Hello2{Hello: s.g.hello(), Formats: []uint64{1, 2, 3, 4, 5}[:formats]}).Trust; got != want {
+			t.Errorf("who reads up to format %d hears of trust %d, want %d", formats, got, want)
+		}
+	}
+	put(s.trustFive(3, periods.Periods{Passages: 100}), false)
+	kept(20, 200)
+	s.restart()
+	kept(20, 200)
+	put(s.trustFive(6, periods.Periods{Acts: 30}), true)
+	kept(180, 30)
 }
 
 // TestTrustOfAnotherWitness: a gateway whose trust document is an older one gets the

@@ -66,6 +66,7 @@ func writeTrust(w io.Writer, t authority.TrustStatement) {
 	for _, a := range t.Approvers {
 		fmt.Fprintf(w, "approver %s, %s, %s\n", a.Seat, within(a.District, a.Town), a.ID)
 	}
+	writePolicy(w, t)
 	for _, f := range t.False {
 		fmt.Fprintf(w, "false    %s: what its keys alone made anybody believe is void\n", f)
 	}

@@ -244,7 +244,7 @@ func (c *Counter) collect(ctx context.Context, of desk.Mine) (control.Mine, erro
 	zone := c.Site.Zone()
 	now := c.Clock.Read()
 	out := control.Mine{Building: c.Site.Building, Gateway: c.Site.Gateway, Zone: zone.String(), Time: c.Clock.Now().In(zone), Clock: now.Quality.String(),
-		WhoDays: c.Site.Journal.WhoDays, Tenancy: c.shown(of.Tenancy, zone), Guests: []control.Guest{}}
+		WhoDays: int(gateway.Periods(c.Gateway).Whos), Tenancy: c.shown(of.Tenancy, zone), Guests: []control.Guest{}}
 	for _, g := range of.Guests {
 		out.Guests = append(out.Guests, guests.Codes{Gateway: c.Gateway}.Shown(g, of.Tenancy.Flat, of.Tenancy.Label))
 	}

@@ -35,12 +35,12 @@ type Periods struct {
 
 // Options of an Eraser; all are needed.
 type Options struct {
-	Periods
-	Store *store.Store
-	Clock *agreed.Clock
-	Trust func() wire.Trust // the document of today; safe for concurrent use
-	Path  string            // of the ledger
-	Log   zerolog.Logger
+	Periods func() Periods // those of today; safe for concurrent use
+	Store   *store.Store
+	Clock   *agreed.Clock
+	Trust   func() wire.Trust // the document of today; safe for concurrent use
+	Path    string            // of the ledger
+	Log     zerolog.Logger
 }
 
 // Eraser erases who parts. All but Run, which is for one goroutine, is safe for concurrent use.
@@ -61,7 +61,7 @@ func Open(ctx context.Context, o Options) (*Eraser, error) {
 		return nil, err
 	}
 	e := &Eraser{o: o, ledger: l}
-	e.state = api.Retention{Passages: o.Passages, Acts: o.Acts, Erased: l.erased()}
+	e.state = api.Retention{Erased: l.erased()}
 	if err := e.compare(ctx); err != nil {
 		return nil, err
 	}
@@ -170,7 +170,7 @@ func (e *Eraser) Run(ctx context.Context) error {
 func (e *Eraser) round(ctx context.Context, now time.Time) error {
 	e.one.Lock()
 	defer e.one.Unlock()
-	if err := e.add(ctx, line{At: now, Over: new(e.o.cutoffAt(now))}); err != nil {
+	if err := e.add(ctx, line{At: now, Over: new(e.o.Periods().cutoffAt(now))}); err != nil {
 		return err
 	}
 	n, err := e.again(ctx)
@@ -208,7 +208,9 @@ func (e *Eraser) scrub(ctx context.Context, now time.Time) error {
 func (e *Eraser) State() api.Retention {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.state
+	s, now := e.state, e.o.Periods()
+	s.Passages, s.Acts = now.Passages, now.Acts
+	return s
 }
 
 func (e *Eraser) note(change func(*api.Retention)) {

@@ -84,7 +84,7 @@ func (o *office) open() {
 			Boot: func() time.Duration { return o.now.Sub(begin) }, Synced: func() bool { return true }, BootID: "1"})
 		o.must(err)
 	}
-	o.eraser, err = Open(o.t.Context(), Options{Periods: spans, Store: o.store, Clock: o.clock, Trust: trusts, Path: o.path(api.FileErasures), Log: zerolog.Nop()})
+	o.eraser, err = Open(o.t.Context(), Options{Periods: func() Periods { return spans }, Store: o.store, Clock: o.clock, Trust: trusts, Path: o.path(api.FileErasures), Log: zerolog.Nop()})
 	o.must(err)
 }
 

@@ -35,10 +35,11 @@ const (
 	FileIssuer = "issuer.key"    // PEM, Ed25519: lists, House documents
 	FileCAKey  = "ca.key"        // PEM, ECDSA P-256: gateways' certificates
 	FileDesk   = "desk.key"      // PEM, HPKE: opens tenancy records
-	// FileTrustPlain and FileTrustTwo are the twins of formats 1 and 2 of the newest trust document,
-	// where that is of a newer format and they say less.
+	// FileTrustPlain, FileTrustTwo and FileTrustFour are the twins of formats 1, 2 and 4 of the newest trust
+	// document, where that is of a newer format and they say less.
 	FileTrustPlain = "trust-1.cose"
 	FileTrustTwo   = "trust-2.cose"
+	FileTrustFour  = "trust-4.cose"
 )
 
 // olderFormat is a format of trust documents before the newest, with the file of the twin in it.
@@ -50,8 +51,9 @@ type olderFormat struct {
 
 func olderFormats() []olderFormat {
 	return []olderFormat{
-		{1, FileTrustPlain, func(t *wire.Trust) { t.False, t.Addresses, t.Approvers = nil, nil, nil }},
-		{2, FileTrustTwo, func(t *wire.Trust) { t.Approvers = nil }},
+		{1, FileTrustPlain, func(t *wire.Trust) { t.False, t.Addresses, t.Approvers, t.Retention = nil, nil, nil, nil }},
+		{2, FileTrustTwo, func(t *wire.Trust) { t.Approvers, t.Retention = nil, nil }},
+		{4, FileTrustFour, func(t *wire.Trust) { t.Retention = nil }},
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/approver"
+	"gatehouse/sync/wire/periods"
 )
 
 // Keys that NextTrust replaces.
@@ -37,6 +38,7 @@ type NextTrust struct {
 	Remove  []string
 	Certify []approver.Approver // that sign mandates from now on
 	Revoke  []string            // seats of approvers that do so no more
+	Policy  *periods.Periods    // how long who parts stay at most; what it does not say stays as it is. Nil: all does; empty: nothing is said any more
 	Now     time.Time
 }
 
@@ -67,6 +69,15 @@ type TrustStatement struct {
 	False     []string         `json:"false"` // role and epoch whose word was taken back
 	Addresses []string         `json:"addresses"`
 	Approvers []StatedApprover `json:"approvers"`
+	Retention *StatedPeriods   `json:"retention,omitempty"` // nil: each has its own
+}
+
+// StatedPeriods are the periods of a TrustStatement, in days; 0: nothing is said of it.
+type StatedPeriods struct {
+	Whos     uint16 `json:"who_days,omitempty"`          // at gateways
+	Children uint16 `json:"child_days,omitempty"`        // at gateways, of who is under 14
+	Passages uint16 `json:"registry_who_days,omitempty"` // at the registry
+	Acts     uint16 `json:"admin_days,omitempty"`        // at the registry
 }
 
 // StatedApprover is an approver in a TrustStatement.
@@ -103,6 +114,9 @@ func stateTrust(t wire.Trust) TrustStatement {
 	s.Approvers = []StatedApprover{}
 	for _, a := range t.Approvers {
 		s.Approvers = append(s.Approvers, StatedApprover{a.Seat, a.District, a.Town, fmt.Sprintf("%x", wire.IDOf(a.Public[:]))})
+	}
+	if t.Retention != nil {
+		s.Retention = new(StatedPeriods(*t.Retention))
 	}
 	for _, f := range t.False {
 		s.False = append(s.False, fmt.Sprintf("%s %d", f.Role, f.Epoch))
@@ -154,7 +168,7 @@ func rootOf(dirs ...string) (root ed25519.PublicKey, err error) {
 // can't make a version be used twice.
 func newestTrust(root ed25519.PublicKey, dirs ...string) (t wire.Trust, err error) {
 	for _, dir := range dirs {
-		for _, name := range []string{api.FileTrust, FileTrustTwo, FileTrustPlain} {
+		for _, name := range []string{api.FileTrust, FileTrustFour, FileTrustTwo, FileTrustPlain} {
 			envelope, err := os.ReadFile(filepath.Join(dir, name))
 			if dir == "" || errors.Is(err, fs.ErrNotExist) {
 				continue

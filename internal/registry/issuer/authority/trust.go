@@ -17,6 +17,7 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/approver"
+	"gatehouse/sync/wire/periods"
 )
 
 // Sign makes the new keys and the document, and stores both where they are used. The new keys come
@@ -40,7 +41,7 @@ func (n NextTrust) Sign() (SignedTrust, error) {
 	if err != nil {
 		return out, err
 	}
-	if err := cmp.Or(n.addresses(&t), n.approvers(&t)); err != nil {
+	if err := cmp.Or(n.addresses(&t), n.approvers(&t), n.policy(&t)); err != nil {
 		return out, err
 	}
 	t.Issued = uint32(n.Now.Unix())
@@ -129,6 +130,29 @@ func (n NextTrust) approvers(t *wire.Trust) error {
 	return nil
 }
 
+// policy says anew how long who parts stay, or takes away that it is said.
+func (n NextTrust) policy(t *wire.Trust) error {
+	switch {
+	case n.Policy == nil:
+		return nil
+	case *n.Policy == periods.Periods{}:
+		if t.Retention == nil {
+			return api.Hinted("registryd policy show says what there is", "no policy is signed: there is none to take away")
+		}
+		t.Retention = nil
+		return nil
+	}
+	next := *n.Policy
+	if t.Retention != nil {
+		next = next.Or(*t.Retention)
+	}
+	if err := next.Check(); err != nil {
+		return api.Hinted("1 to 400 days", "%v", err)
+	}
+	t.Retention = &next
+	return nil
+}
+
 // signTrust numbers and signs a document. Before it comes a twin in each older format that has more
 // than the one before it, so that older gateways learn of new keys, too.
 func signTrust(t *wire.Trust, root ed25519.PrivateKey) (envelopes map[string][]byte, err error) {
@@ -165,7 +189,7 @@ func leaveTrust(dir string, envelopes map[string][]byte) error {
 	if dir == "" {
 		return nil
 	}
-	for _, name := range []string{FileTrustPlain, FileTrustTwo, api.FileTrust} {
+	for _, name := range []string{FileTrustPlain, FileTrustTwo, FileTrustFour, api.FileTrust} {
 		path := filepath.Join(dir, name)
 		envelope, there := envelopes[name]
 		if !there {

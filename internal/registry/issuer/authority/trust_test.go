@@ -15,6 +15,7 @@ import (
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/approver"
+	"gatehouse/sync/wire/periods"
 )
 
 // anew is the next trust document of a new registry.
@@ -319,11 +320,57 @@ func TestApproversGone(t *testing.T) {
 		t.Errorf("%d twins, %v", len(k.TrustOlder), err)
 	}
 	for _, dir := range []string{n.Dir, n.Front, filepath.Dir(n.Root)} {
-		for _, name := range []string{FileTrustPlain, FileTrustTwo} {
+		for _, name := range []string{FileTrustPlain, FileTrustTwo, FileTrustFour} {
 			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
 				t.Errorf("%s still has %s", dir, name)
 			}
 		}
+	}
+}
+
+// TestPolicy: a document with a policy has a twin in each older format, which says nothing of it; what is not named anew stays; one that
+// is taken away leaves no twin of before.
+func TestPolicy(t *testing.T) {
+	n := anew(t)
+	n.Add, n.Certify = []string{"https://new.example.org:8443"}, []approver.Approver{{Seat: "a", Public: [32]byte{1}, District: "north"}}
+	n.Policy = &periods.Periods{Whos: 10, Acts: 100}
+	done := n.sign(t)
+	if done.Version != 5 || done.Plain != 2 || done.Trust.Format != 5 || *done.Trust.Retention != (StatedPeriods{Whos: 10, Acts: 100}) {
+		t.Fatalf("version %d, plain %d, format %d, %+v", done.Version, done.Plain, done.Trust.Format, done.Trust.Retention)
+	}
+	k, err := Load(n.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []struct{ version, format uint64 }{{5, 5}, {4, 4}, {3, 2}, {2, 1}} {
+		got, err := keys.OpenTrust(k.Trusts()[i], k.Root, "registry-1")
+		if err != nil || got.Version != want.version || wire.VersionOf(got) != want.format || (got.Retention != nil) != (want.format == 5) || (len(got.Approvers) > 0) != (want.format > 2) {
+			t.Errorf("document %d: version %d, format %d, %+v, %v", i, got.Version, wire.VersionOf(got), got.Retention, err)
+		}
+	}
+	n.Add, n.Certify, n.Policy = nil, nil, &periods.Periods{Children: 3, Acts: 90}
+	if done = n.sign(t); *done.Trust.Retention != (StatedPeriods{Whos: 10, Children: 3, Acts: 90}) {
+		t.Errorf("%+v", done.Trust.Retention)
+	}
+	n.Policy, n.Add = nil, []string{"https://third.example.org:8443"}
+	if done = n.sign(t); done.Trust.Retention == nil {
+		t.Error("another document takes the policy away")
+	}
+	n.Add, n.Policy = nil, &periods.Periods{}
+	if done = n.sign(t); done.Trust.Format != 4 || done.Trust.Retention != nil {
+		t.Errorf("%+v", done)
+	}
+	for _, dir := range []string{n.Dir, n.Front, filepath.Dir(n.Root)} {
+		if _, err := os.Stat(filepath.Join(dir, FileTrustFour)); err == nil {
+			t.Errorf("%s still has %s", dir, FileTrustFour)
+		}
+	}
+	if _, err := n.Sign(); err == nil || !strings.Contains(err.Error(), "none to take away") {
+		t.Errorf("taken away twice: %v", err)
+	}
+	n.Policy = &periods.Periods{Whos: periods.Most + 1}
+	if _, err := n.Sign(); err == nil || !strings.Contains(err.Error(), "more than 400 days") {
+		t.Errorf("too long: %v", err)
 	}
 }
 
