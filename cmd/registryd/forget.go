@@ -2,11 +2,8 @@ package main
 
 import (
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -44,8 +41,10 @@ func (c forgetCmd) Run(s *session) error {
 	if err != nil {
 		return socket.Hinted("--key names records.key, which registryd init wrote into the offline directory", "%v", err)
 	}
-	if _, err := os.Lstat(c.Order); c.Order != "" && !errors.Is(err, fs.ErrNotExist) {
-		return socket.Hinted("name another file", "%s is there already", c.Order)
+	if c.Order != "" {
+		if err := command.NewFile("--order", c.Order); err != nil {
+			return err
+		}
 	}
 	if c.Tenancy, err = s.tenancyID(c.Tenancy); err != nil {
 		return err
@@ -91,11 +90,13 @@ type preserveCmd struct {
 }
 
 func (c preserveCmd) Run(s *session) error {
-	h, err := c.preserve(s)
-	if err == nil {
-		s.warnEmpty(h)
+	got, err := c.preserve(s)
+	if err != nil {
+		return err
 	}
-	return s.Print(h, err, func(w io.Writer) {
+	h := *got.Hold
+	s.warnEmpty(h, got.DoorUnknown)
+	return s.Print(h, nil, func(w io.Writer) {
 		zone, err := s.zoneOfGateways(strings.Split(h.Gateway, "/")[0])
 		if err != nil {
 			zone = calendar.Here()
@@ -105,22 +106,18 @@ func (c preserveCmd) Run(s *session) error {
 }
 
 // preserve shows the order to the front, if the issuer has its officer on the list.
-func (c preserveCmd) preserve(s *session) (h api.Hold, err error) {
+func (c preserveCmd) preserve(s *session) (got api.Preserved, err error) {
 	envelope, err := input.ReadFile(s.ctx, c.Order, wire.MaxMessage)
 	if err != nil {
-		return h, err
+		return got, socket.Hinted("name the file that gatehouse preserve sign wrote with --out", "%v", err)
 	}
-	got := api.Preserved{}
 	if got.Refusal, err = s.enrolled(envelope); err == nil && got.Refusal == nil {
 		got, err = s.front.Preserve(s.ctx, api.Order{Envelope: envelope})
 	}
-	switch {
-	case err != nil:
-		return h, err
-	case got.Refusal != nil:
-		return h, socket.Hinted(got.Refusal.Do.ZH+" "+got.Refusal.Do.EN, "the order is refused: %s: %v", got.Refusal.Name, got.Refusal)
+	if err == nil && got.Refusal != nil {
+		err = socket.Hinted(got.Refusal.Do.ZH+" "+got.Refusal.Do.EN, "the order is refused: %s: %v", got.Refusal.Name, got.Refusal)
 	}
-	return *got.Hold, nil
+	return got, err
 }
 
 // enrolled refuses an order by who is not on the list of officers. What is no order is the front's to refuse.
@@ -138,13 +135,16 @@ func (s *session) enrolled(envelope []byte) (*mandate.Refusal, error) {
 	return holds.Enrolled(slices.ContainsFunc(all, func(o operator.Officer) bool { return o.ID == hex.EncodeToString(key[:]) && !o.Revoked })), err
 }
 
-// warnEmpty tells of a span with nothing in it: perhaps the door has another name.
-func (s *session) warnEmpty(h api.Hold) {
+// warnEmpty tells of a span with nothing in it, and of a door that may have another name.
+func (s *session) warnEmpty(h api.Hold, doorUnknown bool) {
+	if doorUnknown {
+		fmt.Fprintf(s.Err, "the doors of %s are not known here: nobody looked whether it has a door %s\nhint: gatehouse status in the house names its doors\n", h.Gateway, h.Door)
+	}
 	building, gateway, _ := strings.Cut(h.Gateway, "/")
 	found := false
 	f := api.EntryFilter{Building: building, Gateway: gateway, Door: h.Door, From: h.From, To: h.To, Limit: 1}
 	if _, err := s.front.Entries(s.ctx, f, func(api.Entry) error { found = true; return nil }); err == nil && !found {
-		fmt.Fprintf(s.Err, "nothing of door %s in that time is stored here yet\nhint: registryd entries --building %s --gateway %s shows the names of its doors\n", h.Door, building, gateway)
+		fmt.Fprintf(s.Err, "nothing of door %s in that time is stored here yet: what comes is kept as well\n", h.Door)
 	}
 }
 

@@ -91,6 +91,11 @@ func (r *centre) forgets(trust wire.Trust, tenancy wire.ID, seals [][]byte) {
 			t.Errorf("the seal of entry %d went by nobody's word", i)
 		}
 	}
+	audit := r.ok("audit")
+	r.refused("can't be written", "forget", short, "--key", records, "--reason", "order", "--case", "12", "--order", filepath.Join(r.dir, "nowhere", "order"))
+	if after := r.ok("audit"); after != audit {
+		t.Errorf("an order that can't be kept is written down as made:\n%s", after)
+	}
 	if out := r.ok("forget", short, "--key", records, "--reason", "order", "--case", "file 12"); !strings.Contains(out, "2 who parts of building house-1 erased") || strings.Contains(out, "NOT LOOKED AT") {
 		t.Error(out)
 	}
@@ -142,7 +147,10 @@ func (r *centre) preserves() {
 		public, key, err := ed25519.GenerateKey(nil)
 		must(t, err)
 		must(t, keys.SaveIssuer(at(name+".pub"), wire.Key{Public: public}))
-		r.ok("officer", "add", "--unit", "刑侦一队", "--badge", name, "--district", "d1", "--town", "t1", "--key", at(name+".pub"), "--out", at(name+".cert"))
+		status, _, errOut := r.call("officer", "add", "--unit", "刑侦一队", "--badge", name, "--district", "d1", "--town", "t1", "--key", at(name+".pub"), "--out", at(name+".cert"))
+		if status != 0 || errOut != "" {
+			t.Fatalf("officer add: %d %s", status, errOut)
+		}
 		return key
 	}
 	order := func(name string, key ed25519.PrivateKey, change func(o *mandates.Order)) string {
@@ -166,6 +174,8 @@ func (r *centre) preserves() {
 	r.refused("no gateway", "preserve", order("000001", one, func(o *mandates.Order) { o.Gateway = "house-1/gw-9" }))
 	r.refused("order_unsigned", "preserve", order("000001", two, nil))
 	r.refused("order_unsigned", "preserve", at("000001.cert"))
+	r.refused("no such file", "preserve", at("none.order"))
+	r.refused("no_such_door", "preserve", order("000001", one, func(o *mandates.Order) { o.Door = "nodoor" }))
 	id := wire.IDOf(two.Public().(ed25519.PublicKey))
 	r.ok("officer", "revoke", hex.EncodeToString(id[:]), "--reason", "left")
 	r.refused("officer_revoked", "preserve", order("000002", two, nil))

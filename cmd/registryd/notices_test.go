@@ -19,6 +19,7 @@ func (r *centre) tells(m mandates.Mandate, tenancy wire.ID) {
 		t.Errorf("due is\n%s", text)
 	}
 	page := filepath.Join(t.TempDir(), "sheets.html")
+	r.refused("can't be written", "notices", "print", reference[:8], "--out", filepath.Join(page, "sheets.html"))
 	if text := r.ok("notices", "print", reference[:8], "--out", page); !strings.Contains(text, "1 sheet in "+page) {
 		t.Error(text)
 	}

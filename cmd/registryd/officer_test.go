@@ -67,6 +67,15 @@ func TestOfficer(t *testing.T) {
 	if !r.json(&all, "officer", "list") || len(all) != 1 || all[0].Revoked || all[0].Until.Sub(all[0].From) != 30*24*time.Hour || len(all[0].Certificate) > 0 {
 		t.Errorf("%+v", all)
 	}
+	if _, _, errOut := r.call(add("one.pub", "there")...); !strings.Contains(errOut, "no gateway of this registry is in north/xin") || !strings.Contains(errOut, "hint: ") {
+		t.Errorf("where no gateway is: %s", errOut)
+	}
+	before := r.ok("audit")
+	r.refused("can't be written", add("one.pub", "nowhere/third")...)
+	if after := r.ok("audit"); after != before {
+		t.Errorf("what can't be kept was done:\n%s", after)
+	}
+	r.refused("load public key", add("offline/root.key", "third")...)
 	r.refused("who approves may not ask", add("approver.pub", "third")...)
 	r.refused("1 to 90 days", add("one.pub", "third", "--days", "91")...)
 	r.refused("is there already", add("one.pub", "first")...)

@@ -95,6 +95,7 @@ func TestTransparency(t *testing.T) {
 		t.Errorf("%d\n%s%s", status, text, errOut)
 	}
 	for want, more := range map[string][]string{"no quarter": {"--quarter", "2026Q7"}, "go together": {"--out", out}, "lies in --out": {"--out", out, "--oversight", filepath.Join(out, "p")},
+		"can't be written": {"--out", out, "--oversight", filepath.Join(dir, "none", "padding")}, "not a directory": {"--out", filepath.Join(key, "public"), "--oversight", padding},
 		"has not begun": {"--quarter", "2099Q4"},
 		"is not over":   {"--quarter", quarter(time.Now().UTC()), "--zone", "UTC", "--out", out, "--oversight", padding}, "no time zone": {"--zone", "Moon"}, "records.key": {"--key", filepath.Join(dir, "none")},
 		"is no records key that a trust document of this registry names": {"--key", foreign}} {

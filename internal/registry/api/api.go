@@ -381,10 +381,11 @@ type Order struct {
 	Envelope []byte `json:"envelope"`
 }
 
-// Preserved is what an order gets: one of the two.
+// Preserved is what an order gets: a hold or a refusal.
 type Preserved struct {
-	Hold    *Hold            `json:"hold,omitempty"`
-	Refusal *mandate.Refusal `json:"refusal,omitempty"`
+	Hold        *Hold            `json:"hold,omitempty"`
+	Refusal     *mandate.Refusal `json:"refusal,omitempty"`
+	DoorUnknown bool             `json:"door_unknown,omitempty"` // the gateway's doors are not known here, so that it may have none of that name
 }
 
 // Remark is what a start or a restore has shown.

@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
+	"time"
 
 	"gatehouse/internal/disk"
 	"gatehouse/internal/keys"
@@ -21,6 +23,7 @@ import (
 	"gatehouse/internal/registry/front/enrolment"
 	"gatehouse/internal/registry/front/inbox"
 	"gatehouse/internal/registry/front/ingest"
+	"gatehouse/internal/registry/front/query"
 	"gatehouse/internal/registry/front/retention"
 	"gatehouse/internal/registry/front/roster"
 	"gatehouse/internal/registry/front/shelf"
@@ -29,6 +32,7 @@ import (
 	"gatehouse/internal/registry/ratelog"
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/mandates"
 )
 
 // load makes the parts, and loads the documents and the state of the gateways into them.
@@ -41,7 +45,7 @@ func (f *Front) load(ctx context.Context) (err error) {
 		return err
 	}
 	eraser, err := retention.Open(ctx, retention.Options{Periods: func() retention.Periods { return o.Config.periods(f.active.Load().Trust.Retention) }, Store: f.store, Clock: f.clock,
-		Trust: func() wire.Trust { return f.active.Load().Trust }, Path: o.Config.path(api.FileErasures), Log: o.Log})
+		Trust: func() wire.Trust { return f.active.Load().Trust }, Doors: f.doorsOf, Path: o.Config.path(api.FileErasures), Log: o.Log})
 	if err != nil {
 		return err
 	}
@@ -62,6 +66,23 @@ func (f *Front) load(ctx context.Context) (err error) {
 	}
 	f.repeatLists(proofs)
 	return f.loadUndos(ctx)
+}
+
+// doorsOf returns those that an order to preserve may name: the gateway's by its house document, and one of before of which
+// something is stored of the order's time; nil where no document names them.
+func (f *Front) doorsOf(ctx context.Context, p wire.Place, o mandates.Order) ([]string, error) {
+	g := f.roster.Building(p.Building).House.Gateway(p.Gateway)
+	if g == nil || len(g.Doors) == 0 {
+		return nil, nil
+	}
+	if slices.Contains(g.Doors, o.Door) || o.Until-o.From > mandates.MostPreserved {
+		return g.Doors, nil
+	}
+	stored, err := query.Reach(ctx, f.store, p.Building, p.Gateway, []string{o.Door}, time.Unix(int64(o.From), 0), time.Unix(int64(o.Until), 0))
+	if len(stored) > 0 {
+		return append(slices.Clone(g.Doors), o.Door), err
+	}
+	return g.Doors, err
 }
 
 // makeParts makes the parts of a front, and starts none.

@@ -12,18 +12,38 @@ import (
 // preserves shows an enrolled officer's order for a span at the front door.
 func (c *court) preserves(from, until uint32) api.Hold {
 	c.t.Helper()
+	p := c.shows("front", from, until)
+	if p.Refusal != nil || p.DoorUnknown {
+		c.t.Fatalf("%+v", p)
+	}
+	return *p.Hold
+}
+
+// shows shows an enrolled officer's order for a span at a door.
+func (c *court) shows(door string, from, until uint32) api.Preserved {
+	c.t.Helper()
 	now := uint32(c.front.clock.Likely().Unix())
 	key := newKey(c.t)
 	certificate, err := mandates.Certificate{Public: public(key), Unit: "一队", Badge: "000001", District: "d1", Town: "t1", From: now - 60, Until: now + 86400}.Sign("test-registry", 1, c.issuer)
 	c.must(err)
-	envelope, err := mandates.Order{Reference: wire.ID{5}, Gateway: "b1/g1", Door: "front", From: from, Until: until, Case: "A440000-2026-1", Signed: now, Certificate: certificate}.Sign("test-registry", key)
+	envelope, err := mandates.Order{Reference: wire.ID{5}, Gateway: "b1/g1", Door: door, From: from, Until: until, Case: "A440000-2026-1", Signed: now, Certificate: certificate}.Sign("test-registry", key)
 	c.must(err)
 	p, err := c.front.client.Preserve(c.t.Context(), api.Order{Envelope: envelope})
 	c.must(err)
-	if p.Refusal != nil {
-		c.t.Fatal(p.Refusal)
+	return p
+}
+
+// TestPreserveDoor: the front knows a gateway's doors by its house document, and refuses an order for another one, unless
+// something of a door of that name is stored of the time.
+func TestPreserveDoor(t *testing.T) {
+	c := newCourt(t, 40, true)
+	m, _ := c.mandate(1, wire.ID{2})
+	if p := c.shows("back", m.Request.From+60, m.Request.Until); p.Hold == nil || p.DoorUnknown {
+		t.Errorf("a door of before: %+v", p)
 	}
-	return *p.Hold
+	if p := c.shows("nodoor", m.Request.From+60, m.Request.Until); p.Refusal == nil || p.Refusal.Name != "no_such_door" {
+		t.Errorf("%+v", p)
+	}
 }
 
 // TestMandateProlongs: what is preserved lasts until the mandate expires that covers it, once that is answered; a

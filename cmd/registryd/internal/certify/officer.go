@@ -1,11 +1,9 @@
 package certify
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
+	"slices"
 
 	"gatehouse/internal/command"
 	"gatehouse/internal/durable"
@@ -33,8 +31,8 @@ type officerAddCmd struct {
 }
 
 func (c officerAddCmd) Run(s *Session) error {
-	if _, err := os.Lstat(c.Out); !errors.Is(err, fs.ErrNotExist) {
-		return socket.Hinted("name another file", "%s is there already", c.Out)
+	if err := command.NewFile("--out", c.Out); err != nil {
+		return err
 	}
 	public, err := keys.LoadPublic(c.Key)
 	if err != nil {
@@ -46,6 +44,7 @@ func (c officerAddCmd) Run(s *Session) error {
 			return socket.Hinted("the .pub of gatehouse mandate key FILE --receive", "%v", err)
 		}
 	}
+	s.warnNowhere(c.District, c.Town)
 	o, err := s.Issuer.AddOfficer(s.Ctx, n)
 	if err == nil {
 		err = durable.WriteFile(c.Out, o.Certificate, 0o644)
@@ -53,6 +52,16 @@ func (c officerAddCmd) Run(s *Session) error {
 	return s.Print(o, err, func(w io.Writer) {
 		fmt.Fprintf(w, "officer  %s, %s %s, until %s\ncertificate %s\n", o.ID, o.Unit, o.Badge, clock(o.Until), c.Out)
 	})
+}
+
+// warnNowhere tells of a district or a town in which no gateway is: perhaps its id is another one.
+func (s *Session) warnNowhere(district, town string) {
+	all, err := s.Issuer.Gateways(s.Ctx, "")
+	if err == nil && !slices.ContainsFunc(all, func(g operator.Gateway) bool {
+		return g.District == district && (town == "" || g.Town == town)
+	}) {
+		fmt.Fprintf(s.Err, "no gateway of this registry is in %s: what the officer signs is good at none of today's\nhint: registryd gateway list shows the ids of districts and towns\n", within(district, town))
+	}
 }
 
 type officerRevokeCmd struct {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatehouse/internal/amount"
+	"gatehouse/internal/command"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/socket"
@@ -45,6 +46,9 @@ func (c printCmd) Run(s *Session) error {
 	}
 	if !n.Due {
 		return socket.Hinted("registryd notices list --all shows from when on", "nobody may be told of the mandate %s now", n.Reference)
+	}
+	if err := command.NewFile("--out", c.Out); err != nil {
+		return err
 	}
 	sheets, err := s.sheets(n)
 	if err != nil {

@@ -90,7 +90,7 @@ func (p Publish) Run(s *Session) error {
 	return s.Print(r, nil, r.write)
 }
 
-// check refuses what can't be published.
+// check refuses what can't be published or written, and makes the directory for it.
 func (p Publish) check(over bool) error {
 	switch {
 	case p.Out == "" && p.Oversight == "":
@@ -109,7 +109,10 @@ func (p Publish) check(over bool) error {
 			return socket.Hinted("move it away if it was never published", "%s is there: a quarter is published once", path)
 		}
 	}
-	return nil
+	if err := os.MkdirAll(p.Out, 0o755); err != nil {
+		return socket.Hinted("--out names a directory that you may write to; nothing was published", "%v", err)
+	}
+	return cmp.Or(command.NewFile("--out", p.path(".html")), command.NewFile("--oversight", p.Oversight))
 }
 
 // path returns a file of what is published.
@@ -127,9 +130,6 @@ func (p Publish) write(r report, sums []wire.Hash, length int) error {
 	}
 	object, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(p.Out, 0o755); err != nil {
 		return err
 	}
 	if err := durable.WriteFile(p.Oversight, padding, 0o600); err != nil {

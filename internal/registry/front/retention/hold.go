@@ -36,14 +36,20 @@ func (e *Eraser) Preserve(ctx context.Context, o api.Order) (api.Preserved, erro
 	if err != nil {
 		return api.Preserved{}, err
 	}
+	doors, err := e.o.Doors(ctx, place, order.Order)
+	if err != nil {
+		return api.Preserved{}, err
+	}
 	first, last := e.o.Clock.Span()
-	order, refusal = holds.Judge(o.Envelope, e.o.Trust(), holds.Question{Place: place, Now: trueclock.Interval{Sure: first.Unix(), Lo: first.Unix(), Hi: last.Unix()}})
+	order, refusal = holds.Judge(o.Envelope, e.o.Trust(), holds.Question{Place: place, Doors: doors, Now: trueclock.Interval{Sure: first.Unix(), Lo: first.Unix(), Hi: last.Unix()}})
 	if refusal != nil {
 		return api.Preserved{Refusal: refusal}, nil
 	}
 	e.one.Lock()
 	defer e.one.Unlock()
-	return e.preserve(ctx, place, holdOf(order))
+	p, err := e.preserve(ctx, place, holdOf(order))
+	p.DoorUnknown = p.Hold != nil && doors == nil
+	return p, err
 }
 
 func holdOf(t holds.Taken) api.Hold {

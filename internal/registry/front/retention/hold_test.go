@@ -180,6 +180,30 @@ func TestProlonged(t *testing.T) {
 	o.want("when the mandate has expired")
 }
 
+// TestPreserveDoor: an order for a door that the gateway does not have is refused, as the gateway does, and takes none of the
+// officer's ten; where the doors are not known that is said.
+func TestPreserveDoor(t *testing.T) {
+	o := newOffice(t)
+	show := func(door string) api.Preserved {
+		t.Helper()
+		p, err := o.eraser.Preserve(t.Context(), o.order(officer, func(a *mandates.Order) { a.Door = door }))
+		o.must(err)
+		return p
+	}
+	for range perOfficer {
+		if p := show("nodoor"); p.Refusal == nil || p.Refusal.Name != "no_such_door" {
+			t.Fatalf("%+v", p)
+		}
+	}
+	if p := show("yard"); p.Hold == nil || p.DoorUnknown {
+		t.Errorf("a door that is there: %+v", p)
+	}
+	o.doors = nil
+	if p := show("nodoor"); p.Hold == nil || !p.DoorUnknown {
+		t.Errorf("not known: %+v", p)
+	}
+}
+
 func hintOf(err error) string {
 	if e, ok := err.(*api.Error); ok {
 		return e.Hint

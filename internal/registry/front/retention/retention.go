@@ -18,6 +18,7 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/mandates"
 )
 
 const (
@@ -38,8 +39,9 @@ type Options struct {
 	Periods func() Periods // those of today; safe for concurrent use
 	Store   *store.Store
 	Clock   *agreed.Clock
-	Trust   func() wire.Trust // the document of today; safe for concurrent use
-	Path    string            // of the ledger
+	Trust   func() wire.Trust                                                   // the document of today; safe for concurrent use
+	Doors   func(context.Context, wire.Place, mandates.Order) ([]string, error) // that an order may name at a gateway; nil: not known. Safe for concurrent use
+	Path    string                                                              // of the ledger
 	Log     zerolog.Logger
 }
 

@@ -23,6 +23,7 @@ import (
 	"gatehouse/internal/registry/store"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/mandates"
 	"gatehouse/sync/wire/sealing"
 	"gatehouse/sync/wire/whos"
 )
@@ -45,6 +46,7 @@ type office struct {
 	t       *testing.T
 	dir     string
 	now     time.Time
+	doors   []string      // of the gateway; nil: not known
 	off     time.Duration // by which the wall clock is wrong
 	store   *store.Store
 	clock   *agreed.Clock
@@ -56,7 +58,7 @@ type office struct {
 }
 
 func newOffice(t *testing.T) *office {
-	o := &office{t: t, dir: t.TempDir(), now: begin, seals: map[uint64][]byte{}}
+	o := &office{t: t, dir: t.TempDir(), now: begin, doors: []string{"front", "yard"}, seals: map[uint64][]byte{}}
 	o.open()
 	o.must(o.store.Update(t.Context(), func(tx *store.Tx) (err error) { o.gateway, _, err = tx.Gateway(place); return err }))
 	return o
@@ -84,7 +86,7 @@ func (o *office) open() {
 			Boot: func() time.Duration { return o.now.Sub(begin) }, Synced: func() bool { return true }, BootID: "1"})
 		o.must(err)
 	}
-	o.eraser, err = Open(o.t.Context(), Options{Periods: func() Periods { return spans }, Store: o.store, Clock: o.clock, Trust: trusts, Path: o.path(api.FileErasures), Log: zerolog.Nop()})
+	o.eraser, err = Open(o.t.Context(), Options{Periods: func() Periods { return spans }, Store: o.store, Clock: o.clock, Trust: trusts, Doors: func(context.Context, wire.Place, mandates.Order) ([]string, error) { return o.doors, nil }, Path: o.path(api.FileErasures), Log: zerolog.Nop()})
 	o.must(err)
 }
 
