@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"slices"
 	"strings"
 	"unicode"
@@ -18,7 +17,6 @@ import (
 	"github.com/alecthomas/kong"
 	"golang.org/x/text/width"
 
-	"gatehouse/internal/durable"
 	"gatehouse/internal/socket"
 )
 
@@ -215,16 +213,3 @@ func Plain(text string) string {
 }
 
 func hidden(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsGraphic(r) }
-
-// NewFile tries to make the file that an option names, and leaves none: a command asks it before it does anything, so that
-// nothing is done, or written down as done, whose result can't be kept.
-func NewFile(option, path string) error {
-	err := durable.CanCreate(path)
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, fs.ErrExist):
-		return socket.Hinted("name another file", "%s is there already", path)
-	}
-	return socket.Hinted(option+" names a new file in a directory that is there and that you may write to; nothing was done", "%s can't be written: %v", path, err)
-}
