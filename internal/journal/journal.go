@@ -220,6 +220,9 @@ func (j *Journal) Head() journaled.Head {
 	return journaled.Head{Position: now.Next(), Root: wire.Hash(now.Tree.Root()), Oldest: now.Oldest(), Boot: j.in.State().Boot}
 }
 
+// Before returns where the epoch before another one ends; ok: there is one that has entries.
+func (j *Journal) Before(epoch uint64) (end Position, ok bool) { return j.cat.Load().Before(epoch) }
+
 // Changed returns a channel that is closed when the next entries are durable.
 // Take it before reading, so that nothing falls between.
 func (j *Journal) Changed() <-chan struct{} { return j.cat.Load().Changed }

@@ -95,6 +95,8 @@ func (a *actor) settle(ctx context.Context, k wire.Ack2, now time.Time) {
 	own, err := a.o.Journal.Range(ctx, at)
 	oldest := a.o.Journal.Head().Oldest
 	switch {
+	case a.connection.before.isKnownFork(at, own, err, k):
+		a.beginAt(a.connection.before.begins, now)
 	case errors.Is(err, journaled.ErrAhead):
 		a.fork(ctx, cursor, wire.ReasonAhead, k)
 	case errors.Is(err, journaled.ErrGone) && cursor == oldest:
@@ -107,8 +109,12 @@ func (a *actor) settle(ctx context.Context, k wire.Ack2, now time.Time) {
 	case wire.Hash(own.Root()) != k.Root:
 		a.fork(ctx, cursor, wire.ReasonOtherRoot, k)
 	case a.sending.LostEpoch(at, oldest):
+		a.connection.before = before{}
 		a.beginAt(oldest, now)
+	case a.connection.before.asks(at, cursor, a.o.Journal):
+		a.beginAt(a.connection.before.end, now)
 	default:
+		a.connection.before = before{}
 		moved, over := a.sending.Resume(ctx, at, own)
 		if moved {
 			a.notices.passed(cursor, at)

@@ -19,6 +19,7 @@ type connection struct {
 	phase    phase
 	agreedAt time.Time // when both ends agreed last, on this connection or one before
 	lastAck  time.Time // likewise
+	before   before
 }
 
 // is updates the link's state, and reports whether the connection is another one. A different

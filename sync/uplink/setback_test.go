@@ -203,6 +203,20 @@ func TestListWithoutAJournal(t *testing.T) {
 	})
 }
 
+// TestEndOfEpochLost: the gateway has begun a new epoch, of which the registry has nothing yet, when the registry comes
+// back from a backup that lacks the end of the epoch before; the gateway, too, starts again.
+func TestEndOfEpochLost(t *testing.T) {
+	plan := []step{{name: "append", n: 1}, {name: "old cursor"}, {name: "append", n: 4}, {name: "copy registry"}, {name: "sleep", n: 7}, {name: "append", n: 2},
+		{name: "sleep", n: 3}, {name: "copy card"}, {name: "put card back"}, {name: "put registry back"}, {name: "old cursor"}}
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			if fault := setBacks(t, plan); fault != "" {
+				t.Error(fault)
+			}
+		})
+	}
+}
+
 // TestNothingIsLostBySetBacks: whatever is put back from a copy, the gateway's
 // card or the registry's store, in the end the registry has the journal as it
 // is, and everything that was written on a card that is still there.

@@ -133,6 +133,17 @@ func (c *Catalogue) Oldest() journaled.Position {
 	return c.Next()
 }
 
+// Before returns the end of the entries before an epoch; ok: there are some.
+func (c *Catalogue) Before(epoch uint64) (end journaled.Position, ok bool) {
+	first, _ := c.span(epoch)
+	for i := first - 1; i >= 0; i-- {
+		if f := c.Files[i]; f.First < f.End {
+			return journaled.Position{Epoch: f.Epoch, Sequence: f.End}, true
+		}
+	}
+	return end, false
+}
+
 // span returns the indexes of the first and the last file of an epoch; -1: none.
 func (c *Catalogue) span(epoch uint64) (first, last int) {
 	first = slices.IndexFunc(c.Files, func(f File) bool { return f.Epoch == epoch })

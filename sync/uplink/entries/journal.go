@@ -39,6 +39,8 @@ type Journal interface {
 	// Entries returns up to n durable entries from a position on, and the position after them;
 	// none: no more until Changed. The first one may be later than from.
 	Entries(ctx context.Context, from journaled.Position, n int) ([]journaled.Entry, journaled.Position, error)
+	// Before returns where the epoch before another one ends; ok: there is one that has entries.
+	Before(epoch uint64) (end journaled.Position, ok bool)
 	Changed() <-chan struct{} // closed with the next durable entry
 	// Root and Range are of the tree over the entries of an epoch before the position.
 	Root(context.Context, journaled.Position) (tlog.Hash, error)
