@@ -2,29 +2,18 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/sealed"
-	"gatehouse/sync/wire/sealing"
 )
 
 // TestCorrections: a clerk with the records key reads what residents ask to have put right, in their words and by
 // tenancy, and nothing else that is sealed; what mandates asked stays with registryd sealed, which has no requests.
 func TestCorrections(t *testing.T) {
-	dir, err := os.MkdirTemp("", "front")
-	must(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	private, public, err := sealing.GenerateKey()
-	must(t, err)
-	_, older, err := sealing.GenerateKey()
-	must(t, err)
-	key := filepath.Join(dir, "records.key")
-	must(t, keys.SaveSealKey(key, private))
+	dir, key, public, older := recordsKey(t)
 	request, err := sealed.Correction{Tenancy: wire.ID{0x77}, Card: wire.CredentialID{0x99}, About: sealed.AboutEntry, Epoch: 0xe12, Sequence: 7, Text: "那时我不在家"}.Record()
 	must(t, err)
 	reference := wire.ID{0x5f, 0x0c, 0x21, 0xaa, 1}

@@ -50,18 +50,24 @@ func sealedFront(t *testing.T, dir string, details [][]byte) string {
 	return path
 }
 
-// TestSealed: whoever has the records key sees which of the sealed entries say something, from all pages
-// of the front's answer; covers are not shown, and what the key does not open is counted.
-func TestSealed(t *testing.T) {
+// recordsKey makes a records key in a directory of its own, and another one of which nobody has the private half.
+func recordsKey(t *testing.T) (dir, key string, public, older []byte) {
 	dir, err := os.MkdirTemp("", "front")
 	must(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	private, public, err := sealing.GenerateKey()
 	must(t, err)
-	_, older, err := sealing.GenerateKey()
+	_, older, err = sealing.GenerateKey()
 	must(t, err)
-	key := filepath.Join(dir, "records.key")
+	key = filepath.Join(dir, "records.key")
 	must(t, keys.SaveSealKey(key, private))
+	return dir, key, public, older
+}
+
+// TestSealed: whoever has the records key sees which of the sealed entries say something, from all pages
+// of the front's answer; covers are not shown, and what the key does not open is counted.
+func TestSealed(t *testing.T) {
+	dir, key, public, older := recordsKey(t)
 	reference := wire.ID{0x40, 1, 2}
 	details := make([][]byte, 6)
 	for i, r := range []sealed.Record{{What: sealed.Cover}, {What: sealed.Answer, Reference: reference[:], Use: 2}, {What: sealed.Cover}, {What: sealed.Refusal, Refusal: "expired"}, {What: sealed.Answer},
@@ -70,8 +76,9 @@ func TestSealed(t *testing.T) {
 		if i == 4 {
 			to = older
 		}
-		details[i], err = sealed.Seal(to, "lane-9/gw1", reference[:], r)
+		detail, err := sealed.Seal(to, "lane-9/gw1", reference[:], r)
 		must(t, err)
+		details[i] = detail
 	}
 	status, out, errOut := call(sealedFront(t, dir, details), "sealed", "--key", key, "--zone", "Asia/Shanghai")
 	if status != 0 || strings.Count(out, "\n") != 4 || !strings.Contains(out, "0000000000000e12:1  answer") || !strings.Contains(out, reference.String()) ||
