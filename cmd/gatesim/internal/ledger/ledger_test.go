@@ -23,6 +23,19 @@ func swiped(outcome, reason string) Entry {
 	return Entry{Kind: "access", Door: YardDoor, Outcome: outcome, Reason: reason}
 }
 
+// TestSealed: a cover may fall into any day of a house with a registry, and into none without.
+func TestSealed(t *testing.T) {
+	for remote, want := range map[bool]int{true: 0, false: 1} {
+		b := NewLog(0, remote)
+		if err := b.Add(Entry{Epoch: "e", Kind: "sealed", Boot: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if lost, unexplained, _ := b.Compare(nil); lost != 0 || unexplained != want {
+			t.Errorf("with a registry %v: lost %d, unexplained %d; want %d", remote, lost, unexplained, want)
+		}
+	}
+}
+
 func TestCompare(t *testing.T) {
 	card, moved := swiped("granted", "granted"), Entry{Kind: "released", Door: YardDoor, Ref: &entryRef{Boot: 1, Counter: 0}}
 	for name, c := range map[string]struct {

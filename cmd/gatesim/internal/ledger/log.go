@@ -82,7 +82,7 @@ func (b *Log) row(e Entry) (Row, int) {
 		if e.Ref != nil && b.killRef != nil && *e.Ref == *b.killRef {
 			return at(AtKill), 1
 		}
-	case "list_applied", "authority":
+	case "list_applied", "authority", "sealed": // sealed ones that say nothing come at random times
 		if b.remote {
 			return at(fromCentre), 0
 		}
@@ -125,7 +125,7 @@ func word(e Entry) string {
 }
 
 // What the log tells and the building can't know: of the disk, and what came
-// from a registry.
+// from a registry or is sealed to one.
 const (
 	ofDisk     = "of the disk"
 	fromCentre = "from the registry"
