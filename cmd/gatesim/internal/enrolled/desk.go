@@ -75,8 +75,11 @@ func (s *Second) show(visit control.Desk, who *house.Person, proof bool) (card c
 }
 
 // release holds a card up at the yard, where nobody goes through then, and waits until
-// it may be held up again.
+// it may be held up again. It may have come in there a moment ago.
 func (s *Second) release(who *house.Person) error {
+	if err := s.Day.Wait(house.Rest); err != nil {
+		return err
+	}
 	s.Day.House.World.Add(ledger.YardDoor, ledger.Granted, 1)
 	err := s.Day.Present(who, ledger.YardDoor, func(at time.Duration) error {
 		_, err := s.Day.Opens(who.Name, ledger.YardDoor, at)
