@@ -22,6 +22,7 @@ import (
 	"gatehouse/cmd/registryd/internal/certify"
 	"gatehouse/cmd/registryd/internal/corrections"
 	"gatehouse/cmd/registryd/internal/notices"
+	"gatehouse/cmd/registryd/internal/retention"
 	"gatehouse/cmd/registryd/internal/transparency"
 	"gatehouse/internal/command"
 	"gatehouse/internal/input"
@@ -80,9 +81,9 @@ type cli struct {
 	Told         notices.Told         `cmd:"" help:"Show a resident at the counter which inquiries concern the tenancy, of those that may be told of now; it is written down first."`
 	Sealed       sealedCmd            `cmd:"" help:"Show what was asked of gateways on site under a mandate, with the records key."`
 	Corrections  corrections.List     `cmd:"" help:"Show what residents ask to have put right, with the records key."`
-	Forget       forgetCmd            `cmd:"" help:"Erase whom the entries of a tenancy name, on a resident's request or a court's order."`
-	Preserve     preserveCmd          `cmd:"" help:"Take an enrolled officer's signed order: a span of a door's entries is not erased for a week."`
-	Preserved    preservedCmd         `cmd:"" help:"Show the orders to preserve that are active."`
+	Forget       retention.Forget     `cmd:"" help:"Erase whom the entries of a tenancy name, on a resident's request or a court's order."`
+	Preserve     retention.Preserve   `cmd:"" help:"Take an enrolled officer's signed order: a span of a door's entries is not erased for a week."`
+	Preserved    retention.Preserved  `cmd:"" help:"Show the orders to preserve that are active."`
 	Transparency transparency.Publish `cmd:"" help:"Publish how often the log was queried in a quarter, by town, and a list that shows which mandates were answered."`
 	BuildingKey  buildingKeyCmd       `cmd:"" help:"Take a building's key out of escrow, for a house that lost its last gateway."`
 	Publish      publishCmd           `cmd:"" help:"Hand all lists and house documents to the front again."`
@@ -110,7 +111,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		Console: command.Console{Name: tool.Name, JSON: c.JSON, In: input.Reader{Ctx: ctx, From: in}, Out: command.Screen{To: out}, Err: command.Screen{To: errOut}}}
 	if err := cmd.Run(s, &certify.Session{Console: s.Console, Ctx: ctx, Issuer: s.issuer}, &answer.Session{Console: s.Console, Ctx: ctx, Front: s.front, Issuer: s.issuer, Version: version, Zone: s.zoneOfGateways, Screen: errOut},
 		&transparency.Session{Console: s.Console, Ctx: ctx, Front: s.front, Zone: s.zone}, &corrections.Session{Console: s.Console, Ctx: ctx, Front: s.front, Issuer: s.issuer, Zone: s.zone},
-		&notices.Session{Console: s.Console, Ctx: ctx, Front: s.front, Issuer: s.issuer, Zone: s.zoneOfGateways, Tenancy: s.tenancyID}); err != nil {
+		&notices.Session{Console: s.Console, Ctx: ctx, Front: s.front, Issuer: s.issuer, Zone: s.zoneOfGateways, Tenancy: s.tenancyID},
+		&retention.Session{Console: s.Console, Ctx: ctx, Front: s.front, Issuer: s.issuer, Zone: s.zoneOfGateways, Tenancy: s.tenancyID}); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted")
 		}

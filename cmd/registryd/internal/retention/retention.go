@@ -1,11 +1,17 @@
-package main
+// Package retention is the commands of registryd that erase before its time, and keep beyond it: a tenancy that is to be
+// forgotten, and spans that officers have preserved.
+//
+// It refuses to show which entries were whose: what the records key finds goes to the front as numbers.
+package retention
 
 import (
+	"context"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
@@ -23,7 +29,18 @@ import (
 	"gatehouse/sync/wire/mandates"
 )
 
-type forgetCmd struct {
+// Session is the environment of the commands.
+type Session struct {
+	command.Console
+	Ctx     context.Context
+	Front   *api.Client
+	Issuer  *operator.Client
+	Zone    func(building string) (*time.Location, error) // of the building, as its gateways say
+	Tenancy func(begin string) (string, error)            // the whole id
+}
+
+// Forget is the command that erases whom the entries of a tenancy name.
+type Forget struct {
 	Tenancy string `arg:"" help:"Id of the tenancy, or the first digits of it."`
 	Key     string `required:"" help:"records.key, on its stick." placeholder:"FILE"`
 	Reason  string `required:"" help:"resident or order."`
@@ -33,7 +50,7 @@ type forgetCmd struct {
 
 // Run erases whom the entries of a tenancy name. Which entries they are is found here, with the key, and shown to nobody;
 // it is written down first that it was done, by whom and why.
-func (c forgetCmd) Run(s *session) error {
+func (c Forget) Run(s *Session) error {
 	if err := operator.CheckFile(c.Case); err != nil {
 		return err
 	}
@@ -46,10 +63,10 @@ func (c forgetCmd) Run(s *session) error {
 			return err
 		}
 	}
-	if c.Tenancy, err = s.tenancyID(c.Tenancy); err != nil {
+	if c.Tenancy, err = s.Tenancy(c.Tenancy); err != nil {
 		return err
 	}
-	home, err := s.issuer.Forget(s.ctx, operator.Forget{Tenancy: c.Tenancy, Reason: c.Reason, Case: c.Case, Order: c.Order != ""})
+	home, err := s.Issuer.Forget(s.Ctx, operator.Forget{Tenancy: c.Tenancy, Reason: c.Reason, Case: c.Case, Order: c.Order != ""})
 	if err == nil && c.Order != "" {
 		err = durable.WriteFile(c.Order, home.Order, 0o600)
 	}
@@ -57,20 +74,20 @@ func (c forgetCmd) Run(s *session) error {
 		return err
 	}
 	found := whose.New(key, c.Tenancy)
-	if err := s.front.Seals(s.ctx, home.Building, found.Look); err != nil {
+	if err := s.Front.Seals(s.Ctx, home.Building, found.Look); err != nil {
 		return err
 	}
 	if found.Opened == 0 && found.Shut > 0 {
 		return socket.Hinted("is --key the records.key of this registry? What was sealed before a new one opens with the old one", "this key opens nothing of building %s: nothing is erased", home.Building)
 	}
-	done, err := s.front.Forget(s.ctx, found.Entries())
+	done, err := s.Front.Forget(s.Ctx, found.Entries())
 	return s.Print(map[string]any{"building": home.Building, "erased": done.Erased, "later": done.Later, "shut": found.Shut}, err, func(w io.Writer) {
 		c.write(w, home.Building, done, found.Shut)
 	})
 }
 
 // write says what was done; shut is the number of batches that the key does not open.
-func (c forgetCmd) write(w io.Writer, building string, done api.Forgotten, shut int) {
+func (c Forget) write(w io.Writer, building string, done api.Forgotten, shut int) {
 	fmt.Fprintf(w, "%s of building %s erased; its gateways keep theirs until their time is over%s\n", amount.Of(done.Erased, "who part"), building,
 		command.Choose(c.Order == "", "", ", or at each: gatehouse forget "+c.Order))
 	if done.Later > 0 {
@@ -81,15 +98,20 @@ func (c forgetCmd) write(w io.Writer, building string, done api.Forgotten, shut 
 	}
 }
 
+// stamp is the format of a time with the zone's offset.
+const stamp = "2006-01-02 15:04:05 -07:00"
+
 // notForResident keeps the operator from repeating that some parts stay, from which follows that an officer wants them.
 const notForResident = "这一行只供登记中心内部：不要告知住户。可以答复：请求已经办理，其余按期自动删除\n" +
 	"the line before is for the registry alone: do not pass it on. Say that the request was carried out, and that what is left goes by its age"
 
-type preserveCmd struct {
+// Preserve is the command that takes an officer's order.
+type Preserve struct {
 	Order string `arg:"" help:"The signed order of an enrolled officer, as gatehouse preserve sign writes it."`
 }
 
-func (c preserveCmd) Run(s *session) error {
+// Run has the front keep what the order says.
+func (c Preserve) Run(s *Session) error {
 	got, err := c.preserve(s)
 	if err != nil {
 		return err
@@ -97,7 +119,7 @@ func (c preserveCmd) Run(s *session) error {
 	h := *got.Hold
 	s.warnEmpty(h, got.DoorUnknown)
 	return s.Print(h, nil, func(w io.Writer) {
-		zone, err := s.zoneOfGateways(strings.Split(h.Gateway, "/")[0])
+		zone, err := s.Zone(strings.Split(h.Gateway, "/")[0])
 		if err != nil {
 			zone = calendar.Here()
 		}
@@ -106,13 +128,13 @@ func (c preserveCmd) Run(s *session) error {
 }
 
 // preserve shows the order to the front, if the issuer has its officer on the list.
-func (c preserveCmd) preserve(s *session) (got api.Preserved, err error) {
-	envelope, err := input.ReadFile(s.ctx, c.Order, wire.MaxMessage)
+func (c Preserve) preserve(s *Session) (got api.Preserved, err error) {
+	envelope, err := input.ReadFile(s.Ctx, c.Order, wire.MaxMessage)
 	if err != nil {
 		return got, socket.Hinted("name the file that gatehouse preserve sign wrote with --out", "%v", err)
 	}
 	if got.Refusal, err = s.enrolled(envelope); err == nil && got.Refusal == nil {
-		got, err = s.front.Preserve(s.ctx, api.Order{Envelope: envelope})
+		got, err = s.Front.Preserve(s.Ctx, api.Order{Envelope: envelope})
 	}
 	if err == nil && got.Refusal != nil {
 		err = socket.Hinted(got.Refusal.Do.ZH+" "+got.Refusal.Do.EN, "the order is refused: %s: %v", got.Refusal.Name, got.Refusal)
@@ -121,7 +143,7 @@ func (c preserveCmd) preserve(s *session) (got api.Preserved, err error) {
 }
 
 // enrolled refuses an order by who is not on the list of officers. What is no order is the front's to refuse.
-func (s *session) enrolled(envelope []byte) (*mandate.Refusal, error) {
+func (s *Session) enrolled(envelope []byte) (*mandate.Refusal, error) {
 	o, _, err := mandates.ReadOrder(envelope)
 	if err != nil {
 		return nil, nil
@@ -130,29 +152,38 @@ func (s *session) enrolled(envelope []byte) (*mandate.Refusal, error) {
 	if err != nil {
 		return nil, nil
 	}
-	all, err := s.issuer.Officers(s.ctx)
+	all, err := s.Issuer.Officers(s.Ctx)
 	key := wire.IDOf(officer.Public[:])
 	return holds.Enrolled(slices.ContainsFunc(all, func(o operator.Officer) bool { return o.ID == hex.EncodeToString(key[:]) && !o.Revoked })), err
 }
 
 // warnEmpty tells of a span with nothing in it, and of a door that may have another name.
-func (s *session) warnEmpty(h api.Hold, doorUnknown bool) {
+func (s *Session) warnEmpty(h api.Hold, doorUnknown bool) {
 	if doorUnknown {
 		fmt.Fprintf(s.Err, "the doors of %s are not known here: nobody looked whether it has a door %s\nhint: gatehouse status in the house names its doors\n", h.Gateway, h.Door)
 	}
 	building, gateway, _ := strings.Cut(h.Gateway, "/")
 	found := false
 	f := api.EntryFilter{Building: building, Gateway: gateway, Door: h.Door, From: h.From, To: h.To, Limit: 1}
-	if _, err := s.front.Entries(s.ctx, f, func(api.Entry) error { found = true; return nil }); err == nil && !found {
+	if _, err := s.Front.Entries(s.Ctx, f, func(api.Entry) error { found = true; return nil }); err == nil && !found {
 		fmt.Fprintf(s.Err, "nothing of door %s in that time is stored here yet: what comes is kept as well\n", h.Door)
 	}
 }
 
-type preservedCmd struct{}
+// Preserved is the command that lists the orders.
+type Preserved struct{}
 
-func (preservedCmd) Run(s *session) error {
-	all, err := s.front.Holds(s.ctx)
-	return table(s, all, err, "none", []string{"ID", "GATEWAY", "DOOR", "FROM", "TO", "ENDS", "OFFICER", "UNIT", "CASE"}, func(h api.Hold) []string {
-		return []string{h.ID, h.Gateway, h.Door, clock(&h.From), clock(&h.To), clock(&h.Ends), h.Officer, h.Unit, h.Case}
+// Run shows the orders that are active.
+func (Preserved) Run(s *Session) error {
+	all, err := s.Front.Holds(s.Ctx)
+	clock := func(t time.Time) string { return t.Local().Format(stamp) }
+	return s.Print(all, err, func(w io.Writer) {
+		if len(all) == 0 {
+			fmt.Fprintln(w, "none")
+			return
+		}
+		command.Table(w, all, []string{"ID", "GATEWAY", "DOOR", "FROM", "TO", "ENDS", "OFFICER", "UNIT", "CASE"}, func(h api.Hold) []string {
+			return []string{h.ID, h.Gateway, h.Door, clock(h.From), clock(h.To), clock(h.Ends), h.Officer, h.Unit, h.Case}
+		})
 	})
 }
