@@ -74,6 +74,7 @@ type scene struct {
 	t    *testing.T
 	path string
 	now  Moment
+	dice func(time.Duration) time.Duration // by which decoys are made; nil: by chance
 	*Book
 }
 
@@ -100,7 +101,7 @@ func (s *scene) passes(d time.Duration) {
 // restart opens the book anew, and fails where the file is damaged.
 func (s *scene) restart() {
 	s.t.Helper()
-	b, err := OpenBook(Options{Path: s.path, Now: func() Moment { return s.now }, Doors: []string{"back", "front"}, Kept: func() time.Duration { return 30 * 24 * time.Hour }})
+	b, err := OpenBook(Options{Path: s.path, Now: func() Moment { return s.now }, Doors: []string{"back", "front"}, Kept: func() time.Duration { return 30 * 24 * time.Hour }, Chance: s.dice})
 	s.Book = must(s.t, b, err)
 }
 

@@ -73,7 +73,7 @@ func (p *panel) drain() {
 	p.scan = scanner{}
 }
 
-// TestMishapHeaders: the faults that show in the header of a reply.
+// TestMishapHeaders: the faults that show in the header of a reply. A reader misbehaves by a seed, so it does the same in each run.
 func TestMishapHeaders(t *testing.T) {
 	r := NewReader(Config{Address: 4})
 	onLine(t, func(t *testing.T, l *Line, p *panel) {
