@@ -315,7 +315,9 @@ func TestMandatePapers(t *testing.T) {
 	if out := p.ok("", "new", "--form", put("flat.json"), "--out", p.at("flat")); strings.Contains(out, "note:") {
 		t.Errorf("new: %s", out)
 	}
-	if out := p.ok("", "show", p.at("flat.json")); !strings.Contains(out, "编号 reference: 签发时生成 made when it is signed\n") {
+	form.From = form.From.In(time.FixedZone("", -3*3600-1800))
+	if out := p.ok("", "show", put("flat.json")); !strings.Contains(out, "编号 reference: 签发时生成 made when it is signed\n") ||
+		!strings.Contains(out, "时间段 span: "+form.From.Format("2006-01-02 15:04:05 -07:00 – ")) || !strings.Contains(out, "时间 times: 按表格写明的时区 by the time zone that the form has, -03:30\n") {
 		t.Errorf("show: %s", out)
 	}
 	form.Registry = "village"

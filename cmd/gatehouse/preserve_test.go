@@ -55,6 +55,10 @@ func TestPreserve(t *testing.T) {
 		return args
 	}
 	trusted := []string{"--trust", filepath.Join(state, "keys", keys.TrustFile), "--root", filepath.Join(state, "keys", keys.RootFile)}
+	written := now.Add(-2 * time.Hour).In(time.FixedZone("", -3*3600-1800))
+	if out := b.ok("", sign("zoned", "--from", written.Format(time.RFC3339))...); !strings.Contains(out, " front "+written.Format("2006-01-02 15:04:05 -07:00 – ")) {
+		t.Errorf("the zone that a time is written with is another when it is shown: %s", out)
+	}
 	if out := b.ok("", append(sign("order"), trusted...)...); !strings.Contains(out, "已签名 signed: "+b.path("order")) || !strings.Contains(out, "gatehouse preserve "+b.path("order")) {
 		t.Error(out)
 	}

@@ -67,7 +67,7 @@ func writeClock(w io.Writer, who string, r *agreed.Report) {
 		return
 	}
 	zone := calendar.Here()
-	at := func(t time.Time) string { return t.In(zone).Format(stamp) }
+	at := func(t time.Time) string { return calendar.Stamp(t, zone) }
 	fmt.Fprintf(w, "%-7s machine %s (%s), %s\n", who, at(r.Wall), zone,
 		command.Choose(r.Doubt == agreed.None, "and goes by it", "IN DOUBT ("+string(r.Doubt)+"), and goes by "+at(r.Agreed)))
 	fmt.Fprintf(w, "        time server: %s; gateways' clocks: of %s%s\n", command.Choose(r.Synced, "yes", "none"), amount.Of(r.Voters, "building"), votes(r))
@@ -112,7 +112,7 @@ func (c clockUndoCmd) Run(s *session) error {
 	}
 	p, err := s.front.PutUndo(s.ctx, both)
 	return s.Print(p, err, func(w io.Writer) {
-		fmt.Fprintf(w, "the time %s, which %s %d signed to %s/%s, is taken back: %s\n", time.Unix(int64(first.Floor.Unix), 0).In(calendar.Here()).Format(stamp),
+		fmt.Fprintf(w, "the time %s, which %s %d signed to %s/%s, is taken back: %s\n", calendar.Stamp(time.Unix(int64(first.Floor.Unix), 0), calendar.Here()),
 			first.Floor.Role, first.Floor.Epoch, c.Building, c.Gateway, command.Choose(p.Pushed > 0, "the gateway was told", "the gateway hears of it when it connects"))
 	})
 }

@@ -121,9 +121,9 @@ func (c entriesCmd) lines(s *session, zone *time.Location) func(api.Entry) error
 		if s.JSON {
 			return s.Encode(e)
 		}
-		at, mark := e.Time.In(zone).Format(stamp), ""
+		at, mark := calendar.Stamp(e.Time, zone), ""
 		if e.Unsure {
-			at, mark = e.NotAfter.In(zone).Format(stamp)+"?", "  ("+unsure(e, zone)+")"
+			at, mark = calendar.Stamp(*e.NotAfter, zone)+"?", "  ("+unsure(e, zone)+")"
 		}
 		place := strings.Trim(e.Door+"/"+e.Source, "/")
 		_, err := fmt.Fprintf(s.Out, "%s  %s/%s  %s:%d  %-14s %s%s\n", at, e.Building, e.Gateway, e.Epoch, e.Sequence, place, what(e), mark)
@@ -155,13 +155,13 @@ func happened(kind, outcome, reason string) string {
 
 // unsure describes what is known of the time of an entry without a good clock.
 func unsure(e api.Entry, zone *time.Location) string {
-	text := "its clock was not set and said " + e.Time.In(zone).Format(time.DateTime)
+	text := "its clock was not set and said " + calendar.Stamp(e.Time, zone)
 	if e.NotBefore != nil {
-		text += "; made after " + e.NotBefore.In(zone).Format(time.DateTime) + " and before "
+		text += "; made after " + calendar.Stamp(*e.NotBefore, zone) + " and before "
 	} else {
 		text += "; made before "
 	}
-	return text + e.NotAfter.In(zone).Format(time.DateTime) + ", received " + e.Received.In(zone).Format(time.DateTime)
+	return text + calendar.Stamp(*e.NotAfter, zone) + ", received " + calendar.Stamp(e.Received, zone)
 }
 
 // csvHead begins a table that spreadsheets open as UTF-8. It names the zone, which cells lack.

@@ -89,7 +89,7 @@ func TestEntriesSayHowToGoOn(t *testing.T) {
 		t.Fatalf("%d %s%s", status, out, errOut)
 	}
 	if !strings.Contains(out, "2026-11-29 10:00:00 +08:00  lane-9/gw1") ||
-		!strings.Contains(out, "2026-11-29 10:01:00 +08:00?  lane-9/gw1") || !strings.Contains(out, "made after 2026-11-29 09:00:00 and before 2026-11-29 10:01:00, received 2026-11-29 10:00:01") {
+		!strings.Contains(out, "2026-11-29 10:01:00 +08:00?  lane-9/gw1") || !strings.Contains(out, "made after 2026-11-29 09:00:00 +08:00 and before 2026-11-29 10:01:00 +08:00, received 2026-11-29 10:00:01 +08:00") {
 		t.Errorf("times and marks:\n%s", out)
 	}
 	_, hint, found := strings.Cut(strings.TrimSpace(errOut), "hint: registryd ")

@@ -76,7 +76,7 @@ func (c sealedCmd) Run(s *session) error {
 		fmt.Fprintf(s.Err, "%s this key does not open\nhint: what was sealed before a new records key opens with the old one\n", amount.Of(shut, "entry"))
 	}
 	return table(s, found, nil, "none", []string{"TIME", "GATEWAY", "ENTRY", "WHAT", "PAPER", "USE", "PRESERVED"}, func(q query) []string {
-		return []string{q.Time.In(zone).Format(stamp), q.Building + "/" + q.Gateway, fmt.Sprintf("%s:%d", q.Epoch, q.Sequence), happened(q.What, "", q.Refusal), q.Reference, fmt.Sprint(q.Use), q.Preserved.text(zone)}
+		return []string{calendar.Stamp(q.Time, zone), q.Building + "/" + q.Gateway, fmt.Sprintf("%s:%d", q.Epoch, q.Sequence), happened(q.What, "", q.Refusal), q.Reference, fmt.Sprint(q.Use), q.Preserved.text(zone)}
 	})
 }
 
@@ -85,7 +85,7 @@ func (p *span) text(zone *time.Location) string {
 	if p == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s, %s to %s, %s", p.Door, p.From.In(zone).Format(stamp), p.To.In(zone).Format(stamp), p.Case)
+	return fmt.Sprintf("%s, %s to %s, %s", p.Door, calendar.Stamp(p.From, zone), calendar.Stamp(p.To, zone), p.Case)
 }
 
 func queryOf(e api.Entry, r sealed.Record) query {

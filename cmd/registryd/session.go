@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/command"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
@@ -39,14 +40,12 @@ func writeTable[T any](w io.Writer, all []T, none string, head []string, row fun
 	command.Table(w, all, head, row)
 }
 
-// stamp is the format of a time with the zone's offset.
-const stamp = "2006-01-02 15:04:05 -07:00"
-
+// clock formats a time that is of no one building, in this machine's zone.
 func clock(t *time.Time) string {
 	if t == nil {
 		return "never"
 	}
-	return t.Local().Format(stamp)
+	return calendar.Stamp(*t, calendar.Here())
 }
 
 // secondKey are the flags of another issuer's signature.

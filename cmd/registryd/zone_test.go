@@ -26,6 +26,28 @@ func TestZonesOfTheFront(t *testing.T) {
 	}
 }
 
+// TestTimesOfTheBuilding: what officers and operators read of a mandate or an order is in the zone of its building, wherever
+// the machine is; what names no building by its own, in the zone of all gateways where they have one.
+func TestTimesOfTheBuilding(t *testing.T) {
+	at := time.Date(2026, 11, 30, 20, 0, 0, 0, time.UTC)
+	const want = "2026-12-01 04:00:00 +08:00"
+	front := fakeFront(t, map[string]any{
+		"/v1/gateways":                []api.Gateway{{Place: api.Place{Building: "lane-9", Gateway: "gw1"}, Zone: "Asia/Shanghai"}},
+		"/v1/holds":                   []api.Hold{{ID: "a", Gateway: "lane-9/gw1", Door: "front", From: at, To: at, Ends: at}},
+		"/v1/disclosures/emergencies": []api.Emergency{{Seat: "xin-1", Answered: at, Due: at, Overdue: true}},
+		"/v1/disclosures/refusals":    []api.Refused{{At: at, Reason: "expired"}},
+		"/v1/disclosures":             []api.Given{{At: at, Complete: true, Part: 1, PartAt: &at}},
+	})
+	for times, args := range map[int][]string{3: {"preserved"}, 2: {"answers"}, 1: {"mandate", "refused"}} {
+		if status, out, errOut := call(front, args...); status != 0 || strings.Count(out, want) != times {
+			t.Errorf("%q: %d\n%s%s", args, status, out, errOut)
+		}
+	}
+	if _, out, errOut := call(front, "mandate", "list"); strings.Count(out, want) != 2 {
+		t.Errorf("mandate list:\n%s%s", out, errOut)
+	}
+}
+
 // TestDaysOfTheBuilding: days are shown in the building's zone, which is named,
 // whatever zone this machine is in.
 func TestDaysOfTheBuilding(t *testing.T) {

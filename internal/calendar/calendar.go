@@ -115,6 +115,12 @@ func Minute(at time.Time, zone *time.Location) string {
 	return at.In(zone).Format("2006-01-02 15:04 ") + zone.String()
 }
 
+// Stamp formats a time for people, to the second, with the zone's offset: what was done, asked and allowed, in any text but that
+// for programs, which is RFC 3339. It is shown in the building's zone, where one building is known.
+func Stamp(at time.Time, zone *time.Location) string {
+	return at.In(zone).Format("2006-01-02 15:04:05 -07:00")
+}
+
 // Here returns this machine's time zone, with its name if it is known.
 func Here() *time.Location {
 	name := os.Getenv("TZ")

@@ -78,12 +78,12 @@ func (t Teller) clock(quality string) string {
 	return quality
 }
 
-// stamp is a time with its zone; empty for none.
+// stamp is a time for programs; empty for none.
 func stamp(at *time.Time) string {
 	if at == nil {
 		return ""
 	}
-	return at.Format("2006-01-02 15:04:05 -07:00")
+	return at.Format(time.RFC3339)
 }
 
 // plain is a cell that no spreadsheet takes for a formula: the landlord's word for a flat is the landlord's.

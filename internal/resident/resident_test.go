@@ -150,7 +150,7 @@ func TestWrite(t *testing.T) {
 			}
 		}
 	}
-	if !strings.Contains(after, "Entries of this card,1976-11-29 18:30:00 +08:00,2026-11-29 19:30:00 +08:00,2026-11-29 21:30:00 +08:00,clock not set,Not accepted: not for this door,Front door,,,,e12:4") {
+	if !strings.Contains(after, "Entries of this card,1976-11-29T18:30:00+08:00,2026-11-29T19:30:00+08:00,2026-11-29T21:30:00+08:00,clock not set,Not accepted: not for this door,Front door,,,,e12:4") {
 		t.Errorf("%s", after)
 	}
 	var back Copy

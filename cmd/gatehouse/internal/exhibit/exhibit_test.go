@@ -47,10 +47,10 @@ func TestVerify(t *testing.T) {
 		status           int
 		says, not        []string
 	}{
-		"all": {"whole.zip", rootDigits, "en", 0, []string{"are certified by the root that you gave", "Unchanged since 2026-11-23 08:01:40 +0800: the witness gatehouse/panyu", "A card or code was accepted: 8 in all, at all doors of the file; at 3 of these the file says whose.", "\n  - The contact saw the door open: 2", "No opening was seen: 2",
+		"all": {"whole.zip", rootDigits, "en", 0, []string{"are certified by the root that you gave", "Unchanged since 2026-11-23 08:01:40 +08:00: the witness gatehouse/panyu", "A card or code was accepted: 8 in all, at all doors of the file; at 3 of these the file says whose.", "\n  - The contact saw the door open: 2", "No opening was seen: 2",
 			"against gateway and registry in league this file proves nothing", "not that somebody went in"}, []string{"no witness", "own word. Compare"}},
 		"no root": {"whole.zip", "", "en", partly, []string{"The root's key is the file's own word", rootDigits}, []string{"certified"}},
-		"not all cosigned": {"sample.zip", rootDigits, "zh", partly, []string{"已证明", "第 31 号以前的记录，从 2026-11-23 08:01:40 +0800 起没有改过", "第 31 号起的 4 条还没有见证方签名", "卡或码被接受：文件中所有的门共 8 次，其中 3 次文件写明了是谁的", "期限已到，或者依申请、命令删除", "门磁看到门打开：2 次", "没有看到门打开：2 次",
+		"not all cosigned": {"sample.zip", rootDigits, "zh", partly, []string{"已证明", "第 31 号以前的记录，从 2026-11-23 08:01:40 +08:00 起没有改过", "第 31 号起的 4 条还没有见证方签名", "卡或码被接受：文件中所有的门共 8 次，其中 3 次文件写明了是谁的", "期限已到，或者依申请、命令删除", "门磁看到门打开：2 次", "没有看到门打开：2 次",
 			"网关和登记中心串通", "不在调取范围内，或者人员信息已删除"}, []string{"Proved", "evidence."}},
 	} {
 		says, err := called(t, false, Verify{Source: Source{File: sampleFile(c.file), Root: c.root, Lang: c.lang}}.Run)
@@ -170,7 +170,7 @@ func TestWords(t *testing.T) {
 // TestPrint: the table has the entries of the doors that the mandate asked for, and no others.
 func TestPrint(t *testing.T) {
 	says, err := called(t, false, printCmd{Source: Source{File: sampleFile("whole.zip"), Root: rootDigits, Lang: "en"}}.Run)
-	if err != nil || !strings.Contains(says, "030f0000000000000000000000000000  not seen") || strings.Contains(says, "  back  ") || !strings.Contains(says, "\n8    2026-11-23 08:00:14.000 +0800  Card           accepted  front  ") {
+	if err != nil || !strings.Contains(says, "030f0000000000000000000000000000  not seen") || strings.Contains(says, "  back  ") || !strings.Contains(says, "\n8    2026-11-23 08:00:14.000 +08:00  Card           accepted  front  ") {
 		t.Errorf("%v\n%s", err, says)
 	}
 	says, err = called(t, true, printCmd{Source: Source{File: sampleFile("whole.zip"), Root: rootDigits, Lang: "en"}}.Run)
@@ -227,7 +227,7 @@ func TestCSV(t *testing.T) {
 		t.Fatalf("%v\n%q", err, says)
 	}
 	all, err := csv.NewReader(strings.NewReader(body)).ReadAll()
-	if err != nil || len(all) != 31 || all[0][0] != "序号" || all[1][len(columns)] != "Asia/Shanghai" || all[1][1] != "2026-11-23 08:00:09.800 +0800" || all[12][len(columns)-2] != "没看到打开" {
+	if err != nil || len(all) != 31 || all[0][0] != "序号" || all[1][len(columns)] != "Asia/Shanghai" || all[1][1] != "2026-11-23T08:00:09.800+08:00" || all[12][len(columns)-2] != "没看到打开" {
 		t.Errorf("%v\n%v", err, all)
 	}
 }

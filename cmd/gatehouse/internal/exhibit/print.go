@@ -44,30 +44,32 @@ func (p printCmd) Run(c *Caller) error {
 
 // row is an entry in words.
 type row struct {
-	Sequence  uint64 `json:"sequence"`
-	Time      string `json:"time"`
-	Exact     string `json:"reliability"`
-	What      string `json:"event"`
-	Outcome   string `json:"outcome"`
-	Reason    string `json:"reason"`
-	Door      string `json:"door"`
-	Source    string `json:"reader"`
-	Direction string `json:"direction"`
-	Person    string `json:"person"`
-	Card      string `json:"card"`
-	Grant     string `json:"grant"`
-	Tenancy   string `json:"tenancy"`
-	Method    string `json:"method"`
-	Opening   string `json:"opening"`
-	Witnessed string `json:"witnessed"`
+	Sequence  uint64    `json:"sequence"`
+	Time      time.Time `json:"time"` // in the building's zone
+	Exact     string    `json:"reliability"`
+	What      string    `json:"event"`
+	Outcome   string    `json:"outcome"`
+	Reason    string    `json:"reason"`
+	Door      string    `json:"door"`
+	Source    string    `json:"reader"`
+	Direction string    `json:"direction"`
+	Person    string    `json:"person"`
+	Card      string    `json:"card"`
+	Grant     string    `json:"grant"`
+	Tenancy   string    `json:"tenancy"`
+	Method    string    `json:"method"`
+	Opening   string    `json:"opening"`
+	Witnessed string    `json:"witnessed"`
 }
 
 // columns are the keys of the columns' names.
 var columns = [...]string{"number", "time", "exact", "what", "outcome", "reason", "door", "source", "direction", "person", "card", "grant", "tenancy", "method", "opening", "witnessed"}
 
-// Cells are the row's columns.
-func (r row) Cells() []string {
-	return []string{strconv.FormatUint(r.Sequence, 10), r.Time, r.Exact, r.What, r.Outcome, r.Reason, r.Door, r.Source, r.Direction, r.Person, r.Card, r.Grant, r.Tenancy, r.Method, r.Opening, r.Witnessed}
+// Cells are the row's columns as people read them.
+func (r row) Cells() []string { return r.cells("2006-01-02 15:04:05.000 -07:00") }
+
+func (r row) cells(clock string) []string {
+	return []string{strconv.FormatUint(r.Sequence, 10), r.Time.Format(clock), r.Exact, r.What, r.Outcome, r.Reason, r.Door, r.Source, r.Direction, r.Person, r.Card, r.Grant, r.Tenancy, r.Method, r.Opening, r.Witnessed}
 }
 
 // rows are the entries that are wanted, in words.
@@ -83,7 +85,7 @@ func (o opened) rows(wanted func(evidence.Entry) bool) []row {
 
 func (o opened) row(e evidence.Entry) row {
 	h := e.Header
-	r := row{Sequence: e.Sequence, Time: e.Time.In(o.zone()).Format("2006-01-02 15:04:05.000 -0700"), Exact: o.say(fmt.Sprintf("clock_%d", h.Clock)), What: o.named("kind_", h.Kind.String()),
+	r := row{Sequence: e.Sequence, Time: e.Time.In(o.zone()), Exact: o.say(fmt.Sprintf("clock_%d", h.Clock)), What: o.named("kind_", h.Kind.String()),
 		Outcome: o.named("outcome_", h.Outcome.String()), Reason: o.named("reason_", h.Reason.String()), Door: h.Door, Source: h.Source, Person: o.say(fmt.Sprintf("state_%d", e.State)),
 		Witnessed: o.say(command.Choose(e.Sequence < o.Cosigned, "yes", "no"))}
 	if e.Pinned {
@@ -179,7 +181,7 @@ func (o opened) writeCSV(w io.Writer) error {
 	}
 	_ = c.Write(append(head, o.say("zone"))) // Flush tells
 	for _, r := range o.rows(func(evidence.Entry) bool { return true }) {
-		_ = c.Write(append(r.Cells(), o.zone().String()))
+		_ = c.Write(append(r.cells("2006-01-02T15:04:05.000Z07:00"), o.zone().String()))
 	}
 	c.Flush()
 	return c.Error()

@@ -72,7 +72,7 @@ func status(err error) int {
 func TestStamp(t *testing.T) {
 	d := newDesk(t, december)
 	file, says, err := d.get("en")
-	if err != nil || !strings.Contains(says, "CN=Test Authority has signed that the file existed before 2026-12-02 08:00:00 +0800") || !strings.Contains(says, " --stamp "+file+" --tsa-cert ") {
+	if err != nil || !strings.Contains(says, "CN=Test Authority has signed that the file existed before 2026-12-02 08:00:00 +08:00") || !strings.Contains(says, " --stamp "+file+" --tsa-cert ") {
 		t.Fatalf("%v\n%s", err, says)
 	}
 	other := stamptest.New(t, december, x509.ExtKeyUsageTimeStamping)
@@ -81,7 +81,7 @@ func TestStamp(t *testing.T) {
 		certs  []string
 		status int
 	}{"the root": {[]string{root}, 0}, "two files": {[]string{strange, own}, 0}, "another root": {[]string{strange}, partly}, "none": {nil, partly}} {
-		for lang, want := range map[string][2]string{"en": {"The file existed before 2026-12-02 08:00:00 +0800: the time-stamping authority CN=Test Authority", "nobody vouches for its time"}, "zh": {"在 2026-12-02 08:00:00 +0800 以前已经存在", "没有人担保"}} {
+		for lang, want := range map[string][2]string{"en": {"The file existed before 2026-12-02 08:00:00 +08:00: the time-stamping authority CN=Test Authority", "nobody vouches for its time"}, "zh": {"在 2026-12-02 08:00:00 +08:00 以前已经存在", "没有人担保"}} {
 			v := Verify{Source{File: sampleFile("whole.zip"), Root: rootDigits, Lang: lang}, Stamped{Stamp: file, TSACert: c.certs}}
 			says, err := called(t, false, v.Run)
 			if status(err) != c.status || strings.Contains(says, want[0]) != (c.status == 0) || strings.Contains(says, want[1]) != (c.status == partly) {

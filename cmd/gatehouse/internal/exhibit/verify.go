@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/evidence"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
@@ -105,7 +106,7 @@ func (o opened) zone() *time.Location {
 	return o.Manifest.Made.At.Location()
 }
 
-func (o opened) local(t time.Time) string { return t.In(o.zone()).Format("2006-01-02 15:04:05 -0700") }
+func (o opened) local(t time.Time) string { return calendar.Stamp(t, o.zone()) }
 
 // fact is a line of what the file is.
 type fact struct{ Name, Value string }

@@ -38,7 +38,7 @@ func enrolled(s *session.Session, m mandate.Mandate, files []string, trust *wire
 			return noCertificate(file)
 		}
 		if unix := now.Unix(); unix < int64(c.From) || unix >= int64(c.Until) {
-			return socket.Hinted(enrolHint, "%s: good from %s to %s", file, local(c.From), local(c.Until))
+			return socket.Hinted(enrolHint, "%s: good from %s to %s", file, at(c.From, time.Local), at(c.Until, time.Local))
 		}
 		shown = append(shown, c)
 	}

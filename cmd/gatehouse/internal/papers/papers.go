@@ -61,9 +61,10 @@ func (t trusted) load(s *session.Session, registry string) (*wire.Trust, error) 
 type paper struct {
 	mandate  mandate.Mandate
 	registry string
-	numbered bool       // false: the form has no reference yet
-	envelope []byte     // nil: nobody has signed it
-	signer   wire.KeyID // as the envelope says; nothing is proved by it
+	zone     *time.Location // of its times, as a form has them; what is signed has none, and this machine's is taken
+	numbered bool           // false: the form has no reference yet
+	envelope []byte         // nil: nobody has signed it
+	signer   wire.KeyID     // as the envelope says; nothing is proved by it
 }
 
 // read reads a signed mandate, or a form that nobody has signed.
@@ -81,7 +82,7 @@ func read(s *session.Session, path string) (p paper, err error) {
 		return p, err
 	}
 	p.mandate, err = filled(f)
-	p.registry, p.numbered = f.Registry, f.Reference != ""
+	p.registry, p.numbered, p.zone = f.Registry, f.Reference != "", f.From.Location()
 	return p, err
 }
 
@@ -91,7 +92,7 @@ func readSigned(raw []byte) (p paper, signed bool, err error) {
 	if err != nil || protected.Type != mandates.Type {
 		return p, false, nil
 	}
-	p.registry, p.numbered, p.envelope, p.signer = protected.Address, true, raw, protected.KeyID
+	p = paper{registry: protected.Address, zone: time.Local, numbered: true, envelope: raw, signer: protected.KeyID}
 	if p.mandate, err = mandates.Decode(payload); err != nil {
 		err = socket.Hinted("make it anew with gatehouse mandate new", "%v", err)
 	}

@@ -103,7 +103,7 @@ func (c preserveCmd) sign(s *session.Session) (ordered, error) {
 			return ordered{}, saidNo(refusal)
 		}
 	}
-	return ordered{c.Out, o.Reference.String(), o.Gateway, o.Door, time.Unix(int64(o.From), 0), time.Unix(int64(o.Until), 0)}, save(c.Out, envelope)
+	return ordered{c.Out, o.Reference.String(), o.Gateway, o.Door, moment(c.From), moment(c.To)}, save(c.Out, envelope)
 }
 
 // unsigned says what is wrong with an order that can't be signed, or that the signing program was.
@@ -114,6 +114,12 @@ func unsigned(err error) error {
 	return socket.Hinted("门的名称用小写字母、数字和连字符，楼里的人用 gatehouse status 能看到，登记中心也知道；--from 早于 --to；案号最多 64 字 "+
 		"names have a-z, 0-9 and -, as front: gatehouse status in the house shows them, and the registry's operator knows them; --from before --to; a case number of 64 characters at most",
 		"楼栋、网关、门、时间段或案号不对 building, gateway, door, span or case number is not in order: --gateway BUILDING/GATEWAY --door DOOR")
+}
+
+// moment is a time of the command line, in the zone that it is written with; order has refused what is none.
+func moment(text string) time.Time {
+	at, _ := time.Parse(time.RFC3339, text)
+	return at
 }
 
 // order is what the officer signs now.

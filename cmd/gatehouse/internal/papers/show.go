@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/mandate"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/trueclock"
@@ -29,6 +30,7 @@ type shown struct {
 	Signer   string           `json:"signer,omitempty"`   // id of the key, as the file says
 	Verified *bool            `json:"verified,omitempty"` // by the trust document, where one was given
 	Refusal  *mandate.Refusal `json:"refusal,omitempty"`
+	zone     *time.Location   // of the times that are printed
 	Root     string           `json:"root,omitempty"` // fingerprint of the key that the trust document was checked by
 }
 
@@ -42,7 +44,7 @@ func (c showCmd) Run(s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	out := shown{Form: mandate.FormOf(p.mandate, p.registry), Signed: p.envelope != nil}
+	out := shown{Form: mandate.FormOf(p.mandate, p.registry), Signed: p.envelope != nil, zone: p.zone}
 	if !p.numbered {
 		out.Reference = ""
 	}
@@ -84,13 +86,17 @@ func (v shown) write(w io.Writer, m mandate.Mandate) {
 	}
 	v.scope(line, m)
 	line("接收公钥", "recipient's key", "%s", recipientText(m.Delivery.Recipient))
-	line("有效期", "good", "%s – %s", local(m.Issued), local(m.Expires))
+	line("有效期", "good", "%s – %s", at(m.Issued, v.zone), at(m.Expires, v.zone))
 	line("次数", "answers", "每个网关 %d 次 of each gateway", m.Answers)
 	if m.Emergency {
 		line("紧急", "emergency", "%s", "一扇门、24 小时、一次；答复后 48 小时内须由第二机关审核，逾期未审核满 3 份的，登记中心不再受理该审批人的紧急调取 one door, 24 hours, once; a second authority validates it within 48 hours of the answer, and with 3 that nobody did the registry answers the approver no further emergency")
 	}
-	line("告知", "telling", "%s", told(m.Telling))
-	line("时间", "times", "按本机时区 by this machine's time zone, %s", time.Unix(int64(m.Issued), 0).Format("MST -07:00"))
+	line("告知", "telling", "%s", v.told(m.Telling))
+	by, zone := "按表格写明的时区 by the time zone that the form has", "-07:00"
+	if v.Signed {
+		by, zone = "按本机时区 by this machine's time zone", "MST -07:00"
+	}
+	line("时间", "times", "%s, %s", by, time.Unix(int64(m.Issued), 0).In(v.zone).Format(zone))
 	line("登记中心", "registry", "%s", v.Registry)
 	line("签名", "signature", "%s", v.signature())
 	if v.Root != "" {
@@ -106,7 +112,7 @@ func (v shown) scope(line func(zh, en, format string, args ...any), m mandate.Ma
 	for _, g := range r.Gateways {
 		line("网关和门", "gateway, doors", "%s: %s", g.ID, strings.Join(g.Doors, ", "))
 	}
-	line("时间段", "span", "%s – %s", local(r.From), local(r.Until))
+	line("时间段", "span", "%s – %s", at(r.From, v.zone), at(r.Until, v.zone))
 	if !r.Named() {
 		line("对象", "whose passages", "%s", "时间段内经过的所有人 everybody's who passed")
 	}
@@ -155,14 +161,14 @@ func (v shown) status(m mandate.Mandate, now int64) string {
 }
 
 // told says when who is asked about may be told.
-func told(t *mandates.Telling) string {
+func (v shown) told(t *mandates.Telling) string {
 	switch {
 	case t == nil:
 		return "未写明 not said"
 	case t.From == 0:
 		return "不告知，依据 nobody is told, by: " + t.Basis
 	}
-	return "自此可以告知当事人 who is asked about may be told from " + local(t.From)
+	return "自此可以告知当事人 who is asked about may be told from " + at(t.From, v.zone)
 }
 
 func recipientText(key []byte) string {
@@ -179,7 +185,9 @@ func fingerprint(path string) (string, error) {
 	return idText(wire.IDOf(root)), err
 }
 
-func local(unix uint32) string { return session.Local(time.Unix(int64(unix), 0)) }
+func at(unix uint32, zone *time.Location) string {
+	return calendar.Stamp(time.Unix(int64(unix), 0), zone)
+}
 
 type statusCmd struct {
 	File    string `arg:"" help:"A signed mandate."`
@@ -244,7 +252,7 @@ func (c statusCmd) judge(p paper, trust wire.Trust, now int64) (all []judged) {
 		use, refusal := mandate.Judge(p.envelope, trust, q)
 		j := judged{Reference: p.mandate.Reference.String(), Gateway: id, Good: refusal == nil, Refusal: refusal, Doors: use.Doors, Seat: use.Approver.Seat}
 		if j.Good {
-			j.Left, j.Expires = int(p.mandate.Answers)-c.Used, new(time.Unix(int64(p.mandate.Expires), 0).UTC())
+			j.Left, j.Expires = int(p.mandate.Answers)-c.Used, new(time.Unix(int64(p.mandate.Expires), 0))
 		}
 		all = append(all, j)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/grantlist"
@@ -60,7 +61,7 @@ func Zone(name string) (*time.Location, error) {
 }
 
 // Local formats a time for messages, in the building's zone, in which the daemon sends it.
-func Local(t time.Time) string { return t.Format("2006-01-02 15:04:05 -07:00") }
+func Local(t time.Time) string { return calendar.Stamp(t, t.Location()) }
 
 // Date formats a day in the building's zone, in which the daemon sends it, "-" for none; days are
 // added, so that -1 shows an exclusive end as the last day before it.

@@ -41,7 +41,7 @@ func (c Answers) Run(s *Session) error {
 			return
 		}
 		command.Table(w, all, []string{"TIME", "MANDATE", "USE", "STATE"}, func(g api.Given) []string {
-			return []string{g.At.In(zone).Format(time.RFC3339), g.Reference.String(), strconv.Itoa(g.Number), standing(g, zone)}
+			return []string{calendar.Stamp(g.At, zone), g.Reference.String(), strconv.Itoa(g.Number), standing(g, zone)}
 		})
 	})
 }
@@ -50,7 +50,7 @@ func (c Answers) Run(s *Session) error {
 func standing(g api.Given, zone *time.Location) string {
 	text := command.Choose(g.Complete, "完整 complete", "部分 partial")
 	if g.PartAt != nil {
-		text += fmt.Sprintf("，第 %d 次补充 supplement %d %s", g.Part, g.Part, g.PartAt.In(zone).Format(time.RFC3339))
+		text += fmt.Sprintf("，第 %d 次补充 supplement %d %s", g.Part, g.Part, calendar.Stamp(*g.PartAt, zone))
 	}
 	if g.Uncertain {
 		text += "，时钟存疑 clock in doubt"

@@ -3,8 +3,8 @@ package answer
 import (
 	"fmt"
 	"io"
-	"time"
 
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/input"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/socket"
@@ -41,13 +41,17 @@ type emergenciesCmd struct{}
 // Run shows what waits. Which building was asked for is not in it.
 func (emergenciesCmd) Run(s *Session) error {
 	all, err := s.Front.Mandated().Emergencies(s.Ctx)
+	if err != nil {
+		return err
+	}
+	zone, err := s.Zone("")
 	return s.Print(all, err, func(w io.Writer) {
 		for _, e := range all {
 			left := fmt.Sprintf("%d h left", e.HoursLeft)
 			if e.Overdue {
-				left = fmt.Sprintf("overdue since %s: counts against the approver", e.Due.Format(time.RFC3339))
+				left = fmt.Sprintf("overdue since %s: counts against the approver", calendar.Stamp(e.Due, zone))
 			}
-			fmt.Fprintf(w, "%s  seat %s  answered %s  %s\n", e.Reference, e.Seat, e.Answered.Format(time.RFC3339), left)
+			fmt.Fprintf(w, "%s  seat %s  answered %s  %s\n", e.Reference, e.Seat, calendar.Stamp(e.Answered, zone), left)
 		}
 		if len(all) == 0 {
 			fmt.Fprintln(w, "none")

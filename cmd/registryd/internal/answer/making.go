@@ -129,6 +129,13 @@ func (q *question) ask(a api.Asked) (api.Disclosed, error) {
 	if d.Refusal != nil {
 		d.Place = api.Place{Building: q.mandate.Request.Building, Gateway: a.Gateway}
 	}
+	if err != nil || d.Lacks == nil || d.Lacks.Heard == nil {
+		return d, err
+	}
+	zone, err := q.at.Zone(d.Place.Building)
+	if err == nil {
+		d.Lacks.Heard = new(d.Lacks.Heard.In(zone))
+	}
 	return d, err
 }
 

@@ -17,14 +17,17 @@ type refusedCmd struct {
 	To   string `help:"Before this time." placeholder:"TIME"`
 }
 
-// Run shows the refusals, by this machine's time zone.
+// Run shows the refusals.
 func (c refusedCmd) Run(s *Session) error {
-	here := calendar.Here()
-	from, err := calendar.Moment(c.From, here)
+	zone, err := s.Zone("")
 	if err != nil {
 		return err
 	}
-	to, err := calendar.Moment(c.To, here)
+	from, err := calendar.Moment(c.From, zone)
+	if err != nil {
+		return err
+	}
+	to, err := calendar.Moment(c.To, zone)
 	if err != nil {
 		return err
 	}
@@ -38,7 +41,7 @@ func (c refusedCmd) Run(s *Session) error {
 			return
 		}
 		command.Table(w, all, []string{"TIME", "TOWN", "REASON"}, func(r api.Refused) []string {
-			return []string{r.At.In(here).Format("2006-01-02 15:04:05 -07:00"), cmp.Or(strings.Trim(r.District+"/"+r.Town.Town, "/"), "-"), r.Reason}
+			return []string{calendar.Stamp(r.At, zone), cmp.Or(strings.Trim(r.District+"/"+r.Town.Town, "/"), "-"), r.Reason}
 		})
 	})
 }

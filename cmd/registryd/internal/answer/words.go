@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"gatehouse/internal/amount"
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/mandate"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
@@ -113,7 +113,7 @@ func lacking(l api.Lacks) string {
 	case l.Heard == nil:
 		zh, en = "从未联系", "the gateway was never heard"
 	case !l.Online:
-		at := l.Heard.Local().Format(time.RFC3339)
+		at := calendar.Stamp(*l.Heard, l.Heard.Location())
 		zh, en = "网关离线，最后联系 "+at, "the gateway is off line, heard last at "+at
 	}
 	if l.Behind > 0 {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/command"
 	"gatehouse/internal/registry/ceremony"
 	"gatehouse/internal/registry/issuer/authority"
@@ -37,7 +38,7 @@ func table[T any](s *Session, all []T, err error, none string, head []string, ro
 	})
 }
 
-func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 -07:00") }
+func clock(t time.Time) string { return calendar.Stamp(t, calendar.Here()) }
 
 // Trust is the command that shows and signs trust documents.
 type Trust struct {

@@ -76,7 +76,7 @@ func (c List) Run(s *Session) error {
 			return
 		}
 		command.Table(w, all, []string{"NUMBER", "TIME", "GATEWAY", "TENANCY", "FLAT", "ABOUT", "ENTRY", "TEXT"}, func(r request) []string {
-			return []string{r.Number, r.Time.In(zone).Format("2006-01-02 15:04 -07:00"), r.Building + "/" + r.Gateway, r.Tenancy, r.Flat, r.About, r.Entry, r.Text}
+			return []string{r.Number, calendar.Stamp(r.Time, zone), r.Building + "/" + r.Gateway, r.Tenancy, r.Flat, r.About, r.Entry, r.Text}
 		})
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gatehouse/internal/amount"
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/command"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
@@ -103,7 +104,10 @@ type shown struct {
 
 func (n notice) shown(zone *time.Location) shown {
 	r := n.m.Request
-	out := shown{Reference: n.Reference.String(), Building: r.Building, Flats: r.Flats, Cards: len(r.Cards), Everybody: !r.Named(), Due: n.Due, Told: n.Told}
+	out := shown{Reference: n.Reference.String(), Building: r.Building, Flats: r.Flats, Cards: len(r.Cards), Everybody: !r.Named(), Due: n.Due}
+	if n.Told != nil {
+		out.Told = &api.NoticeTold{At: n.Told.At.In(zone), By: n.Told.By}
+	}
 	for _, id := range r.Tenancies {
 		out.Tenancies = append(out.Tenancies, id.String())
 	}
@@ -114,8 +118,6 @@ func (n notice) shown(zone *time.Location) shown {
 	}
 	return out
 }
-
-const stamp = "2006-01-02 15:04 -07:00"
 
 // Run shows what is due.
 func (c listCmd) Run(s *Session) error {
@@ -165,7 +167,7 @@ func (v shown) who() string {
 func (v shown) from() string {
 	switch {
 	case v.From != nil:
-		return v.From.Format(stamp)
+		return calendar.Stamp(*v.From, v.From.Location())
 	case v.Basis != "":
 		return "never: " + v.Basis
 	}
@@ -175,7 +177,7 @@ func (v shown) from() string {
 func (v shown) state() string {
 	switch {
 	case v.Told != nil:
-		return fmt.Sprintf("told %s by %s", v.Told.At.Format(time.RFC3339), v.Told.By)
+		return fmt.Sprintf("told %s by %s", calendar.Stamp(v.Told.At, v.Told.At.Location()), v.Told.By)
 	case v.Due:
 		return "due"
 	}
@@ -192,8 +194,12 @@ func (c doneCmd) Run(s *Session) error {
 	if err != nil {
 		return err
 	}
+	zone, err := s.Zone(n.m.Request.Building)
+	if err != nil {
+		return err
+	}
 	n.Notice, err = s.Front.Mandated().Tell(s.Ctx, api.ToTell{Reference: n.Reference})
 	return s.Print(n.Notice, err, func(w io.Writer) {
-		fmt.Fprintf(w, "mandate %s: told %s by %s\n", n.Reference, n.Told.At.Format(time.RFC3339), n.Told.By)
+		fmt.Fprintf(w, "mandate %s: told %s by %s\n", n.Reference, calendar.Stamp(n.Told.At, zone), n.Told.By)
 	})
 }

@@ -85,7 +85,7 @@ func TestSheet(t *testing.T) {
 	for _, r := range s.Rows {
 		said.WriteString(r.Name.ZH + r.Name.EN + " " + r.Value + "\n")
 	}
-	for _, want := range []string{"房号flat 3b\n", "门doors front\n", "1970-01-11 00:00 +00:00 – 1970-01-21 00:00 +00:00", "盗窃案侦查", "调证-1"} {
+	for _, want := range []string{"房号flat 3b\n", "门doors front\n", "1970-01-11 00:00:00 +00:00 – 1970-01-21 00:00:00 +00:00", "盗窃案侦查", "调证-1"} {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("the sheet lacks %q:\n%s", want, &said)
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatehouse/internal/amount"
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/command"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/registry/issuer/operator"
@@ -109,7 +110,7 @@ func (n notice) sheet(about text, zone *time.Location, whose ...row) sheet {
 		doors = append(doors, strings.Join(g.Doors, ", "))
 	}
 	for _, given := range n.Answers {
-		answered = append(answered, given.At.In(zone).Format(stamp))
+		answered = append(answered, calendar.Stamp(given.At, zone))
 	}
 	rows := append([]row{{rowBuilding, r.Building}}, whose...)
 	return sheet{about, append(rows, row{rowDoors, strings.Join(doors, ", ")}, row{rowSpan, from + " – " + until}, row{rowAnswered, strings.Join(answered, ", ")},
@@ -118,6 +119,6 @@ func (n notice) sheet(about text, zone *time.Location, whose ...row) sheet {
 
 // span writes the time of which a mandate asks.
 func span(from, until uint32, zone *time.Location) (string, string) {
-	at := func(unix uint32) string { return time.Unix(int64(unix), 0).In(zone).Format(stamp) }
+	at := func(unix uint32) string { return calendar.Stamp(time.Unix(int64(unix), 0), zone) }
 	return at(from), at(until)
 }

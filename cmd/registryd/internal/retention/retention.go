@@ -98,9 +98,6 @@ func (c Forget) write(w io.Writer, building string, done api.Forgotten, shut int
 	}
 }
 
-// stamp is the format of a time with the zone's offset.
-const stamp = "2006-01-02 15:04:05 -07:00"
-
 // notForResident keeps the operator from repeating that some parts stay, from which follows that an officer wants them.
 const notForResident = "这一行只供登记中心内部：不要告知住户。可以答复：请求已经办理，其余按期自动删除\n" +
 	"the line before is for the registry alone: do not pass it on. Say that the request was carried out, and that what is left goes by its age"
@@ -119,11 +116,8 @@ func (c Preserve) Run(s *Session) error {
 	h := *got.Hold
 	s.warnEmpty(h, got.DoorUnknown)
 	return s.Print(h, nil, func(w io.Writer) {
-		zone, err := s.Zone(strings.Split(h.Gateway, "/")[0])
-		if err != nil {
-			zone = calendar.Here()
-		}
-		fmt.Fprintf(w, "%s: nothing of %s at %s from %s to %s is erased before %s\n", h.ID, h.Door, h.Gateway, h.From.In(zone).Format(stamp), h.To.In(zone).Format(stamp), h.Ends.In(zone).Format(stamp))
+		zone := s.zone(h)
+		fmt.Fprintf(w, "%s: nothing of %s at %s from %s to %s is erased before %s\n", h.ID, h.Door, h.Gateway, calendar.Stamp(h.From, zone), calendar.Stamp(h.To, zone), calendar.Stamp(h.Ends, zone))
 	})
 }
 
@@ -140,6 +134,16 @@ func (c Preserve) preserve(s *Session) (got api.Preserved, err error) {
 		err = socket.Hinted(got.Refusal.Do.ZH+" "+got.Refusal.Do.EN, "the order is refused: %s: %v", got.Refusal.Name, got.Refusal)
 	}
 	return got, err
+}
+
+// zone is that of the building which an order is for; this machine's where nobody knows it, since what was done must be told.
+func (s *Session) zone(h api.Hold) *time.Location {
+	building, _, _ := strings.Cut(h.Gateway, "/")
+	zone, err := s.Zone(building)
+	if err != nil {
+		return calendar.Here()
+	}
+	return zone
 }
 
 // enrolled refuses an order by who is not on the list of officers. What is no order is the front's to refuse.
@@ -176,14 +180,14 @@ type Preserved struct{}
 // Run shows the orders that are active.
 func (Preserved) Run(s *Session) error {
 	all, err := s.Front.Holds(s.Ctx)
-	clock := func(t time.Time) string { return t.Local().Format(stamp) }
 	return s.Print(all, err, func(w io.Writer) {
 		if len(all) == 0 {
 			fmt.Fprintln(w, "none")
 			return
 		}
 		command.Table(w, all, []string{"ID", "GATEWAY", "DOOR", "FROM", "TO", "ENDS", "OFFICER", "UNIT", "CASE"}, func(h api.Hold) []string {
-			return []string{h.ID, h.Gateway, h.Door, clock(h.From), clock(h.To), clock(h.Ends), h.Officer, h.Unit, h.Case}
+			zone := s.zone(h)
+			return []string{h.ID, h.Gateway, h.Door, calendar.Stamp(h.From, zone), calendar.Stamp(h.To, zone), calendar.Stamp(h.Ends, zone), h.Officer, h.Unit, h.Case}
 		})
 	})
 }

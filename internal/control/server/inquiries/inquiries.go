@@ -29,7 +29,8 @@ func Handle(s *socket.Server, g *gateway.Gateway, software string) {
 	h := house{g, all.Gateway, software}
 	desk := inquiry.New(inquiry.Sources{Log: g.Journal, House: h.papers, Now: h.now, Holds: g.Holds, Tenancies: h.tenancies, Card: h.card})
 	socket.Handle(s, "POST /v1/preserve", func(r *http.Request, in control.PreserveRequest) (control.Preserved, error) {
-		return preserve(desk.Preserve(r.Context(), in.Order))
+		kept, err := desk.Preserve(r.Context(), in.Order)
+		return preserve(kept, err, g.Site.Zone())
 	})
 	socket.Handle(s, "POST /v1/inquiry", func(r *http.Request, in control.InquiryRequest) (control.Inquiry, error) {
 		a, err := desk.Ask(r.Context(), in.Mandate, in.Use)
@@ -47,7 +48,8 @@ func Handle(s *socket.Server, g *gateway.Gateway, software string) {
 	})
 }
 
-func preserve(k inquiry.Kept, err error) (p control.Preserved, _ error) {
+// preserve is what is said of an order, with its end in the building's zone.
+func preserve(k inquiry.Kept, err error, zone *time.Location) (p control.Preserved, _ error) {
 	if refusal := new(mandate.Refusal); errors.As(err, &refusal) {
 		return control.Preserved{Refusal: shown(refusal)}, nil
 	}
@@ -56,7 +58,7 @@ func preserve(k inquiry.Kept, err error) (p control.Preserved, _ error) {
 	}
 	p.Seconds, p.Again = int64(k.Left/time.Second), k.Again
 	if !k.Until.IsZero() {
-		p.Until = &k.Until
+		p.Until = new(k.Until.In(zone))
 	}
 	return p, nil
 }
