@@ -55,39 +55,39 @@ type cli struct {
 	Snapshot snapshotCmd `cmd:"" help:"Backups of gateways that are kept here, for the day on which one burns; only the landlord's recovery code opens them."`
 	Restored restoredCmd `cmd:"" help:"Show what came to light when databases were put back."`
 
-	Issue        issueCmd             `cmd:"" help:"Be the issuer: sign lists, house documents and certificates."`
-	IssuerState  issuerCmd            `cmd:"" name:"issuer" help:"Show how the issuer is."`
-	Gateway      gatewayCmd           `cmd:"" help:"Let gateways enrol, list and remove them."`
-	Tenancies    tenanciesCmd         `cmd:"" help:"Show tenancies: flats, states and times, nobody's name."`
-	Grants       grantsCmd            `cmd:"" help:"Show grants: what the cards of tenancies may open, and until when."`
-	Officer      certify.Officer      `cmd:"" help:"Officers' keys: enrolled with a unit, for mandates, for orders to preserve, to receive answers."`
-	Revoke       revokeCmd            `cmd:"" help:"End a grant for good; the gateways hear of it at once."`
-	End          endCmd               `cmd:"" help:"End a tenancy for good."`
-	Reinstate    reinstateCmd         `cmd:"" help:"Make new grants in the place of ended ones: the same tenancy and cards."`
-	Suspend      suspendCmd           `cmd:"" help:"Stop cards for a while: a lost card."`
-	Resume       resumeCmd            `cmd:"" help:"Bring suspended cards back."`
-	ConfirmCard  confirmCardCmd       `cmd:"" name:"confirm-card" help:"Confirm that a card which the landlord gave is the tenant's."`
-	Pass         passCmd              `cmd:"" help:"Print a pass: a QR code's text that opens once, within minutes."`
-	Dispute      disputeCmd           `cmd:"" help:"Notices that a tenant objects to."`
-	Lists        listsCmd             `cmd:"" help:"Show the newest lists, and what waits for a second signature."`
-	Countersign  countersignCmd       `cmd:"" help:"Sign a list that takes something from many tenancies, as a second issuer."`
-	Offers       offersCmd            `cmd:"" help:"Show what gateways hold that this registry may not believe, and decide on it."`
-	House        houseCmd             `cmd:"" help:"House documents, for a registry that lost everything."`
-	Person       personCmd            `cmd:"" help:"Show who a tenancy is, with the records key; it is written down first."`
-	Query        answer.Query         `cmd:"" help:"Answer a mandate from the stored log, with the records key: evidence that only its recipient opens."`
-	Answers      answer.Answers       `cmd:"" help:"List the answers that were given under mandates: reference, when, which use, complete or not; never what they have."`
-	Mandate      answer.Mandate       `cmd:"" help:"Emergencies that wait for a second authority: list them, take its word. Mandates that were refused."`
-	Notices      notices.Notices      `cmd:"" help:"Tell those whom a mandate asked about, once its approver allows it: what is due, sheets to print, what is done."`
-	Told         notices.Told         `cmd:"" help:"Show a resident at the counter which inquiries concern the tenancy, of those that may be told of now; it is written down first."`
-	Sealed       sealedCmd            `cmd:"" help:"Show what was asked of gateways on site under a mandate, with the records key."`
-	Corrections  corrections.List     `cmd:"" help:"Show what residents ask to have put right, with the records key."`
-	Forget       retention.Forget     `cmd:"" help:"Erase whom the entries of a tenancy name, on a resident's request or a court's order."`
-	Preserve     retention.Preserve   `cmd:"" help:"Take an enrolled officer's signed order: a span of a door's entries is not erased for a week."`
-	Preserved    retention.Preserved  `cmd:"" help:"Show the orders to preserve that are active."`
-	Transparency transparency.Publish `cmd:"" help:"Publish how often the log was queried in a quarter, by town, and a list that shows which mandates were answered."`
-	BuildingKey  buildingKeyCmd       `cmd:"" help:"Take a building's key out of escrow, for a house that lost its last gateway."`
-	Publish      publishCmd           `cmd:"" help:"Hand all lists and house documents to the front again."`
-	Audit        auditCmd             `cmd:"" help:"Show who did what at the issuer."`
+	Issue        issueCmd                `cmd:"" help:"Be the issuer: sign lists, house documents and certificates."`
+	IssuerState  issuerCmd               `cmd:"" name:"issuer" help:"Show how the issuer is."`
+	Gateway      gatewayCmd              `cmd:"" help:"Let gateways enrol, list and remove them."`
+	Tenancies    tenanciesCmd            `cmd:"" help:"Show tenancies: flats, states and times, nobody's name."`
+	Grants       grantsCmd               `cmd:"" help:"Show grants: what the cards of tenancies may open, and until when."`
+	Officer      certify.Officer         `cmd:"" help:"Officers' keys: enrolled with a unit, for mandates, for orders to preserve, to receive answers."`
+	Revoke       revokeCmd               `cmd:"" help:"End a grant for good; the gateways hear of it at once."`
+	End          endCmd                  `cmd:"" help:"End a tenancy for good."`
+	Reinstate    reinstateCmd            `cmd:"" help:"Make new grants in the place of ended ones: the same tenancy and cards."`
+	Suspend      suspendCmd              `cmd:"" help:"Stop cards for a while: a lost card."`
+	Resume       resumeCmd               `cmd:"" help:"Bring suspended cards back."`
+	ConfirmCard  confirmCardCmd          `cmd:"" name:"confirm-card" help:"Confirm that a card which the landlord gave is the tenant's."`
+	Pass         passCmd                 `cmd:"" help:"Print a pass: a QR code's text that opens once, within minutes."`
+	Dispute      disputeCmd              `cmd:"" help:"Notices that a tenant objects to."`
+	Lists        listsCmd                `cmd:"" help:"Show the newest lists, and what waits for a second signature."`
+	Countersign  countersignCmd          `cmd:"" help:"Sign a list that takes something from many tenancies, as a second issuer."`
+	Offers       offersCmd               `cmd:"" help:"Show what gateways hold that this registry may not believe, and decide on it."`
+	House        houseCmd                `cmd:"" help:"House documents, for a registry that lost everything."`
+	Person       personCmd               `cmd:"" help:"Show who a tenancy is, with the records key; it is written down first."`
+	Query        answer.Query            `cmd:"" help:"Answer a mandate from the stored log, with the records key: evidence that only its recipient opens."`
+	Answers      answer.Answers          `cmd:"" help:"List the answers that were given under mandates: reference, when, which use, complete or not; never what they have."`
+	Mandate      answer.Mandate          `cmd:"" help:"Emergencies that wait for a second authority: list them, take its word. Mandates that were refused."`
+	Notices      notices.Notices         `cmd:"" help:"Tell those whom a mandate asked about, once its approver allows it: what is due, sheets to print, what is done."`
+	Told         notices.Told            `cmd:"" help:"Show a resident at the counter which inquiries concern the tenancy, of those that may be told of now; it is written down first."`
+	Sealed       sealedCmd               `cmd:"" help:"Show what was asked of gateways on site under a mandate, with the records key."`
+	Corrections  corrections.Corrections `cmd:"" help:"What residents ask to have put right: show it with the records key, close what was answered."`
+	Forget       retention.Forget        `cmd:"" help:"Erase whom the entries of a tenancy name, on a resident's request or a court's order."`
+	Preserve     retention.Preserve      `cmd:"" help:"Take an enrolled officer's signed order: a span of a door's entries is not erased for a week."`
+	Preserved    retention.Preserved     `cmd:"" help:"Show the orders to preserve that are active."`
+	Transparency transparency.Publish    `cmd:"" help:"Publish how often the log was queried in a quarter, by town, and a list that shows which mandates were answered."`
+	BuildingKey  buildingKeyCmd          `cmd:"" help:"Take a building's key out of escrow, for a house that lost its last gateway."`
+	Publish      publishCmd              `cmd:"" help:"Hand all lists and house documents to the front again."`
+	Audit        auditCmd                `cmd:"" help:"Show who did what at the issuer."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }

@@ -72,8 +72,22 @@ func (i *Issuer) server(path string) *socket.Server {
 	socket.Handle(s, "POST /v1/forget", func(r *http.Request, f operator.Forget) (any, error) {
 		return answer(i, func(c *ledger.Change) (operator.Home, error) { return act.Forget(c, who(r), f) })
 	})
+	handleRequests(i, s)
 	get(s, "POST /v1/publish", i.postPublish)
 	return s
+}
+
+// handleRequests serves what becomes of residents' requests.
+func handleRequests(i *Issuer, s *socket.Server) {
+	socket.Handle(s, "POST /v1/requests/read", func(r *http.Request, in operator.ReadRequests) (any, error) {
+		return answer(i, func(c *ledger.Change) (socket.None, error) { return act.ReadRequests(c, who(r), in) })
+	})
+	socket.Handle(s, "POST /v1/requests/found", func(_ *http.Request, in operator.FoundRequests) (any, error) {
+		return answer(i, func(c *ledger.Change) ([]operator.Request, error) { return act.FoundRequests(c, in) })
+	})
+	socket.Handle(s, "POST /v1/requests/done", func(r *http.Request, in operator.DoneRequest) (any, error) {
+		return answer(i, func(c *ledger.Change) (socket.None, error) { return act.RequestDone(c, who(r), in) })
+	})
 }
 
 // get answers a request that sends nothing.

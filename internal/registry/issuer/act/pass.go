@@ -13,6 +13,7 @@ import (
 	"gatehouse/internal/registry/issuer/fold"
 	"gatehouse/internal/registry/issuer/ledger"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/registry/issuer/store"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/erasures"
 	"gatehouse/sync/wire/qrpass"
@@ -137,6 +138,11 @@ func grounds(act, said, reason string, file *string) error {
 	if !slices.Contains(operator.Reasons(act), reason) {
 		return api.Hinted("one of "+strings.Join(operator.Reasons(act), ", "), "%q is no reason to %s", reason, said)
 	}
+	return caseOf(file)
+}
+
+// caseOf refuses an act without a case, which it trims.
+func caseOf(file *string) error {
 	if *file = strings.TrimSpace(*file); *file == "" || len(*file) > 64 {
 		return api.Hinted("the number of the request or order that asks for it, at most 64 characters", "no case is named")
 	}
@@ -154,11 +160,13 @@ func Forget(c *ledger.Change, who string, f operator.Forget) (h operator.Home, e
 		return h, err
 	}
 	h.Building = b.ID
+	tenancy := b.Tenancies.Grants[grants[0]].Tenancy
 	if f.Order {
-		if h.Order, err = orderFor(c, b.ID, b.Tenancies.Grants[grants[0]].Tenancy); err != nil {
+		if h.Order, err = orderFor(c, b.ID, tenancy); err != nil {
 			return operator.Home{}, err
 		}
 	}
+	store.ForgetRequests(c.Tx, tenancy)
 	c.Audit(who, "forget", b.ID, f.Tenancy, f.Reason+": "+f.Case)
 	return h, nil
 }

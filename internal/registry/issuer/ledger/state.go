@@ -89,6 +89,9 @@ func (v View) Known(f func(*building.Building)) {
 // Unsent reports whether the front lacks something of a building.
 func (v View) Unsent(id string) bool { return v.state.unsent[id] }
 
+// Since returns when this database was restored or made, unix s; 0: before this was stored.
+func (v View) Since() uint32 { return v.state.since }
+
 // Full reports whether the last write failed because the disk is full.
 func (v View) Full() bool { return v.state.full }
 

@@ -52,6 +52,11 @@ func toDo(l *ledger.Ledger, v ledger.View, s operator.Status) (lines []string, e
 			"registryd countersign %s --key second.key", b.Lists.Held.Manifest.Version, id, amount.Of(len(gone), "tenancy"), b.Tenancies.FlatsText(gone), id, id))
 	}
 	v.Known(func(b *building.Building) { lines = append(lines, waitsFor(b)...) })
+	late, err := lateRequests(l, v)
+	if err != nil {
+		return nil, err
+	}
+	lines = append(lines, late...)
 	offers, err := adopt.Offers(v, &l.Keys)
 	if err != nil {
 		return nil, err
@@ -67,6 +72,31 @@ func toDo(l *ledger.Ledger, v ledger.View, s operator.Status) (lines []string, e
 		lines = append(lines, text+" (registryd restored --done puts this away)")
 	}
 	return lines, nil
+}
+
+// lateRequests says how many requests of residents wait too long for an answer, and that nobody has looked for new ones.
+func lateRequests(l *ledger.Ledger, v ledger.View) (lines []string, err error) {
+	now := int64(l.Clock.Unix())
+	before := max(0, now-int64(operator.AnswerWithin.Seconds()))
+	n, err := store.LateRequests(v, uint32(before))
+	if err != nil {
+		return nil, err
+	}
+	const look = "registryd corrections --key records.key --case FILE"
+	days := amount.Of(int(operator.AnswerWithin.Hours()/24), "day")
+	if n > 0 {
+		lines = append(lines, fmt.Sprintf("%s of residents to have something put right, read here, not answered and older than %s: %s shows them, and registryd corrections done NUMBER --case FILE closes one",
+			amount.Of(n, "request"), days, look))
+	}
+	read, err := store.RequestsRead(v)
+	if err != nil {
+		return nil, err
+	}
+	buildings, _, err := store.Count(v)
+	if last := max(read, int64(v.Since())); err == nil && buildings > 0 && last < before {
+		lines = append(lines, fmt.Sprintf("for more than %s nobody has looked whether residents ask to have something put right, which only the records key opens: %s", days, look))
+	}
+	return lines, err
 }
 
 // waitsFor says what waits in one building, besides the list that is held.
