@@ -240,7 +240,7 @@ func (b *box) connect(tb testing.TB, l uplink.Link, batch int) (stop func()) {
 	b.desk, err = desk.New(desk.Parts{Dir: filepath.Join(b.dir, "grants"), Keyring: b.keyring, Journal: b.journal, Key: b.keys.Gateway,
 		Clock: func() tenancy.Time {
 			return tenancy.Time{Now: time.Now().Unix(), Trusted: true, Quality: wire.ClockNTP}
-		}, Log: zerolog.Nop()})
+		}, Classed: func() bool { return false }, Log: zerolog.Nop()})
 	if err != nil {
 		tb.Fatal(err)
 	}

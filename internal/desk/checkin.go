@@ -51,7 +51,7 @@ func (d *Desk) CheckIn(ctx context.Context, session string, a tenancy.Arrival) (
 		return Done{}, err
 	}
 	c := j.Change
-	c.Tenancy, c.Grant = grantlist.NewID(), grantlist.NewID()
+	c.Brief, c.Tenancy, c.Grant = j.Child, grantlist.NewID(), grantlist.NewID()
 	if c.Credentials, err = d.give(s.fresh); err != nil {
 		return Done{}, err
 	}

@@ -176,7 +176,7 @@ func TestNoRegistry(t *testing.T) {
 	k, err := keyring.Open(keyring.Options{Dir: t.TempDir(), Building: "lane-7", Log: zerolog.Nop(), Keys: keys.Keys{Building: w.building}})
 	must(t, err)
 	defer k.Close()
-	d, err := New(Parts{Dir: t.TempDir(), Keyring: k, Journal: &memory{}, Clock: func() tenancy.Time { return tenancy.Time{} }})
+	d, err := New(Parts{Dir: t.TempDir(), Keyring: k, Journal: &memory{}, Clock: func() tenancy.Time { return tenancy.Time{} }, Classed: func() bool { return true }})
 	must(t, err)
 	_, err = d.Begin(false)
 	refused(t, err, "gatehouse grant add")

@@ -37,6 +37,7 @@ type Parts struct {
 	Journal Journal
 	Key     ed25519.PrivateKey // of the gateway; nil: nothing can be signed, so every change is refused
 	Clock   func() tenancy.Time
+	Classed func() bool // the registry reads at a check-in whether logs name the tenancy for a shorter time
 	Codes   Codes
 	Log     zerolog.Logger
 }
@@ -72,12 +73,12 @@ type Desk struct {
 // New reads the directory. A damaged file is set aside and counts as empty, because the keyring
 // decides what opens. It starts nothing.
 func New(p Parts) (*Desk, error) {
-	if p.Dir == "" || p.Keyring == nil || p.Journal == nil || p.Clock == nil {
+	if p.Dir == "" || p.Keyring == nil || p.Journal == nil || p.Clock == nil || p.Classed == nil {
 		return nil, errors.New("open desk: a directory, keyring, journal and clock are needed")
 	}
 	doors := newDoors(p.Journal)
 	b := newBook(p.Dir, p.Keyring, doors, p.Log)
-	r := newRecords(b, p.Journal, p.Key)
+	r := newRecords(b, p.Journal, p.Key, p.Classed)
 	d := &Desk{Doors: doors, Records: r, keyring: p.Keyring, clock: p.Clock, book: b,
 		pins: pins{book: b, journal: p.Journal, pauses: map[wire.ID]time.Time{}}, stops: stops{records: r, clock: p.Clock},
 		codes: p.Codes, teller: teller{book: b, journal: p.Journal, last: map[toldAt]time.Time{}}}

@@ -124,7 +124,9 @@ type office struct {
 	log      strings.Builder
 	keys     []string // doors whose readers take one-time codes
 	scanners []string // doors with a scanner
-	codes    *doorcode.Store
+
+	unclassed bool // the issuer reads no class of a tenancy
+	codes     *doorcode.Store
 }
 
 const noon = 1_900_000_000
@@ -150,7 +152,7 @@ func (o *office) open() {
 		Lost: func(id wire.CredentialID) bool { return o.Doors.Lost(id) }, Journal: o.journal, Log: zerolog.New(&o.log)})
 	o.codes.Recall(nil)
 	o.Desk, err = New(Parts{Dir: o.dir, Keyring: o.keyring, Journal: o.journal, Key: o.town.gateways[o.gateway],
-		Clock: o.time, Codes: Codes{o.codes, o.keys, o.scanners}, Log: zerolog.New(&o.log)})
+		Clock: o.time, Classed: func() bool { return !o.unclassed }, Codes: Codes{o.codes, o.keys, o.scanners}, Log: zerolog.New(&o.log)})
 	must(o.t, err)
 	o.Records, o.Doors = o.Desk.Records, o.Desk.Doors
 }

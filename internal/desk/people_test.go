@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"gatehouse/internal/desk/tenancy"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 // TestFoundAsWritten: a tenancy is found by any spelling of its flat.
@@ -74,5 +76,31 @@ func TestChildIsKeptBriefly(t *testing.T) {
 	}
 	if strings.Contains(shown[1], "rief") || strings.Contains(shown[0], "rief") {
 		t.Errorf("it shows: %s", shown)
+	}
+}
+
+// TestIssuerHearsOfAChild: the issuer's copy of a check-in says that logs name the tenancy for a shorter time, once the issuer has shown
+// that it reads that; the siblings' copy never does.
+func TestIssuerHearsOfAChild(t *testing.T) {
+	w := newTown(t)
+	o := newOffice(t, w, "gw1")
+	for i, unclassed := range []bool{true, false} {
+		o.unclassed = unclassed
+		done, err := o.arrive(em(uint64(i+1)), func(a *tenancy.Arrival) { a.Number = bornOn("20160318") })
+		must(t, err)
+		r := o.Pending()[i].Record
+		plain, err := sealing.Unseal(w.desk, sealing.Change, "lane-7/gw1", r.Desk)
+		must(t, err)
+		var c wire.Change
+		must(t, wire.Decode(plain, &c))
+		if c.Tenancy != done.Tenancy.ID || c.Brief == unclassed {
+			t.Errorf("an issuer that reads it: %v, it hears: %v", !unclassed, c.Brief)
+		}
+		if c, err = w.building.OpenRecord(r.House); err != nil || c.Brief {
+			t.Errorf("a sibling hears %v, %v", c.Brief, err)
+		}
+		if !o.KeptBriefly(done.Tenancy.ID) {
+			t.Error("the gateway itself does not know it")
+		}
 	}
 }

@@ -32,13 +32,14 @@ type Records struct {
 	keyring *keyring.Keyring
 	journal Journal
 	key     ed25519.PrivateKey
+	classed func() bool
 	log     zerolog.Logger
 	heard   chan struct{}    // a sibling's record may need an answer
 	queued  map[wire.ID]bool // records whose entry this run has queued, durable or not
 }
 
-func newRecords(b *book, j Journal, key ed25519.PrivateKey) *Records {
-	return &Records{book: b, keyring: b.keyring, journal: j, key: key, log: b.log, heard: make(chan struct{}, 1), queued: map[wire.ID]bool{}}
+func newRecords(b *book, j Journal, key ed25519.PrivateKey, classed func() bool) *Records {
+	return &Records{book: b, keyring: b.keyring, journal: j, key: key, classed: classed, log: b.log, heard: make(chan struct{}, 1), queued: map[wire.ID]bool{}}
 }
 
 // Settle leaves nothing ahead of the desk's file, for who reads that alone: a backup, or a program from before.
@@ -133,10 +134,13 @@ func (r *Records) record(ctx context.Context, reg *keys.Registry, c wire.Change,
 }
 
 // sign makes the record of a change: sealed for the siblings and for the issuer's desk, signed by
-// the gateway.
+// the gateway. Whether logs name the tenancy for a shorter time only an issuer hears that has shown that it reads it:
+// older ones, and siblings, could not take the record. It tells all gateways.
 func (r *Records) sign(reg *keys.Registry, line, number uint64, c wire.Change, person []byte) (l record.Local, err error) {
 	rec := wire.Record{Line: line, Number: number, ID: grantlist.NewID()}
-	plain, err := wire.Encode(c)
+	forIssuer := c
+	forIssuer.Brief, c.Brief = c.Brief && r.classed(), false
+	plain, err := wire.Encode(forIssuer)
 	if err != nil {
 		return l, err
 	}

@@ -452,7 +452,7 @@ func TestRecordBeforeTheKey(t *testing.T) {
 		Keys: keys.Keys{Gateway: w.gateways["gw2"], Registry: &reg}})
 	must(t, err)
 	defer k.Close()
-	d, err := New(Parts{Dir: t.TempDir(), Keyring: k, Journal: &memory{}, Key: w.gateways["gw2"], Clock: a.time, Log: zerolog.Nop()})
+	d, err := New(Parts{Dir: t.TempDir(), Keyring: k, Journal: &memory{}, Key: w.gateways["gw2"], Clock: a.time, Classed: func() bool { return true }, Log: zerolog.Nop()})
 	must(t, err)
 	must(t, d.Records.Hear("gw1", own[0]))
 	if _, have := d.Records.Unsettled(); len(have) != 0 {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"gatehouse/internal/brief"
 
 	"gatehouse/internal/journal"
 	"gatehouse/sync/wire"
@@ -24,3 +25,6 @@ func (g *Gateway) Headers(ctx context.Context) (all []wire.Header, err error) {
 		at = next
 	}
 }
+
+// Brief is whom the log names for a shorter time, by the registry's word.
+func Brief(g *Gateway) *brief.List { return g.start.brief }

@@ -14,22 +14,31 @@ import (
 	"time"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/gateway"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/journal/erasing"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/briefs"
 	"gatehouse/sync/wire/erasures"
 	"gatehouse/sync/wire/periods"
 )
 
 // remembers reports whether any byte of any file of the house speaks of somebody.
-func (h *house) remembers(who wire.Who) (found bool) {
+func (h *house) remembers(who wire.Who) bool {
+	h.t.Helper()
+	return h.onDisk(who.Tenancy[:]) || h.onDisk(who.Credential[:]) || h.onDisk([]byte(who.Tenancy.String()))
+}
+
+// onDisk reports whether any file of the house has these bytes.
+func (h *house) onDisk(what []byte) (found bool) {
 	h.t.Helper()
 	must(h.t, filepath.WalkDir(h.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return nil // it went meanwhile, or is a socket
 		}
 		b, _ := os.ReadFile(path) // nothing, where it went meanwhile
-		found = found || bytes.Contains(b, who.Tenancy[:]) || bytes.Contains(b, who.Credential[:]) || bytes.Contains(b, []byte(who.Tenancy.String()))
+		found = found || bytes.Contains(b, what)
 		return nil
 	}))
 	return found
@@ -182,7 +191,70 @@ func TestChildIsForgottenSooner(t *testing.T) {
 	must(t, err)
 	var child wire.ID
 	must(t, child.UnmarshalText([]byte(done.Tenancy.ID)))
-	other, gone := wire.ID{8}, wire.ID{9}
+	h.forgetsSooner(w, child)
+}
+
+// TestSiblingForgetsAChildSooner: so does another gateway of the building, which has the registry's word alone that logs name the tenancy for a
+// shorter time; also if it comes when the file was looked at already. A word of no issuer is none.
+func TestSiblingForgetsAChildSooner(t *testing.T) {
+	t.Parallel()
+	for name, early := range map[string]bool{"told before": true, "told after its file was looked at": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, child := newHouse(t), grantlist.NewID()
+			w := h.enrol()
+			_, stranger, err := ed25519.GenerateKey(nil)
+			must(t, err)
+			h.startWith(w.dial(nil))
+			w.tell(stranger, wire.ID{8})
+			if early {
+				w.tell(h.issuer, child)
+				h.eventually("it has heard", func() bool { return gateway.Brief(h.gateway).Has(child) })
+			}
+			if gateway.Brief(h.gateway).Has(wire.ID{8}) {
+				t.Error("a stranger's word counts")
+			}
+			h.closeWith(w, child, wire.ID{8})
+			if !early {
+				h.eventually("the file was looked at", func() bool { return h.named(wire.ID{8}) == 1 })
+				w.tell(h.issuer, child)
+			}
+			h.eventually("the child is forgotten, and nobody else", func() bool { return h.named(wire.ID{8}) == 1 && h.named(child) == 0 })
+			for range 2 {
+				if !gateway.Brief(h.gateway).Has(child) || !gateway.Brief(h.gateway).Heard() {
+					t.Error("it is not known any more")
+				}
+				h.end()
+				if h.onDisk(child[:]) { // of its entries; the list of whom logs name for a shorter time has it as text
+					t.Error("its bytes are there")
+				}
+				h.startWith(w.dial(nil))
+			}
+		})
+	}
+}
+
+// tell sends what logs name for a shorter time, by whoever's key.
+func (w *town) tell(key ed25519.PrivateKey, tenancies ...wire.ID) {
+	w.t.Helper()
+	envelope, err := briefs.Of(tenancies).Sign(w.place.Building, 0, key)
+	must(w.t, err)
+	must(w.t, w.link.Publish(w.t.Context(), w.place.Down(briefs.Type), envelope))
+}
+
+// forgetsSooner: of a file that is closed for long enough for a child, and not for others, its who parts go.
+func (h *house) forgetsSooner(w *town, child wire.ID) {
+	h.t.Helper()
+	h.closeWith(w, child, wire.ID{8})
+	// Before the files are open the log has no entries at all.
+	h.eventually("the child is forgotten, and nobody else", func() bool { return h.named(wire.ID{8}) == 1 && h.named(child) == 0 })
+}
+
+// closeWith has a file of the log closed that names two tenancies, long enough ago for a child, and not for others.
+func (h *house) closeWith(w *town, child, other wire.ID) {
+	t := h.t
+	t.Helper()
+	gone := wire.ID{9}
 	for _, id := range []wire.ID{child, other, gone} {
 		_, err := h.gateway.Journal.Append(t.Context(), wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeGranted, Reason: wire.ReasonGranted, Door: "front"}, wire.Who{Tenancy: &id})
 		must(t, err)
@@ -201,6 +273,4 @@ func TestChildIsForgottenSooner(t *testing.T) {
 	const days = 40 * 24 * time.Hour // 30 of them as no backup of the registry has it
 	must(t, os.WriteFile(filepath.Join(h.dir, "state", "journal", erasing.AgedName), fmt.Appendf(nil, "%s %d %d false\n", filepath.Base(closed[0]), days.Milliseconds(), time.Now().Add(-days).UnixMilli()), 0o600))
 	h.startWith(w.dial(nil))
-	// Before the files are open the log has no entries at all.
-	h.eventually("the child is forgotten, and nobody else", func() bool { return h.named(other) == 1 && h.named(child) == 0 })
 }

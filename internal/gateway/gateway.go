@@ -21,6 +21,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/internal/backup/keeper"
+	"gatehouse/internal/brief"
 	"gatehouse/internal/desk"
 	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/door"
@@ -51,6 +52,7 @@ type Gateway struct {
 // start is the result of a start.
 type start struct {
 	once
+	brief  *brief.List        // whom the log names for a shorter time, by the registry's word
 	lock   *durable.Lock      // of the state directory, for as long as this process lives
 	key    ed25519.PrivateKey // signs what the gateway says; nil where it could not be read
 	mended []string           // key files that were repaired
@@ -148,6 +150,7 @@ func (g *Gateway) open() error {
 		return err
 	}
 	openHolds(g)
+	openBrief(g)
 	if err := g.openJournal(); err != nil {
 		return err
 	}
@@ -276,7 +279,7 @@ func (g *Gateway) openJournal() (err error) {
 			p := Periods(g)
 			return periods.Days(p.Whos), periods.Days(p.Children)
 		},
-		Preserved: g.Holds.Held, Brief: func(w wire.Who) bool { return w.Tenancy != nil && g.Desk.Doors.KeptBriefly(*w.Tenancy) },
+		Preserved: g.Holds.Held, Brief: keptBriefly(g), Learned: g.start.brief.Learned,
 	})
 	if err != nil {
 		return fmt.Errorf("open journal: %w", err)
@@ -289,7 +292,7 @@ func (g *Gateway) openDesk() (err error) {
 	g.start.codes = doorcode.New(doorcode.Parts{Dir: g.Site.Path("grants"), Key: g.start.key, Epoch: func() uint64 { return g.Journal.Status().Epoch },
 		Grants: g.Keyring.Grants, Lost: func(id wire.CredentialID) bool { return g.Desk.Doors.Lost(id) }, Journal: g.Journal, Log: g.o.Log})
 	g.Desk, err = desk.New(desk.Parts{Dir: g.Site.Path("grants"), Keyring: g.Keyring, Journal: g.Journal, Key: g.start.key,
-		Clock: g.deskClock, Codes: desk.Codes{Store: g.start.codes, Doors: doorsWith(g.Site, takesTyped), Scanners: doorsWith(g.Site, takesScanned)}, Log: g.o.Log})
+		Clock: g.deskClock, Classed: g.start.brief.Heard, Codes: desk.Codes{Store: g.start.codes, Doors: doorsWith(g.Site, takesTyped), Scanners: doorsWith(g.Site, takesScanned)}, Log: g.o.Log})
 	if err != nil {
 		return fmt.Errorf("open desk: %w", err)
 	}

@@ -1,6 +1,10 @@
 package gateway
 
-import "gatehouse/sync/wire/periods"
+import (
+	"gatehouse/internal/brief"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/periods"
+)
 
 // childDays is for how long the log names somebody under 14.
 const childDays = 7
@@ -13,4 +17,24 @@ func Periods(g *Gateway) periods.Periods {
 		own = r.Trust.Retention.Least(own)
 	}
 	return own
+}
+
+// openBrief reads whom the log names for a shorter time by the registry's word.
+func openBrief(g *Gateway) {
+	g.start.brief = brief.Open(brief.Options{Path: g.Site.Path("grants", brief.File), Registry: g.Keyring.Keys.Registry, Log: g.o.Log, Living: func() map[wire.ID]bool {
+		living := map[wire.ID]bool{}
+		rows, _ := g.Keyring.Rows()
+		for _, r := range rows {
+			living[r.Tenancy] = true
+		}
+		return living
+	}})
+}
+
+// keptBriefly returns whether a who part goes sooner: that of somebody under 14, as the desk knows of whom it has checked in, and the registry
+// of all in the building.
+func keptBriefly(g *Gateway) func(wire.Who) bool {
+	return func(w wire.Who) bool {
+		return w.Tenancy != nil && (g.Desk.Doors.KeptBriefly(*w.Tenancy) || g.start.brief.Has(*w.Tenancy))
+	}
 }

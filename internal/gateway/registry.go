@@ -81,7 +81,7 @@ func (g *Gateway) makeUplink(c *Central) error {
 		return err
 	}
 	c.Uplink, err = uplink.New(uplink.Options{Link: c.Link, Place: reg.Place, Registry: reg.Name, Journal: g.Journal, Keyring: forward.Keyring{Keyring: g.Keyring}, Records: forward.Records{Records: g.Desk.Records},
-		Key: g.start.key, Clock: g.Clock.Stamp, Fresh: g.Clock.Hear, TakeBack: g.Clock.Undo, Software: g.o.Version[:min(len(g.o.Version), 64)], Zone: g.Site.TimeZone, Formats: g.o.Formats, Spread: c.Link.Spread, Log: g.o.Log,
+		Key: g.start.key, Clock: g.Clock.Stamp, Fresh: g.Clock.Hear, TakeBack: g.Clock.Undo, Briefs: g.start.brief.Take, Software: g.o.Version[:min(len(g.o.Version), 64)], Zone: g.Site.TimeZone, Formats: g.o.Formats, Spread: c.Link.Spread, Log: g.o.Log,
 		Chance: g.o.Chance, Gather: g.o.Cadence.Gather})
 	return err
 }

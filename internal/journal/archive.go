@@ -211,7 +211,7 @@ func (a *archive) erasing(heard *hints.File) erasing.Options {
 			_, err := a.in.Append(ctx, h, wire.Who{})
 			return err
 		},
-		SaveHints: heard.Save, Preserved: a.o.Preserved, Brief: a.o.Brief, Log: a.o.Log, Each: func(ctx context.Context, do func(Entry) error) error { return each(ctx, a, do) },
+		SaveHints: heard.Save, Preserved: a.o.Preserved, Brief: a.o.Brief, Learned: a.o.Learned, Log: a.o.Log, Each: func(ctx context.Context, do func(Entry) error) error { return each(ctx, a, do) },
 		Turn:    func() { a.turn.Store(true); a.in.Poke() },
 		Again:   func() { poke(a.work) },
 		Copying: func() bool { return a.copying.Load() != 0 },

@@ -59,6 +59,8 @@ type Options struct {
 	// Brief reports whether a who part is kept for the shorter of these times. It must be
 	// safe for concurrent use. Nil: none is.
 	Brief func(wire.Who) bool
+	// Learned counts how often Brief has come to know more, so that it is asked again of all files; nil: it never does.
+	Learned func() uint64
 	// Preserved reports whether an entry is kept from erasing: while it is, neither age nor
 	// a request takes its who part, and soon after it is not any more it goes as the others
 	// went. It must be safe for concurrent use and quick. Nil: nothing is preserved.

@@ -143,7 +143,7 @@ func TestGreetedAnewBeforeAnAnswer(t *testing.T) {
 func TestHelloSaysFormats(t *testing.T) {
 	bubble(t, func(w *world) {
 		a := newActor(w.uplink.o, &w.uplink.nonces, &w.uplink.display)
-		if got := a.hello().Formats; !slices.Equal(got, []uint64{1, 2, 3, 4, 5}) {
+		if got := a.hello().Formats; !slices.Equal(got, []uint64{1, 2, 3, 4, 5, 6}) {
 			t.Errorf("formats %d", got)
 		}
 	})

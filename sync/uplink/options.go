@@ -60,6 +60,8 @@ type Options struct {
 	Fresh func(SignedTime) (apart bool)
 	// TakeBack is told that two issuers have revoked a signed time; nil: unused.
 	TakeBack func(wire.Floor)
+	// Briefs takes the issuer's list of tenancies whom logs name for a shorter time; nil: it is refused.
+	Briefs   func(envelope []byte) error
 	Software string              // version, at most 64 bytes
 	Zone     string              // time zone of the building
 	Batch    int                 // entries of a message at most; 0: 700

@@ -7,6 +7,7 @@ import (
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/uplink/lists"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/briefs"
 )
 
 // receive judges one message. A refused message is counted and recorded, and changes nothing else.
@@ -98,6 +99,10 @@ func (a *actor) down(ctx context.Context, kind string, envelope []byte) error {
 		return a.document(kind, envelope, now)
 	case wire.TypeUndo:
 		return a.undo(envelope, now)
+	case briefs.Type:
+		if a.o.Briefs != nil {
+			return a.o.Briefs(envelope)
+		}
 	}
 	return wire.ErrWrongType
 }

@@ -8,6 +8,7 @@ import (
 
 	"gatehouse/sync/uplink/timing"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/briefs"
 )
 
 const (
@@ -78,7 +79,7 @@ func (r *refusals) add(source string, why wire.Reason) (first bool) {
 func incoming(kind string) bool {
 	switch kind {
 	case wire.TypeAck, wire.TypeList, wire.TypeTrust, wire.TypeHouse, wire.TypeUndo,
-		wire.TypeRecord, wire.TypeRoll, wire.TypeKey, wire.TypeHolding, "topic":
+		wire.TypeRecord, wire.TypeRoll, wire.TypeKey, wire.TypeHolding, briefs.Type, "topic":
 		return true
 	}
 	return false

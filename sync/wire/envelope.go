@@ -18,13 +18,14 @@ const MaxMessage = 64 << 10
 // Formats is how many formats of messages this package writes and reads: those
 // from 1 to this one. A message of format 2 has an envelope of version 2; a type
 // that no format has changed stays in envelopes of version 1.
-const Formats = RetentionFormat
+const Formats = BriefFormat
 
-// Formats from 3 on: who parts of many batches are sealed in one context; trust names approvers; it says for how long who parts stay.
+// Formats from 3 on: who parts of many batches are sealed in one context; trust names approvers; it says for how long who parts stay; package briefs.
 const (
 	ContextFormat   = 3
 	ApproverFormat  = 4
 	RetentionFormat = 5
+	BriefFormat     = 6
 )
 
 // Role says what a key is certified for. A signature counts only in its role.

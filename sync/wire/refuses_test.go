@@ -208,7 +208,7 @@ func TestChangeRefuses(t *testing.T) {
 		{"end with card", with(sampleChange(OpEnd), func(c *Change) { c.Credentials = in.Credentials })}, {"suspend without card", with(sampleChange(OpSuspend), func(c *Change) { c.Credentials = nil })},
 		{"bind with flat", with(sampleChange(OpBind), func(c *Change) { c.Flat = "1" })}, {"resume with doors", with(sampleChange(OpResume), func(c *Change) { c.Doors = in.Doors })},
 		{"withdraw with kind", with(sampleChange(OpWithdraw), func(c *Change) { c.Kind = GrantResident })}, {"bind with document", with(sampleChange(OpBind), func(c *Change) { c.Document = 1 })},
-		{"suspend with begin", with(sampleChange(OpSuspend), func(c *Change) { c.From = 1 })}, {"end informed", with(sampleChange(OpEnd), func(c *Change) { c.Informed = true })},
+		{"suspend with begin", with(sampleChange(OpSuspend), func(c *Change) { c.From = 1 })}, {"bind kept briefly", with(sampleChange(OpBind), func(c *Change) { c.Brief = true })}, {"end informed", with(sampleChange(OpEnd), func(c *Change) { c.Informed = true })},
 	} {
 		refuse(t, c.name, c.bad)
 	}

@@ -287,7 +287,8 @@ func samples(t testing.TB) []sample {
 		of("sealed-record", sealedPayload{2, seq(0xa0, 32), seq(0x40, 16), seq(0x10, 8), 2, seq(0, 100)}),
 		of("snapshot", snapshotPayload{Hash(seq(0xa0, 32)), 81_920, 1_790_000_000}), items("who-seals", sampleSeal(t)),
 		of("batch", with(sampleBatch(t), func(b *Batch) { b.Context = seq(0x30, 16) })),
-		of("ack-two", sampleAck3()), of("trust", sampleTrust4()), of("trust", sampleTrust5()), recorded(t, "mandate"), recorded(t, "mandate-two"), recorded(t, "validation"), recorded(t, "order"), recorded(t, "officer"), recorded(t, "erasure"))
+		of("ack-two", sampleAck3()), of("trust", sampleTrust4()), of("trust", sampleTrust5()), recorded(t, "mandate"), recorded(t, "mandate-two"), recorded(t, "validation"), recorded(t, "order"), recorded(t, "officer"), recorded(t, "erasure"),
+		recorded(t, "briefs"), of("change", with(sampleCheckIn(), func(c *Change) { c.Brief = true })))
 }
 
 // golden reads testdata/golden.txt: a line "rule:" and then its hex, on lines

@@ -115,6 +115,7 @@ type Change struct {
 	Informed    bool           `cbor:"14,keyasint,omitempty"` // of a check-in: the person was told what is kept
 	Cause       Cause          `cbor:"15,keyasint,omitempty"` // of an end and a notice
 	Document    DocumentType   `cbor:"16,keyasint,omitempty"` // of a check-in: which kind was seen; its number is in Person
+	Brief       bool           `cbor:"17,keyasint,omitempty"` // of a check-in, to the issuer alone: logs name this tenancy for a shorter time
 }
 
 // Person is who lives there; sealed to the records key, known to no gateway. With
@@ -181,7 +182,7 @@ func (c Change) checkFields() error {
 
 // checkNoCheckIn refuses the fields of a check-in.
 func (c Change) checkNoCheckIn() error {
-	return malformedIf(c.Kind != 0 || len(c.Doors) > 0 || c.From != 0 || c.Flat != "" || c.Basis != 0 || c.Informed || c.Document != 0,
+	return malformedIf(c.Kind != 0 || len(c.Doors) > 0 || c.From != 0 || c.Flat != "" || c.Basis != 0 || c.Informed || c.Document != 0 || c.Brief,
 		"%s with fields of a check-in", c.Op)
 }
 

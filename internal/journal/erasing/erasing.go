@@ -45,7 +45,7 @@ const (
 // round, since a policy may change it. Negative: nothing goes by age.
 type After func() (all, brief time.Duration)
 
-// Options are what an eraser needs of its journal. All but Preserved and Brief are required.
+// Options are what an eraser needs of its journal. All but Preserved, Brief and Learned are required.
 type Options struct {
 	Queue  *Queue
 	Dir    string
@@ -67,6 +67,7 @@ type Options struct {
 	Copying     func() bool            // whether a new epoch is being made from closed files
 	Preserved   func(wire.Header) bool // whether an entry is kept from erasing; nil: none is
 	Brief       func(wire.Who) bool    // whether a who part is kept for a shorter time; nil: none is
+	Learned     func() uint64          // counts how often Brief has come to know more; nil: it never does
 	Log         zerolog.Logger
 }
 
@@ -91,6 +92,7 @@ type Eraser struct {
 	boot   uint64               // CLOCK_BOOTTIME of the last round, ns
 	saved  uint64               // CLOCK_BOOTTIME when closed was written
 	again  uint64               // no erasing before this
+	learnt uint64               // Learned, when it was found out of which files nothing brief is left
 	asked  look                 // of Queue
 }
 
@@ -145,6 +147,7 @@ func (e *Eraser) ages(ctx context.Context, now *catalogue.Catalogue, stamp journ
 	}
 	acked, safe := now.WholeBefore(now.Acked), now.WholeBefore(now.Safe)
 	e.age(stamp, now.Closed())
+	e.learn()
 	for i, f := range now.Closed() {
 		c := e.closed[filepath.Base(f.Path)]
 		var more time.Duration
@@ -168,9 +171,21 @@ func (e *Eraser) ages(ctx context.Context, now *catalogue.Catalogue, stamp journ
 	return e.save(false)
 }
 
+// learn has all files looked at again when more is known of who is kept briefly.
+func (e *Eraser) learn() {
+	if e.o.Learned == nil || e.o.Learned() == e.learnt {
+		return
+	}
+	e.learnt = e.o.Learned()
+	for name, c := range e.closed {
+		c.brief = false
+		e.closed[name] = c
+	}
+}
+
 // over erases what is not preserved of a file that is over: all who parts, or those that are kept briefly.
 func (e *Eraser) over(ctx context.Context, f catalogue.File, all bool, boot uint64) error {
-	n, kept, err := e.erase(ctx, f, func(s journaled.Stored) bool { return all || e.brief(s) })
+	n, kept, err := e.erase(ctx, f, func(s journaled.Stored) bool { return all || e.isBrief(s) })
 	if err != nil {
 		return err
 	}
@@ -218,8 +233,8 @@ func (e *Eraser) erase(ctx context.Context, f catalogue.File, due func(journaled
 	return n, kept, nil
 }
 
-// brief reports whether an entry's who part is kept for a shorter time.
-func (e *Eraser) brief(s journaled.Stored) bool {
+// isBrief reports whether an entry's who part is kept for a shorter time.
+func (e *Eraser) isBrief(s journaled.Stored) bool {
 	w, err := wire.DecodeWho(s.Who)
 	return err == nil && e.o.Brief(w)
 }

@@ -152,6 +152,8 @@ type Document struct {
 	Building string `json:"building,omitempty"`
 	Envelope []byte `json:"envelope"`
 	Old      []byte `json:"old,omitempty"` // of a House document: the same in the first format
+	// Briefs is, with a House document, the envelope of package briefs for that building; none: an issuer of before.
+	Briefs []byte `json:"briefs,omitempty"`
 }
 
 // Floor is the highest time that was signed to a gateway, as its hello names it.

@@ -26,6 +26,7 @@ type fakeFront struct {
 	buckets    map[wire.Hash][]byte
 	got        int // buckets handed over
 	houses     map[string][]byte
+	briefs     map[string][]byte
 	applied    map[string]uint64      // by building/gateway
 	clocks     map[string]api.Gateway // likewise: Wall, Clock, Said, Zone
 	setBacks   map[string]uint64
@@ -39,7 +40,7 @@ type fakeFront struct {
 
 func newFront() *fakeFront {
 	return &fakeFront{answers: make(map[string]api.Answer), lists: make(map[string]api.List), versions: make(map[string]uint64),
-		buckets: make(map[wire.Hash][]byte), houses: make(map[string][]byte), applied: make(map[string]uint64), clocks: make(map[string]api.Gateway), setBacks: make(map[string]uint64), setBackTo: make(map[string]uint64), wake: make(chan struct{}, 1)}
+		buckets: make(map[wire.Hash][]byte), houses: make(map[string][]byte), briefs: make(map[string][]byte), applied: make(map[string]uint64), clocks: make(map[string]api.Gateway), setBacks: make(map[string]uint64), setBackTo: make(map[string]uint64), wake: make(chan struct{}, 1)}
 }
 
 func (f *fakeFront) lock() error {
@@ -132,7 +133,7 @@ func (f *fakeFront) PutHouse(_ context.Context, d api.Document) (p api.Pushed, e
 		return p, err
 	}
 	defer f.mu.Unlock()
-	f.houses[d.Building] = d.Envelope
+	f.houses[d.Building], f.briefs[d.Building] = d.Envelope, d.Briefs
 	if d.Old != nil {
 		f.houses[d.Building] = d.Old
 	}

@@ -32,7 +32,7 @@ func (s *sender) send(ctx context.Context, id string) error {
 		return err
 	}
 	if o.House != nil {
-		if _, err := s.front.PutHouse(ctx, api.Document{Building: id, Envelope: o.House, Old: o.Old}); err != nil {
+		if _, err := s.front.PutHouse(ctx, api.Document{Building: id, Envelope: o.House, Old: o.Old, Briefs: o.Briefs}); err != nil {
 			return fmt.Errorf("hand house document of %s to the front: %w", id, err)
 		}
 	}

@@ -29,6 +29,9 @@ func (s *Store) Trusts(ctx context.Context) ([][]byte, error) {
 // marks creates schema version 4: the front's own proof that it verified a house document.
 const marks = `ALTER TABLE houses ADD COLUMN mark BYTEA`
 
+// briefs adds which tenancies logs name for a shorter time, for gateways that read format 6.
+const briefs = `ALTER TABLE houses ADD COLUMN briefs BYTEA`
+
 // House is the house document of a building, in all its formats.
 type House struct {
 	api.Document
@@ -37,8 +40,9 @@ type House struct {
 
 // PutHouse stores a house document, and replaces the previous one.
 func (d Documents) PutHouse(h House, version uint64) error {
-	err := d.exec(`INSERT INTO houses (building, version, envelope, mark) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (building) DO UPDATE SET version = excluded.version, envelope = excluded.envelope, mark = excluded.mark`, h.Building, version, h.Envelope, h.Mark)
+	err := d.exec(`INSERT INTO houses (building, version, envelope, mark, briefs) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (building) DO UPDATE SET version = excluded.version, envelope = excluded.envelope, mark = excluded.mark, briefs = excluded.briefs`,
+		h.Building, version, h.Envelope, h.Mark, h.Briefs)
 	if err == nil {
 		err = d.exec(`DELETE FROM old_houses WHERE building = $1`, h.Building)
 	}
@@ -55,8 +59,8 @@ func (d Documents) SetMark(building string, mark []byte) error {
 
 // Houses yields the house documents of all buildings, in no order.
 func (s *Store) Houses(ctx context.Context) iter.Seq2[House, error] {
-	return rows(s.reading(ctx), "read house documents", func(h *House) []any { return []any{&h.Building, &h.Envelope, &h.Mark, &h.Old} },
-		`SELECT h.building, h.envelope, h.mark, o.envelope FROM houses h LEFT JOIN old_houses o ON o.building = h.building`)
+	return rows(s.reading(ctx), "read house documents", func(h *House) []any { return []any{&h.Building, &h.Envelope, &h.Mark, &h.Briefs, &h.Old} },
+		`SELECT h.building, h.envelope, h.mark, h.briefs, o.envelope FROM houses h LEFT JOIN old_houses o ON o.building = h.building`)
 }
 
 // PutUndo stores what undoes a signed time at a gateway, and replaces the previous one; an empty

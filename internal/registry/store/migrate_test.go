@@ -44,7 +44,7 @@ func TestUnversioned(t *testing.T) {
 		if batches != 1 {
 			t.Errorf("%d batches", batches)
 		}
-		if version, err := s.reading(t.Context()).number("schema", `SELECT MAX(version) FROM migrations`); err != nil || version != 12 {
+		if version, err := s.reading(t.Context()).number("schema", `SELECT MAX(version) FROM migrations`); err != nil || version != 13 {
 			t.Errorf("schema version %d, %v", version, err)
 		}
 		if err := s.Close(); err != nil {
@@ -69,7 +69,7 @@ func TestNewIsSilent(t *testing.T) {
 // do, and the newer program finds it as it was.
 func TestNewerRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "front.db")
-	execute(t, path, unversioned(t)+`CREATE TABLE migrations (version BIGINT PRIMARY KEY); INSERT INTO migrations VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12), (13);`)
+	execute(t, path, unversioned(t)+`CREATE TABLE migrations (version BIGINT PRIMARY KEY); INSERT INTO migrations VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12), (13), (14);`)
 	before, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

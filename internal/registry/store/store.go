@@ -89,7 +89,7 @@ func (s *Store) open(ctx context.Context, log zerolog.Logger) error {
 	if err == nil {
 		err = dbfile.Migrate(ctx, log, s.write, s.path, dbfile.Statements(schema...), dbfile.Statements(snapshots), dbfile.Statements(searches...),
 			dbfile.Statements(marks), dbfile.Statements(contexts...), dbfile.Statements(seals...), dbfile.Statements(witnessed), dbfile.Statements(disclosures...),
-			dbfile.Statements(emergencies...), dbfile.Statements(refusals...), dbfile.Statements(supplements...), dbfile.Statements(told))
+			dbfile.Statements(emergencies...), dbfile.Statements(refusals...), dbfile.Statements(supplements...), dbfile.Statements(told), dbfile.Statements(briefs))
 	}
 	if err == nil {
 		err = dbfile.Stamp(ctx, s.write, s.path)

@@ -15,6 +15,7 @@ import (
 	"gatehouse/internal/registry/front/roster"
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/briefs"
 )
 
 // Documents verifies, stores and sends what the issuer publishes. It is safe for concurrent use,
@@ -125,13 +126,16 @@ func (d *Documents) lacking(ctx context.Context, in api.List, m wire.Manifest) (
 	return changed, nil
 }
 
-// PutHouse verifies a house document, stores and sends it, and disconnects gateways that no longer
+// PutHouse verifies a house document and what is with it, stores and sends them, and disconnects gateways that no longer
 // belong to the building.
 func (d *Documents) PutHouse(ctx context.Context, in api.Document) (api.Pushed, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	a := d.sender.o.Active.Load()
 	h, err := a.OpenHouses(in)
+	if err == nil && len(in.Briefs) > 0 {
+		_, err = briefs.Open(in.Briefs, in.Building, a.Trust.Keyset(wire.RoleIssuer))
+	}
 	if err != nil {
 		return api.Pushed{}, err
 	}
@@ -153,6 +157,9 @@ func (d *Documents) PutHouse(ctx context.Context, in api.Document) (api.Pushed, 
 		of := d.roster.Look(g)
 		if of.View.Hello.House < of.Building.House.Version {
 			d.push(&pushed, of, wire.TypeHouse, of.Building.HouseFor(d.sender.format(of)))
+		}
+		if !bytes.Equal(have.Document.Briefs, in.Briefs) {
+			d.sender.Briefs(g, of.View.Hello)
 		}
 	}
 	return pushed, nil

@@ -14,6 +14,7 @@ import (
 	"gatehouse/internal/registry/front/roster"
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/briefs"
 )
 
 // Link is the connection to the gateways.
@@ -110,6 +111,18 @@ func (s *Sender) trustFor(h wire.Hello2) *document.Authority {
 func (s *Sender) NewerTrust(g *roster.Gateway, hello wire.Hello2) {
 	if a := s.trustFor(hello); a != nil && hello.Trust < a.Trust.Version {
 		s.Send(s.o.Roster.Look(g).Place.Down(wire.TypeTrust), a.Envelope)
+	}
+}
+
+// Briefs sends a gateway that reads it which tenancies its log names for a shorter time, after each hello: it is short, and a
+// gateway keeps what it has heard. One that the issuers of now have not signed waits for the issuer's next.
+func (s *Sender) Briefs(g *roster.Gateway, hello wire.Hello2) {
+	of := s.o.Roster.Look(g)
+	if min(roster.Reads(hello), s.o.Formats) < wire.BriefFormat || len(of.Building.Document.Briefs) == 0 {
+		return
+	}
+	if _, err := briefs.Open(of.Building.Document.Briefs, of.Place.Building, s.o.Active.Load().Trust.Keyset(wire.RoleIssuer)); err == nil {
+		s.Send(of.Place.Down(briefs.Type), of.Building.Document.Briefs)
 	}
 }
 

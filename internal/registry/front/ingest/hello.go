@@ -26,6 +26,7 @@ func openHello(o Options, g *roster.Gateway, format uint64, payload []byte) (*he
 		o.Clock.Hear(o.Roster.Look(g).Place.Building, time.UnixMilli(hello.Wall), 0)
 	}
 	o.Downlink.Sender.NewerTrust(g, w.Hello2)
+	o.Downlink.Sender.Briefs(g, w.Hello2)
 	return w, nil
 }
 

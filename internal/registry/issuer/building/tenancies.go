@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/internal/registry/issuer/fold"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/periods"
 )
 
 // Tenancies are the events of a building's grants, and their result.
@@ -81,6 +82,18 @@ func (t *Tenancies) OpenAt(now uint32) map[wire.ID]bool {
 		}
 	}
 	return open
+}
+
+// Brief returns the tenancies whom logs name for a shorter time, and of which an entry may still name somebody at a time,
+// unix s: those that are not over for longer than all who parts are kept.
+func (t *Tenancies) Brief(now uint32) (ids []wire.ID) {
+	for _, g := range t.Grants {
+		over := uint64(g.Over())
+		if g.Known && g.CheckIn.Change.Brief && (over == 0 || over+periods.Most*24*3600 > uint64(now)) {
+			ids = append(ids, g.Tenancy)
+		}
+	}
+	return ids
 }
 
 // FlatsOf returns the flats of tenancies, each once, for people who are to sign that they lose

@@ -13,6 +13,7 @@ import (
 	"gatehouse/internal/registry/issuer/lists"
 	"gatehouse/internal/registry/issuer/store"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/briefs"
 )
 
 // Numbers in the store that belong to no building.
@@ -115,6 +116,7 @@ func (v View) Lacks(id string, house uint64, list []byte) (bool, error) {
 // Outgoing is what the front lacks of a building. It is immutable.
 type Outgoing struct {
 	House, Old []byte // House document, and the same in the first format; nil: none
+	Briefs     []byte // envelope of package briefs
 	List       lists.Signed
 	Known      map[wire.Hash]bool // buckets that the front has
 	LogFrom    uint64             // manifests of the log that it has
@@ -136,8 +138,9 @@ func (l *Ledger) Outgoing(id string) (o Outgoing, lacks bool, err error) {
 			return err
 		}
 		lacks = true
-		o = Outgoing{b.HouseEnvelope, b.HouseOld, b.Lists.Newest, b.Sent.Buckets, b.Sent.Log, b.Tenancies.Ended()}
-		return nil
+		o = Outgoing{b.HouseEnvelope, b.HouseOld, nil, b.Lists.Newest, b.Sent.Buckets, b.Sent.Log, b.Tenancies.Ended()}
+		o.Briefs, err = briefs.Of(b.Tenancies.Brief(l.Clock.Unix())).Sign(id, l.Keys.Epoch, l.Keys.Issuer)
+		return err
 	})
 	return o, lacks, err
 }

@@ -56,6 +56,9 @@ CREATE INDEX IF NOT EXISTS changes_grant ON changes (grant_id);
 CREATE INDEX IF NOT EXISTS changes_tenancy ON changes (tenancy);
 `
 
+// houseAgain is schema version 4: it hands every House document over again: with it goes what the front had not got before, package briefs.
+const houseAgain = `UPDATE buildings SET house_sent = 0`
+
 // firstVersion makes schema version 1 of an empty database, and of one from before
 // versions were kept, which may lack columns that came later.
 func firstVersion(ctx context.Context, tx *sql.Tx) error {
