@@ -37,7 +37,10 @@ type Log interface {
 	// Read gives up to n entries of one file to a Taker, and returns the position behind them.
 	Read(ctx context.Context, from journaled.Position, n int, to journaled.Taker) (journaled.Position, error)
 	Range(context.Context, journaled.Position) (tree.Range, error)
+	// Head is where the log stands; of no epoch before its files are open.
 	Head() journaled.Head
+	// Changed returns a channel that is closed when the next entries are durable.
+	Changed() <-chan struct{}
 	Cosigned() string
 }
 
@@ -125,6 +128,9 @@ func (d *Desk) Ask(ctx context.Context, envelope []byte, use uint64) (a Answer, 
 	if refusal := q.read(); refusal != nil {
 		return a, d.turnAway(ctx, &q, refusal)
 	}
+	if err := q.opened(ctx); err != nil {
+		return a, err
+	}
 	if err := q.findUses(ctx); err != nil {
 		return a, err
 	}
@@ -183,6 +189,23 @@ func (q *query) judge(use uint64) (mandate.Use, *mandate.Refusal) {
 		used = min(used, use-1)
 	}
 	return mandate.Judge(q.envelope, q.house.Trust, mandate.Question{Place: q.house.Place, Now: q.Now().Interval, Used: int(used)})
+}
+
+// opened waits until the log is open, as it soon is after a start. Before, a mandate looks as if it had never been used.
+func (q *query) opened(ctx context.Context) error {
+	changed := q.Log.Changed()
+	if q.Log.Head().Epoch != 0 {
+		return nil
+	}
+	late := time.NewTimer(durableWithin)
+	defer late.Stop()
+	select {
+	case <-changed:
+		return nil
+	case <-late.C:
+	case <-ctx.Done():
+	}
+	return fmt.Errorf("%w: it is not open", ErrNotDurable)
 }
 
 // findUses reads the sealed entries that the mandate's reference opens: how often it was used, and whether it was

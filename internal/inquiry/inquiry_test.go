@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"gatehouse/internal/evidence"
@@ -137,6 +138,25 @@ func TestAgain(t *testing.T) {
 	if want := []uint64{1, 2, 3, 0}; !slices.Equal(uses, want) {
 		t.Errorf("the log says uses %v, want %v", uses, want)
 	}
+}
+
+// TestNotOpen: who asks before the log is open, as just after a start, is answered when it is; no use counts twice by that. If it does not
+// open there is no answer, and no entry.
+func TestNotOpen(t *testing.T) {
+	s := newScene(t)
+	s.log.add(at(200, access("front")), tenant(1))
+	must(t, 0, second(s.ask(0)))
+	synctest.Test(t, func(t *testing.T) {
+		s.log.shut = make(chan struct{})
+		begun := time.Now()
+		if a, err := s.desk.Ask(t.Context(), s.signed(), 0); !errors.Is(err, ErrNotDurable) || len(a.Files) != 0 || time.Since(begun) != durableWithin {
+			t.Errorf("a log that does not open: %d files, %v", len(a.Files), err)
+		}
+		time.AfterFunc(time.Second, func() { close(s.log.shut) })
+		if a, err := s.desk.Ask(t.Context(), s.signed(), 0); err != nil || a.Use != 2 {
+			t.Errorf("a log that opens: use %d, %v", a.Use, err)
+		}
+	})
 }
 
 func codeOf(err error) string {

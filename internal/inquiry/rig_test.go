@@ -50,7 +50,20 @@ type memory struct {
 	during   func()                      // what happens while Append waits
 	order    []string                    // what happened
 	gone     map[journaled.Position]bool // entries that were deleted; their leaves are known
+	shut     chan struct{}               // until it is closed the log is not open; nil: it is
 }
+
+// open reports whether the log is open.
+func (m *memory) open() bool {
+	select {
+	case <-m.shut:
+		return true
+	default:
+		return m.shut == nil
+	}
+}
+
+func (m *memory) Changed() <-chan struct{} { return m.shut }
 
 func (m *memory) add(h wire.Header, who wire.Who) {
 	m.t.Helper()
@@ -85,7 +98,7 @@ func (m *memory) Read(_ context.Context, from journaled.Position, n int, to jour
 	to.Begin(n)
 	next, left := from, min(n, 3) // three at a time
 	for _, e := range m.all {
-		if m.gone[e.Position] {
+		if m.gone[e.Position] || !m.open() {
 			continue
 		}
 		if (e.Epoch > from.Epoch || e.Epoch == from.Epoch && e.Sequence >= from.Sequence) && left > 0 {
@@ -109,6 +122,9 @@ func (m *memory) Range(_ context.Context, p journaled.Position) (r tree.Range, e
 }
 
 func (m *memory) Head() journaled.Head {
+	if !m.open() {
+		return journaled.Head{Boot: 3}
+	}
 	last := m.all[len(m.all)-1].Position
 	last.Sequence++
 	r, err := m.Range(context.Background(), last)

@@ -22,6 +22,8 @@ func TestMain(m *testing.M) {
 		os.Exit(segment.VerifyMain(os.Args[len(os.Args)-1], os.Stderr))
 	case "writer":
 		childWriter()
+	case "asked":
+		childAsked()
 	case "forgetter":
 		childForgetter()
 	case "image":

@@ -30,28 +30,35 @@ import (
 // record runs a writer to its end under strace.
 func record(t *testing.T, sin string) recording {
 	t.Helper()
+	rec, dir := traced(t, func(dir string) []string { return writerEnv(dir, 16, 90, sin) })
+	needErased(t, dir)
+	if len(rec.acks) != 90 || len(rec.names) < 10 || len(rec.data) < 300 {
+		t.Fatalf("the record has %d acks, %d changes of names, %d of data", len(rec.acks), len(rec.names), len(rec.data))
+	}
+	return rec
+}
+
+// traced runs this binary under strace to its end, as the program that an environment for a journal's directory says, and
+// returns what it did there.
+func traced(t *testing.T, env func(dir string) []string) (rec recording, dir string) {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(t.TempDir(), "journal")
+	dir = filepath.Join(t.TempDir(), "journal")
 	if err := os.Mkdir(dir, 0o700); err != nil { // the directory itself is the package's business, not the crash's
 		t.Fatal(err)
 	}
 	log := filepath.Join(t.TempDir(), "trace")
 	cmd := exec.Command("strace", "-f", "-qq", "-xx", "-s", "1000000", "-o", log, "-e",
 		"trace=openat,close,write,pwrite64,ftruncate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat", self)
-	cmd.Env = writerEnv(dir, 16, 90, sin)
+	cmd.Env = env(dir)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("record a writer: %v\n%s", err, out)
 	}
-	needErased(t, dir)
-	rec := parseTrace(t, log, dir)
-	if len(rec.acks) != 90 || len(rec.names) < 10 || len(rec.data) < 300 {
-		t.Fatalf("the record has %d acks, %d changes of names, %d of data", len(rec.acks), len(rec.names), len(rec.data))
-	}
-	return rec
+	return parseTrace(t, log, dir), dir
 }
 
 // needErased fails where no file was rewritten without its who parts: then no cut comes beside that.
