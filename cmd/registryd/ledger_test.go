@@ -43,7 +43,7 @@ func TestRestoreForgotten(t *testing.T) {
 	must(t, err)
 	own, err := keys.LoadKeys(dir)
 	must(t, err)
-	_, tenancy := w.checksIn(link, reg, &own)
+	_, tenancy := w.checksIn(link, reg, &own, false)
 	seals := w.brings(link, reg, &own, tenancy, wire.ID{7, 7}, tenancy)
 	first := w.backup()
 	w.ok("forget", tenancy.String(), "--key", filepath.Join(w.dir, "offline", "records.key"), "--reason", "resident", "--case", "1")

@@ -26,7 +26,7 @@ func TestPolicy(t *testing.T) {
 		t.Errorf("set: %s", out)
 	}
 	r.ok(append([]string{"policy", "set", "--child-days", "1", "--registry-who-days", "90"}, rooted...)...)
-	show("retained at gateways: 10 days at most", "at gateways, of who is under 14: 1 day at most", "at the registry, of passages: 90 days at most", "of all else: 100 days at most")
+	show("retained at gateways: 10 days at most", "everywhere, of who is under 14: 1 day at most", "at the registry, of passages: 90 days at most", "of all else: 100 days at most")
 	for want, args := range map[string][]string{
 		"a policy names a period at least": {"policy", "set"},
 		"--who-days 0: want 1 to 400":      {"policy", "set", "--who-days", "0"},

@@ -129,7 +129,7 @@ func TestQuery(t *testing.T) {
 		defer cancel()
 		_ = parts.link.Publish(ctx, topic, message)
 	}
-	topic, message, _, tenancy := checkIn(t, reg, &own)
+	topic, message, _, tenancy := checkIn(t, reg, &own, false)
 	now := time.Now()
 	batch := passage(t, reg, &own, &tenancy, now.Add(-time.Hour))
 	payload, err := wire.Encode(batch)

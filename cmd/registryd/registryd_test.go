@@ -184,8 +184,8 @@ func sign(t testing.TB, reg *keys.Registry, keys *keys.Keys, kind string, p wire
 	return e
 }
 
-// checkIn is what a gateway sends for one tenant.
-func checkIn(t testing.TB, reg *keys.Registry, keys *keys.Keys) (topic string, message []byte, grant, tenancy wire.ID) {
+// checkIn is what a gateway sends for one tenant; brief: whom logs name for a shorter time.
+func checkIn(t testing.TB, reg *keys.Registry, keys *keys.Keys, brief bool) (topic string, message []byte, grant, tenancy wire.ID) {
 	t.Helper()
 	grant, tenancy = wire.ID{1, 2, 3}, wire.ID{4, 5, 6}
 	address := reg.Place.Address()
@@ -203,7 +203,7 @@ func checkIn(t testing.TB, reg *keys.Registry, keys *keys.Keys) (topic string, m
 	person := seal(reg.Trust.Records, sealing.Person, wire.Person{Tenancy: tenancy, Document: wire.DocumentPassport, Number: "X0000000", Name: tenantName})
 	change := seal(reg.Trust.Desk, sealing.Change, wire.Change{Op: wire.OpCheckIn, At: uint32(time.Now().Unix()), Proof: wire.ProofLandlord,
 		Tenancy: tenancy, Grant: grant, Credentials: []wire.CredentialID{{1, 7, 7}}, Kind: wire.GrantResident, Doors: []string{"front"},
-		Flat: "3b", Basis: wire.BasisContract, Informed: true, Document: wire.DocumentPassport})
+		Flat: "3b", Basis: wire.BasisContract, Informed: true, Document: wire.DocumentPassport, Brief: brief})
 	record := sign(t, reg, keys, wire.TypeRecord, wire.Record{Line: 1, Number: 1, ID: wire.ID{9}, House: []byte{1}, Desk: change, Person: sha256.Sum256(person)})
 	return reg.Place.Up(wire.TypeDelivery), sign(t, reg, keys, wire.TypeDelivery, wire.Delivery{Record: record, Person: person}), grant, tenancy
 }
@@ -227,7 +227,7 @@ func TestRegistry(t *testing.T) {
 	if keys.Gateway == nil {
 		t.Fatal(err)
 	}
-	grant, tenancy := r.checksIn(parts.link, reg, &keys)
+	grant, tenancy := r.checksIn(parts.link, reg, &keys, false)
 	if out := r.ok("grants", "--tenancy", tenancy.String()); !strings.Contains(out, grant.String()) || !strings.Contains(out, "active") {
 		t.Fatal(out)
 	}
@@ -255,7 +255,7 @@ func TestRegistry(t *testing.T) {
 }
 
 // checksIn has a gateway say hello and check one tenant in.
-func (r *centre) checksIn(link *mqtt.Link, reg *keys.Registry, keys *keys.Keys) (grant, tenancy wire.ID) {
+func (r *centre) checksIn(link *mqtt.Link, reg *keys.Registry, keys *keys.Keys, brief bool) (grant, tenancy wire.ID) {
 	r.t.Helper()
 	hello := sign(r.t, reg, keys, wire.TypeHello, wire.Hello{Nonce: wire.Nonce{1}, Boot: 1, Epoch: 1, Software: "test"})
 	r.until("the gateway is online", func() bool {
@@ -263,7 +263,7 @@ func (r *centre) checksIn(link *mqtt.Link, reg *keys.Registry, keys *keys.Keys) 
 		var all []api.Gateway
 		return r.json(&all, "gateways") && len(all) == 1 && all[0].Online
 	})
-	topic, message, grant, tenancy := checkIn(r.t, reg, keys)
+	topic, message, grant, tenancy := checkIn(r.t, reg, keys, brief)
 	r.until("the check-in is a tenancy", func() bool {
 		ctx, cancel := context.WithTimeout(r.t.Context(), time.Second)
 		defer cancel()

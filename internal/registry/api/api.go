@@ -342,11 +342,12 @@ func (r Retention) String() string {
 
 // Seals are the who parts of a stored batch, as only the records key opens them.
 type Seals struct {
-	Gateway string `json:"gateway"` // its address, building/gateway, as at sealing
-	Epoch   uint64 `json:"epoch"`
-	First   uint64 `json:"first"`             // sequence number of the batch's first entry
-	Sealed  []byte `json:"sealed"`            // wire.Batch.Sealed
-	Context []byte `json:"context,omitempty"` // its encapsulated key; none: sealed at once
+	Gateway string    `json:"gateway"` // its address, building/gateway, as at sealing
+	Epoch   uint64    `json:"epoch"`
+	First   uint64    `json:"first"` // sequence number of the batch's first entry
+	Stored  time.Time `json:"stored"`
+	Sealed  []byte    `json:"sealed"`            // wire.Batch.Sealed
+	Context []byte    `json:"context,omitempty"` // its encapsulated key; none: sealed at once
 }
 
 // Forget names entries of one epoch that shall name nobody any more.
@@ -354,6 +355,7 @@ type Forget struct {
 	Gateway   string   `json:"gateway"` // its address, building/gateway
 	Epoch     uint64   `json:"epoch"`
 	Sequences []uint64 `json:"sequences"`
+	Aged      bool     `json:"aged,omitempty"` // their time is over: nobody has asked for it, so it is not counted as a request
 }
 
 // Forgotten is how many who parts went, and how many entries' go by themselves later.

@@ -73,6 +73,9 @@ func (i *Issuer) server(path string) *socket.Server {
 		return answer(i, func(c *ledger.Change) (operator.Home, error) { return act.Forget(c, who(r), f) })
 	})
 	handleRequests(i, s)
+	socket.Handle(s, "POST /v1/brief", func(r *http.Request, run operator.Brief) (any, error) {
+		return answer(i, func(c *ledger.Change) (operator.Brief, error) { return act.Brief(c, who(r), run) })
+	})
 	get(s, "POST /v1/publish", i.postPublish)
 	return s
 }

@@ -1,4 +1,4 @@
-// Package whose finds which entries of a building name a tenancy, with the records key, to have them erased. It gives
+// Package whose finds which entries of a building name some tenancies, with the records key, to have them erased. It gives
 // sequence numbers and nothing that stands in an entry: it is no way to read who came.
 package whose
 
@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
@@ -18,23 +19,32 @@ type stream struct {
 	epoch   uint64
 }
 
-// Finder finds the entries of a tenancy. For one goroutine.
+// Finder finds the entries of tenancies. For one goroutine.
 type Finder struct {
+	Before time.Time // only those that the registry stored before this; zero: all
+
 	Shut   int // batches that the key does not open
 	Opened int // those with who parts that it opens
 
-	opener  whos.Opener
-	tenancy string
-	entries map[stream][]uint64
+	opener    whos.Opener
+	tenancies map[string]bool
+	entries   map[stream][]uint64
 }
 
-// New returns a Finder with the private records key, for a tenancy's whole id.
-func New(key []byte, tenancy string) *Finder {
-	return &Finder{opener: whos.Opener{Records: key}, tenancy: tenancy, entries: map[stream][]uint64{}}
+// New returns a Finder with the private records key, for tenancies' whole ids.
+func New(key []byte, tenancies ...string) *Finder {
+	f := &Finder{opener: whos.Opener{Records: key}, tenancies: map[string]bool{}, entries: map[stream][]uint64{}}
+	for _, id := range tenancies {
+		f.tenancies[strings.ToLower(id)] = true
+	}
+	return f
 }
 
-// Look takes the entries of a batch that name the tenancy.
+// Look takes the entries of a batch that name one of the tenancies.
 func (f *Finder) Look(s api.Seals) error {
+	if !f.Before.IsZero() && !s.Stored.Before(f.Before) {
+		return nil
+	}
 	parts, err := f.opener.Parts(s.Gateway, s.Epoch, s.First, s.Sealed, s.Context)
 	if err != nil {
 		f.Shut++
@@ -49,7 +59,7 @@ func (f *Finder) Look(s api.Seals) error {
 			f.Shut++
 			return nil
 		}
-		if who.Tenancy != nil && strings.EqualFold(who.Tenancy.String(), f.tenancy) {
+		if who.Tenancy != nil && f.tenancies[who.Tenancy.String()] {
 			in := stream{s.Gateway, s.Epoch}
 			f.entries[in] = append(f.entries[in], s.First+uint64(p.Index))
 		}

@@ -2,7 +2,9 @@ package whose
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
@@ -44,7 +46,7 @@ func TestFind(t *testing.T) {
 		look("b1/g1", 8, 30, sealed, nil)
 		look("b1/g1", 9, 30, sealed, nil)
 	}
-	if got := fmt.Sprint(f.Entries()); got != "[{b1/g1 8 [32]} {b1/g2 7 [10 14 20 24]}]" || f.Shut != 5 {
+	if got := fmt.Sprint(f.Entries()); got != "[{b1/g1 8 [32] false} {b1/g2 7 [10 14 20 24] false}]" || f.Shut != 5 {
 		t.Errorf("%s, %d shut", got, f.Shut)
 	}
 }
@@ -53,5 +55,27 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestBefore: of several tenancies only entries are found that the registry stored before a time.
+func TestBefore(t *testing.T) {
+	private, public, err := sealing.GenerateKey()
+	must(t, err)
+	limit := time.Unix(1_790_000_000, 0)
+	f := New(private, wire.ID{1}.String(), strings.ToUpper(wire.ID{2, 0xab}.String()))
+	f.Before = limit
+	for i, id := range []wire.ID{{1}, {2, 0xab}, {3}} {
+		who, err := wire.Who{Tenancy: &id, Method: wire.MethodPIN}.Encode()
+		must(t, err)
+		for j, stored := range []time.Time{limit.Add(-time.Second), limit} {
+			first := uint64(10*i + j)
+			sealed, err := whos.Seal(public, "b1/g1", 1, first, []whos.Part{{Who: who}})
+			must(t, err)
+			must(t, f.Look(api.Seals{Gateway: "b1/g1", Epoch: 1, First: first, Stored: stored, Sealed: sealed}))
+		}
+	}
+	if got := fmt.Sprint(f.Entries()); got != "[{b1/g1 1 [0 10] false}]" || f.Shut != 0 || f.Opened != 3 {
+		t.Errorf("%s, %d shut, %d opened", got, f.Shut, f.Opened)
 	}
 }

@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -22,6 +23,8 @@ type replacement struct {
 	t    *testing.T
 	bed  *Bed
 	gate *Gateway
+
+	document, number string // of whoever is checked in; empty: a passport
 }
 
 func (r *replacement) must(err error) {
@@ -45,7 +48,7 @@ func (r *replacement) checkIn(flat string, card int) {
 	synctest.Wait()
 	r.gate.Board.Show(virtual.CardOf(card))
 	r.must(<-shown)
-	_, err = r.gate.Client.CheckIn(r.bed.Ctx, open.Session, control.CheckIn{Document: "passport", Number: "E0000001", Name: "Person A", Flat: flat, Label: flat, Basis: "contract", Informed: true, PIN: "2468"})
+	_, err = r.gate.Client.CheckIn(r.bed.Ctx, open.Session, control.CheckIn{Document: cmp.Or(r.document, "passport"), Number: cmp.Or(r.number, "E0000001"), Name: "Person A", Flat: flat, Label: flat, Basis: "contract", Informed: true, PIN: "2468"})
 	r.must(err)
 	r.must(r.gate.Client.CloseDesk(r.bed.Ctx, open.Session))
 	time.Sleep(5 * time.Minute)

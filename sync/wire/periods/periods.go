@@ -14,10 +14,13 @@ import (
 // Most is the longest period that a policy may name, in days: twice what a registry keeps acts for unless it is told otherwise.
 const Most = 400
 
+// Brief is for how many days whoever is under 14 is named where no policy says less.
+const Brief = 7
+
 // Periods are for how many days who parts stay, by class; 0: nothing is said of it.
 type Periods struct {
 	Whos     uint16 `cbor:"1,keyasint,omitempty"` // at a gateway, after their file was closed
-	Children uint16 `cbor:"2,keyasint,omitempty"` // likewise, of who is under 14
+	Children uint16 `cbor:"2,keyasint,omitempty"` // at a gateway likewise, and at the registry after it has come, of who is under 14
 	Passages uint16 `cbor:"3,keyasint,omitempty"` // at the registry: cards and codes at doors
 	Acts     uint16 `cbor:"4,keyasint,omitempty"` // at the registry: all else that names somebody
 }

@@ -21,7 +21,7 @@ type Policy struct {
 type policySetCmd struct {
 	rooted
 	Whos     *uint16 `name:"who-days" help:"At gateways, after their file was closed: 1 to 400." placeholder:"DAYS"`
-	Children *uint16 `name:"child-days" help:"At gateways, of who is under 14: 1 to 400." placeholder:"DAYS"`
+	Children *uint16 `name:"child-days" help:"At gateways, and at the registry by registryd forget --under-14, of who is under 14: 1 to 400." placeholder:"DAYS"`
 	Passages *uint16 `name:"registry-who-days" help:"At the registry, of passages: 1 to 400." placeholder:"DAYS"`
 	Acts     *uint16 `name:"admin-days" help:"At the registry, of what else was done: 1 to 400." placeholder:"DAYS"`
 }
@@ -81,7 +81,7 @@ func writePolicy(w io.Writer, t authority.TrustStatement) {
 	for _, line := range []struct {
 		what string
 		days uint16
-	}{{"at gateways", t.Retention.Whos}, {"at gateways, of who is under 14", t.Retention.Children},
+	}{{"at gateways", t.Retention.Whos}, {"everywhere, of who is under 14", t.Retention.Children},
 		{"at the registry, of passages", t.Retention.Passages}, {"at the registry, of all else", t.Retention.Acts}} {
 		if line.days > 0 {
 			fmt.Fprintf(w, "retained %s: %s at most\n", line.what, amount.Of(int(line.days), "day"))

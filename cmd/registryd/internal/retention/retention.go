@@ -19,7 +19,6 @@ import (
 	"gatehouse/internal/durable"
 	"gatehouse/internal/holds"
 	"gatehouse/internal/input"
-	"gatehouse/internal/keys"
 	"gatehouse/internal/mandate"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
@@ -41,22 +40,29 @@ type Session struct {
 
 // Forget is the command that erases whom the entries of a tenancy name.
 type Forget struct {
-	Tenancy string `arg:"" help:"Id of the tenancy, or the first digits of it."`
+	Tenancy string `arg:"" optional:"" help:"Id of the tenancy, or the first digits of it."`
+	Under14 bool   `name:"under-14" help:"Instead of a tenancy: all who are under 14, as far as their time is over."`
 	Key     string `required:"" help:"records.key, on its stick." placeholder:"FILE"`
-	Reason  string `required:"" help:"resident or order."`
-	Case    string `required:"" help:"File number of the resident's request or the court's order." placeholder:"TEXT"`
+	Reason  string `help:"resident or order." placeholder:"REASON"`
+	Case    string `help:"File number of the resident's request or the court's order." placeholder:"TEXT"`
 	Order   string `help:"New file for an order to the building's gateways: gatehouse forget takes it there." placeholder:"FILE"`
 }
 
 // Run erases whom the entries of a tenancy name. Which entries they are is found here, with the key, and shown to nobody;
 // it is written down first that it was done, by whom and why.
 func (c Forget) Run(s *Session) error {
+	if c.Under14 {
+		return c.brief(s)
+	}
+	if c.Tenancy == "" {
+		return socket.Hinted("registryd tenancies shows them; --under-14 is for all who are under 14", "no tenancy is named")
+	}
 	if err := operator.CheckFile(c.Case); err != nil {
 		return err
 	}
-	key, err := keys.LoadSealKey(c.Key)
+	key, err := loadKey(c.Key)
 	if err != nil {
-		return socket.Hinted("--key names records.key, which registryd init wrote into the offline directory", "%v", err)
+		return err
 	}
 	if c.Order != "" {
 		if err := command.NewFile("--order", c.Order); err != nil {

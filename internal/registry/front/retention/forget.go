@@ -41,7 +41,7 @@ func (e *Eraser) Seals(w http.ResponseWriter, r *http.Request) error {
 			_ = out.Encode(api.Error{Message: err.Error()})
 			return nil
 		}
-		if out.Encode(api.Seals{Gateway: row.Place.Address(), Epoch: row.Epoch, First: b.First, Sealed: row.Sealed, Context: row.Encapsulated}) != nil {
+		if out.Encode(api.Seals{Gateway: row.Place.Address(), Epoch: row.Epoch, First: b.First, Stored: row.Stored, Sealed: row.Sealed, Context: row.Encapsulated}) != nil {
 			return nil // the client is gone
 		}
 	}
@@ -69,18 +69,18 @@ func (e *Eraser) Forget(ctx context.Context, all []api.Forget) (f api.Forgotten,
 	return f, e.scrub(ctx, now)
 }
 
-// write has the ledger say what is forgotten, and that it was asked for: once, since all lists are of one building.
+// write has the ledger say what is forgotten, and that somebody asked for it: once, since then all lists are of one building.
 func (e *Eraser) write(ctx context.Context, now time.Time, all []api.Forget) error {
-	if len(all) == 0 {
-		return nil
-	}
-	place, err := e.find(ctx, all[0].Gateway)
-	if err != nil {
-		return err
-	}
-	lines := []line{{At: now, Counted: &counted{forgotten, place.District, place.Town}}}
-	for _, one := range all {
-		lines = append(lines, line{At: now, Forgot: &one})
+	var lines []line
+	for i, one := range all {
+		place, err := e.find(ctx, one.Gateway)
+		if err != nil {
+			return err
+		}
+		if i == 0 && !one.Aged {
+			lines = append(lines, line{At: now, Counted: &counted{forgotten, place.District, place.Town}})
+		}
+		lines = append(lines, line{At: now, Forgot: &api.Forget{Gateway: one.Gateway, Epoch: one.Epoch, Sequences: one.Sequences}})
 	}
 	return e.add(ctx, lines...)
 }

@@ -22,6 +22,7 @@ import (
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/periods"
 )
 
 // Keys are the issuer's keys.
@@ -44,6 +45,11 @@ type Place struct {
 	Registry string `json:"registry"`
 	Enrol    string `json:"enrol"`  // host:port of the front's HTTPS
 	Broker   string `json:"broker"` // host:port of its MQTT over TLS
+}
+
+// BriefDays is for how many days the registry names somebody under 14, by the policy of now.
+func (k Keys) BriefDays() int {
+	return int(k.Trust.Retention.Least(periods.Periods{Children: periods.Brief}).Children)
 }
 
 // Public is the issuer's public key.

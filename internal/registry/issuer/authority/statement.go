@@ -75,7 +75,7 @@ type TrustStatement struct {
 // StatedPeriods are the periods of a TrustStatement, in days; 0: nothing is said of it.
 type StatedPeriods struct {
 	Whos     uint16 `json:"who_days,omitempty"`          // at gateways
-	Children uint16 `json:"child_days,omitempty"`        // at gateways, of who is under 14
+	Children uint16 `json:"child_days,omitempty"`        // at gateways and at the registry, of who is under 14
 	Passages uint16 `json:"registry_who_days,omitempty"` // at the registry
 	Acts     uint16 `json:"admin_days,omitempty"`        // at the registry
 }

@@ -84,6 +84,9 @@ func (c *Change) Since() uint32 { return c.state.since }
 func (c *Change) Take(b *building.Building, e fold.Event) {
 	e.Settled = e.Settled || b.ResumedSince(e)
 	store.AddChange(c.Tx, b.ID, e)
+	if e.Change.Brief {
+		store.AddBrief(c.Tx, b.ID, e.Change.Tenancy, e.At)
+	}
 	b.Tenancies.Add(e)
 	b.Tenancies.Fold(e.Change.Grant)
 }

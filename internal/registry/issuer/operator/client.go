@@ -150,6 +150,11 @@ func (c *Client) Forget(ctx context.Context, f Forget) (h Home, err error) {
 	return h, c.socket.Call(ctx, http.MethodPost, "/v1/forget", f, &h)
 }
 
+// Brief asks for a run that erases whom entries name for a shorter time, or says that it is done.
+func (c *Client) Brief(ctx context.Context, run Brief) (b Brief, err error) {
+	return b, c.socket.Call(ctx, http.MethodPost, "/v1/brief", run, &b)
+}
+
 // Escrow fetches the sealed building key.
 func (c *Client) Escrow(ctx context.Context, building string) (e Escrow, err error) {
 	return e, c.socket.Call(ctx, http.MethodGet, "/v1/escrow?"+url.Values{"building": {building}}.Encode(), nil, &e)

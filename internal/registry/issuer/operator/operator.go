@@ -211,6 +211,14 @@ type Forget struct {
 	Order   bool   `json:"order"`  // make an order for the building's gateways, too
 }
 
+// Brief is a run that erases at the registry, when their time is over, whom entries of tenancies name for a shorter time. Without Before it
+// is asked for, and written down before it is answered; with what was answered it is done.
+type Brief struct {
+	Before    time.Time           `json:"before"` // what the registry stored before this is over
+	Days      int                 `json:"days"`
+	Tenancies map[string][]string `json:"tenancies,omitempty"` // ids, by building
+}
+
 // Home is the building of a tenancy.
 type Home struct {
 	Building string `json:"building"`

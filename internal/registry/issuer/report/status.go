@@ -5,8 +5,10 @@ package report
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"gatehouse/internal/amount"
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/registry/issuer/adopt"
 	"gatehouse/internal/registry/issuer/building"
 	"gatehouse/internal/registry/issuer/ledger"
@@ -57,6 +59,11 @@ func toDo(l *ledger.Ledger, v ledger.View, s operator.Status) (lines []string, e
 		return nil, err
 	}
 	lines = append(lines, late...)
+	brief, err := briefDue(l, v)
+	if err != nil {
+		return nil, err
+	}
+	lines = append(lines, brief...)
 	offers, err := adopt.Offers(v, &l.Keys)
 	if err != nil {
 		return nil, err
@@ -97,6 +104,17 @@ func lateRequests(l *ledger.Ledger, v ledger.View) (lines []string, err error) {
 		lines = append(lines, fmt.Sprintf("for more than %s nobody has looked whether residents ask to have something put right, which only the records key opens: %s", days, look))
 	}
 	return lines, err
+}
+
+// briefDue says when the registry's own log still names somebody under 14 whose time is over: only who has the records key can find it.
+func briefDue(l *ledger.Ledger, v ledger.View) ([]string, error) {
+	since, err := store.BriefSince(v)
+	now, sure := l.Clock.Agreed()
+	due := time.Unix(int64(since), 0).AddDate(0, 0, 2*l.Keys.BriefDays())
+	if err != nil || since == 0 || !sure || int64(now) < due.Unix() {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("whom the stored log names of those under 14 is to be erased, due since %s: registryd forget --under-14 --key records.key", calendar.Minute(due, calendar.Here()))}, nil
 }
 
 // waitsFor says what waits in one building, besides the list that is held.

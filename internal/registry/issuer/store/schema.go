@@ -59,6 +59,9 @@ CREATE INDEX IF NOT EXISTS changes_tenancy ON changes (tenancy);
 // houseAgain is schema version 4: it hands every House document over again: with it goes what the front had not got before, package briefs.
 const houseAgain = `UPDATE buildings SET house_sent = 0`
 
+// briefTenancies is schema version 5, for the reminder: which check-ins are of tenancies whom logs name for a shorter time. at: unix s.
+const briefTenancies = `CREATE TABLE IF NOT EXISTS brief (building TEXT NOT NULL, tenancy BLOB NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (building, tenancy))`
+
 // firstVersion makes schema version 1 of an empty database, and of one from before
 // versions were kept, which may lack columns that came later.
 func firstVersion(ctx context.Context, tx *sql.Tx) error {
