@@ -108,6 +108,9 @@ func (r *centre) forgets(trust wire.Trust, tenancy wire.ID, seals [][]byte) {
 		t.Error(out)
 	}
 	r.refused("is there already", "forget", short, "--key", records, "--reason", "resident", "--case", "file 14", "--order", paper)
+	if out := r.ok("forget", "list"); !strings.Contains(out, "house-1/gw-1  0 days") || !strings.Contains(out, "file 13") || strings.Contains(out, "file 12") {
+		t.Error(out)
+	}
 	envelope, err := os.ReadFile(paper)
 	must(t, err)
 	if o, err := erasures.Open(envelope, "house-1", trust.Keyset(wire.RoleIssuer)); err != nil || o.Tenancy != tenancy || time.Since(time.Unix(int64(o.Made), 0)).Abs() > time.Hour {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"gatehouse/cmd/registryd/internal/retention"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/command"
 	"gatehouse/internal/registry/api"
@@ -13,7 +14,7 @@ import (
 
 type statusCmd struct{}
 
-func (statusCmd) Run(s *session) error {
+func (statusCmd) Run(s *session, forgetting *retention.Session) error {
 	st, err := s.front.Status(s.ctx)
 	return s.Print(st, err, func(w io.Writer) {
 		fmt.Fprintf(w, "registry   %s (registryd %s), since %s\n", st.Registry, st.Version, clock(&st.Started))
@@ -36,8 +37,14 @@ func (statusCmd) Run(s *session) error {
 			fmt.Fprintf(w, "issuer     can't be asked what is to do there: %v\n", err)
 			return
 		}
-		for _, line := range own.Lines {
-			fmt.Fprintf(w, "to do      %s\n", line)
+		overdue, err := forgetting.Overdue()
+		if err != nil {
+			overdue = fmt.Sprintf("it can't be found out which gateways have confirmed orders to forget: %v", err)
+		}
+		for _, line := range append(own.Lines, overdue) {
+			if line != "" {
+				fmt.Fprintf(w, "to do      %s\n", line)
+			}
 		}
 	})
 }

@@ -53,7 +53,7 @@ func TestUnversioned(t *testing.T) {
 				t.Errorf("status %+v, %v", s, err)
 			}
 			var version int
-			if err := w.view().QueryRow(`SELECT MAX(version) FROM migrations`).Scan(&version); err != nil || version != 5 {
+			if err := w.view().QueryRow(`SELECT MAX(version) FROM migrations`).Scan(&version); err != nil || version != 6 {
 				t.Errorf("schema version %d, %v", version, err)
 			}
 		})
@@ -63,12 +63,12 @@ func TestUnversioned(t *testing.T) {
 // TestNewerRefused: a database that a newer program has written is refused with what to do.
 func TestNewerRefused(t *testing.T) {
 	w := newWorld(t)
-	w.unversioned(`CREATE TABLE migrations (version BIGINT PRIMARY KEY); INSERT INTO migrations VALUES (1), (2), (3), (4), (5), (6);`)
+	w.unversioned(`CREATE TABLE migrations (version BIGINT PRIMARY KEY); INSERT INTO migrations VALUES (1), (2), (3), (4), (5), (6), (7);`)
 	_, err := Open(Options{Dir: w.directory(authority.DirIssuer), Front: w.front, Log: w.i.opts.Log, Now: w.i.opts.Now})
 	if err == nil || !strings.Contains(err.Error(), "a newer registryd has written it. Start that one again") || !strings.Contains(err.Error(), "docs/restore.md, issuer.db is lost") {
 		t.Fatalf("it says %v", err)
 	}
-	execute(t, filepath.Join(w.directory(authority.DirIssuer), FileDatabase), `DELETE FROM migrations WHERE version = 6`)
+	execute(t, filepath.Join(w.directory(authority.DirIssuer), FileDatabase), `DELETE FROM migrations WHERE version = 7`)
 	w.open()
 	if all, err := report.Tenancies(w.i.ledger, building1); err != nil || len(all) != 2 {
 		t.Errorf("tenancies %+v, %v", all, err)

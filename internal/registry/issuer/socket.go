@@ -76,6 +76,9 @@ func (i *Issuer) server(path string) *socket.Server {
 	socket.Handle(s, "POST /v1/brief", func(r *http.Request, run operator.Brief) (any, error) {
 		return answer(i, func(c *ledger.Change) (operator.Brief, error) { return act.Brief(c, who(r), run) })
 	})
+	get(s, "GET /v1/erasures", func(*http.Request) (any, error) {
+		return ledger.Read(l, func(v ledger.View) ([]operator.Erasure, error) { return store.Erasures(v) })
+	})
 	get(s, "POST /v1/publish", i.postPublish)
 	return s
 }

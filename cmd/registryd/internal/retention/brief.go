@@ -20,7 +20,7 @@ const atOnce = 1000
 
 // brief erases whom the stored log names of those under 14 and whose time is over, in all buildings. Which entries they are is found here,
 // with the key, and shown to nobody; it is written down first that it was done.
-func (c Forget) brief(s *Session) error {
+func (c Erase) brief(s *Session) error {
 	if c.Tenancy != "" || c.Reason != "" || c.Case != "" || c.Order != "" {
 		return socket.Hinted("leave out the tenancy, --reason, --case and --order", "--under-14 is for all whose time is over, and nobody asks for it")
 	}
@@ -55,7 +55,7 @@ func (c Forget) brief(s *Session) error {
 }
 
 // find looks through the sealed who parts of all buildings with such a tenancy.
-func (c Forget) find(s *Session, key []byte, run operator.Brief) (*whose.Finder, error) {
+func (c Erase) find(s *Session, key []byte, run operator.Brief) (*whose.Finder, error) {
 	var all []string
 	for _, tenancies := range run.Tenancies {
 		all = append(all, tenancies...)

@@ -38,8 +38,14 @@ type Session struct {
 	Tenancy func(begin string) (string, error)            // the whole id
 }
 
-// Forget is the command that erases whom the entries of a tenancy name.
+// Forget are the commands of what is to be forgotten.
 type Forget struct {
+	Erase Erase `cmd:"" default:"withargs" help:"Erase whom the entries of a tenancy name, or of all under 14, with the records key; it is written down first."`
+	List  List  `cmd:"" help:"Show orders to forget that gateways have not confirmed, and what to do."`
+}
+
+// Erase is the command that erases whom the entries of a tenancy name.
+type Erase struct {
 	Tenancy string `arg:"" optional:"" help:"Id of the tenancy, or the first digits of it."`
 	Under14 bool   `name:"under-14" help:"Instead of a tenancy: all who are under 14, as far as their time is over."`
 	Key     string `required:"" help:"records.key, on its stick." placeholder:"FILE"`
@@ -50,7 +56,7 @@ type Forget struct {
 
 // Run erases whom the entries of a tenancy name. Which entries they are is found here, with the key, and shown to nobody;
 // it is written down first that it was done, by whom and why.
-func (c Forget) Run(s *Session) error {
+func (c Erase) Run(s *Session) error {
 	if c.Under14 {
 		return c.brief(s)
 	}
@@ -93,9 +99,9 @@ func (c Forget) Run(s *Session) error {
 }
 
 // write says what was done; shut is the number of batches that the key does not open.
-func (c Forget) write(w io.Writer, building string, done api.Forgotten, shut int) {
+func (c Erase) write(w io.Writer, building string, done api.Forgotten, shut int) {
 	fmt.Fprintf(w, "%s of building %s erased; its gateways keep theirs until their time is over%s\n", amount.Of(done.Erased, "who part"), building,
-		command.Choose(c.Order == "", "", ", or at each: gatehouse forget "+c.Order))
+		command.Choose(c.Order == "", "", ", or at each: gatehouse forget "+c.Order+"; registryd forget list shows which have not confirmed it"))
 	if done.Later > 0 {
 		fmt.Fprintf(w, "%s more by themselves, within some weeks\n%s\n", amount.Of(done.Later, "who part"), notForResident)
 	}

@@ -11,7 +11,7 @@ import (
 func TestForgetLater(t *testing.T) {
 	said := func(later int) string {
 		var b strings.Builder
-		Forget{}.write(&b, "house-1", api.Forgotten{Erased: 1, Later: later}, 0)
+		Erase{}.write(&b, "house-1", api.Forgotten{Erased: 1, Later: later}, 0)
 		return b.String()
 	}
 	for _, want := range []string{"2 who parts more by themselves", "不要告知住户", "do not pass it on"} {

@@ -2,6 +2,7 @@ package act
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -162,7 +163,7 @@ func Forget(c *ledger.Change, who string, f operator.Forget) (h operator.Home, e
 	h.Building = b.ID
 	tenancy := b.Tenancies.Grants[grants[0]].Tenancy
 	if f.Order {
-		if h.Order, err = orderFor(c, b.ID, tenancy); err != nil {
+		if h.Order, err = orderFor(c, b.ID, tenancy, f.Case); err != nil {
 			return operator.Home{}, err
 		}
 	}
@@ -171,13 +172,20 @@ func Forget(c *ledger.Change, who string, f operator.Forget) (h operator.Home, e
 	return h, nil
 }
 
-// orderFor has the gateways of a building forget whom entries of until now name.
-func orderFor(c *ledger.Change, building string, tenancy wire.ID) ([]byte, error) {
+// ordersFor is how long an order is kept that gateways may not have confirmed: longer than who parts stay anywhere.
+const ordersFor = 400 * 24 * time.Hour
+
+// orderFor has the gateways of a building forget whom entries of until now name, and keeps that it was made.
+func orderFor(c *ledger.Change, building string, tenancy wire.ID, file string) ([]byte, error) {
 	now, sure := c.Clock.Agreed()
 	if !sure {
 		return nil, api.Hinted("registryd clock says why; without --order the registry's own are erased all the same", "the clock is in doubt, and an order says until when it counts")
 	}
 	o := erasures.Order{Tenancy: tenancy, Made: now}
 	_, _ = rand.Read(o.Number[:]) // never fails
-	return o.Sign(building, c.Keys.Epoch, c.Keys.Issuer)
+	order, err := o.Sign(building, c.Keys.Epoch, c.Keys.Issuer)
+	if err == nil {
+		store.AddErasure(c.Tx, sha256.Sum256(order), building, tenancy, now, file, now-min(now, uint32(ordersFor.Seconds())))
+	}
+	return order, err
 }

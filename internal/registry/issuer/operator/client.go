@@ -155,6 +155,11 @@ func (c *Client) Brief(ctx context.Context, run Brief) (b Brief, err error) {
 	return b, c.socket.Call(ctx, http.MethodPost, "/v1/brief", run, &b)
 }
 
+// Erasures lists the orders to forget, the newest of each tenancy, the oldest first.
+func (c *Client) Erasures(ctx context.Context) (all []Erasure, err error) {
+	return all, c.socket.Call(ctx, http.MethodGet, "/v1/erasures", nil, &all)
+}
+
 // Escrow fetches the sealed building key.
 func (c *Client) Escrow(ctx context.Context, building string) (e Escrow, err error) {
 	return e, c.socket.Call(ctx, http.MethodGet, "/v1/escrow?"+url.Values{"building": {building}}.Encode(), nil, &e)

@@ -225,6 +225,16 @@ type Home struct {
 	Order    []byte `json:"order,omitempty"` // envelope of package erasures
 }
 
+// Erasure is an order to forget that was made for the gateways of a building. Which of them have carried it out their logs
+// say, which the front has.
+type Erasure struct {
+	Hash     []byte    `json:"hash"` // SHA-256 of the file
+	Building string    `json:"building"`
+	Tenancy  string    `json:"tenancy"`
+	Made     time.Time `json:"made"`
+	Case     string    `json:"case"`
+}
+
 // Person says where the sealed person is, and whom it was sealed for.
 type Person struct {
 	Building string `json:"building"`

@@ -8,9 +8,6 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// requests is schema version 3: which requests of residents were read, and which are answered (done: unix s; 0: open).
-const requests = `CREATE TABLE IF NOT EXISTS requests (number TEXT PRIMARY KEY, building TEXT NOT NULL, tenancy BLOB NOT NULL, at INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0)`
-
 // stateRead is when somebody last looked for requests in all buildings, unix s.
 const stateRead = "requests_read"
 

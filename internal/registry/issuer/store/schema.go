@@ -62,6 +62,12 @@ const houseAgain = `UPDATE buildings SET house_sent = 0`
 // briefTenancies is schema version 5, for the reminder: which check-ins are of tenancies whom logs name for a shorter time. at: unix s.
 const briefTenancies = `CREATE TABLE IF NOT EXISTS brief (building TEXT NOT NULL, tenancy BLOB NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (building, tenancy))`
 
+// requests is schema version 3: which requests of residents were read, and which are answered (done: unix s; 0: open).
+const requests = `CREATE TABLE IF NOT EXISTS requests (number TEXT PRIMARY KEY, building TEXT NOT NULL, tenancy BLOB NOT NULL, at INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0)`
+
+// erasures is schema version 6: the orders to forget that were made for gateways, by the SHA-256 of what was handed out.
+const erasures = `CREATE TABLE IF NOT EXISTS erasures (hash BLOB PRIMARY KEY, building TEXT NOT NULL, tenancy BLOB NOT NULL, made INTEGER NOT NULL, file TEXT NOT NULL)`
+
 // firstVersion makes schema version 1 of an empty database, and of one from before
 // versions were kept, which may lack columns that came later.
 func firstVersion(ctx context.Context, tx *sql.Tx) error {

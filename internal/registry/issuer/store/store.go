@@ -74,7 +74,7 @@ func (d *DB) open(log zerolog.Logger) error {
 	for _, step := range []func() error{
 		func() error { return dbfile.Own(ctx, d.DB, d.path, "changes") },
 		func() error {
-			return dbfile.Migrate(ctx, log, d.DB, d.path, firstVersion, dbfile.Statements(officers), dbfile.Statements(requests), dbfile.Statements(houseAgain), dbfile.Statements(briefTenancies))
+			return dbfile.Migrate(ctx, log, d.DB, d.path, firstVersion, dbfile.Statements(officers), dbfile.Statements(requests), dbfile.Statements(houseAgain), dbfile.Statements(briefTenancies), dbfile.Statements(erasures))
 		},
 		func() error { return dbfile.Whole(ctx, d.DB) }, // it is small: a damaged page shows now, and not when a tenancy is needed
 		func() error { return dbfile.Stamp(ctx, d.DB, d.path) },
