@@ -167,9 +167,18 @@ func (q *query) span(ctx context.Context, r run, left tree.Range, end, size uint
 	})
 }
 
-// over returns the root over 2^level entries from one on. No such tree is a part of the whole one, but
-// all of it except its last leaf is one of the tree that ends there, and the log has that at hand.
+// fewLevel is that of a tree over so few entries that reading them takes less than the log's tree up to there, which
+// begins where its file does.
+const fewLevel = 12
+
+// over returns the root over 2^level entries from one on. Where they are many, or not all here: no such tree is a part
+// of the whole one, but all of it except its last leaf is one of the tree that ends there, and the log has that at hand.
 func (q *query) over(ctx context.Context, first journaled.Position, level int) (root tlog.Hash, err error) {
+	if level <= fewLevel {
+		if leaves, err := q.leaves(ctx, first, 1<<level); err != nil || len(leaves) == 1<<level {
+			return tree.Range{}.AddAll(leaves).Root(), err
+		}
+	}
 	last := journaled.Position{Epoch: first.Epoch, Sequence: first.Sequence + 1<<level - 1}
 	through, err := q.Log.Range(ctx, last)
 	if err != nil {
@@ -184,6 +193,24 @@ func (q *query) over(ctx context.Context, first journaled.Position, level int) (
 		return root, missing(last.Sequence)
 	}
 	return others.Add(tree.LeafHash(one.List[0].Header, one.List[0].WhoHash[:])).Root(), nil
+}
+
+// leaves are those of n entries from one on, or of fewer where one is not here.
+func (q *query) leaves(ctx context.Context, at journaled.Position, n int) (leaves []tlog.Hash, err error) {
+	var some journaled.Batch
+	for len(leaves) < n {
+		if _, err := q.Log.Read(ctx, at, min(n-len(leaves), entriesAtOnce), &some); err != nil || len(some.List) == 0 {
+			return leaves, err
+		}
+		for _, e := range some.List {
+			if e.Position != at {
+				return leaves, nil
+			}
+			leaves = append(leaves, tree.LeafHash(e.Header, e.WhoHash[:]))
+			at.Sequence++
+		}
+	}
+	return leaves, nil
 }
 
 // cosigned is the newest checkpoint of this epoch that a witness of the trust document has signed, as far

@@ -50,6 +50,7 @@ type memory struct {
 	during   func()                      // what happens while Append waits
 	order    []string                    // what happened
 	gone     map[journaled.Position]bool // entries that were deleted; their leaves are known
+	trees    int                         // how often it was asked for one
 	shut     chan struct{}               // until it is closed the log is not open; nil: it is
 }
 
@@ -110,6 +111,7 @@ func (m *memory) Read(_ context.Context, from journaled.Position, n int, to jour
 }
 
 func (m *memory) Range(_ context.Context, p journaled.Position) (r tree.Range, err error) {
+	m.trees++
 	for _, e := range m.all {
 		if e.Epoch == p.Epoch && e.Sequence < p.Sequence {
 			r = r.Add(tree.LeafHash(e.Header, e.WhoHash[:]))
