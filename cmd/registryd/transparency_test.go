@@ -40,7 +40,9 @@ func countingFront(t *testing.T, dir string, trust []byte, counts api.Counts, en
 			_ = enc.Encode(counts)
 		default:
 			for _, e := range entries {
-				_ = enc.Encode(e)
+				if e.Kind == q.Get("kind") {
+					_ = enc.Encode(e)
+				}
 			}
 		}
 	})}
@@ -75,10 +77,13 @@ func TestTransparency(t *testing.T) {
 	must(t, keys.SaveSealKey(key, private))
 	central, local := sha256.Sum256([]byte("at the registry")), sha256.Sum256([]byte("on site"))
 	var entries []api.Entry
-	for i, what := range []sealed.What{sealed.Cover, sealed.Answer, sealed.Refusal} {
+	for i, what := range []sealed.What{sealed.Cover, sealed.Answer, sealed.Refusal, sealed.Refusal, sealed.Held} {
 		detail, err := sealed.Seal(public, "lane-9/gw1", local[:16], sealed.Record{What: what, Mandate: local[:], Use: 1})
 		must(t, err)
 		entries = append(entries, api.Entry{Place: api.Place{District: "d1", Town: "t2", Building: "lane-9", Gateway: "gw1"}, Sequence: uint64(i), Kind: "sealed", Detail: detail})
+	}
+	for i := range 6 { // the last comes again
+		entries = append(entries, api.Entry{Place: entries[0].Place, Sequence: uint64(9 + i), Kind: "space", Reason: "forget", Detail: []byte{byte(min(i, 4))}})
 	}
 	trust := trustOf(t, public)
 	strange, _, err := sealing.GenerateKey()
@@ -86,12 +91,12 @@ func TestTransparency(t *testing.T) {
 	foreign := filepath.Join(dir, "foreign.key")
 	must(t, keys.SaveSealKey(foreign, strange))
 	front := countingFront(t, dir, trust, api.Counts{Mandates: []wire.Hash{central}, Towns: []api.TownCounts{
-		{Town: api.Town{District: "d1", Town: "t1"}, Answers: 3, Emergencies: 1, Refused: 8, Preserved: 17}, {Refused: 2},
+		{Town: api.Town{District: "d1", Town: "t1"}, Answers: 3, Emergencies: 1, Refused: 8, Preserved: 17}, {Town: api.Town{District: "d1", Town: "t0"}, Answers: 30, Emergencies: 27, Validated: 20}, {Refused: 2},
 		{Town: api.Town{District: "d1", Town: "<t3>"}, Answers: 6, Forgotten: 5}}}, entries)
 	out, padding := filepath.Join(dir, "public"), filepath.Join(dir, "padding")
 	args := []string{"transparency", "--quarter", "2026Q3"}
 	status, text, errOut := call(front, args...)
-	if status != 0 || !strings.Contains(text, "7-10") || !strings.Contains(text, "网关在现场作出的答复不在内") || strings.Contains(text, "not for publication") {
+	if status != 0 || !strings.Contains(text, "37-40") || !strings.Contains(text, "网关在现场作出的答复不在内") || strings.Contains(text, "not for publication") {
 		t.Errorf("%d\n%s%s", status, text, errOut)
 	}
 	for want, more := range map[string][]string{"no quarter": {"--quarter", "2026Q7"}, "go together": {"--out", out}, "lies in --out": {"--out", out, "--oversight", filepath.Join(out, "p")},
@@ -117,10 +122,10 @@ func TestTransparency(t *testing.T) {
 		t.Errorf("%s\n%s", read(".txt"), text)
 	}
 	list := strings.Fields(read(".mandates"))
-	if len(list) != 14 || !slices.Contains(list, fmt.Sprintf("%x", central)) || !slices.Contains(list, fmt.Sprintf("%x", local)) {
+	if len(list) != 44 || !slices.Contains(list, fmt.Sprintf("%x", central)) || !slices.Contains(list, fmt.Sprintf("%x", local)) {
 		t.Errorf("%d lines: %v", len(list), list)
 	}
-	if b, err := os.ReadFile(padding); err != nil || strings.Count(string(b), "\n") != 12 {
+	if b, err := os.ReadFile(padding); err != nil || strings.Count(string(b), "\n") != 42 {
 		t.Errorf("%s %v", b, err)
 	}
 	var object struct {
@@ -129,8 +134,20 @@ func TestTransparency(t *testing.T) {
 		Total   map[string]string
 	}
 	must(t, json.Unmarshal([]byte(read(".json")), &object))
-	if object.Quarter != "2026Q3" || len(object.Towns) != 4 || object.Towns[2]["answers"] != "<5" || object.Total["on_site"] != "1-4" || object.Total["emergencies"] != "1-4" || object.Total["preserved"] != "17" ||
-		object.Total["refused"] != "9-12" {
+	byTown := map[string]map[string]string{}
+	for _, town := range object.Towns {
+		byTown[town["town"]] = town
+	}
+	for town, want := range map[string]map[string]string{"t1": {"answers": "<5", "preserved": "17", "on_site": "0"}, "t0": {"answers": "30", "emergencies": "26-29", "validated": "1-29"},
+		"t2": {"on_site": "<5", "refused_on_site": "<5", "preserved_on_site": "<5", "forgotten_on_site": "5", "refused": "0"}} {
+		for name, n := range want {
+			if byTown[town][name] != n {
+				t.Errorf("%s: %s is shown as %q, want %q", town, name, byTown[town][name], n)
+			}
+		}
+	}
+	if object.Quarter != "2026Q3" || len(object.Towns) != 5 || object.Total["on_site"] != "1-4" || object.Total["emergencies"] != "27-33" || object.Total["preserved"] != "17" ||
+		object.Total["refused"] != "9-12" || object.Total["refused_on_site"] != "1-4" || object.Total["forgotten_on_site"] != "5" {
 		t.Errorf("%+v", object)
 	}
 	page := read(".html")

@@ -20,6 +20,7 @@ type TownCounts struct {
 	Town
 	Answers     int `json:"answers"`     // under mandates, from what the registry has
 	Emergencies int `json:"emergencies"` // of them, under a mandate of an emergency
+	Validated   int `json:"validated"`   // of these emergencies, by a second authority so far
 	Refused     int `json:"refused"`     // mandates, by the registry
 	Preserved   int `json:"preserved"`   // orders
 	Forgotten   int `json:"forgotten"`   // requests

@@ -61,6 +61,10 @@ func TestCounts(t *testing.T) {
 	}
 	look(now.Add(-time.Hour), now.Add(-time.Minute), 0, api.TownCounts{Town: want.Town})
 	look(now.Add(time.Minute), now.Add(time.Hour), 0, api.TownCounts{Town: want.Town})
+	if v, err := c.validate(10, urgent, c.second); err != nil || v.Refusal != nil {
+		t.Fatal(v.Refusal, err)
+	}
+	want.Validated = 1
 	c.restart()
 	look(now.Add(-time.Hour), now.Add(time.Hour), 2, nobodys, want)
 	refused, err := c.front.client.Mandated().Refusals(t.Context(), now.Add(-time.Hour), now.Add(time.Hour))

@@ -122,9 +122,17 @@ func (d Disclosures) Beyond(gateway int64, at time.Time) (bool, error) {
 	return n > 0, err
 }
 
-// Answered yields the mandate of each answer that was given since one time and before another.
-func Answered(ctx context.Context, s *Store, from, to time.Time) iter.Seq2[[]byte, error] {
-	return rows(s.reading(ctx), "read answers", itself[[]byte], `SELECT mandate FROM disclosures WHERE number > 0 AND at >= $1 AND at < $2`, from, to)
+// UnderMandate is an answer that was given.
+type UnderMandate struct {
+	Mandate   []byte // its envelope
+	Validated bool   // it is of an emergency, and a second authority has given its word
+}
+
+// Answered yields each answer that was given since one time and before another.
+func Answered(ctx context.Context, s *Store, from, to time.Time) iter.Seq2[UnderMandate, error] {
+	return rows(s.reading(ctx), "read answers", func(u *UnderMandate) []any { return []any{&u.Mandate, &u.Validated} }, `SELECT d.mandate,
+		EXISTS (SELECT 1 FROM emergencies m WHERE m.reference = d.reference AND m.gateway = d.gateway AND m.number = d.number AND m.validation IS NOT NULL)
+		FROM disclosures d WHERE d.number > 0 AND d.at >= $1 AND d.at < $2`, from, to)
 }
 
 // Log yields the batches of an epoch that begin below a sequence number, in order, those without who parts too. Who parts

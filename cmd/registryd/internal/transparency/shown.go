@@ -20,32 +20,75 @@ type row struct {
 	numbers
 }
 
-// numbers are shown ones: "0", "<5", "12", or of a total "12-18".
+// numbers are shown ones: "0", "<5", "12", or of a total and of a part of another number "12-18". What needs the records key
+// is empty without it.
 type numbers struct {
-	Answers     string `json:"answers"`
-	Emergencies string `json:"emergencies"`
-	OnSite      string `json:"on_site,omitempty"` // empty: not known without the records key
-	Refused     string `json:"refused"`
-	Preserved   string `json:"preserved"`
-	Forgotten   string `json:"forgotten"`
+	Answers         string `json:"answers"`
+	Emergencies     string `json:"emergencies"`
+	Validated       string `json:"validated"` // of the emergencies
+	OnSite          string `json:"on_site,omitempty"`
+	Refused         string `json:"refused"`
+	RefusedOnSite   string `json:"refused_on_site,omitempty"`
+	Preserved       string `json:"preserved"`
+	PreservedOnSite string `json:"preserved_on_site,omitempty"`
+	Forgotten       string `json:"forgotten"`
+	ForgottenOnSite string `json:"forgotten_on_site"`
 }
 
 // cells are the numbers in the order of the columns.
 func (n numbers) cells() []string {
-	return []string{n.Answers, n.Emergencies, n.OnSite, n.Refused, n.Preserved, n.Forgotten}
+	return []string{n.Answers, n.Emergencies, n.Validated, n.OnSite, n.Refused, n.RefusedOnSite, n.Preserved, n.PreservedOnSite, n.Forgotten, n.ForgottenOnSite}
 }
 
-// span is what readers of a column know of its total.
+// counted are a town's numbers, as readers know them, in the same order.
+type counted [10]span
+
+func (c counted) numbers(text func(span) string, keyed bool) numbers {
+	n := numbers{Answers: text(c[0]), Emergencies: text(c[1]), Validated: text(c[2]), Refused: text(c[4]), Preserved: text(c[6]), Forgotten: text(c[8]), ForgottenOnSite: text(c[9])}
+	if keyed {
+		n.OnSite, n.RefusedOnSite, n.PreservedOnSite = text(c[3]), text(c[5]), text(c[7])
+	}
+	return n
+}
+
+// span is what readers know of a number.
 type span struct{ least, most int }
 
-// show returns a count as it is shown, and adds to the total what that says.
-func (s *span) show(n int) string {
+// countOf is what is shown of a count.
+func countOf(n int) span {
 	if n <= 0 || n >= few {
-		s.least, s.most = s.least+n, s.most+n
-		return fmt.Sprint(n)
+		return span{n, n}
 	}
-	s.least, s.most = s.least+1, s.most+few-1
-	return fmt.Sprintf("<%d", few)
+	return span{1, few - 1}
+}
+
+// partOf is what is shown of a part of a number, so that neither the part nor the rest is known where it is from 1 to 4.
+func partOf(n int, whole span) span {
+	switch {
+	case n <= 0:
+		return span{}
+	case whole.least != whole.most:
+		return span{1, whole.most}
+	case n == whole.most:
+		return whole
+	case whole.most < 2*few-1: // else a reader had but one or two numbers to choose from
+		return span{1, whole.most - 1}
+	case n < few:
+		return span{1, few - 1}
+	case whole.most-n < few:
+		return span{whole.most - few + 1, whole.most - 1}
+	}
+	return span{n, n}
+}
+
+func (s span) plus(more span) span { return span{s.least + more.least, s.most + more.most} }
+
+// cell is a number of a town.
+func (s span) cell() string {
+	if s == (span{1, few - 1}) {
+		return fmt.Sprintf("<%d", few)
+	}
+	return s.String()
 }
 
 func (s span) String() string {
@@ -56,20 +99,19 @@ func (s span) String() string {
 }
 
 // show returns the towns' numbers and the totals as they are shown, and how long the list of mandates is: as long as
-// there may have been answers, by what is shown. onSite is nil where it is not known.
-func show(towns []api.TownCounts, onSite map[api.Town]int) (rows []row, total numbers, length int) {
-	var answers, emergencies, site, refused, preserved, forgotten span
+// there may have been answers, by what is shown.
+func show(towns []api.TownCounts, site onSite) (rows []row, total numbers, length int) {
+	var all counted
 	for _, t := range towns {
-		r := row{t.Town, numbers{Answers: answers.show(t.Answers), Emergencies: emergencies.show(t.Emergencies),
-			Refused: refused.show(t.Refused), Preserved: preserved.show(t.Preserved), Forgotten: forgotten.show(t.Forgotten)}}
-		if onSite != nil {
-			r.OnSite = site.show(onSite[t.Town])
+		at := site.towns[t.Town]
+		answers := countOf(t.Answers)
+		emergencies := partOf(t.Emergencies, answers)
+		c := counted{answers, emergencies, partOf(t.Validated, emergencies), countOf(at.answers), countOf(t.Refused), countOf(at.refused),
+			countOf(t.Preserved), countOf(at.preserved), countOf(t.Forgotten), countOf(at.forgotten)}
+		for i, n := range c {
+			all[i] = all[i].plus(n)
 		}
-		rows = append(rows, r)
+		rows = append(rows, row{t.Town, c.numbers(span.cell, site.keyed)})
 	}
-	total = numbers{Answers: answers.String(), Emergencies: emergencies.String(), Refused: refused.String(), Preserved: preserved.String(), Forgotten: forgotten.String()}
-	if onSite != nil {
-		total.OnSite = site.String()
-	}
-	return rows, total, answers.most + site.most
+	return rows, all.numbers(span.String, site.keyed), all[0].most + all[3].most
 }

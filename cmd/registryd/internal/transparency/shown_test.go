@@ -32,7 +32,8 @@ func TestShow(t *testing.T) {
 		var s span
 		var shown []string
 		for _, n := range c.counts {
-			shown = append(shown, s.show(n))
+			one := countOf(n)
+			s, shown = s.plus(one), append(shown, one.cell())
 		}
 		if got := strings.Join(shown, " "); got != c.shown || s.String() != c.total {
 			t.Errorf("%v is shown as %q, in all %s", c.counts, got, s)
@@ -54,17 +55,20 @@ func TestNothingHiddenShows(t *testing.T) {
 			return n
 		}
 		a, b := make([]api.TownCounts, n), make([]api.TownCounts, n)
-		siteA, siteB := map[api.Town]int{}, map[api.Town]int{}
+		siteA, siteB := onSite{towns: map[api.Town]siteCounts{}, keyed: rapid.Bool().Draw(t, "key")}, onSite{towns: map[api.Town]siteCounts{}}
+		siteB.keyed = siteA.keyed
 		for i := range n {
 			town := api.Town{District: "d", Town: fmt.Sprint(i)}
 			a[i] = api.TownCounts{Town: town, Answers: count.Draw(t, "answers"), Refused: count.Draw(t, "refused"), Preserved: count.Draw(t, "preserved"), Forgotten: count.Draw(t, "forgotten")}
 			a[i].Emergencies = rapid.IntRange(0, a[i].Answers).Draw(t, "emergencies")
-			b[i] = api.TownCounts{Town: town, Answers: other(a[i].Answers), Refused: other(a[i].Refused), Preserved: other(a[i].Preserved), Forgotten: other(a[i].Forgotten), Emergencies: other(a[i].Emergencies)}
-			siteA[town] = count.Draw(t, "on site")
-			siteB[town] = other(siteA[town])
-		}
-		if rapid.Bool().Draw(t, "no key") {
-			siteA, siteB = nil, nil
+			a[i].Validated = rapid.IntRange(0, a[i].Emergencies).Draw(t, "validated")
+			b[i] = api.TownCounts{Town: town, Answers: other(a[i].Answers), Refused: other(a[i].Refused), Preserved: other(a[i].Preserved), Forgotten: other(a[i].Forgotten), Emergencies: a[i].Emergencies, Validated: a[i].Validated}
+			if a[i].Answers < few { // a reader knows that there were some, and whether there were emergencies and confirmed ones
+				b[i].Emergencies, b[i].Validated = other(a[i].Emergencies), other(a[i].Validated)
+			}
+			at := siteCounts{count.Draw(t, "on site"), count.Draw(t, "refused"), count.Draw(t, "preserved"), count.Draw(t, "forgotten")}
+			siteA.towns[town] = at
+			siteB.towns[town] = siteCounts{other(at.answers), other(at.refused), other(at.preserved), other(at.forgotten)}
 		}
 		rowsA, totalA, lengthA := show(a, siteA)
 		rowsB, totalB, lengthB := show(b, siteB)
@@ -73,12 +77,59 @@ func TestNothingHiddenShows(t *testing.T) {
 		}
 		sum := 0
 		for _, c := range a {
-			sum += c.Answers + siteA[c.Town]
+			sum += c.Answers
+			if siteA.keyed {
+				sum += siteA.towns[c.Town].answers
+			}
 		}
 		if lengthA < sum {
 			t.Fatalf("a list of %d for %d answers", lengthA, sum)
 		}
 	})
+}
+
+// TestParts: from what is shown of a number and of its part nobody computes a part or a rest from 1 to 4: at least two of
+// these are always possible, or what is shown says neither.
+func TestParts(t *testing.T) {
+	t.Parallel()
+	type shown struct{ whole, part, of string }
+	parts, rests, least := map[shown]map[int]bool{}, map[shown]map[int]bool{}, map[shown]map[int]bool{}
+	note := func(in map[shown]map[int]bool, at shown, n int) {
+		if in[at] == nil {
+			in[at] = map[int]bool{}
+		}
+		in[at][n] = true
+	}
+	for whole := range 30 {
+		for part := range whole + 1 {
+			for of := range part + 1 {
+				w := countOf(whole)
+				p := partOf(part, w)
+				o := partOf(of, p)
+				at := shown{w.cell(), p.cell(), o.cell()}
+				note(parts, at, part)
+				note(rests, at, whole-part)
+				note(least, at, part-of)
+				for _, s := range []struct {
+					span
+					n int
+				}{{w, whole}, {p, part}, {o, of}} {
+					if s.n < s.least || s.n > s.most {
+						t.Errorf("%d of %d of %d is shown as %+v", of, part, whole, at)
+					}
+				}
+			}
+		}
+	}
+	for name, all := range map[string]map[shown]map[int]bool{"part": parts, "rest": rests, "rest of the part": least} {
+		for at, possible := range all {
+			for n := range possible {
+				if len(possible) == 1 && n > 0 && n < few {
+					t.Errorf("%+v says that the %s is %d", at, name, n)
+				}
+			}
+		}
+	}
 }
 
 // TestCommit: who has a mandate finds it, and the oversight body tells all other lines from mandates that it does not know.
@@ -134,7 +185,7 @@ func TestWords(t *testing.T) {
 	t.Parallel()
 	said := append([]note{title, together, nobodys}, columns...)
 	for _, over := range []bool{false, true} {
-		said = append(append(said, notes(over, onSite{})...), notes(over, onSite{towns: map[api.Town]int{}, shut: 2})...)
+		said = append(append(said, notes(over, onSite{})...), notes(over, onSite{keyed: true, shut: 2})...)
 	}
 	han := func(r rune) bool { return unicode.Is(unicode.Han, r) }
 	for _, n := range said {

@@ -15,13 +15,11 @@ import (
 	"strings"
 	"time"
 
-	"gatehouse/cmd/registryd/internal/answer"
 	"gatehouse/internal/command"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
-	"gatehouse/sync/wire/sealed"
 )
 
 // Session is the environment of the command.
@@ -37,7 +35,7 @@ type Publish struct {
 	Quarter   string `required:"" help:"As 2026Q4." placeholder:"YEARQN"`
 	Out       string `help:"Directory for what is published: page, JSON, text and the list of answered mandates." placeholder:"DIR"`
 	Oversight string `help:"Where what fills the list is written: for the oversight body alone, never published." placeholder:"FILE"`
-	Key       string `help:"records.key, on its stick: answers that gateways gave on site are counted, too." placeholder:"FILE"`
+	Key       string `help:"records.key, on its stick: what gateways answered, refused and preserved on site is counted, too." placeholder:"FILE"`
 	Zone      string `help:"Time zone of the quarter, as Asia/Shanghai; else that of the gateways, or of this machine." placeholder:"NAME"`
 }
 
@@ -73,15 +71,13 @@ func (p Publish) Run(s *Session) error {
 	if err != nil {
 		return err
 	}
-	site := onSite{}
-	if p.Key != "" {
-		if site, err = s.countOnSite(p.Key, q, &counts); err != nil {
-			return err
-		}
+	site, err := s.countOnSite(p.Key, q, &counts)
+	if err != nil {
+		return err
 	}
 	r := report{quarter: q, Span: q.span(), Notes: notes(over, site)}
 	var length int
-	r.Towns, r.Total, length = show(counts.Towns, site.towns)
+	r.Towns, r.Total, length = show(counts.Towns, site)
 	if p.Out != "" {
 		if err := p.write(r, counts.Mandates, length); err != nil {
 			return err
@@ -146,40 +142,6 @@ func (p Publish) write(r report, sums []wire.Hash, length int) error {
 	return nil
 }
 
-// onSite is what gateways answered on site. towns is nil where nobody looked.
-type onSite struct {
-	towns map[api.Town]int
-	shut  int // sealed entries that the key does not open
-}
-
-// countOnSite counts the answers in sealed entries, and adds their mandates to those of the registry. The key never
-// leaves this process.
-func (s *Session) countOnSite(file string, q quarter, counts *api.Counts) (o onSite, err error) {
-	records, err := answer.Keys(s.Ctx, s.Front, file)
-	if err != nil {
-		return o, err
-	}
-	o.towns = map[api.Town]int{}
-	o.shut, err = answer.Sealed(s.Ctx, s.Front, records[0], api.EntryFilter{From: q.From, To: q.To}, func(e api.Entry, r sealed.Record) {
-		if r.What != sealed.Answer || len(r.Mandate) != len(wire.Hash{}) {
-			return
-		}
-		o.towns[api.Town{District: e.District, Town: e.Town}]++
-		if sum := wire.Hash(r.Mandate); !slices.Contains(counts.Mandates, sum) {
-			counts.Mandates = append(counts.Mandates, sum)
-		}
-	})
-	for town := range o.towns {
-		if !slices.ContainsFunc(counts.Towns, func(t api.TownCounts) bool { return t.Town == town }) {
-			counts.Towns = append(counts.Towns, api.TownCounts{Town: town})
-		}
-	}
-	slices.SortFunc(counts.Towns, func(a, b api.TownCounts) int {
-		return cmp.Or(cmp.Compare(a.District, b.District), cmp.Compare(a.Town.Town, b.Town.Town))
-	})
-	return o, err
-}
-
 // write writes the report for a terminal.
 func (r report) write(w io.Writer) {
 	fmt.Fprintf(w, "%s %s\n%s: %s\n\n", title.ZH, title.EN, r.Name, r.Span)
@@ -197,7 +159,9 @@ func (r report) write(w io.Writer) {
 // cells are the row's columns.
 func (r row) cells() []string {
 	cells := r.numbers.cells()
-	cells[2] = cmp.Or(cells[2], unknown)
+	for i := range cells {
+		cells[i] = cmp.Or(cells[i], unknown)
+	}
 	return append([]string{cmp.Or(strings.TrimPrefix(r.District+"/"+r.Town.Town, "/"), nobodys.ZH+" "+nobodys.EN)}, cells...)
 }
 

@@ -37,15 +37,9 @@ func Counts(ctx context.Context, s *store.Store, others func(from, to time.Time)
 			towns[town] = api.TownCounts{} // one with nothing is listed, too
 		}
 	}
-	sums := map[wire.Hash]bool{}
-	for envelope, err := range store.Answered(ctx, s, from, to) {
-		if err != nil {
-			return all, err
-		}
-		if err := countAnswer(towns, envelope); err != nil {
-			return all, err
-		}
-		sums[sha256.Sum256(envelope)] = true
+	sums, err := countAnswers(ctx, s, towns, from, to)
+	if err != nil {
+		return all, err
 	}
 	for r, err := range store.Refused(ctx, s, from, to) {
 		if err != nil {
@@ -67,8 +61,23 @@ func Counts(ctx context.Context, s *store.Store, others func(from, to time.Time)
 	return all, nil
 }
 
-func countAnswer(towns map[api.Town]api.TownCounts, envelope []byte) error {
-	payload, _, err := wire.Read(envelope)
+// countAnswers counts what was answered, and returns the mandates.
+func countAnswers(ctx context.Context, s *store.Store, towns map[api.Town]api.TownCounts, from, to time.Time) (map[wire.Hash]bool, error) {
+	sums := map[wire.Hash]bool{}
+	for a, err := range store.Answered(ctx, s, from, to) {
+		if err != nil {
+			return nil, err
+		}
+		if err := countAnswer(towns, a); err != nil {
+			return nil, err
+		}
+		sums[sha256.Sum256(a.Mandate)] = true
+	}
+	return sums, nil
+}
+
+func countAnswer(towns map[api.Town]api.TownCounts, a store.UnderMandate) error {
+	payload, _, err := wire.Read(a.Mandate)
 	if err != nil {
 		return fmt.Errorf("stored mandate: %w", err)
 	}
@@ -80,6 +89,9 @@ func countAnswer(towns map[api.Town]api.TownCounts, envelope []byte) error {
 	n := towns[town]
 	if n.Answers++; m.Emergency {
 		n.Emergencies++
+	}
+	if a.Validated {
+		n.Validated++
 	}
 	towns[town] = n
 	return nil
