@@ -83,18 +83,22 @@ func TestApprover(t *testing.T) {
 // approverRefused: what is called wrongly says what to do.
 func approverRefused(r *centre, at func(string) string, rooted []string) {
 	r.t.Helper()
-	if err := os.WriteFile(at("short"), []byte("xin-1 north two.pub\n"), 0o600); err != nil {
-		r.t.Fatal(err)
+	for name, lines := range map[string]string{"short": "xin-1 north two.pub\n", "many": "xin-1 north two.pub\nXin north - missing.pub\n"} {
+		if err := os.WriteFile(at(name), []byte(lines), 0o600); err != nil {
+			r.t.Fatal(err)
+		}
 	}
 	r.refused("open "+at("nowhere/root.pub"), "approver", "list", "--dir", at("nowhere"))
 	r.refused("open "+at("nowhere/root.pub"), "trust", "show", "--dir", at("nowhere"))
 	for want, args := range map[string][]string{
-		"load public key: ":                            {"approver", "add", "--seat", "xin-1", "--district", "north", "--key", at("offline/root.key")},
-		"an approver has a seat, a district and a key": {"approver", "add", "--seat", "xin-1"},
-		"--list goes with no other approver":           {"approver", "add", "--seat", "xin-1", "--list", at("list")},
-		"line 1 has 3 words":                           {"approver", "add", "--list", at("short")},
-		"the .pub beside the key":                      {"approver", "add", "--seat", "xin-1", "--district", "north", "--key", at("missing.pub")},
-		"no approver has the seat":                     {"approver", "revoke", "xin-9"},
+		"--key 读不出公钥 no public key: ":   {"approver", "add", "--seat", "xin-1", "--district", "north", "--key", at("offline/root.key")},
+		"缺少 missing: --district, --key": {"approver", "add", "--seat", "xin-1"},
+		"goes with no other approver":   {"approver", "add", "--seat", "xin-1", "--list", at("list")},
+		"line 1: 3 个词 words, not 4":     {"approver", "add", "--list", at("short")},
+		"the .pub beside the key":       {"approver", "add", "--seat", "xin-1", "--district", "north", "--key", at("missing.pub")},
+		"3 things are wrong, and nothing was done:\n  1. " + at("many") + " 第 1 行 line 1: ": {"approver", "add", "--list", at("many")},
+		at("many") + ":2: seat \"Xin\": ": {"approver", "add", "--list", at("many")},
+		"no approver has the seat":        {"approver", "revoke", "xin-9"},
 	} {
 		r.refused(want, append(args, rooted...)...)
 	}

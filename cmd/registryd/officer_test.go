@@ -77,8 +77,18 @@ func TestOfficer(t *testing.T) {
 	}
 	r.refused("load public key", add("offline/root.key", "third")...)
 	r.refused("who approves may not ask", add("approver.pub", "third")...)
-	r.refused("1 to 90 days", add("one.pub", "third", "--days", "91")...)
+	r.refused("--days 91: 1 至 90 天 1 to 90", add("one.pub", "third", "--days", "91")...)
 	r.refused("is there already", add("one.pub", "first")...)
+	status, _, errOut := r.call("officer", "add", "--unit", strings.Repeat("队", 65), "--badge", "000001", "--district", "Tian He", "--days", "0", "--key", at("offline/root.key"), "--receive", at("missing.pub"), "--out", at("nowhere/x"))
+	for _, want := range []string{"有 6 处不对，什么都没有做 6 things are wrong, and nothing was done:\n  1. --unit: ", "\n  2. --district \"Tian He\": ", "\n  3. --days 0: ", "\n  4. --key ", "\n  5. --receive ", "\n  6. "} {
+		if status != 1 || !strings.Contains(errOut, want) || strings.Count(errOut, "\n     hint: ") != 6 {
+			t.Errorf("all faults at once: %d, no %q\n%s", status, want, errOut)
+		}
+	}
+	status, _, errOut = r.call("officer", "add", "--badge", "1", "--days", "0")
+	if status != 2 || !strings.Contains(errOut, "2 things are wrong, and nothing was done:\n  1. 缺少 missing: --unit, --district, --key, --out\n     hint: 都要写，--help 有说明 write all of them; --help says what each is\n  2. --days 0: ") || !strings.Contains(errOut, "\nhint: registryd officer add --help") {
+		t.Errorf("what is missing is told with all else: %d\n%s", status, errOut)
+	}
 	r.refused("no officer with the key", "officer", "revoke", "0011223344556677", "--reason", "left")
 	r.ok("officer", "revoke", all[0].ID, "--reason", "left")
 	r.refused("the key was revoked", add("one.pub", "third")...)

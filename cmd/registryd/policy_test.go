@@ -28,13 +28,17 @@ func TestPolicy(t *testing.T) {
 	r.ok(append([]string{"policy", "set", "--child-days", "1", "--registry-who-days", "90"}, rooted...)...)
 	show("retained at gateways: 10 days at most", "everywhere, of who is under 14: 1 day at most", "at the registry, of passages: 90 days at most", "of all else: 100 days at most")
 	for want, args := range map[string][]string{
-		"a policy names a period at least": {"policy", "set"},
-		"--who-days 0: want 1 to 400":      {"policy", "set", "--who-days", "0"},
-		"--admin-days 401: want 1 to 400":  {"policy", "set", "--admin-days", "401"},
-		"is not the root of the registry":  {"policy", "set", "--who-days", "5"},
+		"a policy names a period at least":                       {"policy", "set"},
+		"--who-days 0: 1 至 400 天 want 1 to 400":                  {"policy", "set", "--who-days", "0"},
+		"--admin-days 401: 1 至 400 天 want 1 to 400":              {"policy", "set", "--admin-days", "401"},
+		"3 things are wrong, and nothing was done:\n  1. --root": {"policy", "set", "--who-days", "0", "--child-days", "500", "--root", at("missing.key")},
+		"is not the root of the registry":                        {"policy", "set", "--who-days", "5"},
 	} {
 		root := rooted
-		if strings.HasPrefix(want, "is not") {
+		switch {
+		case strings.HasPrefix(want, "3 things"):
+			root = rooted[2:]
+		case strings.HasPrefix(want, "is not"):
 			root = append([]string{"--root", at("offline/second.key")}, rooted[2:]...)
 		}
 		r.refused(want, append(args, root...)...)

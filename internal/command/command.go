@@ -5,6 +5,7 @@
 package command
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,10 +46,26 @@ func (t Tool) Parse(cli any, args []string, more ...kong.Option) (cmd *kong.Cont
 	case status >= 0:
 		return nil, status
 	case err != nil:
-		fmt.Fprintf(t.Err, "%s: %v\nhint: %s\n", t.Name, err, t.help(err))
+		fmt.Fprintf(t.Err, "%s: %s\nhint: %s\n", t.Name, Plain(wrong(err).Error()), t.help(err))
 		return nil, 2
 	}
 	return cmd, 0
+}
+
+// wrong is what a wrong call is told: of one that lacks arguments all that its command finds wrong.
+func wrong(err error) error {
+	var p *kong.ParseError
+	if !errors.As(err, &p) || p.Context == nil || !strings.HasPrefix(err.Error(), "missing flags: ") {
+		return err
+	}
+	named := p.Context.Selected()
+	if named == nil || !named.Target.CanAddr() {
+		return err
+	}
+	if c, ok := named.Target.Addr().Interface().(Checked); ok {
+		return cmp.Or(c.Faults().Err(), err)
+	}
+	return err
 }
 
 // help names the help that answers a wrong call: of the command as far as the arguments name one.

@@ -18,7 +18,7 @@ func NewFile(option, path string) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrExist):
-		return socket.Hinted("name another file", "%s is there already", path)
+		return socket.Hinted("另取文件名 name another file", "%s 已经存在 is there already", path)
 	}
-	return socket.Hinted(option+" names a new file in a directory that is there and that you may write to; nothing was done", "%s can't be written: %v", path, err)
+	return socket.Hinted(option+" 指定可写目录中的新文件；什么都没有做 names a new file in a directory that is there and that you may write to; nothing was done", "%s 不能写入 can't be written: %v", path, err)
 }

@@ -13,6 +13,7 @@ import (
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/approver"
 )
 
@@ -30,6 +31,14 @@ type rooted struct {
 	Front string `name:"front-dir" help:"The front's directory, where it is on this machine." placeholder:"DIRECTORY"`
 }
 
+// check takes what is wrong with these places.
+func (r rooted) check(wrong *command.Faults) {
+	wrong.Need("--root", r.Root)
+	for _, err := range (authority.NextTrust{Dir: r.Dir, Front: r.Front, Root: r.Root}).Wrong() {
+		wrong.Add(err)
+	}
+}
+
 // sign signs the document that differs by approvers alone.
 func (r rooted) sign(s *Session, certify []approver.Approver, revoke []string) error {
 	return signTrust(s, authority.NextTrust{Dir: r.Dir, Front: r.Front, Root: r.Root, Certify: certify, Revoke: revoke, Now: time.Now()})
@@ -45,39 +54,59 @@ type approverAddCmd struct {
 }
 
 func (c approverAddCmd) Run(s *Session) error {
-	if c.List != "" {
-		if c.Seat+c.District+c.Town+c.Key != "" {
-			return socket.Hinted("write it into the list, too", "--list goes with no other approver")
-		}
-		all, err := listed(c.List)
-		if err != nil {
-			return err
-		}
-		return c.sign(s, all, nil)
-	}
-	if c.Seat == "" || c.District == "" || c.Key == "" {
-		return socket.Hinted("--seat, --district, --key, and --town unless it is for the whole district; or --list FILE", "an approver has a seat, a district and a key")
-	}
-	one, err := certified(c.Seat, c.District, c.Town, c.Key)
-	if err != nil {
+	all, wrong := c.read()
+	if err := wrong.Err(); err != nil {
 		return err
 	}
-	return c.sign(s, []approver.Approver{one}, nil)
+	return c.sign(s, all, nil)
 }
 
-func certified(seat, district, town, file string) (approver.Approver, error) {
-	public, err := keys.LoadPublic(file)
-	if err != nil {
-		return approver.Approver{}, socket.Hinted("the .pub beside the key of gatehouse mandate key", "seat %s: %v", seat, err)
+// Faults are what is wrong with the arguments and the list.
+func (c approverAddCmd) Faults() command.Faults {
+	_, wrong := c.read()
+	return wrong
+}
+
+func (c approverAddCmd) read() (all []approver.Approver, wrong command.Faults) {
+	c.check(&wrong)
+	if c.List != "" {
+		wrong.Unless(c.Seat+c.District+c.Town+c.Key == "", "写进名单 write it into the list, too", "--list 不能和 --seat 等并用 goes with no other approver")
+		all = listed(c.List, &wrong)
+		return all, wrong
 	}
-	return approver.Approver{Seat: seat, Public: [32]byte(public), District: district, Town: town}, nil
+	wrong.Need("--seat", c.Seat)
+	wrong.Need("--district", c.District)
+	if wrong.Need("--key", c.Key) || c.Seat+c.District+c.Town != "" {
+		all = append(all, certified("--", c.Seat, c.District, c.Town, c.Key, &wrong))
+	}
+	return all, wrong
+}
+
+// certified is an approver; at says where its words stand.
+func certified(at, seat, district, town, file string, wrong *command.Faults) (a approver.Approver) {
+	checkID(at+"seat", seat, wrong)
+	checkID(at+"district", district, wrong)
+	checkID(at+"town", town, wrong)
+	if file != "" {
+		public, err := keys.LoadPublic(file)
+		wrong.Unless(err == nil, "gatehouse mandate key 制作的 FILE.pub the .pub beside the key of gatehouse mandate key", "%skey 读不出公钥 no public key: %v", at, err)
+		copy(a.Public[:], public)
+	}
+	a.Seat, a.District, a.Town = seat, district, town
+	return a
+}
+
+// checkID takes the fault of an id that no message may have; an empty one is missing, or not said.
+func checkID(flag, id string, wrong *command.Faults) {
+	wrong.Unless(wire.ValidName(id, true), "编号见 registryd gateway list；ids stand in registryd gateway list", "%s %q: 编号只用小写字母、数字和连字符，最多 32 个 an id has a-z, 0-9 and -, 32 at most", flag, id)
 }
 
 // listed reads a list: empty lines and those that begin with # say nothing.
-func listed(path string) (all []approver.Approver, err error) {
+func listed(path string, wrong *command.Faults) (all []approver.Approver) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		wrong.Add(socket.Hinted("每行一名审批人 a line each: SEAT DISTRICT TOWN FILE.pub", "--list 读不了 can't be read: %v", err))
+		return nil
 	}
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for n := 1; lines.Scan(); n++ {
@@ -86,25 +115,21 @@ func listed(path string) (all []approver.Approver, err error) {
 			continue
 		}
 		if len(words) != 4 {
-			return nil, socket.Hinted("SEAT DISTRICT TOWN FILE.pub, with - for every town", "%s: line %d has %d words", path, n, len(words))
+			wrong.Add(socket.Hinted("SEAT DISTRICT TOWN FILE.pub，全区写 - with - for every town", "%s 第 %d 行 line %d: %d 个词 words, not 4", path, n, n, len(words)))
+			continue
 		}
 		file := words[3]
 		if !filepath.IsAbs(file) {
 			file = filepath.Join(filepath.Dir(path), file)
 		}
-		one, err := certified(words[0], words[1], strings.TrimPrefix(words[2], "-"), file)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, one)
+		all = append(all, certified(fmt.Sprintf("%s:%d: ", path, n), words[0], words[1], strings.TrimPrefix(words[2], "-"), file, wrong))
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		wrong.Add(fmt.Errorf("%s: %w", path, err))
+	} else if len(all) == 0 {
+		wrong.Add(socket.Hinted("每行一名审批人 a line each: SEAT DISTRICT TOWN FILE.pub", "%s 没有审批人 names no approver", path))
 	}
-	if len(all) == 0 {
-		return nil, socket.Hinted("a line each: SEAT DISTRICT TOWN FILE.pub", "%s names no approver", path)
-	}
-	return all, nil
+	return all
 }
 
 type approverRevokeCmd struct {

@@ -9,7 +9,8 @@ import (
 	"gatehouse/internal/durable"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/issuer/operator"
-	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/mandates"
 )
 
 // Officer is the command that enrols officers.
@@ -31,20 +32,13 @@ type officerAddCmd struct {
 }
 
 func (c officerAddCmd) Run(s *Session) error {
-	if err := command.NewFile("--out", c.Out); err != nil {
+	n, wrong := c.read()
+	if c.District != "" {
+		s.warnNowhere(c.District, c.Town)
+	}
+	if err := wrong.Err(); err != nil {
 		return err
 	}
-	public, err := keys.LoadPublic(c.Key)
-	if err != nil {
-		return socket.Hinted("the .pub beside the key of gatehouse mandate key", "%v", err)
-	}
-	n := operator.NewOfficer{Public: public, Unit: c.Unit, Badge: c.Badge, District: c.District, Town: c.Town, Days: c.Days}
-	if c.Receive != "" {
-		if n.Receive, err = keys.LoadSealPublic(c.Receive); err != nil {
-			return socket.Hinted("the .pub of gatehouse mandate key FILE --receive", "%v", err)
-		}
-	}
-	s.warnNowhere(c.District, c.Town)
 	o, err := s.Issuer.AddOfficer(s.Ctx, n)
 	if err == nil {
 		err = durable.WriteFile(c.Out, o.Certificate, 0o644)
@@ -53,6 +47,40 @@ func (c officerAddCmd) Run(s *Session) error {
 		fmt.Fprintf(w, "officer  %s, %s %s, until %s\ncertificate %s\n", o.ID, o.Unit, o.Badge, clock(o.Until), c.Out)
 	})
 }
+
+// Faults are what is wrong with the arguments.
+func (c officerAddCmd) Faults() command.Faults {
+	_, wrong := c.read()
+	return wrong
+}
+
+func (c officerAddCmd) read() (n operator.NewOfficer, wrong command.Faults) {
+	n = operator.NewOfficer{Unit: c.Unit, Badge: c.Badge, District: c.District, Town: c.Town, Days: c.Days}
+	for _, f := range []struct{ flag, text string }{{"--unit", c.Unit}, {"--badge", c.Badge}} {
+		if wrong.Need(f.flag, f.text) {
+			wrong.Unless(wire.ValidText(f.text), "写单位和警号，不写姓名 a unit and a badge number, never a name", "%s: 1 至 64 个可显示的字符 1 to 64 characters that can be printed", f.flag)
+		}
+	}
+	wrong.Need("--district", c.District)
+	checkID("--district", c.District, &wrong)
+	checkID("--town", c.Town, &wrong)
+	wrong.Unless(c.Days >= 1 && c.Days <= mostDays, "到期前换发 renew it before it ends", "--days %d: 1 至 %d 天 1 to %d", c.Days, mostDays, mostDays)
+	var err error
+	if wrong.Need("--key", c.Key) {
+		n.Public, err = keys.LoadPublic(c.Key)
+		wrong.Unless(err == nil, "gatehouse mandate key 制作的 FILE.pub the .pub beside the key of gatehouse mandate key", "--key 读不出公钥 no public key: %v", err)
+	}
+	if c.Receive != "" {
+		n.Receive, err = keys.LoadSealPublic(c.Receive)
+		wrong.Unless(err == nil, "gatehouse mandate key FILE --receive 制作的 FILE.pub the .pub of gatehouse mandate key FILE --receive", "--receive 读不出公钥 no public key: %v", err)
+	}
+	if wrong.Need("--out", c.Out) {
+		wrong.Add(command.NewFile("--out", c.Out))
+	}
+	return n, wrong
+}
+
+const mostDays = mandates.LongestCertificate / 86400
 
 // warnNowhere tells of a district or a town in which no gateway is: perhaps its id is another one.
 func (s *Session) warnNowhere(district, town string) {

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"gatehouse/internal/amount"
+	"gatehouse/internal/command"
 	"gatehouse/internal/registry/issuer/authority"
-	"gatehouse/internal/socket"
 	"gatehouse/sync/wire/periods"
 )
 
@@ -27,7 +27,22 @@ type policySetCmd struct {
 }
 
 func (c policySetCmd) Run(s *Session) error {
-	var p periods.Periods
+	p, wrong := c.read()
+	if err := wrong.Err(); err != nil {
+		return err
+	}
+	return c.signPolicy(s, p)
+}
+
+// Faults are what is wrong with the arguments.
+func (c policySetCmd) Faults() command.Faults {
+	_, wrong := c.read()
+	return wrong
+}
+
+func (c policySetCmd) read() (p periods.Periods, wrong command.Faults) {
+	c.check(&wrong)
+	named := false
 	for _, f := range []struct {
 		name string
 		days *uint16
@@ -36,14 +51,12 @@ func (c policySetCmd) Run(s *Session) error {
 		if f.days == nil {
 			continue
 		}
-		if *f.to = *f.days; *f.to < 1 || *f.to > periods.Most {
-			return socket.Hinted("a policy only shortens; registryd policy remove takes it away", "%s %d: want 1 to %d", f.name, *f.to, periods.Most)
-		}
+		named, *f.to = true, *f.days
+		wrong.Unless(*f.to >= 1 && *f.to <= periods.Most, "只能缩短；要取消用 registryd policy remove；a policy only shortens; registryd policy remove takes it away",
+			"%s %d: 1 至 %d 天 want 1 to %d", f.name, *f.to, periods.Most, periods.Most)
 	}
-	if p == (periods.Periods{}) {
-		return socket.Hinted("--who-days, --child-days, --registry-who-days or --admin-days", "a policy names a period at least")
-	}
-	return c.signPolicy(s, p)
+	wrong.Unless(named, "--who-days, --child-days, --registry-who-days, --admin-days", "至少写一个期限 a policy names a period at least")
+	return p, wrong
 }
 
 // signPolicy signs the document that differs by the policy alone; an empty one takes it away.

@@ -95,7 +95,7 @@ func writeBrief(w io.Writer, run operator.Brief, done api.Forgotten, shut int) {
 func loadKey(path string) ([]byte, error) {
 	key, err := keys.LoadSealKey(path)
 	if err != nil {
-		return nil, socket.Hinted("--key names records.key, which registryd init wrote into the offline directory", "%v", err)
+		return nil, socket.Hinted("写明优盘上的 records.key；--key names records.key, which registryd init wrote into the offline directory", "--key 读不出私钥 no private key: %v", err)
 	}
 	return key, nil
 }

@@ -60,22 +60,13 @@ func (c Erase) Run(s *Session) error {
 	if c.Under14 {
 		return c.brief(s)
 	}
-	if c.Tenancy == "" {
-		return socket.Hinted("registryd tenancies shows them; --under-14 is for all who are under 14", "no tenancy is named")
+	key, wrong := c.read()
+	var err error
+	if c.Tenancy != "" {
+		c.Tenancy, err = s.Tenancy(c.Tenancy)
+		wrong.Add(err)
 	}
-	if err := operator.CheckFile(c.Case); err != nil {
-		return err
-	}
-	key, err := loadKey(c.Key)
-	if err != nil {
-		return err
-	}
-	if c.Order != "" {
-		if err := command.NewFile("--order", c.Order); err != nil {
-			return err
-		}
-	}
-	if c.Tenancy, err = s.Tenancy(c.Tenancy); err != nil {
+	if err := wrong.Err(); err != nil {
 		return err
 	}
 	home, err := s.Issuer.Forget(s.Ctx, operator.Forget{Tenancy: c.Tenancy, Reason: c.Reason, Case: c.Case, Order: c.Order != ""})
@@ -96,6 +87,34 @@ func (c Erase) Run(s *Session) error {
 	return s.Print(map[string]any{"building": home.Building, "erased": done.Erased, "later": done.Later, "shut": found.Shut}, err, func(w io.Writer) {
 		c.write(w, home.Building, done, found.Shut)
 	})
+}
+
+// Faults are what is wrong with the arguments.
+func (c Erase) Faults() command.Faults {
+	_, wrong := c.read()
+	return wrong
+}
+
+func (c Erase) read() (key []byte, wrong command.Faults) {
+	var err error
+	if wrong.Need("--key", c.Key) {
+		key, err = loadKey(c.Key)
+		wrong.Add(err)
+	}
+	if c.Under14 {
+		return key, wrong
+	}
+	wrong.Unless(c.Tenancy != "", "租约见 registryd tenancies；全部未满 14 岁的用 --under-14；registryd tenancies shows them; --under-14 is for all who are under 14", "没有写租约 no tenancy is named")
+	if reasons := operator.Reasons("forget"); wrong.Need("--reason", c.Reason) {
+		wrong.Unless(slices.Contains(reasons, c.Reason), "住户申请写 resident，法院命令写 order；resident for a resident's request, order for a court's", "--reason %q: %s", c.Reason, strings.Join(reasons, " / "))
+	}
+	if wrong.Need("--case", strings.TrimSpace(c.Case)) {
+		wrong.Add(operator.CheckFile(c.Case))
+	}
+	if c.Order != "" {
+		wrong.Add(command.NewFile("--order", c.Order))
+	}
+	return key, wrong
 }
 
 // write says what was done; shut is the number of batches that the key does not open.

@@ -72,10 +72,32 @@ func (n NextTrust) Sign() (SignedTrust, error) {
 }
 
 // loadRoot loads the root's key, which must be that of the registry in these directories.
-func (n NextTrust) loadRoot(stick string) (ed25519.PrivateKey, error) {
+// Wrong returns what is wrong with the directories and the root's key, which Sign would refuse; nothing where no root is named.
+func (n NextTrust) Wrong() []error {
+	dirs := areDirectories(n.Dir, n.Front)
+	var root error
+	switch {
+	case n.Root == "":
+	case dirs == nil:
+		_, root = n.loadRoot(filepath.Dir(n.Root))
+	default: // whose it is can't be known
+		_, root = n.rootKey()
+	}
+	return []error{dirs, root}
+}
+
+func (n NextTrust) rootKey() (ed25519.PrivateKey, error) {
 	root, err := keys.LoadPrivateKey(n.Root)
 	if err != nil {
-		return nil, api.Hinted("--root names root.key on its stick", "%v", err)
+		return nil, api.Hinted("--root 写明优盘上的 root.key；--root names root.key on its stick", "--root: %v", err)
+	}
+	return root, nil
+}
+
+func (n NextTrust) loadRoot(stick string) (ed25519.PrivateKey, error) {
+	root, err := n.rootKey()
+	if err != nil {
+		return nil, err
 	}
 	public, err := rootOf(n.Dir, stick, n.Front)
 	if err != nil {
