@@ -28,7 +28,7 @@ func TestForget(t *testing.T) {
 	stop()
 	town.Enrol(t, b.path("state"))
 	stop = b.serve()
-	b.fails("", []string{"none 读不了 can't be read: no such file", "hint: 写明登记中心给的命令"}, "forget", b.path("none"))
+	b.fails("", []string{"none 读不了 can't be read: 没有这个文件 there is no such file", "hint: 写明登记中心给的命令"}, "forget", b.path("none"))
 	b.fails("", []string{"这不是登记中心签名的抹除命令 this is no order to erase", "hint: 由登记中心用 registryd forget", "registryd forget TENANCY --order FILE writes one"}, "forget", b.path("cut"))
 	if out := b.ok("", "forget", b.path("order")); out != "已接受，几分钟内从本机日志中抹去，不必重复下达 taken: erased from this gateway's log within minutes, also after a restart; no need to give it again\n" {
 		t.Error(out)

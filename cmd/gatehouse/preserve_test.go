@@ -82,17 +82,21 @@ func TestPreserve(t *testing.T) {
 	b.fails("", []string{"is there already"}, sign("order")...)
 	b.fails("", []string{"span_too_wide", "24h0m1s", "hint: "}, sign("no", "--from", now.Add(-25*time.Hour-time.Second).Format(time.RFC3339))...)
 	b.fails("", []string{"span_future", "时间段须在签名之前开始，可以在签名之后结束", "may end after it"}, sign("no", "--from", now.Add(time.Hour).Format(time.RFC3339), "--to", now.Add(2*time.Hour).Format(time.RFC3339))...)
-	b.fails("", []string{"no_case"}, sign("no", "--case", "")...)
+	b.fails("", []string{"缺少 missing: --case\nhint: "}, sign("no", "--case", "")...)
 	b.fails("", []string{"certificate_over"}, sign("no", "--officer", certificate(now.AddDate(0, 0, -1)))...)
-	b.fails("", []string{"is of another key", "hint: --officer FILE and --key FILE of the same officer"}, sign("no", "--key", b.path("other.key"))...)
-	b.fails("", []string{"is not in order: --gateway BUILDING/GATEWAY"}, sign("no", "--gateway", "lane-7")...)
+	b.fails("", []string{"is of another key", "hint: 须是同一人的 --officer 和 --key；--officer FILE and --key FILE of the same officer"}, sign("no", "--key", b.path("other.key"))...)
+	b.fails("", []string{"--gateway \"lane-7\": 楼栋/网关 BUILDING/GATEWAY\nhint: "}, sign("no", "--gateway", "lane-7")...)
 	b.fails("", []string{"order 不是登记中心签发的侦查人员证书 is no officer's certificate of the registry\nhint: 由登记中心的管理人员制作 the operator of the registry makes it: registryd officer add"}, sign("no", "--officer", b.path("order"))...)
 	b.ok("", sign("ahead", "--from", now.Add(-time.Hour).Format(time.RFC3339), "--to", now.Add(time.Hour).Format(time.RFC3339))...)
 	for _, bad := range []string{"yesterday", now.Add(-time.Hour).Format("2006-01-02 15:04"), now.Add(-time.Hour).Format("2006-01-02T15:04:05")} {
 		b.fails("", []string{"不是带时区的时间 no time with a zone: \"" + bad, "hint: 连同时区写 write it with its zone: 2026-01-31T08:00:00+08:00"}, sign("no", "--from", bad)...)
 	}
-	b.fails("", []string{"楼栋、网关、门、时间段或案号不对", "door, span or case number is not in order", "hint: 门的名称", "gatehouse status in the house shows them"}, sign("no", "--door", "前门")...)
-	b.fails("", []string{"no 读不了 can't be read: no such file", "hint: 写明 gatehouse preserve sign --out 写出的保全令"}, "preserve", b.path("no"))
+	b.fails("", []string{"--door \"前门\": 不是门的名称 no name of a door", "hint: 门的名称", "gatehouse status in the house shows them"}, sign("no", "--door", "前门")...)
+	b.fails("", []string{"no 读不了 can't be read: 没有这个文件 there is no such file", "hint: 写明 gatehouse preserve sign --out 写出的保全令"}, "preserve", b.path("no"))
+
+	b.fails("", []string{"有 5 处不对，什么都没有做 5 things are wrong, and nothing was done:\n  1. --gateway ", "\n  2. 不是带时区的时间", "\n  3. " + b.path("none") + " 读不了", "\n     hint: " + "由登记中心的管理人员制作", "\n  4. ", "\n  5. " + b.path("order") + " 已经存在"},
+		sign("order", "--gateway", "lane-7", "--to", "noon", "--officer", b.path("none"), "--key", b.path("none"))...)
+	b.fails("", []string{"2 things are wrong, and nothing was done:\n  1. 缺少 missing: --gateway, --from, --to, --case, --officer, --out\n", "\n  2. --door \"前门\": "}, "preserve", "sign", "--door", "前门")
 
 	self, err := os.Executable()
 	must(t, err)

@@ -49,7 +49,7 @@ func TestQuery(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(b.path("mandate"), envelope, 0o600))
 
-	b.fails("", []string{"none 读不了 can't be read: no such file", "hint: 用 --mandate 写明审批人签名的调取令", "the signed mandate"}, "query", "--mandate", b.path("none"), "--out", b.path("answer"))
+	b.fails("", []string{"none 读不了 can't be read: 没有这个文件 there is no such file", "hint: 用 --mandate 写明审批人签名的调取令", "the signed mandate"}, "query", "--mandate", b.path("none"), "--out", b.path("answer"))
 	// Nothing is counted where the answer can't be written: the only one is still there afterwards.
 	b.fails("", []string{"can't be written: no such file", "nothing is counted"}, "query", "--mandate", b.path("mandate"), "--out", b.path("none/answer"))
 	b.fails("", []string{"counts from 1", "hint: 新的查询不写 --use leave --use out"}, "query", "--mandate", b.path("mandate"), "--out", b.path("answer"), "--use", "0")

@@ -79,9 +79,9 @@ func (r *centre) forgets(trust wire.Trust, tenancy wire.ID, seals [][]byte) {
 	t.Helper()
 	records, short := filepath.Join(r.dir, "offline", "records.key"), tenancy.String()[:8]
 	before := r.ok("entries")
-	r.refused("no reason to erase", "forget", short, "--key", records, "--reason", "arrears", "--case", "12")
+	r.refused("不是理由 is no reason: resident / order", "forget", short, "--key", records, "--reason", "arrears", "--case", "12")
 	r.refused("somebody's name", "forget", short, "--key", records, "--reason", "order", "--case", "张三")
-	r.refused("no case", "forget", short, "--key", records, "--reason", "order", "--case", " ")
+	r.refused("缺少 missing: --case", "forget", short, "--key", records, "--reason", "order", "--case", " ")
 	r.refused("no tenancy", "forget", wire.ID{8}.String(), "--key", records, "--reason", "order", "--case", "12")
 	r.refused("PEM", "forget", short, "--key", filepath.Join(r.dir, "offline", "root.key"), "--reason", "order", "--case", "12")
 	r.refused("opens nothing of building", "forget", short, "--key", filepath.Join(r.dir, "offline", "escrow.key"), "--reason", "order", "--case", "12")

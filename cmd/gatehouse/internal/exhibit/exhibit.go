@@ -81,7 +81,7 @@ func (s Source) open(c *Caller) (o opened, err error) {
 	if err != nil {
 		return o, err
 	}
-	file, err := input.ReadFile(c.Ctx, s.File, mostFile)
+	file, err := command.ReadFile(c.Ctx, s.File, mostFile, o.say("do_file"))
 	if err != nil {
 		return o, err
 	}
@@ -95,7 +95,7 @@ func (s Source) open(c *Caller) (o opened, err error) {
 // trust reads what the caller believes; nothing is given: nothing.
 func (s Source) trust(c *Caller, say func(string, ...any) string) (t evidence.Trust, err error) {
 	if s.Trust != "" {
-		t.Document, err = input.ReadFile(c.Ctx, s.Trust, mostKey)
+		t.Document, err = command.ReadFile(c.Ctx, s.Trust, mostKey, say("do_trust"))
 		return t, err
 	}
 	if s.Root == "" {

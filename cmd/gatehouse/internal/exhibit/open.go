@@ -16,7 +16,6 @@ import (
 	"crypto/sha256"
 
 	"gatehouse/internal/command"
-	"gatehouse/internal/input"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/text"
 	"gatehouse/sync/wire/sealing"
@@ -42,7 +41,7 @@ func (o openCmd) Run(c *Caller) error {
 		return err
 	}
 	say := func(key string, args ...any) string { return words.Say(text.System(o.Lang), "evidence."+key, args...) }
-	raw, err := input.ReadFile(c.Ctx, o.Key, mostKey)
+	raw, err := command.ReadFile(c.Ctx, o.Key, mostKey, say("do_no_receiver"))
 	if err != nil {
 		return err
 	}
@@ -50,7 +49,7 @@ func (o openCmd) Run(c *Caller) error {
 	if block == nil || block.Type != sealKey {
 		return socket.Hinted(say("do_no_receiver"), "%s", say("no_receiver", o.Key))
 	}
-	sealed, err := input.ReadFile(c.Ctx, o.Sealed, mostFile)
+	sealed, err := command.ReadFile(c.Ctx, o.Sealed, mostFile, say("do_no_answer"))
 	if err != nil {
 		return err
 	}

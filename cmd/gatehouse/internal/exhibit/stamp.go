@@ -12,8 +12,8 @@ import (
 	"net/url"
 	"time"
 
+	"gatehouse/internal/command"
 	"gatehouse/internal/evidence/stamp"
-	"gatehouse/internal/input"
 	"gatehouse/internal/socket"
 )
 
@@ -113,7 +113,7 @@ func (s Stamped) judge(c *Caller, o opened) (*stamp.Stamp, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, err := input.ReadFile(c.Ctx, s.Stamp, stamp.MaxSize)
+	answer, err := command.ReadFile(c.Ctx, s.Stamp, stamp.MaxSize, o.say("do_stamp"))
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (s Stamped) judge(c *Caller, o opened) (*stamp.Stamp, error) {
 // certs reads the certificates that count.
 func (s Stamped) certs(c *Caller, o opened) (all []*x509.Certificate, err error) {
 	for _, name := range s.TSACert {
-		raw, err := input.ReadFile(c.Ctx, name, mostKey)
+		raw, err := command.ReadFile(c.Ctx, name, mostKey, o.say("do_no_cert"))
 		if err != nil {
 			return nil, err
 		}

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/command"
 	"gatehouse/internal/durable"
-	"gatehouse/internal/input"
 	"gatehouse/internal/mandate"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
@@ -118,7 +118,7 @@ func (c newCmd) form(s *session.Session) (mandate.Form, error) {
 		}
 		return parse(raw)
 	}
-	raw, err := input.ReadFile(s.Ctx, c.Form, mostForm)
+	raw, err := command.ReadFile(s.Ctx, c.Form, mostForm, "写明填好的 JSON 表格；不带 --form 则逐项提问；name the JSON that is filled in; without --form it asks")
 	if err != nil {
 		return mandate.Form{}, err
 	}

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
-	"gatehouse/internal/input"
 	"gatehouse/internal/mandate"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
@@ -29,7 +28,7 @@ func enrolled(s *session.Session, m mandate.Mandate, files []string, trust *wire
 	}
 	var shown []mandates.Certificate
 	for _, file := range files {
-		envelope, err := input.ReadFile(s.Ctx, file, wire.MaxMessage)
+		envelope, err := s.Paper(file, enrolHint)
 		if err != nil {
 			return err
 		}

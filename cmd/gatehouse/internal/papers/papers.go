@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
-	"gatehouse/internal/input"
+	"gatehouse/internal/command"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/mandate"
 	"gatehouse/internal/socket"
@@ -42,7 +42,7 @@ func (t trusted) load(s *session.Session, registry string) (*wire.Trust, error) 
 	if err != nil {
 		return nil, err
 	}
-	envelope, err := input.ReadFile(s.Ctx, t.Trust, mostTrust)
+	envelope, err := command.ReadFile(s.Ctx, t.Trust, mostTrust, "--trust 写明登记中心的 trust.cose，网关的密钥目录里也有；--trust names trust.cose of the registry, which a gateway has in its directory of keys, too")
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +57,9 @@ func (t trusted) load(s *session.Session, registry string) (*wire.Trust, error) 
 	return &document, nil
 }
 
+// formHint says which file is wanted where a mandate is, signed or not.
+const formHint = "写明 gatehouse mandate new --out 写出的表格，或者 gatehouse mandate sign --out 写出的调取令；name the form, which gatehouse mandate new --out wrote, or the mandate, which gatehouse mandate sign --out wrote"
+
 // paper is a mandate as it was read from a file.
 type paper struct {
 	mandate  mandate.Mandate
@@ -69,7 +72,7 @@ type paper struct {
 
 // read reads a signed mandate, or a form that nobody has signed.
 func read(s *session.Session, path string) (p paper, err error) {
-	raw, err := input.ReadFile(s.Ctx, path, mostForm)
+	raw, err := command.ReadFile(s.Ctx, path, mostForm, formHint)
 	if err != nil {
 		return p, err
 	}

@@ -2,17 +2,18 @@ package papers
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/query"
 	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/command"
 	"gatehouse/internal/holds"
-	"gatehouse/internal/input"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/trueclock"
 	"gatehouse/sync/wire"
@@ -64,77 +65,116 @@ func (c preserveCmd) Run(s *session.Session) error {
 }
 
 func (c preserveCmd) sign(s *session.Session) (ordered, error) {
-	certificate, err := input.ReadFile(s.Ctx, c.Officer, wire.MaxMessage)
-	if err != nil {
+	o, wrong := c.order(time.Now())
+	by := c.papers(s, &wrong)
+	if err := wrong.Err(); err != nil {
 		return ordered{}, err
 	}
-	officer, registry, err := mandates.ReadCertificate(certificate)
-	if err != nil {
-		return ordered{}, noCertificate(c.Officer)
-	}
-	trust, err := c.load(s, registry)
-	if err != nil {
-		return ordered{}, err
-	}
-	signer, err := signing(c.officerKey).signer(s)
-	if err != nil {
-		return ordered{}, err
-	}
-	if !bytes.Equal(signer.Public().(ed25519.PublicKey), officer.Public[:]) {
-		return ordered{}, socket.Hinted("--officer FILE and --key FILE of the same officer", "the certificate %s is of another key", c.Officer)
-	}
-	o, err := c.order(certificate, time.Now())
-	if err != nil {
-		return ordered{}, err
-	}
+	o.Certificate = by.certificate
 	now := int64(o.Signed)
-	if refusal := holds.Examine(holds.Taken{Order: o, Officer: officer}, holds.Question{Now: trueclock.Interval{Sure: now, Lo: now, Hi: now}}); refusal != nil {
+	if refusal := holds.Examine(holds.Taken{Order: o, Officer: by.officer}, holds.Question{Now: trueclock.Interval{Sure: now, Lo: now, Hi: now}}); refusal != nil {
 		return ordered{}, saidNo(refusal)
 	}
-	envelope, err := o.Sign(registry, signer)
+	envelope, err := o.Sign(by.registry, by.key)
 	if err != nil {
-		return ordered{}, unsigned(err)
+		return ordered{}, socket.Hinted(signingFailed, "%v", err)
 	}
-	if _, err := officer.Open(envelope, registry); err != nil {
-		return ordered{}, socket.Hinted("does --public belong to the key that signed?", "the signature does not hold: nothing is written")
+	if _, err := by.officer.Open(envelope, by.registry); err != nil {
+		return ordered{}, socket.Hinted("--public 与签名的密钥是一对吗？does --public belong to the key that signed?", "签名不对，什么都没有写 the signature does not hold: nothing is written")
 	}
-	if trust != nil {
-		if _, refusal := holds.Open(envelope, *trust); refusal != nil {
+	if by.trust != nil {
+		if _, refusal := holds.Open(envelope, *by.trust); refusal != nil {
 			return ordered{}, saidNo(refusal)
 		}
 	}
-	return ordered{c.Out, o.Reference.String(), o.Gateway, o.Door, moment(c.From), moment(c.To)}, save(c.Out, envelope)
+	from, _ := moment(c.From) // in the zone that each is written with
+	to, _ := moment(c.To)
+	return ordered{c.Out, o.Reference.String(), o.Gateway, o.Door, from, to}, save(c.Out, envelope)
 }
 
-// unsigned says what is wrong with an order that can't be signed, or that the signing program was.
-func unsigned(err error) error {
-	if !errors.Is(err, wire.ErrMalformed) {
-		return socket.Hinted("看签名程序的提示 see what the program of --sign-with said: 64 bytes of a signature on standard output, and exit code 0", "%v", err)
+// signatory is who signs an order, as their files say.
+type signatory struct {
+	certificate []byte
+	officer     mandates.Certificate
+	registry    string
+	trust       *wire.Trust // nil: none was given
+	key         crypto.Signer
+}
+
+// papers reads the files of who signs, and tries the one that is to be written.
+func (c preserveCmd) papers(s *session.Session, wrong *command.Faults) (by signatory) {
+	var err error
+	if c.Officer != "" {
+		by.certificate, err = s.Paper(c.Officer, enrolHint)
+		wrong.Add(err)
 	}
-	return socket.Hinted("门的名称用小写字母、数字和连字符，楼里的人用 gatehouse status 能看到，登记中心也知道；--from 早于 --to；案号最多 64 字 "+
-		"names have a-z, 0-9 and -, as front: gatehouse status in the house shows them, and the registry's operator knows them; --from before --to; a case number of 64 characters at most",
-		"楼栋、网关、门、时间段或案号不对 building, gateway, door, span or case number is not in order: --gateway BUILDING/GATEWAY --door DOOR")
-}
-
-// moment is a time of the command line, in the zone that it is written with; order has refused what is none.
-func moment(text string) time.Time {
-	at, _ := time.Parse(time.RFC3339, text)
-	return at
-}
-
-// order is what the officer signs now.
-func (c preserveCmd) order(certificate []byte, now time.Time) (o mandates.Order, err error) {
-	o = mandates.Order{Gateway: c.Gateway, Door: c.Door, Case: c.Case, Signed: uint32(now.Unix()), Certificate: certificate}
-	rand.Read(o.Reference[:]) // never fails: it ends the program instead
-	for _, one := range []struct {
-		text string
-		into *uint32
-	}{{c.From, &o.From}, {c.To, &o.Until}} {
-		at, err := time.Parse(time.RFC3339, one.text) // with its zone: that of this machine may be another than the house's
-		if unix := at.Unix(); err != nil || unix <= 0 || unix > 1<<32-1 {
-			return o, socket.Hinted("连同时区写 write it with its zone: 2026-01-31T08:00:00+08:00", "不是带时区的时间 no time with a zone: %q", one.text)
+	if err == nil && c.Officer != "" {
+		if by.officer, by.registry, err = mandates.ReadCertificate(by.certificate); err != nil {
+			wrong.Add(noCertificate(c.Officer))
 		}
-		*one.into = uint32(at.Unix())
 	}
-	return o, nil
+	by.trust, err = c.load(s, by.registry)
+	wrong.Add(err)
+	if by.key, err = signing(c.officerKey).signer(s); err != nil {
+		wrong.Add(err)
+	} else if by.registry != "" {
+		wrong.Unless(bytes.Equal(by.key.Public().(ed25519.PublicKey), by.officer.Public[:]), "须是同一人的 --officer 和 --key；--officer FILE and --key FILE of the same officer",
+			"证书属于另一把密钥 the certificate %s is of another key", c.Officer)
+	}
+	if c.Out != "" {
+		wrong.Add(command.NewFile("--out", c.Out))
+	}
+	return by
+}
+
+// signingFailed is what to do where a signing program fails.
+const signingFailed = "看签名程序的提示 see what the program of --sign-with said: 64 bytes of a signature on standard output, and exit code 0"
+
+// moment is a time of the command line, in the zone that it is written with.
+func moment(text string) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339, text) // with its zone: that of this machine may be another than the house's
+	if unix := at.Unix(); err != nil || unix <= 0 || unix > 1<<32-1 {
+		return at, socket.Hinted("连同时区写 write it with its zone: 2026-01-31T08:00:00+08:00", "不是带时区的时间 no time with a zone: %q", text)
+	}
+	return at, nil
+}
+
+// Faults are what is wrong with the arguments, but for the files that they name.
+func (c preserveCmd) Faults() command.Faults {
+	_, wrong := c.order(time.Now())
+	return wrong
+}
+
+// order is what the officer signs now, but for the certificate.
+func (c preserveCmd) order(now time.Time) (o mandates.Order, wrong command.Faults) {
+	const names = "门的名称用小写字母、数字和连字符，楼里的人用 gatehouse status 能看到，登记中心也知道；names have a-z, 0-9 and -, as front: gatehouse status in the house shows them, and the registry's operator knows them"
+	o = mandates.Order{Gateway: c.Gateway, Door: c.Door, Case: c.Case, Signed: uint32(now.Unix())}
+	rand.Read(o.Reference[:]) // never fails: it ends the program instead
+	if wrong.Need("--gateway", c.Gateway) {
+		wrong.Unless(strings.Count(c.Gateway, "/") == 1 && wire.ValidAddress(c.Gateway), names, "--gateway %q: 楼栋/网关 BUILDING/GATEWAY", c.Gateway)
+	}
+	if wrong.Need("--door", c.Door) {
+		wrong.Unless(wire.ValidName(c.Door, false), names, "--door %q: 不是门的名称 no name of a door", c.Door)
+	}
+	for _, one := range []struct {
+		flag, text string
+		into       *uint32
+	}{{"--from", c.From, &o.From}, {"--to", c.To, &o.Until}} {
+		if !wrong.Need(one.flag, one.text) {
+			continue
+		}
+		at, err := moment(one.text)
+		wrong.Add(err)
+		if err == nil {
+			*one.into = uint32(at.Unix())
+		}
+	}
+	wrong.Unless(o.From == 0 || o.Until == 0 || o.From < o.Until, "--to 须晚于 --from；--to is later than --from", "--from, --to: 时间段是空的 the span is empty")
+	if wrong.Need("--case", c.Case) {
+		wrong.Unless(wire.ValidText(c.Case), "案号最多 64 字 64 characters at most", "--case: 太长，或者有不能显示的字符 too long, or with what can't be printed")
+	}
+	for _, one := range []struct{ flag, text string }{{"--officer", c.Officer}, {"--out", c.Out}} {
+		wrong.Need(one.flag, one.text)
+	}
+	return o, wrong
 }

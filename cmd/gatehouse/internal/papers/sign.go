@@ -5,18 +5,15 @@ import (
 	"context"
 	"crypto"
 	"crypto/ed25519"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"os/exec"
 	"strings"
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/command"
 	"gatehouse/internal/durable"
-	"gatehouse/internal/input"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/mandate"
 	"gatehouse/internal/socket"
@@ -88,7 +85,7 @@ func (c signCmd) sign(s *session.Session) (signed, error) {
 
 // form is what is to be signed. A signed mandate is signed again to withdraw it, and for nothing else.
 func (c signCmd) form(s *session.Session) (form mandate.Form, err error) {
-	raw, err := input.ReadFile(s.Ctx, c.Form, mostForm)
+	raw, err := command.ReadFile(s.Ctx, c.Form, mostForm, formHint)
 	if err != nil {
 		return form, err
 	}
@@ -195,8 +192,8 @@ func (t token) Sign(_ io.Reader, message []byte, _ crypto.SignerOpts) ([]byte, e
 
 // save writes a new file, and never over another.
 func save(path string, content []byte) error {
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return socket.Hinted("name a new file", "%s is there already and stays as it is", path)
+	if err := command.NewFile("--out", path); err != nil {
+		return err
 	}
 	return durable.WriteFile(path, content, 0o600) // case and flats are nobody else's
 }

@@ -2,9 +2,8 @@ package session
 
 import (
 	"errors"
-	"io/fs"
 
-	"gatehouse/internal/input"
+	"gatehouse/internal/command"
 	"gatehouse/internal/socket"
 	"gatehouse/internal/web/text"
 	"gatehouse/sync/wire"
@@ -12,11 +11,7 @@ import (
 
 // Paper reads a signed paper, which is one message. Where the file can't be read, the hint says which one is wanted.
 func (s *Session) Paper(path, hint string) ([]byte, error) {
-	envelope, err := input.ReadFile(s.Ctx, path, wire.MaxMessage)
-	if p := (*fs.PathError)(nil); errors.As(err, &p) {
-		return nil, socket.Hinted(hint, "%s 读不了 can't be read: %v", path, p.Err)
-	}
-	return envelope, err
+	return command.ReadFile(s.Ctx, path, wire.MaxMessage, hint)
 }
 
 // InBoth is an error of the daemon in both languages, Chinese first, where the page has words for it: papers are shown by

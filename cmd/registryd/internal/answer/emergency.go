@@ -5,7 +5,7 @@ import (
 	"io"
 
 	"gatehouse/internal/calendar"
-	"gatehouse/internal/input"
+	"gatehouse/internal/command"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/socket"
 )
@@ -23,7 +23,7 @@ type validateCmd struct {
 
 // Run hands a validation to the front.
 func (c validateCmd) Run(s *Session) error {
-	envelope, err := input.ReadFile(s.Ctx, c.Validation, mostMandate)
+	envelope, err := command.ReadFile(s.Ctx, c.Validation, mostMandate, "写明 gatehouse mandate validate --out 写出的文件 name the file that gatehouse mandate validate --out wrote")
 	if err != nil {
 		return err
 	}

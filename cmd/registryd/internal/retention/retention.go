@@ -18,7 +18,6 @@ import (
 	"gatehouse/internal/command"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/holds"
-	"gatehouse/internal/input"
 	"gatehouse/internal/mandate"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
@@ -89,6 +88,9 @@ func (c Erase) Run(s *Session) error {
 	})
 }
 
+// mostCase is the longest file number that the audit takes, in bytes.
+const mostCase = 64
+
 // Faults are what is wrong with the arguments.
 func (c Erase) Faults() command.Faults {
 	_, wrong := c.read()
@@ -106,9 +108,10 @@ func (c Erase) read() (key []byte, wrong command.Faults) {
 	}
 	wrong.Unless(c.Tenancy != "", "租约见 registryd tenancies；全部未满 14 岁的用 --under-14；registryd tenancies shows them; --under-14 is for all who are under 14", "没有写租约 no tenancy is named")
 	if reasons := operator.Reasons("forget"); wrong.Need("--reason", c.Reason) {
-		wrong.Unless(slices.Contains(reasons, c.Reason), "住户申请写 resident，法院命令写 order；resident for a resident's request, order for a court's", "--reason %q: %s", c.Reason, strings.Join(reasons, " / "))
+		wrong.Unless(slices.Contains(reasons, c.Reason), "住户申请写 resident，法院命令写 order；resident for a resident's request, order for a court's", "--reason %q 不是理由 is no reason: %s", c.Reason, strings.Join(reasons, " / "))
 	}
 	if wrong.Need("--case", strings.TrimSpace(c.Case)) {
+		wrong.Unless(len(c.Case) <= mostCase, "写编号，不写经过 write the number, and no story", "--case: 最多 %d 字节 %d bytes at most", mostCase, mostCase)
 		wrong.Add(operator.CheckFile(c.Case))
 	}
 	if c.Order != "" {
@@ -154,9 +157,9 @@ func (c Preserve) Run(s *Session) error {
 
 // preserve shows the order to the front, if the issuer has its officer on the list.
 func (c Preserve) preserve(s *Session) (got api.Preserved, err error) {
-	envelope, err := input.ReadFile(s.Ctx, c.Order, wire.MaxMessage)
+	envelope, err := command.ReadFile(s.Ctx, c.Order, wire.MaxMessage, "写明 gatehouse preserve sign --out 写出的保全令 name the signed order, which gatehouse preserve sign --out wrote")
 	if err != nil {
-		return got, socket.Hinted("name the file that gatehouse preserve sign wrote with --out", "%v", err)
+		return got, err
 	}
 	if got.Refusal, err = s.enrolled(envelope); err == nil && got.Refusal == nil {
 		got, err = s.Front.Preserve(s.Ctx, api.Order{Envelope: envelope})
