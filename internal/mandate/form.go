@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/mandates"
@@ -81,9 +82,16 @@ func (k *PublicKey) UnmarshalText(text []byte) (err error) {
 	return nil
 }
 
-// ParseForm reads JSON strictly: a field that nobody knows is an error, since what it was meant to
+// ErrNotUTF8 means a form in another encoding, as GBK or UTF-16.
+var ErrNotUTF8 = errors.New("文件不是 UTF-8 编码 the file is not UTF-8")
+
+// ParseForm reads JSON strictly, with or without a byte order mark: a field that nobody knows is an error, since what it was meant to
 // limit would not be limited.
 func ParseForm(text []byte) (f Form, err error) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	if !utf8.Valid(text) { // the decoder would put other characters there, and that would be signed
+		return Form{}, ErrNotUTF8
+	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&f); err != nil {
@@ -108,7 +116,7 @@ func inWords(err error) error {
 }
 
 // Mandate returns what the form says, signed at now unless it names a time. An error is a *Refusal
-// of a wildcard, or names the field.
+// of a wildcard, or joins all that is wrong, each with the name of its field.
 func (f Form) Mandate(now time.Time) (m Mandate, err error) {
 	if refusal := f.wildcard(); refusal != nil {
 		return m, refusal
@@ -128,50 +136,85 @@ func (f Form) Mandate(now time.Time) (m Mandate, err error) {
 	if f.Issued.IsZero() {
 		f.Issued = now
 	}
-	for _, err := range []error{f.names(&m), f.times(&m), f.telling(&m), f.officers(&m)} {
-		if err != nil {
-			return Mandate{}, err
-		}
+	if err := errors.Join(f.ids(), f.texts(), f.names(&m), f.times(&m), f.telling(&m), f.officers(&m)); err != nil {
+		return Mandate{}, err
 	}
 	_, err = mandates.Encode(m)
 	return m, err
 }
 
+// ids looks at the ids of places.
+func (f Form) ids() error {
+	all := []struct{ field, id string }{{"district", f.District}, {"town", f.Town}, {"building", f.Building}}
+	for gateway, doors := range f.Gateways {
+		all = append(all, struct{ field, id string }{"gateways", gateway})
+		for _, d := range doors {
+			all = append(all, struct{ field, id string }{"gateways", d})
+		}
+	}
+	bad := map[string]bool{}
+	var wrong []error
+	for _, one := range all {
+		if !bad[one.field] && !wire.ValidName(one.id, false) {
+			bad[one.field] = true
+			wrong = append(wrong, fmt.Errorf("%s: 编号只用小写字母、数字和连字符，1 至 32 个 an id has a-z, 0-9 and -, 1 to 32", one.field))
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+// texts looks at what is free text; what is empty is the judge's to refuse.
+func (f Form) texts() error {
+	all := []struct{ field, text string }{{"case", f.Case}, {"notice", f.Notice}, {"purpose", f.Purpose}, {"issuing.name", f.Issuing.Name}, {"issuing.file", f.Issuing.File},
+		{"validating.name", f.Validating.Name}, {"validating.file", f.Validating.File}, {"no_notice", f.NoNotice}, {"withdrawn", f.Withdrawn}}
+	for _, o := range f.Officers {
+		all = append(all, []struct{ field, text string }{{"officers.unit", o.Unit}, {"officers.badge", o.Badge}}...)
+	}
+	for _, flat := range f.Flats {
+		all = append(all, struct{ field, text string }{"flats", flat})
+	}
+	var wrong []error
+	for _, one := range all {
+		if one.text != "" && !wire.ValidText(one.text) {
+			wrong = append(wrong, fmt.Errorf("%s: 最多 64 字，不能有换行等控制字符 64 characters at most, all of them printable", one.field))
+		}
+	}
+	return errors.Join(wrong...)
+}
+
 // names reads what is written as hex digits.
 func (f Form) names(m *Mandate) error {
+	var wrong []error
 	if f.Reference == "" {
 		_, _ = rand.Read(m.Reference[:]) // never fails
-	} else if err := digits("reference", strings.ToLower(f.Reference), m.Reference[:]); err != nil {
-		return err
+	} else {
+		wrong = append(wrong, digits("reference", strings.ToLower(f.Reference), m.Reference[:]))
 	}
 	for _, text := range sorted(lower(f.Cards)) {
 		var c wire.CredentialID
-		if err := digits("cards", text, c[:]); err != nil {
-			return err
-		}
+		wrong = append(wrong, digits("cards", text, c[:]))
 		m.Request.Cards = append(m.Request.Cards, c)
 	}
 	for _, text := range sorted(lower(f.Tenancies)) {
 		var id wire.ID
-		if err := digits("tenancies", text, id[:]); err != nil {
-			return err
-		}
+		wrong = append(wrong, digits("tenancies", text, id[:]))
 		m.Request.Tenancies = append(m.Request.Tenancies, id)
 	}
-	return nil
+	return errors.Join(wrong...)
 }
 
 // digits never repeats the text: who confuses a card's number with its id must not print it.
 func digits(field, text string, into []byte) error {
 	b, err := hex.DecodeString(text)
 	if err != nil || len(b) != len(into) {
-		return fmt.Errorf("%s: %d hex digits are wanted", field, 2*len(into))
+		return fmt.Errorf("%s: 须为 %d 位十六进制数 %d hex digits are wanted", field, 2*len(into), 2*len(into))
 	}
 	copy(into, b)
 	return nil
 }
 
 func (f Form) times(m *Mandate) error {
+	var wrong []error
 	for _, t := range []struct {
 		name string
 		at   time.Time
@@ -179,17 +222,18 @@ func (f Form) times(m *Mandate) error {
 	}{{"from", f.From, &m.Request.From}, {"until", f.Until, &m.Request.Until}, {"issued", f.Issued, &m.Issued}, {"expires", f.Expires, &m.Expires}} {
 		unix := t.at.Unix()
 		if unix <= 0 || unix > 1<<32-1 {
-			return fmt.Errorf("%s: no time, or none of this age; write it as 2026-11-30T08:00:00+08:00", t.name)
+			wrong = append(wrong, fmt.Errorf("%s: 没有时间或年代不对，写成 no time, or none of this age; write it as 2026-11-30T08:00:00+08:00", t.name))
+			continue
 		}
 		*t.into = uint32(unix)
 	}
-	switch {
-	case m.Request.Until <= m.Request.From:
-		return errors.New("until: 须晚于 from it has to be after from")
-	case m.Expires <= m.Issued:
-		return fmt.Errorf("expires: 须晚于签发 it has to be after the signing, %s", day(m.Issued))
+	if r := m.Request; r.From != 0 && r.Until != 0 && r.Until <= r.From {
+		wrong = append(wrong, errors.New("until: 须晚于 from it has to be after from"))
 	}
-	return nil
+	if m.Issued != 0 && m.Expires != 0 && m.Expires <= m.Issued {
+		wrong = append(wrong, fmt.Errorf("expires: 须晚于签发 it has to be after the signing, %s", day(m.Issued)))
+	}
+	return errors.Join(wrong...)
 }
 
 func (f Form) telling(m *Mandate) error {
@@ -202,7 +246,7 @@ func (f Form) telling(m *Mandate) error {
 	case f.TellFrom.IsZero():
 		unix = 0
 	case unix <= 0 || unix > 1<<32-1:
-		return errors.New("tell_from: no time of this age; write it as 2026-12-31T08:00:00+08:00")
+		return errors.New("tell_from: 年代不对，写成 no time of this age; write it as 2026-12-31T08:00:00+08:00")
 	}
 	m.Telling = &mandates.Telling{From: uint32(unix), Basis: f.NoNotice}
 	return nil
@@ -210,19 +254,18 @@ func (f Form) telling(m *Mandate) error {
 
 func (f Form) officers(m *Mandate) error {
 	if len(f.Officers) > len(m.Approval.Officers) {
-		return fmt.Errorf("officers: %d, a mandate names two", len(f.Officers))
+		return fmt.Errorf("officers: %d 名，须为两名 a mandate names two, not %d", len(f.Officers), len(f.Officers))
 	}
+	var wrong []error
 	for i, o := range f.Officers {
 		into := &m.Approval.Officers[i]
 		into.Unit, into.Badge = o.Unit, o.Badge
 		if o.Key == "" {
 			continue // the judge says that it is missing
 		}
-		if err := digits("officers.key", strings.ToLower(o.Key), into.Key[:]); err != nil {
-			return err
-		}
+		wrong = append(wrong, digits("officers.key", strings.ToLower(o.Key), into.Key[:]))
 	}
-	return nil
+	return errors.Join(wrong...)
 }
 
 // wildcard refuses what would ask for everything, before it fails as a name.

@@ -59,20 +59,25 @@ func TestFormSaysTheSame(t *testing.T) {
 // TestFormRefused: what a form may not say is told by its field, and never repeats a number.
 func TestFormRefused(t *testing.T) {
 	for want, change := range map[string]func(f *Form){
-		"reference: 32 hex":  func(f *Form) { f.Reference = "440000199003078888" },
-		"cards: 34 hex":      func(f *Form) { f.Cards = []string{"440000199003078888"} },
-		"tenancies: 32 hex":  func(f *Form) { f.Tenancies = []string{"x"} },
-		"officers: 3":        func(f *Form) { f.Officers = append(f.Officers, FormOfficer{}) },
-		"officers.key: 16":   func(f *Form) { f.Officers[0].Key = "440000199003078888" },
-		"until: 须晚于 from":    func(f *Form) { f.Until = f.From },
-		"expires: 须晚于签发":     func(f *Form) { f.Expires = f.Issued },
-		"until: no time":     func(f *Form) { f.Until = time.Time{} },
-		"expires: no time":   func(f *Form) { f.Expires = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC) },
-		"只填一项":               func(f *Form) { f.TellFrom, f.NoNotice = f.Until, "法" },
-		"tell_from: no time": func(f *Form) { f.TellFrom = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC) },
-		"malformed":          func(f *Form) { f.Answers = 0 },
-		"“*”":                func(f *Form) { f.Flats = []string{"*"} },
-		"“所有”":               func(f *Form) { f.Gateways["所有"] = []string{"front"} },
+		"reference: 须为 32 位十六进制数 32 hex":                func(f *Form) { f.Reference = "440000199003078888" },
+		"cards: 须为 34 位十六进制数 34 hex":                    func(f *Form) { f.Cards = []string{"440000199003078888"} },
+		"tenancies: 须为 32 位十六进制数 32 hex":                func(f *Form) { f.Tenancies = []string{"x"} },
+		"officers: 3 名，须为两名 a mandate names two, not 3": func(f *Form) { f.Officers = append(f.Officers, FormOfficer{}) },
+		"officers.key: 须为 16 位十六进制数 16":                 func(f *Form) { f.Officers[0].Key = "440000199003078888" },
+		"until: 须晚于 from":                               func(f *Form) { f.Until = f.From },
+		"expires: 须晚于签发":                                func(f *Form) { f.Expires = f.Issued },
+		"until: 没有时间或年代不对，写成 no time":                   func(f *Form) { f.Until = time.Time{} },
+		"expires: 没有时间或年代不对，写成 no time":                 func(f *Form) { f.Expires = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"只填一项": func(f *Form) { f.TellFrom, f.NoNotice = f.Until, "法" },
+		"tell_from: 年代不对，写成 no time":                        func(f *Form) { f.TellFrom = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"purpose: 最多 64 字，不能有换行等控制字符 64 characters at most": func(f *Form) { f.Purpose = strings.Repeat("查", 65) },
+		"officers.unit: 最多 64 字":                            func(f *Form) { f.Officers[1].Unit = "一\n二" },
+		"flats: 最多 64 字":                                    func(f *Form) { f.Flats = []string{strings.Repeat("1", 80)} },
+		"building: 编号只用小写字母、数字和连字符，1 至 32 个 an id has a-z":  func(f *Form) { f.Building = "北巷 9 号" },
+		"gateways: 编号只用":                                    func(f *Form) { f.Gateways["gate-1"] = []string{"前门"} },
+		"malformed":                                         func(f *Form) { f.Answers = 0 },
+		"“*”":                                               func(f *Form) { f.Flats = []string{"*"} },
+		"“所有”":                                              func(f *Form) { f.Gateways["所有"] = []string{"front"} },
 	} {
 		f := FormOf(sample(t), "city")
 		change(&f)
@@ -94,6 +99,46 @@ func TestFormRefused(t *testing.T) {
 		if _, err := ParseForm([]byte(text)); err == nil {
 			t.Errorf("%s: read", name)
 		}
+	}
+}
+
+// TestFormTellsAll: all that is wrong with a form is told, each with its field once.
+func TestFormTellsAll(t *testing.T) {
+	f := FormOf(sample(t), "city")
+	f.District, f.Case, f.Cards, f.Until, f.Expires = "", strings.Repeat("1", 65), []string{"x"}, time.Time{}, f.Issued
+	f.Officers[0].Key, f.TellFrom, f.NoNotice = "y", f.From, "法"
+	_, err := f.Mandate(time.Unix(noon, 0))
+	for _, field := range []string{"district: ", "case: ", "cards: ", "until: ", "expires: ", "tell_from, no_notice: ", "officers.key: "} {
+		if err == nil || strings.Count("\n"+err.Error(), "\n"+field) != 1 {
+			t.Errorf("%q is not told once: %v", field, err)
+		}
+	}
+}
+
+// TestFormEncoded: a form has a byte order mark or none, and either line ends; one that is not UTF-8 is refused, since its
+// Chinese would be signed as something else. A name of one character is one.
+func TestFormEncoded(t *testing.T) {
+	f := FormOf(sample(t), "city")
+	f.Officers[0].Unit = "队"
+	text, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"\ufeff" + string(text), strings.ReplaceAll(string(text), "\n", "\r\n")} {
+		got, err := ParseForm([]byte(text))
+		if err == nil {
+			_, err = got.Mandate(time.Unix(noon, 0))
+		}
+		if err != nil || got.Officers[0].Unit != "队" {
+			t.Errorf("%q, %v", got.Officers[0].Unit, err)
+		}
+	}
+	gbk := strings.ReplaceAll(string(text), "队", "\xb6\xd3")
+	if _, err := ParseForm([]byte(gbk)); !errors.Is(err, ErrNotUTF8) {
+		t.Errorf("GBK: %v", err)
+	}
+	if _, err := ParseForm([]byte("\xff\xfe{\x00}\x00")); !errors.Is(err, ErrNotUTF8) {
+		t.Errorf("UTF-16: %v", err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"slices"
+	"strings"
 
 	"gatehouse/internal/trueclock"
 	"gatehouse/sync/wire"
@@ -136,7 +137,7 @@ func officer(m Mandate, by wire.KeyID) *Refusal {
 	return nil
 }
 
-// incomplete names the first field that the paper needs and does not have.
+// incomplete names the fields that the paper needs and does not have.
 func incomplete(m Mandate) string {
 	a := m.Approval
 	fields := []struct{ name, value string }{
@@ -147,15 +148,16 @@ func incomplete(m Mandate) string {
 	if !m.Emergency {
 		fields = append(fields, []struct{ name, value string }{{"validating.name", a.Validating.Name}, {"validating.file", a.Validating.File}}...)
 	}
+	var missing []string
 	for _, f := range fields {
 		if f.value == "" {
-			return f.name
+			missing = append(missing, f.name)
 		}
 	}
 	if a.Officers[0].Key == (wire.KeyID{}) || a.Officers[1].Key == (wire.KeyID{}) {
-		return "officers.key"
+		missing = append(missing, "officers.key")
 	}
-	return ""
+	return strings.Join(slices.Compact(missing), ", ")
 }
 
 // meant refuses a mandate that is for another building or gateway. The building's own place is what

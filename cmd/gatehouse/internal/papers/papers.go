@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"gatehouse/cmd/gatehouse/internal/session"
@@ -104,8 +105,11 @@ func readSigned(raw []byte) (p paper, signed bool, err error) {
 
 func parse(raw []byte) (mandate.Form, error) {
 	f, err := mandate.ParseForm(raw)
-	if err != nil {
-		return f, socket.Hinted("gatehouse mandate new asks for the fields and writes such a file", "neither a signed mandate nor a form: %v", err)
+	switch {
+	case errors.Is(err, mandate.ErrNotUTF8):
+		return f, socket.Hinted("用记事本打开，另存为，编码选 UTF-8；open it in the editor and save it as UTF-8", "既不是已签名的调取令，也不是表格 neither a signed mandate nor a form: %v", err)
+	case err != nil:
+		return f, socket.Hinted("gatehouse mandate new 逐项提问并写出这样的文件 gatehouse mandate new asks for the fields and writes such a file", "既不是已签名的调取令，也不是表格 neither a signed mandate nor a form: %v", err)
 	}
 	return f, nil
 }
@@ -130,13 +134,15 @@ func idText(id wire.KeyID) string { return fmt.Sprintf("%x", id[:]) }
 func filled(f mandate.Form) (mandate.Mandate, error) {
 	m, err := f.Mandate(time.Now())
 	var refusal *mandate.Refusal
-	switch {
-	case errors.As(err, &refusal):
+	if errors.As(err, &refusal) {
 		return m, saidNo(refusal)
-	case err != nil:
-		return m, socket.Hinted("docs/mandate.md has the form, field by field", "%v", err)
-	case !wire.ValidName(f.Registry, false):
-		return m, socket.Hinted("registryd trust show says how the registry is called", "registry: no id of a registry")
 	}
-	return m, nil
+	var wrong command.Faults
+	wrong.Unless(wire.ValidName(f.Registry, false), "名称见 registryd trust show；registryd trust show says how the registry is called", "registry: 不是登记中心的名称 no id of a registry")
+	if err != nil {
+		for field := range strings.Lines(err.Error()) { // one a line
+			wrong.Unless(false, "表格各项见 docs/mandate.md；docs/mandate.md has the form, field by field", "%s", strings.TrimSpace(field))
+		}
+	}
+	return m, wrong.Err()
 }
