@@ -24,7 +24,7 @@ type simulateCmd struct {
 	Seeds    uint64        `help:"How many seeds from there on." default:"1"`
 	Days     int           `help:"How many days each of them has, before everything is put right and has to settle." default:"3"`
 	Scenario int           `help:"One of the named scenarios of docs/simulation.md in place of days by chance: 1 to 6, or 8 to 12."`
-	Climate  string        `help:"Only seeds in which this may go wrong: machines, clocks, links, restores, losses, landlord, certificates, year, disks, reinstate, visitors, mandates, hostile gateway, broker, witness or issuer; or nothing." placeholder:"CLIMATE"`
+	Climate  string        `help:"Only seeds in which this may go wrong: machines, clocks, links, restores, losses, landlord, certificates, year, disks, reinstate, visitors, mandates, policy, hostile gateway, broker, witness or issuer; or nothing." placeholder:"CLIMATE"`
 	Trace    bool          `help:"Tell all that was done and entered, in order: the same for the same seed, always."`
 	For      time.Duration `help:"End after this time, whatever is left." placeholder:"2m"`
 	Jobs     int           `help:"Processes at a time; 0: one a processor." default:"0"`

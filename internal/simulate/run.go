@@ -40,12 +40,9 @@ type run struct {
 // newRun is the run of a plan on a directory of its own. Nothing runs yet.
 func newRun(p plan.Plan, dir string) *run {
 	setup := testbed.Setup{Dir: dir, Seed: p.Seed, Gateways: p.Gateways, Scans: p.Scans || strings.Contains(p.Climate, "visitors"),
-		OwnDisks: strings.Contains(p.Climate, "disks")}
+		OwnDisks: strings.Contains(p.Climate, "disks"), WhoDays: officers.Days(p.Climate)}
 	if left, ends := p.CAEnds(); ends {
 		setup.CALeft = &left
-	}
-	if strings.Contains(p.Climate, "mandates") {
-		setup.WhoDays = officers.Days
 	}
 	w := world.New(p, testbed.NewBed(setup))
 	r := &run{w: w, events: map[string]func(n [4]int){}, desk: people.NewDesk(w), op: office.NewOperator(w), police: officers.NewOfficers(w),

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"gatehouse/internal/simulate/frontdb"
-	"gatehouse/internal/simulate/plan"
 	"gatehouse/internal/simulate/report"
 	"gatehouse/internal/simulate/testbed"
 	"gatehouse/sync/wire"
@@ -17,16 +16,21 @@ type Erased struct {
 	named   map[string]map[testbed.Spot]named
 	gone    map[string]map[testbed.Spot][]byte // at the gateway, with the salts
 	forgot  map[string]map[testbed.Spot]forgotten
-	holds   []hold             // at the registry
-	onSite  map[string][]hold  // at the gateway
-	orders  map[string][]order // that it has taken
-	putBack time.Duration      // when the front's database was last put back
+	holds   []hold                           // at the registry
+	onSite  map[string][]hold                // at the gateway
+	orders  map[string][]order               // that it has taken
+	asked   map[string]bool                  // tenancies that were to be forgotten anywhere
+	keeps   map[string]keeping               // for how long each keeps who passed
+	safe    map[string]map[testbed.Spot]bool // by gateway: what a backup of the registry has
+	looked  map[string]time.Duration         // when the disk of each was looked at last
+	putBack time.Duration                    // when the front's database was last put back
 }
 
 // named is an entry that named somebody.
 type named struct {
 	testbed.Entry
 	seen time.Duration
+	made time.Duration // no later
 }
 
 // forgotten is an entry that shall name nobody at the registry.
@@ -56,11 +60,13 @@ const slack = 26 * time.Hour
 // NewErased is that of a house in which nothing was erased.
 func NewErased() *Erased {
 	return &Erased{named: map[string]map[testbed.Spot]named{}, gone: map[string]map[testbed.Spot][]byte{}, forgot: map[string]map[testbed.Spot]forgotten{},
-		onSite: map[string][]hold{}, orders: map[string][]order{}}
+		onSite: map[string][]hold{}, orders: map[string][]order{}, asked: map[string]bool{}, keeps: map[string]keeping{}, safe: map[string]map[testbed.Spot]bool{},
+		looked: map[string]time.Duration{}}
 }
 
-// Note notes the entries that lie on a gateway's disk. One that named nobody any more names nobody ever again.
-func (e *Erased) Note(gateway string, all []testbed.Entry, now time.Duration, r *report.Report) {
+// Note notes the entries that lie on a gateway's disk. One that named nobody any more names nobody ever again. In the dark nothing has told
+// the gateway the time.
+func (e *Erased) Note(gateway string, all []testbed.Entry, dark bool, now time.Duration, r *report.Report) {
 	if e.named[gateway] == nil {
 		e.named[gateway], e.gone[gateway] = map[testbed.Spot]named{}, map[testbed.Spot][]byte{}
 	}
@@ -68,8 +74,8 @@ func (e *Erased) Note(gateway string, all []testbed.Entry, now time.Duration, r 
 		was, known := e.named[gateway][one.At]
 		switch {
 		case one.Salt == nil && one.Erased && known:
-			if e.gone[gateway][one.At] == nil && slices.ContainsFunc(e.onSite[gateway], func(h hold) bool { return h.kept[one.At] && now < h.until }) {
-				r.Breach("W10", "whom an entry of %s names is preserved there, and gone", gateway)
+			if e.gone[gateway][one.At] == nil {
+				e.went(gateway, was, dark, now, r)
 			}
 			e.gone[gateway][one.At] = was.Salt
 		case one.Salt == nil:
@@ -77,9 +83,10 @@ func (e *Erased) Note(gateway string, all []testbed.Entry, now time.Duration, r 
 			r.Breach("W10", "an entry of %s names somebody again, after it was erased there", gateway)
 			return
 		case !known:
-			e.named[gateway][one.At] = named{one, now}
+			e.named[gateway][one.At] = named{one, now, madeBy(one, e.looked[gateway], now)}
 		}
 	}
+	e.looked[gateway] = now
 }
 
 // Another says that another machine, or an old image, stands in the place of a gateway: it knows of no hold, and an order has to be given again.
@@ -122,7 +129,7 @@ func (e *Erased) PreserveOnSite(gateway, door string, from, to time.Time, until 
 
 // Order notes an order to forget a tenancy that a gateway has taken.
 func (e *Erased) Order(gateway, tenancy string, made time.Time, now time.Duration) {
-	e.orders[gateway] = append(e.orders[gateway], order{tenancy, made, now})
+	e.orders[gateway], e.asked[tenancy] = append(e.orders[gateway], order{tenancy, made, now}), true
 }
 
 // ordered reports whether an entry is to name nobody by an order that a gateway has had for an hour.
@@ -198,34 +205,18 @@ func (e *Erased) Registry(there frontdb.Stored, search func([][]byte) string, no
 	}
 }
 
-// Aged holds what the front has against the days for which it may keep it.
-func (e *Erased) Aged(there frontdb.Stored, days int, now time.Duration, r *report.Report) {
-	limit := time.Duration(days)*plan.Day + 2*slack // a gateway may have been without a line
-	for gateway, all := range e.named {
-		for at, one := range all {
-			since := max(one.seen, e.putBack, e.heldUntil(gateway, one.Entry))
-			if there.Seals[gateway][at] != nil && now-since > limit {
-				r.Breach("W10", "the registry has whom an entry of %s names, %v after it was stored", gateway, now-since)
-				return
-			}
-		}
-	}
-}
-
-// Gateway looks on a gateway's disk for the bytes of what is erased there, and for what is older than it may be and not held;
-// 0 days: it erases nothing of that age.
-func (e *Erased) Gateway(gateway string, all []testbed.Entry, days int, held func(testbed.Entry) bool, search func([][]byte) string, now time.Duration, r *report.Report) {
+// Gateway looks on a gateway's disk for the bytes of what is erased there, and for what is older than it may be, or ordered to be forgotten, and not held.
+func (e *Erased) Gateway(gateway string, all []testbed.Entry, held func(testbed.Entry) bool, search func([][]byte) string, now time.Duration, r *report.Report) {
 	var bytes [][]byte
 	for _, salt := range e.gone[gateway] {
 		bytes = append(bytes, salt)
 	}
 	e.searched(gateway, bytes, search, r)
-	limit := time.Duration(days+7)*plan.Day + 3*slack // a file is closed after a week, and time without power does not count
 	for _, one := range all {
 		was, known := e.named[gateway][one.At]
 		switch {
 		case !known || one.Salt == nil || held(one):
-		case days > 0 && now-was.seen > limit:
+		case e.late(gateway, was, now):
 			r.Breach("W10", "an entry of %s names somebody, %v after it was made", gateway, now-was.seen)
 			return
 		case e.ordered(gateway, one, now):

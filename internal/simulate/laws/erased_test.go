@@ -36,7 +36,7 @@ func (h house) entry(erased bool) testbed.Entry {
 }
 
 func (h house) note(erased bool, now time.Duration) {
-	h.Note("gw1", []testbed.Entry{h.entry(erased)}, now, h.Report)
+	h.Note("gw1", []testbed.Entry{h.entry(erased)}, false, now, h.Report)
 }
 
 // registry is a database that has the who part, or not.
@@ -53,33 +53,79 @@ func found(file string) func([][]byte) string { return func([][]byte) string { r
 
 func held(is bool) func(testbed.Entry) bool { return func(testbed.Entry) bool { return is } }
 
-func (h house) look(erased bool, days int, kept bool, file string, now time.Duration) {
-	h.Gateway("gw1", []testbed.Entry{h.entry(erased)}, days, held(kept), found(file), now, h.Report)
+func (h house) look(erased bool, kept bool, file string, now time.Duration) {
+	h.Gateway("gw1", []testbed.Entry{h.entry(erased)}, held(kept), found(file), now, h.Report)
+}
+
+// keeps has the gateway keep who passed for some days, and a backup of the registry have the entry, as long as it has it.
+func (h house) keeps(days int, backup bool) {
+	h.Keeps("gw1", days, 0)
+	if backup {
+		h.Safe(frontdb.Stored{Entries: map[string]map[testbed.Spot]bool{"gw1": {h.at: true}}})
+	}
 }
 
 // TestErasedAtGateway: what is erased comes back in no entry and no byte, an order is carried out, and age counts; what
 // is held stays.
 func TestErasedAtGateway(t *testing.T) {
 	const long = 30 * plan.Day
+	forget := func(h house) { h.order(); h.note(true, 1) }
 	for name, c := range map[string]struct {
 		do   func(h house)
 		want int
 	}{
-		"erased":              {func(h house) { h.note(true, 1); h.look(true, 0, false, "", 2) }, 0},
-		"erased, and back":    {func(h house) { h.note(true, 1); h.note(false, 2) }, 1},
-		"an old image":        {func(h house) { h.note(true, 1); h.Another("gw1"); h.note(false, 2) }, 0},
-		"bytes left":          {func(h house) { h.note(true, 1); h.look(true, 0, false, "ahead", 2) }, 1},
-		"nothing erased":      {func(h house) { h.look(false, 0, false, "ahead", 2) }, 0},
-		"young":               {func(h house) { h.look(false, 2, false, "", 8*plan.Day) }, 0},
-		"old":                 {func(h house) { h.look(false, 2, false, "", long) }, 1},
-		"old, and held":       {func(h house) { h.look(false, 2, true, "", long) }, 0},
-		"old, kept for ever":  {func(h house) { h.look(false, 0, false, "", long) }, 0},
-		"ordered":             {func(h house) { h.order(); h.look(false, 2, false, "", 2*time.Hour) }, 1},
-		"ordered just now":    {func(h house) { h.order(); h.look(false, 2, false, "", 2*time.Minute) }, 0},
-		"ordered, and held":   {func(h house) { h.order(); h.look(false, 2, true, "", 2*time.Hour) }, 0},
-		"ordered, done":       {func(h house) { h.order(); h.note(true, 1); h.look(true, 2, false, "", 2*time.Hour) }, 0},
-		"preserved, and gone": {func(h house) { h.preserve(); h.note(true, plan.Day) }, 1},
-		"preserved, and over": {func(h house) { h.preserve(); h.note(true, 8*plan.Day) }, 0},
+		"erased":              {func(h house) { forget(h); h.look(true, false, "", 2) }, 0},
+		"erased, and back":    {func(h house) { forget(h); h.note(false, 2) }, 1},
+		"an old image":        {func(h house) { forget(h); h.Another("gw1"); h.note(false, 2) }, 0},
+		"bytes left":          {func(h house) { forget(h); h.look(true, false, "ahead", 2) }, 1},
+		"nothing erased":      {func(h house) { h.look(false, false, "ahead", 2) }, 0},
+		"young":               {func(h house) { h.keeps(2, true); h.look(false, false, "", 8*plan.Day) }, 0},
+		"old":                 {func(h house) { h.keeps(2, true); h.look(false, false, "", long) }, 1},
+		"old, and held":       {func(h house) { h.keeps(2, true); h.look(false, true, "", long) }, 0},
+		"old, and not safe":   {func(h house) { h.keeps(2, false); h.look(false, false, "", long) }, 0},
+		"ordered":             {func(h house) { h.order(); h.look(false, false, "", 2*time.Hour) }, 1},
+		"ordered just now":    {func(h house) { h.order(); h.look(false, false, "", 2*time.Minute) }, 0},
+		"ordered, and held":   {func(h house) { h.order(); h.look(false, true, "", 2*time.Hour) }, 0},
+		"ordered, done":       {func(h house) { forget(h); h.look(true, false, "", 2*time.Hour) }, 0},
+		"preserved, and gone": {func(h house) { h.keeps(1, true); h.preserve(); h.note(true, plan.Day) }, 1},
+		"preserved, and over": {func(h house) { h.keeps(1, true); h.preserve(); h.note(true, 8*plan.Day) }, 0},
+	} {
+		h := newHouse()
+		if c.do(h); len(h.Breaches) != c.want {
+			t.Errorf("%s: %d breaches, want %d: %v", name, len(h.Breaches), c.want, h.Breaches)
+		}
+	}
+}
+
+// TestKept: who passed is kept for the smaller of what site file and policy ever said, until a backup of the registry has it
+// or 30 days longer, and never goes while nothing has told the gateway the time; the smaller number counts from when it came.
+func TestKept(t *testing.T) {
+	goes := func(h house, days float64) { h.note(true, time.Duration(days*float64(plan.Day))) }
+	for name, c := range map[string]struct {
+		do   func(h house)
+		want int
+	}{
+		"in time":             {func(h house) { h.keeps(6, true); goes(h, 6) }, 0},
+		"early":               {func(h house) { h.keeps(6, true); goes(h, 5) }, 1},
+		"by a policy":         {func(h house) { h.keeps(6, true); h.Keeps("gw1", 2, plan.Day); goes(h, 2) }, 0},
+		"by one that is over": {func(h house) { h.keeps(6, true); h.Keeps("gw1", 2, 1); h.Keeps("gw1", 6, 2); goes(h, 2) }, 0},
+		"before it":           {func(h house) { h.keeps(6, true); h.Keeps("gw1", 2, plan.Day); goes(h, 1) }, 1},
+		"no backup":           {func(h house) { h.keeps(6, false); goes(h, 12) }, 1},
+		"no backup for long":  {func(h house) { h.keeps(6, false); goes(h, 36) }, 0},
+		"in the dark": {func(h house) {
+			h.keeps(6, true)
+			h.Note("gw1", []testbed.Entry{h.entry(true)}, true, 30*plan.Day, h.Report)
+		}, 1},
+		"a policy just came": {func(h house) {
+			h.keeps(30, true)
+			h.Keeps("gw1", 2, 20*plan.Day)
+			h.look(false, false, "", 21*plan.Day)
+		}, 0},
+		"a policy had time": {func(h house) {
+			h.keeps(30, true)
+			h.Keeps("gw1", 2, 20*plan.Day)
+			h.look(false, false, "", 22*plan.Day)
+		}, 1},
 	} {
 		h := newHouse()
 		if c.do(h); len(h.Breaches) != c.want {
@@ -123,10 +169,18 @@ func TestErasedAtRegistry(t *testing.T) {
 		"preserved, and put back before": {func(h house) { preserve(h, "front"); h.PutBack(2); judge(h, false, "", plan.Day) }, 0},
 		"the order is over":              {func(h house) { preserve(h, "front"); forget(h); judge(h, true, "", 9*plan.Day) }, 1},
 		"the order is over, and done":    {func(h house) { preserve(h, "front"); forget(h); judge(h, false, "", 9*plan.Day) }, 0},
-		"old":                            {func(h house) { h.Aged(h.registry(true), 2, 10*plan.Day, h.Report) }, 1},
-		"old, and gone":                  {func(h house) { h.Aged(h.registry(false), 2, 10*plan.Day, h.Report) }, 0},
-		"old, and preserved":             {func(h house) { preserve(h, "front"); h.Aged(h.registry(true), 2, 10*plan.Day, h.Report) }, 0},
-		"old, and stored again":          {func(h house) { h.PutBack(8 * plan.Day); h.Aged(h.registry(true), 2, 10*plan.Day, h.Report) }, 0},
+		"old":                            {func(h house) { h.Keeps(Registry, 2, 0); h.Aged(h.registry(true), 10*plan.Day, h.Report) }, 1},
+		"old, and gone":                  {func(h house) { h.Keeps(Registry, 2, 0); h.Aged(h.registry(false), 10*plan.Day, h.Report) }, 0},
+		"old, and preserved": {func(h house) {
+			preserve(h, "front")
+			h.Keeps(Registry, 2, 0)
+			h.Aged(h.registry(true), 10*plan.Day, h.Report)
+		}, 0},
+		"old, and stored again": {func(h house) {
+			h.PutBack(8 * plan.Day)
+			h.Keeps(Registry, 2, 0)
+			h.Aged(h.registry(true), 10*plan.Day, h.Report)
+		}, 0},
 	} {
 		h := newHouse()
 		if c.do(h); len(h.Breaches) != c.want {

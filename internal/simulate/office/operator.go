@@ -9,6 +9,7 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/simulate/frontdb"
 	"gatehouse/internal/simulate/model"
 	"gatehouse/internal/simulate/plan"
 	"gatehouse/internal/simulate/testbed"
@@ -212,9 +213,15 @@ func (o *Operator) safeBackup([4]int) {
 	if err == nil {
 		_, err = o.w.Bed.Registry.API.Kept(o.w.Bed.Ctx, "safe")
 	}
-	if o.w.Report.Say("the operator: registryd backup%s", world.Said(err)); err == nil {
-		o.w.BackedUp = o.w.Now()
+	if o.w.Report.Say("the operator: registryd backup%s", world.Said(err)); err != nil {
+		return
 	}
+	o.w.BackedUp = o.w.Now()
+	there, err := frontdb.ReadIn(o.w.Bed.Ctx, o.w.Bed.Registry.Front.Disk.ImageDir("backup"), o.w.Bed.Dir)
+	if err != nil {
+		o.w.Report.Breach("W10", "the backup can't be read: %v", err)
+	}
+	o.w.Erased.Safe(there)
 }
 
 // countersign brings a second issuer's word for every list that waits for it, and for

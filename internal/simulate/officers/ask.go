@@ -189,8 +189,9 @@ func (o *Officers) unseal(p paper, d api.Disclosed, l api.DisclosedLog) error {
 	return o.verified(file.Bytes())
 }
 
-// AtLast is law W4 for mandates: with everything right again each gateway answers one, and so does the registry.
+// AtLast is law W4 for mandates and the policy: with everything right again each gateway has the policy and answers a mandate, and so does the registry.
 func (o *Officers) AtLast() {
+	o.policyHeard()
 	if o.approver == nil {
 		return
 	}

@@ -95,18 +95,14 @@ func (o *Officers) Registry() {
 		return
 	}
 	o.w.Erased.Registry(there, o.search(r.Front.Disk), o.w.Now(), o.w.Report)
-	if o.approver != nil {
-		o.w.Erased.Aged(there, Days, o.w.Now(), o.w.Report)
+	if o.w.Bed.Briefly() {
+		o.w.Erased.Aged(there, o.w.Now(), o.w.Report)
 	}
 }
 
 // Gateway is law W10 at a gateway, as it is now.
 func (o *Officers) Gateway(b *testbed.Gateway) {
-	days := 0
-	if o.approver != nil {
-		days = Days
-	}
-	o.w.Erased.Gateway(b.Name, b.Entries(), days, b.Held, o.search(b.Disk), o.w.Now(), o.w.Report)
+	o.w.Erased.Gateway(b.Name, b.Entries(), b.Held, o.search(b.Disk), o.w.Now(), o.w.Report)
 }
 
 func (o *Officers) search(d *virtual.Disk) func([][]byte) string {

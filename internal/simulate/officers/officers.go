@@ -19,6 +19,7 @@ import (
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/approver"
 	"gatehouse/sync/wire/mandates"
+	"gatehouse/sync/wire/periods"
 	"gatehouse/sync/wire/sealing"
 )
 
@@ -30,6 +31,7 @@ type Officers struct {
 	receive  []byte             // and its public half
 	officer  ed25519.PrivateKey // who orders that something is preserved
 	badge    []byte             // the officer's certificate
+	signed   periods.Periods    // the policy; empty: there is none
 }
 
 // NewOfficers are those of a town whose approver is not certified yet.
@@ -46,11 +48,9 @@ func (o *Officers) Events() map[string]func(n [4]int) {
 		"forget":           o.forget,
 		"cut in rewrite":   o.cutInRewrite,
 		"search":           o.searchAll,
+		"policy":           o.policy,
 	}
 }
-
-// Days are for how long both ends keep who passed where there are officers, so that a run sees it go.
-const Days = 2
 
 // appoint has the root certify an approver of the town, as docs/mandate.md says.
 func (o *Officers) appoint([4]int) {

@@ -38,6 +38,11 @@ func (r rare) of(seed uint64) []string {
 // rarer come in the place of the others, the last of them first: what gets old, fills up,
 // comes back or is there for minutes only, and one part of the whole in an enemy's hands.
 var rarer = []rare{
+	{0x706f6c6963f7, 12, [][]string{
+		{"policy", "clocks"},
+		{"policy", "machines"},
+		{"policy", "links"},
+	}},
 	{0x6465636179, 4, [][]string{
 		{"certificates"},
 		{"certificates", "machines"},
@@ -153,6 +158,11 @@ var drawn = map[string][]share{
 		{"preserve on site", 1, ending{}},
 		{"forget", 3, ending{}},
 		{"search", 1, ending{}},
+	},
+	"policy": {
+		{"policy", 2, ending{}},
+		{"restart", 1, ending{}},
+		{"line cut", 1, ending{"line back", time.Minute, 10 * time.Hour}},
 	},
 	"hostile gateway": {
 		{"strange hello", 4, ending{}},

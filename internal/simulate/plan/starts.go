@@ -11,6 +11,7 @@ var starts = map[string]func(p *Plan, dice *rand.Rand){
 	"year":            (*Plan).silence,
 	"landlord":        (*Plan).lieInWait,
 	"mandates":        (*Plan).keepTwoWeeks,
+	"policy":          (*Plan).keepByPolicy,
 	"hostile gateway": (*Plan).stealCard,
 	"hostile witness": (*Plan).stealKeys,
 	"hostile issuer":  (*Plan).stealKeys,
@@ -65,18 +66,53 @@ func (p *Plan) silence(dice *rand.Rand) {
 // quietWeeks is how long nothing happens but that people come home, so that what may be kept for two days is over at both ends.
 const quietWeeks = 13 * Day
 
-// keepTwoWeeks has an approver from the first hour on, and puts quiet weeks with good backups in the middle of a plan.
+// keepTwoWeeks has an approver from the first hour on, and quiet weeks.
 func (p *Plan) keepTwoWeeks(dice *rand.Rand) {
+	from := p.makeRoom()
+	p.add(30*time.Minute+137, "appoint")
+	p.quiet(from, dice, 0, 1, 8)
+}
+
+// keepByPolicy has the root sign for how long it is kept who passed, from the first day on, and once more in quiet weeks: while one gateway
+// has no line for five days and has a wrong clock, or wakes without any. One time in three the other is of a version before.
+func (p *Plan) keepByPolicy(dice *rand.Rand) {
+	from, which := p.makeRoom(), dice.IntN(p.Gateways)
+	p.add(2*time.Hour+137, "policy", dice.IntN(4))
+	if dice.IntN(3) == 0 {
+		p.add(time.Hour+137, "old version", 1-which, dice.IntN(1<<20))
+	}
+	p.quiet(from, dice, 0, 1, 11)
+	p.add(from+Day, "line cut", which)
+	if dice.IntN(2) == 0 {
+		p.add(from+2*Day, "set clock", clockGW1+which, dice.IntN(len(Wrongs)), 1)
+	} else {
+		p.add(from+2*Day, "no time server", which)
+		p.add(from+2*Day+time.Hour, "power cut", which)
+	}
+	p.add(from+3*Day, "policy", dice.IntN(2))
+	for n := range 4 { // of whom no backup knows for a week
+		p.Events = append(p.Events, Event{At: from + 4*Day + time.Duration(n)*3*time.Hour, Kind: "swipe", N: numbers(dice)})
+	}
+	p.add(from+5*Day, "clocks right")
+	p.add(from+6*Day, "line back", which)
+}
+
+// makeRoom lets all that comes after the middle of a plan come quiet weeks later, and returns when they begin.
+func (p *Plan) makeRoom() time.Duration {
 	from := time.Duration(max(1, p.Days/2))*Day + 137
 	for i := range p.Events {
 		if p.Events[i].At >= from {
 			p.Events[i].At += quietWeeks
 		}
 	}
-	p.add(30*time.Minute+137, "appoint")
-	for _, quiet := range []time.Duration{0, Day, 8 * Day} {
-		p.Events = append(p.Events, Event{At: from + quiet + time.Hour, Kind: "swipe", N: numbers(dice)})
-		p.add(from+quiet+4*time.Hour, "safe backup")
+	return from
+}
+
+// quiet is what happens on some days of quiet weeks.
+func (p *Plan) quiet(from time.Duration, dice *rand.Rand, days ...time.Duration) {
+	for _, day := range days {
+		p.Events = append(p.Events, Event{At: from + day*Day + time.Hour, Kind: "swipe", N: numbers(dice)})
+		p.add(from+day*Day+4*time.Hour, "safe backup")
 	}
 }
 

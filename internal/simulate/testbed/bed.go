@@ -3,6 +3,7 @@
 package testbed
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -100,6 +101,12 @@ func (t *Bed) End() {
 		}
 	}
 }
+
+// Briefly reports whether both ends keep who passed for some days only.
+func (t *Bed) Briefly() bool { return t.setup.WhoDays > 0 }
+
+// Days are for how long a gateway keeps who passed by its site file.
+func (t *Bed) Days() int { return cmp.Or(t.setup.WhoDays, 30) }
 
 // Path is that of a file of the run.
 func (t *Bed) Path(name string) string { return filepath.Join(t.Dir, name) }

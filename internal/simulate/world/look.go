@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatehouse/internal/simulate/testbed"
+	"gatehouse/sync/wire"
 )
 
 // Look asks all machines how they are, and notes what each has heard by now.
@@ -74,12 +75,23 @@ func (w *World) NoteTime(b *testbed.Gateway) {
 	}
 }
 
+// inTheDark reports whether nothing has told a gateway the time since it was booted: neither a time server nor a battery clock
+// nor the registry.
+func (w *World) inTheDark(b *testbed.Gateway) bool {
+	line := w.Bed.Registry.Front.Running() && !w.Bed.Registry.Cut[b.Name]
+	if quality, _ := b.Clock.Quality(); line || quality != wire.ClockUnset {
+		w.lit[b.Name] = w.Now()
+	}
+	return w.Now()-w.lit[b.Name] > b.Clock.Boot()
+}
+
 // noteEntries remembers a gateway's entries, and tells those that are new. Those
 // of one instant are told in the order of their words: they come from parts that
 // do not wait for each other.
 func (w *World) noteEntries(b *testbed.Gateway) {
 	all := b.Entries()
-	w.Erased.Note(b.Name, all, w.Now(), w.Report)
+	w.Erased.Keeps(b.Name, b.Keeps(), w.Now())
+	w.Erased.Note(b.Name, all, w.inTheDark(b), w.Now(), w.Report)
 	fresh := w.Entries.Note(b.Name, all, w.Now())
 	if !w.Plan.Trace {
 		return

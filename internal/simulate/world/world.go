@@ -31,7 +31,8 @@ type World struct {
 	BackedUp time.Duration // when the front's database was copied last
 
 	lastLoss time.Duration
-	listHash map[string]string // by gateway: the list that it applied when it was looked at last
+	listHash map[string]string        // by gateway: the list that it applied when it was looked at last
+	lit      map[string]time.Duration // by gateway: when it was looked at last and something could tell it the time
 }
 
 // Theft says what has become of the registry's keys.
@@ -46,7 +47,7 @@ const (
 // New is a world in which nothing has happened and nothing runs.
 func New(p plan.Plan, bed *testbed.Bed) *World {
 	return &World{Bed: bed, Plan: p, Model: model.NewModel(), Report: &report.Report{}, Shown: laws.NewShown(), Entries: laws.NewEntries(),
-		Answers: &laws.Answers{}, Erased: laws.NewErased(), listHash: map[string]string{}}
+		Answers: &laws.Answers{}, Erased: laws.NewErased(), listHash: map[string]string{}, lit: map[string]time.Duration{}}
 }
 
 // Now is the true time since the beginning.
