@@ -77,6 +77,7 @@ func thePapers() []refused {
 		{name: "no second authority", code: Incomplete, change: func(m *Mandate) { m.Approval.Validating = mandates.Authority{} }},
 		{name: "one officer", code: Incomplete, change: func(m *Mandate) { m.Approval.Officers[1] = mandates.Officer{} }},
 		{name: "an officer without a key", code: Incomplete, change: func(m *Mandate) { m.Approval.Officers[0].Key = wire.KeyID{} }},
+		{name: "the second officer without a key", code: Incomplete, change: func(m *Mandate) { m.Approval.Officers[1].Key = wire.KeyID{} }},
 		{name: "approver is an officer", code: ApproverIsOfficer, change: func(m *Mandate) { m.Approval.Officers[1].Key = approverKey(1) }},
 		{name: "one officer twice", code: OneOfficer, change: func(m *Mandate) { m.Approval.Officers[1].Key = m.Approval.Officers[0].Key }},
 		{name: "no recipient", code: NoRecipient, change: func(m *Mandate) { m.Delivery.Recipient = nil }},

@@ -95,7 +95,7 @@ func (o *Officers) Registry() {
 		return
 	}
 	o.w.Erased.Registry(there, o.search(r.Front.Disk), o.w.Now(), o.w.Report)
-	if o.w.Bed.Briefly() {
+	if o.w.Bed.WhoDays() > 0 {
 		o.w.Erased.Aged(there, o.w.Now(), o.w.Report)
 	}
 }

@@ -45,7 +45,7 @@ func (o *Officers) policy(n [4]int) {
 		o.w.RestartIssuer()
 		time.Sleep(time.Second) // until it answers
 	}
-	own := o.w.Bed.Days()
+	own := o.w.Bed.WhoDays()
 	atMost := func(days uint16) int {
 		if days == 0 {
 			return own
@@ -57,12 +57,13 @@ func (o *Officers) policy(n [4]int) {
 
 // policyHeard is law W4 for the policy: with everything right again each gateway that can judge it has it.
 func (o *Officers) policyHeard() {
+	own := o.w.Bed.WhoDays()
 	for _, b := range o.w.Bed.Gateways {
-		want := o.w.Bed.Days()
+		want := own
 		if o.signed.Whos > 0 && b.Formats == 0 {
 			want = min(want, int(o.signed.Whos))
 		}
-		if got := b.Keeps(); got != want {
+		if got := o.w.Keeps(b); own > 0 && got != want {
 			o.w.Report.Breach("W4", "%s keeps who passed for %d days, by the policy it is %d", b.Name, got, want)
 		}
 	}

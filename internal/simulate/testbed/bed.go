@@ -3,7 +3,6 @@
 package testbed
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -102,11 +101,8 @@ func (t *Bed) End() {
 	}
 }
 
-// Briefly reports whether both ends keep who passed for some days only.
-func (t *Bed) Briefly() bool { return t.setup.WhoDays > 0 }
-
-// Days are for how long a gateway keeps who passed by its site file.
-func (t *Bed) Days() int { return cmp.Or(t.setup.WhoDays, 30) }
+// WhoDays are for how long both ends keep who passed by their own settings; 0: as long as ever.
+func (t *Bed) WhoDays() int { return t.setup.WhoDays }
 
 // Path is that of a file of the run.
 func (t *Bed) Path(name string) string { return filepath.Join(t.Dir, name) }

@@ -16,7 +16,6 @@ import (
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/holds"
-	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/simulate/virtual"
@@ -293,15 +292,6 @@ func (b *Gateway) Held(e Entry) bool {
 		return holds.Moment{Wall: now, Boot: b.Clock.Boot(), Interval: trueclock.Interval{Sure: now.Unix(), Lo: now.Unix(), Hi: now.Unix()}}
 	}})
 	return err != nil || book.Held(wire.Header{Door: e.Door, Wall: e.Time.UnixMilli(), Clock: e.Clock})
-}
-
-// Keeps is for how many days it keeps who passed: what its site file says or, where that is less, the policy in the trust document on its disk.
-func (b *Gateway) Keeps() int {
-	days := b.Bed.Days()
-	if r, err := keys.LoadRegistry(b.Disk.Path("state", "keys")); err == nil && r != nil && r.Trust.Retention != nil && r.Trust.Retention.Whos > 0 {
-		days = min(days, int(r.Trust.Retention.Whos))
-	}
-	return days
 }
 
 // Running reports whether the daemon runs.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/keys"
 	"gatehouse/internal/simulate/testbed"
 	"gatehouse/sync/wire"
 )
@@ -75,6 +76,15 @@ func (w *World) NoteTime(b *testbed.Gateway) {
 	}
 }
 
+// Keeps is for how many days a gateway keeps who passed: what its site file says or, where that is less, the policy in the trust document on its disk.
+func (w *World) Keeps(b *testbed.Gateway) int {
+	days := cmp.Or(w.Bed.WhoDays(), 30)
+	if r, err := keys.LoadRegistry(b.Disk.Path("state", "keys")); err == nil && r != nil && r.Trust.Retention != nil && r.Trust.Retention.Whos > 0 {
+		days = min(days, int(r.Trust.Retention.Whos))
+	}
+	return days
+}
+
 // inTheDark reports whether nothing has told a gateway the time since it was booted: neither a time server nor a battery clock
 // nor the registry.
 func (w *World) inTheDark(b *testbed.Gateway) bool {
@@ -90,7 +100,7 @@ func (w *World) inTheDark(b *testbed.Gateway) bool {
 // do not wait for each other.
 func (w *World) noteEntries(b *testbed.Gateway) {
 	all := b.Entries()
-	w.Erased.Keeps(b.Name, b.Keeps(), w.Now())
+	w.Erased.Keeps(b.Name, w.Keeps(b), w.Now())
 	w.Erased.Note(b.Name, all, w.inTheDark(b), w.Now(), w.Report)
 	fresh := w.Entries.Note(b.Name, all, w.Now())
 	if !w.Plan.Trace {
