@@ -320,6 +320,8 @@ func TestMandatePapers(t *testing.T) {
 		!strings.Contains(out, "时间段 span: "+form.From.Format("2006-01-02 15:04:05 -07:00 – ")) || !strings.Contains(out, "时间 times: 按表格写明的时区 by the time zone that the form has, -03:30\n") {
 		t.Errorf("show: %s", out)
 	}
+	p.fails("can't be written", "key", p.at("nowhere/key"))
+	p.fails("FILE 指定可写目录中的新文件", "key", p.at("nowhere/key"), "--receive")
 	form.Registry = "village"
 	p.ok("", "sign", put("village.json"), "--out", p.at("village"), "--key", p.at("approver.key"))
 	p.fails("other_registry", append([]string{"status", p.at("village")}, p.judge()...)...)

@@ -1,6 +1,7 @@
 package papers
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
@@ -9,6 +10,7 @@ import (
 	"os"
 
 	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/command"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/sealing"
@@ -43,6 +45,9 @@ func (c keyCmd) Run(s *session.Session) error {
 
 func (c keyCmd) make() (made madeKey, err error) {
 	made = madeKey{Private: c.File, Public: c.File + ".pub"}
+	if err := cmp.Or(command.NewFile("FILE", made.Private), command.NewFile("FILE", made.Public)); err != nil {
+		return made, err
+	}
 	if c.Receive {
 		private, public, err := sealing.GenerateKey()
 		if err == nil {
