@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -111,13 +110,15 @@ func (b *backup) fill(s *session, id string) error {
 		if err != nil {
 			return err
 		}
-		sum, err := save(s.ctx, body, filepath.Join(temp, part.name))
+		path := filepath.Join(temp, part.name)
+		if b.SHA256[part.name], err = save(body, path); err == nil {
+			err = dbfile.Check(s.ctx, path)
+		}
 		if err != nil {
 			return err
 		}
-		b.SHA256[part.name] = sum
 	}
-	if err := b.ledger(s, temp); err != nil {
+	if err := b.ledgers(s, temp); err != nil {
 		return err
 	}
 	text, err := json.MarshalIndent(b, "", "  ")
@@ -130,18 +131,25 @@ func (b *backup) fill(s *session, id string) error {
 	return durable.Rename(temp, b.Dir)
 }
 
-// ledger copies the front's ledger of erasures, which the front has just read whole.
-func (b *backup) ledger(s *session, dir string) error {
+// ledgers copies the front's ledgers of erasures, which the front has just read whole, and of answers.
+func (b *backup) ledgers(s *session, dir string) error {
 	data, err := s.front.Ledger(s.ctx)
 	if err != nil {
 		return err
 	}
 	b.SHA256[api.FileErasures] = fmt.Sprintf("%x", sha256.Sum256(data))
-	return durable.WriteFile(filepath.Join(dir, api.FileErasures), data, 0o600)
+	if err := durable.WriteFile(filepath.Join(dir, api.FileErasures), data, 0o600); err != nil {
+		return err
+	}
+	body, err := s.front.Mandated().Ledger(s.ctx)
+	if err == nil {
+		b.SHA256[api.FileAnswers], err = save(body, filepath.Join(dir, api.FileAnswers))
+	}
+	return err
 }
 
-// save writes a copy that comes from a process, syncs it and checks it.
-func save(ctx context.Context, body io.ReadCloser, path string) (sum string, err error) {
+// save writes a copy that comes from a process, and syncs it.
+func save(body io.ReadCloser, path string) (sum string, err error) {
 	defer body.Close()
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -152,7 +160,7 @@ func save(ctx context.Context, body io.ReadCloser, path string) (sum string, err
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return "", fmt.Errorf("write %s: %w", path, err)
 	}
-	return hex.EncodeToString(hash.Sum(nil)), dbfile.Check(ctx, path)
+	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
 type restoredCmd struct {

@@ -54,7 +54,7 @@ func TestBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b backup
-	if err := json.Unmarshal(text, &b); err != nil || b.Registry != "registry-1" || len(b.SHA256) != 3 {
+	if err := json.Unmarshal(text, &b); err != nil || b.Registry != "registry-1" || len(b.SHA256) != 4 {
 		t.Fatalf("%+v, %v", b, err)
 	}
 	for _, name := range []string{"front.db", "issuer.db"} {

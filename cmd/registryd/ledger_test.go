@@ -7,10 +7,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/mandates"
+	"gatehouse/sync/wire/sealing"
 )
 
 // burns plays the loss of the registry's machine: databases and ledger are gone.
@@ -95,4 +98,61 @@ func TestRestoreForgotten(t *testing.T) {
 	w.putLedgerBack(first)
 	w.up("front", "issuer")
 	w.says("erasures.jsonl has line")
+}
+
+// TestRestoreAnswered: a front whose database is put back to before an answer, or is gone, still knows of it: the mandate is
+// used up, and the answer can be had once more.
+func TestRestoreAnswered(t *testing.T) {
+	t.Parallel()
+	w := &town{stops: make(map[string]func()), centre: emptyCentre(t)}
+	w.up("front", "issuer")
+	dir := w.gateway("gw-1")
+	link := connect(t, dir).link
+	reg, err := keys.LoadRegistry(dir)
+	must(t, err)
+	own, err := keys.LoadKeys(dir)
+	must(t, err)
+	_, tenancy := w.checksIn(link, reg, &own, false)
+	w.brings(link, reg, &own, tenancy, wire.ID{7, 7}, tenancy)
+	by, _ := w.appoint(reg)
+	_, public, err := sealing.GenerateKey()
+	must(t, err)
+	envelope, err := mandates.Sign(requisition(time.Now(), public), reg.Trust.Registry, by)
+	must(t, err)
+	paper := filepath.Join(t.TempDir(), "mandate.cose")
+	must(t, os.WriteFile(paper, envelope, 0o600))
+	args := []string{"query", paper, "--key", filepath.Join(w.dir, "offline", "records.key"), "--out"}
+	first := w.backup()
+	w.ok(append(args, t.TempDir())...)
+	answers := w.ok("answers")
+	if strings.Count(answers, "ab000000") != 1 {
+		t.Fatal(answers)
+	}
+	knows := func(what string) {
+		t.Helper()
+		w.refused("used_up", append(args, t.TempDir())...)
+		if said := w.ok("answers"); said != answers {
+			t.Errorf("%s: %s\nwant %s", what, said, answers)
+		}
+		if said := w.ok("status"); strings.Contains(said, api.FileAnswers) {
+			t.Errorf("%s: %s", what, said)
+		}
+	}
+	knows("as it was")
+	w.down("front")
+	w.lose("front")
+	w.putBack(first, "front")
+	w.up("front")
+	knows("the copy of before")
+	second := w.backup()
+	w.down("front", "issuer")
+	w.lose("front", "issuer")
+	must(t, os.Remove(filepath.Join(w.dir, "front", api.FileAnswers)))
+	w.putBack(first, "front")
+	w.putBack(second, "issuer")
+	b, err := os.ReadFile(filepath.Join(second, api.FileAnswers))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(w.dir, "front", api.FileAnswers), b, 0o600))
+	w.up("front", "issuer")
+	knows("another machine, with the ledger of the newest backup")
 }

@@ -23,6 +23,7 @@ import (
 const (
 	FileConfig     = "front.toml"
 	FileDatabase   = "front.db"
+	FileAnswers    = "answers.jsonl"  // the ledger of what was done under mandates
 	FileErasures   = "erasures.jsonl" // the ledger of erasures and of orders to preserve
 	FileSocket     = "front.sock"
 	FileRoot       = "root.pub"    // PEM, Ed25519: the root's public key

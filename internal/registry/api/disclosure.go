@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -196,6 +197,11 @@ func (c Mandated) Emergencies(ctx context.Context) (all []Emergency, err error) 
 func (c Mandated) Given(ctx context.Context, from, to time.Time) (all []Given, err error) {
 	q := url.Values{"from": {from.Format(time.RFC3339Nano)}, "to": {to.Format(time.RFC3339Nano)}}
 	return all, c.socket.Call(ctx, http.MethodGet, "/v1/disclosures?"+q.Encode(), nil, &all)
+}
+
+// Ledger returns the ledger of what was done under mandates, as of now, which the caller closes.
+func (c Mandated) Ledger(ctx context.Context) (io.ReadCloser, error) {
+	return c.socket.Open(ctx, http.MethodGet, "/v1/disclosures/ledger", nil)
 }
 
 // Batches yields the batches of a log of an answer: of all entries below its size, with the

@@ -173,10 +173,12 @@ func (s *Seen) backup(ctx context.Context, dir, set string) {
 			return
 		}
 	}
-	if sum, there := made.SHA256[api.FileErasures]; there { // backups of before had none
-		if err := sumIs(filepath.Join(dir, api.FileErasures), sum); err != nil {
-			s.bad("backup %s: %v", dir, err)
-			return
+	for _, name := range []string{api.FileErasures, api.FileAnswers} {
+		if sum, there := made.SHA256[name]; there { // backups of before had none
+			if err := sumIs(filepath.Join(dir, name), sum); err != nil {
+				s.bad("backup %s: %v", dir, err)
+				return
+			}
 		}
 	}
 	s.good("backup of registry %s of %s: both databases are whole", made.Registry, made.Time.Format(time.RFC1123Z))

@@ -20,6 +20,7 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/front/backup"
 	"gatehouse/internal/registry/front/commit"
+	"gatehouse/internal/registry/front/disclosure/acts"
 	"gatehouse/internal/registry/front/document"
 	"gatehouse/internal/registry/front/downlink"
 	"gatehouse/internal/registry/front/enrolment"
@@ -83,8 +84,8 @@ type Front struct {
 	limited *zerolog.Logger // rate-limited, for events that any gateway or broker can cause
 
 	// The following fields are set by Run.
-	started   time.Time
 	store     *store.Store
+	acts      *acts.Ledger
 	roster    *roster.Roster
 	link      Link
 	downlink  downlink.Downlink

@@ -109,7 +109,7 @@ func (f *Front) makeParts(eraser *retention.Eraser) (err error) {
 	if own := o.Config.BrokerCertificate; o.Config.Broker != Embedded && own != o.Config.path(api.FileServerCert) {
 		endings.Broker = own
 	}
-	f.page = &status.Page{Store: f.store, Roster: f.roster, Active: &f.active, Committer: f.committer, Inbox: f.inbox,
+	f.page = &status.Page{Started: o.Now(), Store: f.store, Roster: f.roster, Active: &f.active, Committer: f.committer, Inbox: f.inbox,
 		Safety: f.safety, Clock: f.clock, Now: o.Now, Endings: endings, Retention: eraser,
 		Room: status.Room{Most: o.Config.MaxMB << 20, Dir: o.Config.State, Space: disk.Space}}
 	return nil

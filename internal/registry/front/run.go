@@ -10,6 +10,7 @@ import (
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/front/commit"
+	"gatehouse/internal/registry/front/disclosure/acts"
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
 )
@@ -17,11 +18,14 @@ import (
 // Run serves until ctx ends or an indispensable part fails. Acked messages are on disk in any case;
 // others are sent again.
 func (f *Front) Run(ctx context.Context) (err error) {
-	f.started = f.o.Now()
 	if f.store, err = store.Open(ctx, f.o.Config.path(api.FileDatabase), f.o.Log); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.store.Close()) }()
+	if f.acts, err = acts.Open(ctx, f.store, f.o.Config.path(api.FileAnswers), f.o.Now(), f.o.Log); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.acts.Close()) }()
 	if err := f.load(ctx); err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func (f *Front) serveOperator(s *socket.Server) {
 		return in, f.page.Retention.PutAway(ctx)
 	}))
 	f.serveSnapshots(s)
-	mandated := disclosure.Desk{Store: f.store, Roster: f.roster, Active: &f.active, Witness: f.keys.witness, Root: f.keys.root, Span: clock.Span, Agreed: clock.Now, Prolong: f.page.Retention.Prolong}
+	mandated := disclosure.Desk{Store: f.store, Acts: f.acts, Roster: f.roster, Active: &f.active, Witness: f.keys.witness, Root: f.keys.root, Span: clock.Span, Agreed: clock.Now, Prolong: f.page.Retention.Prolong}
 	socket.Handle(s, "POST /v1/disclosures", post(mandated.Ask))
 	socket.Handle(s, "GET /v1/disclosures", get(mandated.Given))
 	socket.Handle(s, "POST /v1/disclosures/signature", post(mandated.Sign))
@@ -100,6 +100,7 @@ func (f *Front) serveOperator(s *socket.Server) {
 	}))
 	socket.Handle(s, "GET /v1/disclosures/notices", get(mandated.Notices))
 	socket.Handle(s, "POST /v1/disclosures/told", post(mandated.Told))
+	socket.Stream(s, "GET /v1/disclosures/ledger", func(w http.ResponseWriter, _ *http.Request, _ socket.None) error { return f.acts.Copy(w) })
 	socket.Stream(s, "GET /v1/disclosures/batches", func(w http.ResponseWriter, r *http.Request, _ socket.None) error { return mandated.Batches(w, r) })
 	socket.Handle(s, "GET /v1/counts", get(func(ctx context.Context, q url.Values) (api.Counts, error) {
 		return query.Counts(ctx, f.store, f.page.Retention.Counts, q)
@@ -161,7 +162,7 @@ func get[Out any](do func(context.Context, url.Values) (Out, error)) func(*http.
 // status returns the front's status.
 func (f *Front) status(ctx context.Context) (api.Status, error) {
 	o := f.o
-	s := api.Status{Version: o.Version, Started: f.started, Broker: o.Config.Broker, Linked: f.link.Connected()}
+	s := api.Status{Version: o.Version, Started: f.page.Started, Broker: o.Config.Broker, Linked: f.link.Connected()}
 	s.Dropped, s.Refused = f.intake.Counts()
 	s.Refused += f.enrolment.Refused()
 	s.Queued, _ = f.intake.Waiting()

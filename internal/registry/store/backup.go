@@ -81,6 +81,14 @@ func (s *Store) PutBack(ctx context.Context) (time.Time, error) {
 	return s.reading(ctx).moment("put_back")
 }
 
+// Acts returns the number of the newest line of the ledger of answers that the database has; 0: none.
+func (b Backups) Acts() (uint64, error) {
+	return b.number("read the mark of the ledger of answers", `SELECT value FROM meta WHERE name = 'answers'`)
+}
+
+// SetActs stores that number.
+func (b Backups) SetActs(line uint64) error { return b.setMeta("answers", line) }
+
 // setMoment stores a time in the table meta.
 func (b Backups) setMoment(name string, at time.Time) error { return b.setMeta(name, at) }
 

@@ -35,7 +35,6 @@ func (l *Losses) restore(theIssuer, theFront bool) {
 	if theFront {
 		l.w.Bed.Registry.StopFront()
 		put(&l.w.Bed.Registry.Front, api.FileDatabase)
-		l.w.Answers.PutBack(l.w.BackedUp)
 		l.w.Erased.PutBack(l.w.Now())
 	}
 	if theIssuer {

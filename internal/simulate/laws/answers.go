@@ -9,7 +9,8 @@ import (
 	"gatehouse/internal/simulate/testbed"
 )
 
-// Answers is law W9: no answer under a mandate without its audit entry. It keeps what was handed out.
+// Answers is law W9: no answer under a mandate without its audit entry, also where an older copy of the registry's database
+// was put back. It keeps what was handed out.
 type Answers struct{ given []given }
 
 // given is an answer that somebody has.
@@ -41,17 +42,6 @@ func (a *Answers) stored(there frontdb.Stored, r *report.Report) {
 			r.Breach("W9", "the registry has answered a mandate for %s, and in its database nothing says so", g.Gateway)
 		}
 	}
-}
-
-// PutBack forgets what the registry answered since a copy of its database was made that is put back: nobody else knows of it.
-func (a *Answers) PutBack(since time.Duration) {
-	var stay []given
-	for _, g := range a.given {
-		if g.entry != nil || g.at <= since {
-			stay = append(stay, g)
-		}
-	}
-	a.given = stay
 }
 
 // Judge looks, at the end, for the entry of every answer at the registry. Where a gateway has lost entries, something says so: laws W3 and W5.

@@ -9,8 +9,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// TestAnswers: an answer without its entry is told, when it is given and at the end; one that a restore has taken
-// from the registry, or a gateway that lost its log, is not.
+// TestAnswers: an answer without its entry is told, when it is given and at the end; one of a gateway that
+// lost its log is not.
 func TestAnswers(t *testing.T) {
 	of := func(gateway string, n byte) frontdb.Answer {
 		return frontdb.Answer{Gateway: gateway, Reference: wire.ID{n}, Number: 1}
@@ -42,11 +42,6 @@ func TestAnswers(t *testing.T) {
 			a.Central(of("gw1", 1), there, 0, r)
 			a.stored(frontdb.Stored{}, r)
 		}, 1},
-		"by the registry, and put back to before": {func(a *Answers, r *report.Report) {
-			a.Central(of("gw1", 1), there, 5, r)
-			a.PutBack(3)
-			a.Judge(nil, frontdb.Stored{}, lost, r)
-		}, 0},
 	} {
 		r := &report.Report{}
 		c.do(&Answers{}, r)

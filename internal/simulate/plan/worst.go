@@ -65,12 +65,12 @@ func landlordsClock() []Event {
 
 // oneFile has a hold, a resident's request and a court's order in one file of a log, and the same at the registry. The power is
 // cut when that file is rewritten, with entries in the write-ahead file, of which a record is spoilt, so that the log has
-// a new epoch at once; and the registry is put back to before all of it. When the holds are over, all of it has to be gone.
+// a new epoch at once; and the registry is put back to before all of it, and once more after it has answered a mandate. When the holds are over, all of it has to be gone.
 func oneFile() []Event {
 	return slices.Concat(moveIn(), []Event{at(0.5, "appoint")}, everybody(5), everybody(40), []Event{
 		at(44, "back up"), at(48, "preserve on site", gw1, 0), at(48.01, "preserve", gw1, 0), at(48.1, "disk slow", gw1, 3),
 		at(48.2, "forget", exactly(1), 0, 1), at(48.21, "forget", exactly(2), 1, 1), at(48.22, "cut in rewrite", gw1), at(48.3, "restore front"),
-		at(50, "ask registry", exactly(1), gw1), at(50.1, "ask on site", exactly(1), gw1, 1), at(51, "search"),
+		at(50, "ask registry", exactly(1), gw1), at(50.1, "ask on site", exactly(1), gw1, 1), at(50.5, "restore front"), at(51, "search"),
 	}, everybody(60), everybody(250))
 }
 

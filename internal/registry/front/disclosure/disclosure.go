@@ -25,6 +25,7 @@ import (
 	"gatehouse/internal/mandate"
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/front/disclosure/acts"
 	"gatehouse/internal/registry/front/document"
 	"gatehouse/internal/registry/front/query"
 	"gatehouse/internal/registry/front/roster"
@@ -40,6 +41,7 @@ import (
 // Desk answers mandates. Safe for concurrent use.
 type Desk struct {
 	Store   *store.Store
+	Acts    *acts.Ledger // of the same store
 	Roster  *roster.Roster
 	Active  *document.Active
 	Witness ed25519.PrivateKey
@@ -87,7 +89,7 @@ func (d Desk) Ask(ctx context.Context, a api.Asked) (api.Disclosed, error) {
 	}
 	q.first, q.last = d.Span()
 	var out api.Disclosed
-	err = d.Store.Update(ctx, func(tx *store.Tx) error {
+	err = d.Acts.Update(ctx, func(tx *acts.Tx) error {
 		if q.id, _, err = tx.Gateway(place); err == nil {
 			out, err = d.answer(tx, &q)
 		}
@@ -116,8 +118,8 @@ func (q *question) now() trueclock.Interval {
 }
 
 // answer gives the newest answer with what has come since, where that is asked for, or a new one.
-func (d Desk) answer(tx *store.Tx, q *question) (out api.Disclosed, err error) {
-	counts, err := d.usesOf(tx, q)
+func (d Desk) answer(tx *acts.Tx, q *question) (out api.Disclosed, err error) {
+	counts, err := d.usesOf(tx.Tx, q)
 	if err != nil {
 		return out, err
 	}
@@ -137,12 +139,12 @@ func (d Desk) answer(tx *store.Tx, q *question) (out api.Disclosed, err error) {
 }
 
 // fresh gives a new answer, and stores it.
-func (d Desk) fresh(tx *store.Tx, q *question, used int) (api.Disclosed, error) {
-	use, refusal, err := d.judge(tx, q.Mandate, mandate.Question{Place: q.gateway.Place, Now: q.now(), Used: used})
+func (d Desk) fresh(tx *acts.Tx, q *question, used int) (api.Disclosed, error) {
+	use, refusal, err := d.judge(tx.Tx, q.Mandate, mandate.Question{Place: q.gateway.Place, Now: q.now(), Used: used})
 	if err != nil || refusal != nil {
 		return api.Disclosed{Refusal: refusal}, errors.Join(err, count(tx, q.last, q.mandate, refusal))
 	}
-	out, err := d.made(tx, q)
+	out, err := d.made(tx.Tx, q)
 	if err != nil {
 		return out, err
 	}
@@ -154,7 +156,7 @@ func (d Desk) fresh(tx *store.Tx, q *question, used int) (api.Disclosed, error) 
 		return out, err
 	}
 	out.Fresh = true
-	return out, owe(tx, q.id, use, out.At)
+	return out, owe(tx, q.gateway.Place, use, out.At)
 }
 
 // made is what an answer is made of now, without its number.
@@ -205,10 +207,10 @@ func (d Desk) withdrawn(ctx context.Context, m mandate.Mandate, envelope []byte)
 		return nil, nil
 	}
 	_, last := d.Span()
-	return nil, d.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+	return nil, d.Acts.Update(context.WithoutCancel(ctx), func(tx *acts.Tx) error {
 		_, err := tx.Disclosures.Find(m.Reference, everyGateway, everyGateway)
 		if errors.Is(err, store.ErrNotFound) { // else it was shown twice at once
-			err = tx.Disclosures.Add(store.Disclosure{Reference: m.Reference, At: last, Mandate: envelope, Plan: []byte("{}")})
+			err = tx.Do(acts.Act{Answer: &acts.Answer{Reference: m.Reference, At: last, Mandate: envelope, Plan: []byte("{}")}})
 		}
 		return err
 	})
@@ -231,17 +233,14 @@ func (d Desk) knowsDoors(m mandate.Mandate, place wire.Place, reached []query.Re
 }
 
 // add stores an answer, or a part of it, with what it is made of.
-func add(tx *store.Tx, q *question, out api.Disclosed) error {
+func add(tx *acts.Tx, q *question, out api.Disclosed) error {
 	out.Told = api.Told{}
 	plan, err := json.Marshal(out)
 	if err != nil {
 		return err
 	}
-	a := store.Disclosure{Reference: out.Reference, Gateway: q.id, Number: out.Number, Part: out.Part, At: out.At, Uncertain: out.Uncertain, Mandate: q.Mandate, Plan: plan}
-	if out.Part > 0 {
-		return tx.Disclosures.Supplement(a)
-	}
-	return tx.Disclosures.Add(a)
+	return tx.Do(acts.Act{Answer: &acts.Answer{Place: api.Place(q.gateway.Place), Reference: out.Reference, Number: out.Number, Part: out.Part, At: out.At,
+		Uncertain: out.Uncertain, Mandate: q.Mandate, Plan: plan}})
 }
 
 // cut takes what was reached up to the newest cosigned checkpoint of each epoch: what is behind it is

@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/mandate"
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/front/disclosure/acts"
 	"gatehouse/internal/registry/store"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
@@ -33,12 +34,12 @@ func (d Desk) judge(tx *store.Tx, envelope []byte, q mandate.Question) (use mand
 }
 
 // owe stores that an emergency was answered, from when on a second authority's word is owed.
-func owe(tx *store.Tx, gateway int64, use mandate.Use, at time.Time) error {
+func owe(tx *acts.Tx, place wire.Place, use mandate.Use, at time.Time) error {
 	if !use.Mandate.Emergency {
 		return nil
 	}
-	return tx.Emergencies.Add(store.Emergency{Mandate: use.Sum, Reference: use.Mandate.Reference, Gateway: gateway, Number: use.Number,
-		Approver: wire.IDOf(use.Approver.Public[:]), Seat: use.Approver.Seat, At: at})
+	return tx.Do(acts.Act{Emergency: &acts.Emergency{Place: api.Place(place), Mandate: use.Sum, Reference: use.Mandate.Reference, Number: use.Number,
+		Approver: wire.IDOf(use.Approver.Public[:]), Seat: use.Approver.Seat, At: at}})
 }
 
 // Validate takes a second authority's word on an emergency that was answered; handed in again it
@@ -50,7 +51,7 @@ func (d Desk) Validate(ctx context.Context, v api.Validating) (out api.Validated
 		_, out.Refusal = mandate.Validates(v.Validation, nil, trust)
 		return out, nil
 	}
-	err = d.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+	err = d.Acts.Update(context.WithoutCancel(ctx), func(tx *acts.Tx) error {
 		answered, err := tx.Emergencies.Envelope(said.Mandate)
 		if err != nil {
 			return err
@@ -59,7 +60,7 @@ func (d Desk) Validate(ctx context.Context, v api.Validating) (out api.Validated
 			return nil
 		}
 		out.Reference, out.Authority, out.File = said.Reference, said.By.Name, said.By.File
-		return tx.Emergencies.Validate(said.Mandate, v.Validation)
+		return tx.Do(acts.Act{Validated: &acts.Validated{Mandate: said.Mandate, Validation: v.Validation}})
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return out, socket.Refused(http.StatusNotFound, "registryd mandate list shows those that wait; what a gateway answered on site is not counted here",

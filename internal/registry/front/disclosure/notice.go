@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/front/disclosure/acts"
 	"gatehouse/internal/registry/store"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
@@ -50,9 +51,12 @@ func (d Desk) Told(ctx context.Context, t api.ToTell) (n api.Notice, err error) 
 		return n, socket.Refused(http.StatusConflict, "registryd notices list --all shows from when on", "nobody may be told of the mandate %s now", t.Reference)
 	}
 	_, last := d.Span()
-	err = d.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) (err error) {
-		if err = tx.Tellings.Add(t.Reference, store.Told{At: last, Teller: socket.UserName(ctx)}); err == nil {
-			all[i].Told, err = toldOf(tx, t.Reference)
+	err = d.Acts.Update(context.WithoutCancel(ctx), func(tx *acts.Tx) (err error) {
+		if all[i].Told, err = toldOf(tx.Tx, t.Reference); err != nil || all[i].Told != nil {
+			return err
+		}
+		if err = tx.Do(acts.Act{Told: &acts.Told{Reference: t.Reference, At: last, Teller: socket.UserName(ctx)}}); err == nil {
+			all[i].Told, err = toldOf(tx.Tx, t.Reference)
 		}
 		return err
 	})

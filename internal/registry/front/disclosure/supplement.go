@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/internal/mandate"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/front/disclosure/acts"
 	"gatehouse/internal/registry/store"
 	"gatehouse/internal/socket"
 )
@@ -51,12 +52,12 @@ func (d Desk) lacks(tx *store.Tx, q *question, out *api.Disclosed) error {
 // supplemented returns the newest part of an answer; of one that was not complete, with what has come
 // since. That is no other use: it is stored beside the answer, and judged anew, so that nothing follows
 // a mandate that has ended.
-func (d Desk) supplemented(tx *store.Tx, q *question, number int) (was api.Disclosed, err error) {
+func (d Desk) supplemented(tx *acts.Tx, q *question, number int) (was api.Disclosed, err error) {
 	a, err := tx.Disclosures.Newest(q.mandate.Reference, q.id, number)
 	if was, err = readPlan(a, err); err != nil || was.Lacks == nil {
 		return was, err
 	}
-	now, err := d.made(tx, q)
+	now, err := d.made(tx.Tx, q)
 	if err != nil {
 		return was, err
 	}

@@ -31,6 +31,7 @@ type Page struct {
 	Inbox     *inbox.Inbox
 	Safety    *backup.Safety
 	Clock     *agreed.Clock
+	Started   time.Time // of the run
 	Now       func() time.Time
 	Endings   *Endings
 	Retention *retention.Eraser
