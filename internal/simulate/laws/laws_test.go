@@ -102,13 +102,15 @@ func TestReinstatedAfterARestore(t *testing.T) {
 }
 
 // TestShown: a loss has to show after it; where nothing was wrong, nothing may, but for what
-// a gateway asks for that was off.
+// a gateway asks for that was off, and what the calendar brings.
 func TestShown(t *testing.T) {
 	s := NewShown()
 	check(t, "good weather", s.Judge)
 	s.Away["gw1"] = true
 	s.Says(time.Hour, "gw1 says: a list waits: registryd countersign")
 	check(t, "one that was off asks", s.Judge)
+	s.Says(time.Hour, "the registry says: for more than 15 days nobody has looked whether residents ask to have something put right")
+	check(t, "a reminder of the calendar", s.Judge)
 	s.Says(time.Hour, "gw2 says: the clock is missing, gatehouse clock confirm")
 	check(t, "shown in good weather", s.Judge, "W5")
 	s.Calm = false
