@@ -106,7 +106,8 @@ func TestDemo(t *testing.T) {
 	if err := d.Wait(); err != nil {
 		t.Fatalf("%v\n%s%s", err, &d.out, &d.err)
 	}
-	for _, want := range []string{"lost 0, unexplained 0, of ", "the registry's copy: lost 0, doubled 0, different 0, of "} {
+	for _, want := range []string{"lost 0, unexplained 0, of ", "the registry's copy: lost 0, doubled 0, different 0, of ",
+		"police a mandate for flat 1A is signed, and answered once", "court  the file is proved by gateway and witness", "landlord the log has ", " after; added: nothing\n"} {
 		if !strings.Contains(d.out.String(), want) {
 			t.Errorf("no summary %q:\n%s", want, &d.out)
 		}

@@ -76,14 +76,17 @@ func (s *Scene) Play(ctx context.Context, lives wire.ID) error {
 		return err
 	}
 	if !bytes.Equal(before, after) {
-		return errors.New("the landlord's log shows that somebody asked")
+		return fmt.Errorf("the landlord's log had %d lines before somebody asked and has %d", lines(before), lines(after))
 	}
 	c := report.Manifest.Counts
-	s.Say("police", "a mandate for flat 1A is signed, and answered once by the registry %v later: of %s %d say who it was, %d are withheld; the landlord's log is the same before and after",
+	s.Say("police", "a mandate for flat 1A is signed, and answered once by the registry %v later: of %s %d say who it was, %d are withheld",
 		time.Since(began).Round(10*time.Millisecond), amount.Of(int(c.Entries), "entry"), c.Named, c.Withheld)
-	s.Say("court", "the file is proved by gateway and witness, for this program and for a stock verifier of checkpoints; with one byte changed it is refused")
+	s.Say("court", "the file is proved by gateway and witness, for this program and for a stock verifier of checkpoints; with one byte of the checkpoint changed both refuse it, and ours with one of an entry")
+	s.Say("landlord", "the log has %s before the police asked and %d after; added: nothing", amount.Of(lines(before), "line"), lines(after))
 	return nil
 }
+
+func lines(log []byte) int { return bytes.Count(log, []byte("\n")) }
 
 // appoint has the root name an approver of the town, and waits until the gateway knows.
 func (s *Scene) appoint(ctx context.Context) (ed25519.PrivateKey, error) {
@@ -141,7 +144,10 @@ func (s *Scene) trust(ctx context.Context, root ed25519.PublicKey) (newest wire.
 // landlordSees is the whole log as the landlord's tool gets it.
 func (s *Scene) landlordSees(ctx context.Context) ([]byte, error) {
 	var out bytes.Buffer
-	err := s.Landlord.Log(ctx, control.LogQuery{}, func(e control.LogEntry) error { return json.NewEncoder(&out).Encode(e) })
+	err := s.Landlord.Log(ctx, control.LogQuery{Last: -1}, func(e control.LogEntry) error { return json.NewEncoder(&out).Encode(e) })
+	if err == nil && out.Len() == 0 {
+		err = errors.New("the landlord's log has no line: it can't show that nothing was added")
+	}
 	return out.Bytes(), err
 }
 
@@ -198,7 +204,7 @@ func (s *Scene) answer(ctx context.Context, m mandates.Mandate, envelope []byte)
 }
 
 // verified checks the file as its recipient does, with the root's key alone; its checkpoint as anybody does
-// with a stock verifier and the keys that the registry tells; and that no copy with a changed byte passes.
+// with a stock verifier and the keys that the registry tells; and that neither takes a copy with a changed byte.
 func (s *Scene) verified(ctx context.Context, file []byte) (evidence.Report, error) {
 	root, err := keys.LoadRoot(s.Keys(authority.DirFront, api.FileRoot))
 	if err != nil {
@@ -208,46 +214,65 @@ func (s *Scene) verified(ctx context.Context, file []byte) (evidence.Report, err
 	if err != nil || !report.Whole() || report.Manifest.Counts.Named == 0 {
 		return report, fmt.Errorf("the evidence is not whole (%+v): %w", report.Manifest.Counts, err)
 	}
-	changed := bytes.Clone(file)
-	changed[len(changed)/2] ^= 1
-	if _, err := evidence.Verify(changed, evidence.Trust{Root: root}); err == nil {
-		return report, errors.New("a file with a changed byte was taken for evidence")
+	checkpoint, err := member(file, "checkpoint")
+	if err != nil {
+		return report, err
 	}
-	return report, s.stock(ctx, file)
+	hash := len(bytes.Join(bytes.SplitAfterN(checkpoint, []byte("\n"), 3)[:2], nil)) // begins the third line
+	for _, at := range []int{len(file) / 2, bytes.Index(file, checkpoint) + hash} {
+		if _, err := evidence.Verify(flipped(file, at), evidence.Trust{Root: root}); err == nil {
+			return report, fmt.Errorf("a file with byte %d changed was taken for evidence", at)
+		}
+	}
+	stock, err := s.stock(ctx)
+	if err != nil {
+		return report, err
+	}
+	n, err := note.Open(checkpoint, stock)
+	if err != nil || len(n.Sigs) != 2 {
+		return report, fmt.Errorf("a stock verifier wants two signatures that it knows: %+v, %w", n, err)
+	}
+	if _, err := note.Open(flipped(checkpoint, hash), stock); err == nil {
+		return report, errors.New("a stock verifier took a changed checkpoint")
+	}
+	return report, nil
 }
 
-// stock opens the file as any zip, and its checkpoint with the verifiers that everybody uses.
-func (s *Scene) stock(ctx context.Context, file []byte) error {
+func flipped(b []byte, at int) []byte {
+	b = bytes.Clone(b)
+	b[at] ^= 1
+	return b
+}
+
+// member opens the file as any zip.
+func member(file []byte, name string) ([]byte, error) {
 	all, err := zip.NewReader(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	text, err := fs.ReadFile(all, "checkpoint")
-	if err != nil {
-		return err
-	}
+	return fs.ReadFile(all, name)
+}
+
+// stock is what everybody verifies checkpoints with, of the building's logs and their witnesses.
+func (s *Scene) stock(ctx context.Context) (note.Verifiers, error) {
 	told, err := s.Front.VKeys(ctx, s.Place.Building)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var verifiers []note.Verifier
 	for _, key := range told.Witnesses {
 		v, err := formats.NewVerifierForCosignatureV1(key)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		verifiers = append(verifiers, v)
 	}
 	for _, key := range told.Logs {
 		v, err := note.NewVerifier(key)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		verifiers = append(verifiers, v)
 	}
-	n, err := note.Open(text, note.VerifierList(verifiers...))
-	if err == nil && len(n.Sigs) != 2 {
-		err = fmt.Errorf("the checkpoint has %d signatures that a stock verifier knows", len(n.Sigs))
-	}
-	return err
+	return note.VerifierList(verifiers...), nil
 }
