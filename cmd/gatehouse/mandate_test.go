@@ -241,6 +241,7 @@ func TestMandateShown(t *testing.T) {
 	must(t, os.WriteFile(p.at("altered"), envelope, 0o600))
 	old := time.Now().AddDate(0, 0, -9)
 	must(t, os.WriteFile(p.at("expired"), p.expired(old), 0o600))
+	must(t, os.WriteFile(p.at("early"), p.signed("form.json", time.Now().AddDate(0, 0, 1)), 0o600))
 	for _, c := range []struct {
 		file, status string
 		trust        bool
@@ -255,6 +256,7 @@ func TestMandateShown(t *testing.T) {
 		{file: "altered", status: "无效 does NOT hold", trust: true, exit: 1},
 		{file: "back", status: "已撤回 withdrawn: 案件撤销", trust: true},
 		{file: "expired", status: "已到期 expired", trust: true},
+		{file: "early", status: "尚未生效 not good yet", trust: true},
 	} {
 		args := []string{"mandate", "show", p.at(c.file)}
 		if c.trust {
@@ -264,6 +266,9 @@ func TestMandateShown(t *testing.T) {
 		if exit != c.exit || !strings.Contains(out, "状态 status: "+c.status+"\n") {
 			t.Errorf("%v: status %d\n%s%s", args, exit, out, errOut)
 		}
+	}
+	for name, file := range map[string]string{"not_yet": "early", "expired": "expired"} {
+		p.fails(": 不予提供 refused: "+name+"\n", append([]string{"status", p.at(file)}, p.judge()...)...)
 	}
 	p.fails("is signed already\nhint: 要撤回的", "sign", p.at("signed"), "--out", p.at("no"), "--key", p.at("approver.key"))
 }
@@ -280,7 +285,16 @@ func (p office) expired(from time.Time) []byte {
 	must(p.t, os.WriteFile(p.at("expired.json"), text, 0o600))
 	p.fails("expired (", append([]string{"sign", p.at("expired.json"), "--out", p.at("no"), "--key", p.at("approver.key")}, p.judge()...)...)
 	p.fails("expired (", "new", "--form", p.at("expired.json"), "--out", p.at("no"))
-	m, err := form.Mandate(from)
+	return p.signed("expired.json", from)
+}
+
+// signed is a form as the approver signs it at a time.
+func (p office) signed(name string, at time.Time) []byte {
+	text, err := os.ReadFile(p.at(name))
+	must(p.t, err)
+	form, err := mandate.ParseForm(text)
+	must(p.t, err)
+	m, err := form.Mandate(at)
 	must(p.t, err)
 	key, err := keys.LoadPrivateKey(p.at("approver.key"))
 	must(p.t, err)
