@@ -282,21 +282,35 @@ func TestTimes(t *testing.T) {
 
 var mutations = flag.Int("mutations", 20_000, "random changes of a signed mandate that are tried; make long has 1,000,000")
 
-// TestMutations: of a signed mandate, with one to four bytes changed, cut, put in or doubled, none is taken.
+// TestMutations: of a signed mandate of any kind, with one to four bytes changed, cut, put in or doubled, none is taken.
 func TestMutations(t *testing.T) {
-	envelope, trusted, q := sign(t, sample(t), key(1)), trust(), at(noon+60)
-	if _, refusal := Judge(envelope, trusted, q); refusal != nil {
-		t.Fatal(refusal)
+	trusted, q := trust(), at(noon+60)
+	kinds := []func(m *Mandate){
+		func(*Mandate) {},
+		emergencyOf,
+		func(m *Mandate) { m.Request.Flats = []string{"1A", "2B"} },
+		func(m *Mandate) { m.Telling = &mandates.Telling{Basis: "刑事诉讼法第五十四条"} },
+	}
+	var envelopes [][]byte
+	for i, change := range kinds {
+		m := sample(t)
+		change(&m)
+		envelope := sign(t, m, key(1))
+		if _, refusal := Judge(envelope, trusted, q); refusal != nil {
+			t.Fatalf("kind %d: %v", i, refusal)
+		}
+		envelopes = append(envelopes, envelope)
 	}
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
 	for range *mutations {
-		changed := mutate(r, envelope)
-		if bytes.Equal(changed, envelope) {
+		kind := r.IntN(len(kinds))
+		changed := mutate(r, envelopes[kind])
+		if bytes.Equal(changed, envelopes[kind]) {
 			continue
 		}
 		if use, refusal := Judge(changed, trusted, q); refusal == nil {
-			t.Fatalf("seed %d: taken for %s: %x", seed, use.Mandate.Request.Building, changed)
+			t.Fatalf("seed %d, kind %d: taken for %s: %x", seed, kind, use.Mandate.Request.Building, changed)
 		}
 	}
 }
