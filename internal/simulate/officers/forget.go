@@ -96,6 +96,7 @@ func (o *Officers) Registry() {
 	}
 	o.w.Erased.Registry(there, o.search(r.Front.Disk), o.w.Now(), o.w.Report)
 	if o.w.Bed.WhoDays() > 0 {
+		o.keeps()
 		o.w.Erased.Aged(there, o.w.Now(), o.w.Report)
 	}
 }

@@ -45,6 +45,11 @@ func (o *Officers) policy(n [4]int) {
 		o.w.RestartIssuer()
 		time.Sleep(time.Second) // until it answers
 	}
+	o.keeps()
+}
+
+// keeps tells the laws for how many days the registry keeps who passed now.
+func (o *Officers) keeps() {
 	own := o.w.Bed.WhoDays()
 	atMost := func(days uint16) int {
 		if days == 0 {
