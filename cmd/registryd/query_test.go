@@ -181,7 +181,11 @@ func TestQuery(t *testing.T) {
 		t.Errorf("%v %+v", err, report.Manifest)
 	}
 	var names []answer.Person
-	if err := json.Unmarshal(unsealed("*.names"), &names); err != nil || len(names) != 1 || names[0].Name != tenantName {
+	plain := unsealed("*.names")
+	if want := fmt.Sprintf(".names\n    SHA-256 %x\n", sha256.Sum256(plain)); !strings.Contains(said, want) {
+		t.Errorf("nobody can compare the names by %q in\n%s", want, said)
+	}
+	if err := json.Unmarshal(plain, &names); err != nil || len(names) != 1 || names[0].Name != tenantName {
 		t.Errorf("%v %v", err, names)
 	}
 	if text := r.ok("audit"); !strings.Contains(text, "mandate: A440000-2026-1") {
