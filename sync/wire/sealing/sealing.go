@@ -104,11 +104,28 @@ func Share(public []byte, purpose, address string) (secret, encapsulated []byte,
 // Derive returns the secret of Share with the private key. Another key, purpose or address, and a
 // changed encapsulated key, give another secret or an error.
 func Derive(private []byte, purpose, address string, encapsulated []byte) (secret []byte, err error) {
+	k, err := ReadPrivate(private)
+	if err != nil {
+		return nil, err
+	}
+	return k.Derive(purpose, address, encapsulated)
+}
+
+// PrivateKey is a private key that was read: that takes nearly as long as to derive a secret with it.
+type PrivateKey struct{ key hpke.PrivateKey }
+
+// ReadPrivate reads a private key for many secrets.
+func ReadPrivate(private []byte) (PrivateKey, error) {
 	k, err := kem().NewPrivateKey(private)
 	if err != nil {
-		return nil, fmt.Errorf("derive a secret: %w", err)
+		return PrivateKey{}, fmt.Errorf("private key of seals: %w", err)
 	}
-	recipient, err := hpke.NewRecipient(encapsulated, k, hpke.HKDFSHA256(), hpke.AES256GCM(), []byte(purpose+"\x00"+address))
+	return PrivateKey{k}, nil
+}
+
+// Derive is Derive with this key.
+func (k PrivateKey) Derive(purpose, address string, encapsulated []byte) (secret []byte, err error) {
+	recipient, err := hpke.NewRecipient(encapsulated, k.key, hpke.HKDFSHA256(), hpke.AES256GCM(), []byte(purpose+"\x00"+address))
 	if err == nil {
 		secret, err = recipient.Export(purpose, secretSize)
 	}

@@ -1,6 +1,7 @@
 package whos
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
@@ -41,7 +42,15 @@ func Begin(records []byte, address string, epoch uint64) (*Context, error) {
 // Open returns the context of an encapsulated key, with the private records key. One of another
 // gateway or epoch opens nothing.
 func Open(private []byte, address string, epoch uint64, encapsulated []byte) (*Context, error) {
-	secret, err := sealing.Derive(private, sealing.WhoContext, contextPlace(address, epoch), encapsulated)
+	key, err := sealing.ReadPrivate(private)
+	if err != nil {
+		return nil, fmt.Errorf("open a context of who parts: %w", err)
+	}
+	return open(key, address, epoch, encapsulated)
+}
+
+func open(key sealing.PrivateKey, address string, epoch uint64, encapsulated []byte) (*Context, error) {
+	secret, err := key.Derive(sealing.WhoContext, contextPlace(address, epoch), encapsulated)
 	if err != nil {
 		return nil, fmt.Errorf("open a context of who parts: %w", err)
 	}
@@ -107,6 +116,11 @@ func (c *Context) Unseal(first uint64, sealed []byte) ([]Part, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unseal who parts: %w", err)
 	}
+	return k.unseal(first, all)
+}
+
+// unseal opens seals of a batch.
+func (k *keys) unseal(first uint64, all []Sealed) ([]Part, error) {
 	parts := make([]Part, len(all))
 	for i, s := range all {
 		aead, err := k.of(first + uint64(s.Index))
@@ -127,27 +141,50 @@ func (c *Context) Unseal(first uint64, sealed []byte) ([]Part, error) {
 type Opener struct {
 	Records []byte
 
-	last *Context
-	of   string // what last is the context of
+	key     *sealing.PrivateKey // Records, once it was read
+	last    *Context
+	address string // last and keys are of this gateway, and of this epoch
+	epoch   uint64
+	keys    *keys // of last
 }
 
 // Parts opens the seals of a batch; encapsulated is the key of their context, empty where they are
 // sealed at once.
 func (o *Opener) Parts(address string, epoch, first uint64, sealed, encapsulated []byte) ([]Part, error) {
-	if all, err := Split(sealed); len(sealed) == 0 || err == nil && len(all) == 0 {
+	all, err := Split(sealed)
+	switch {
+	case len(sealed) == 0, err == nil && len(all) == 0:
 		return nil, nil // it names nobody
-	}
-	if len(encapsulated) == 0 {
+	case len(encapsulated) == 0:
 		return Unseal(o.Records, address, epoch, first, sealed)
+	case err == nil:
+		err = o.turn(address, epoch, encapsulated)
 	}
-	if of := contextPlace(address, epoch) + string(encapsulated); o.last == nil || o.of != of {
-		c, err := Open(o.Records, address, epoch, encapsulated)
+	if err != nil {
+		return nil, err
+	}
+	return o.keys.unseal(first, all)
+}
+
+// turn opens a context, unless it is the last one.
+func (o *Opener) turn(address string, epoch uint64, encapsulated []byte) error {
+	if o.last != nil && o.address == address && o.epoch == epoch && bytes.Equal(o.last.encapsulated, encapsulated) {
+		return nil
+	}
+	if o.key == nil {
+		key, err := sealing.ReadPrivate(o.Records)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		o.last, o.of = c, of
+		o.key = &key
 	}
-	return o.last.Unseal(first, sealed)
+	c, err := open(*o.key, address, epoch, encapsulated)
+	if err != nil {
+		return err
+	}
+	o.last, o.address, o.epoch = c, address, epoch
+	o.keys, err = c.keys()
+	return err
 }
 
 var errForgotten = errors.New("the context was forgotten")

@@ -133,6 +133,43 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
+// TestOpener: who parts open in the context that they were sealed in, whichever came before, and in that of another epoch
+// or gateway, or with another key, not at all.
+func TestOpener(t *testing.T) {
+	private, gateway, _ := made(t, 7)
+	_, public := keyPair(t)
+	if _, err := (&Opener{Records: private}).Parts(house, 7, 300, seal(t, must(Begin(public, house, 7))(t), 300, parts()), gateway.Encapsulated()); err == nil {
+		t.Error("another context opens them")
+	}
+	public = must(sealing.PublicOf(private))(t)
+	other, again := must(Begin(public, house, 7))(t), must(Begin(public, house, 8))(t)
+	atOnce := must(Seal(public, house, 7, 330, parts()))(t)
+	first, second, third := seal(t, gateway, 300, parts()), seal(t, other, 310, parts()), seal(t, again, 320, parts())
+	o := Opener{Records: private}
+	for i, c := range []struct {
+		epoch, first uint64
+		sealed, key  []byte
+		shut         bool
+	}{{7, 300, first, gateway.Encapsulated(), false}, {7, 310, second, other.Encapsulated(), false}, {7, 300, first, other.Encapsulated(), true},
+		{7, 300, first, gateway.Encapsulated(), false}, {8, 300, first, gateway.Encapsulated(), true}, {8, 320, third, again.Encapsulated(), false},
+		{7, 330, atOnce, nil, false}, {8, 320, third, again.Encapsulated(), false}, {8, 321, third, again.Encapsulated(), true}} {
+		if got, err := o.Parts(house, c.epoch, c.first, c.sealed, c.key); c.shut != (err != nil) || !c.shut && !same(got, parts()) {
+			t.Errorf("%d: %+v, %v", i, got, err)
+		}
+	}
+	if _, err := o.Parts("house-2/gate-1", 8, 320, third, again.Encapsulated()); err == nil {
+		t.Error("another gateway's open")
+	}
+	for _, nobody := range [][]byte{nil, Join(nil)} {
+		if got, err := (&Opener{}).Parts(house, 7, 300, nobody, gateway.Encapsulated()); err != nil || len(got) > 0 {
+			t.Errorf("of nobody: %+v, %v", got, err)
+		}
+	}
+	if _, err := (&Opener{Records: []byte{1}}).Parts(house, 7, 300, first, gateway.Encapsulated()); err == nil {
+		t.Error("half a key opens them")
+	}
+}
+
 // TestOneIsErased: without the seal of one entry the others open, and nothing of it is left.
 func TestOneIsErased(t *testing.T) {
 	_, gateway, office := made(t, 7)
