@@ -117,10 +117,20 @@ func KeepAside(path string, data []byte) error {
 // WriteFile replaces the content of path: after a crash there is the old
 // content or the new. It works under path + ".new". One writer a path.
 func WriteFile(path string, data []byte, mode os.FileMode) error {
+	return replace(path, data, mode, Rename)
+}
+
+// WriteOneOf is WriteFile for one of many files of a directory, which the caller makes durable together, by SyncDir or by
+// WriteFile in that directory: until then a crash leaves the old content or the new, or takes the name of a new file back.
+func WriteOneOf(path string, data []byte, mode os.FileMode) error {
+	return replace(path, data, mode, os.Rename)
+}
+
+func replace(path string, data []byte, mode os.FileMode, rename func(from, to string) error) error {
 	temp := path + newSuffix
 	err := writeSynced(temp, data, mode)
 	if err == nil {
-		err = Rename(temp, path)
+		err = rename(temp, path)
 	}
 	if err != nil {
 		os.Remove(temp) // it may be secret; best effort: the next WriteFile truncates it

@@ -18,25 +18,27 @@ func TestGuardPassesErrors(t *testing.T) {
 }
 
 func TestWriteFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "f")
-	for _, data := range []string{"one, which is longer", "two", ""} {
-		if err := WriteFile(path, []byte(data), 0o600); err != nil {
-			t.Fatal(err)
+	for name, write := range map[string]func(string, []byte, os.FileMode) error{"alone": WriteFile, "one of many": WriteOneOf} {
+		path := filepath.Join(t.TempDir(), "f")
+		for _, data := range []string{"one, which is longer", "two", ""} {
+			if err := write(path, []byte(data), 0o600); err != nil {
+				t.Fatal(name, err)
+			}
+			got, err := os.ReadFile(path)
+			if err != nil || string(got) != data {
+				t.Fatalf("%s: read %q, %v; want %q", name, got, err, data)
+			}
 		}
-		got, err := os.ReadFile(path)
-		if err != nil || string(got) != data {
-			t.Fatalf("read %q, %v; want %q", got, err, data)
+		if err := write(filepath.Join(path, "below a file"), nil, 0o600); err == nil {
+			t.Fatal(name, "writing below a file gave no error")
 		}
-	}
-	if err := WriteFile(filepath.Join(path, "below a file"), nil, 0o600); err == nil {
-		t.Fatal("writing below a file gave no error")
-	}
-	dir := t.TempDir()
-	if err := WriteFile(dir, []byte("secret"), 0o600); err == nil {
-		t.Fatal("writing over a directory gave no error")
-	}
-	if _, err := os.Stat(dir + newSuffix); err == nil {
-		t.Error("what could not be written was left beside the directory")
+		dir := t.TempDir()
+		if err := write(dir, []byte("secret"), 0o600); err == nil {
+			t.Fatal(name, "writing over a directory gave no error")
+		}
+		if _, err := os.Stat(dir + newSuffix); err == nil {
+			t.Error(name, "what could not be written was left beside the directory")
+		}
 	}
 }
 

@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"gatehouse/internal/amount"
-	"gatehouse/internal/durable"
 	"gatehouse/internal/evidence"
 	"gatehouse/internal/input"
 	"gatehouse/internal/registry/api"
@@ -35,6 +34,7 @@ type counter struct {
 	*Session
 	out     string
 	records [][]byte
+	write   func(path string, data []byte, mode os.FileMode) error // of the answers' files
 }
 
 // question is a mandate that is being answered.
@@ -266,7 +266,7 @@ func (q *question) seal(name string, plain []byte) (sealedFile, error) {
 		return f, err
 	}
 	f.File = sha256.Sum256(b)
-	return f, durable.WriteFile(f.Path, b, 0o600)
+	return f, q.at.write(f.Path, b, 0o600)
 }
 
 // witness signs by the front, which has the key.

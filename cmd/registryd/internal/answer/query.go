@@ -4,6 +4,7 @@ import (
 	"io"
 	"time"
 
+	"gatehouse/internal/durable"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/socket"
 )
@@ -25,12 +26,13 @@ func (c Query) Run(s *Session) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	at := &counter{Session: s, out: c.Out}
+	at := &counter{Session: s, out: c.Out, write: durable.WriteFile}
 	var err error
 	if at.records, err = Keys(s.Ctx, s.Front, c.Key...); err != nil {
 		return err
 	}
 	if c.Case {
+		at.write = durable.WriteOneOf // the summary, which names them, makes them durable
 		return at.answerCase(c.Mandates, c.Wait)
 	}
 	q, err := at.read(c.Mandates[0])
