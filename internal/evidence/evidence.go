@@ -298,14 +298,17 @@ func eachStored(entries iter.Seq2[journaled.Stored, error], use func(journaled.S
 	}, to)
 }
 
+// atOnce is how many bytes of entries are written at a time, and one entry more.
+const atOnce = 32 << 10
+
 // eachBatch calls to with the bytes of the entries, many at a time.
 func eachBatch(entries iter.Seq2[journaled.Stored, error], to func([]byte) (int, error)) error {
-	var b []byte
+	b := make([]byte, 0, atOnce+1<<10)
 	for s, err := range entries {
 		if err != nil {
 			return err
 		}
-		if b = s.Append(b); len(b) > 32<<10 {
+		if b = s.Append(b); len(b) > atOnce {
 			if _, err := to(b); err != nil {
 				return err
 			}

@@ -126,12 +126,11 @@ type Run struct {
 
 // SealedBatch is a stored batch, with its who parts as they were sealed.
 type SealedBatch struct {
-	First        uint64 `json:"first"` // of the entries that count; the body may begin earlier
-	Next         uint64 `json:"next"`
-	Body         []byte `json:"body"` // wire.Batch without its seals
-	Sealed       []byte `json:"sealed,omitempty"`
-	Encapsulated []byte `json:"encapsulated,omitempty"` // key of the context of Sealed
-	Same         bool   `json:"same,omitempty"`         // on the way: that key is the last one that was sent
+	First        uint64 // of the entries that count; the body may begin earlier
+	Next         uint64
+	Body         []byte // wire.Batch without its seals
+	Sealed       []byte
+	Encapsulated []byte // key of the context of Sealed
 }
 
 // ToSign is what the witness signs of an answer.
@@ -214,14 +213,5 @@ func (c Mandated) Batches(ctx context.Context, d Disclosed, epoch uint64, each f
 		return err
 	}
 	defer body.Close()
-	var last []byte
-	return eachLine(body, "batches", func(b SealedBatch) error {
-		if b.Same {
-			b.Encapsulated, b.Same = last, false
-		}
-		if b.Encapsulated != nil {
-			last = b.Encapsulated
-		}
-		return each(b)
-	})
+	return readBatches(body, each)
 }

@@ -75,9 +75,9 @@ func rows[T any](c conn, doing string, fields func(*T) []any, text string, args 
 		found, err := c.db.QueryContext(c.ctx, text, encoded(args)...)
 		if err == nil {
 			defer found.Close()
-			for found.Next() {
-				var row T
-				if err = found.Scan(destinations(fields(&row))...); err != nil {
+			var row T
+			for into := destinations(fields(&row)); found.Next(); row = *new(T) {
+				if err = found.Scan(into...); err != nil {
 					break
 				}
 				if !yield(row, nil) {

@@ -136,14 +136,45 @@ func Answered(ctx context.Context, s *Store, from, to time.Time) iter.Seq2[Under
 }
 
 // Log yields the batches of an epoch that begin below a sequence number, in order, those without who parts too. Who parts
-// are read only of batches with entries of [first, end): they are longer than all else.
+// are read only of batches with entries of [first, end): they are longer than all else. Of a batch no more is set than
+// the entries that it has, its body, and its seals.
 func (s Seals) Log(ctx context.Context, gateway int64, epoch, below, first, end uint64) iter.Seq2[SealedBatch, error] {
-	fields := func(b *SealedBatch) []any { return append(b.fields(), &b.Sealed, &b.Encapsulated) }
-	return rows(s.s.reading(ctx), readBatches, fields, `SELECT `+batchColumns+`,
-		CASE WHEN b.next > $1 AND b.first < $2 THEN b.sealed END,
-		CASE WHEN b.next > $3 AND b.first < $4 THEN (SELECT c.encapsulated FROM contexts c WHERE c.number = b.context) END
-		FROM batches b WHERE b.gateway = $5 AND b.epoch = $6 AND b.first < $7 ORDER BY b.first`,
-		first, end, first, end, gateway, epoch, below)
+	c := s.s.reading(ctx)
+	keys, err := keysOf(c, gateway, epoch, first, end) // before the rows: what is erased meanwhile needs no key
+	if err != nil {
+		return func(yield func(SealedBatch, error) bool) { yield(SealedBatch{}, err) }
+	}
+	found := rows(c, readBatches, func(b *SealedBatch) []any { return []any{&b.First, &b.Next, &b.Body, &b.Sealed, &b.Context} },
+		`SELECT b.first, b.next, b.body, CASE WHEN b.next > $1 AND b.first < $2 THEN b.sealed END, b.context
+		FROM batches b WHERE b.gateway = $3 AND b.epoch = $4 AND b.first < $5 ORDER BY b.first`, first, end, gateway, epoch, below)
+	return func(yield func(SealedBatch, error) bool) {
+		for b, err := range found {
+			if len(b.Sealed) > 0 && b.Context > 0 {
+				if b.Encapsulated = keys[b.Context]; b.Encapsulated == nil {
+					err = fmt.Errorf("the key of the who parts from entry %d on is not stored", b.First)
+				}
+			}
+			if !yield(b, err) {
+				return
+			}
+		}
+	}
+}
+
+// keysOf returns the encapsulated keys of the contexts in which entries of [first, end) are sealed, by their numbers: each
+// once, since it is longer than what a quiet hour has sealed in it.
+func keysOf(c conn, gateway int64, epoch, first, end uint64) (map[uint64][]byte, error) {
+	type key struct {
+		number uint64
+		bytes  []byte
+	}
+	all, err := list(c, "read keys of who parts", func(k *key) []any { return []any{&k.number, &k.bytes} },
+		usedKeys, gateway, epoch, first-min(first, wire.MaxBatch), end, first)
+	keys := map[uint64][]byte{}
+	for _, k := range all {
+		keys[k.number] = k.bytes
+	}
+	return keys, err
 }
 
 // Since yields the batches of a building's gateways that were stored at a time or later and have bodies of so many bytes or more, in no order.
@@ -152,8 +183,10 @@ func Since(ctx context.Context, s *Store, building string, at time.Time, least i
 		since, building, at, least)
 }
 
-// The two queries read an index of batches, and the rows themselves only of what they find.
+// The queries read an index of batches, and the rows themselves only of what they find.
 const (
+	usedKeys = `SELECT number, encapsulated FROM contexts WHERE number IN (SELECT b.context FROM batches b
+		WHERE b.gateway = $1 AND b.epoch = $2 AND b.first >= $3 AND b.first < $4 AND b.next > $5)`
 	since = `SELECT g.district, g.town, g.building, g.gateway, ` + batchColumns + ` FROM gateways g JOIN batches b ON b.gateway = g.id
 		WHERE g.building = $1 AND b.stored_at >= $2 AND length(b.body) >= $3`
 	beyond = `SELECT EXISTS (SELECT 1 FROM batches b WHERE b.gateway = $1 AND b.stored_at >= $2 AND b.wall_from >= $3 AND b.wall_from <= b.stored_at + $4

@@ -7,6 +7,7 @@ package unsealing
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/sha256"
 	"errors"
@@ -98,7 +99,7 @@ func (o *opening) batch(row api.SealedBatch) error {
 	if row.First < b.First || row.First != uint64(len(o.leaves)) || row.Next > b.First+uint64(len(b.Headers)) || b.Epoch != o.Log.Epoch {
 		return errors.New("the batch does not follow on the one before")
 	}
-	sealed, unsealErr := o.unseal(b, row)
+	parts, unsealErr := o.unseal(b, row)
 	for seq := row.First; seq < min(row.Next, o.Log.Size); seq++ {
 		i := seq - b.First
 		s := journaled.Stored{Header: b.Headers[i]}
@@ -112,44 +113,47 @@ func (o *opening) batch(row api.SealedBatch) error {
 		}
 		o.seen.add(h, seq >= o.Log.First && seq < o.Log.End)
 		if seq >= o.Log.First && seq < o.Log.End {
-			part, ok := sealed[uint16(i)]
-			o.take(h, s, seq, part, ok, unsealErr != nil)
+			o.take(h, s, seq, partOf(parts, i), unsealErr != nil)
 		}
 	}
 	return nil
 }
 
-// unseal opens the who parts of a batch, by their index. Nothing is sealed where none were asked for,
+// unseal opens the who parts of a batch, ascending by their index. Nothing is sealed where none were asked for,
 // or all are erased.
-func (o *opening) unseal(b wire.Batch, row api.SealedBatch) (map[uint16]whos.Part, error) {
+func (o *opening) unseal(b wire.Batch, row api.SealedBatch) (parts []whos.Part, err error) {
 	if len(row.Sealed) == 0 {
 		return nil, nil
 	}
-	var parts []whos.Part
-	err := errors.New("no records key")
+	err = errors.New("no records key")
 	for i := range o.openers {
 		if parts, err = o.openers[i].Parts(o.Disclosed.Place.Address(), b.Epoch, b.First, row.Sealed, row.Encapsulated); err == nil {
 			break
 		}
 	}
-	all := map[uint16]whos.Part{}
-	for _, p := range parts {
-		all[p.Index] = p
-	}
-	return all, err
+	return parts, err
 }
 
-// take adds an entry that was asked for: with its who part if the mandate has it.
-func (o *opening) take(h wire.Header, s journaled.Stored, seq uint64, part whos.Part, sealed, failed bool) {
-	opened := sealed && wire.WhoHash(part.Salt, part.Who) == s.WhoHash
+// partOf finds the who part of an entry by its place in the batch; nil: there is none.
+func partOf(parts []whos.Part, i uint64) *whos.Part {
+	at, found := slices.BinarySearchFunc(parts, i, func(p whos.Part, i uint64) int { return cmp.Compare(uint64(p.Index), i) })
+	if !found {
+		return nil
+	}
+	return &parts[at]
+}
+
+// take adds an entry that was asked for: with its who part if the mandate has it. part is nil where nothing was sealed of it.
+func (o *opening) take(h wire.Header, s journaled.Stored, seq uint64, part *whos.Part, failed bool) {
+	opened := part != nil && wire.WhoHash(part.Salt, part.Who) == s.WhoHash
 	switch {
 	case !s.Erased:
 	case failed:
 		o.lost = append(o.lost, seq)
-	case sealed && !opened:
+	case part != nil && !opened:
 		o.other = append(o.other, seq)
 	case !o.asked(h, seq): // and nothing shows whether it is erased
-	case !sealed:
+	case part == nil:
 		o.erased = true
 	default:
 		if who, err := wire.DecodeWho(part.Who); err == nil && o.people.Names(who) {

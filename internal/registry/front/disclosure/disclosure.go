@@ -361,7 +361,7 @@ func noAnswer(number int) error {
 	return socket.Refused(http.StatusNotFound, "without --again a new answer is given, if the mandate has one left", "no answer %d of this gateway under that mandate", number)
 }
 
-// Batches writes the batches of a log of an answer, one object a line: all that are below its size,
+// Batches writes the batches of a log of an answer for api.Mandated.Batches: all that are below its size,
 // since the proof needs their hashes, and the seals of those that were asked for.
 func (d Desk) Batches(w http.ResponseWriter, r *http.Request) error {
 	p, err := d.asked(r.URL.Query())
@@ -372,25 +372,19 @@ func (d Desk) Batches(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	out := json.NewEncoder(w)
-	var last []byte // encapsulated key that was sent
+	w.Header().Set("Content-Type", "application/octet-stream")
+	out := api.NewBatchWriter(w)
 	// A client that is gone ends this by what is written to it.
 	for b, err := range d.Store.Seals().Log(context.WithoutCancel(r.Context()), gateway, p.epoch, l.Size, l.First, l.End) {
 		if err != nil {
-			_ = out.Encode(api.Error{Message: err.Error()})
+			_ = out.End(err)
 			return nil
 		}
-		s := api.SealedBatch{First: b.First, Next: b.Next, Body: b.Body, Sealed: b.Sealed, Encapsulated: b.Encapsulated}
-		if s.Same = len(last) > 0 && bytes.Equal(last, b.Encapsulated); s.Same {
-			s.Encapsulated = nil // it is longer than the rest
-		} else if len(b.Encapsulated) > 0 {
-			last = b.Encapsulated
-		}
-		if out.Encode(s) != nil {
+		if out.Write(api.SealedBatch{First: b.First, Next: b.Next, Body: b.Body, Sealed: b.Sealed, Encapsulated: b.Encapsulated}) != nil {
 			return nil // the client is gone
 		}
 	}
+	_ = out.End(nil)
 	return nil
 }
 
