@@ -25,7 +25,7 @@ func TestHeld(t *testing.T) {
 		h    wire.Header
 		held bool
 	}{
-		{entry("front", 1), true}, {entry("front", 3.9), true}, {entry("front", 4.1), false}, {entry("front", -0.1), false}, {entry("back", 1), false},
+		{entry("front", 1), true}, {entry("front", 3.9), true}, {entry("front", 4), true}, {entry("front", 4.1), false}, {entry("front", -0.1), false}, {entry("back", 1), false},
 		{wire.Header{Door: "front", Clock: wire.ClockUnset}, true}, {wire.Header{Door: "back", Clock: wire.ClockUnset}, false},
 	} {
 		if got := s.Held(c.h); got != c.held {

@@ -399,6 +399,10 @@ func TestKeptBriefly(t *testing.T) {
 					t.Errorf("%d people are left of what no registry has", len(got))
 				}
 				o.ack()
+				o.pass(2*day, true, true)
+				if got := o.traces(); len(got) != 50 {
+					t.Errorf("%d people are left of what a registry may lose", len(got))
+				}
 				o.j.Safe(o.j.Status().Position)
 			}
 			o.pass(6*day, true, true)
