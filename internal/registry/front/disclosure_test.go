@@ -359,7 +359,7 @@ func TestUnknownDoor(t *testing.T) {
 // TestNotDisclosed: nothing is handed out, and nothing is signed, but for an answer that is stored.
 func TestNotDisclosed(t *testing.T) {
 	c := newCourt(t, 20, true)
-	_, envelope := c.mandate(1)
+	m, envelope := c.mandate(1)
 	forged := slices.Clone(envelope)
 	forged[len(forged)-1] ^= 1
 	if d := c.disclose(api.Asked{Mandate: forged, Gateway: "g1"}); d.Refusal == nil || d.Logs != nil {
@@ -383,6 +383,12 @@ func TestNotDisclosed(t *testing.T) {
 	if d := c.disclose(api.Asked{Mandate: envelope, Gateway: "g1"}); d.Number != 1 {
 		t.Fatalf("refusals were counted: answer %d", d.Number)
 	}
+	m.Request.From -= 60
+	wider, err := mandates.Sign(m, "test-registry", c.approver)
+	c.must(err)
+	if d, err := c.front.client.Mandated().Disclose(t.Context(), api.Asked{Mandate: wider, Gateway: "g1", Again: 1}); err == nil || !strings.Contains(err.Error(), "under another paper that has the same reference") {
+		t.Errorf("another paper of that reference gets the answer again: %v, %s", err, sketch(d))
+	}
 	if _, err := c.front.client.Mandated().Sign(t.Context(), api.ToSign{Reference: wire.ID{9}, Number: 1, Place: place, Epoch: 7, Text: []byte(text)}); err != nil {
 		t.Errorf("of an answer: %v", err)
 	}
@@ -391,6 +397,24 @@ func TestNotDisclosed(t *testing.T) {
 		if _, err := c.front.client.Mandated().Sign(t.Context(), api.ToSign{Reference: wire.ID{9}, Number: 1, Place: place, Epoch: 7, Text: []byte(bad)}); err == nil {
 			t.Errorf("the witness signed %q", bad)
 		}
+	}
+}
+
+// TestNotDisclosedOfStrangers: a gateway that the house document names no more is not answered for, though the registry
+// still knows it and has its log.
+func TestNotDisclosedOfStrangers(t *testing.T) {
+	c := newCourt(t, 40, true)
+	_, envelope := c.mandate(1)
+	_, err := c.front.client.PutHouse(t.Context(), c.house(3, c.gateway("g2", 8)))
+	c.must(err)
+	d, err := c.front.client.Mandated().Disclose(t.Context(), api.Asked{Mandate: envelope, Gateway: "g1"})
+	if err == nil || !strings.Contains(err.Error(), "no gateway b1/g1") {
+		t.Errorf("%v, %s", err, sketch(d))
+	}
+	_, err = c.front.client.PutHouse(t.Context(), c.house(4, c.g))
+	c.must(err)
+	if d := c.disclose(api.Asked{Mandate: envelope, Gateway: "g1"}); d.Number != 1 {
+		t.Errorf("named again: %s", sketch(d))
 	}
 }
 

@@ -106,6 +106,9 @@ func TestAway(t *testing.T) {
 	if d := c.last(envelope); d.Number != 1 || d.Part != 0 || d.Lacks == nil || d.Lacks.Behind != 0 || d.Lacks.Online {
 		t.Errorf("%s", sketch(d))
 	}
+	if d := c.last(envelope); d.Number != 1 || d.Part != 0 || d.Fresh || d.Lacks == nil {
+		t.Errorf("with nothing new: %s", sketch(d))
+	}
 	c.announce(30)
 	c.send()
 	c.leaves()
