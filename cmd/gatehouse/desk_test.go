@@ -42,8 +42,8 @@ func tenantNumber() string {
 // this gateway.
 func (b *bench) enrolled() {
 	b.t.Helper()
-	issuer, _ := gatewaytest.Keys(b.t, b.path("state"))
-	town := gatewaytest.Town{Issuer: issuer, CA: []byte{0}, House: wire.House{Flats: []string{"3A", "3B"}, NoticeDays: 5}, Doors: []string{"front", "yard"}}
+	b.issuer, _ = gatewaytest.Keys(b.t, b.path("state"))
+	town := gatewaytest.Town{Issuer: b.issuer, CA: []byte{0}, House: wire.House{Flats: []string{"3A", "3B"}, NoticeDays: 5}, Doors: []string{"front", "yard"}}
 	town.Enrol(b.t, b.path("state"))
 }
 

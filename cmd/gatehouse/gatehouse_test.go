@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -61,6 +62,7 @@ type bench struct {
 	client *control.Client
 	log    gatewaytest.Log // of the daemon
 	clock  *gatewaytest.Clock
+	issuer ed25519.PrivateKey // of the registry where the house is enrolled
 
 	running *gatewaytest.Running
 }

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +16,9 @@ import (
 	"gatehouse/internal/gateway/gatewaytest"
 	"gatehouse/internal/journal/journaltest"
 	"gatehouse/internal/keys"
+	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/erasures"
 	"gatehouse/sync/wire/journaled"
 	"gatehouse/sync/wire/sealed"
 )
@@ -208,15 +214,81 @@ func TestMineCorrected(t *testing.T) {
 		if err != nil || r.What == sealed.Cover {
 			return err
 		}
-		if len(e.Who) > 0 || fmt.Sprintf("%x", r.Reference[:4]) != taken.Number {
-			t.Errorf("an entry that is not as a cover's: %+v, number %s", r, taken.Number)
+		who, err := wire.DecodeWho(e.Who)
+		if err != nil || fmt.Sprintf("%x", r.Reference[:4]) != taken.Number {
+			t.Errorf("%v: %+v, number %s", err, r, taken.Number)
 		}
-		c, err := sealed.CorrectionOf(r)
+		c, err := sealed.CorrectionOf(r, who)
 		found = append(found, c)
+		if c, err := sealed.CorrectionOf(r, wire.Who{}); !errors.Is(err, sealed.ErrErased) {
+			t.Errorf("once its who part is erased: %+v, %v", c, err)
+		}
 		return err
 	}))
 	if len(found) != 1 || found[0].Text != "那时我不在家" || fmt.Sprintf("%016x:%d", found[0].Epoch, found[0].Sequence) != wrong || found[0].Tenancy.String() != m.Tenancy.ID {
 		t.Errorf("%+v", found)
 	}
 	b.nobody("")
+}
+
+// asked returns the only request of a journal: the record that the records key opens, and what tells it from a cover.
+func (b *bench) asked() (r sealed.Record, who []byte, root [32]byte) {
+	b.t.Helper()
+	private, err := keys.LoadSealKey(b.path("state/keys/" + keys.SealKeyFile))
+	must(b.t, err)
+	must(b.t, journaltest.ReadCopies(b.path("state/journal"), b.dir, func(e journaled.Entry) error {
+		h, err := wire.DecodeHeader(e.Header)
+		if err != nil || h.Kind != wire.KindSealed {
+			return err
+		}
+		one, err := sealed.Open(private, "lane-7/gw1", h.Detail)
+		if one.What == sealed.Correct {
+			r, who, root = one, e.Who, tree.LeafHash(e.Header, e.WhoHash[:])
+		}
+		return err
+	}))
+	return r, who, root
+}
+
+// TestMineForgotten: when the registry orders that a tenancy be forgotten, nobody can open its request any more, also with
+// the records key: no byte of its key is left in a file of the gateway, and its leaf of the tree is the same.
+func TestMineForgotten(t *testing.T) {
+	t.Parallel()
+	b, stop := resident(t)
+	b.read("--about", "flat", "--correct", "那时我不在家")
+	stop()
+	before, part, leaf := b.asked()
+	who, err := wire.DecodeWho(part)
+	must(t, err)
+	if _, err := sealed.CorrectionOf(before, who); err != nil || !b.has(who.Grant[:]) {
+		t.Fatalf("before it is forgotten: %v", err)
+	}
+	order, err := erasures.Order{Number: wire.ID{9}, Tenancy: *who.Tenancy, Made: uint32(time.Now().Unix())}.Sign("lane-7", 0, b.issuer)
+	must(t, err)
+	must(t, os.WriteFile(b.path("order"), order, 0o600))
+	stop = b.serve()
+	b.ok("", "forget", b.path("order"))
+	b.eventually("the key is gone", func() bool { return !b.has(who.Grant[:]) })
+	stop()
+	after, left, same := b.asked()
+	if c, err := sealed.CorrectionOf(after, wire.Who{}); !errors.Is(err, sealed.ErrErased) || len(left) > 0 || same != leaf || b.has(who.Grant[:]) {
+		t.Errorf("%+v, %v; %d bytes of its who part are left, its leaf is %x and was %x", c, err, len(left), same, leaf)
+	}
+}
+
+// has reports whether a file of the gateway has these bytes.
+func (b *bench) has(text []byte) (found bool) {
+	b.t.Helper()
+	must(b.t, filepath.WalkDir(b.path("state"), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return nil // it went meanwhile, or is no file
+		}
+		data, err := os.ReadFile(path)
+		found = found || bytes.Contains(data, text)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}))
+	return found
 }

@@ -11,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/sealed"
+	"gatehouse/sync/wire/whos"
 )
 
 // fakeRequests is an issuer for residents' requests, which keeps what is done, and the order of what it was asked.
@@ -63,12 +65,15 @@ func (f *fakeRequests) serve(w http.ResponseWriter, r *http.Request) {
 // tenancy, and nothing else that is sealed; what mandates asked stays with registryd sealed, which has no requests.
 func TestCorrections(t *testing.T) {
 	dir, key, public, older := recordsKey(t)
-	request, err := sealed.Correction{Tenancy: wire.ID{0x77}, Card: wire.CredentialID{0x99}, About: sealed.AboutEntry, Epoch: 0xe12, Sequence: 7, Text: "那时我不在家"}.Record()
+	request, who, err := sealed.Correction{Tenancy: wire.ID{0x77}, Card: wire.CredentialID{0x99}, About: sealed.AboutEntry, Epoch: 0xe12, Sequence: 7, Text: "那时我不在家"}.Record()
 	must(t, err)
 	reference := wire.ID{0x5f, 0x0c, 0x21, 0xaa, 1}
 	request.Reference = reference[:]
-	details := make([][]byte, 5)
-	for i, r := range []sealed.Record{{What: sealed.Cover}, request, {What: sealed.Refusal, Refusal: "expired"}, {What: sealed.Correct}, request} {
+	gone, _, err := sealed.Correction{Tenancy: wire.ID{0x77}, Card: wire.CredentialID{0x99}, About: sealed.AboutFlat, Text: "不该再有"}.Record()
+	must(t, err)
+	gone.Reference = append([]byte{0x60}, reference[1:]...)
+	details := make([][]byte, 6)
+	for i, r := range []sealed.Record{{What: sealed.Cover}, request, {What: sealed.Refusal, Refusal: "expired"}, {What: sealed.Correct}, request, gone} {
 		to := public
 		if i == 4 {
 			to = older
@@ -76,7 +81,7 @@ func TestCorrections(t *testing.T) {
 		details[i], err = sealed.Seal(to, "lane-9/gw1", reference[:], r)
 		must(t, err)
 	}
-	front, issuer := sealedFront(t, dir, details), newRequests(t, dir)
+	front, issuer := sealedFront(t, dir, details, sealsOf(t, public, who)), newRequests(t, dir)
 	ask := func(args ...string) (int, string, string) {
 		return call(front, append([]string{"--issuer", issuer.path}, args...)...)
 	}
@@ -93,7 +98,7 @@ func TestCorrections(t *testing.T) {
 		}
 	}
 	if status != 0 || strings.Count(out, "\n") != 2 || strings.Contains(out, "expired") || strings.Contains(out, (wire.CredentialID{0x99}).String()) ||
-		!strings.Contains(errOut, "1 entry this key does not open") || !strings.Contains(errOut, "1 request can't be read") || !strings.Contains(errOut, "the issuer does not say") {
+		!strings.Contains(errOut, "1 entry this key does not open") || !strings.Contains(errOut, "1 request can't be read") || !strings.Contains(errOut, "1 request erased") || !strings.Contains(errOut, "the issuer does not say") {
 		t.Errorf("%d\n%s%s", status, out, errOut)
 	}
 	status, out, _ = ask("--json", "corrections", "--key", key, "--case", "7", "--zone", "UTC")
@@ -110,7 +115,7 @@ func TestCorrections(t *testing.T) {
 	if status, out, _ := ask("corrections", "--key", key, "--case", "7", "--zone", "UTC"); status != 0 || out != "none\n" {
 		t.Errorf("what is done is shown: %d %s", status, out)
 	}
-	if status, out, _ := ask("corrections", "--all", "--key", key, "--case", "7", "--zone", "UTC"); status != 0 || !strings.Contains(out, "done 20") || !strings.Contains(out, "那时我不在家") {
+	if status, out, _ := ask("corrections", "--all", "--key", key, "--case", "7", "--zone", "UTC"); status != 0 || !strings.Contains(out, "done 20") || !strings.Contains(out, "600c21aa  erased") || strings.Contains(out, "不该再有") || !strings.Contains(out, "那时我不在家") {
 		t.Errorf("%d %s", status, out)
 	}
 	for _, args := range [][]string{{"corrections", "--key", key, "--case", "张三"}, {"corrections", "done", "5f0c21aa", "--case", "张三"}} {
@@ -121,4 +126,16 @@ func TestCorrections(t *testing.T) {
 	if status, _, errOut := call("", "corrections", "--case", "7", "--key", filepath.Join(dir, "none")); status != 1 || !strings.Contains(errOut, "hint: --key names records.key") {
 		t.Errorf("without a key: %d %s", status, errOut)
 	}
+}
+
+// sealsOf are the who parts of sealedFront's batch that are left: that of entry 1.
+func sealsOf(t *testing.T, public []byte, who wire.Who) api.Seals {
+	sealer, err := whos.Begin(public, "lane-9/gw1", 0xe12)
+	must(t, err)
+	part, err := who.Encode()
+	must(t, err)
+	out := api.Seals{Gateway: "lane-9/gw1", Epoch: 0xe12, Context: sealer.Encapsulated()}
+	out.Sealed, err = sealer.Seal(0, []whos.Part{{Index: 1, Who: part}})
+	must(t, err)
+	return out
 }

@@ -18,12 +18,18 @@ import (
 )
 
 // sealedFront answers with sealed entries of a gateway, two at a time.
-func sealedFront(t *testing.T, dir string, details [][]byte) string {
+func sealedFront(t *testing.T, dir string, details [][]byte, seals ...api.Seals) string {
 	path := filepath.Join(dir, "s")
 	l, err := net.Listen("unix", path)
 	must(t, err)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q, enc := r.URL.Query(), json.NewEncoder(w)
+		if r.URL.Path == "/v1/seals" {
+			for _, one := range seals {
+				_ = enc.Encode(one)
+			}
+			return
+		}
 		if r.URL.Path != "/v1/entries" {
 			_ = enc.Encode([]api.Gateway{})
 			return
@@ -38,7 +44,7 @@ func sealedFront(t *testing.T, dir string, details [][]byte) string {
 		}
 		for i := first; i < len(details) && i < first+2; i++ {
 			_ = enc.Encode(api.Entry{Place: api.Place{Building: "lane-9", Gateway: "gw1"}, Epoch: "0000000000000e12", Sequence: uint64(i),
-				Time: time.Date(2026, 11, 29, 2, i, 0, 0, time.UTC), Kind: "sealed", Detail: details[i]})
+				Time: time.Date(2026, 11, 29, 2, i, 0, 0, time.UTC), Kind: "sealed", Detail: details[i], WhoHash: make([]byte, 32)})
 		}
 		if first+2 < len(details) {
 			_ = enc.Encode(api.More{More: string(rune('0' + first + 2))})

@@ -1,6 +1,11 @@
 package sealed
 
 import (
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"unicode/utf8"
 
@@ -51,7 +56,7 @@ type Correction struct {
 	Text     string            `cbor:"6,keyasint"`
 }
 
-// MaxCorrection is the most bytes of Correction.Text, so that its encoding fits into Record.Fixed.
+// MaxCorrection is the most bytes of Correction.Text, so that its encoding fits into Record.Fixed, sealed.
 const MaxCorrection = 560
 
 func (c Correction) check() error {
@@ -61,25 +66,59 @@ func (c Correction) check() error {
 	return nil
 }
 
-// Record returns the record of the request.
-func (c Correction) Record() (Record, error) {
+// ErrErased means that nobody can open the request any more: its who part was erased, and the key in it.
+var ErrErased = errors.New("the request was erased")
+
+// Record returns the record of the request, and the who part for its entry. The request is sealed once more, under a key
+// that stands in the who part alone: who erases that, erases the request, and the entry's header and the tree stay.
+func (c Correction) Record() (Record, wire.Who, error) {
 	if err := c.check(); err != nil {
-		return Record{}, err
+		return Record{}, wire.Who{}, err
 	}
 	b, err := canonical.Marshal(c)
 	if err != nil {
-		return Record{}, fmt.Errorf("encode correction: %w", err)
+		return Record{}, wire.Who{}, fmt.Errorf("encode correction: %w", err)
 	}
-	return Record{What: Correct, Fixed: b}, nil
+	var key wire.ID
+	rand.Read(key[:]) // never fails: it ends the program instead
+	text, err := correctionKey(key)
+	if err != nil {
+		return Record{}, wire.Who{}, err
+	}
+	return Record{What: Correct, Fixed: text.Seal(nil, nonce[:], b, nil)}, wire.Who{Tenancy: &c.Tenancy, Grant: &key}, nil
 }
 
-// CorrectionOf reads the record of a request, and nothing else.
-func CorrectionOf(r Record) (c Correction, err error) {
+// CorrectionOf reads the record of a request with the who part of its entry, and nothing else. Requests of before the
+// second seal are read without one. ErrErased: there is no who part any more.
+func CorrectionOf(r Record, who wire.Who) (c Correction, err error) {
 	if r.What != Correct {
 		return c, fmt.Errorf("correction: %w: a record of %s", wire.ErrMalformed, r.What)
 	}
-	if err := canonical.Decode("correction", r.Fixed, &c); err != nil {
-		return Correction{}, err
+	b := r.Fixed
+	if who.Grant != nil {
+		key, err := correctionKey(*who.Grant)
+		if err != nil {
+			return c, err
+		}
+		if b, err = key.Open(nil, nonce[:], b, nil); err != nil {
+			return c, fmt.Errorf("correction: %w: another key", wire.ErrMalformed)
+		}
 	}
-	return c, c.check()
+	err = canonical.Decode("correction", b, &c)
+	if err == nil {
+		err = c.check()
+	}
+	switch {
+	case err == nil && (who.Tenancy == nil || *who.Tenancy == c.Tenancy):
+		return c, nil
+	case err == nil:
+		return Correction{}, fmt.Errorf("correction: %w: of another tenancy", wire.ErrMalformed)
+	case who.Grant == nil && len(b) > tagSize:
+		return Correction{}, ErrErased // no bytes of before begin otherwise than as a request
+	}
+	return Correction{}, err
+}
+
+func correctionKey(key wire.ID) (cipher.AEAD, error) {
+	return keyOf(hmac.New(sha256.New, key[:]), "gatehouse correction v1\x00", nil)
 }

@@ -7,6 +7,7 @@ package corrections
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -46,7 +47,7 @@ type List struct {
 	From     string `help:"From this time on: 2026-01-31 or 2026-01-31T08:00:00+08:00." placeholder:"TIME"`
 	To       string `help:"Before this time." placeholder:"TIME"`
 	Zone     string `help:"Time zone of days and times, as Asia/Shanghai; else that of the gateways asked for, or of this machine." placeholder:"NAME"`
-	All      bool   `help:"Also those that are done."`
+	All      bool   `help:"Also those that are done, and that some were erased."`
 }
 
 // Done is the command that closes a request.
@@ -76,6 +77,7 @@ type request struct {
 	Text    string     `json:"text"`
 	Open    int        `json:"open_days"` // since then; of one that is done: until it was
 	Done    *time.Time `json:"done,omitempty"`
+	Erased  bool       `json:"erased,omitempty"` // nobody can read it any more, and it does not say whose it was
 }
 
 // Run shows the requests, after it is written down that somebody reads them. The key never leaves this process.
@@ -106,7 +108,7 @@ func (c List) Run(s *Session) error {
 		err = s.mark(all, c.Building == "" && c.From == "" && c.To == "" && shut == 0)
 	}
 	if !c.All {
-		all = slices.DeleteFunc(all, func(r request) bool { return r.Done != nil })
+		all = slices.DeleteFunc(all, func(r request) bool { return r.Done != nil || r.Erased })
 	}
 	return s.Print(all, err, func(w io.Writer) { write(w, all, zone) })
 }
@@ -118,7 +120,10 @@ func write(w io.Writer, all []request, zone *time.Location) {
 	}
 	command.Table(w, all, []string{"NUMBER", "STATE", "TIME", "GATEWAY", "TENANCY", "FLAT", "ABOUT", "ENTRY", "TEXT"}, func(r request) []string {
 		state := "open " + amount.Of(r.Open, "day")
-		if r.Done != nil {
+		switch {
+		case r.Erased:
+			state = "erased"
+		case r.Done != nil:
 			state = "done " + r.Done.In(zone).Format(time.DateOnly)
 		}
 		return []string{r.Number, state, calendar.Stamp(r.Time, zone), r.Building + "/" + r.Gateway, r.Tenancy, r.Flat, r.About, r.Entry, r.Text}
@@ -129,6 +134,9 @@ func write(w io.Writer, all []request, zone *time.Location) {
 func (s *Session) mark(all []request, whole bool) error {
 	in := operator.FoundRequests{Whole: whole}
 	for _, r := range all {
+		if r.Erased {
+			continue
+		}
 		in.All = append(in.All, operator.Request{Number: r.Number, Building: r.Building, Tenancy: r.Tenancy, Time: r.Time})
 	}
 	known, err := s.Issuer.Requests().Found(s.Ctx, in)
@@ -149,42 +157,63 @@ func (s *Session) mark(all []request, whole bool) error {
 	return nil
 }
 
-// read opens the requests of a filter. shut are the sealed entries that the key does not open.
+// read opens the requests of a filter. shut are the entries and batches that the key does not open.
 func (s *Session) read(key []byte, f api.EntryFilter) (all []request, shut int, err error) {
-	all, bad := []request{}, 0
+	var there []found
 	shut, err = answer.Sealed(s.Ctx, s.Front, key, f, func(e api.Entry, r sealed.Record) {
-		if r.What != sealed.Correct {
-			return
+		if r.What == sealed.Correct {
+			there = append(there, found{e, r})
 		}
-		c, err := sealed.CorrectionOf(r)
-		if err != nil || len(r.Reference) < shownReference {
-			bad++
-			return
-		}
-		all = append(all, requestOf(e, r, c))
 	})
 	if err != nil {
 		return nil, shut, err
 	}
-	if shut > 0 {
-		fmt.Fprintf(s.Err, "%s this key does not open\nhint: what was sealed before a new records key opens with the old one\n", amount.Of(shut, "entry"))
+	whos, closed, err := s.whosOf(key, there)
+	if err != nil {
+		return nil, shut, err
 	}
-	if bad > 0 {
-		fmt.Fprintf(s.Err, "%s can't be read\nhint: a newer registryd may read them\n", amount.Of(bad, "request"))
+	shut += closed
+	all, bad, erased := []request{}, 0, 0
+	for _, one := range there {
+		who, kept := whos[placeOf(one.Entry)]
+		c, err := sealed.CorrectionOf(one.Record, who)
+		gone := errors.Is(err, sealed.ErrErased) && !kept && closed == 0
+		if err != nil && !gone || len(one.Reference) < shownReference {
+			bad++
+			continue
+		}
+		if gone {
+			erased++
+		}
+		all = append(all, requestOf(one.Entry, one.Record, c, gone))
 	}
+	s.say(shut, "entry", "this key does not open", "what was sealed before a new records key opens with the old one")
+	s.say(bad, "request", "can't be read", "a newer registryd may read them")
+	s.say(erased, "request", "erased: nobody can read what it said any more", "--all shows where and when it was made")
 	s.nameFlats(all, f.Building)
 	return all, shut, nil
+}
+
+// say tells of requests that are not shown.
+func (s *Session) say(n int, what, how, hint string) {
+	if n > 0 {
+		fmt.Fprintf(s.Err, "%s %s\nhint: %s\n", amount.Of(n, what), how, hint)
+	}
 }
 
 // shownReference are the bytes of a request's reference that its number shows.
 const shownReference = 4
 
-func requestOf(e api.Entry, r sealed.Record, c sealed.Correction) request {
+func requestOf(e api.Entry, r sealed.Record, c sealed.Correction, erased bool) request {
 	at := e.Time
 	if e.Unsure {
 		at = e.Received
 	}
-	out := request{Number: hex.EncodeToString(r.Reference[:shownReference]), Place: e.Place, Time: at, Tenancy: c.Tenancy.String(), About: c.About.String(), Text: c.Text}
+	out := request{Number: hex.EncodeToString(r.Reference[:shownReference]), Place: e.Place, Time: at, Erased: erased}
+	if erased {
+		return out
+	}
+	out.Tenancy, out.About, out.Text = c.Tenancy.String(), c.About.String(), c.Text
 	if c.Epoch != 0 {
 		out.Entry = fmt.Sprintf("%016x:%d", c.Epoch, c.Sequence)
 	}

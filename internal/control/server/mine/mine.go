@@ -3,7 +3,7 @@
 //
 // It refuses to show a partner's card, whoever had the card before, and anything longer than some minutes after the card
 // was held up. No desk is occupied by it, no log or status tells of it, and a request to put something right is an entry
-// that nobody in the house can tell from one that says nothing (package cover).
+// whose who part alone, which can be erased, tells it from one that says nothing (package cover).
 package mine
 
 import (
@@ -202,7 +202,7 @@ func (c *Counter) correct(r *http.Request, in control.MineCorrection) (out contr
 // write makes a request durable as a sealed entry. It waits with no deadline of its context: a slow disk would be told
 // to the landlord.
 func (c *Counter) write(ctx context.Context, records []byte, address string, request sealed.Correction) (out control.MineTaken, err error) {
-	record, err := request.Record()
+	record, who, err := request.Record()
 	if err != nil {
 		return out, err
 	}
@@ -215,7 +215,7 @@ func (c *Counter) write(ctx context.Context, records []byte, address string, req
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer time.AfterFunc(durableWithin, cancel).Stop()
-	_, err = c.Journal.Append(ctx, wire.Header{Kind: wire.KindSealed, Detail: detail}, wire.Who{})
+	_, err = c.Journal.Append(ctx, wire.Header{Kind: wire.KindSealed, Detail: detail}, who)
 	return control.MineTaken{Number: hex.EncodeToString(record.Reference[:4])}, err
 }
 
