@@ -63,7 +63,7 @@ func (c backupCmd) Run(s *session) error {
 		return socket.Hinted("the copies are good; make another backup, so that gateways hear of it", "tell the front of the backup: %v", err)
 	}
 	return s.Print(map[string]any{"folder": b.Dir, "time": b.Time}, nil, func(w io.Writer) {
-		fmt.Fprintf(w, "both databases and the ledger of erasures are in %s; gateways hear that it is safe what they have\n", b.Dir)
+		fmt.Fprintf(w, "both databases and the ledgers of erasures and answers are in %s; gateways hear that it is safe what they have\n", b.Dir)
 	})
 }
 

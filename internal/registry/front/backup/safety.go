@@ -61,7 +61,7 @@ func Load(ctx context.Context, s *store.Store, path string, now time.Time, log z
 				return err
 			}
 		}
-		return tx.Backups.Remark(api.FileDatabase+": "+said+". Gateways bring what they still keep; docs/restore.md says what is lost", now)
+		return tx.Backups.Remark(api.FileDatabase+": "+said+". Gateways bring what they still keep; what an older ledger of answers lacks may be answered once more. docs/restore.md says what is lost", now)
 	})
 }
 

@@ -122,7 +122,7 @@ func (l *Ledger) replay(tx *store.Tx, now time.Time, log zerolog.Logger) (n int,
 // said is what an operator is told whose ledger has lost lines.
 func (l *Ledger) said(what string) string {
 	return filepath.Base(l.path) + " " + what + ": a copy of the database that is put back lacks the answers between, and mandates may be answered once more. " +
-		"Stop the front, and put back the newest that a backup has. docs/restore.md"
+		"Stop the front, and put back the newest that a backup has; if it is that, go on, and make a backup now. docs/restore.md"
 }
 
 // read reads every whole line from the beginning, and returns where they end.
