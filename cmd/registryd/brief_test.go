@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
 )
@@ -27,14 +26,7 @@ func (w *town) age(days int) {
 // key; what is younger stays, nobody's request is counted, and nothing says which entries it was.
 func TestForgetUnder14(t *testing.T) {
 	t.Parallel()
-	w := &town{stops: make(map[string]func()), centre: emptyCentre(t)}
-	w.up("front", "issuer")
-	dir := w.gateway("gw-1")
-	link := connect(t, dir).link
-	reg, err := keys.LoadRegistry(dir)
-	must(t, err)
-	own, err := keys.LoadKeys(dir)
-	must(t, err)
+	w, link, reg, own := enrolledTown(t)
 	run := func(key string, more ...string) []string {
 		return append([]string{"forget", "--under-14", "--key", filepath.Join(w.dir, "offline", key)}, more...)
 	}
@@ -45,8 +37,8 @@ func TestForgetUnder14(t *testing.T) {
 		}
 	}
 	erases("nothing to erase")
-	_, child := w.checksIn(link, reg, &own, true)
-	seals := w.brings(link, reg, &own, child, wire.ID{7, 7}, child)
+	_, child := w.checksIn(link, reg, own, true)
+	seals := w.brings(link, reg, own, child, wire.ID{7, 7}, child)
 	stays := func(when string, want ...bool) {
 		t.Helper()
 		for i, seal := range seals {

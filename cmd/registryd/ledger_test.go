@@ -11,10 +11,25 @@ import (
 
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
+	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/mandates"
 	"gatehouse/sync/wire/sealing"
 )
+
+// enrolledTown is a registry of one gateway, with its link.
+func enrolledTown(t *testing.T) (*town, *mqtt.Link, *keys.Registry, *keys.Keys) {
+	t.Helper()
+	w := &town{stops: make(map[string]func()), centre: emptyCentre(t)}
+	w.up("front", "issuer")
+	dir := w.gateway("gw-1")
+	link := connect(t, dir).link
+	reg, err := keys.LoadRegistry(dir)
+	must(t, err)
+	own, err := keys.LoadKeys(dir)
+	must(t, err)
+	return w, link, reg, &own
+}
 
 // burns plays the loss of the registry's machine: databases and ledger are gone.
 func (w *town) burns() {
@@ -38,16 +53,9 @@ func (w *town) putLedgerBack(directory string) {
 // an older one under its ledger, when the machine is lost; without a ledger the front says so.
 func TestRestoreForgotten(t *testing.T) {
 	t.Parallel()
-	w := &town{stops: make(map[string]func()), centre: emptyCentre(t)}
-	w.up("front", "issuer")
-	dir := w.gateway("gw-1")
-	link := connect(t, dir).link
-	reg, err := keys.LoadRegistry(dir)
-	must(t, err)
-	own, err := keys.LoadKeys(dir)
-	must(t, err)
-	_, tenancy := w.checksIn(link, reg, &own, false)
-	seals := w.brings(link, reg, &own, tenancy, wire.ID{7, 7}, tenancy)
+	w, link, reg, own := enrolledTown(t)
+	_, tenancy := w.checksIn(link, reg, own, false)
+	seals := w.brings(link, reg, own, tenancy, wire.ID{7, 7}, tenancy)
 	first := w.backup()
 	w.ok("forget", tenancy.String(), "--key", filepath.Join(w.dir, "offline", "records.key"), "--reason", "resident", "--case", "1")
 	second := w.backup()
@@ -104,16 +112,9 @@ func TestRestoreForgotten(t *testing.T) {
 // used up, and the answer can be had once more.
 func TestRestoreAnswered(t *testing.T) {
 	t.Parallel()
-	w := &town{stops: make(map[string]func()), centre: emptyCentre(t)}
-	w.up("front", "issuer")
-	dir := w.gateway("gw-1")
-	link := connect(t, dir).link
-	reg, err := keys.LoadRegistry(dir)
-	must(t, err)
-	own, err := keys.LoadKeys(dir)
-	must(t, err)
-	_, tenancy := w.checksIn(link, reg, &own, false)
-	w.brings(link, reg, &own, tenancy, wire.ID{7, 7}, tenancy)
+	w, link, reg, own := enrolledTown(t)
+	_, tenancy := w.checksIn(link, reg, own, false)
+	w.brings(link, reg, own, tenancy, wire.ID{7, 7}, tenancy)
 	by, _ := w.appoint(reg)
 	_, public, err := sealing.GenerateKey()
 	must(t, err)
